@@ -1,0 +1,44 @@
+# The newcomer's two commands: `make local` and `make test`. Each can be typed by hand as well.
+# `make local ARGS="--epochs 40"` hands settings on.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+ARGS ?=
+REQUIREMENTS := infra/requirements
+
+.PHONY: local test check lock clean
+
+local: $(VENV)/run  ## Runs the whole pipeline on drawn scenes; no data, no weights to download
+	$(VENV)/bin/python -m pipeline.local $(ARGS)
+
+test: $(VENV)/test  ## Runs all tests
+	$(VENV)/bin/python -m pytest
+
+check: $(VENV)/test  ## Style and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+lock: $(VENV)/uv  ## Pins the requirements anew from pyproject.toml
+	$(VENV)/bin/uv pip compile --upgrade --no-emit-index-url --no-header --python-version 3.11 \
+		pyproject.toml -o $(REQUIREMENTS)/run.txt
+	$(VENV)/bin/uv pip compile --no-emit-index-url --no-header --python-version 3.11 \
+		pyproject.toml --group dev --constraint $(REQUIREMENTS)/run.txt -o $(REQUIREMENTS)/test.txt
+
+clean:  ## Removes the environment and all runs
+	rm -rf $(VENV) runs
+
+$(VENV)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet uv
+	touch $@
+
+# Compiled once here, TensorFlow starts several times faster in each step.
+$(VENV)/run: $(VENV)/uv $(REQUIREMENTS)/run.txt pyproject.toml
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --compile-bytecode -r $(REQUIREMENTS)/run.txt
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --no-deps --editable .
+	touch $@
+
+$(VENV)/test: $(VENV)/run $(REQUIREMENTS)/test.txt
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --compile-bytecode -r $(REQUIREMENTS)/test.txt
+	touch $@

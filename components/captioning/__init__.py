@@ -1,0 +1,1 @@
+"""The science: encoder, network, decoding, scores and the bundle that carries them."""

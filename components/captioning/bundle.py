@@ -1,0 +1,97 @@
+"""The bundle: all that describes photos, in one directory, without pickle.
+
+`network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`, `decoding.json`
+(how captions are searched), `encoder.json` and `encoder.weights.h5` (the photo encoder).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.captioning.decoding import DecodingConfig, search_captions
+from components.captioning.encoder import Encoder
+from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
+from components.captioning.photos import load_photo
+from components.captioning.vocabulary import Vocabulary
+from components.platform.artifacts import read_json, write_json
+from components.platform.errors import DataError
+
+NETWORK_FILE = "network.json"
+WEIGHTS_FILE = "network.weights.h5"
+VOCABULARY_FILE = "vocabulary.txt"
+DECODING_FILE = "decoding.json"
+
+# New photos come one or a few at a time; a batch is always computed full.
+_PHOTOS_AT_ONCE = 4
+
+
+@dataclass
+class Bundle:
+    """A trained captioner.
+
+    Attributes:
+        network: The caption network.
+        vocabulary: Its words.
+        decoding: How captions are searched.
+    """
+
+    network: CaptionNetwork
+    vocabulary: Vocabulary
+    decoding: DecodingConfig
+
+    def save(self, directory: Path) -> None:
+        """Writes network, vocabulary and decoding settings; the encoder saves itself there."""
+        write_json(directory / NETWORK_FILE, self.network.config.to_dict())
+        self.network.save_weights(directory / WEIGHTS_FILE)
+        self.vocabulary.save(directory / VOCABULARY_FILE)
+        write_json(directory / DECODING_FILE, self.decoding.to_dict())
+
+    @classmethod
+    def load(cls, directory: str | Path) -> "Bundle":
+        """Reads a bundle; nothing but its directory is needed.
+
+        Raises:
+            DataError: If a file of the bundle is missing or does not fit the others.
+        """
+        root = Path(directory)
+        try:
+            network = build_network(NetworkConfig(**read_json(root / NETWORK_FILE)))
+            network.load_weights(root / WEIGHTS_FILE)
+            vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
+            decoding = DecodingConfig(**read_json(root / DECODING_FILE))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(f"{root} must be a whole model bundle: {error}") from error
+        if len(vocabulary) != network.config.vocabulary_size:
+            raise DataError(
+                f"{root / VOCABULARY_FILE} must have the network's "
+                f"{network.config.vocabulary_size} words. Received: {len(vocabulary)}"
+            )
+        return cls(network, vocabulary, decoding)
+
+    def captions(self, features: np.ndarray) -> list[str]:
+        """Returns a caption for each row of features, float [N, D]."""
+        words = search_captions(self.network, features, self.decoding)
+        return [self.vocabulary.decode(row) for row in words.tolist()]
+
+
+class Describer:
+    """A bundle with its photo encoder: describes photos.
+
+    Args:
+        directory: A bundle that holds its encoder.
+
+    Raises:
+        DataError: If the bundle or its encoder is not whole.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.bundle = Bundle.load(directory)
+        self.encoder = Encoder.load(directory, batch_size=_PHOTOS_AT_ONCE)
+
+    def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
+        """Returns a caption for each photo, given as encoded bytes or as a path."""
+        size = self.encoder.identity.size
+        pixels = np.stack([load_photo(photo, size) for photo in photos])  # uint8 [N, S, S, 3]
+        return self.bundle.captions(self.encoder.encode(pixels))

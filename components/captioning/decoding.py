@@ -1,0 +1,157 @@
+"""From features to words: greedy and beam search, many photos at a time in one compiled graph."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from components.captioning.network import CaptionNetwork
+from components.captioning.vocabulary import END, PAD, START, UNK
+
+# Low enough that no sum of log-probabilities reaches it, high enough to add to in float32.
+_NEVER = -1.0e9
+
+
+@dataclass(frozen=True)
+class DecodingConfig:
+    """How captions are searched for.
+
+    Attributes:
+        beam_width: Partial captions kept for each photo; 1 is greedy search.
+        length_penalty: Power of the length by which a caption's log-probability is divided:
+            0 compares plain sums (short captions win), 1 means a word.
+        max_words: Longest caption.
+    """
+
+    beam_width: int = 5
+    length_penalty: float = 1.0
+    max_words: int = 20
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the settings as JSON-able values."""
+        return asdict(self)
+
+
+class CaptionSearch(keras.Model):
+    """Beam search as a Keras model: `predict` batches it and compiles it once.
+
+    1. Each photo starts with one partial caption, `START`, at the network's first state.
+    2. All partial captions of all photos go one word further in one batch; the state is carried.
+    3. Of the continuations of a photo's K partial captions, the K most probable stay. A caption
+       that has ended stays as it is and competes with its log-probability.
+    4. The search ends when all captions have ended or `max_words` are said.
+    5. Each photo's caption is the one with the highest log-probability / length ** penalty, where
+       the length counts the end mark (Wu et al., 2016, arXiv:1609.08144, without its constants).
+
+    `PAD`, `START` and `UNK` are never said.
+
+    Args:
+        network: Trained.
+        config: Width, penalty and longest caption.
+    """
+
+    def __init__(self, network: CaptionNetwork, config: DecodingConfig) -> None:
+        super().__init__(name="caption_search")
+        self.network = network
+        self.config = config
+
+    def call(self, features: Any) -> Any:
+        """Searches captions for photos.
+
+        Args:
+            features: float [B, D].
+
+        Returns:
+            int32 [B, max_words + 1]: each photo's words, `END`, then `PAD`.
+        """
+        width, longest = self.config.beam_width, self.config.max_words + 1
+        vocabulary_size = self.network.config.vocabulary_size
+        batch = ops.shape(features)[0]
+
+        def flat(values: Any) -> Any:
+            return ops.reshape(values, (-1, *values.shape[2:]))  # [B, K, …] -> [B * K, …]
+
+        def beams(values: Any) -> Any:
+            return ops.reshape(values, (-1, width, *values.shape[1:]))  # [B * K, …] -> [B, K, …]
+
+        def repeat(values: Any) -> Any:
+            return ops.repeat(ops.expand_dims(values, 1), width, axis=1)  # [B, …] -> [B, K, …]
+
+        def pick(values: Any, parents: Any) -> Any:
+            # values [B, K, …], parents [B, K] -> the parents' values [B, K, …]
+            index = ops.reshape(parents, (-1, width) + (1,) * (len(values.shape) - 2))
+            return ops.take_along_axis(values, index, axis=1)
+
+        allowed = np.zeros(vocabulary_size, np.float32)
+        allowed[[PAD, START, UNK]] = _NEVER
+        stay = np.full(vocabulary_size, _NEVER, np.float32)
+        stay[PAD] = 0.0
+
+        def unfinished(place: Any, _: Any, ended: Any, *__: Any) -> Any:
+            return ops.logical_and(place < longest, ops.logical_not(ops.all(ended)))
+
+        def extend(
+            place: Any, words: Any, ended: Any, scores: Any, lengths: Any, hidden: Any, cell: Any
+        ) -> tuple[Any, ...]:
+            last = ops.take(words, ops.maximum(place - 1, 0), axis=2)
+            last = ops.where(place == 0, START, last)  # [B, K]
+            logits, (hidden, cell) = self.network.step(flat(last), (flat(hidden), flat(cell)))
+            next_scores = beams(ops.log_softmax(logits, axis=-1)) + allowed  # [B, K, V]
+            # At the last place only the end may come, so that every caption has one.
+            final = ops.where(ops.arange(vocabulary_size) == END, 0.0, _NEVER)
+            next_scores = ops.where(place == longest - 1, next_scores + final, next_scores)
+            next_scores = ops.where(ops.expand_dims(ended, -1), stay, next_scores)
+            totals = ops.expand_dims(scores, -1) + next_scores  # [B, K, V]
+            totals = ops.reshape(totals, (-1, width * vocabulary_size))  # [B, K * V]
+            scores, best = ops.top_k(totals, width)  # [B, K] each
+            best = ops.cast(best, "int32")
+            parents, chosen = best // vocabulary_size, best % vocabulary_size
+            ended = pick(ended, parents)
+            lengths = pick(lengths, parents) + ops.cast(ops.logical_not(ended), "float32")
+            here = ops.reshape(ops.arange(longest) == place, (1, 1, longest))
+            words = ops.where(here, ops.expand_dims(chosen, -1), pick(words, parents))
+            ended = ops.logical_or(ended, chosen == END)
+            hidden, cell = pick(beams(hidden), parents), pick(beams(cell), parents)
+            return place + 1, words, ended, scores, lengths, hidden, cell
+
+        hidden, cell = self.network.start(features)
+        first = np.full((1, width), _NEVER, np.float32)
+        first[0, 0] = 0.0  # the K starts are one and the same: only one of them counts
+        blank = ops.zeros((batch, width), "float32")
+        _, words, _, scores, lengths, _, _ = ops.while_loop(
+            unfinished,
+            extend,
+            (
+                ops.convert_to_tensor(0, "int32"),
+                ops.full((batch, width, longest), PAD, "int32"),
+                ops.zeros((batch, width), "bool"),
+                blank + first,
+                blank,
+                repeat(hidden),
+                repeat(cell),
+            ),
+        )
+        normalized = scores / ops.power(lengths, self.config.length_penalty)
+        best = ops.argmax(normalized, axis=1, keepdims=True)  # [B, 1]
+        return ops.squeeze(ops.take_along_axis(words, ops.expand_dims(best, -1), axis=1), 1)
+
+
+def search_captions(
+    network: CaptionNetwork, features: np.ndarray, config: DecodingConfig, batch_size: int = 128
+) -> np.ndarray:
+    """Searches captions for photos; see `CaptionSearch`.
+
+    Args:
+        network: Trained.
+        features: float [N, D].
+        config: Width, penalty and longest caption.
+        batch_size: Photos searched side by side.
+
+    Returns:
+        int32 [N, max_words + 1], each row a caption's words, `END`, then `PAD`.
+    """
+    search = CaptionSearch(network, config)
+    words = search.predict(features.astype(np.float32), batch_size=batch_size, verbose=0)
+    return np.asarray(words)

@@ -1,0 +1,213 @@
+"""The encoder: a network of keras.applications that turns photos into features."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter, ValidationError
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from components.captioning.networks import Network, find_network
+from components.captioning.weights import (
+    FILE,
+    IMAGENET,
+    RANDOM,
+    build_with_weights,
+    load_weights,
+    weights_sha256,
+)
+from components.platform.artifacts import write_json
+from components.platform.errors import DataError
+from components.platform.records import ENCODER_FILE
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS_FILE = "encoder.weights.h5"
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderIdentity:
+    """What tells two encoders apart; `encoder.json`.
+
+    Attributes:
+        network: A network of keras.applications, as Keras spells it.
+        weights: Where the weights came from.
+        seed: Of random weights, else None.
+        sha256: Of the weights, 64 hex digits, see `weights.weights_sha256`.
+        width: Numbers in a feature.
+        size: Height and width of the photos it takes, in pixels.
+    """
+
+    network: str
+    weights: Literal["imagenet", "random", "file"]
+    seed: int | None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    width: Annotated[int, Field(gt=0)]
+    size: Annotated[int, Field(gt=0)]
+
+    @classmethod
+    def load(cls, directory: str | Path) -> "EncoderIdentity":
+        """Reads the `encoder.json` of a directory.
+
+        Raises:
+            DataError: If there is none, or it does not hold an identity.
+        """
+        path = Path(directory) / ENCODER_FILE
+        try:
+            return TypeAdapter(cls).validate_json(path.read_bytes(), strict=True)
+        except OSError as error:
+            raise DataError(f"An encoder must have its {ENCODER_FILE}: {error}") from error
+        except ValidationError as error:
+            raise DataError(f"{path} must hold an encoder's identity: {error}") from error
+
+    def save(self, directory: str | Path) -> None:
+        """Writes `encoder.json` into a directory."""
+        write_json(Path(directory) / ENCODER_FILE, asdict(self))
+
+
+class Encoder:
+    """A network up to its last average pooling, its own preprocessing included.
+
+    Made by `Encoder.build` or `Encoder.load`.
+
+    Attributes:
+        identity: What tells this encoder from others.
+        batch_size: Photos that are computed at once; fewer are filled up with black ones.
+    """
+
+    def __init__(
+        self, model: keras.Model, network: Network, identity: EncoderIdentity, batch_size: int
+    ) -> None:
+        self.identity = identity
+        self.batch_size = batch_size
+        self._model = model
+        self._network = network
+        self._compiled: Callable[[tf.Tensor], tf.Tensor] | None = None
+
+    @classmethod
+    def build(
+        cls, network: str, weights: str = IMAGENET, *, seed: int = 0, batch_size: int = 32
+    ) -> "Encoder":
+        """Makes an encoder.
+
+        Args:
+            network: The name of a network of keras.applications, for example "InceptionV3".
+            weights: "imagenet" (Keras fetches them), "random" (see `calibrate`), or the local or
+                `gs://` path of a Keras weights file.
+            seed: Of random weights.
+            batch_size: Photos that are computed at once.
+
+        Raises:
+            SettingError: If there is no such network, or the path is no local and no `gs://` one.
+            DataError: If Keras can't fetch the weights, or the file isn't this network's.
+        """
+        found = find_network(network)
+        model = build_with_weights(found, weights, seed)
+        identity = EncoderIdentity(
+            network=found.name,
+            weights=weights if weights in (IMAGENET, RANDOM) else FILE,  # type: ignore[arg-type] # mypy sees no Literal in `in`.
+            seed=seed if weights == RANDOM else None,
+            sha256=weights_sha256(model),
+            width=model.output_shape[-1],
+            size=found.size,
+        )
+        logger.info("encoder %s, weights %s, %d wide", found.name, weights, identity.width)
+        return cls(model, found, identity, batch_size)
+
+    @classmethod
+    def load(cls, directory: str | Path, *, batch_size: int = 32) -> "Encoder":
+        """Reads an encoder that `save` wrote.
+
+        Raises:
+            DataError: If files are missing or broken, or the weights aren't those of the identity.
+        """
+        identity = EncoderIdentity.load(directory)
+        network = find_network(identity.network)
+        model = network.build()
+        file = Path(directory) / WEIGHTS_FILE
+        load_weights(model, network, file, named=str(file))
+        sha256 = weights_sha256(model)
+        if sha256 != identity.sha256:
+            raise DataError(
+                f"The weights in {file} must be those that {ENCODER_FILE} names, with SHA-256 "
+                f"{identity.sha256}. Received: {sha256}. Write the encoder anew"
+            )
+        return cls(model, network, identity, batch_size)
+
+    def save(self, directory: str | Path) -> None:
+        """Writes `encoder.json` and `encoder.weights.h5` into a directory."""
+        self._model.save_weights(Path(directory) / WEIGHTS_FILE)
+        self.identity.save(directory)
+
+    def calibrate(self, photos: NDArray[np.uint8]) -> None:
+        """Sets the statistics of batch normalisation to those of some photos, layer by layer.
+
+        Random weights need it: without, all photos look nearly the same to them. A network without
+        batch normalisation stays as it is.
+
+        Args:
+            photos: uint8 [B, size, size, 3]; all are computed at once.
+        """
+        layers = self._model.layers
+        norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+        drops = [layer for layer in layers if isinstance(layer, keras.layers.Dropout)]
+        if not norms:
+            return
+        # Momentum 0: what training mode measures replaces what was there.
+        with _having(norms, "momentum", 0.0), _having(drops, "rate", 0.0):
+            # In a graph each activation is freed once it is used.
+            tf.function(self._forward)(tf.constant(photos), training=True)
+        self.identity = replace(self.identity, sha256=weights_sha256(self._model))
+        self._compiled = None
+        logger.info("calibrated %d layers on %d photos", len(norms), len(photos))
+
+    def encode(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns the features of photos.
+
+        Args:
+            photos: uint8 [B, size, size, 3], see `photos.load_photo`; any number of them.
+
+        Returns:
+            float32 [B, width].
+        """
+        self._compiled = self._compiled or self._compile()
+        features = np.empty((len(photos), self.identity.width), np.float32)
+        for start in range(0, len(photos), self.batch_size):
+            batch = photos[start : start + self.batch_size]
+            missing = self.batch_size - len(batch)
+            # One shape for all batches, so that nothing is compiled twice.
+            filled = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))
+            encoded = self._compiled(tf.constant(filled)).numpy()
+            features[start : start + len(batch)] = encoded[: len(batch)]
+        return features
+
+    def _forward(self, photos: tf.Tensor, training: bool = False) -> tf.Tensor:
+        prepared = self._network.preprocess(tf.cast(photos, tf.float32))
+        return self._model(prepared, training=training)
+
+    def _compile(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        shape = (self.batch_size, self.identity.size, self.identity.size, 3)
+        graph = tf.function(self._forward).get_concrete_function(tf.TensorSpec(shape, tf.uint8))
+        # With the weights as constants TensorFlow folds normalisation into the convolutions.
+        frozen = convert_variables_to_constants_v2(graph)
+        return lambda photos: frozen(photos)[0]
+
+
+@contextmanager
+def _having(layers: list[Any], attribute: str, value: float) -> Iterator[None]:
+    """Gives an attribute of layers another value for a while."""
+    before = [getattr(layer, attribute) for layer in layers]
+    for layer in layers:
+        setattr(layer, attribute, value)
+    try:
+        yield
+    finally:
+        for layer, old in zip(layers, before, strict=True):
+            setattr(layer, attribute, old)

@@ -1,0 +1,164 @@
+"""The caption network: dropout, GloVe embedding and an LSTM started from the photo.
+
+The design of *Show and Tell* (Vinyals et al., 2015, arXiv:1411.4555): the photo's features start
+the decoder, which then predicts each next word from the words before it.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+#: Hidden and cell state of the LSTM, each float [B, units].
+State = tuple[Any, Any]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What fixes the network's shape, and so which weights fit it.
+
+    Attributes:
+        vocabulary_size: V, marks included.
+        feature_width: D, numbers a photo.
+        embedding_width: E, numbers a word.
+        units: Width of the LSTM.
+        dropout: Share of features, embeddings and LSTM outputs dropped while training.
+        train_embeddings: Whether training changes the GloVe vectors.
+    """
+
+    vocabulary_size: int
+    feature_width: int
+    embedding_width: int
+    units: int
+    dropout: float
+    train_embeddings: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the settings as JSON-able values."""
+        return asdict(self)
+
+
+class CaptionNetwork(keras.Model):
+    """Scores every next word of captions, given their photos and the words before.
+
+    Args:
+        config: The network's shape.
+        seed: Fixes initial weights and dropout.
+    """
+
+    def __init__(self, config: NetworkConfig, seed: int = 0) -> None:
+        super().__init__(name="captioner")
+        self.config = config
+        # Each random part gets a seed of its own, so that none depends on the order of building.
+        seeds = iter(np.random.SeedSequence(seed).generate_state(16).tolist())
+
+        def initializer(name: str = "glorot_uniform") -> keras.Initializer:
+            return keras.initializers.get({"class_name": name, "config": {"seed": next(seeds)}})
+
+        def dropout(name: str) -> layers.Dropout:
+            return layers.Dropout(config.dropout, seed=next(seeds), name=name)
+
+        def dense(width: int, name: str, **kwargs: Any) -> layers.Dense:
+            return layers.Dense(width, kernel_initializer=initializer(), name=name, **kwargs)
+
+        self.standardize = Standardize(name="standardize")
+        self.feature_dropout = dropout("feature_dropout")
+        self.start_hidden = dense(config.units, "start_hidden", activation="tanh")
+        self.start_cell = dense(config.units, "start_cell")
+        self.embedding = layers.Embedding(
+            config.vocabulary_size,
+            config.embedding_width,
+            embeddings_initializer=initializer("random_uniform"),
+            trainable=config.train_embeddings,
+            name="embedding",
+        )
+        self.embedding_dropout = dropout("embedding_dropout")
+        # tanh, sigmoid, no recurrent dropout, no unrolling: what cuDNN's LSTM kernel can do.
+        self.lstm = layers.LSTM(
+            config.units,
+            return_sequences=True,
+            kernel_initializer=initializer(),
+            recurrent_initializer=initializer("orthogonal"),
+            name="lstm",
+        )
+        self.output_dropout = dropout("output_dropout")
+        # float32 under mixed precision too: a softmax over thousands of words needs it.
+        self.words = dense(config.vocabulary_size, "words", dtype="float32")
+
+    def start(self, features: Any, training: bool = False) -> State:
+        """Returns the LSTM's first state for photos' features, float [B, D]."""
+        seen = self.feature_dropout(self.standardize(features), training=training)
+        return self.start_hidden(seen), self.start_cell(seen)
+
+    def step(self, words: Any, state: State) -> tuple[Any, State]:
+        """Goes one word further, outside training.
+
+        Args:
+            words: int [B], the word just said; `START` at first.
+            state: From `start` or the step before.
+
+        Returns:
+            Logits of the next word, float32 [B, V], and the state after this word.
+        """
+        output, (hidden, cell) = self.lstm.cell(self.embedding(words), list(state))
+        return self.words(output), (hidden, cell)
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        """Scores all next words of whole captions at once (teacher forcing).
+
+        Args:
+            inputs: `features` float [B, D]; `words` int [B, T], each caption from `START` on.
+                Padding may stand only at the end: what follows a word does not change its score.
+            training: Whether dropout is on.
+
+        Returns:
+            Logits of the next word at each place, float32 [B, T, V].
+        """
+        hidden, cell = self.start(inputs["features"], training=training)
+        embedded = self.embedding_dropout(self.embedding(inputs["words"]), training=training)
+        outputs = self.lstm(embedded, initial_state=[hidden, cell])
+        return self.words(self.output_dropout(outputs, training=training))
+
+
+class Standardize(layers.Layer):
+    """Shifts and scales each feature to mean 0 and spread 1 over the train split.
+
+    Keras' own `Normalization` keeps its statistics outside the weights once it is finalised;
+    here they are plain weights, so that a checkpoint or bundle restores them like any other.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the statistics, at first such that nothing changes."""
+        width = (input_shape[-1],)
+        self.mean = self.add_weight(
+            shape=width, initializer="zeros", trainable=False, dtype="float32", name="mean"
+        )
+        self.scale = self.add_weight(
+            shape=width, initializer="ones", trainable=False, dtype="float32", name="scale"
+        )
+
+    def adapt(self, features: np.ndarray) -> None:
+        """Takes mean and spread from features, float [N, D]; a constant feature becomes 0."""
+        wide = features.astype(np.float64)
+        spread = wide.std(axis=0)
+        self.mean.assign(wide.mean(axis=0))
+        self.scale.assign(np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-6))
+
+    def call(self, features: Any) -> Any:
+        """Returns standardised features, [B, D] in the layer's compute precision."""
+        centred = ops.cast(features, "float32") - self.mean
+        return ops.cast(centred * self.scale, self.compute_dtype)
+
+
+def build_network(config: NetworkConfig, seed: int = 0) -> CaptionNetwork:
+    """Returns a network with all its weights made, ready to be loaded or trained."""
+    network = CaptionNetwork(config, seed)
+    network(
+        {
+            "features": np.zeros((1, config.feature_width), np.float32),
+            "words": np.zeros((1, 1), np.int32),
+        }
+    )
+    return network

@@ -1,0 +1,1 @@
+"""GloVe vectors for the vocabulary, as one matrix."""

@@ -1,0 +1,124 @@
+"""GloVe's text format: a word and its numbers a line, read as a stream and checked."""
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.embeddings.source import GloveText
+from components.platform.errors import DataError
+
+# 300 numbers take 3 kB; a file without line ends must not be read whole.
+_LONGEST_LINE = 1 << 16
+
+
+def glove_vectors(
+    text: GloveText, wanted: Collection[str]
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Yields each wanted word that a GloVe text holds, once, with its vector.
+
+    A line is a word and then its numbers, parted by single spaces; words of GloVe 840B may hold
+    spaces themselves, so numbers are counted from the right. The first line says how many there
+    are; a header as word2vec writes it (count and width) is understood and left out. All lines
+    are checked for their shape; a word's numbers are read when the word is wanted. Of a word
+    that stands several times the first place counts.
+
+    Args:
+        text: The open text; read line by line, to its end.
+        wanted: Words without spaces.
+
+    Yields:
+        A word and its vector, float32 of shape [E].
+
+    Raises:
+        DataError: If a line is broken; the message has its number.
+    """
+    missing = {word.encode(): word for word in wanted}
+    width = number = 0
+    while line := text.file.readline(_LONGEST_LINE):
+        number += 1
+        try:
+            if len(line) == _LONGEST_LINE:
+                raise ValueError(f"a line must be shorter than {_LONGEST_LINE} bytes")
+            line = line.rstrip()
+            if not width:
+                width, is_header = _first_line(line)
+                if is_header:
+                    continue
+            word = _word(line, width)
+            if word in missing:
+                yield missing.pop(word), _vector(line[len(word) + 1 :])
+        except ValueError as error:
+            raise DataError(f"{text.name}, line {number}: {error}") from error
+    if not number:
+        raise DataError(f"{text.name} is empty: it must hold GloVe vectors")
+
+
+def _first_line(line: bytes) -> tuple[int, bool]:
+    """Returns how many numbers a word has, and whether this line is a header."""
+    fields = line.split(b" ")
+    if len(fields) == 2 and all(field.isdigit() for field in fields):
+        return int(fields[1]), True
+    # The word may be a number itself.
+    width = min(_count_numbers(fields), len(fields) - 1)
+    if not width:
+        raise ValueError(f"must be a word and its numbers. Received: {_shown(line)}")
+    return width, False
+
+
+def _word(line: bytes, width: int) -> bytes:
+    if line.count(b" ") == width:
+        word = line.partition(b" ")[0]
+    else:
+        word, *numbers = line.rsplit(b" ", width)
+        # A number where the word should end is one number too many.
+        if len(numbers) < width or _is_number(word.rpartition(b" ")[2]):
+            received = _count_numbers(line.split(b" ")[1:])
+            raise ValueError(
+                f"must be a word and {width} numbers, as the file begins. "
+                f"Received {received} numbers: {_shown(line)}"
+            )
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"must be UTF-8. Received: {_shown(line)}") from None
+    return word
+
+
+def _vector(numbers: bytes) -> NDArray[np.float32]:
+    fields = numbers.split(b" ")
+    try:
+        # What float32 can't hold becomes infinite, and is found below.
+        with np.errstate(over="ignore"):
+            vector = np.array(fields, np.float32)
+    except ValueError:
+        wrong = next(field for field in fields if not _is_number(field))
+        raise ValueError(f"must be numbers after the word. Received: {_shown(wrong)}") from None
+    finite = np.isfinite(vector)
+    if not finite.all():
+        wrong = fields[int(np.argmin(finite))]
+        raise ValueError(f"must be finite numbers. Received: {_shown(wrong)}")
+    return vector
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _count_numbers(fields: list[bytes]) -> int:
+    """Returns how many of the fields are numbers, from the right until one is none."""
+    count = 0
+    for field in reversed(fields):
+        if not _is_number(field):
+            break
+        count += 1
+    return count
+
+
+def _shown(raw: bytes) -> str:
+    text = raw.decode(errors="replace")
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")

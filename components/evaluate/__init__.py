@@ -1,0 +1,1 @@
+"""Scores a model on the test split, and shows what it says."""

@@ -1,0 +1,74 @@
+"""The loss curve, drawn as SVG that stands inside a page and takes its colours."""
+
+import io
+from collections.abc import Sequence
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+# Matplotlib knows no CSS: it draws in these, and the page's own colours take their places.
+_INK, _RULE, _TRAIN, _DEV = "#010101", "#020202", "#030303", "#040404"
+_PAGE_COLOURS = {
+    _INK: "var(--ink-soft)",
+    _RULE: "var(--rule)",
+    _TRAIN: "var(--train)",
+    _DEV: "var(--dev)",
+}
+_STYLE = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "captionflow",  # the same curve, the same bytes
+    "font.sans-serif": ["DejaVu Sans"],  # to measure with; the page sets its own
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.edgecolor": _RULE,
+    "axes.labelcolor": _INK,
+    "xtick.color": _RULE,
+    "xtick.labelcolor": _INK,
+    "ytick.color": _RULE,
+    "ytick.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+def draw_loss_curve(train: Sequence[float], dev: Sequence[float], best_epoch: int) -> Markup:
+    """Draws the losses of a training, epoch by epoch.
+
+    Args:
+        train: Mean cross-entropy a word on the train split, in nats, one an epoch.
+        dev: Likewise on the dev split.
+        best_epoch: The epoch that is marked, counted from 1.
+
+    Returns:
+        An `<svg>` element whose colours are the page's `--ink-soft`, `--rule`, `--train` and
+        `--dev`.
+    """
+    epochs = range(1, len(train) + 1)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5.4, 2.6), layout="constrained")
+        figure.patch.set_alpha(0)
+        axes = figure.add_subplot()
+        axes.patch.set_alpha(0)
+        axes.grid(axis="y", color=_RULE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.axvline(best_epoch, color=_RULE, linewidth=1, linestyle=(0, (3, 3)))
+        for losses, colour, marker, name in (
+            (train, _TRAIN, "s", "train"),
+            (dev, _DEV, "o", "dev"),
+        ):
+            axes.plot(epochs, losses, color=colour, marker=marker, markersize=3.5, label=name)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("nats a word")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.legend(frameon=False)
+        drawn = io.StringIO()
+        FigureCanvasSVG(figure).print_svg(drawn, metadata=_NO_METADATA)
+    svg = drawn.getvalue()
+    for drawn_in, colour in _PAGE_COLOURS.items():
+        svg = svg.replace(drawn_in, colour)
+    # Without the XML head, which is for files. It holds numbers and our own words alone.
+    return Markup(svg[svg.index("<svg") :])  # noqa: S704

@@ -1,0 +1,148 @@
+"""What an evaluation needs, read from four artifacts and checked before any work."""
+
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from components.captioning.bundle import Bundle
+from components.captioning.encoder import EncoderIdentity
+from components.platform.errors import DataError, SettingError
+from components.platform.manifest import REPORT_FILE, Photo, read_manifest
+from components.platform.records import Examples, read_examples
+
+SPLIT = "test"
+TRAINING_FILE = "training.json"
+
+_Facts = TypeVar("_Facts", bound=BaseModel)
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Epoch(BaseModel):
+    """An epoch's figures, as `train` notes them; losses are in nats a word."""
+
+    word_loss: float
+    dev_word_loss: float
+    learning_rate: float
+    seconds: float
+
+
+class Training(BaseModel):
+    """What `train` notes beside a bundle, in `training.json`.
+
+    Attributes:
+        mlflow_run_id: The run that its figures went to.
+        best_epoch: The epoch whose weights the bundle holds, counted from 1.
+        settings: How it was trained.
+        history: All epochs.
+    """
+
+    mlflow_run_id: str
+    best_epoch: int
+    settings: dict[str, Any]
+    history: Annotated[list[Epoch], Field(min_length=1)]
+
+
+class Fingerprints(BaseModel):
+    """What the manifest's report says the data are."""
+
+    dataset_fingerprint: _Sha256
+    test_fingerprint: _Sha256
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that is scored and shown.
+
+    Attributes:
+        bundle: The model, with the decoding settings that are asked for.
+        encoder: What made the features; the content of `encoder.json`.
+        training: How the model was trained.
+        examples: The test split.
+        photos: All photos of the manifest by image id.
+        fingerprints: Of the data.
+    """
+
+    bundle: Bundle
+    encoder: dict[str, Any]
+    training: Training
+    examples: Examples
+    photos: dict[str, Photo]
+    fingerprints: Fingerprints
+
+
+def read_inputs(
+    model: str | Path,
+    examples: str | Path,
+    manifest: str | Path,
+    *,
+    beam_width: int,
+    length_penalty: float,
+) -> Inputs:
+    """Reads and checks what an evaluation needs; see `run.evaluate_model` for the arguments.
+
+    Raises:
+        DataError: If an artifact is not whole, model and examples are of different encoders, or
+            the test split is empty or lacks references.
+        SettingError: If a setting breaks its rule.
+    """
+    if beam_width < 1:
+        raise SettingError(f"beam_width must be a positive integer. Received: {beam_width}")
+    if not (length_penalty >= 0 and math.isfinite(length_penalty)):
+        raise SettingError(f"length_penalty must be 0 or more. Received: {length_penalty}")
+    training = _read(Training, Path(model) / TRAINING_FILE)
+    fingerprints = _read(Fingerprints, Path(manifest) / REPORT_FILE)
+    test = read_examples(examples, SPLIT)
+    _require_references(test)
+    bundle = Bundle.load(model)
+    bundle.decoding = replace(bundle.decoding, beam_width=beam_width, length_penalty=length_penalty)
+    return Inputs(
+        bundle=bundle,
+        encoder=asdict(_common_encoder(model, examples, bundle, test)),
+        training=training,
+        examples=test,
+        photos={photo.image_id: photo for photo in read_manifest(manifest)},
+        fingerprints=fingerprints,
+    )
+
+
+def _require_references(examples: Examples) -> None:
+    without = [
+        image_id
+        for image_id, references in zip(examples.image_ids, examples.references, strict=True)
+        if not references
+    ]
+    if without:
+        raise DataError(
+            "Every test photo must have at least one reference caption, make the examples anew. "
+            f"Received: none for {len(without)} photos, the first is {without[0]}"
+        )
+
+
+def _common_encoder(
+    model: str | Path, examples: str | Path, bundle: Bundle, test: Examples
+) -> EncoderIdentity:
+    theirs, ours = EncoderIdentity.load(model), EncoderIdentity.load(examples)
+    takes, has = bundle.network.config.feature_width, test.features.shape[1]
+    if (theirs.sha256, takes) != (ours.sha256, has):
+        raise DataError(
+            "Model and examples must be of the same encoder, and these are of different ones: "
+            "train on these examples, or evaluate on those that the model was trained on. "
+            f"Received: a model for {_in_words(theirs, takes)}, examples of {_in_words(ours, has)}"
+        )
+    return ours
+
+
+def _in_words(encoder: EncoderIdentity, width: int) -> str:
+    return f"{encoder.network} (weights {encoder.sha256[:12]}, features {width} wide)"
+
+
+def _read(kind: type[_Facts], path: Path) -> _Facts:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path.parent} must hold {path.name}: {error}") from error
+    except ValidationError as error:
+        raise DataError(f"{path} must hold what its step writes there: {error}") from error

@@ -1,0 +1,72 @@
+"""From features to captions, and from captions to their scores."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.captioning.bleu import corpus_bleu
+from components.captioning.bundle import Bundle
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Captions:
+    """What a model says of each photo.
+
+    Attributes:
+        beam: Found by the bundle's own decoding settings.
+        greedy: Found by the most probable word each time.
+    """
+
+    beam: list[str]
+    greedy: list[str]
+
+
+def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
+    """Describes photos twice: with the bundle's beam, and greedily.
+
+    Args:
+        bundle: A trained model.
+        features: float16 [N, D].
+    """
+    started = time.perf_counter()
+    beam = bundle.captions(features)
+    alone = replace(bundle, decoding=replace(bundle.decoding, beam_width=1))
+    greedy = beam if bundle.decoding.beam_width == 1 else alone.captions(features)
+    seconds = time.perf_counter() - started
+    width = bundle.decoding.beam_width
+    logger.info("described %d photos, beam %d and greedy, in %.1f s", len(beam), width, seconds)
+    return Captions(beam, greedy)
+
+
+def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Scores captions against all references of their photos.
+
+    Args:
+        captions: Of N photos.
+        references: For each photo its normalised references; at least one.
+
+    Returns:
+        JSON-able: `bleu` and `greedy`, each BLEU-1 to BLEU-4 by name, 0 to 100, with the
+        `signature` of both; `images` and `references`, how many; and of the beam's captions
+        `distinct_captions`, `mean_words` and `vocabulary_used`, the number of different words.
+    """
+    beam = corpus_bleu(captions.beam, references)
+    greedy = corpus_bleu(captions.greedy, references)
+    words = [word for caption in captions.beam for word in caption.split()]
+    return {
+        "bleu": beam.scores,
+        "greedy": greedy.scores,
+        "signature": beam.signature,
+        "images": len(captions.beam),
+        "references": sum(len(photo) for photo in references),
+        "distinct_captions": len(set(captions.beam)),
+        "mean_words": len(words) / len(captions.beam),
+        "vocabulary_used": len(set(words)),
+    }

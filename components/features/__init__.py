@@ -1,0 +1,1 @@
+"""Step 3: what the encoder sees in each photo, as sharded TFRecords."""

@@ -1,0 +1,34 @@
+"""The KFP step `gate`."""
+
+from typing import NamedTuple
+
+from kfp.dsl import HTML, Artifact, Input, Model
+
+from components.platform.step import step
+
+
+@step
+def gate(
+    model: Input[Model],
+    scores: Input[Artifact],
+    report: Input[HTML],
+    model_name: str,
+    bleu4_floor: float,
+    tolerance: float,
+) -> NamedTuple("Decision", [("Output", bool), ("reason", str)]):  # type: ignore[valid-type] # KFP's own form
+    """Passes a model that reaches the floor and is not worse than the champion."""
+    from components.gate.verdict import judge
+    from components.platform.running import running
+
+    with running("gate"):
+        # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
+        return tuple(
+            judge(
+                model.path,
+                scores.path,
+                report.path,
+                model_name=model_name,
+                floor=bleu4_floor,
+                tolerance=tolerance,
+            )
+        )

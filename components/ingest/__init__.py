@@ -1,0 +1,1 @@
+"""Step 1: photos with captions in, checked, split and fingerprinted, as a manifest."""

@@ -1,0 +1,94 @@
+"""Every image's check, spread over Beam's workers."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.ingest.image_checks import ImageCheck, check_image
+from components.platform.beam import beam_pipeline
+from components.platform.errors import SettingError
+
+logger = logging.getLogger(__name__)
+
+_SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("reason", pa.string()),
+        ("sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+    ]
+)
+
+
+class CheckImages(beam.PTransform):
+    """Pairs of image name and path to `ImageCheck`."""
+
+    def expand(self, images: beam.PCollection) -> beam.PCollection:
+        """Spreads the images over all workers, then checks each."""
+        return (
+            images
+            | "Spread" >> beam.Reshuffle()
+            | "Check" >> beam.MapTuple(check_image).with_output_types(ImageCheck)
+        )
+
+
+def check_images(images: Mapping[str, Path], work: Path, beam_flags: str) -> list[ImageCheck]:
+    """Checks images with Beam.
+
+    Args:
+        images: Files by image name.
+        work: A directory of this run; the checks' own files go below it.
+        beam_flags: How Beam runs, as on a command line.
+
+    Returns:
+        One check an image, ordered by image name.
+
+    Raises:
+        SettingError: If checks are missing: Beam's workers do not see this machine's files.
+    """
+    started = time.perf_counter()
+    with beam_pipeline(beam_flags) as pipeline:
+        _ = (
+            pipeline
+            | "List" >> beam.Create([(name, str(path)) for name, path in images.items()])
+            | "CheckImages" >> CheckImages()
+            | "ToRows" >> beam.Map(asdict)
+            | "Write" >> beam.io.WriteToParquet(str(work / "checks" / "part"), _SCHEMA)
+        )
+    checks = read_checks(work / "checks", len(images), beam_flags)
+    logger.info("checked %d images in %.1f s", len(checks), time.perf_counter() - started)
+    return checks
+
+
+def read_checks(folder: Path, expected: int, beam_flags: str) -> list[ImageCheck]:
+    """Reads the checks that Beam's workers wrote.
+
+    Args:
+        folder: Where they went.
+        expected: How many there must be.
+        beam_flags: For the message.
+
+    Returns:
+        The checks, ordered by image name.
+
+    Raises:
+        SettingError: If some are missing: the workers do not see this machine's files.
+    """
+    rows = [
+        row
+        for part in folder.glob("part*")
+        for row in pq.read_table(part, schema=_SCHEMA).to_pylist()
+    ]
+    if len(rows) != expected:
+        raise SettingError(
+            "beam_flags must name a runner whose workers share this machine's files. "
+            f"Received {beam_flags!r}, and {len(rows)} checks of {expected} images"
+        )
+    return sorted((ImageCheck(**row) for row in rows), key=lambda check: check.image_id)

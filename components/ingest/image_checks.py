@@ -1,0 +1,118 @@
+"""Whether one file is a photo that the rest of the pipeline can use."""
+
+import hashlib
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from components.captioning.photos import FORMATS, MAX_PIXELS
+
+MIN_SIDE = 16
+MAX_BYTES = 64 << 20
+
+# EXIF orientations that show the picture lying on its side.
+_QUARTER_TURNS = (5, 6, 7, 8)
+
+# What Pillow's decoders raise for broken files; the parsers below them are not of one mind.
+_DECODER_ERRORS = (
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCheck:
+    """What a check found.
+
+    Attributes:
+        image_id: The image's name.
+        reason: Why the image can't be used, in words; empty if it can.
+        sha256: Of the file's bytes, 64 hex digits; empty if they were not read.
+        width: In pixels, as it is shown (after EXIF rotation); 0 if it can't be used.
+        height: In pixels, likewise.
+    """
+
+    image_id: str
+    reason: str
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+
+
+def check_image(image_id: str, path: str) -> ImageCheck:
+    """Reads, hashes and fully decodes one image file.
+
+    Args:
+        image_id: The image's name.
+        path: Where the file lies.
+
+    Returns:
+        What was found. Nothing about the file makes this function fail.
+    """
+    try:
+        size = Path(path).stat().st_size
+        if size == 0:
+            return ImageCheck(image_id, "the file is empty (0 bytes)")
+        if size > MAX_BYTES:
+            return ImageCheck(
+                image_id, f"the file must not be larger than {MAX_BYTES} bytes. Received: {size}"
+            )
+        content = Path(path).read_bytes()
+    except OSError as error:
+        return ImageCheck(image_id, f"the file can't be read: {error.strerror or error}")
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        width, height = _decode(content)
+    except _UnusableError as error:
+        return ImageCheck(image_id, str(error), sha256)
+    return ImageCheck(image_id, "", sha256, width, height)
+
+
+class _UnusableError(Exception):
+    """Why an image can't be used, in words."""
+
+
+def _decode(content: bytes) -> tuple[int, int]:
+    """Returns width and height as shown, once every pixel was decoded and turned into RGB."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            _check_header(image)
+            image.load()
+            image.convert("RGB")
+            turned = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
+            return image.size[::-1] if turned else image.size
+    except UnidentifiedImageError as error:
+        raise _UnusableError(
+            f"the content is not an image of a known format ({', '.join(FORMATS)})"
+        ) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _UnusableError(f"the image is too large: {error}") from error
+    except _DECODER_ERRORS as error:
+        raise _UnusableError(f"the image does not decode fully: {error}") from error
+
+
+def _check_header(image: Image.Image) -> None:
+    # Before anything is decoded: a few bytes can announce gigabytes of pixels.
+    width, height = image.size
+    if min(width, height) < MIN_SIDE:
+        raise _UnusableError(
+            f"each side must have at least {MIN_SIDE} pixels. Received: {width} x {height}"
+        )
+    if width * height > MAX_PIXELS:
+        raise _UnusableError(
+            f"an image must not have more than {MAX_PIXELS} pixels. Received: {width} x {height}"
+        )
+    # MPO is how many cameras write JPEG: the photo first, a preview after it.
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        raise _UnusableError("the image is an animation; a photo has one frame")

@@ -1,0 +1,87 @@
+"""`report.json`: what came in, what was left out and why, and the data's fingerprints."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from components.ingest.division import Division
+from components.ingest.image_checks import ImageCheck
+from components.ingest.layouts.source import Source
+from components.ingest.leakage import find_duplicates
+from components.ingest.splits import split_sizes
+from components.ingest.texts import CleanCaptions
+from components.platform.fingerprint import fingerprint_value
+from components.platform.manifest import Photo
+
+
+def list_left_out(
+    source: Source, texts: CleanCaptions, checks: Sequence[ImageCheck], division: Division
+) -> dict[str, list[Any]]:
+    """Lists all that was found and is not in the manifest, by why it is not."""
+    listed = frozenset().union(*source.split_lists.values())
+    return {
+        "quarantined": [
+            {"image_id": check.image_id, "reason": check.reason} for check in checks if check.reason
+        ],
+        "captions_without_image": sorted(texts.captions.keys() - source.images.keys()),
+        "images_without_caption": sorted(source.images.keys() - texts.captions.keys()),
+        "dropped_leakage": list(division.leaks),
+        "in_no_split": division.unlisted,
+        # In a split list, but neither an image nor a caption has the name.
+        "listed_only": sorted(listed - texts.captions.keys() - source.images.keys()),
+        "empty_captions": texts.empty,
+        "too_long_captions": texts.too_long,
+    }
+
+
+def build_report(
+    source: Source, photos: Sequence[Photo], left_out: dict[str, list[Any]]
+) -> dict[str, Any]:
+    """Builds the report of a finished ingest.
+
+    Args:
+        source: What came in.
+        photos: All photos of the manifest.
+        left_out: What is not in the manifest, from `list_left_out`.
+
+    Returns:
+        JSON-able: facts about the photos; all lists, whole; and under `counts` their lengths.
+    """
+    splits = {photo.image_id: photo.split for photo in photos}
+    same = find_duplicates(splits, {photo.image_id: photo.sha256 for photo in photos})
+    across = [group for group in same if len({splits[image_id] for image_id in group}) > 1]
+    lists = {
+        **left_out,
+        "duplicates": [group for group in same if group not in across],
+        "same_in_dev_and_test": across,
+    }
+    return {
+        "source": source.layout,
+        "photos": len(photos),
+        "captions": sum(len(photo.captions) for photo in photos),
+        "splits": split_sizes(splits),
+        "splits_by": "lists" if source.split_lists else "hash",
+        "dataset_fingerprint": photos_fingerprint(photos),
+        "test_fingerprint": photos_fingerprint(photo for photo in photos if photo.split == "test"),
+        "warnings": _warnings(across),
+        "counts": {name: len(items) for name, items in lists.items()},
+        **lists,
+    }
+
+
+def photos_fingerprint(photos: Iterable[Photo]) -> str:
+    """Returns one SHA-256 (64 hex digits) over photos, whatever their order and place.
+
+    What counts is image id, content, split and captions.
+    """
+    return fingerprint_value(
+        sorted((photo.image_id, photo.sha256, photo.split, photo.captions) for photo in photos)
+    )
+
+
+def _warnings(across: Sequence[Sequence[str]]) -> list[str]:
+    if not across:
+        return []
+    return [
+        f"{len(across)} pictures are in dev and in test both ({' = '.join(across[0])} first). "
+        "They were left there: both splits stay whole, so that scores compare"
+    ]

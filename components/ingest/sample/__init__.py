@@ -1,0 +1,1 @@
+"""The `sample` data set: simple scenes, drawn and described by this project."""

@@ -1,0 +1,1 @@
+"""Captions to token ids: one definition of a token, a vocabulary from the train split."""

@@ -1,0 +1,23 @@
+"""The KFP step `normalize`."""
+
+from kfp.dsl import Dataset, Input, Output
+
+from components.platform.step import step
+
+
+@step
+def normalize(
+    manifest: Input[Dataset], min_count: int, beam_flags: str, captions: Output[Dataset]
+) -> None:
+    """Turns captions into token ids, with a vocabulary from the train split alone."""
+    from components.normalize.normalization import normalize_captions
+    from components.platform.running import running
+
+    with running("normalize"):
+        report = normalize_captions(
+            manifest.path, captions.path, min_count=min_count, beam_flags=beam_flags
+        )
+        captions.metadata["vocabulary_size"] = report["vocabulary_size"]
+        captions.metadata["longest_caption"] = report["longest_caption"]
+        for split, counts in report["splits"].items():
+            captions.metadata[f"{split}_captions"] = counts["captions"]

@@ -1,0 +1,124 @@
+"""The step's work: from a manifest to the captions artifact."""
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from components.captioning.vocabulary import MARKS, Vocabulary
+from components.normalize.report import caption_report
+from components.normalize.transform import RESULT_SCHEMA, Caption, transform_captions
+from components.platform.artifacts import whole_directory, write_json
+from components.platform.captions import (
+    TRANSFORM_DIRECTORY,
+    VOCABULARY_FILE,
+    CaptionedPhoto,
+    write_captions,
+)
+from components.platform.errors import DataError, SettingError
+from components.platform.manifest import REPORT_FILE, Photo, read_manifest
+
+logger = logging.getLogger(__name__)
+
+
+def normalize_captions(
+    manifest: str | Path, directory: str | Path, *, min_count: int, beam_flags: str = ""
+) -> dict[str, Any]:
+    """Writes the captions artifact: token ids, references, vocabulary and transform graph.
+
+    The vocabulary comes from the train split alone. Captions without a word are dropped, and
+    photos without a caption left; the report tells which.
+
+    Args:
+        manifest: The manifest artifact's directory.
+        directory: Where the artifact goes; see `platform.captions` for what it holds.
+        min_count: A word needs at least so many occurrences in the train split, from 1.
+        beam_flags: See `platform.beam`.
+
+    Returns:
+        The report, as in `report.json`; see `caption_report`.
+
+    Raises:
+        SettingError: If `min_count` is below 1.
+        DataError: If no word occurs that often, or the train split has no captions.
+    """
+    if min_count < 1:
+        raise SettingError(f"min_count must be 1 or more. Received: {min_count}")
+    photos = read_manifest(manifest)
+    captions = _captions(photos)
+    train = [caption for caption in captions if photos[caption.photo].split == "train"]
+    if not train:
+        raise DataError(
+            f"The vocabulary comes from the train split, which has no captions: {manifest}"
+        )
+    with (
+        whole_directory(directory) as aside,
+        tempfile.TemporaryDirectory(prefix="captionflow-normalize-") as temporary,
+    ):
+        words, results = transform_captions(
+            train,
+            captions,
+            aside / TRANSFORM_DIRECTORY,
+            min_count=min_count,
+            beam_flags=beam_flags,
+            temporary=Path(temporary),
+        )
+        if len(words) == len(MARKS):
+            raise DataError(
+                "The vocabulary must have at least one word, but none occurs often enough in the "
+                f"{len(train)} train captions: lower min_count. Received: {min_count}"
+            )
+        vocabulary = Vocabulary(words)
+        vocabulary.save(aside / VOCABULARY_FILE)
+        normalised = _captioned_photos(photos, results)
+        write_captions(aside, normalised)
+        report = caption_report(photos, normalised, vocabulary, min_count)
+        write_json(aside / REPORT_FILE, report)
+    _log(report)
+    return report
+
+
+def _captions(photos: list[Photo]) -> list[Caption]:
+    return [
+        Caption(number, position, text)
+        for number, photo in enumerate(photos)
+        for position, text in enumerate(photo.captions)
+    ]
+
+
+def _captioned_photos(photos: list[Photo], results: Path) -> list[CaptionedPhoto]:
+    rows = pq.read_table(results, schema=RESULT_SCHEMA).to_pylist()
+    return [
+        CaptionedPhoto(
+            image_id=photos[row["photo"]].image_id,
+            split=photos[row["photo"]].split,
+            references=tuple(row["references"]),
+            tokens=tuple(tuple(ids) for ids in row["tokens"]),
+        )
+        for row in rows
+    ]
+
+
+def _log(report: dict[str, Any]) -> None:
+    logger.info(
+        "vocabulary: %d ids (words that occur at least %d times in train, and %d marks)",
+        report["vocabulary_size"],
+        report["min_count"],
+        len(MARKS),
+    )
+    for split, counts in report["splits"].items():
+        logger.info(
+            "%s: %d captions, %d words, %.2f %% of them <unk>",
+            split,
+            counts["captions"],
+            counts["words"],
+            100 * counts["unknown_share"],
+        )
+    if report["captions_emptied"]:
+        logger.info(
+            "dropped: %d captions without a word, %d photos without a caption left",
+            report["captions_emptied"],
+            len(report["photos_without_caption"]),
+        )

@@ -1,0 +1,184 @@
+"""The Beam and TFT part: captions in, vocabulary, transform graph and token ids out."""
+
+import functools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from apache_beam.io.parquetio import WriteToParquet
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx_bsl.public.tfxio import TensorAdapterConfig
+
+from components.captioning.tokens import normalize
+from components.captioning.vocabulary import MARKS, UNK
+from components.platform.beam import beam_pipeline
+
+#: Names in the transform graph: raw caption in; normalised caption and token ids out.
+CAPTION, REFERENCE, TOKENS = "caption", "reference", "tokens"
+_VOCABULARY = "vocabulary"
+# What travels beside the graph, so that each result finds its photo and its place there.
+_PHOTO, _POSITION = "photo", "position"
+_BATCH = 1024
+
+# TFX asks for columns of lists, also where each holds one value.
+_BATCH_SCHEMA = pa.schema(
+    [
+        (CAPTION, pa.list_(pa.binary())),
+        (_PHOTO, pa.list_(pa.int64())),
+        (_POSITION, pa.list_(pa.int64())),
+    ]
+)
+RESULT_SCHEMA = pa.schema(
+    [
+        (_PHOTO, pa.int64()),
+        ("references", pa.list_(pa.string())),
+        ("tokens", pa.list_(pa.list_(pa.int32()))),
+    ]
+)
+
+
+class Caption(NamedTuple):
+    """A raw caption: the number of its photo, its position among that photo's, its text."""
+
+    photo: int
+    position: int
+    text: str
+
+
+def transform_captions(
+    train: Iterable[Caption],
+    captions: Iterable[Caption],
+    directory: Path,
+    *,
+    min_count: int,
+    beam_flags: str,
+    temporary: Path,
+) -> tuple[list[str], Path]:
+    """Learns the vocabulary from train captions and applies it to all captions.
+
+    Args:
+        train: What the vocabulary is learnt from.
+        captions: What is normalised: all captions, train included.
+        directory: Where the TFT transform graph is saved.
+        min_count: A word enters the vocabulary if it occurs at least so often in `train`.
+        beam_flags: See `platform.beam`.
+        temporary: A directory for what is needed on the way.
+
+    Returns:
+        The vocabulary's words in the order of their ids: the four marks, then by falling
+        count (equal counts in reverse alphabetical order, TFT's rule); and a directory of
+        Parquet files as `RESULT_SCHEMA`, one row a photo that has a caption left.
+    """
+    results = temporary / "results"
+    config = _input_config()
+    preprocessing = functools.partial(preprocessing_fn, min_count=min_count)
+    keys = {_PHOTO, _POSITION}
+    with (
+        beam_pipeline(beam_flags) as pipeline,
+        tft_beam.Context(temp_dir=str(temporary), passthrough_keys=keys),
+    ):
+        train_batches = pipeline | "Train captions" >> _Batches(list(train))
+        all_batches = pipeline | "All captions" >> _Batches(list(captions))
+        graph = (train_batches, config) | "Learn" >> tft_beam.AnalyzeDataset(preprocessing)
+        graph | "Save graph" >> tft_beam.WriteTransformFn(str(directory))
+        transformed, _ = ((all_batches, config), graph) | "Apply" >> tft_beam.TransformDataset(
+            output_record_batches=True
+        )
+        (
+            transformed
+            | "By photo" >> _ByPhoto()
+            | "Write" >> WriteToParquet(str(results / "part"), RESULT_SCHEMA)
+        )
+    words = tft.TFTransformOutput(str(directory)).vocabulary_by_name(_VOCABULARY)
+    return [word.decode() for word in words], results
+
+
+def preprocessing_fn(inputs: dict[str, tf.Tensor], *, min_count: int) -> dict[str, tf.Tensor]:
+    """Describes the transform graph to TFT.
+
+    Args:
+        inputs: `caption`: raw captions, strings of shape [B].
+        min_count: See `transform_captions`.
+
+    Returns:
+        `reference`: normalised captions, strings of shape [B]; `tokens`: their ids, int64 of
+        shape [B, (words)], ragged.
+    """
+    reference = normalize(inputs[CAPTION])
+    words = tf.strings.split(reference)  # [B] -> [B, (words)]
+    vocabulary = tft.vocabulary(
+        words,
+        # TFT warns of a threshold that everything passes.
+        frequency_threshold=min_count if min_count > 1 else None,
+        reserved_tokens=MARKS,
+        vocab_filename=_VOCABULARY,
+    )
+    tokens = tft.apply_vocabulary(words, vocabulary, default_value=UNK)
+    return {REFERENCE: reference, TOKENS: tokens}
+
+
+def _input_config() -> TensorAdapterConfig:
+    dense = schema_pb2.TensorRepresentation.DenseTensor(
+        column_name=CAPTION, shape=schema_pb2.FixedShape()
+    )
+    caption = schema_pb2.TensorRepresentation(dense_tensor=dense)
+    return TensorAdapterConfig(_BATCH_SCHEMA, {CAPTION: caption})
+
+
+class _Batches(beam.PTransform):
+    """Captions as Arrow record batches of `_BATCH_SCHEMA`."""
+
+    def __init__(self, captions: list[Caption]) -> None:
+        super().__init__()
+        self._captions = captions
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        return (
+            pipeline
+            | "Create" >> beam.Create(self._captions)
+            | "Batch" >> beam.BatchElements(min_batch_size=_BATCH, max_batch_size=_BATCH)
+            | "To Arrow" >> beam.Map(_record_batch)
+        )
+
+
+def _record_batch(captions: list[Caption]) -> pa.RecordBatch:
+    columns = {
+        CAPTION: [[caption.text.encode()] for caption in captions],
+        _PHOTO: [[caption.photo] for caption in captions],
+        _POSITION: [[caption.position] for caption in captions],
+    }
+    return pa.RecordBatch.from_pydict(columns, _BATCH_SCHEMA)
+
+
+class _ByPhoto(beam.PTransform):
+    """Transformed batches as rows of `RESULT_SCHEMA`, captions in their photo's order."""
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        return (
+            batches
+            | "Captions" >> beam.FlatMapTuple(_normalised_captions)
+            | "Group" >> beam.GroupByKey()
+            | "Photos" >> beam.MapTuple(_photo_row)
+        )
+
+
+def _normalised_captions(
+    batch: pa.RecordBatch, _: dict[str, pa.Array]
+) -> Iterator[tuple[int, tuple[int, str, list[int]]]]:
+    for row in batch.to_pylist():
+        # A caption that was nothing but punctuation ends here.
+        if row[TOKENS]:
+            reference = row[REFERENCE][0].decode()
+            yield row[_PHOTO][0], (row[_POSITION][0], reference, row[TOKENS])
+
+
+def _photo_row(
+    photo: int, captions: Iterable[tuple[int, str, list[int]]]
+) -> dict[str, int | list[str] | list[list[int]]]:
+    _, references, tokens = zip(*sorted(captions), strict=True)
+    return {_PHOTO: photo, "references": list(references), "tokens": list(tokens)}

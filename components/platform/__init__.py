@@ -1,0 +1,1 @@
+"""Plumbing: the step decorator, whole-or-nothing artifacts, storage, Beam, the model registry."""

@@ -1,0 +1,65 @@
+"""The captions artifact: token ids and reference strings by photo.
+
+A directory of `captions.parquet`, `vocabulary.txt` (see `captioning.vocabulary`), `report.json`
+and `transform/`, the TFT graph that made them. Written by `normalize`; read by `features`,
+`embeddings` and `train`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+CAPTIONS_FILE = "captions.parquet"
+VOCABULARY_FILE = "vocabulary.txt"
+TRANSFORM_DIRECTORY = "transform"
+
+_SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("split", pa.string()),
+        ("references", pa.list_(pa.string())),
+        ("tokens", pa.list_(pa.list_(pa.int32()))),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionedPhoto:
+    """A photo's captions, normalised.
+
+    Attributes:
+        image_id: As in the manifest.
+        split: As in the manifest.
+        references: Normalised captions: lower-case words with one space between them.
+        tokens: Vocabulary ids of each reference, one tuple a reference, without start and end
+            marks; words outside the vocabulary are `<unk>` here and themselves in `references`.
+    """
+
+    image_id: str
+    split: str
+    references: tuple[str, ...]
+    tokens: tuple[tuple[int, ...], ...]
+
+
+def write_captions(directory: Path, photos: Iterable[CaptionedPhoto]) -> None:
+    """Writes `captions.parquet` into a directory, ordered by image id."""
+    rows = [asdict(photo) for photo in sorted(photos, key=lambda photo: photo.image_id)]
+    pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), directory / CAPTIONS_FILE)
+
+
+def read_captions(directory: str | Path) -> list[CaptionedPhoto]:
+    """Returns the captioned photos of a captions artifact, ordered by image id."""
+    # ParquetFile rather than read_table, which imports pandas.
+    rows = pq.ParquetFile(Path(directory) / CAPTIONS_FILE).read().to_pylist()
+    return [
+        CaptionedPhoto(
+            image_id=row["image_id"],
+            split=row["split"],
+            references=tuple(row["references"]),
+            tokens=tuple(tuple(ids) for ids in row["tokens"]),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,175 @@
+"""MLflow as the steps use it: runs with their numbers, and the model that is champion."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+
+from components.platform.errors import DataError, SettingError
+from components.platform.tracking import (
+    local_tracking_uri,
+    mlflow_client,
+    sqlite_file,
+    tracking_uri,
+    without_credentials,
+)
+
+__all__ = [
+    "CHAMPION",
+    "Champion",
+    "champion",
+    "finish_run",
+    "local_tracking_uri",
+    "log_metrics",
+    "mlflow_client",
+    "require_run",
+    "start_run",
+    "tracking_uri",
+]
+
+logger = logging.getLogger(__name__)
+
+#: The alias of the version that is in use.
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The registered version of a model that is in use.
+
+    Attributes:
+        version: As MLflow counts: "1", "2", …
+        run_id: The MLflow run that trained it.
+        tags: What was noted when it was registered: its scores, and what they were measured on.
+    """
+
+    version: str
+    run_id: str
+    tags: dict[str, str]
+
+
+def start_run(
+    experiment: str,
+    run_name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """Starts an MLflow run; its experiment is made on first use.
+
+    Args:
+        experiment: The experiment's name.
+        run_name: What the user interface calls the run.
+        params: The run's settings; values are noted as text.
+        tags: The run's tags.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        SettingError: If the experiment was deleted.
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        experiment_id = _experiment(client, experiment)
+        run = client.create_run(experiment_id, run_name=run_name, tags=dict(tags or {}))
+        noted = [Param(key, str(value)) for key, value in params.items()]
+        client.log_batch(run.info.run_id, params=noted)
+    logger.info("MLflow run %s (%s) in experiment %s", run_name, run.info.run_id, experiment)
+    return str(run.info.run_id)
+
+
+def log_metrics(run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+    """Notes numbers in a run, in one request.
+
+    Args:
+        run_id: The run's id.
+        metrics: Numbers by name.
+        step: When in the run they were measured, for example the epoch.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used, or has no such run.
+    """
+    now = int(time.time() * 1000)
+    noted = [Metric(key, float(value), now, step) for key, value in metrics.items()]
+    with mlflow_client() as client:
+        client.log_batch(run_id, metrics=noted)
+
+
+def finish_run(run_id: str, status: Literal["FINISHED", "FAILED", "KILLED"] = "FINISHED") -> None:
+    """Notes how a run ended.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used, or has no such run.
+    """
+    with mlflow_client() as client:
+        client.set_terminated(run_id, status)
+
+
+def require_run(run_id: str) -> None:
+    """Checks that the run that trained a model is in this MLflow.
+
+    Raises:
+        DataError: If it is not: the model was trained with another one.
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        try:
+            client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise DataError(
+                f"The MLflow run that trained this model must be at "
+                f"{without_credentials(tracking_uri())}: set MLFLOW_TRACKING_URI to where it was "
+                f"trained, or train again. Received: {run_id}"
+            ) from error
+
+
+def champion(model_name: str) -> Champion | None:
+    """Returns the version of a registered model that has the alias `champion`.
+
+    Args:
+        model_name: The registered model's name.
+
+    Returns:
+        None if no such model is registered, or none of its versions has the alias.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        try:
+            number = client.get_registered_model(model_name).aliases.get(CHAMPION)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        if number is None:
+            return None
+        version = client.get_model_version(model_name, str(number))
+    return Champion(str(version.version), str(version.run_id), dict(version.tags))
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        database = sqlite_file(tracking_uri())
+        location = None if database is None else (database.parent / "mlartifacts").as_uri()
+        try:
+            return str(client.create_experiment(name, location))
+        except MlflowException as error:
+            # Another run made it in between: that one will do.
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    if found.lifecycle_stage != "active":
+        raise SettingError(
+            f"The MLflow experiment must not be a deleted one: restore it, or name another. "
+            f"Received: {name}"
+        )
+    return str(found.experiment_id)

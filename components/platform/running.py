@@ -1,0 +1,59 @@
+"""How a step's body starts, logs and ends; apart from the decorator, which no running step has."""
+
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from components.platform.errors import CaptionflowError
+
+#: How the last line of a step begins that failed, and of one that did not.
+FAILED_MARK, TOOK_MARK = "FAILED", "TOOK"
+
+
+@contextmanager
+def running(name: str) -> Iterator[None]:
+    """Runs a step's body: logs lines to standard output and ends errors in one clear line.
+
+    A `CaptionflowError` exits with its own code and no traceback: its message says it all.
+    Anything else is a defect: the traceback is printed first, the one-line summary last.
+
+    Args:
+        name: The step's name, as in the DAG.
+
+    Raises:
+        SystemExit: If the body failed (code of the error) or was interrupted (130).
+    """
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stdout, format=f"[{name}] %(message)s", force=True
+    )
+    for noisy in ("absl", "alembic", "mlflow", "tensorflow"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    # Beam logs each error that it raises as well, with a page of its own calls.
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    started = time.perf_counter()
+    try:
+        yield
+    except CaptionflowError as error:
+        _fail(name, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail(name, "interrupted", 130)
+    except Exception as error:
+        traceback.print_exc(file=sys.stdout)
+        _fail(name, f"{type(error).__name__}: {error}", 1)
+    finally:
+        logging.getLogger().setLevel(logging.WARNING)
+    _last_line(f"{TOOK_MARK} {name}: {time.perf_counter() - started:.1f} s")
+
+
+def _fail(name: str, message: str, code: int) -> None:
+    # One line, whatever the message held: it is what a user is shown.
+    _last_line(f"{FAILED_MARK} {name}: {' '.join(message.split())}")
+    raise SystemExit(code)
+
+
+def _last_line(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

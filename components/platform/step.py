@@ -1,0 +1,11 @@
+"""What every step shares: the KFP decorator with its image."""
+
+import functools
+
+from kfp import dsl
+
+#: The container image of all steps; a cluster's own registry goes before it when compiling.
+IMAGE = "captionflow-python:0.1.0"
+
+#: `@step` makes a function a KFP component whose body runs in IMAGE, where this package is.
+step = functools.partial(dsl.component, base_image=IMAGE, install_kfp_package=False)

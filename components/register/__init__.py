@@ -1,0 +1,1 @@
+"""Registers a model that passed the gate, and makes it champion."""

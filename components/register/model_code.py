@@ -1,0 +1,73 @@
+"""The registered model as MLflow runs it: from this file's code and the bundle, without pickle.
+
+MLflow keeps a copy of this file beside the bundle and runs it to load the model (its *models from
+code*). `components` comes along as the model's own code.
+"""
+
+from typing import Any
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from components.platform.errors import DataError
+
+
+class PhotoDescriber(PythonModel):
+    """Describes photos: takes a column `photo` of image files' bytes, gives one of captions."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Reads the bundle."""
+        # TensorFlow comes with it, and only who describes photos needs that.
+        from components.captioning.bundle import Describer
+
+        self._describer = Describer(context.artifacts["bundle"])
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Describes photos.
+
+        Args:
+            context: MLflow's, not used.
+            model_input: Column `photo`: each the bytes of an image file.
+            params: None are known.
+
+        Returns:
+            Column `caption`, with the rows of the input.
+
+        Raises:
+            MlflowException: If a photo can't be read; names its row.
+        """
+        photos = model_input["photo"]
+        for row, photo in photos.items():
+            # A text would be taken for the path of a file on the server.
+            if not isinstance(photo, bytes):
+                raise _refused(row, f"it must be an image file's bytes. Received: {photo!r:.50}")
+        try:
+            captions = self._describer.describe(photos.tolist()) if len(photos) else []
+        except DataError:
+            self._name_the_row(photos)
+            raise
+        return pd.DataFrame({"caption": captions}, index=model_input.index)
+
+    def _name_the_row(self, photos: "pd.Series[Any]") -> None:
+        from components.captioning.photos import load_photo
+
+        for row, photo in photos.items():
+            try:
+                load_photo(photo, self._describer.encoder.identity.size)
+            except DataError as error:
+                raise _refused(row, str(error)) from error
+
+
+def _refused(row: Any, reason: str) -> MlflowException:
+    # MLflow's own kind, which its scoring server answers as the client's error.
+    return MlflowException.invalid_parameter_value(f"Row {row} of `photo` can't be used: {reason}")
+
+
+set_model(PhotoDescriber())

@@ -1,0 +1,130 @@
+"""Registers a model that passed, once for each training run, and makes it champion."""
+
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from components.platform.artifacts import read_json
+from components.platform.registry import CHAMPION, mlflow_client, require_run
+from components.register.packaging import log_bundle
+
+logger = logging.getLogger(__name__)
+
+# How captions are searched: belongs to a version as its weights do.
+_DECODING = ("beam_width", "length_penalty", "max_words")
+
+
+class Registered(NamedTuple):
+    """A registered version, and the address that MLflow loads it by."""
+
+    version: str
+    model_uri: str
+
+
+def register_model(
+    model: str | Path, scores: str | Path, manifest: str | Path, *, reason: str, model_name: str
+) -> Registered:
+    """Registers a model as a version with its scores as tags, and gives it the alias `champion`.
+
+    1. If its training run has a version already that searches captions in the same way (the step
+       is repeated, or training came from the cache), that one is taken, and its tags are brought
+       up to date.
+    2. Otherwise the bundle is logged in the training run as an MLflow model, and a new version is
+       made of it.
+    3. The alias moves last: what fails before leaves the old champion in place.
+
+    Args:
+        model: The model artifact: a bundle with `training.json`, which names the run.
+        scores: The scores artifact: a directory with `scores.json`.
+        manifest: The manifest artifact; one of its photos becomes the model's input example.
+        reason: Why the gate let the model pass.
+        model_name: The registered model's name; it is made on first use.
+
+    Returns:
+        The version, and its address.
+
+    Raises:
+        DataError: If MLflow does not know the run that trained the model, or the model that was
+            logged does not describe the example.
+        CaptionflowError: If MLflow can't be used.
+    """
+    run_id = read_json(Path(model) / "training.json")["mlflow_run_id"]
+    scored = read_json(Path(scores) / "scores.json")
+    decoding = {name: scored[name] for name in _DECODING}
+    tags = _tags(scored, reason)
+    require_run(run_id)
+    with mlflow_client() as client:
+        version = _version_of(client, model_name, run_id, tags)
+        if version is None:
+            logged = log_bundle(Path(model), Path(manifest), run_id, decoding=decoding)
+            version = _new_version(client, model_name, run_id, logged, tags)
+            logger.info("%s has a new version, %s", model_name, version.version)
+        else:
+            logger.info(
+                "%s version %s is of this training run already: no new one is made",
+                model_name,
+                version.version,
+            )
+            _update_tags(client, version, tags)
+        if CHAMPION in version.aliases:
+            logger.info("version %s is champion already: nothing to do", version.version)
+        else:
+            client.set_registered_model_alias(model_name, CHAMPION, version.version)
+            logger.info("version %s is champion now", version.version)
+    return Registered(str(version.version), f"models:/{model_name}/{version.version}")
+
+
+def _tags(scores: dict[str, Any], reason: str) -> dict[str, str]:
+    # `str` of a float loses no digit: the gate compares what it reads here.
+    return {
+        **{name: str(value) for name, value in scores["bleu"].items()},
+        "bleu_signature": scores["signature"],
+        **{name: str(scores[name]) for name in _DECODING},
+        "test_fingerprint": scores["test_fingerprint"],
+        "dataset_fingerprint": scores["dataset_fingerprint"],
+        "encoder_network": scores["encoder"]["network"],
+        "encoder_weights": scores["encoder"]["weights"],
+        "encoder_sha256": scores["encoder"]["sha256"],
+        "gate_reason": reason,
+    }
+
+
+def _version_of(
+    client: MlflowClient, model_name: str, run_id: str, tags: dict[str, str]
+) -> ModelVersion | None:
+    """Returns the newest version of a training run, ready for use and with the same search."""
+    found = client.search_model_versions(
+        f"name = '{model_name}' and run_id = '{run_id}'", order_by=["version_number DESC"]
+    )
+    ready = [
+        version.version
+        for version in found
+        if version.status == "READY"
+        and all(version.tags.get(name) == tags[name] for name in _DECODING)
+    ]
+    # A search leaves out the aliases.
+    return client.get_model_version(model_name, ready[0]) if ready else None
+
+
+def _new_version(
+    client: MlflowClient, model_name: str, run_id: str, model_id: str, tags: dict[str, str]
+) -> ModelVersion:
+    try:
+        client.create_registered_model(model_name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    # All tags at once: no version is ever seen without its scores.
+    return client.create_model_version(
+        model_name, f"models:/{model_id}", run_id, tags=tags, model_id=model_id
+    )
+
+
+def _update_tags(client: MlflowClient, version: ModelVersion, tags: dict[str, str]) -> None:
+    for key, value in tags.items():
+        if version.tags.get(key) != value:
+            client.set_model_version_tag(version.name, version.version, key, value)

@@ -1,0 +1,1 @@
+"""Trains the caption network on features and captions, with early stopping and resume."""

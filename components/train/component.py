@@ -1,0 +1,48 @@
+"""The `train` step as a KFP component."""
+
+from kfp.dsl import Artifact, Dataset, Input, Model, Output
+
+from components.platform.step import step
+
+
+@step
+def train(
+    examples: Input[Dataset],
+    captions: Input[Dataset],
+    matrix: Input[Artifact],
+    epochs: int,
+    batch_size: int,
+    units: int,
+    dropout: float,
+    train_embeddings: bool,
+    learning_rate: float,
+    schedule: str,
+    weight_decay: float,
+    clip_norm: float,
+    label_smoothing: float,
+    patience: int,
+    max_words: int,
+    precision: str,
+    seed: int,
+    experiment: str,
+    checkpoints: str,
+    model: Output[Model],
+) -> None:
+    """Trains the caption network; see `components.train.run.train_model`."""
+    from components.platform.running import running
+
+    with running("train"):
+        from components.train.run import train_model
+        from components.train.settings import TrainSettings
+
+        settings = TrainSettings(
+            epochs, batch_size, units, dropout, train_embeddings, learning_rate, schedule,
+            weight_decay, clip_norm, label_smoothing, patience, max_words, precision, seed,
+        )  # fmt: skip
+        training = train_model(
+            examples.path, captions.path, matrix.path, model.path,
+            settings=settings, experiment=experiment, checkpoints=checkpoints,
+        )  # fmt: skip
+        model.metadata.update(
+            mlflow_run_id=training["mlflow_run_id"], best_epoch=training["best_epoch"]
+        )

@@ -1,0 +1,28 @@
+"""Training on whatever TensorFlow sees: the CPU, one GPU, or several side by side."""
+
+import keras
+import tensorflow as tf
+
+
+def training_strategy() -> tf.distribute.Strategy:
+    """Returns TensorFlow's strategy: one replica a GPU if there are several, else the default."""
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def precision_policy(precision: str) -> str:
+    """Returns Keras' dtype policy for the setting `precision`.
+
+    float16 rather than bfloat16 when mixed: cuDNN's LSTM kernel takes it on every GPU, and Keras
+    scales the loss for it.
+    """
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    mixed = precision == "mixed" or (precision == "auto" and on_gpu)
+    return "mixed_float16" if mixed else "float32"
+
+
+def make_reproducible(seed: int) -> None:
+    """Fixes all seeds and picks deterministic kernels, so that equal runs give equal weights."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,119 @@
+"""The train step: from examples and embeddings to a model bundle."""
+
+import hashlib
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.captioning.bundle import Bundle
+from components.captioning.decoding import DecodingConfig
+from components.captioning.encoder import WEIGHTS_FILE as ENCODER_WEIGHTS_FILE
+from components.captioning.vocabulary import Vocabulary
+from components.platform.artifacts import read_json, whole_directory, write_json
+from components.platform.captions import VOCABULARY_FILE
+from components.platform.errors import DataError
+from components.platform.fingerprint import fingerprint_value
+from components.platform.records import ENCODER_FILE, Examples, read_examples
+from components.platform.registry import finish_run, start_run
+from components.train.checkpoint import TrainingState
+from components.train.settings import TrainSettings
+from components.train.trainer import fit_network
+
+logger = logging.getLogger(__name__)
+
+TRAINING_FILE = "training.json"
+
+
+def train_model(
+    examples: str | Path,
+    captions: str | Path,
+    matrix: str | Path,
+    directory: str | Path,
+    *,
+    settings: TrainSettings,
+    experiment: str,
+    checkpoints: str | Path,
+) -> dict[str, Any]:
+    """Trains a network and writes its bundle.
+
+    The checkpoint's name is a fingerprint of all that decides the result, so a killed training
+    is gone on with by the next one that would do the same, and by no other.
+
+    Args:
+        examples: The artifact of `features`.
+        captions: The artifact of `normalize`, for its vocabulary.
+        matrix: The artifact of `embeddings`.
+        directory: Becomes the bundle, with `training.json` beside it; whole or not at all.
+        settings: How to train.
+        experiment: The MLflow experiment that the run goes to.
+        checkpoints: Folder of the checkpoints of unfinished trainings.
+
+    Returns:
+        What `training.json` holds: MLflow run, history, settings, best epoch.
+
+    Raises:
+        DataError: If the artifacts do not fit each other, or a split is empty.
+        SettingError: If the loss does not stay a number.
+    """
+    train, dev = (read_examples(examples, split) for split in ("train", "dev"))
+    vocabulary = Vocabulary.load(Path(captions) / VOCABULARY_FILE)
+    start_matrix = np.load(Path(matrix) / "matrix.npy")  # float32 [V, E]
+    if len(start_matrix) != len(vocabulary):
+        raise DataError(
+            f"The embeddings must have a row for each of the vocabulary's {len(vocabulary)} "
+            f"words. Received: {len(start_matrix)} rows"
+        )
+    encoder = read_json(Path(examples) / ENCODER_FILE)
+    identity = {
+        "settings": settings.to_dict(),
+        "encoder": encoder,
+        "vocabulary": vocabulary.words,
+        "data": [_content(split) for split in (train, dev)],
+        "matrix": _sha256(start_matrix),
+        "experiment": experiment,
+    }
+    key = fingerprint_value(identity)[:32]
+    checkpoint = Path(checkpoints) / f"{key}.npz"
+    network, state = fit_network(
+        train,
+        dev,
+        start_matrix,
+        settings,
+        checkpoint=checkpoint,
+        start_run=lambda: start_run(
+            experiment,
+            run_name=f"train-{key[:8]}",
+            params={**settings.to_dict(), **{f"encoder_{k}": v for k, v in encoder.items()}},
+        ),
+    )
+    training = _facts(state, settings)
+    with whole_directory(directory) as aside:
+        Bundle(network, vocabulary, DecodingConfig(max_words=settings.max_words)).save(aside)
+        for name in (ENCODER_FILE, ENCODER_WEIGHTS_FILE):
+            shutil.copyfile(Path(examples) / name, aside / name)
+        write_json(aside / TRAINING_FILE, training)
+    finish_run(state.run_id)
+    checkpoint.unlink()
+    best = state.history[state.best_epoch]
+    logger.info("best epoch %d: dev %.3f", state.best_epoch + 1, best["dev_word_loss"])
+    return training
+
+
+def _content(examples: Examples) -> list[Any]:
+    return [examples.image_ids, examples.tokens, _sha256(examples.features)]
+
+
+def _sha256(values: np.ndarray) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def _facts(state: TrainingState, settings: TrainSettings) -> dict[str, Any]:
+    return {
+        "mlflow_run_id": state.run_id,
+        "best_epoch": state.best_epoch + 1,
+        "settings": settings.to_dict(),
+        "history": state.history,
+    }

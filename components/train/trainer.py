@@ -1,0 +1,126 @@
+"""One training: network, optimizer, loop; from the beginning or from a checkpoint."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from components.captioning.losses import MaskedCrossEntropy, WordLoss
+from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
+from components.platform.records import Examples
+from components.train.callbacks import EpochLog
+from components.train.checkpoint import (
+    TrainingState,
+    restore_best,
+    restore_checkpoint,
+)
+from components.train.data import CaptionBatches
+from components.train.devices import make_reproducible, precision_policy, training_strategy
+from components.train.settings import TrainSettings
+
+logger = logging.getLogger(__name__)
+
+# Where a cosine schedule ends, as a share of its peak.
+_COSINE_FLOOR = 0.02
+
+
+def fit_network(
+    train: Examples,
+    dev: Examples,
+    matrix: np.ndarray,
+    settings: TrainSettings,
+    *,
+    checkpoint: Path,
+    start_run: Callable[[], str],
+) -> tuple[CaptionNetwork, TrainingState]:
+    """Trains a network until its epochs are done or the dev loss falls no more.
+
+    Args:
+        train: Learnt from; features and their statistics come from here alone.
+        dev: Decides which epoch is best, and when to stop.
+        matrix: float32 [V, E], the embeddings to begin with.
+        settings: How to train.
+        checkpoint: Written after each epoch; one that is there is gone on from.
+        start_run: Makes the MLflow run of a new training and returns its id.
+
+    Returns:
+        The network with the weights of its best epoch, and what the training came to.
+
+    Raises:
+        SettingError: If the loss is no longer a number; the last good epoch's checkpoint stays.
+    """
+    make_reproducible(settings.seed)
+    keras.config.set_dtype_policy(precision_policy(settings.precision))
+    batches = CaptionBatches(
+        train,
+        batch_size=settings.batch_size,
+        max_words=settings.max_words,
+        seed=settings.seed,
+    )
+    strategy = training_strategy()
+    with strategy.scope():
+        network = build_network(_network_config(train, matrix, settings), settings.seed)
+        network.embedding.embeddings.assign(matrix)
+        network.standardize.adapt(train.features)
+        network.compile(
+            optimizer=_optimizer(settings, steps=batches.steps * settings.epochs),
+            loss=MaskedCrossEntropy(settings.label_smoothing),
+            metrics=[WordLoss()],
+            jit_compile=False,
+        )
+        state = restore_checkpoint(checkpoint, network)
+    if state is None:
+        state = TrainingState(start_run())
+    else:
+        logger.info("going on after epoch %d of an earlier run", len(state.history))
+        batches.begin_at(len(state.history))
+    logger.info(
+        "%d captions of %d photos, %d weights, %d device(s), %s",
+        batches.captions,
+        len(train.image_ids),
+        network.count_params(),
+        strategy.num_replicas_in_sync,
+        keras.config.dtype_policy().name,
+    )
+    if not (state.history and state.exhausted(settings.patience)):
+        network.fit(
+            batches.dataset(),
+            validation_data=CaptionBatches(
+                dev, batch_size=settings.batch_size, max_words=settings.max_words
+            ).dataset(),
+            initial_epoch=len(state.history),
+            epochs=settings.epochs,
+            verbose=0,
+            callbacks=[
+                EpochLog(state, checkpoint, epochs=settings.epochs, patience=settings.patience)
+            ],
+        )
+    restore_best(network, state)
+    return network, state
+
+
+def _network_config(train: Examples, matrix: np.ndarray, settings: TrainSettings) -> NetworkConfig:
+    vocabulary_size, embedding_width = matrix.shape
+    return NetworkConfig(
+        vocabulary_size=vocabulary_size,
+        feature_width=train.features.shape[1],
+        embedding_width=embedding_width,
+        units=settings.units,
+        dropout=settings.dropout,
+        train_embeddings=settings.train_embeddings,
+    )
+
+
+def _optimizer(settings: TrainSettings, steps: int) -> keras.optimizers.Optimizer:
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = settings.learning_rate
+    if settings.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            settings.learning_rate, decay_steps=steps, alpha=_COSINE_FLOOR
+        )
+    return keras.optimizers.AdamW(
+        rate,
+        weight_decay=settings.weight_decay,
+        global_clipnorm=settings.clip_norm or None,
+    )

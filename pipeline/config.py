@@ -1,0 +1,196 @@
+"""All settings of the pipeline: one validated object, and its presets.
+
+The DAG's parameters, the command line and its help are made from `Settings`; no setting is
+written down a second time.
+
+Presets, and what they cost on two cores without a GPU:
+
+| preset     | data                          | time     | test BLEU-4           |
+|------------|-------------------------------|----------|-----------------------|
+| `sample`   | 480 scenes drawn here         | minutes  | over 60               |
+| `flickr8k` | Flickr8k (bring your own)     | an hour  | depends on the encoder|
+
+    python -m pipeline.local
+    python -m pipeline.local --preset flickr8k --dataset flickr8k.zip --glove glove.6B.zip
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.platform.errors import SettingError
+
+_Share = Annotated[float, Field(ge=0, lt=1)]
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class Settings(BaseModel):
+    """Every setting of a run, with its default (the preset `sample`), rule and meaning."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    # What to learn from
+    dataset: _Text = Field(
+        "sample",
+        description="Captioned photos: a folder, .zip or .tar.gz, local or gs://, in the layout "
+        "of Flickr8k, of Kaggle's Flickr8k or of COCO captions; or 'sample', drawn scenes",
+    )
+    scenes: int = Field(480, ge=20, le=100_000, description="Scenes that 'sample' draws")
+    dev_share: _Share = Field(
+        0.125, gt=0, description="Share of photos for dev, if the data set brings no split lists"
+    )
+    test_share: _Share = Field(
+        0.125, gt=0, description="Share of photos for test, if the data set brings no split lists"
+    )
+    max_quarantined: _Share = Field(
+        0.05, description="Share of photos that may be unusable before the run stops"
+    )
+    seed: int = Field(
+        17, ge=0, lt=2**31, description="Fixes splits, drawn scenes, weights and order"
+    )
+    beam_flags: str = Field(
+        "", description="Flags for Beam, such as --runner=…; empty: Beam runs in the step itself"
+    )
+
+    # Words
+    min_count: int = Field(
+        1, ge=1, description="Times a word must stand in the train captions to be learnt"
+    )
+    glove: _Text = Field(
+        "sample",
+        description="GloVe vectors as text, .gz or Stanford's .zip (…zip#glove.6B.100d.txt picks "
+        "one), local or gs://; or 'sample', a small extract for the drawn scenes",
+    )
+
+    # Features
+    encoder: _Text = Field(
+        "InceptionV3", description="The network of keras.applications that sees the photos"
+    )
+    encoder_weights: _Text = Field(
+        "random",
+        description="'imagenet' (Keras fetches them), a path or gs:// of a weights file, or "
+        "'random' (enough for the drawn scenes only)",
+    )
+    encoder_batch: int = Field(32, ge=32, le=4096, description="Photos encoded side by side")
+
+    # The network and its training
+    units: int = Field(256, ge=1, le=8192, description="Width of the LSTM")
+    dropout: _Share = Field(0.5, description="Share of features, words and outputs dropped")
+    train_embeddings: bool = Field(True, description="Whether training changes GloVe's vectors")
+    epochs: int = Field(15, ge=1, le=10_000, description="Passes over the train captions at most")
+    batch_size: int = Field(64, ge=1, le=65_536, description="Captions a training step")
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="AdamW's rate at its highest")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="How the learning rate goes on"
+    )
+    weight_decay: float = Field(0.05, ge=0, lt=1, description="AdamW's weight decay")
+    clip_norm: float = Field(5.0, ge=0, description="Longest gradient; 0 clips nothing")
+    label_smoothing: _Share = Field(0.0, description="Share of the target spread over all words")
+    patience: int = Field(
+        5, ge=1, description="Epochs without a better dev loss before training stops"
+    )
+    max_words: int = Field(
+        20, ge=1, le=200, description="Longest caption that is said; longer ones are cut to learn"
+    )
+    precision: Literal["auto", "float32", "mixed"] = Field(
+        "auto", description="Arithmetic of training; auto: mixed on a GPU, else float32"
+    )
+    checkpoints: _Text = Field(
+        "checkpoints", description="Folder of unfinished trainings, which a next run goes on with"
+    )
+
+    # Captions, scores and release
+    beam_width: int = Field(5, ge=1, le=100, description="Captions searched at once; 1 is greedy")
+    length_penalty: float = Field(
+        1.0, ge=0, le=5, description="Power of the length that a caption's score is divided by"
+    )
+    bleu4_floor: float = Field(
+        40.0, ge=0, le=100, description="Test BLEU-4 that a model needs to be registered"
+    )
+    tolerance: float = Field(
+        0.0, ge=0, le=100, description="BLEU-4 points a model may lie below the champion"
+    )
+    model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")] = Field(
+        "captionflow-sample", description="Name of the model in the MLflow registry"
+    )
+    experiment: _Text = Field("captionflow", description="MLflow experiment that runs go to")
+
+    @model_validator(mode="after")
+    def _leaves_photos_to_train_on(self) -> "Settings":
+        if self.dev_share + self.test_share >= 1:
+            raise ValueError(
+                "dev_share and test_share must leave photos for train: their sum must be below 1. "
+                f"Received: {self.dev_share} + {self.test_share}"
+            )
+        return self
+
+
+class Preset(StrEnum):
+    """The names of the presets."""
+
+    SAMPLE = "sample"
+    FLICKR8K = "flickr8k"
+
+
+#: What each preset sets otherwise than the defaults; "" stands for what a user has to name.
+PRESETS: dict[Preset, dict[str, Any]] = {
+    Preset.SAMPLE: {},
+    Preset.FLICKR8K: {
+        "dataset": "",
+        "min_count": 5,
+        "glove": "",
+        "encoder_weights": "imagenet",
+        "units": 512,
+        "epochs": 10,
+        "batch_size": 128,
+        "weight_decay": 1e-3,
+        "patience": 3,
+        "bleu4_floor": 10.0,
+        "model_name": "captionflow-flickr8k",
+    },
+}
+
+
+def make_settings(preset: Preset, given: dict[str, Any]) -> Settings:
+    """Returns a preset's settings with those that a user gave instead.
+
+    Args:
+        preset: What to begin with.
+        given: Settings by name, as values or as text.
+
+    Raises:
+        SettingError: If a setting breaks its rule: one line a setting, with the rule and the
+            value received.
+    """
+    values = {**PRESETS[preset], **given}
+    unnamed = [name for name in PRESETS[preset] if values[name] == ""]
+    if unnamed:
+        raise SettingError(
+            f"The preset {preset} needs {' and '.join(unnamed)}: give "
+            + " ".join(f"{flag(name)} PATH" for name in unnamed)
+        )
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingError("; ".join(_in_words(fault) for fault in error.errors())) from error
+
+
+def flag(name: str) -> str:
+    """Returns a setting's name as it stands on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+def _in_words(fault: Any) -> str:
+    match fault["type"]:
+        case "extra_forbidden":
+            return f"There is no setting {fault['loc'][0]}: see --help"
+        case "value_error":
+            return str(fault["ctx"]["error"])
+        case "string_pattern_mismatch":
+            rule = "of letters, digits, '.', '_' and '-'"
+        case "string_too_short":
+            rule = "named"
+        case _:
+            rule = fault["msg"].removeprefix("Input should be ").partition(",")[0]
+    return f"{fault['loc'][0]} must be {rule}. Received: {fault['input']!r}"

@@ -1,0 +1,56 @@
+"""Makes a pydantic model's fields the parameters of a KFP pipeline."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class Parameters:
+    """A pipeline's parameters while KFP traces it: placeholders for values of a run."""
+
+    def __init__(self, channels: dict[str, Any]) -> None:
+        self._channels = channels
+
+    def pick(self, *names: str) -> dict[str, Any]:
+        """Returns the named parameters, for a step whose inputs have the same names."""
+        return {name: self._channels[name] for name in names}
+
+
+def parameters_of(model: type[BaseModel]) -> Callable[[Callable[[Parameters], Any]], Any]:
+    """Decorates a pipeline function so that KFP sees a parameter for each field of a model.
+
+    Name, type, default and description come from the field: KFP reads them from signature and
+    docstring.
+
+    Args:
+        model: Its fields must be of the types that KFP has: str, int, float, bool.
+
+    Returns:
+        The decorator.
+    """
+    fields = model.model_fields
+
+    def decorate(function: Callable[[Parameters], Any]) -> Callable[..., Any]:
+        def pipeline(*channels: Any) -> Any:
+            return function(Parameters(dict(zip(fields, channels, strict=True))))
+
+        parameters = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=field.default,
+                annotation=type(field.default),
+            )
+            for name, field in fields.items()
+        ]
+        pipeline.__name__ = function.__name__
+        outputs = inspect.signature(function).return_annotation
+        signature = inspect.Signature(parameters, return_annotation=outputs)
+        pipeline.__signature__ = signature  # type: ignore[attr-defined] # PEP 362
+        described = "\n".join(f"    {name}: {f.description}" for name, f in fields.items())
+        pipeline.__doc__ = f"{function.__doc__}\n\nArgs:\n{described}\n"
+        return pipeline
+
+    return decorate

@@ -1,0 +1,118 @@
+"""What a local run ends with: scores, counts, seconds, places, and what to look at next."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kfp.dsl import Artifact
+from rich.console import Console
+from rich.table import Table
+
+from components.platform.artifacts import read_json, whole_file
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The outcome of a local run.
+
+    Attributes:
+        root: The work folder.
+        log_file: All output of the run.
+        model_name: The model's name in the registry.
+        outputs: Each step's parameters and artifacts, by step and name.
+        seconds: How long each step took that ran; the others came from the cache.
+        passed: Whether the model was registered.
+        reason: Why, or why not.
+    """
+
+    root: Path
+    log_file: Path
+    model_name: str
+    outputs: Mapping[str, Mapping[str, Any]]
+    seconds: Mapping[str, float]
+    passed: bool
+    reason: str
+
+    @property
+    def scores(self) -> Any:
+        """What `scores.json` holds."""
+        return read_json(Path(self.outputs["evaluate"]["scores"].path) / "scores.json")
+
+
+def show_summary(summary: Summary, console: Console | None = None) -> None:
+    """Shows the outcome as tables, and the commands to go on with."""
+    console = console or Console()
+    console.print(_steps(summary))
+    console.print(_scores(summary))
+    verdict = "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
+    console.print(f"{_released(summary)} {verdict}: {summary.reason}", highlight=False)
+    console.print(f"Report:  {_report(summary)}", soft_wrap=True, highlight=False)
+    console.print(f"Log:     {_short(summary.log_file)}", soft_wrap=True, highlight=False)
+    console.print(f"MLflow:  {_mlflow_command()}", soft_wrap=True, highlight=False)
+
+
+def _steps(summary: Summary) -> Table:
+    table = Table(
+        "step", "seconds", "artifact", "where it lies", title="Steps", title_justify="left"
+    )
+    for step, outputs in summary.outputs.items():
+        seconds = summary.seconds.get(step)
+        shown = "cached" if seconds is None else f"{seconds:.1f}"
+        for name, artifact in outputs.items():
+            if isinstance(artifact, Artifact) and Path(artifact.path).exists():
+                table.add_row(step, shown, name, _short(artifact.path))
+                step = shown = ""
+    for step in summary.seconds.keys() - summary.outputs.keys():
+        table.add_row(step, f"{summary.seconds[step]:.1f}", "", "")
+    return table
+
+
+def _scores(summary: Summary) -> Table:
+    scores, manifest = summary.scores, summary.outputs["ingest"]["manifest"].metadata
+    orders = [f"bleu{order}" for order in range(1, 5)]
+    table = Table("search", *(o.upper().replace("BLEU", "BLEU-") for o in orders), title="Scores")
+    for name, bleu in (
+        (f"beam {scores['beam_width']}", scores["bleu"]),
+        ("greedy", scores["greedy"]),
+    ):
+        table.add_row(name, *(f"{bleu[order]:.2f}" for order in orders))
+    table.caption = (
+        f"{scores['images']} test photos of {manifest['photos']:.0f}, "
+        f"{manifest['captions']:.0f} captions in all"
+    )
+    return table
+
+
+def _released(summary: Summary) -> str:
+    if not summary.passed:
+        return summary.model_name
+    from components.platform.registry import champion
+
+    released = champion(summary.model_name)
+    return f"{summary.model_name} version {released.version}" if released else summary.model_name
+
+
+def _report(summary: Summary) -> str:
+    # KFP's file has no suffix, and a browser goes by it.
+    target = summary.root / "report.html"
+    with whole_file(target) as aside:
+        shutil.copyfile(summary.outputs["evaluate"]["report"].path, aside)
+    return _short(target)
+
+
+def _mlflow_command() -> str:
+    from components.platform.tracking import tracking_uri, without_credentials
+
+    program = _short(Path(sys.executable).parent / "mlflow")
+    return shlex.join([program, "ui", "--backend-store-uri", without_credentials(tracking_uri())])
+
+
+def _short(path: str | Path) -> str:
+    # As a user would type it from here.
+    place = Path(path)
+    here = Path.cwd()
+    return str(place.relative_to(here) if place.is_relative_to(here) else place)

@@ -1,0 +1,194 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from components.captioning.decoding import CaptionSearch, DecodingConfig, search_captions
+from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
+from components.captioning.vocabulary import END, PAD, START, UNK
+
+# Three words beside the four marks, and captions of three words at most: 1 + 3 + 9 + 27 captions.
+WORDS = (4, 5, 6)
+MAX_WORDS = 3
+ALL_CAPTIONS = 40
+# In half precision, as examples hold them.
+FEATURES = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float16)
+
+Caption = tuple[int, ...]
+
+
+def _network(seed: int) -> CaptionNetwork:
+    config = NetworkConfig(
+        vocabulary_size=7,
+        feature_width=5,
+        embedding_width=3,
+        units=8,
+        dropout=0.0,
+        train_embeddings=True,
+    )
+    network = build_network(config)
+    random = np.random.default_rng(seed)
+    for variable in network.trainable_variables:
+        # Larger than weights begin with, so that the words before and the photo matter.
+        variable.assign(random.normal(scale=1.2, size=variable.shape))
+    return network
+
+
+def _log_probabilities(logits: np.ndarray) -> np.ndarray:
+    logits = np.asarray(logits, np.float64)  # [B, V]
+    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def _every_caption(network: CaptionNetwork, feature: np.ndarray) -> dict[Caption, float]:
+    """Returns the log-probability of each possible caption of one photo, its end included."""
+    scores: dict[Caption, float] = {}
+    partial: dict[Caption, float] = {(): 0.0}
+    state, said = network.start(feature[np.newaxis].astype(np.float32)), [START]
+    for place in range(MAX_WORDS + 1):
+        logits, state = network.step(np.array(said), state)
+        rows = _log_probabilities(logits)  # one a partial caption, in their order
+        for (caption, score), row in zip(partial.items(), rows, strict=True):
+            scores[caption] = score + row[END]
+        if place == MAX_WORDS:
+            break
+        partial = {
+            (*caption, word): score + row[word]
+            for (caption, score), row in zip(partial.items(), rows, strict=True)
+            for word in WORDS
+        }
+        said = [caption[-1] for caption in partial]
+        state = tuple(np.repeat(np.asarray(part), len(WORDS), axis=0) for part in state)
+    return scores
+
+
+def _best(scores: dict[Caption, float], penalty: float) -> Caption:
+    return max(scores, key=lambda caption: scores[caption] / (len(caption) + 1) ** penalty)
+
+
+def _greedy(network: CaptionNetwork, feature: np.ndarray) -> Caption:
+    """Says the most probable word, one after the other."""
+    state, said = network.start(feature[np.newaxis].astype(np.float32)), START
+    caption: Caption = ()
+    while len(caption) < MAX_WORDS:
+        logits, state = network.step(np.array([said]), state)
+        said = max((END, *WORDS), key=lambda word: float(logits[0][word]))
+        if said == END:
+            break
+        caption = (*caption, said)
+    return caption
+
+
+def _row(caption: Caption) -> list[int]:
+    return [*caption, END] + [PAD] * (MAX_WORDS - len(caption))
+
+
+def _rows(captions: Sequence[Caption]) -> list[list[int]]:
+    return [_row(caption) for caption in captions]
+
+
+@pytest.fixture(scope="module")
+def networks() -> list[CaptionNetwork]:
+    return [_network(seed) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def every_caption(networks: list[CaptionNetwork]) -> list[list[dict[Caption, float]]]:
+    return [[_every_caption(network, feature) for feature in FEATURES] for network in networks]
+
+
+def test_every_caption_has_all_probability_there_is(networks: list[CaptionNetwork]) -> None:
+    # Of the search by hand itself: with the marks' probabilities gone, all captions (and those
+    # that would go on) share the rest. Here: a network that never says a mark nor a 4th word.
+    network = _network(seed=0)
+    bias = np.zeros(7)
+    bias[[PAD, START, UNK]] = -100
+    network.words.set_weights([network.words.get_weights()[0] * 0, bias])
+    scores = _every_caption(network, FEATURES[0])
+    assert len(scores) == ALL_CAPTIONS
+    # Each of four continuations has 1/4: captions of 0 to 3 words have 1/4, 3/16, 9/64, 27/256.
+    assert sum(np.exp(list(scores.values()))) == pytest.approx(1 / 4 + 3 / 16 + 9 / 64 + 27 / 256)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.7, 1.0, 2.0])
+def test_beam_search_wide_enough_finds_the_best_of_all_captions(
+    penalty: float,
+    networks: list[CaptionNetwork],
+    every_caption: list[list[dict[Caption, float]]],
+) -> None:
+    network = _network(seed=0)
+    search = CaptionSearch(network, DecodingConfig(ALL_CAPTIONS, penalty, MAX_WORDS))
+    for other, scores in zip(networks, every_caption, strict=True):
+        # New weights in the same search: it is compiled once.
+        network.set_weights(other.get_weights())
+        words = search.predict(FEATURES, verbose=0)
+        assert words.tolist() == _rows([_best(photo, penalty) for photo in scores])
+
+
+def test_every_caption_shows_what_the_cases_are_worth(
+    networks: list[CaptionNetwork], every_caption: list[list[dict[Caption, float]]]
+) -> None:
+    # The tests beside this one would pass for a search that ignores penalty, photo or beam if
+    # these photos did not tell the difference.
+    photos = [photo for scores in every_caption for photo in scores]
+    best = {penalty: [_best(photo, penalty) for photo in photos] for penalty in (0.0, 1.0, 2.0)}
+    greedy = [_greedy(network, feature) for network in networks for feature in FEATURES]
+    assert best[0.0] != best[1.0] != best[2.0]
+    assert greedy not in best.values()
+    assert sum(map(len, best[0.0])) < sum(map(len, best[2.0]))
+    assert {len(caption) for caption in best[1.0]} > {1, MAX_WORDS}
+
+
+def test_greedy_search_says_the_most_probable_word_each_time(
+    networks: list[CaptionNetwork],
+) -> None:
+    words = search_captions(networks[1], FEATURES, DecodingConfig(1, 1.0, MAX_WORDS))
+    assert words.dtype == np.int32
+    assert words.tolist() == _rows([_greedy(networks[1], feature) for feature in FEATURES])
+
+
+def test_search_batched_and_one_at_a_time_agree(networks: list[CaptionNetwork]) -> None:
+    search = CaptionSearch(networks[0], DecodingConfig(3, 1.0, MAX_WORDS))
+    # Six photos: a batch of 4 and one of 2; then each alone.
+    together = search.predict(FEATURES, batch_size=4, verbose=0)
+    apart = search.predict(FEATURES, batch_size=1, verbose=0)
+    np.testing.assert_array_equal(together, apart)
+
+
+@pytest.fixture(scope="module")
+def longer_search() -> CaptionSearch:
+    # More partial captions than there are first words (three, and the end).
+    return CaptionSearch(_network(seed=0), DecodingConfig(6, 1.0, max_words=5))
+
+
+def _words_with_bias(search: CaptionSearch, ids: Sequence[int], bias: float) -> np.ndarray:
+    """Searches with some words made more probable by far, or less."""
+    kernel, biases = _network(seed=0).words.get_weights()
+    biases[list(ids)] = bias
+    search.network.words.set_weights([kernel, biases])
+    return np.asarray(search.predict(FEATURES, verbose=0))
+
+
+def test_search_never_says_a_mark(longer_search: CaptionSearch) -> None:
+    rows = _words_with_bias(longer_search, (PAD, START, UNK), 50).tolist()
+    lengths = [row.index(END) for row in rows]
+    for row, length in zip(rows, lengths, strict=True):
+        assert set(row[:length]) <= set(WORDS)
+        assert set(row[length + 1 :]) <= {PAD}
+    assert max(lengths) > 1
+
+
+def test_search_ends_at_max_words_at_the_latest(longer_search: CaptionSearch) -> None:
+    words = _words_with_bias(longer_search, [END], -50)  # never by itself
+    assert words.shape == (6, 6)
+    assert (words[:, :5] > UNK).all()
+    assert (words[:, 5] == END).all()
+
+
+def test_search_may_say_nothing_at_all(longer_search: CaptionSearch) -> None:
+    words = _words_with_bias(longer_search, [END], 50)
+    assert words.tolist() == [[END, PAD, PAD, PAD, PAD, PAD]] * 6
+
+
+def test_decoding_config_survives_being_written() -> None:
+    config = DecodingConfig(beam_width=3, length_penalty=0.7, max_words=12)
+    assert DecodingConfig(**config.to_dict()) == config

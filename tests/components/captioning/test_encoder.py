@@ -1,0 +1,182 @@
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from components.captioning.encoder import WEIGHTS_FILE, Encoder, EncoderIdentity
+from components.platform.errors import DataError, SettingError
+from components.platform.records import ENCODER_FILE
+
+SHARED = Path(__file__).parents[3].parent / "shared"
+REAL_WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
+IDENTITY = EncoderIdentity("MobileNetV2", "random", 1, "0" * 64, 1280, 224)
+
+
+def photos(count: int, size: int = 224) -> np.ndarray:
+    """Returns coarse coloured blocks, as unlike each other as photos are."""
+    blocks = np.random.default_rng(0).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
+    side = -(-size // 4)
+    return blocks.repeat(side, axis=1).repeat(side, axis=2)[:, :size, :size]
+
+
+@pytest.fixture(scope="module")
+def uncalibrated() -> Encoder:
+    return Encoder.build("mobilenetv2", "random", seed=1, batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def uncalibrated_features(uncalibrated: Encoder) -> np.ndarray:
+    return uncalibrated.encode(photos(8))
+
+
+@pytest.fixture(scope="module")
+def encoder(uncalibrated: Encoder, uncalibrated_features: np.ndarray) -> Encoder:
+    uncalibrated.calibrate(photos(8))
+    return uncalibrated
+
+
+@pytest.fixture(scope="module")
+def saved(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("encoder")
+    encoder.save(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def reference(saved: Path) -> keras.Model:
+    model = keras.applications.MobileNetV2(include_top=False, weights=None, pooling="avg")
+    model.load_weights(saved / WEIGHTS_FILE)
+    return model
+
+
+def test_identity_journey_keeps_everything(tmp_path: Path) -> None:
+    IDENTITY.save(tmp_path)
+    assert EncoderIdentity.load(tmp_path) == IDENTITY
+    assert json.loads((tmp_path / ENCODER_FILE).read_text())["weights"] == "random"
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("", "Invalid JSON"),
+        ("[]", "Input should be an object"),
+        ('{"network": "MobileNetV2"}', "sha256"),
+        (json.dumps({**asdict(IDENTITY), "width": 0}), "width"),
+        (json.dumps({**asdict(IDENTITY), "weights": "guessed"}), "weights"),
+    ],
+)
+def test_identity_that_is_none_names_the_file(tmp_path: Path, content: str, named: str) -> None:
+    (tmp_path / ENCODER_FILE).write_text(content)
+    with pytest.raises(DataError, match=rf"(?s)encoder.json must hold .*{named}"):
+        EncoderIdentity.load(tmp_path)
+
+
+def test_identity_missing_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"An encoder must have its encoder.json"):
+        EncoderIdentity.load(tmp_path)
+
+
+def test_build_records_what_tells_it_from_others(encoder: Encoder, saved: Path) -> None:
+    identity = encoder.identity
+    assert asdict(identity) == {**asdict(IDENTITY), "sha256": identity.sha256}
+    from_file = Encoder.build("MobileNetV2", str(saved / WEIGHTS_FILE)).identity
+    assert from_file == replace(identity, weights="file", seed=None)
+
+
+def test_build_of_an_unknown_network_lists_close_ones() -> None:
+    with pytest.raises(SettingError, match=r"encoder must name .*MobileNetV2.* Received: 'Mobile"):
+        Encoder.build("MobileNetV9", "random")
+
+
+def test_encode_is_a_forward_pass_of_keras(encoder: Encoder, reference: keras.Model) -> None:
+    batch = photos(6)
+    prepared = keras.applications.mobilenet_v2.preprocess_input(batch.astype(np.float32))
+    features = encoder.encode(batch)
+    assert features.shape == (6, 1280)
+    assert features.dtype == np.float32
+    # Folded constants round differently.
+    np.testing.assert_allclose(features, reference.predict(prepared, verbose=0), atol=1e-4)
+
+
+def test_encode_is_the_same_alone_and_among_others(encoder: Encoder) -> None:
+    batch = photos(6)
+    np.testing.assert_allclose(encoder.encode(batch[5:]), encoder.encode(batch)[5:], atol=1e-6)
+
+
+def test_encode_of_no_photos_is_empty(encoder: Encoder) -> None:
+    assert encoder.encode(photos(0)).shape == (0, 1280)
+
+
+def test_random_encoder_is_the_same_for_the_same_seed_and_photos(encoder: Encoder) -> None:
+    again = Encoder.build("MobileNetV2", "random", seed=1)
+    before = again.identity.sha256
+    again.calibrate(photos(8))
+    assert again.identity == encoder.identity
+    assert again.identity.sha256 != before
+
+
+def test_calibrate_makes_random_weights_tell_photos_apart(
+    encoder: Encoder, uncalibrated_features: np.ndarray
+) -> None:
+    calibrated = encoder.encode(photos(8))
+    # Correlations of one photo's features with another's.
+    others = ~np.eye(8, dtype=bool)
+    assert np.corrcoef(uncalibrated_features)[others].mean() > 0.95
+    assert np.corrcoef(calibrated)[others].mean() < 0.2
+    # No feature is the same for all of them.
+    assert (uncalibrated_features.std(axis=0) < 1e-3).any()
+    assert not (calibrated.std(axis=0) < 1e-3).any()
+
+
+def test_calibrate_sets_statistics_layer_by_layer(encoder: Encoder, reference: keras.Model) -> None:
+    # On the photos of the calibration, training and inference are the same network.
+    batch = photos(8)
+    prepared = keras.applications.mobilenet_v2.preprocess_input(batch.astype(np.float32))
+    np.testing.assert_allclose(
+        encoder.encode(batch), reference(prepared, training=True).numpy(), atol=1e-3
+    )
+
+
+def test_calibrate_without_batch_normalisation_changes_nothing() -> None:
+    encoder = Encoder.build("VGG16", "random", seed=1)
+    before = encoder.identity
+    encoder.calibrate(photos(1))
+    assert encoder.identity == before
+    assert before.width == 512
+
+
+def test_load_encodes_the_same(encoder: Encoder, saved: Path) -> None:
+    loaded = Encoder.load(saved, batch_size=4)
+    assert loaded.identity == encoder.identity
+    assert np.array_equal(loaded.encode(photos(4)), encoder.encode(photos(4)))
+
+
+def test_load_of_other_weights_names_both_sums(
+    encoder: Encoder, saved: Path, tmp_path: Path
+) -> None:
+    IDENTITY.save(tmp_path)
+    shutil.copy(saved / WEIGHTS_FILE, tmp_path)
+    with pytest.raises(
+        DataError, match=rf"encoder.json names, with SHA-256 0{{64}}. .*{encoder.identity.sha256}"
+    ):
+        Encoder.load(tmp_path)
+
+
+def test_load_without_weights_names_the_file(tmp_path: Path) -> None:
+    IDENTITY.save(tmp_path)
+    with pytest.raises(DataError, match=r"encoder.weights.h5 does not"):
+        Encoder.load(tmp_path)
+
+
+@pytest.mark.skipif(not REAL_WEIGHTS.exists(), reason="needs ../shared/encoders")
+def test_real_inception_weights_tell_photos_apart() -> None:
+    encoder = Encoder.build("InceptionV3", str(REAL_WEIGHTS), batch_size=2)
+    assert encoder.identity.weights == "file"
+    assert (encoder.identity.width, encoder.identity.size) == (2048, 299)
+    one, other = encoder.encode(photos(2, 299))
+    assert (one >= 0).all()  # Means of what a ReLU lets through.
+    assert np.corrcoef(one, other)[0, 1] < 0.99

@@ -1,0 +1,138 @@
+"""A tiny model that says one thing, and the examples, photos and facts that go with it."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ENCODER: dict[str, Any] = {
+    "network": "InceptionV3",
+    "weights": "random",
+    "seed": 7,
+    "sha256": "e" * 64,
+    "width": 5,
+    "size": 299,
+}
+FINGERPRINTS = {"dataset_fingerprint": "d" * 64, "test_fingerprint": "f" * 64}
+EPOCH = {"loss": 3.1, "word_loss": 3, "dev_word_loss": 2.5, "learning_rate": 1e-3, "seconds": 1.5}
+TRAINING = {
+    "mlflow_run_id": "run-1",
+    "best_epoch": 2,
+    "settings": {"units": 8, "schedule": "cosine"},
+    "history": [EPOCH, EPOCH | {"dev_word_loss": 2.25}],
+}
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The directories that an evaluation reads."""
+
+    model: Path
+    examples: Path
+    manifest: Path
+
+
+def _save_model(directory: Path, seed: int | None, width: int) -> None:
+    from components.captioning.bundle import Bundle
+    from components.captioning.decoding import DecodingConfig
+    from components.captioning.network import NetworkConfig, build_network
+    from components.captioning.vocabulary import MARKS, Vocabulary
+
+    vocabulary = Vocabulary([*MARKS, "a", "dog", "runs"])
+    shape = {"embedding_width": 3, "units": 8, "dropout": 0.0, "train_embeddings": True}
+    network = build_network(NetworkConfig(len(vocabulary), width, **shape))
+    if seed is None:
+        bias = np.zeros(len(vocabulary), np.float32)
+        bias[vocabulary.encode("dog")] = 20
+        network.words.set_weights([np.zeros((8, len(vocabulary))), bias])
+    else:
+        random = np.random.default_rng(seed)
+        for variable in network.trainable_variables:
+            variable.assign(random.normal(scale=1.2, size=variable.shape))
+    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3)).save(directory)
+
+
+@pytest.fixture(scope="session")
+def speaking_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("model")
+    _save_model(directory, None, ENCODER["width"])
+    return directory
+
+
+@pytest.fixture
+def write_model(tmp_path: Path, speaking_model: Path) -> Callable[..., Path]:
+    """Writes a model: its network says "dog" three times, or with a seed, what comes."""
+
+    def write(seed: int | None = None, width: int = ENCODER["width"]) -> Path:
+        directory = tmp_path / "model"
+        if seed is None and width == ENCODER["width"]:
+            shutil.copytree(speaking_model, directory)
+        else:
+            directory.mkdir()
+            _save_model(directory, seed, width)
+        (directory / "encoder.json").write_text(json.dumps(ENCODER | {"width": width}))
+        (directory / "training.json").write_text(json.dumps(TRAINING))
+        return directory
+
+    return write
+
+
+@pytest.fixture
+def write_examples(tmp_path: Path) -> Callable[[dict[str, Sequence[str]]], Path]:
+    """Writes the test split's examples: references by image id, and features that differ."""
+    import tensorflow as tf
+
+    from components.platform.records import shard_name, to_example
+
+    def write(references: dict[str, Sequence[str]]) -> Path:
+        directory = tmp_path / "examples"
+        directory.mkdir()
+        (directory / "encoder.json").write_text(json.dumps(ENCODER))
+        random = np.random.default_rng(0)
+        with tf.io.TFRecordWriter(str(directory / shard_name("test", 0, 1))) as writer:
+            for image_id, texts in references.items():
+                feature = random.normal(size=ENCODER["width"]).astype(np.float16)
+                writer.write(to_example(image_id, feature, [[4]] * len(texts), texts))
+        return directory
+
+    return write
+
+
+@pytest.fixture
+def write_manifest(tmp_path: Path) -> Callable[[Sequence[str]], Path]:
+    """Writes a manifest with a drawn photo for each image id."""
+    from components.platform.manifest import Photo
+    from components.platform.manifest import write_manifest as write_photos
+
+    def write(image_ids: Sequence[str]) -> Path:
+        directory = tmp_path / "manifest"
+        (directory / "photos").mkdir(parents=True)
+        for image_id in image_ids:
+            Image.new("RGB", (40, 30), "teal").save(directory / "photos" / image_id)
+        write_photos(
+            directory,
+            [
+                Photo(image_id, f"photos/{image_id}", "0" * 64, 40, 30, "test", ("A dog.",))
+                for image_id in image_ids
+            ],
+        )
+        (directory / "report.json").write_text(json.dumps(FINGERPRINTS | {"photos": 2}))
+        return directory
+
+    return write
+
+
+@pytest.fixture
+def artifacts(
+    write_model: Callable[..., Path],
+    write_examples: Callable[[dict[str, Sequence[str]]], Path],
+    write_manifest: Callable[[Sequence[str]], Path],
+) -> Artifacts:
+    references = {"1.png": ["dog dog dog", "dog"], "2.png": ["a dog"]}
+    return Artifacts(write_model(), write_examples(references), write_manifest(list(references)))

@@ -1,0 +1,118 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.captioning.decoding import DecodingConfig
+from components.evaluate.inputs import Inputs, read_inputs
+from components.platform.errors import DataError, SettingError
+
+
+def _read(artifacts: Any, beam_width: int = 2, length_penalty: float = 0.5) -> Inputs:
+    return read_inputs(
+        artifacts.model,
+        artifacts.examples,
+        artifacts.manifest,
+        beam_width=beam_width,
+        length_penalty=length_penalty,
+    )
+
+
+def test_read_inputs_takes_search_as_told_and_longest_caption_of_the_model(artifacts: Any) -> None:
+    assert _read(artifacts).bundle.decoding == DecodingConfig(2, 0.5, max_words=3)
+
+
+def test_read_inputs_reads_all_there_is(artifacts: Any) -> None:
+    inputs = _read(artifacts)
+    assert inputs.examples.image_ids == ["1.png", "2.png"]
+    assert inputs.encoder == json.loads((artifacts.examples / "encoder.json").read_text())
+    assert inputs.photos["2.png"].uri == str(artifacts.manifest / "photos" / "2.png")
+    assert inputs.fingerprints.test_fingerprint == "f" * 64
+    assert [epoch.dev_word_loss for epoch in inputs.training.history] == [2.5, 2.25]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"beam_width": 0}, r"beam_width must be a positive integer\. Received: 0"),
+        ({"length_penalty": -0.1}, r"length_penalty must be 0 or more\. Received: -0\.1"),
+        ({"length_penalty": float("nan")}, r"length_penalty .* Received: nan"),
+        ({"length_penalty": float("inf")}, r"length_penalty .* Received: inf"),
+    ],
+)
+def test_read_inputs_wrong_setting_is_refused(
+    setting: dict[str, Any], message: str, artifacts: Any
+) -> None:
+    with pytest.raises(SettingError, match=message):
+        _read(artifacts, **setting)
+
+
+def test_read_inputs_empty_test_split_is_refused(artifacts: Any) -> None:
+    next(artifacts.examples.glob("test-*")).write_bytes(b"")
+    with pytest.raises(DataError, match="split 'test' must not be empty"):
+        _read(artifacts)
+
+
+def test_read_inputs_photo_without_reference_is_refused(
+    write_examples: Callable[..., Path], artifacts: Any
+) -> None:
+    for path in artifacts.examples.iterdir():
+        path.unlink()
+    artifacts.examples.rmdir()
+    write_examples({"1.png": ["a dog"], "2.png": [], "3.png": []})
+    with pytest.raises(DataError, match=r"none for 2 photos, the first is 2\.png"):
+        _read(artifacts)
+
+
+def _rewrite(path: Path, **facts: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+
+
+def test_read_inputs_features_of_another_encoder_are_refused(artifacts: Any) -> None:
+    # As wide, but of other weights: the captions would be nonsense without a word of warning.
+    _rewrite(artifacts.examples / "encoder.json", network="Xception", sha256="c" * 64)
+    message = (
+        r"of different ones: train .* Received: a model for InceptionV3 \(weights eeeeeeeeeeee, "
+        r"features 5 wide\), examples of Xception \(weights cccccccccccc, features 5 wide\)"
+    )
+    with pytest.raises(DataError, match=message):
+        _read(artifacts)
+
+
+def test_read_inputs_features_of_another_width_are_refused(
+    write_model: Callable[..., Path], artifacts: Any
+) -> None:
+    for path in artifacts.model.iterdir():
+        path.unlink()
+    artifacts.model.rmdir()
+    write_model(width=6)
+    with pytest.raises(DataError, match=r"of different ones.* 6 wide\), .* 5 wide\)"):
+        _read(artifacts)
+
+
+@pytest.mark.parametrize(
+    ("artifact", "name"),
+    [("model", "training.json"), ("model", "encoder.json"), ("manifest", "report.json")],
+)
+def test_read_inputs_missing_file_is_named(artifact: str, name: str, artifacts: Any) -> None:
+    (getattr(artifacts, artifact) / name).unlink()
+    with pytest.raises(DataError, match=name):
+        _read(artifacts)
+
+
+@pytest.mark.parametrize(
+    ("artifact", "name", "fact"),
+    [
+        ("model", "training.json", {"history": []}),
+        ("model", "training.json", {"best_epoch": "last"}),
+        ("manifest", "report.json", {"test_fingerprint": "short"}),
+    ],
+)
+def test_read_inputs_broken_file_is_named(
+    artifact: str, name: str, fact: dict[str, Any], artifacts: Any
+) -> None:
+    _rewrite(getattr(artifacts, artifact) / name, **fact)
+    with pytest.raises(DataError, match=rf"(?s){name} must hold .*{next(iter(fact))}"):
+        _read(artifacts)

@@ -1,0 +1,192 @@
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from components.evaluate.gallery import Picks, Ranked
+from components.evaluate.inputs import Training
+from components.evaluate.report import gallery_sections, render_report
+from components.platform.manifest import Photo
+
+BLEU = {"bleu1": 64.31, "bleu2": 46.3, "bleu3": 32.4, "bleu4": 22.349}
+SCORES: dict[str, Any] = {
+    "bleu": BLEU,
+    "greedy": BLEU | {"bleu4": 17.9},
+    "signature": "nrefs:5|case:mixed|tok:none",
+    "images": 1500,
+    "references": 7500,
+    "distinct_captions": 812,
+    "mean_words": 9.74,
+    "vocabulary_used": 310,
+    "vocabulary_known": 2529,
+    "split": "test",
+    "beam_width": 5,
+    "length_penalty": 0.7,
+    "max_words": 20,
+    "dataset_fingerprint": "d" * 64,
+    "test_fingerprint": "f" * 64,
+    "encoder": {
+        "network": "InceptionV3",
+        "weights": "random",
+        "seed": 7,
+        "sha256": "e" * 64,
+        "width": 2048,
+        "size": 299,
+    },
+}
+TRAINING = Training.model_validate(
+    {
+        "mlflow_run_id": "run-1",
+        "best_epoch": 1,
+        "settings": {"units": 512},
+        "history": [
+            {"word_loss": 3.0, "dev_word_loss": 2.5, "learning_rate": 2e-3, "seconds": 41.26}
+        ],
+    }
+)
+EVIL = '<script>alert("1")</script> & "dog'
+
+
+class _Page(HTMLParser):
+    """Reads a page: its elements with their attributes, its text, and whether tags are balanced."""
+
+    _VOID = ("meta", "img", "wbr")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+        if tag not in self._VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += f"{data} " if data.strip() else ""
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+
+def _page(*cards: tuple[Ranked, str | None]) -> _Page:
+    sections = gallery_sections(Picks([], [], []), {})
+    assert sections == []
+    sections = gallery_sections(Picks([card for card, _ in cards], [], []), {})
+    sections[0].cards[:] = cards
+    return _Page(render_report(SCORES, TRAINING, sections))
+
+
+CARD = (Ranked("1.jpg", "a dog", ("a brown dog", "one dog"), 43.21), "data:image/jpeg;base64,AA==")
+
+
+def test_render_report_shows_scores_and_what_they_are_of() -> None:
+    words = _page(CARD).words
+    assert "Search BLEU-1 BLEU-2 BLEU-3 BLEU-4 Beam of 5 64.3 46.3 32.4 22.3 Greedy" in words
+    assert "Greedy 64.3 46.3 32.4 17.9" in words
+    assert "1,500 photos of the test split" in words
+    assert "against the 7,500 captions" in words
+    assert "nrefs:5| case:mixed| tok:none" in words
+    assert "beam width 5, length penalty 0.7, at most 20 words" in words
+    assert "InceptionV3, weights random (seed 7) eeeeeeeeeeee , 2,048 numbers a photo" in words
+    assert "812 different ones for 1,500 photos, 9.7 words on average" in words
+    assert "310 of the 2,529 it knows" in words
+    assert "Test set ffffffffffff Data set dddddddddddd MLflow run run-1" in words
+    assert "1 3.000 2.500 2.0e-03 41.3" in words
+    assert "units 512" in words
+
+
+def test_render_report_shows_photo_with_its_captions() -> None:
+    page = _page(CARD)
+    assert page.all("img") == [{"class": "picture", "src": CARD[1], "alt": "a dog"}]
+    assert "Best 1 The highest scores" in page.words
+    assert "a dog a brown dog one dog BLEU 43.2 1.jpg" in page.words
+
+
+def test_render_report_says_how_photos_were_picked() -> None:
+    words = _page(CARD).words
+    assert "Picked by rule, not by hand: all 1,500 captions of the beam search were ranked" in words
+
+
+def test_render_report_without_picture_shows_a_placeholder() -> None:
+    page = _page((CARD[0], None))
+    assert page.all("img") == []
+    assert "The photo could not be read a dog a brown dog" in page.words
+
+
+def test_render_report_of_empty_caption_says_so() -> None:
+    page = _page((Ranked("1.jpg", "", ("a dog",), 0.0), CARD[1]))
+    assert page.all("img")[0]["alt"] == "(the model said nothing)"
+
+
+def test_render_report_escapes_whatever_the_data_say() -> None:
+    page = _page((Ranked(EVIL, EVIL, (EVIL,), 1.0), CARD[1]))
+    assert page.all("script") == []
+    assert page.all("img")[0]["alt"] == EVIL
+    assert page.words.count(EVIL) == 3
+
+
+def test_render_report_holds_all_it_shows() -> None:
+    page = _page(CARD)
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "link", "iframe", "object", "base", "form"}
+    assert not any(name.startswith("on") for _, names in page.elements for name in names)
+    addresses = [
+        value
+        for _, attributes in page.elements
+        for name, value in attributes.items()
+        if name in ("src", "srcset", "href", "xlink:href", "action", "data")
+    ]
+    assert len(addresses) > 1
+    assert all(value and value.startswith(("data:image/jpeg", "#")) for value in addresses)
+    style = render_report(SCORES, TRAINING, []).partition("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_render_report_can_be_found_ones_way_in() -> None:
+    page = _page(CARD)
+    tags = [tag for tag, _ in page.elements]
+    assert page.all("html") == [{"lang": "en"}]
+    assert [tags.count(name) for name in ("header", "main", "footer", "h1", "title")] == [1] * 5
+    identifiers = [names["id"] for _, names in page.elements if "id" in names]
+    assert len(identifiers) == len(set(identifiers))
+    labels = [names["aria-labelledby"] for names in page.all("section")]
+    assert labels
+    assert set(labels) <= set(identifiers)
+    assert [names["role"] for names in page.all("div") if "role" in names] == ["img"]
+
+
+@pytest.mark.parametrize(("images", "titles"), [(2, ["Best", "Median"]), (0, ["Best"])])
+def test_gallery_sections_leave_out_what_has_no_photo(images: int, titles: list[str]) -> None:
+    median = [CARD[0]] * images
+    sections = gallery_sections(Picks([CARD[0]], median, []), {})
+    assert [section.title for section in sections] == titles
+
+
+def test_gallery_sections_find_the_photos(tmp_path: Path) -> None:
+    path = tmp_path / "1.jpg"
+    Image.new("RGB", (8, 8)).save(path)
+    photo = Photo("1.jpg", str(path), "0" * 64, 8, 8, "test", ("A dog.",))
+    other = Ranked("2.jpg", "a cat", ("a cat",), 100.0)
+    sections = gallery_sections(Picks([], [], [CARD[0], other]), {"1.jpg": photo})
+    pictures = [picture for _, picture in sections[0].cards]
+    assert pictures[0] is not None
+    assert pictures[0].startswith("data:image/jpeg;base64,")
+    assert pictures[1] is None

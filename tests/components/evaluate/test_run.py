@@ -1,0 +1,138 @@
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kfp.dsl import HTML, Artifact, Dataset, Metrics, Model
+
+from components.evaluate.component import evaluate
+from components.evaluate.run import evaluate_model
+from components.platform.errors import DataError
+
+# The model says "dog dog dog" of both photos. References "dog dog dog" and "dog" of one, "a dog"
+# of the other: 6 words against 3 + 2, no penalty.
+# Unigrams 3/3 and 1/3: 4/6. Bigrams 2/2 and 0/2: 2/4. Trigrams 1/1 and 0/1: 1/2. No 4-gram.
+# BLEU-2 = sqrt(2/3 * 1/2) = 0.577350, BLEU-3 = cube root of (1/3 * 1/2) = 0.550321.
+BLEU = {"bleu1": 66.6667, "bleu2": 57.7350, "bleu3": 55.0321, "bleu4": 0}
+
+
+def _evaluate(artifacts: Any, output: Path, beam_width: int = 1) -> dict[str, Any]:
+    return evaluate_model(
+        artifacts.model,
+        artifacts.examples,
+        artifacts.manifest,
+        beam_width=beam_width,
+        length_penalty=1.0,
+        scores=output / "scores",
+        report=output / "report",
+    )
+
+
+def test_evaluate_model_writes_scores_as_counted_by_hand(artifacts: Any, tmp_path: Path) -> None:
+    scores = _evaluate(artifacts, tmp_path, beam_width=2)
+    assert json.loads((tmp_path / "scores" / "scores.json").read_text()) == scores
+    assert scores.pop("bleu") == pytest.approx(BLEU, abs=1e-4)
+    assert scores.pop("greedy") == pytest.approx(BLEU, abs=1e-4)
+    assert scores.pop("signature").startswith("nrefs:var|case:mixed|eff:no|tok:none|smooth:none|")
+    assert scores == {
+        "split": "test",
+        "images": 2,
+        "references": 3,
+        "beam_width": 2,
+        "length_penalty": 1.0,
+        "max_words": 3,
+        "test_fingerprint": "f" * 64,
+        "dataset_fingerprint": "d" * 64,
+        "encoder": json.loads((artifacts.examples / "encoder.json").read_text()),
+        "distinct_captions": 1,
+        "mean_words": 3.0,
+        "vocabulary_used": 1,
+        "vocabulary_known": 3,
+    }
+
+
+def test_evaluate_model_writes_every_caption_with_its_references(
+    artifacts: Any, tmp_path: Path
+) -> None:
+    _evaluate(artifacts, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == [
+        "captions.jsonl",
+        "scores.json",
+    ]
+    lines = (tmp_path / "scores" / "captions.jsonl").read_text().splitlines()
+    said = {"hypothesis": "dog dog dog", "greedy": "dog dog dog"}
+    assert [json.loads(line) for line in lines] == [
+        {"image_id": "1.png", **said, "references": ["dog dog dog", "dog"]},
+        {"image_id": "2.png", **said, "references": ["a dog"]},
+    ]
+
+
+def test_evaluate_model_writes_a_report_and_forgives_a_missing_photo(
+    artifacts: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (artifacts.manifest / "photos" / "2.png").unlink()
+    with caplog.at_level(logging.WARNING):
+        _evaluate(artifacts, tmp_path)
+    page = (tmp_path / "report").read_text()
+    # The best, with its photo, then the worst, without.
+    order = ("data:image/jpeg;base64,", ">1.png<", "The photo could not be read", ">2.png<")
+    places = [page.index(text) for text in order]
+    assert places == sorted(places)
+    assert page.count("data:image/jpeg;base64,") == 1
+    assert "var(--dev)" in page
+    assert "no picture of 2.png" in caplog.text
+
+
+def test_evaluate_model_that_fails_leaves_nothing(artifacts: Any, tmp_path: Path) -> None:
+    (artifacts.manifest / "report.json").unlink()
+    before = set(tmp_path.iterdir())
+    with pytest.raises(DataError, match=r"report\.json"):
+        _evaluate(artifacts, tmp_path)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_evaluate_component_shows_scores_and_report(artifacts: Any, tmp_path: Path) -> None:
+    scores = Artifact(uri=str(tmp_path / "scores"))
+    metrics = Metrics(uri=str(tmp_path / "metrics"))
+    evaluate.python_func(
+        model=Model(uri=str(artifacts.model)),
+        examples=Dataset(uri=str(artifacts.examples)),
+        manifest=Dataset(uri=str(artifacts.manifest)),
+        beam_width=1,
+        length_penalty=1.0,
+        scores=scores,
+        metrics=metrics,
+        report=HTML(uri=str(tmp_path / "report")),
+    )
+    assert metrics.metadata == {
+        "bleu1": 66.67,
+        "bleu2": 57.74,
+        "bleu3": 55.03,
+        "bleu4": 0,
+        "greedy_bleu4": 0,
+        "images": 2,
+    }
+    assert json.loads((tmp_path / "metrics").read_text()) == metrics.metadata
+    assert scores.metadata["bleu_signature"].startswith("nrefs:var|")
+    assert (tmp_path / "report").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_evaluate_component_fails_in_one_line(
+    artifacts: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        evaluate.python_func(
+            model=Model(uri=str(artifacts.model)),
+            examples=Dataset(uri=str(artifacts.examples)),
+            manifest=Dataset(uri=str(artifacts.manifest)),
+            beam_width=0,
+            length_penalty=1.0,
+            scores=Artifact(uri=str(tmp_path / "scores")),
+            metrics=Metrics(),
+            report=HTML(uri=str(tmp_path / "report")),
+        )
+    assert exit_info.value.code == 2
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "FAILED evaluate: beam_width must be a positive integer. Received: 0"
+    )

@@ -1,0 +1,49 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.captioning.bundle import Bundle
+from components.captioning.decoding import DecodingConfig
+from components.evaluate.scoring import Captions, score_captions, search_both
+
+
+def test_score_captions_of_both_searches() -> None:
+    # Beam: 3 + 2 words, references as close: 3 + 2, no penalty.
+    # Unigrams: "a dog runs" 3/3, "a dog" 1/2 (no "dog" there): 4/5. Bigrams 2/2, 0/1: 2/3.
+    # BLEU-2 = sqrt(4/5 * 2/3) = 0.730297. Trigrams 1/1: BLEU-3 = (8/15) ** (1/3) = 0.810961.
+    # No 4-gram. Greedy: all wrong.
+    captions = Captions(beam=["a dog runs", "a dog"], greedy=["cat", "cat"])
+    references = [("a dog runs", "one brown dog is running"), ("a bird",)]
+    scores = score_captions(captions, references)
+    expected = {"bleu1": 80, "bleu2": 73.0297, "bleu3": 81.0961, "bleu4": 0}
+    assert scores.pop("bleu") == pytest.approx(expected, abs=1e-4)
+    assert scores.pop("greedy") == dict.fromkeys(expected, 0)
+    assert scores.pop("signature").startswith("nrefs:var|case:mixed|eff:no|tok:none|smooth:none|")
+    assert scores == {
+        "images": 2,
+        "references": 3,
+        "distinct_captions": 2,
+        "mean_words": 2.5,
+        "vocabulary_used": 3,
+    }
+
+
+def test_score_captions_counts_equal_captions_once() -> None:
+    captions = Captions(beam=["a dog", "a dog", ""], greedy=["a", "a", "a"])
+    scores = score_captions(captions, [("a",)] * 3)
+    assert scores["distinct_captions"] == 2
+    assert scores["mean_words"] == pytest.approx(4 / 3)
+    assert scores["vocabulary_used"] == 2
+
+
+def test_search_both_finds_beam_and_greedy_captions(write_model: Callable[..., Path]) -> None:
+    bundle = Bundle.load(write_model(seed=1))
+    features = np.random.default_rng(1).normal(size=(8, 5)).astype(np.float16)
+    captions = search_both(bundle, features)
+    assert bundle.decoding == DecodingConfig(5, 1.0, max_words=3)  # left as it was
+    assert captions.beam != captions.greedy
+    # A beam of one is greedy search.
+    bundle.decoding = DecodingConfig(1, 1.0, max_words=3)
+    assert search_both(bundle, features) == Captions(captions.greedy, captions.greedy)

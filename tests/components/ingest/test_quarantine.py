@@ -1,0 +1,25 @@
+import pytest
+
+from components.ingest.image_checks import ImageCheck
+from components.ingest.quarantine import refuse_quarantined
+from components.platform.errors import DataError
+
+_CHECKS = [ImageCheck(f"{n}.jpg", "broken" if n < 4 else "") for n in range(20)]
+
+
+def test_refuse_quarantined_more_than_the_share() -> None:
+    with pytest.raises(DataError) as caught:
+        refuse_quarantined(_CHECKS, 0.19)
+    assert str(caught.value) == (
+        "max_quarantined allows a share of 0.19 of the images to fail their checks. "
+        "Received 0.2 (4 of 20). 0.jpg: broken; 1.jpg: broken; 2.jpg: broken; and 1 more. "
+        "Mend the images, or raise max_quarantined"
+    )
+
+
+def test_refuse_quarantined_up_to_the_share() -> None:
+    refuse_quarantined(_CHECKS, 0.2)
+
+
+def test_refuse_quarantined_none_failed() -> None:
+    refuse_quarantined(_CHECKS[4:], 0.0)

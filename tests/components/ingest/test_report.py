@@ -1,0 +1,81 @@
+from pathlib import Path
+
+from components.ingest.division import Division
+from components.ingest.image_checks import ImageCheck
+from components.ingest.layouts.source import Source
+from components.ingest.report import build_report, list_left_out, photos_fingerprint
+from components.ingest.texts import CleanCaptions
+from components.platform.manifest import Photo
+
+
+def _photo(name: str, split: str, sha256: str = "", captions: tuple[str, ...] = ("A",)) -> Photo:
+    return Photo(name, f"/{name}", sha256 or name, 20, 20, split, captions)
+
+
+_SOURCE = Source(
+    "flickr8k",
+    {"a": ["A"], "b": ["A"], "no image": ["A"], "hollow": [" "]},
+    {"train": frozenset({"a", "ghost"}), "dev": frozenset({"no image"})},
+    {name: Path(name) for name in ("a", "b", "hollow", "no caption")},
+)
+
+
+def test_list_left_out() -> None:
+    left_out = list_left_out(
+        _SOURCE,
+        CleanCaptions({"a": ("A",), "b": ("A",), "no image": ("A",)}, ["hollow"], []),
+        [ImageCheck("a", ""), ImageCheck("b", "broken")],
+        Division({"a": "train"}, [{"image_id": "x", "same_as": "y", "split": "dev"}], ["z"]),
+    )
+    assert left_out == {
+        "quarantined": [{"image_id": "b", "reason": "broken"}],
+        "captions_without_image": ["no image"],
+        "images_without_caption": ["hollow", "no caption"],
+        "dropped_leakage": [{"image_id": "x", "same_as": "y", "split": "dev"}],
+        "in_no_split": ["z"],
+        "listed_only": ["ghost"],
+        "empty_captions": ["hollow"],
+        "too_long_captions": [],
+    }
+
+
+def test_build_report_facts_lists_and_counts() -> None:
+    photos = [
+        _photo("a", "train", "1", ("One", "Two")),
+        _photo("b", "train", "1"),
+        _photo("c", "dev", "2"),
+        _photo("d", "test", "2"),
+        _photo("e", "test", "3"),
+    ]
+    report = build_report(_SOURCE, photos, {"in_no_split": ["x", "y"]})
+    assert report["source"] == "flickr8k"
+    assert report["photos"] == 5
+    assert report["captions"] == 6
+    assert report["splits"] == {"train": 2, "dev": 1, "test": 2}
+    assert report["splits_by"] == "lists"
+    assert report["in_no_split"] == ["x", "y"]
+    assert report["duplicates"] == [["a", "b"]]
+    assert report["same_in_dev_and_test"] == [["c", "d"]]
+    assert report["counts"] == {"in_no_split": 2, "duplicates": 1, "same_in_dev_and_test": 1}
+    [warning] = report["warnings"]
+    assert warning.startswith("1 pictures are in dev and in test both (c = d first)")
+    assert report["dataset_fingerprint"] == photos_fingerprint(photos)
+    assert report["test_fingerprint"] == photos_fingerprint(photos[3:])
+
+
+def test_photos_fingerprint_order_and_place_do_not_count() -> None:
+    here = [_photo("a", "train"), _photo("b", "dev")]
+    there = [Photo("b", "photos/b", "b", 1, 1, "dev", ("A",)), here[0]]
+    assert photos_fingerprint(here) == photos_fingerprint(there)
+
+
+def test_photos_fingerprint_data_count() -> None:
+    photos = [
+        _photo("a", "train"),
+        _photo("b", "train", sha256="a"),
+        _photo("a", "dev"),
+        _photo("a", "train", sha256="x"),
+        _photo("a", "train", captions=("B",)),
+        _photo("a", "train", captions=("A", "A")),
+    ]
+    assert len({photos_fingerprint([photo]) for photo in photos}) == len(photos)

@@ -1,0 +1,32 @@
+from components.captioning.vocabulary import MARKS, Vocabulary
+from components.normalize.report import caption_report
+from components.platform.captions import CaptionedPhoto
+from components.platform.manifest import Photo
+
+
+def _photo(image_id: str, split: str, *captions: str) -> Photo:
+    return Photo(image_id, f"photos/{image_id}", "0" * 64, 4, 4, split, captions)
+
+
+def test_caption_report_counts() -> None:
+    photos = [
+        _photo("1.jpg", "train", "A dog.", "...", "A dog!"),
+        _photo("2.jpg", "dev", "A newt runs."),
+        _photo("3.jpg", "test", "?!"),
+    ]
+    normalised = [
+        CaptionedPhoto("1.jpg", "train", ("a dog", "a dog"), ((4, 5), (4, 5))),
+        CaptionedPhoto("2.jpg", "dev", ("a newt runs",), ((4, 3, 3),)),
+    ]
+    assert caption_report(photos, normalised, Vocabulary([*MARKS, "a", "dog"]), 2) == {
+        "min_count": 2,
+        "vocabulary_size": 6,
+        "longest_caption": 3,
+        "splits": {
+            "train": {"photos": 1, "captions": 2, "words": 4, "unknown_share": 0.0},
+            "dev": {"photos": 1, "captions": 1, "words": 3, "unknown_share": 2 / 3},
+            "test": {"photos": 0, "captions": 0, "words": 0, "unknown_share": 0.0},
+        },
+        "captions_emptied": 2,
+        "photos_without_caption": ["3.jpg"],
+    }

@@ -1,0 +1,100 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from components.platform.errors import CaptionflowError, DataError, SettingError
+from components.platform.registry import (
+    Champion,
+    champion,
+    finish_run,
+    log_metrics,
+    require_run,
+    start_run,
+)
+
+
+def test_start_run_notes_name_params_and_tags(mlflow_root: Path) -> None:
+    run_id = start_run("photos", "first", {"epochs": 10, "glove": True}, {"who": "me"})
+    run = MlflowClient().get_run(run_id)
+    assert run.info.run_name == "first"
+    assert run.info.status == "RUNNING"
+    assert run.data.params == {"epochs": "10", "glove": "True"}
+    assert run.data.tags["who"] == "me"
+
+
+def test_start_run_keeps_artifacts_beside_the_database(
+    mlflow_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    run_id = start_run("photos", "first", {})
+    MlflowClient().log_text(run_id, "two dogs", "note.txt")
+    assert (mlflow_root / "mlartifacts" / run_id / "artifacts" / "note.txt").read_text() == (
+        "two dogs"
+    )
+    assert not list(elsewhere.iterdir())
+
+
+def test_start_run_many_at_once_share_one_experiment(mlflow_root: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(lambda index: start_run("photos", str(index), {}), range(8)))
+    client = MlflowClient()
+    assert len(set(ids)) == 8
+    assert len({client.get_run(run_id).info.experiment_id for run_id in ids}) == 1
+
+
+def test_start_run_in_a_deleted_experiment_is_an_error(mlflow_root: Path) -> None:
+    run_id = start_run("photos", "first", {})
+    client = MlflowClient()
+    client.delete_experiment(client.get_run(run_id).info.experiment_id)
+    with pytest.raises(SettingError, match=r"restore it, or name another. Received: photos"):
+        start_run("photos", "second", {})
+
+
+def test_log_metrics_by_epoch_then_finish(mlflow_root: Path) -> None:
+    run_id = start_run("photos", "first", {})
+    log_metrics(run_id, {"loss": 3.5, "dev_loss": 3.75}, step=1)
+    log_metrics(run_id, {"loss": 2.5, "dev_loss": 3.25}, step=2)
+    finish_run(run_id)
+    client = MlflowClient()
+    history = client.get_metric_history(run_id, "loss")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 3.5), (2, 2.5)]
+    assert client.get_run(run_id).data.metrics == {"loss": 2.5, "dev_loss": 3.25}
+    assert client.get_run(run_id).info.status == "FINISHED"
+
+
+def test_log_metrics_of_an_unknown_run_is_one_line(mlflow_root: Path) -> None:
+    with pytest.raises(CaptionflowError, match=r"MLflow at sqlite:.* failed: .*unknown") as caught:
+        log_metrics("unknown", {"loss": 1.0})
+    assert "\n" not in str(caught.value)
+
+
+def test_require_run_of_another_store_is_an_error(mlflow_root: Path) -> None:
+    require_run(start_run("photos", "first", {}))
+    with pytest.raises(DataError, match=r"set MLFLOW_TRACKING_URI to .* Received: elsewhere"):
+        require_run("elsewhere")
+
+
+def test_champion_without_model_is_none(mlflow_root: Path) -> None:
+    assert champion("captioner") is None
+
+
+def test_champion_without_alias_is_none(mlflow_root: Path) -> None:
+    client = MlflowClient()
+    client.create_registered_model("captioner")
+    client.create_model_version("captioner", "file:///nowhere", start_run("photos", "first", {}))
+    client.set_registered_model_alias("captioner", "challenger", "1")
+    assert champion("captioner") is None
+
+
+def test_champion_is_the_version_with_the_alias(mlflow_root: Path) -> None:
+    client = MlflowClient()
+    client.create_registered_model("captioner")
+    runs = [start_run("photos", name, {}) for name in ("first", "second", "third")]
+    for bleu4, run_id in zip(("20.5", "21.5", "19.5"), runs, strict=True):
+        client.create_model_version("captioner", "file:///x", run_id, tags={"bleu4": bleu4})
+    client.set_registered_model_alias("captioner", "champion", "2")
+    assert champion("captioner") == Champion("2", runs[1], {"bleu4": "21.5"})

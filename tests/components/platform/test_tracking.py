@@ -1,0 +1,123 @@
+import fcntl
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from components.platform.errors import CaptionflowError, SettingError
+from components.platform.registry import champion
+from components.platform.tracking import local_tracking_uri, mlflow_client, tracking_uri
+
+
+def test_tracking_uri_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
+    assert tracking_uri() == "http://mlflow:5000"
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_tracking_uri_unset_is_an_error(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if value is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", value)
+    with pytest.raises(SettingError, match="MLFLOW_TRACKING_URI must name an MLflow server"):
+        tracking_uri()
+
+
+def test_local_tracking_uri_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert local_tracking_uri(Path("runs")) == f"sqlite:///{tmp_path}/runs/mlflow.db"
+
+
+def test_mlflow_client_of_a_dead_server_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:secret@127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(CaptionflowError) as caught:
+        champion("captioner")
+    assert str(caught.value) == (
+        f"MLflow at http://127.0.0.1:{port} does not answer: start it, or set "
+        "MLFLOW_TRACKING_URI to one that runs"
+    )
+
+
+@pytest.fixture
+def refusing_server() -> Iterator[str]:
+    class Refuse(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(401)
+            self.end_headers()
+            self.wfile.write(b"You are not authenticated.")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Refuse)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_mlflow_client_with_wrong_credentials_says_what_to_do(
+    refusing_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:secret@{refusing_server}")
+    with pytest.raises(CaptionflowError) as caught:
+        champion("captioner")
+    assert str(caught.value) == (
+        f"MLflow at http://{refusing_server} refuses these credentials: set "
+        "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+    )
+
+
+def test_mlflow_client_of_a_file_that_is_no_database_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mlflow.db").write_text("a text that is long enough to be no database at all")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(tmp_path))
+    with pytest.raises(CaptionflowError, match=r"failed: .*file is not a database") as caught:
+        champion("captioner")
+    assert "\n" not in str(caught.value)
+
+
+def test_mlflow_client_in_a_place_that_cannot_be_made_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(tmp_path / "taken"))
+    with pytest.raises(SettingError, match=r"must lie in a folder that can be written: .*taken"):
+        champion("captioner")
+
+
+def test_mlflow_client_waits_less_than_mlflow_unless_told(
+    mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
+    with mlflow_client():
+        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "3"
+        assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "7"
+
+
+def test_mlflow_client_waits_while_another_makes_the_store(mlflow_root: Path) -> None:
+    def connect() -> None:
+        with mlflow_client():
+            pass
+
+    folder = os.open(mlflow_root, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    second = threading.Thread(target=connect)
+    second.start()
+    second.join(0.5)
+    assert second.is_alive()
+    os.close(folder)
+    second.join(10)
+    assert not second.is_alive()

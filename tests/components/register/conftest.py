@@ -1,0 +1,108 @@
+"""What `register` is handed: a tiny untrained bundle, scores, and a manifest with two photos."""
+
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+_SCORES: dict[str, Any] = {
+    "bleu": {"bleu1": 80.5, "bleu2": 75.25, "bleu3": 70.0, "bleu4": 100 / 3},
+    "greedy": {"bleu1": 79.0, "bleu2": 74.0, "bleu3": 68.0, "bleu4": 30.5},
+    "signature": "nrefs:5|tok:none",
+    "split": "test",
+    "images": 1,
+    "beam_width": 2,
+    "length_penalty": 1.0,
+    "test_fingerprint": "f" * 64,
+    "dataset_fingerprint": "d" * 64,
+    "encoder": {"network": "MobileNetV3Small", "weights": "random", "sha256": "e" * 64},
+}
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from components.captioning.bundle import Bundle
+    from components.captioning.decoding import DecodingConfig
+    from components.captioning.encoder import Encoder
+    from components.captioning.network import NetworkConfig, build_network
+    from components.captioning.vocabulary import MARKS, Vocabulary
+
+    directory = tmp_path_factory.mktemp("bundle")
+    encoder = Encoder.build("MobileNetV3Small", "random")
+    encoder.save(directory)
+    vocabulary = Vocabulary([*MARKS, "a", "red", "blue", "circle"])
+    config = NetworkConfig(
+        vocabulary_size=len(vocabulary),
+        feature_width=encoder.identity.width,
+        embedding_width=4,
+        units=8,
+        dropout=0.0,
+        train_embeddings=True,
+    )
+    decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
+    # A seed whose captions of the two photos have words, and differ.
+    Bundle(build_network(config, seed=1), vocabulary, decoding).save(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    def png(image: Image.Image) -> bytes:
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        return file.getvalue()
+
+    return {
+        "red.png": png(Image.new("RGB", (32, 24), "red")),
+        "grey.png": png(Image.linear_gradient("L")),
+    }
+
+
+@pytest.fixture(scope="session")
+def artifacts(
+    bundle: Path, photos: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The three inputs; the model lacks the name of its run."""
+    from components.platform.manifest import Photo, write_manifest
+
+    root = tmp_path_factory.mktemp("artifacts")
+    shutil.copytree(bundle, root / "model")
+    (root / "scores").mkdir()
+    (root / "scores" / "scores.json").write_text(json.dumps(_SCORES))
+    (root / "manifest" / "photos").mkdir(parents=True)
+    for name, content in photos.items():
+        (root / "manifest" / "photos" / name).write_bytes(content)
+    write_manifest(
+        root / "manifest",
+        [
+            Photo("1.png", "photos/gone.png", "0" * 64, 32, 24, "train", ("a blue circle",)),
+            Photo("2.png", "photos/red.png", "1" * 64, 32, 24, "test", ("a red circle",)),
+            Photo("3.png", "photos/grey.png", "2" * 64, 256, 256, "test", ("a grey fog",)),
+        ],
+    )
+    return {name: root / name for name in ("model", "scores", "manifest")}
+
+
+@pytest.fixture(scope="session")
+def first(
+    artifacts: dict[str, Path], mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The artifacts of a first training run, registered; the store lies beside its model."""
+    from components.platform.registry import finish_run, local_tracking_uri, start_run
+    from components.register.registration import register_model
+
+    root = tmp_path_factory.mktemp("first")
+    shutil.copy(mlflow_database, root)
+    shutil.copytree(artifacts["model"], root / "model")
+    inputs = artifacts | {"model": root / "model"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(root))
+        run_id = start_run("photos", "first", {"epochs": 3})
+        finish_run(run_id)
+        (root / "model" / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
+        register_model(**inputs, reason="passed: it is the first", model_name="captioner")
+    return inputs

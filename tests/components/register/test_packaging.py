@@ -1,0 +1,156 @@
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import scoring_server
+
+from components.captioning.bundle import Describer
+from components.platform.errors import DataError
+from components.platform.manifest import write_manifest
+from components.platform.registry import local_tracking_uri, start_run
+from components.register.packaging import log_bundle
+
+# Run where nothing but the registered model knows this package.
+_LOAD_ELSEWHERE = """
+import ast, base64, importlib.metadata, json, sys
+import mlflow, pandas
+
+uri, photos = sys.argv[1], [base64.b64decode(photo) for photo in sys.argv[2:]]
+try:
+    import components
+    raise SystemExit(f"this place knows the package: {components.__file__}")
+except ModuleNotFoundError:
+    pass
+captions = mlflow.pyfunc.load_model(uri).predict(pandas.DataFrame({"photo": photos}))["caption"]
+ours = [module for name, module in sys.modules.items() if name.split(".")[0] == "components"]
+files = [module.__file__ for module in ours]
+imported = set()
+for file in files:
+    for node in ast.parse(open(file).read()).body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) else []
+        imported |= {name.split(".")[0] for name in names}
+owners = importlib.metadata.packages_distributions()
+needed = {owner for name in imported - {"components"} for owner in owners.get(name, [])}
+print(json.dumps({"captions": list(captions), "files": files, "needed": sorted(needed)}))
+"""
+
+
+@pytest.fixture(scope="module")
+def store(first: dict[str, Path]) -> str:
+    return local_tracking_uri(first["model"].parent)
+
+
+@pytest.fixture(scope="module")
+def logged(store: str) -> Path:
+    """The files of the registered model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", store)
+        return Path(mlflow.artifacts.download_artifacts("models:/captioner@champion"))
+
+
+@pytest.fixture(scope="module")
+def loaded(logged: Path) -> Any:
+    return mlflow.pyfunc.load_model(str(logged))
+
+
+def test_log_bundle_holds_no_pickle(logged: Path) -> None:
+    files = [file for file in logged.rglob("*") if file.is_file()]
+    assert "model_code.py" in {file.name for file in files}
+    assert not [file for file in files if file.suffix in {".pkl", ".pickle", ".pyc", ".joblib"}]
+
+
+def test_log_bundle_pins_what_it_needs(logged: Path) -> None:
+    lines = (logged / "requirements.txt").read_text().split()
+    assert f"tensorflow=={version('tensorflow')}" in lines
+    assert all(re.fullmatch(r"[a-z]+==[0-9.]+", line) for line in lines)
+
+
+def test_log_bundle_has_signature_and_example(
+    logged: Path, loaded: Any, photos: dict[str, bytes]
+) -> None:
+    signature = loaded.metadata.signature
+    assert str(signature.inputs) == "['photo': binary (required)]"
+    assert str(signature.outputs) == "['caption': string (required)]"
+    example = loaded.metadata.load_input_example(str(logged))
+    assert example["photo"].tolist() == [photos["red.png"]]
+
+
+def test_registered_model_loads_outside_this_repository(
+    store: str, logged: Path, first: dict[str, Path], photos: dict[str, bytes], tmp_path: Path
+) -> None:
+    # No site: an editable installation of this package counts for nothing there.
+    command = [sys.executable, "-P", "-S", "-c", _LOAD_ELSEWHERE]
+    encoded = [base64.b64encode(photo).decode() for photo in photos.values()]
+    environment = {
+        "PYTHONPATH": sysconfig.get_path("purelib"),
+        "MLFLOW_TRACKING_URI": store,
+    }
+    done = subprocess.run(
+        [*command, "models:/captioner@champion", *encoded],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    report = json.loads(done.stdout.splitlines()[-1])
+    captions = Describer(first["model"]).describe(list(photos.values()))
+    assert report["captions"] == captions
+    assert captions[0] and captions[0] != captions[1]
+    models = first["model"].parent / "mlartifacts" / "models"
+    assert all(Path(file).is_relative_to(models) for file in report["files"])
+    lines = (logged / "requirements.txt").read_text().split()
+    assert set(report["needed"]) <= {line.partition("==")[0] for line in lines}
+
+
+def test_predict_behind_the_scoring_server(
+    loaded: Any, photos: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # MLflow sets it for good: this way it goes again.
+    monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
+    client = TestClient(scoring_server.init(loaded))
+
+    def post(photo: bytes) -> Response:
+        row = [base64.b64encode(photo).decode()]
+        return client.post(
+            "/invocations", json={"dataframe_split": {"columns": ["photo"], "data": [row]}}
+        )
+
+    direct = loaded.predict(pd.DataFrame({"photo": [photos["red.png"]]}))
+    assert post(photos["red.png"]).json() == {"predictions": direct.to_dict("records")}
+    refused = post(b"no photo")
+    assert refused.status_code == 400
+    assert "Row 0 of `photo` can't be used" in refused.json()["message"]
+
+
+def test_predict_unreadable_photo_names_its_row(loaded: Any, photos: dict[str, bytes]) -> None:
+    rows = pd.DataFrame({"photo": [photos["red.png"], b"no photo", photos["grey.png"]]})
+    with pytest.raises(MlflowException, match=r"Row 1 of `photo` can't be used: .* 8 bytes"):
+        loaded.predict(rows)
+
+
+def test_predict_text_is_not_taken_for_a_path(loaded: Any, artifacts: dict[str, Path]) -> None:
+    path = str(artifacts["manifest"] / "photos" / "red.png")
+    with pytest.raises(MlflowException, match=r"Row 0 of `photo` .* must be an image file's bytes"):
+        loaded.predict(pd.DataFrame({"photo": [path]}))
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_log_bundle_without_a_photo_is_an_error(artifacts: dict[str, Path], tmp_path: Path) -> None:
+    write_manifest(tmp_path, [])
+    with pytest.raises(DataError, match="The manifest must hold at least one photo"):
+        log_bundle(artifacts["model"], tmp_path, start_run("photos", "first", {}))

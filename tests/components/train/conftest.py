@@ -1,0 +1,68 @@
+"""A tiny world for training: photos whose features say which of two captions is theirs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.captioning.vocabulary import MARKS
+from components.platform.records import Examples
+from components.train.settings import TrainSettings
+
+WORDS = (*MARKS, "a", "red", "blue", "circle", "square")
+
+
+def _examples(photos: int) -> Examples:
+    generator = np.random.default_rng(photos)
+    kinds = np.arange(photos) % 2
+    noise = generator.normal(size=(photos, 6))
+    captions = ((4, 5, 7), (4, 6, 8, 8))
+    return Examples(
+        image_ids=[f"{index:03d}.png" for index in range(photos)],
+        features=(noise + 3 * kinds[:, None]).astype(np.float16),
+        tokens=[(captions[kind], captions[kind][:2]) for kind in kinds],
+        references=[
+            ("a red circle", "a red") if kind == 0 else ("a blue square square", "a blue")
+            for kind in kinds
+        ],
+    )
+
+
+@pytest.fixture
+def train_examples() -> Examples:
+    return _examples(24)
+
+
+@pytest.fixture
+def dev_examples() -> Examples:
+    return _examples(8)
+
+
+@pytest.fixture
+def matrix() -> np.ndarray:
+    return np.random.default_rng(5).normal(size=(len(WORDS), 4)).astype(np.float32)
+
+
+@pytest.fixture
+def make_settings() -> Callable[..., TrainSettings]:
+    def make(**changed: Any) -> TrainSettings:
+        values: dict[str, Any] = {
+            "epochs": 4,
+            "batch_size": 8,
+            "units": 8,
+            "dropout": 0.3,
+            "train_embeddings": True,
+            "learning_rate": 0.02,
+            "schedule": "cosine",
+            "weight_decay": 0.001,
+            "clip_norm": 5.0,
+            "label_smoothing": 0.0,
+            "patience": 4,
+            "max_words": 6,
+            "precision": "float32",
+            "seed": 3,
+        }
+        return TrainSettings(**{**values, **changed})
+
+    return make

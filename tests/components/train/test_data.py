@@ -1,0 +1,66 @@
+from typing import Any
+
+import numpy as np
+
+from components.captioning.vocabulary import END, PAD, START
+from components.platform.records import Examples
+from components.train.data import CaptionBatches
+
+
+def _captions(batches: list[Any]) -> list[tuple[int, ...]]:
+    return sorted(tuple(row[row != PAD].tolist()) for _, targets in batches for row in targets)
+
+
+def _epoch(batches: CaptionBatches) -> list[Any]:
+    return list(batches.dataset().as_numpy_iterator())
+
+
+def test_batches_hold_every_caption_once_an_epoch(train_examples: Examples) -> None:
+    batches = CaptionBatches(train_examples, batch_size=7, max_words=6, seed=1)
+    wanted = sorted((*ids, END) for captions in train_examples.tokens for ids in captions)
+    assert batches.captions == 48
+    assert batches.steps == 7
+    assert _captions(_epoch(batches)) == wanted
+    assert _captions(_epoch(batches)) == wanted
+
+
+def test_batches_shift_targets_by_one_word(train_examples: Examples) -> None:
+    inputs, targets = _epoch(CaptionBatches(train_examples, batch_size=48, max_words=6))[0]
+    longest = inputs["words"][-1]  # the order is by length
+    assert longest.tolist() == [START, 4, 6, 8, 8]
+    assert targets[-1].tolist() == [4, 6, 8, 8, END]
+    assert targets[0].tolist() == [4, 5, END, PAD, PAD]
+
+
+def test_batches_bring_each_caption_its_photo(train_examples: Examples) -> None:
+    for inputs, targets in _epoch(
+        CaptionBatches(train_examples, batch_size=5, max_words=6, seed=1)
+    ):
+        for feature, words in zip(inputs["features"], targets, strict=True):
+            photo = int(np.flatnonzero((train_examples.features == feature).all(axis=1))[0])
+            assert tuple(words[: list(words).index(END)].tolist()) in train_examples.tokens[photo]
+
+
+def test_batches_are_no_longer_than_their_longest_caption(train_examples: Examples) -> None:
+    for _, targets in _epoch(CaptionBatches(train_examples, batch_size=4, max_words=6, seed=1)):
+        assert (targets[:, -1] != PAD).any()
+
+
+def test_batches_cut_long_captions(train_examples: Examples) -> None:
+    inputs, targets = _epoch(CaptionBatches(train_examples, batch_size=48, max_words=2))[0]
+    assert inputs["words"].shape == (48, 3)
+    assert set(targets[:, -1].tolist()) == {END}
+
+
+def test_batches_in_an_order_of_seed_and_epoch(train_examples: Examples) -> None:
+    def order(batches: CaptionBatches) -> list[Any]:
+        return [inputs["features"].tolist() for inputs, _ in _epoch(batches)]
+
+    one, same, other = (
+        CaptionBatches(train_examples, batch_size=8, max_words=6, seed=seed) for seed in (1, 1, 2)
+    )
+    first, second = order(one), order(one)
+    assert first != second
+    assert order(other) != first
+    same.begin_at(1)
+    assert order(same) == second

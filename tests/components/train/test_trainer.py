@@ -1,0 +1,180 @@
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from components.captioning.decoding import DecodingConfig, search_captions
+from components.captioning.vocabulary import END
+from components.platform.errors import SettingError
+from components.platform.records import Examples
+from components.platform.registry import start_run
+from components.train.settings import TrainSettings
+from components.train.trainer import fit_network
+
+Settings = Callable[..., TrainSettings]
+Fit = Callable[..., Any]
+
+
+@pytest.fixture
+def fit(
+    train_examples: Examples,
+    dev_examples: Examples,
+    matrix: np.ndarray,
+    mlflow_root: Path,
+    tmp_path: Path,
+) -> Fit:
+    def run(settings: TrainSettings, checkpoint: str = "one.npz") -> Any:
+        return fit_network(
+            train_examples,
+            dev_examples,
+            matrix,
+            settings,
+            checkpoint=tmp_path / checkpoint,
+            start_run=lambda: start_run("tests", "run", {}),
+        )
+
+    return run
+
+
+def _losses(state: Any) -> list[tuple[float, float]]:
+    return [(epoch["loss"], epoch["dev_word_loss"]) for epoch in state.history]
+
+
+def test_fit_network_learns_to_tell_photos_apart(
+    fit: Fit, make_settings: Settings, dev_examples: Examples
+) -> None:
+    network, state = fit(make_settings(epochs=25, dropout=0.0, patience=25))
+    assert state.history[-1]["dev_word_loss"] < 0.5 * state.history[0]["dev_word_loss"]
+    words = search_captions(network, dev_examples.features, DecodingConfig(3, 1.0, 6))
+    said = {tuple(row[: list(row).index(END)]) for row in words.tolist()}
+    assert said <= {(4, 5), (4, 5, 7), (4, 6), (4, 6, 8, 8)}
+    assert len(said) > 1
+
+
+def test_fit_network_twice_gives_the_same_losses(fit: Fit, make_settings: Settings) -> None:
+    first, second = fit(make_settings(), "one.npz"), fit(make_settings(), "two.npz")
+    assert _losses(first[1]) == _losses(second[1])
+    other = fit(make_settings(seed=4), "three.npz")
+    assert _losses(first[1]) != _losses(other[1])
+
+
+def _write(folder: Path, examples: Examples) -> None:
+    folder.mkdir()
+    np.save(folder / "features.npy", examples.features)
+    facts = {name: getattr(examples, name) for name in ("image_ids", "tokens", "references")}
+    (folder / "facts.json").write_text(json.dumps(facts))
+
+
+def test_fit_network_resumed_after_a_kill_equals_an_unbroken_run(
+    fit: Fit,
+    make_settings: Settings,
+    train_examples: Examples,
+    dev_examples: Examples,
+    matrix: np.ndarray,
+    tmp_path: Path,
+) -> None:
+    settings = make_settings()
+    unbroken, wanted = fit(settings, "unbroken.npz")
+    _write(tmp_path / "train", train_examples)
+    _write(tmp_path / "dev", dev_examples)
+    np.save(tmp_path / "matrix.npy", matrix)
+    (tmp_path / "settings.json").write_text(json.dumps(settings.to_dict()))
+    killed = subprocess.run(
+        [sys.executable, Path(__file__).with_name("killed_training.py"), tmp_path], check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+
+    resumed, state = fit(settings, "killed.npz")
+
+    assert _losses(state) == _losses(wanted)
+    for one, other in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # The figures of both parts are in one MLflow run, each epoch once.
+    logged = MlflowClient().get_metric_history(state.run_id, "dev_word_loss")
+    assert [metric.step for metric in logged] == [1, 2, 3, 4]
+
+
+def test_fit_network_without_smoothing_reports_the_loss_it_minimises(
+    fit: Fit, make_settings: Settings
+) -> None:
+    # One batch an epoch: the mean over the batch is the mean over all words.
+    _, state = fit(make_settings(batch_size=48, epochs=1))
+    assert state.history[0]["loss"] == pytest.approx(state.history[0]["word_loss"], rel=1e-5)
+    _, smoothed = fit(make_settings(batch_size=48, epochs=1, label_smoothing=0.5), "two.npz")
+    assert smoothed.history[0]["loss"] != pytest.approx(smoothed.history[0]["word_loss"], rel=1e-3)
+
+
+def test_fit_network_stops_when_patience_is_out_and_keeps_the_best(
+    fit: Fit, make_settings: Settings
+) -> None:
+    settings = make_settings(epochs=60, learning_rate=0.3, schedule="constant", patience=2)
+    _, state = fit(settings)
+    dev = [epoch["dev_word_loss"] for epoch in state.history]
+    assert len(dev) < 60
+    assert state.best_epoch == int(np.argmin(dev)) == len(dev) - 3
+
+
+def test_fit_network_standardises_features_from_train(
+    fit: Fit, make_settings: Settings, train_examples: Examples
+) -> None:
+    network, _ = fit(make_settings(epochs=1))
+    features = train_examples.features.astype(np.float64)
+    np.testing.assert_allclose(network.standardize.mean, features.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(network.standardize.scale, 1 / features.std(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_fit_network_changes_embeddings_only_if_asked(
+    fit: Fit, make_settings: Settings, matrix: np.ndarray, trained: bool
+) -> None:
+    network, _ = fit(make_settings(epochs=1, train_embeddings=trained))
+    assert np.array_equal(network.embedding.embeddings, matrix) is not trained
+
+
+def test_fit_network_of_a_loss_that_is_no_number_names_the_setting(
+    fit: Fit, make_settings: Settings, matrix: np.ndarray
+) -> None:
+    matrix[4] = np.nan
+    with pytest.raises(SettingError, match=r"epoch 1: nan\. Lower learning_rate"):
+        fit(make_settings())
+
+
+_ON_TWO_DEVICES = """
+import sys
+import numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from components.train import trainer
+from components.platform.records import Examples
+from components.train.settings import TrainSettings
+trainer.training_strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+from pathlib import Path
+n = 16
+examples = Examples([str(i) for i in range(n)], np.eye(n, dtype=np.float16),
+                    [((4, 5), (4,)) for _ in range(n)], [("a b", "a")] * n)
+settings = TrainSettings(2, 8, 8, 0.3, True, 0.02, "cosine", 0.0, 5.0, 0.0, 2, 6, "float32", 3)
+trainer.log_metrics = None
+from components.train import callbacks
+callbacks.log_metrics = lambda *_, **__: None
+_, state = trainer.fit_network(examples, examples, np.ones((6, 4), np.float32), settings,
+                               checkpoint=Path(sys.argv[1]), start_run=lambda: "run")
+assert len(state.history) == 2 and state.history[1]["loss"] < state.history[0]["loss"]
+print("trained on", trainer.training_strategy().num_replicas_in_sync)
+"""
+
+
+def test_fit_network_on_two_devices(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _ON_TWO_DEVICES, str(tmp_path / "checkpoint.npz")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "trained on 2" in ended.stdout, ended.stderr[-2000:]

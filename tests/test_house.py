@@ -1,0 +1,89 @@
+"""The rules of the house: who may import whom, and that importing alone does nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+GROUND = ("captioning", "platform")
+STEPS = sorted(path.parent.name for path in (PROJECT / "components").glob("*/component.py"))
+MODULES = sorted(
+    path.relative_to(PROJECT).with_suffix("").as_posix().replace("/", ".")
+    for folder in ("components", "pipeline")
+    for path in (PROJECT / folder).rglob("*.py")
+)
+
+
+def _imports(module: str) -> set[str]:
+    tree = ast.parse((PROJECT / f"{module.replace('.', '/')}.py").read_text())
+    froms = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    plain = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    return {name for name in froms | plain if name}
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1] if module.count(".") else ""
+
+
+def test_house_has_all_eight_steps() -> None:
+    assert STEPS == [
+        "embeddings", "evaluate", "features", "gate", "ingest", "normalize", "register", "train"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_only_go_down(module: str) -> None:
+    for name in _imports(module):
+        if name.startswith("pipeline"):
+            assert module.startswith("pipeline."), f"{module} imports {name}"
+        elif name.startswith("components.") and module.startswith("components."):
+            here, there = _room(module), _room(name)
+            allowed = {
+                "platform": {"platform"},
+                "captioning": {"captioning", "platform"},
+            }.get(here, {here, *GROUND})
+            assert there in allowed, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("pipeline.dag", {"tensorflow", "apache_beam", "mlflow", "keras"}),
+        ("pipeline.local", {"tensorflow", "apache_beam", "mlflow", "keras", "kfp.compiler.main"}),
+        ("components.ingest.run", {"tensorflow"}),
+        ("components.embeddings.matrix", {"tensorflow", "apache_beam"}),
+        ("components.gate.verdict", {"tensorflow", "apache_beam"}),
+    ],
+)
+def test_importing_loads_nothing_heavy(module: str, unwanted: set[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", f"import {module}, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT,
+    )
+    assert not unwanted & set(ended.stdout.split())
+
+
+def test_importing_everything_has_no_side_effect(tmp_path: Path) -> None:
+    # All modules but the one that MLflow runs as a script, in an empty folder, without network
+    # and settings: nothing may be written or printed.
+    modules = [name for name in MODULES if not name.endswith("model_code")]
+    home, empty = tmp_path / "home", tmp_path / "empty"
+    home.mkdir()
+    empty.mkdir()
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"import {', '.join(modules)}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=empty,
+        env={"PYTHONPATH": str(PROJECT), "TF_CPP_MIN_LOG_LEVEL": "3", "HOME": str(home)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == ""
+    assert not list(empty.iterdir())  # libraries may fill their caches at home
