@@ -8,6 +8,7 @@ and, unless `MLFLOW_TRACKING_URI` says otherwise, MLflow's store.
 import contextlib
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Mapping
 from datetime import datetime
@@ -59,7 +60,8 @@ def run_pipeline(
 
     from pipeline.dag import captioning_pipeline
 
-    console = console or Console()
+    # Bound now: `RunView` is going to stand in for standard output.
+    console = console or Console(file=sys.stdout)
     root = root.absolute()
     _use_local_store(root)
     settings = settings.model_copy(update={"checkpoints": str(root / "checkpoints")})

@@ -26,16 +26,11 @@ def running(name: str) -> Iterator[None]:
     Raises:
         SystemExit: If the body failed (code of the error) or was interrupted (130).
     """
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stdout, format=f"[{name}] %(message)s", force=True
-    )
-    for noisy in ("absl", "alembic", "mlflow", "tensorflow"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
-    # Beam logs each error that it raises as well, with a page of its own calls.
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, force=True)
     started = time.perf_counter()
     try:
-        yield
+        with _own_lines(name):
+            yield
     except CaptionflowError as error:
         _fail(name, str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -43,9 +38,24 @@ def running(name: str) -> Iterator[None]:
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
         _fail(name, f"{type(error).__name__}: {error}", 1)
-    finally:
-        logging.getLogger().setLevel(logging.WARNING)
     _last_line(f"{TOOK_MARK} {name}: {time.perf_counter() - started:.1f} s")
+
+
+@contextmanager
+def _own_lines(name: str) -> Iterator[None]:
+    # Our own lines bear the step's name: by it a reader, and the local runner, tell them from
+    # what libraries say.
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter(f"[{name}] %(message)s"))
+    own = logging.getLogger("components")
+    own.addHandler(handler)
+    own.setLevel(logging.INFO)
+    own.propagate = False
+    try:
+        yield
+    finally:
+        own.removeHandler(handler)
+        own.propagate = True
 
 
 def _fail(name: str, message: str, code: int) -> None:

@@ -18,7 +18,8 @@ def test_running_keeps_libraries_quiet(capsys: pytest.CaptureFixture[str]) -> No
     with running("ingest"):
         logging.getLogger("apache_beam.runners").info("a bundle")
         logging.getLogger("apache_beam.runners").warning("a worker died")
-    assert capsys.readouterr().out.splitlines()[0] == "[ingest] a worker died"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "WARNING:apache_beam.runners:a worker died"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ _SCORES: dict[str, Any] = {
     "images": 1,
     "beam_width": 2,
     "length_penalty": 1.0,
+    "max_words": 5,
     "test_fingerprint": "f" * 64,
     "dataset_fingerprint": "d" * 64,
     "encoder": {"network": "MobileNetV3Small", "weights": "random", "sha256": "e" * 64},

@@ -153,4 +153,4 @@ def test_predict_text_is_not_taken_for_a_path(loaded: Any, artifacts: dict[str, 
 def test_log_bundle_without_a_photo_is_an_error(artifacts: dict[str, Path], tmp_path: Path) -> None:
     write_manifest(tmp_path, [])
     with pytest.raises(DataError, match="The manifest must hold at least one photo"):
-        log_bundle(artifacts["model"], tmp_path, start_run("photos", "first", {}))
+        log_bundle(artifacts["model"], tmp_path, start_run("photos", "first", {}), decoding={})

@@ -10,6 +10,7 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.captioning.decoding import DecodingConfig
 from components.platform.errors import CaptionflowError, DataError
 from components.platform.registry import champion, local_tracking_uri, start_run
 from components.register.component import register
@@ -24,8 +25,10 @@ def of_run(artifacts: dict[str, Path], run_id: str, directory: Path) -> dict[str
     return artifacts | {"model": model}
 
 
-def rescored(artifacts: dict[str, Path], bleu4: float, directory: Path) -> dict[str, Path]:
-    scores = json.loads((artifacts["scores"] / "scores.json").read_text())
+def rescored(
+    artifacts: dict[str, Path], bleu4: float, directory: Path, **search: float
+) -> dict[str, Path]:
+    scores = json.loads((artifacts["scores"] / "scores.json").read_text()) | search
     scores["bleu"]["bleu4"] = bleu4
     (directory / "scores").mkdir()
     (directory / "scores" / "scores.json").write_text(json.dumps(scores))
@@ -56,6 +59,8 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "bleu4": "33.333333333333336",
         "bleu_signature": "nrefs:5|tok:none",
         "beam_width": "2",
+        "length_penalty": "1.0",
+        "max_words": "5",
         "test_fingerprint": "f" * 64,
         "dataset_fingerprint": "d" * 64,
         "encoder_network": "MobileNetV3Small",
@@ -99,6 +104,17 @@ def test_register_model_same_run_scored_anew_has_the_new_tags(
     assert found is not None
     assert (found.version, found.tags["bleu4"]) == ("1", "41.5")
     assert found.tags["gate_reason"] == "passed: on more photos"
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_scored_with_another_search_is_a_version_that_searches_so(
+    first: dict[str, Path], tmp_path: Path
+) -> None:
+    inputs = rescored(first, 41.5, tmp_path, beam_width=3, length_penalty=0.5)
+    done = register_model(**inputs, reason="passed: wider", model_name="captioner")
+    assert done.version == "2"
+    model = mlflow.pyfunc.load_model(done.model_uri).unwrap_python_model()
+    assert model._describer.bundle.decoding == DecodingConfig(3, 0.5, 5)
 
 
 def test_register_model_new_run_takes_the_alias_last(

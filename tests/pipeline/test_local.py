@@ -1,0 +1,188 @@
+"""Real runs of the whole DAG by kfp.local: drawn scenes, a small encoder, few epochs."""
+
+import contextlib
+import io
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+from rich.console import Console
+
+from components.platform.errors import DataError
+from components.platform.registry import champion
+from pipeline.config import Preset, Settings, make_settings
+from pipeline.local import StepFailedError, run_pipeline
+from pipeline.summary import Summary, show_summary
+
+PROJECT = Path(__file__).parents[2]
+_SMALL = {"scenes": 48, "encoder": "MobileNetV2", "units": 32, "epochs": 2, "bleu4_floor": 0.0}
+
+
+def _settings(**changed: object) -> Settings:
+    return make_settings(Preset.SAMPLE, {**_SMALL, **changed})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def store_of_the_work_folder() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def first(root: Path) -> tuple[Summary, str]:
+    console = Console(file=io.StringIO(), width=200)
+    summary = run_pipeline(_settings(), root, console=console)
+    show_summary(summary, console)
+    return summary, console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
+
+
+def _run(root: Path, **changed: object) -> tuple[Summary, str]:
+    console = Console(file=io.StringIO(), width=200)
+    summary = run_pipeline(_settings(**changed), root, console=console)
+    return summary, console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
+
+
+def test_run_pipeline_registers_the_first_model_as_champion(first: tuple[Summary, str]) -> None:
+    summary, _ = first
+    assert summary.passed
+    assert "there is no champion yet" in summary.reason
+    released = champion("captionflow-sample")
+    assert released is not None and released.version == "1"
+    assert float(released.tags["bleu4"]) == summary.scores["bleu"]["bleu4"]
+    run = MlflowClient().get_run(released.run_id)
+    assert run.data.metrics["test_bleu4"] == summary.scores["bleu"]["bleu4"]
+    assert run.info.status == "FINISHED"
+
+
+def test_run_pipeline_shows_lines_scores_places_and_the_next_command(
+    first: tuple[Summary, str],
+) -> None:
+    summary, shown = first
+    assert "[ingest] drew 48 scenes" in shown
+    assert "[train] epoch 2/2" in shown
+    for name, artifact in (("ingest", "manifest"), ("train", "model"), ("evaluate", "scores")):
+        assert Path(summary.outputs[name][artifact].path).exists()
+        assert summary.outputs[name][artifact].path in shown
+    assert f"{summary.scores['bleu']['bleu4']:.2f}" in shown
+    assert "captionflow-sample version 1 registered" in shown
+    assert "mlflow ui --backend-store-uri" in shown
+    assert "<html" in (summary.root / "report.html").read_text()
+    assert "Traceback" not in summary.log_file.read_text()
+
+
+def test_run_pipeline_again_reuses_every_step_and_makes_no_second_version(
+    first: tuple[Summary, str], root: Path
+) -> None:
+    summary, shown = _run(root)
+    assert set(summary.seconds) == {"gate", "register"}
+    assert "ingest, normalize, embeddings, features, train, evaluate" in shown
+    assert "is not worse than champion v1's" in summary.reason
+    assert summary.scores == first[0].scores
+    assert len(MlflowClient().search_model_versions("name = 'captionflow-sample'")) == 1
+
+
+def test_run_pipeline_below_the_floor_registers_nothing_and_says_why(
+    first: tuple[Summary, str], root: Path
+) -> None:
+    summary, _ = _run(root, bleu4_floor=99.5, model_name="never")
+    assert not summary.passed
+    assert "is under the floor 99.50" in summary.reason
+    assert set(summary.seconds) == {"gate"}
+    assert champion("never") is None
+    shown = io.StringIO()
+    show_summary(summary, Console(file=shown, width=200))
+    assert "never not registered: not passed: BLEU-4" in shown.getvalue()
+
+
+def test_run_pipeline_anew_gives_the_same_scores_and_a_second_version(
+    first: tuple[Summary, str], root: Path
+) -> None:
+    console = Console(file=io.StringIO())
+    summary = run_pipeline(_settings(), root, reuse=False, console=console)
+    assert set(summary.seconds) >= {"ingest", "features", "train", "evaluate"}
+    assert summary.scores == first[0].scores
+    released = champion("captionflow-sample")
+    assert released is not None and released.version == "2"
+
+
+def test_run_pipeline_of_a_failing_step_names_it_and_its_error(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("nothing to learn from")
+    console = Console(file=io.StringIO(), width=200)
+    with pytest.raises(StepFailedError, match=r"^ingest: .*photos") as raised:
+        run_pipeline(_settings(dataset=str(folder)), tmp_path / "runs", console=console)
+    log = Path(str(raised.value).splitlines()[-1].partition(": ")[2])
+    assert "FAILED ingest:" in log.read_text()
+    assert "Traceback" not in log.read_text().split("executor_main()")[0]
+
+
+def test_run_pipeline_of_a_path_to_nowhere_names_the_setting(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^glove: Nothing lies at this path.*nowhere\.txt"):
+        run_pipeline(_settings(glove=str(tmp_path / "nowhere.txt")), tmp_path / "runs")
+    assert not (tmp_path / "runs" / "artifacts").exists()
+
+
+def _command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "pipeline.local", *map(str, arguments)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--epochs", 0), "captionflow: epochs must be greater than or equal to 1. Received: '0'"),
+        (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
+        (("--dataset", "no/such/folder"), "dataset: Nothing lies at this path"),
+    ],
+)
+def test_command_with_a_wrong_value_ends_in_one_line(
+    tmp_path: Path, arguments: tuple[object, ...], told: str
+) -> None:
+    command = _command("--root", tmp_path / "runs", *arguments)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert ended.returncode in (2, 3)
+    assert told in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs" / "artifacts").exists()
+
+
+def test_command_help_shows_every_setting_once_with_its_meaning() -> None:
+    ended = subprocess.run(
+        _command("--help"), capture_output=True, text=True, check=True, cwd=PROJECT,
+        env={"COLUMNS": "400", "PATH": ""},
+    )  # fmt: skip
+    for name, field in Settings.model_fields.items():
+        lines = [
+            line for line in ended.stdout.splitlines() if f"--{name.replace('_', '-')} " in line
+        ]
+        assert len(lines) == 1, name
+        assert str(field.description).split("(")[0].strip() in lines[0], name
+
+
+def test_command_interrupted_stops_its_steps_and_says_how_to_go_on(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        _command("--root", tmp_path / "runs"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT,
+    ) as run:  # fmt: skip
+        children: list[psutil.Process] = []
+        while run.poll() is None and not children:
+            time.sleep(0.05)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                children = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert errors.splitlines() == ["captionflow: stopped; run the same command to go on from here"]
+    assert not [child for child in children if child.is_running()]
