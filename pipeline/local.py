@@ -25,7 +25,7 @@ from pipeline.cache import CachedStep, file_steps, step_outputs
 from pipeline.config import Preset, Settings, make_settings
 from pipeline.console import RunView
 from pipeline.options import with_settings
-from pipeline.summary import Summary, show_summary
+from pipeline.summary import ARTIFACTS, Summary, show_summary
 
 _ROOT = Path("runs")
 _INTERRUPTED = 130
@@ -69,7 +69,7 @@ def run_pipeline(
     cache = root / "cache"
     local.init(
         runner=local.SubprocessRunner(use_venv=False),
-        pipeline_root=str(root / "artifacts"),
+        pipeline_root=str(root / ARTIFACTS),
         enable_caching=True,
         cache_root=str(cache),
     )

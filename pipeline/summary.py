@@ -1,5 +1,6 @@
 """What a local run ends with: scores, counts, seconds, places, and what to look at next."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -9,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from kfp.dsl import Artifact
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from components.platform.artifacts import read_json, whole_file
+
+
+#: The folder in the work folder that kfp.local keeps artifacts in.
+ARTIFACTS = "artifacts"
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,11 @@ class Summary:
     reason: str
 
     @property
+    def artifacts(self) -> Path:
+        """The folder of all artifacts."""
+        return self.root / ARTIFACTS
+
+    @property
     def scores(self) -> Any:
         """What `scores.json` holds."""
         return read_json(Path(self.outputs["evaluate"]["scores"].path) / "scores.json")
@@ -49,32 +60,44 @@ def show_summary(summary: Summary, console: Console | None = None) -> None:
     console.print(_steps(summary))
     console.print(_scores(summary))
     verdict = "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
-    console.print(f"{_released(summary)} {verdict}: {summary.reason}", highlight=False)
-    console.print(f"Report:  {_report(summary)}", soft_wrap=True, highlight=False)
-    console.print(f"Log:     {_short(summary.log_file)}", soft_wrap=True, highlight=False)
-    console.print(f"MLflow:  {_mlflow_command()}", soft_wrap=True, highlight=False)
+    for line in (
+        f"Model   {_released(summary)} {verdict}",
+        f"Gate    {summary.reason}",
+        f"Report  {_report(summary)}",
+        f"Log     {_short(summary.log_file)}",
+        f"MLflow  {_mlflow_command()}",
+    ):
+        # Whole, so that it can be copied.
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def _steps(summary: Summary) -> Table:
     table = Table(
-        "step", "seconds", "artifact", "where it lies", title="Steps", title_justify="left"
+        "step",
+        Column("seconds", justify="right"),
+        # Below that folder, each path fits on a line.
+        Column(f"artifact in {_short(summary.artifacts)}", overflow="fold"),
+        box=SIMPLE_HEAD,
     )
     for step, outputs in summary.outputs.items():
         seconds = summary.seconds.get(step)
-        shown = "cached" if seconds is None else f"{seconds:.1f}"
-        for name, artifact in outputs.items():
-            if isinstance(artifact, Artifact) and Path(artifact.path).exists():
-                table.add_row(step, shown, name, _short(artifact.path))
-                step = shown = ""
-    for step in summary.seconds.keys() - summary.outputs.keys():
-        table.add_row(step, f"{summary.seconds[step]:.1f}", "", "")
+        files = [value.path for value in outputs.values() if isinstance(value, Artifact)]
+        table.add_row(
+            step,
+            "cached" if seconds is None else f"{seconds:.1f}",
+            "\n".join(os.path.relpath(file, summary.artifacts) for file in files),
+        )
+    for step, seconds in summary.seconds.items():
+        if step not in summary.outputs:
+            table.add_row(step, f"{seconds:.1f}", "")
     return table
 
 
 def _scores(summary: Summary) -> Table:
     scores, manifest = summary.scores, summary.outputs["ingest"]["manifest"].metadata
     orders = [f"bleu{order}" for order in range(1, 5)]
-    table = Table("search", *(o.upper().replace("BLEU", "BLEU-") for o in orders), title="Scores")
+    headings = [Column(f"BLEU-{order[-1]}", justify="right") for order in orders]
+    table = Table("search", *headings, box=SIMPLE_HEAD, caption_justify="left")
     for name, bleu in (
         (f"beam {scores['beam_width']}", scores["bleu"]),
         ("greedy", scores["greedy"]),
