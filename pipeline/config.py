@@ -36,7 +36,7 @@ class Settings(BaseModel):
         description="Captioned photos: a folder, .zip or .tar.gz, local or gs://, in the layout "
         "of Flickr8k, of Kaggle's Flickr8k or of COCO captions; or 'sample', drawn scenes",
     )
-    scenes: int = Field(480, ge=20, le=100_000, description="Scenes that 'sample' draws")
+    scenes: int = Field(480, ge=40, le=100_000, description="Scenes that 'sample' draws")
     dev_share: _Share = Field(
         0.125, gt=0, description="Share of photos for dev, if the data set brings no split lists"
     )

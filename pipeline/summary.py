@@ -16,7 +16,6 @@ from rich.table import Column, Table
 
 from components.platform.artifacts import read_json, whole_file
 
-
 #: The folder in the work folder that kfp.local keeps artifacts in.
 ARTIFACTS = "artifacts"
 
