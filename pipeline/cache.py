@@ -23,8 +23,8 @@ from kfp.local.cache import LocalCache
 from components.platform.fingerprint import fingerprint_value
 from pipeline.code_version import code_version
 
-#: Parameters that say where something is kept, not what comes out.
-_PLACES = frozenset({"checkpoints", "beam_flags"})
+# Parameters that say where something is kept or run, not what comes out.
+_NOT_DECISIVE = frozenset({"checkpoints", "beam_flags"})
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class CachedStep:
 
     Attributes:
         name: The step's name.
-        outputs: Its parameters and artifacts if it was run before; else None.
+        reused: Whether it was run before with the same key, and its artifacts are still there.
     """
 
     name: str
-    outputs: Mapping[str, Any] | None
+    reused: bool
 
 
-def file_steps(
+def key_steps(
     spec: Any,
     arguments: Mapping[str, Any],
     contents: Mapping[str, str],
@@ -48,14 +48,14 @@ def file_steps(
     *,
     reuse: bool = True,
 ) -> list[CachedStep]:
-    """Gives each step of a compiled pipeline its key, and looks what is there already.
+    """Gives each step of a compiled pipeline its key, and sees which were run before.
 
     Args:
         spec: The pipeline's `PipelineSpec`; the keys are written into it.
         arguments: The run's parameters.
         contents: For parameters that name something outside: a fingerprint of what is there.
         cache: Folder of kfp.local's cache.
-        reuse: Whether what is there already counts; if not, it is forgotten.
+        reuse: Whether what was run before counts; if not, it is forgotten.
 
     Returns:
         The steps that may be reused, in the order in which they run.
@@ -75,7 +75,7 @@ def file_steps(
         task.caching_options.cache_key = fingerprint_value([results[name], located])
         if not reuse:
             (cache / f"{_entry(store, task)}.json").unlink(missing_ok=True)
-        steps.append(CachedStep(name, store.get(_entry(store, task))))
+        steps.append(CachedStep(name, store.get(_entry(store, task)) is not None))
     return steps
 
 
@@ -106,7 +106,7 @@ def _inputs(
     decisive: dict[str, Any] = {}
     located = []
     for name, source in task.inputs.parameters.items():
-        if name in _PLACES:
+        if name in _NOT_DECISIVE:
             continue
         if source.HasField("component_input_parameter"):
             parameter = source.component_input_parameter

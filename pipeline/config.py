@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from components.platform.errors import SettingError
+from components.platform.errors import SettingError, broken_settings
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
 _Text = Annotated[str, Field(min_length=1)]
@@ -173,24 +173,9 @@ def make_settings(preset: Preset, given: dict[str, Any]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingError("; ".join(_in_words(fault) for fault in error.errors())) from error
+        raise broken_settings(error) from error
 
 
 def flag(name: str) -> str:
     """Returns a setting's name as it stands on the command line."""
     return "--" + name.replace("_", "-")
-
-
-def _in_words(fault: Any) -> str:
-    match fault["type"]:
-        case "extra_forbidden":
-            return f"There is no setting {fault['loc'][0]}: see --help"
-        case "value_error":
-            return str(fault["ctx"]["error"])
-        case "string_pattern_mismatch":
-            rule = "of letters, digits, '.', '_' and '-'"
-        case "string_too_short":
-            rule = "named"
-        case _:
-            rule = fault["msg"].removeprefix("Input should be ").partition(",")[0]
-    return f"{fault['loc'][0]} must be {rule}. Received: {fault['input']!r}"

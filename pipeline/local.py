@@ -17,13 +17,16 @@ from typing import Annotated, Any
 
 import psutil
 import typer
+from kfp import local
 from rich.console import Console
 
+from components.embeddings.source import split_member
 from components.platform.errors import CaptionflowError
 from components.platform.storage import content_fingerprint
-from pipeline.cache import CachedStep, file_steps, step_outputs
+from pipeline.cache import CachedStep, key_steps, step_outputs
 from pipeline.config import Preset, Settings, make_settings
 from pipeline.console import RunView
+from pipeline.dag import captioning_pipeline
 from pipeline.options import with_settings
 from pipeline.summary import ARTIFACTS, Summary, show_summary
 
@@ -56,15 +59,11 @@ def run_pipeline(
         DataError: If a path in the settings leads nowhere.
         StepFailedError: If a step failed; with its name and its own error.
     """
-    from kfp import local
-
-    from pipeline.dag import captioning_pipeline
-
     # Bound now: `RunView` is going to stand in for standard output.
     console = console or Console(file=sys.stdout)
     root = root.absolute()
-    _use_local_store(root)
-    settings = settings.model_copy(update={"checkpoints": str(root / "checkpoints")})
+    _set_environment(root)
+    settings = settings.model_copy(update={"checkpoints": str(root / settings.checkpoints)})
     arguments = settings.model_dump()
     cache = root / "cache"
     local.init(
@@ -74,7 +73,7 @@ def run_pipeline(
         cache_root=str(cache),
     )
     spec = captioning_pipeline.pipeline_spec
-    steps = file_steps(spec, arguments, _contents(arguments), cache, reuse=reuse)
+    steps = key_steps(spec, arguments, _contents(arguments), cache, reuse=reuse)
     _say_what_is_reused(console, steps)
     log_file = root / "logs" / f"{datetime.now():%Y-%m-%d-%H%M%S}.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +119,7 @@ def _stop_children() -> None:
             child.kill()
 
 
-def _use_local_store(root: Path) -> None:
+def _set_environment(root: Path) -> None:
     from components.platform.tracking import local_tracking_uri
 
     os.environ.setdefault("MLFLOW_TRACKING_URI", local_tracking_uri(root))
@@ -129,24 +128,27 @@ def _use_local_store(root: Path) -> None:
 
 
 def _contents(arguments: Mapping[str, Any]) -> dict[str, str]:
+    from components.platform.tracking import tracking_uri
+
     # What the settings name outside the pipeline counts by what is there, not by its name.
-    contents = {"experiment": f"{os.environ['MLFLOW_TRACKING_URI']} {arguments['experiment']}"}
-    for name, words in (
-        ("dataset", ("sample",)),
-        ("glove", ("sample",)),
-        ("encoder_weights", ("imagenet", "random")),
-    ):
-        if arguments[name] not in words:
-            path, _, member = arguments[name].partition("#")
+    glove, member = split_member(arguments["glove"])
+    named = {
+        "dataset": (arguments["dataset"], "", ("sample",)),
+        "glove": (glove, member, ("sample",)),
+        "encoder_weights": (arguments["encoder_weights"], "", ("imagenet", "random")),
+    }
+    contents = {"experiment": f"{tracking_uri()} {arguments['experiment']}"}
+    for name, (path, part, words) in named.items():
+        if path not in words:
             try:
-                contents[name] = f"{content_fingerprint(path)}#{member}"
+                contents[name] = f"{content_fingerprint(path)} {part}"
             except CaptionflowError as error:
                 raise type(error)(f"{name}: {error}") from error
     return contents
 
 
 def _say_what_is_reused(console: Console, steps: list[CachedStep]) -> None:
-    reused = [step.name for step in steps if step.outputs is not None]
+    reused = [step.name for step in steps if step.reused]
     if reused:
         console.print(f"Unchanged, taken from earlier runs: {', '.join(reused)}", highlight=False)
 

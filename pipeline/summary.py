@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
-from components.platform.artifacts import read_json, whole_file
+from components.platform.artifacts import SCORES_FILE, read_json, whole_file
 
 #: The folder in the work folder that kfp.local keeps artifacts in.
 ARTIFACTS = "artifacts"
@@ -50,7 +50,7 @@ class Summary:
     @property
     def scores(self) -> Any:
         """What `scores.json` holds."""
-        return read_json(Path(self.outputs["evaluate"]["scores"].path) / "scores.json")
+        return read_json(Path(self.outputs["evaluate"]["scores"].path) / SCORES_FILE)
 
 
 def show_summary(summary: Summary, console: Console | None = None) -> None:

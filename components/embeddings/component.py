@@ -7,11 +7,15 @@ from components.platform.step import step
 
 @step
 def embeddings(captions: Input[Dataset], glove: str, seed: int, matrix: Output[Artifact]) -> None:
-    """Builds the embedding matrix of the vocabulary from GloVe's vectors."""
-    from components.embeddings.matrix import build_embeddings
+    """Gives each word of the vocabulary its GloVe vector.
+
+    See `components.embeddings.matrix.build_embeddings`.
+    """
     from components.platform.running import running
 
     with running("embeddings"):
+        from components.embeddings.matrix import build_embeddings
+
         coverage = build_embeddings(captions.path, glove, matrix.path, seed=seed)
         for fact in ("source", "width", "found", "train_token_share"):
             matrix.metadata[fact] = coverage[fact]

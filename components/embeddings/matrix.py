@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from components.captioning.vocabulary import MARKS, PAD, Vocabulary
 from components.embeddings.glove import glove_vectors
 from components.embeddings.source import open_glove
-from components.platform.artifacts import whole_directory, write_json
+from components.platform.artifacts import MATRIX_FILE, whole_directory, write_json
 from components.platform.captions import VOCABULARY_FILE, read_captions
 from components.platform.errors import DataError, SettingError
 
 logger = logging.getLogger(__name__)
 
-MATRIX_FILE = "matrix.npy"
 COVERAGE_FILE = "coverage.json"
 
 _RULES = {

@@ -56,7 +56,7 @@ def open_glove(glove: str) -> Iterator[GloveText]:
         with resource.open("rb") as file:
             yield GloveText(SAMPLE_FILE, file)
         return
-    uri, member = _split_member(glove)
+    uri, member = split_member(glove)
     with tempfile.TemporaryDirectory(prefix="captionflow-glove-") as temporary:
         path = local_copy(uri, Path(temporary))
         if path.is_dir():
@@ -70,7 +70,8 @@ def open_glove(glove: str) -> Iterator[GloveText]:
             ) from error
 
 
-def _split_member(glove: str) -> tuple[str, str]:
+def split_member(glove: str) -> tuple[str, str]:
+    """Returns a path, and the file in the zip there that it names; "" if it names none."""
     archive, mark, member = glove.partition(_MEMBER_MARK)
     return archive + mark.rstrip("#"), member
 
@@ -113,6 +114,6 @@ def _chosen_member(archive: zipfile.ZipFile, member: str, glove: str) -> zipfile
         return next(iter(texts.values()))
     if not texts:
         raise SettingError(f"glove must hold a .txt file, but this zip holds none: {glove}")
-    archive_path, _ = _split_member(glove)
+    archive_path, _ = split_member(glove)
     choices = ", ".join(f"{archive_path}#{name}" for name in sorted(texts))
     raise SettingError(f"glove must name one file of the zip: {choices}. Received: {glove}")

@@ -16,7 +16,10 @@ def evaluate(
     metrics: Output[Metrics],
     report: Output[HTML],
 ) -> None:
-    """Scores the model on the test split: BLEU-1 to BLEU-4, and a report with photos."""
+    """Scores the model on the test split: BLEU-1 to BLEU-4, and a report with photos.
+
+    See `components.evaluate.run.evaluate_model`.
+    """
     import json
     from pathlib import Path
 

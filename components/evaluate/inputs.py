@@ -9,12 +9,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from components.captioning.bundle import Bundle
 from components.captioning.encoder import EncoderIdentity
+from components.platform.artifacts import TRAINING_FILE
 from components.platform.errors import DataError, SettingError
 from components.platform.manifest import REPORT_FILE, Photo, read_manifest
 from components.platform.records import Examples, read_examples
 
 SPLIT = "test"
-TRAINING_FILE = "training.json"
 
 _Facts = TypeVar("_Facts", bound=BaseModel)
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

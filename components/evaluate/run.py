@@ -17,12 +17,11 @@ from components.evaluate.gallery import pick_captions, rank_captions
 from components.evaluate.inputs import SPLIT, Inputs, read_inputs
 from components.evaluate.report import gallery_sections, render_report
 from components.evaluate.scoring import Captions, score_captions, search_both
-from components.platform.artifacts import whole_directory, whole_file, write_json
+from components.platform.artifacts import SCORES_FILE, whole_directory, whole_file, write_json
 from components.platform.records import Examples
 
 logger = logging.getLogger(__name__)
 
-SCORES_FILE = "scores.json"
 CAPTIONS_FILE = "captions.jsonl"
 
 

@@ -1,4 +1,4 @@
-"""The KFP component of step 3."""
+"""The KFP step `features`."""
 
 from kfp.dsl import Dataset, Input, Output
 
@@ -18,20 +18,13 @@ def features(
 ) -> None:
     """Encodes every captioned photo, and writes it with its captions as TFRecords.
 
-    Args:
-        manifest: The photos, see `components.platform.manifest`.
-        captions: Their captions, see `components.platform.captions`.
-        encoder: A network of keras.applications.
-        encoder_weights: "imagenet", "random", or the local or `gs://` path of a weights file.
-        encoder_batch: Photos that are encoded at once, 32 or more.
-        seed: Of random weights.
-        beam_flags: How Beam runs, as on a command line.
-        examples: The examples artifact, see `components.platform.records`.
+    See `components.features.extraction.extract_features`.
     """
-    from components.features.extraction import extract_features
     from components.platform.running import running
 
     with running("features"):
+        from components.features.extraction import extract_features
+
         examples.metadata.update(
             extract_features(
                 manifest.path,

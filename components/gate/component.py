@@ -16,11 +16,15 @@ def gate(
     bleu4_floor: float,
     tolerance: float,
 ) -> NamedTuple("Decision", [("Output", bool), ("reason", str)]):  # type: ignore[valid-type] # KFP's own form
-    """Passes a model that reaches the floor and is not worse than the champion."""
-    from components.gate.verdict import judge
+    """Passes a model that reaches the floor and is not worse than the champion.
+
+    See `components.gate.verdict.judge`.
+    """
     from components.platform.running import running
 
     with running("gate"):
+        from components.gate.verdict import judge
+
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
         return tuple(
             judge(

@@ -1,4 +1,4 @@
-"""The KFP component of step 1."""
+"""The KFP step `ingest`."""
 
 from kfp.dsl import Dataset, Output
 
@@ -18,20 +18,13 @@ def ingest(
 ) -> None:
     """Reads captioned photos, checks every one, and splits them into train, dev and test.
 
-    Args:
-        dataset: A folder, `.zip` or `.tar.gz`, local or `gs://`; or `sample`, which is drawn.
-        scenes: How many photos `sample` has.
-        seed: Of the drawing, and of the splits where the data set brings none of its own.
-        dev_share: Share of photos for dev where the data set brings no lists, between 0 and 1.
-        test_share: Share of photos for test, likewise.
-        max_quarantined: Largest share of photos that may fail their checks, 0 to 1.
-        beam_flags: How Beam runs, as on a command line.
-        manifest: The manifest artifact, see `components.platform.manifest`.
+    See `components.ingest.run.ingest_dataset`.
     """
-    from components.ingest.run import ingest_dataset
     from components.platform.running import running
 
     with running("ingest"):
+        from components.ingest.run import ingest_dataset
+
         report = ingest_dataset(
             dataset,
             manifest.path,

@@ -9,11 +9,15 @@ from components.platform.step import step
 def normalize(
     manifest: Input[Dataset], min_count: int, beam_flags: str, captions: Output[Dataset]
 ) -> None:
-    """Turns captions into token ids, with a vocabulary from the train split alone."""
-    from components.normalize.normalization import normalize_captions
+    """Turns captions into token ids, with a vocabulary from the train split alone.
+
+    See `components.normalize.normalization.normalize_captions`.
+    """
     from components.platform.running import running
 
     with running("normalize"):
+        from components.normalize.normalization import normalize_captions
+
         report = normalize_captions(
             manifest.path, captions.path, min_count=min_count, beam_flags=beam_flags
         )

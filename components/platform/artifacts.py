@@ -9,6 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+#: In the embeddings artifact: float32 [V, E], a row for each word of the vocabulary.
+MATRIX_FILE = "matrix.npy"
+#: In the model artifact, beside the bundle: MLflow run, history, settings and best epoch.
+TRAINING_FILE = "training.json"
+#: In the scores artifact: BLEU, its signature, and what it was measured on.
+SCORES_FILE = "scores.json"
+
 
 @contextmanager
 def whole_directory(path: str | Path) -> Iterator[Path]:

@@ -15,11 +15,15 @@ def register(
     reason: str,
     model_name: str,
 ) -> NamedTuple("Registered", [("version", str), ("model_uri", str)]):  # type: ignore[valid-type] # KFP's own form
-    """Registers a model that passed the gate, and makes it champion."""
+    """Makes a model that passed a new version in the registry, and champion.
+
+    See `components.register.registration.register_model`.
+    """
     from components.platform.running import running
-    from components.register.registration import register_model
 
     with running("register"):
+        from components.register.registration import register_model
+
         return register_model(
             model.path, scores.path, manifest.path, reason=reason, model_name=model_name
         )

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from components.platform.artifacts import read_json
+from components.platform.artifacts import SCORES_FILE, TRAINING_FILE, read_json
 from components.platform.registry import CHAMPION, mlflow_client, require_run
 from components.register.packaging import log_bundle
 
@@ -52,8 +52,8 @@ def register_model(
             logged does not describe the example.
         CaptionflowError: If MLflow can't be used.
     """
-    run_id = read_json(Path(model) / "training.json")["mlflow_run_id"]
-    scored = read_json(Path(scores) / "scores.json")
+    run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
+    scored = read_json(Path(scores) / SCORES_FILE)
     decoding = {name: scored[name] for name in _DECODING}
     tags = _tags(scored, reason)
     require_run(run_id)

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 _SECONDS_BETWEEN_LINES = 15.0
 
 
-class EpochLog(keras.callbacks.Callback):
+class EpochEnd(keras.callbacks.Callback):
     """Ends each epoch: its figures in MLflow, a checkpoint, a line in the log; stops in time.
 
     Args:
@@ -63,8 +63,9 @@ class EpochLog(keras.callbacks.Callback):
         }
         if not math.isfinite(figures["loss"] + figures["dev_word_loss"]):
             raise SettingError(
-                f"The loss must stay a number. Received at epoch {epoch + 1}: "
-                f"{figures['loss']}. Lower learning_rate or clip_norm"
+                f"The loss must stay a number. Received at epoch {epoch + 1}: train "
+                f"{figures['loss']}, dev {figures['dev_word_loss']}. Lower learning_rate or "
+                "clip_norm"
             )
         self._state.finish_epoch(figures, self.model)
         log_metrics(self._state.run_id, figures, step=epoch + 1)

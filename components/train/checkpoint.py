@@ -36,7 +36,7 @@ class TrainingState:
 
     def exhausted(self, patience: int) -> bool:
         """Returns whether the last `patience` epochs brought no lower dev loss."""
-        return len(self.history) - 1 - self.best_epoch >= patience
+        return bool(self.history) and len(self.history) - 1 - self.best_epoch >= patience
 
     def finish_epoch(self, epoch: Epoch, network: keras.Model) -> None:
         """Adds an epoch's figures, and keeps its weights if they are the best so far."""

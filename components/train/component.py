@@ -1,4 +1,4 @@
-"""The `train` step as a KFP component."""
+"""The KFP step `train`."""
 
 from kfp.dsl import Artifact, Dataset, Input, Model, Output
 
@@ -28,16 +28,21 @@ def train(
     checkpoints: str,
     model: Output[Model],
 ) -> None:
-    """Trains the caption network; see `components.train.run.train_model`."""
+    """Trains the caption network.
+
+    See `components.train.run.train_model`.
+    """
     from components.platform.running import running
 
     with running("train"):
         from components.train.run import train_model
-        from components.train.settings import TrainSettings
+        from components.train.settings import check_settings
 
-        settings = TrainSettings(
-            epochs, batch_size, units, dropout, train_embeddings, learning_rate, schedule,
-            weight_decay, clip_norm, label_smoothing, patience, max_words, precision, seed,
+        settings = check_settings(
+            epochs=epochs, batch_size=batch_size, units=units, dropout=dropout,
+            train_embeddings=train_embeddings, learning_rate=learning_rate, schedule=schedule,
+            weight_decay=weight_decay, clip_norm=clip_norm, label_smoothing=label_smoothing,
+            patience=patience, max_words=max_words, precision=precision, seed=seed,
         )  # fmt: skip
         training = train_model(
             examples.path, captions.path, matrix.path, model.path,

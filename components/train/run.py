@@ -12,7 +12,13 @@ from components.captioning.bundle import Bundle
 from components.captioning.decoding import DecodingConfig
 from components.captioning.encoder import WEIGHTS_FILE as ENCODER_WEIGHTS_FILE
 from components.captioning.vocabulary import Vocabulary
-from components.platform.artifacts import read_json, whole_directory, write_json
+from components.platform.artifacts import (
+    MATRIX_FILE,
+    TRAINING_FILE,
+    read_json,
+    whole_directory,
+    write_json,
+)
 from components.platform.captions import VOCABULARY_FILE
 from components.platform.errors import DataError
 from components.platform.fingerprint import fingerprint_value
@@ -23,8 +29,6 @@ from components.train.settings import TrainSettings
 from components.train.trainer import fit_network
 
 logger = logging.getLogger(__name__)
-
-TRAINING_FILE = "training.json"
 
 
 def train_model(
@@ -60,7 +64,7 @@ def train_model(
     """
     train, dev = (read_examples(examples, split) for split in ("train", "dev"))
     vocabulary = Vocabulary.load(Path(captions) / VOCABULARY_FILE)
-    start_matrix = np.load(Path(matrix) / "matrix.npy")  # float32 [V, E]
+    start_matrix = np.load(Path(matrix) / MATRIX_FILE)  # float32 [V, E]
     if len(start_matrix) != len(vocabulary):
         raise DataError(
             f"The embeddings must have a row for each of the vocabulary's {len(vocabulary)} "

@@ -1,12 +1,20 @@
 """The settings of one training."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from components.platform.errors import broken_settings
+
+_Count = Annotated[int, Field(ge=1)]
+_Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(allow_inf_nan=False))
 class TrainSettings:
-    """How the network is trained; the pipeline's settings of the same names explain each.
+    """How the network is trained; a value that breaks its rule is refused.
 
     Attributes:
         epochs: Passes over the train captions at most.
@@ -25,21 +33,33 @@ class TrainSettings:
         seed: Fixes weights, dropout and order.
     """
 
-    epochs: int
-    batch_size: int
-    units: int
-    dropout: float
+    epochs: _Count
+    batch_size: _Count
+    units: _Count
+    dropout: _Share
     train_embeddings: bool
-    learning_rate: float
-    schedule: str
-    weight_decay: float
-    clip_norm: float
-    label_smoothing: float
-    patience: int
-    max_words: int
-    precision: str
-    seed: int
+    learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["cosine", "constant"]
+    weight_decay: Annotated[float, Field(ge=0)]
+    clip_norm: Annotated[float, Field(ge=0)]
+    label_smoothing: _Share
+    patience: _Count
+    max_words: _Count
+    precision: Literal["auto", "float32", "mixed"]
+    seed: Annotated[int, Field(ge=0)]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings as JSON-able values."""
         return asdict(self)
+
+
+def check_settings(**values: Any) -> TrainSettings:
+    """Returns the settings of these values.
+
+    Raises:
+        SettingError: If a value breaks its rule, with the rule and the value.
+    """
+    try:
+        return TrainSettings(**values)
+    except ValidationError as error:
+        raise broken_settings(error) from error

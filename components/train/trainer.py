@@ -10,7 +10,7 @@ import numpy as np
 from components.captioning.losses import MaskedCrossEntropy, WordLoss
 from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
 from components.platform.records import Examples
-from components.train.callbacks import EpochLog
+from components.train.callbacks import EpochEnd
 from components.train.checkpoint import (
     TrainingState,
     restore_best,
@@ -84,7 +84,7 @@ def fit_network(
         strategy.num_replicas_in_sync,
         keras.config.dtype_policy().name,
     )
-    if not (state.history and state.exhausted(settings.patience)):
+    if not state.exhausted(settings.patience):
         network.fit(
             batches.dataset(),
             validation_data=CaptionBatches(
@@ -94,7 +94,7 @@ def fit_network(
             epochs=settings.epochs,
             verbose=0,
             callbacks=[
-                EpochLog(state, checkpoint, epochs=settings.epochs, patience=settings.patience)
+                EpochEnd(state, checkpoint, epochs=settings.epochs, patience=settings.patience)
             ],
         )
     restore_best(network, state)

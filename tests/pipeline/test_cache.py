@@ -6,29 +6,29 @@ from kfp import dsl
 from kfp.local.cache import LocalCache
 
 from pipeline import cache as module
-from pipeline.cache import file_steps, step_outputs
+from pipeline.cache import key_steps, step_outputs
 
 
-@dsl.component
+@dsl.component(base_image="python:3.11")
 def ingest(dataset: str, seed: int, manifest: dsl.Output[dsl.Dataset]) -> None:
     pass
 
 
-@dsl.component
+@dsl.component(base_image="python:3.11")
 def features(
     manifest: dsl.Input[dsl.Dataset], encoder: str, examples: dsl.Output[dsl.Dataset]
 ) -> None:
     pass
 
 
-@dsl.component
+@dsl.component(base_image="python:3.11")
 def train(
     examples: dsl.Input[dsl.Dataset], epochs: int, checkpoints: str, model: dsl.Output[dsl.Model]
 ) -> None:
     pass
 
 
-@dsl.component
+@dsl.component(base_image="python:3.11")
 def gate(model: dsl.Input[dsl.Model]) -> bool:
     return True
 
@@ -59,7 +59,7 @@ def code(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 def _keys(cache: Path, content: str = "data", **changed: Any) -> dict[str, str]:
     spec = small.pipeline_spec
-    file_steps(spec, {**_ARGUMENTS, **changed}, {"dataset": content}, cache)
+    key_steps(spec, {**_ARGUMENTS, **changed}, {"dataset": content}, cache)
     tasks = spec.root.dag.tasks
     return {name: tasks[name].caching_options.cache_key for name in ("ingest", "features", "train")}
 
@@ -82,13 +82,13 @@ def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
         ({"dataset": "there"}, {"ingest"}),
     ],
 )
-def test_file_steps_changes_the_keys_of_what_a_change_decides(
+def test_key_steps_changes_the_keys_of_what_a_change_decides(
     tmp_path: Path, change: dict[str, Any], steps: set[str]
 ) -> None:
     assert _changed(_keys(tmp_path), _keys(tmp_path, **change)) == steps
 
 
-def test_file_steps_counts_the_code_of_a_step_and_of_those_before(
+def test_key_steps_counts_the_code_of_a_step_and_of_those_before(
     tmp_path: Path, code: dict[str, str]
 ) -> None:
     before = _keys(tmp_path)
@@ -96,10 +96,10 @@ def test_file_steps_counts_the_code_of_a_step_and_of_those_before(
     assert _changed(before, _keys(tmp_path)) == {"features", "train"}
 
 
-def test_file_steps_leaves_out_what_is_never_cached(tmp_path: Path) -> None:
-    steps = file_steps(small.pipeline_spec, _ARGUMENTS, {}, tmp_path)
+def test_key_steps_leaves_out_what_is_never_cached(tmp_path: Path) -> None:
+    steps = key_steps(small.pipeline_spec, _ARGUMENTS, {}, tmp_path)
     assert [step.name for step in steps] == ["ingest", "features", "train"]
-    assert [step.outputs for step in steps] == [None, None, None]
+    assert [step.reused for step in steps] == [False, False, False]
 
 
 def _fill(cache: Path, name: str, artifact: Path) -> None:
@@ -113,29 +113,27 @@ def _fill(cache: Path, name: str, artifact: Path) -> None:
     store.put(key, {"manifest": dsl.Dataset(name="manifest", uri=str(artifact))})
 
 
-def test_file_steps_finds_what_was_run_and_forgets_it_if_asked(tmp_path: Path) -> None:
+def test_key_steps_finds_what_was_run_and_forgets_it_if_asked(tmp_path: Path) -> None:
     artifact = tmp_path / "manifest"
     artifact.mkdir()
     _keys(tmp_path)
     _fill(tmp_path, "ingest", artifact)
     spec = small.pipeline_spec
     contents = {"dataset": "data"}
-    found = file_steps(spec, _ARGUMENTS, contents, tmp_path)[0]
-    assert found.outputs is not None and found.outputs["manifest"].path == str(artifact)
+    assert not key_steps(spec, _ARGUMENTS, contents, tmp_path)[0].reused
     assert step_outputs(spec, "ingest", tmp_path)["manifest"].path == str(artifact)
-    assert file_steps(spec, _ARGUMENTS, contents, tmp_path, reuse=False)[0].outputs is None
-    assert file_steps(spec, _ARGUMENTS, contents, tmp_path)[0].outputs is None
+    assert key_steps(spec, _ARGUMENTS, contents, tmp_path, reuse=False)[0].reused
+    assert not key_steps(spec, _ARGUMENTS, contents, tmp_path)[0].reused
     with pytest.raises(LookupError, match="ingest has no outputs"):
         step_outputs(spec, "ingest", tmp_path)
 
 
-def test_file_steps_does_not_take_a_result_whose_files_are_gone(tmp_path: Path) -> None:
+def test_key_steps_does_not_take_a_result_whose_files_are_gone(tmp_path: Path) -> None:
     artifact = tmp_path / "manifest"
     artifact.mkdir()
     _keys(tmp_path)
     _fill(tmp_path, "ingest", artifact)
     artifact.rmdir()
     assert (
-        file_steps(small.pipeline_spec, _ARGUMENTS, {"dataset": "data"}, tmp_path)[0].outputs
-        is None
+        key_steps(small.pipeline_spec, _ARGUMENTS, {"dataset": "data"}, tmp_path)[0].outputs is None
     )

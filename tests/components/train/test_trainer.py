@@ -142,7 +142,7 @@ def test_fit_network_of_a_loss_that_is_no_number_names_the_setting(
     fit: Fit, make_settings: Settings, matrix: np.ndarray
 ) -> None:
     matrix[4] = np.nan
-    with pytest.raises(SettingError, match=r"epoch 1: nan\. Lower learning_rate"):
+    with pytest.raises(SettingError, match=r"epoch 1: train nan, dev nan\. Lower learning_rate"):
         fit(make_settings())
 
 
@@ -159,8 +159,9 @@ from pathlib import Path
 n = 16
 examples = Examples([str(i) for i in range(n)], np.eye(n, dtype=np.float16),
                     [((4, 5), (4,)) for _ in range(n)], [("a b", "a")] * n)
-settings = TrainSettings(2, 8, 8, 0.3, True, 0.02, "cosine", 0.0, 5.0, 0.0, 2, 6, "float32", 3)
-trainer.log_metrics = None
+settings = TrainSettings(epochs=2, batch_size=8, units=8, dropout=0.3, train_embeddings=True,
+                         learning_rate=0.02, schedule="cosine", weight_decay=0.0, clip_norm=5.0,
+                         label_smoothing=0.0, patience=2, max_words=6, precision="float32", seed=3)
 from components.train import callbacks
 callbacks.log_metrics = lambda *_, **__: None
 _, state = trainer.fit_network(examples, examples, np.ones((6, 4), np.float32), settings,
