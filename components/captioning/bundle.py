@@ -5,10 +5,11 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.captioning.decoding import DecodingConfig, search_captions
 from components.captioning.encoder import Encoder
@@ -16,11 +17,11 @@ from components.captioning.network import CaptionNetwork, NetworkConfig, build_n
 from components.captioning.photos import load_photo
 from components.captioning.vocabulary import Vocabulary
 from components.platform.artifacts import read_json, write_json
+from components.platform.captions import VOCABULARY_FILE
 from components.platform.errors import DataError
 
 NETWORK_FILE = "network.json"
-WEIGHTS_FILE = "network.weights.h5"
-VOCABULARY_FILE = "vocabulary.txt"
+NETWORK_WEIGHTS_FILE = "network.weights.h5"
 DECODING_FILE = "decoding.json"
 
 # New photos come one or a few at a time; a batch is always computed full.
@@ -43,10 +44,10 @@ class Bundle:
 
     def save(self, directory: Path) -> None:
         """Writes network, vocabulary and decoding settings; the encoder saves itself there."""
-        write_json(directory / NETWORK_FILE, self.network.config.to_dict())
-        self.network.save_weights(directory / WEIGHTS_FILE)
+        write_json(directory / NETWORK_FILE, asdict(self.network.config))
+        self.network.save_weights(directory / NETWORK_WEIGHTS_FILE)
         self.vocabulary.save(directory / VOCABULARY_FILE)
-        write_json(directory / DECODING_FILE, self.decoding.to_dict())
+        write_json(directory / DECODING_FILE, asdict(self.decoding))
 
     @classmethod
     def load(cls, directory: str | Path) -> "Bundle":
@@ -58,7 +59,7 @@ class Bundle:
         root = Path(directory)
         try:
             network = build_network(NetworkConfig(**read_json(root / NETWORK_FILE)))
-            network.load_weights(root / WEIGHTS_FILE)
+            network.load_weights(root / NETWORK_WEIGHTS_FILE)
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
             decoding = DecodingConfig(**read_json(root / DECODING_FILE))
         except (OSError, ValueError, TypeError) as error:
@@ -91,7 +92,21 @@ class Describer:
         self.encoder = Encoder.load(directory, batch_size=_PHOTOS_AT_ONCE)
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
-        """Returns a caption for each photo, given as encoded bytes or as a path."""
-        size = self.encoder.identity.size
-        pixels = np.stack([load_photo(photo, size) for photo in photos])  # uint8 [N, S, S, 3]
-        return self.bundle.captions(self.encoder.encode(pixels))
+        """Returns a caption for each photo, given as encoded bytes or as a path.
+
+        Raises:
+            DataError: If a photo can't be read.
+        """
+        return self.describe_pixels([self.load(photo) for photo in photos])
+
+    def load(self, photo: bytes | str | Path) -> NDArray[np.uint8]:
+        """Returns a photo as the encoder takes it, uint8 [S, S, 3]; see `photos.load_photo`.
+
+        Raises:
+            DataError: If it can't be read.
+        """
+        return load_photo(photo, self.encoder.identity.size)
+
+    def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
+        """Returns a caption for each of one or more loaded photos."""
+        return self.bundle.captions(self.encoder.encode(np.stack(pixels)))  # uint8 [N, S, S, 3]

@@ -1,6 +1,6 @@
 """From features to words: greedy and beam search, many photos at a time in one compiled graph."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -12,6 +12,8 @@ from components.captioning.vocabulary import END, PAD, START, UNK
 
 # Low enough that no sum of log-probabilities reaches it, high enough to add to in float32.
 _NEVER = -1.0e9
+# Photos searched side by side.
+_BATCH_SIZE = 128
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,6 @@ class DecodingConfig:
     beam_width: int = 5
     length_penalty: float = 1.0
     max_words: int = 20
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the settings as JSON-able values."""
-        return asdict(self)
 
 
 class CaptionSearch(keras.Model):
@@ -139,7 +137,7 @@ class CaptionSearch(keras.Model):
 
 
 def search_captions(
-    network: CaptionNetwork, features: np.ndarray, config: DecodingConfig, batch_size: int = 128
+    network: CaptionNetwork, features: np.ndarray, config: DecodingConfig
 ) -> np.ndarray:
     """Searches captions for photos; see `CaptionSearch`.
 
@@ -147,11 +145,10 @@ def search_captions(
         network: Trained.
         features: float [N, D].
         config: Width, penalty and longest caption.
-        batch_size: Photos searched side by side.
 
     Returns:
         int32 [N, max_words + 1], each row a caption's words, `END`, then `PAD`.
     """
     search = CaptionSearch(network, config)
-    words = search.predict(features.astype(np.float32), batch_size=batch_size, verbose=0)
+    words = search.predict(features.astype(np.float32), batch_size=_BATCH_SIZE, verbose=0)
     return np.asarray(words)

@@ -29,7 +29,7 @@ from components.platform.records import ENCODER_FILE
 
 logger = logging.getLogger(__name__)
 
-WEIGHTS_FILE = "encoder.weights.h5"
+ENCODER_WEIGHTS_FILE = "encoder.weights.h5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Encoder:
         identity = EncoderIdentity.load(directory)
         network = find_network(identity.network)
         model = network.build()
-        file = Path(directory) / WEIGHTS_FILE
+        file = Path(directory) / ENCODER_WEIGHTS_FILE
         load_weights(model, network, file, named=str(file))
         sha256 = weights_sha256(model)
         if sha256 != identity.sha256:
@@ -143,7 +143,7 @@ class Encoder:
 
     def save(self, directory: str | Path) -> None:
         """Writes `encoder.json` and `encoder.weights.h5` into a directory."""
-        self._model.save_weights(Path(directory) / WEIGHTS_FILE)
+        self._model.save_weights(Path(directory) / ENCODER_WEIGHTS_FILE)
         self.identity.save(directory)
 
     def calibrate(self, photos: NDArray[np.uint8]) -> None:

@@ -4,7 +4,7 @@ The design of *Show and Tell* (Vinyals et al., 2015, arXiv:1411.4555): the photo
 the decoder, which then predicts each next word from the words before it.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -34,10 +34,6 @@ class NetworkConfig:
     units: int
     dropout: float
     train_embeddings: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the settings as JSON-able values."""
-        return asdict(self)
 
 
 class CaptionNetwork(keras.Model):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from components.platform.errors import DataError
 
@@ -20,8 +20,8 @@ MAX_PIXELS = 64_000_000
 # It stops at twice the size asked for, so that the last step is still a smooth one.
 _DRAFT = 2
 
-# What Pillow's decoders raise for broken files; the parsers below them are not of one mind.
-_DECODER_ERRORS = (
+#: What Pillow's decoders raise for broken files; the parsers below them are not of one mind.
+DECODER_ERRORS = (
     Image.DecompressionBombError,
     ArithmeticError,
     EOFError,
@@ -63,14 +63,31 @@ def load_photo(source: str | Path | bytes, size: int) -> NDArray[np.uint8]:
                     f"Received: {image.width} x {image.height}"
                 )
             image.draft(None, (_DRAFT * size, _DRAFT * size))
-            upright = ImageOps.exif_transpose(image)
-            resized = _rgb(upright).resize((size, size), Image.Resampling.BILINEAR)
+            resized = upright_rgb(image).resize((size, size), Image.Resampling.BILINEAR)
             return np.asarray(resized)
-    except _DECODER_ERRORS as error:
+    except UnidentifiedImageError as error:
+        # Pillow's own words would tell where in memory the bytes lie.
+        raise DataError(
+            f"{name} can't be read as a photo: the content is not an image of a known format "
+            f"({', '.join(FORMATS)})"
+        ) from error
+    except DECODER_ERRORS as error:
         raise DataError(f"{name} can't be read as a photo: {error}") from error
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Decodes an open image fully, as it is shown.
+
+    Args:
+        image: Of any mode.
+
+    Returns:
+        A new image, RGB, turned upright as the EXIF tag says; what is transparent becomes white.
+
+    Raises:
+        DECODER_ERRORS: If the file is broken.
+    """
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         # 16 bits a pixel; Pillow would cut all above 255 to white.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")

@@ -26,7 +26,7 @@ _FILE_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, Run
 _IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
-def build_with_weights(network: Network, weights: str, seed: int | None = None) -> keras.Model:
+def build_with_weights(network: Network, weights: str, seed: int = 0) -> keras.Model:
     """Builds a network and gives it its weights.
 
     Args:
@@ -46,7 +46,7 @@ def build_with_weights(network: Network, weights: str, seed: int | None = None) 
         return _from_imagenet(network)
     model = network.build()
     if weights == RANDOM:
-        _randomise(model, seed or 0)
+        _randomise(model, seed)
         return model
     with tempfile.TemporaryDirectory(prefix="captionflow-weights-") as directory:
         load_weights(model, network, local_copy(weights, Path(directory)), named=weights)

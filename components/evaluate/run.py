@@ -9,6 +9,7 @@
 
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def _context(inputs: Inputs) -> dict[str, Any]:
     """What the scores are of, so that they can be told from others."""
     return {
         "split": SPLIT,
-        **inputs.bundle.decoding.to_dict(),
+        **asdict(inputs.bundle.decoding),
         **inputs.fingerprints.model_dump(),
         "encoder": inputs.encoder,
         "vocabulary_known": len(inputs.bundle.vocabulary) - len(MARKS),

@@ -1,14 +1,12 @@
 """The gate at work: asks MLflow for the champion, decides, and notes all of it in the run."""
 
 import logging
-import time
 from pathlib import Path
-
-from mlflow.entities import Metric, RunTag
 
 from components.gate.decision import Decision, decide
 from components.platform.artifacts import read_json
-from components.platform.registry import champion, mlflow_client, require_run
+from components.platform.registry import champion, log_metrics, require_run
+from components.platform.tracking import mlflow_client
 
 logger = logging.getLogger(__name__)
 
@@ -51,16 +49,10 @@ def judge(
     logger.info("%s", decision.reason)
     numbers = {f"test_{name}": value for name, value in measured["bleu"].items()}
     numbers["test_greedy_bleu4"] = measured["greedy"]["bleu4"]
-    now = int(time.time() * 1000)
+    log_metrics(run_id, numbers)
     with mlflow_client() as client:
-        client.log_batch(
-            run_id,
-            metrics=[Metric(name, float(value), now, 0) for name, value in numbers.items()],
-            tags=[
-                RunTag("gate_passed", str(decision.passed).lower()),
-                RunTag("gate_reason", decision.reason),
-            ],
-        )
+        client.set_tag(run_id, "gate_passed", str(decision.passed).lower())
+        client.set_tag(run_id, "gate_reason", decision.reason)
         client.log_artifact(run_id, str(scores_file))
         # Under a name that MLflow's user interface shows as a page.
         client.log_text(run_id, Path(report).read_text(encoding="utf-8"), "report.html")

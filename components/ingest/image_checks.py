@@ -2,33 +2,15 @@
 
 import hashlib
 import io
-import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from components.captioning.photos import FORMATS, MAX_PIXELS
+from components.captioning.photos import DECODER_ERRORS, FORMATS, MAX_PIXELS, upright_rgb
 
 MIN_SIDE = 16
 MAX_BYTES = 64 << 20
-
-# EXIF orientations that show the picture lying on its side.
-_QUARTER_TURNS = (5, 6, 7, 8)
-
-# What Pillow's decoders raise for broken files; the parsers below them are not of one mind.
-_DECODER_ERRORS = (
-    ArithmeticError,
-    EOFError,
-    LookupError,
-    OSError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +70,14 @@ def _decode(content: bytes) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_header(image)
-            image.load()
-            image.convert("RGB")
-            turned = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
-            return image.size[::-1] if turned else image.size
+            return upright_rgb(image).size
     except UnidentifiedImageError as error:
         raise _UnusableError(
             f"the content is not an image of a known format ({', '.join(FORMATS)})"
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _UnusableError(f"the image is too large: {error}") from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise _UnusableError(f"the image does not decode fully: {error}") from error
 
 

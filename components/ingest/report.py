@@ -1,5 +1,6 @@
 """`report.json`: what came in, what was left out and why, and the data's fingerprints."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from components.ingest.splits import split_sizes
 from components.ingest.texts import CleanCaptions
 from components.platform.fingerprint import fingerprint_value
 from components.platform.manifest import Photo
+
+logger = logging.getLogger(__name__)
 
 
 def list_left_out(
@@ -49,6 +52,13 @@ def build_report(
     splits = {photo.image_id: photo.split for photo in photos}
     same = find_duplicates(splits, {photo.image_id: photo.sha256 for photo in photos})
     across = [group for group in same if len({splits[image_id] for image_id in group}) > 1]
+    if across:
+        logger.warning(
+            "%d pictures are in dev and in test both (%s first). They were left there: both "
+            "splits stay whole, so that scores compare",
+            len(across),
+            " = ".join(across[0]),
+        )
     lists = {
         **left_out,
         "duplicates": [group for group in same if group not in across],
@@ -62,7 +72,6 @@ def build_report(
         "splits_by": "lists" if source.split_lists else "hash",
         "dataset_fingerprint": photos_fingerprint(photos),
         "test_fingerprint": photos_fingerprint(photo for photo in photos if photo.split == "test"),
-        "warnings": _warnings(across),
         "counts": {name: len(items) for name, items in lists.items()},
         **lists,
     }
@@ -76,12 +85,3 @@ def photos_fingerprint(photos: Iterable[Photo]) -> str:
     return fingerprint_value(
         sorted((photo.image_id, photo.sha256, photo.split, photo.captions) for photo in photos)
     )
-
-
-def _warnings(across: Sequence[Sequence[str]]) -> list[str]:
-    if not across:
-        return []
-    return [
-        f"{len(across)} pictures are in dev and in test both ({' = '.join(across[0])} first). "
-        "They were left there: both splits stay whole, so that scores compare"
-    ]

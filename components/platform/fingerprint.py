@@ -18,13 +18,12 @@ def fingerprint_file(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fingerprint_tree(path: str | Path, pattern: str = "*") -> str:
+def fingerprint_tree(path: str | Path) -> str:
     """Returns one SHA-256 for a file, or for all files below a directory.
 
     Args:
         path: A file or a directory. A directory's files count by relative name and content;
             the directory's own place does not count.
-        pattern: Only files whose name matches this glob pattern count.
 
     Returns:
         64 hex digits.
@@ -32,7 +31,7 @@ def fingerprint_tree(path: str | Path, pattern: str = "*") -> str:
     root = Path(path)
     if root.is_file():
         return fingerprint_file(root)
-    files = sorted(file for file in root.rglob(pattern) if file.is_file())
+    files = sorted(file for file in root.rglob("*") if file.is_file())
     # hashlib releases the interpreter lock, so threads read and hash side by side.
     with ThreadPoolExecutor() as pool:
         digests = pool.map(fingerprint_file, files)

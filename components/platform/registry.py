@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
@@ -12,25 +12,11 @@ from mlflow.exceptions import MlflowException
 
 from components.platform.errors import DataError, SettingError
 from components.platform.tracking import (
-    local_tracking_uri,
     mlflow_client,
     sqlite_file,
     tracking_uri,
     without_credentials,
 )
-
-__all__ = [
-    "CHAMPION",
-    "Champion",
-    "champion",
-    "finish_run",
-    "local_tracking_uri",
-    "log_metrics",
-    "mlflow_client",
-    "require_run",
-    "start_run",
-    "tracking_uri",
-]
 
 logger = logging.getLogger(__name__)
 
@@ -53,19 +39,13 @@ class Champion:
     tags: dict[str, str]
 
 
-def start_run(
-    experiment: str,
-    run_name: str,
-    params: Mapping[str, Any],
-    tags: Mapping[str, str] | None = None,
-) -> str:
+def start_run(experiment: str, run_name: str, params: Mapping[str, Any]) -> str:
     """Starts an MLflow run; its experiment is made on first use.
 
     Args:
         experiment: The experiment's name.
         run_name: What the user interface calls the run.
         params: The run's settings; values are noted as text.
-        tags: The run's tags.
 
     Returns:
         The run's id.
@@ -76,7 +56,7 @@ def start_run(
     """
     with mlflow_client() as client:
         experiment_id = _experiment(client, experiment)
-        run = client.create_run(experiment_id, run_name=run_name, tags=dict(tags or {}))
+        run = client.create_run(experiment_id, run_name=run_name)
         noted = [Param(key, str(value)) for key, value in params.items()]
         client.log_batch(run.info.run_id, params=noted)
     logger.info("MLflow run %s (%s) in experiment %s", run_name, run.info.run_id, experiment)
@@ -100,14 +80,14 @@ def log_metrics(run_id: str, metrics: Mapping[str, float], step: int = 0) -> Non
         client.log_batch(run_id, metrics=noted)
 
 
-def finish_run(run_id: str, status: Literal["FINISHED", "FAILED", "KILLED"] = "FINISHED") -> None:
-    """Notes how a run ended.
+def finish_run(run_id: str) -> None:
+    """Notes that a run ended well.
 
     Raises:
         CaptionflowError: If MLflow can't be used, or has no such run.
     """
     with mlflow_client() as client:
-        client.set_terminated(run_id, status)
+        client.set_terminated(run_id, "FINISHED")
 
 
 def require_run(run_id: str) -> None:

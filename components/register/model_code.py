@@ -6,10 +6,12 @@ code*). `components` comes along as the model's own code.
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
+from numpy.typing import NDArray
 
 from components.platform.errors import DataError
 
@@ -43,26 +45,18 @@ class PhotoDescriber(PythonModel):
         Raises:
             MlflowException: If a photo can't be read; names its row.
         """
-        photos = model_input["photo"]
-        for row, photo in photos.items():
-            # A text would be taken for the path of a file on the server.
-            if not isinstance(photo, bytes):
-                raise _refused(row, f"it must be an image file's bytes. Received: {photo!r:.50}")
-        try:
-            captions = self._describer.describe(photos.tolist()) if len(photos) else []
-        except DataError:
-            self._name_the_row(photos)
-            raise
+        pixels = [self._load(row, photo) for row, photo in model_input["photo"].items()]
+        captions = self._describer.describe_pixels(pixels) if pixels else []
         return pd.DataFrame({"caption": captions}, index=model_input.index)
 
-    def _name_the_row(self, photos: "pd.Series[Any]") -> None:
-        from components.captioning.photos import load_photo
-
-        for row, photo in photos.items():
-            try:
-                load_photo(photo, self._describer.encoder.identity.size)
-            except DataError as error:
-                raise _refused(row, str(error)) from error
+    def _load(self, row: Any, photo: Any) -> NDArray[np.uint8]:
+        # A text would be taken for the path of a file on the server.
+        if not isinstance(photo, bytes):
+            raise _refused(row, f"it must be an image file's bytes. Received: {photo!r:.50}")
+        try:
+            return self._describer.load(photo)
+        except DataError as error:
+            raise _refused(row, str(error)) from error
 
 
 def _refused(row: Any, reason: str) -> MlflowException:

@@ -9,7 +9,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from components.platform.artifacts import SCORES_FILE, TRAINING_FILE, read_json
-from components.platform.registry import CHAMPION, mlflow_client, require_run
+from components.platform.registry import CHAMPION, require_run
+from components.platform.tracking import mlflow_client
 from components.register.packaging import log_bundle
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import numpy as np
 
 from components.captioning.bundle import Bundle
 from components.captioning.decoding import DecodingConfig
-from components.captioning.encoder import WEIGHTS_FILE as ENCODER_WEIGHTS_FILE
+from components.captioning.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.vocabulary import Vocabulary
 from components.platform.artifacts import (
     MATRIX_FILE,

@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # MLflow takes seconds to make its tables: once for all tests.
-    from components.platform.registry import local_tracking_uri, mlflow_client
+    from components.platform.tracking import local_tracking_uri, mlflow_client
 
     root = tmp_path_factory.mktemp("mlflow")
     with pytest.MonkeyPatch.context() as patch:
@@ -23,7 +23,7 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def mlflow_root(mlflow_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A work folder with an empty store, which MLFLOW_TRACKING_URI names."""
-    from components.platform.registry import local_tracking_uri
+    from components.platform.tracking import local_tracking_uri
 
     # The name is what people call folders: with a space, a letter that is not ASCII, a percent.
     root = tmp_path / "my rüns 100%"

@@ -187,8 +187,3 @@ def test_search_ends_at_max_words_at_the_latest(longer_search: CaptionSearch) ->
 def test_search_may_say_nothing_at_all(longer_search: CaptionSearch) -> None:
     words = _words_with_bias(longer_search, [END], 50)
     assert words.tolist() == [[END, PAD, PAD, PAD, PAD, PAD]] * 6
-
-
-def test_decoding_config_survives_being_written() -> None:
-    config = DecodingConfig(beam_width=3, length_penalty=0.7, max_words=12)
-    assert DecodingConfig(**config.to_dict()) == config

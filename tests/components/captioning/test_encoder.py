@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.captioning.encoder import WEIGHTS_FILE, Encoder, EncoderIdentity
+from components.captioning.encoder import ENCODER_WEIGHTS_FILE, Encoder, EncoderIdentity
 from components.platform.errors import DataError, SettingError
 from components.platform.records import ENCODER_FILE
 
@@ -49,7 +49,7 @@ def saved(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def reference(saved: Path) -> keras.Model:
     model = keras.applications.MobileNetV2(include_top=False, weights=None, pooling="avg")
-    model.load_weights(saved / WEIGHTS_FILE)
+    model.load_weights(saved / ENCODER_WEIGHTS_FILE)
     return model
 
 
@@ -83,7 +83,7 @@ def test_identity_missing_names_the_file(tmp_path: Path) -> None:
 def test_build_records_what_tells_it_from_others(encoder: Encoder, saved: Path) -> None:
     identity = encoder.identity
     assert asdict(identity) == {**asdict(IDENTITY), "sha256": identity.sha256}
-    from_file = Encoder.build("MobileNetV2", str(saved / WEIGHTS_FILE)).identity
+    from_file = Encoder.build("MobileNetV2", str(saved / ENCODER_WEIGHTS_FILE)).identity
     assert from_file == replace(identity, weights="file", seed=None)
 
 
@@ -159,7 +159,7 @@ def test_load_of_other_weights_names_both_sums(
     encoder: Encoder, saved: Path, tmp_path: Path
 ) -> None:
     IDENTITY.save(tmp_path)
-    shutil.copy(saved / WEIGHTS_FILE, tmp_path)
+    shutil.copy(saved / ENCODER_WEIGHTS_FILE, tmp_path)
     with pytest.raises(
         DataError, match=rf"encoder.json names, with SHA-256 0{{64}}. .*{encoder.identity.sha256}"
     ):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,7 @@ def test_build_network_parts_are_not_initialised_alike() -> None:
 
 @pytest.mark.parametrize("trained", [True, False])
 def test_build_network_embeddings_train_as_told(trained: bool) -> None:
-    network = build_network(NetworkConfig(**{**CONFIG.to_dict(), "train_embeddings": trained}))
+    network = build_network(replace(CONFIG, train_embeddings=trained))
     names = [variable.path for variable in network.trainable_variables]
     assert any("embedding" in name for name in names) == trained
     assert not any("standardize" in name for name in names)
@@ -104,10 +105,6 @@ def test_network_weights_saved_and_loaded_are_the_same(tmp_path: Path) -> None:
     assert np.abs(_scores(loaded, WORDS) - _scores(network, WORDS)).max() > 1e-3
     loaded.load_weights(tmp_path / "network.weights.h5")
     np.testing.assert_array_equal(_scores(loaded, WORDS), _scores(network, WORDS))
-
-
-def test_network_config_survives_being_written() -> None:
-    assert NetworkConfig(**CONFIG.to_dict()) == CONFIG
 
 
 def test_standardize_changes_nothing_at_first() -> None:

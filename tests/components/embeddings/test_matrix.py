@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -140,14 +138,3 @@ def test_embeddings_component_writes_artifact_and_metadata(
     assert (tmp_path / "out" / "matrix.npy").is_file()
     assert matrix.metadata["width"] == 2
     assert matrix.metadata["missing"] == 5
-
-
-def test_embeddings_needs_no_tensorflow_and_no_beam() -> None:
-    program = (
-        "import sys, components.embeddings.component, components.embeddings.matrix\n"
-        "print({'tensorflow', 'apache_beam', 'keras'} & set(sys.modules))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert result.stdout == "set()\n"

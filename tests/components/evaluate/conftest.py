@@ -49,7 +49,7 @@ def _save_model(directory: Path, seed: int | None, width: int) -> None:
     network = build_network(NetworkConfig(len(vocabulary), width, **shape))
     if seed is None:
         bias = np.zeros(len(vocabulary), np.float32)
-        bias[vocabulary.encode("dog")] = 20
+        bias[vocabulary.words.index("dog")] = 20
         network.words.set_weights([np.zeros((8, len(vocabulary))), bias])
     else:
         random = np.random.default_rng(seed)

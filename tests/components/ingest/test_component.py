@@ -38,17 +38,3 @@ def test_ingest_component_failing(tmp_path: Path, capsys: pytest.CaptureFixture[
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("FAILED ingest: Nothing lies at this path")
     assert not (tmp_path / "manifest").exists()
-
-
-def test_ingest_component_interface() -> None:
-    assert ingest.name == "ingest"
-    assert list(ingest.component_spec.inputs) == [
-        "dataset",
-        "scenes",
-        "seed",
-        "dev_share",
-        "test_share",
-        "max_quarantined",
-        "beam_flags",
-    ]
-    assert list(ingest.component_spec.outputs) == ["manifest"]

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from components.ingest.division import Division
 from components.ingest.image_checks import ImageCheck
 from components.ingest.layouts.source import Source
@@ -39,7 +41,7 @@ def test_list_left_out() -> None:
     }
 
 
-def test_build_report_facts_lists_and_counts() -> None:
+def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -> None:
     photos = [
         _photo("a", "train", "1", ("One", "Two")),
         _photo("b", "train", "1"),
@@ -57,8 +59,7 @@ def test_build_report_facts_lists_and_counts() -> None:
     assert report["duplicates"] == [["a", "b"]]
     assert report["same_in_dev_and_test"] == [["c", "d"]]
     assert report["counts"] == {"in_no_split": 2, "duplicates": 1, "same_in_dev_and_test": 1}
-    [warning] = report["warnings"]
-    assert warning.startswith("1 pictures are in dev and in test both (c = d first)")
+    assert caplog.messages[0].startswith("1 pictures are in dev and in test both (c = d first)")
     assert report["dataset_fingerprint"] == photos_fingerprint(photos)
     assert report["test_fingerprint"] == photos_fingerprint(photos[3:])
 

@@ -151,7 +151,6 @@ def test_ingest_dataset_same_in_dev_and_test_stays(ingest: Ingest, flickr8k: Pat
     report = ingest(flickr8k)
     assert report["splits"] == {"train": 4, "dev": 1, "test": 1}
     assert report["same_in_dev_and_test"] == [["e.jpg", "f.jpg"]]
-    assert len(report["warnings"]) == 1
 
 
 def test_ingest_dataset_reports_what_does_not_match(

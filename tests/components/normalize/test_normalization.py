@@ -119,6 +119,7 @@ def test_normalize_captions_report_tells_what_was_dropped(artifact: Path) -> Non
 def test_normalize_captions_journey_of_a_token_through_the_saved_graph(artifact: Path) -> None:
     graph = tft.TFTransformOutput(str(artifact / "transform")).transform_features_layer()
     vocabulary = Vocabulary.load(artifact / "vocabulary.txt")
+    known_ids = {word: index for index, word in enumerate(vocabulary.words)}
     raw = {image_id: [c for c in texts if c not in ("...", "?!")] for image_id, _, texts in PHOTOS}
     for photo in read_captions(artifact):
         result = graph({"caption": tf.constant(raw[photo.image_id])})
@@ -127,7 +128,7 @@ def test_normalize_captions_journey_of_a_token_through_the_saved_graph(artifact:
         assert tuple(references) == photo.references
         assert tokens == photo.tokens
         for reference, ids in zip(references, tokens, strict=True):
-            assert tuple(vocabulary.encode(reference)) == ids
+            assert ids == tuple(known_ids.get(word, UNK) for word in reference.split(" "))
             known = [word for word in reference.split(" ") if word in vocabulary.words]
             assert vocabulary.decode(ids) == " ".join(known)
 

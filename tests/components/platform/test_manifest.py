@@ -1,11 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-import pytest
-
-from components.platform.manifest import MANIFEST_FILE, Photo, read_manifest, write_manifest
+from components.platform.manifest import Photo, read_manifest, write_manifest
 
 PHOTO = Photo("b.jpg", "/data/b.jpg", "0" * 64, 40, 30, "train", ("A dog.", "Ein Hund läuft."))
 
@@ -27,9 +23,3 @@ def test_manifest_relative_uri_lies_beside_it_wherever_it_moves(tmp_path: Path) 
 def test_manifest_without_captions_has_empty_ones(tmp_path: Path) -> None:
     write_manifest(tmp_path, [replace(PHOTO, captions=())])
     assert read_manifest(tmp_path)[0].captions == ()
-
-
-def test_manifest_with_a_column_of_another_type_is_not_read(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"image_id": [1.5], "uri": [b"x"]}), tmp_path / MANIFEST_FILE)
-    with pytest.raises((pa.ArrowException, TypeError, KeyError)):
-        read_manifest(tmp_path)

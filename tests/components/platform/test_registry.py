@@ -15,13 +15,12 @@ from components.platform.registry import (
 )
 
 
-def test_start_run_notes_name_params_and_tags(mlflow_root: Path) -> None:
-    run_id = start_run("photos", "first", {"epochs": 10, "glove": True}, {"who": "me"})
+def test_start_run_notes_name_and_params(mlflow_root: Path) -> None:
+    run_id = start_run("photos", "first", {"epochs": 10, "glove": True})
     run = MlflowClient().get_run(run_id)
     assert run.info.run_name == "first"
     assert run.info.status == "RUNNING"
     assert run.data.params == {"epochs": "10", "glove": "True"}
-    assert run.data.tags["who"] == "me"
 
 
 def test_start_run_keeps_artifacts_beside_the_database(

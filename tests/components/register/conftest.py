@@ -93,7 +93,8 @@ def first(
     artifacts: dict[str, Path], mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """The artifacts of a first training run, registered; the store lies beside its model."""
-    from components.platform.registry import finish_run, local_tracking_uri, start_run
+    from components.platform.registry import finish_run, start_run
+    from components.platform.tracking import local_tracking_uri
     from components.register.registration import register_model
 
     root = tmp_path_factory.mktemp("first")

@@ -20,7 +20,8 @@ from mlflow.pyfunc import scoring_server
 from components.captioning.bundle import Describer
 from components.platform.errors import DataError
 from components.platform.manifest import write_manifest
-from components.platform.registry import local_tracking_uri, start_run
+from components.platform.registry import start_run
+from components.platform.tracking import local_tracking_uri
 from components.register.packaging import log_bundle
 
 # Run where nothing but the registered model knows this package.

@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 
 from components.captioning.decoding import DecodingConfig
 from components.platform.errors import CaptionflowError, DataError
-from components.platform.registry import champion, local_tracking_uri, start_run
+from components.platform.registry import champion, start_run
+from components.platform.tracking import local_tracking_uri
 from components.register.component import register
 from components.register.registration import Registered, register_model
 
