@@ -1,4 +1,4 @@
-"""All settings of the pipeline: one validated object, and its presets.
+r"""All settings of the pipeline: one validated object, and its presets.
 
 The DAG's parameters, the command line and its help are made from `Settings`; no setting is
 written down a second time.
@@ -11,13 +11,22 @@ Presets, and what they cost on two cores without a GPU:
 | `flickr8k` | Flickr8k (bring your own)     | an hour  | depends on the encoder|
 
     python -m pipeline.local
-    python -m pipeline.local --preset flickr8k --dataset flickr8k.zip --glove glove.6B.zip
+    python -m pipeline.local --preset flickr8k --dataset flickr8k.zip \
+        --glove glove.6B.zip#glove.6B.50d.txt
 """
 
+import shlex
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from components.platform.errors import SettingError, broken_settings
 
@@ -116,6 +125,15 @@ class Settings(BaseModel):
     )
     experiment: _Text = Field("captionflow", description="MLflow experiment that runs go to")
 
+    @field_validator("beam_flags")
+    @classmethod
+    def _can_be_split(cls, flags: str) -> str:
+        try:
+            shlex.split(flags)
+        except ValueError as error:
+            raise ValueError(f"beam_flags must be flags: {error}. Received: {flags!r}") from error
+        return flags
+
     @model_validator(mode="after")
     def _leaves_photos_to_train_on(self) -> "Settings":
         if self.dev_share + self.test_share >= 1:
@@ -152,7 +170,7 @@ PRESETS: dict[Preset, dict[str, Any]] = {
 }
 
 
-def make_settings(preset: Preset, given: dict[str, Any]) -> Settings:
+def make_settings(preset: str, given: dict[str, Any]) -> Settings:
     """Returns a preset's settings with those that a user gave instead.
 
     Args:
@@ -163,8 +181,10 @@ def make_settings(preset: Preset, given: dict[str, Any]) -> Settings:
         SettingError: If a setting breaks its rule: one line a setting, with the rule and the
             value received.
     """
-    values = {**PRESETS[preset], **given}
-    unnamed = [name for name in PRESETS[preset] if values[name] == ""]
+    if preset not in PRESETS:
+        raise SettingError(f"preset must be {' or '.join(PRESETS)}. Received: {preset!r}")
+    values = {**PRESETS[Preset(preset)], **given}
+    unnamed = [name for name in PRESETS[Preset(preset)] if values[name] == ""]
     if unnamed:
         raise SettingError(
             f"The preset {preset} needs {' and '.join(unnamed)}: give "

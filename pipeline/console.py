@@ -33,6 +33,7 @@ class RunView(io.TextIOBase):
         seconds: How long each step took that ran.
         current: The step that runs, or ran last.
         failure: The step that failed and its own error.
+        last: The last line that said something.
     """
 
     def __init__(self, console: Console, log: TextIO) -> None:
@@ -40,6 +41,7 @@ class RunView(io.TextIOBase):
         self.seconds: dict[str, float] = {}
         self.current: str | None = None
         self.failure: str | None = None
+        self.last = ""
         self._console = console
         self._log = log
         self._unfinished = ""
@@ -49,7 +51,7 @@ class RunView(io.TextIOBase):
             TextColumn("{task.fields[step]:<10}"),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
-            TextColumn("[dim]{task.description}"),
+            TextColumn("{task.description}", style="dim", markup=False),
             console=console,
             disable=not console.is_terminal,
         )
@@ -80,6 +82,8 @@ class RunView(io.TextIOBase):
         self._log.flush()
 
     def _take(self, line: str) -> None:
+        if line.startswith("    ") and line.strip():
+            self.last = line.strip()
         if match := _STARTED.search(line):
             self.current = match[1]
             self._bar = self._progress.add_task("", step=self.current, total=None)

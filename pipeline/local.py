@@ -21,16 +21,18 @@ from kfp import local
 from rich.console import Console
 
 from components.embeddings.source import split_member
-from components.platform.errors import CaptionflowError
+from components.platform.errors import CaptionflowError, SettingError
 from components.platform.storage import content_fingerprint
 from pipeline.cache import CachedStep, key_steps, step_outputs
 from pipeline.config import Preset, Settings, make_settings
 from pipeline.console import RunView
 from pipeline.dag import captioning_pipeline
+from pipeline.kfp_runner import careful_runner
 from pipeline.options import with_settings
 from pipeline.summary import ARTIFACTS, Summary, show_summary
 
 _ROOT = Path("runs")
+_PRESET_HELP = f"The settings to begin with: {' or '.join(Preset)}."
 _INTERRUPTED = 130
 # Seconds that a step's processes have to end by themselves when the run is stopped.
 _GRACE = 10
@@ -63,6 +65,7 @@ def run_pipeline(
     console = console or Console(file=sys.stdout)
     root = root.absolute()
     _set_environment(root)
+    contents = _contents(settings)
     settings = settings.model_copy(update={"checkpoints": str(root / settings.checkpoints)})
     arguments = settings.model_dump()
     cache = root / "cache"
@@ -73,10 +76,10 @@ def run_pipeline(
         cache_root=str(cache),
     )
     spec = captioning_pipeline.pipeline_spec
-    steps = key_steps(spec, arguments, _contents(arguments), cache, reuse=reuse)
+    steps = key_steps(spec, arguments, contents, cache, reuse=reuse)
     _say_what_is_reused(console, steps)
     log_file = root / "logs" / f"{datetime.now():%Y-%m-%d-%H%M%S}.log"
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+    log_file.parent.mkdir(exist_ok=True)
     with log_file.open("w", encoding="utf-8", buffering=1) as log, RunView(console, log) as view:
         decision = _run(captioning_pipeline, arguments, view, log_file)
     return Summary(
@@ -92,7 +95,7 @@ def run_pipeline(
 
 def _run(pipeline: Any, arguments: Mapping[str, Any], view: RunView, log: Path) -> dict[str, Any]:
     try:
-        with contextlib.redirect_stdout(view), warnings.catch_warnings():
+        with contextlib.redirect_stdout(view), careful_runner(), warnings.catch_warnings():
             # That display names have no effect here is no news to anyone.
             warnings.filterwarnings("ignore", module=r"kfp\.local")
             outputs: dict[str, Any] = pipeline(**arguments).outputs
@@ -101,8 +104,8 @@ def _run(pipeline: Any, arguments: Mapping[str, Any], view: RunView, log: Path) 
         # kfp raises this for a failed step, after the step has printed why.
         if view.current is None:
             raise
-        told = view.failure or f"{view.current}: ended without a word, maybe out of memory"
-        raise StepFailedError(f"{told}\nAll output of the run: {log}") from error
+        told = view.failure or f"{view.current}: ended without an error. Its last line: {view.last}"
+        raise StepFailedError(f"All output of the run: {log}\n{told}") from error
     except KeyboardInterrupt:
         _stop_children()
         raise
@@ -122,28 +125,37 @@ def _stop_children() -> None:
 def _set_environment(root: Path) -> None:
     from components.platform.tracking import local_tracking_uri
 
-    os.environ.setdefault("MLFLOW_TRACKING_URI", local_tracking_uri(root))
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(
+            f"root must be a folder that can be written. Received: {error}"
+        ) from error
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(root)
     # TensorFlow's notes on its own start tell a user nothing.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
-def _contents(arguments: Mapping[str, Any]) -> dict[str, str]:
-    from components.platform.tracking import tracking_uri
-
+def _contents(settings: Settings) -> dict[str, str]:
     # What the settings name outside the pipeline counts by what is there, not by its name.
-    glove, member = split_member(arguments["glove"])
+    glove, member = split_member(settings.glove)
     named = {
-        "dataset": (arguments["dataset"], "", ("sample",)),
+        "dataset": (settings.dataset, "", ("sample",)),
         "glove": (glove, member, ("sample",)),
-        "encoder_weights": (arguments["encoder_weights"], "", ("imagenet", "random")),
+        "encoder_weights": (settings.encoder_weights, "", ("imagenet", "random")),
     }
-    contents = {"experiment": f"{tracking_uri()} {arguments['experiment']}"}
+    contents = {}
     for name, (path, part, words) in named.items():
         if path not in words:
             try:
                 contents[name] = f"{content_fingerprint(path)} {part}"
             except CaptionflowError as error:
                 raise type(error)(f"{name}: {error}") from error
+    from components.platform.registry import experiment_identity
+
+    # A model trained into one MLflow store is not in another.
+    contents["experiment"] = experiment_identity(settings.experiment)
     return contents
 
 
@@ -160,7 +172,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @with_settings
 def main(
     given: dict[str, Any],
-    preset: Annotated[Preset, typer.Option(help="The settings to begin with.")] = Preset.SAMPLE,
+    preset: Annotated[str, typer.Option(help=_PRESET_HELP)] = Preset.SAMPLE,
     root: Annotated[Path, typer.Option(help="The work folder of this and other runs.")] = _ROOT,
     cache: Annotated[bool, typer.Option(help="Reuse steps whose inputs did not change.")] = True,
 ) -> None:
@@ -169,7 +181,8 @@ def main(
     try:
         show_summary(run_pipeline(make_settings(preset, given), root, reuse=cache))
     except CaptionflowError as error:
-        typer.echo(f"captionflow: {error}", err=True)
+        *before, last = str(error).splitlines()
+        typer.echo("\n".join([*before, f"captionflow: {last}"]), err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         typer.echo("captionflow: stopped; run the same command to go on from here", err=True)

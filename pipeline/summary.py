@@ -12,6 +12,7 @@ from typing import Any
 from kfp.dsl import Artifact
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from components.platform.artifacts import SCORES_FILE, read_json, whole_file
@@ -61,10 +62,10 @@ def show_summary(summary: Summary, console: Console | None = None) -> None:
     verdict = "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
     for line in (
         f"Model   {_released(summary)} {verdict}",
-        f"Gate    {summary.reason}",
-        f"Report  {_report(summary)}",
-        f"Log     {_short(summary.log_file)}",
-        f"MLflow  {_mlflow_command()}",
+        f"Gate    {escape(summary.reason)}",
+        f"Report  {escape(_report(summary))}",
+        f"Log     {escape(_short(summary.log_file))}",
+        f"MLflow  {escape(_mlflow_page())}",
     ):
         # Whole, so that it can be copied.
         console.print(line, soft_wrap=True, highlight=False)
@@ -126,11 +127,15 @@ def _report(summary: Summary) -> str:
     return _short(target)
 
 
-def _mlflow_command() -> str:
+def _mlflow_page() -> str:
     from components.platform.tracking import tracking_uri, without_credentials
 
+    # A server has its own page; a store on disk or in a database needs one started.
+    address = without_credentials(tracking_uri())
+    if address.startswith(("http://", "https://")):
+        return address
     program = _short(Path(sys.executable).parent / "mlflow")
-    return shlex.join([program, "ui", "--backend-store-uri", without_credentials(tracking_uri())])
+    return shlex.join([program, "ui", "--backend-store-uri", address])
 
 
 def _short(path: str | Path) -> str:

@@ -38,7 +38,8 @@ class MaskedCrossEntropy(keras.losses.Loss):
     """
 
     def __init__(self, smoothing: float = 0.0) -> None:
-        super().__init__(name="masked_cross_entropy", reduction=None)
+        # Keras' default reduction: of one number the same, and shared out over several devices.
+        super().__init__(name="masked_cross_entropy")
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from components.platform.errors import DataError
 
@@ -20,10 +20,22 @@ MAX_PIXELS = 64_000_000
 # It stops at twice the size asked for, so that the last step is still a smooth one.
 _DRAFT = 2
 
+# By the EXIF tag Orientation: what brings the photo upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 #: What Pillow's decoders raise for broken files; the parsers below them are not of one mind.
 DECODER_ERRORS = (
     Image.DecompressionBombError,
     ArithmeticError,
+    AttributeError,
     EOFError,
     LookupError,
     OSError,
@@ -87,7 +99,10 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     Raises:
         DECODER_ERRORS: If the file is broken.
     """
-    image = ImageOps.exif_transpose(image)
+    # Not ImageOps.exif_transpose: it writes the other EXIF tags anew, and fails on odd ones.
+    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    if turn is not None:
+        image = image.transpose(turn)
     if image.mode.startswith("I;16"):
         # 16 bits a pixel; Pillow would cut all above 255 to white.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")

@@ -81,9 +81,14 @@ def _incomparable(scores: dict[str, Any], champion: "Champion") -> str:
         return "carries no BLEU-4 to compare with"
     if champion.tags.get("test_fingerprint") != scores["test_fingerprint"]:
         return "was scored on another test set"
-    if champion.tags.get("bleu_signature") != scores["signature"]:
+    if _rules(champion.tags.get("bleu_signature", "")) != _rules(scores["signature"]):
         return "was scored with another BLEU signature"
     return ""
+
+
+def _rules(signature: str) -> list[str]:
+    # How BLEU was computed; which sacrebleu did it is no other rule.
+    return [part for part in signature.split("|") if not part.startswith("version:")]
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:

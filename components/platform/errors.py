@@ -38,6 +38,8 @@ def _in_words(fault: Any) -> str:
             rule = "of letters, digits, '.', '_' and '-'"
         case "string_too_short":
             rule = "named"
-        case _:
+        case kind if kind.endswith("_parsing"):
             rule = fault["msg"].removeprefix("Input should be ").partition(",")[0]
+        case _:
+            rule = fault["msg"].removeprefix("Input should be ")
     return f"{fault['loc'][0]} must be {rule}. Received: {fault['input']!r}"

@@ -90,24 +90,49 @@ def finish_run(run_id: str) -> None:
         client.set_terminated(run_id, "FINISHED")
 
 
+def has_run(run_id: str) -> bool:
+    """Returns whether a run is in this MLflow, and not deleted.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        try:
+            return bool(client.get_run(run_id).info.lifecycle_stage == "active")
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
+
+
+def experiment_identity(name: str) -> str:
+    """Returns what tells an experiment from one of the same name in another or a new store.
+
+    The experiment is made if it is not there.
+
+    Raises:
+        SettingError: If the experiment was deleted.
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        experiment = client.get_experiment(_experiment(client, name))
+    return f"{tracking_uri()} {experiment.experiment_id} {experiment.creation_time}"
+
+
 def require_run(run_id: str) -> None:
-    """Checks that the run that trained a model is in this MLflow.
+    """Checks that the run that trained a model is in this MLflow, and not deleted.
 
     Raises:
         DataError: If it is not: the model was trained with another one.
         CaptionflowError: If MLflow can't be used.
     """
-    with mlflow_client() as client:
-        try:
-            client.get_run(run_id)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            raise DataError(
-                f"The MLflow run that trained this model must be at "
-                f"{without_credentials(tracking_uri())}: set MLFLOW_TRACKING_URI to where it was "
-                f"trained, or train again. Received: {run_id}"
-            ) from error
+    if not has_run(run_id):
+        raise DataError(
+            f"The MLflow run that trained this model must be at "
+            f"{without_credentials(tracking_uri())}: set MLFLOW_TRACKING_URI to where it was "
+            f"trained, restore it if it was deleted, or train again (--no-cache). "
+            f"Received: {run_id}"
+        )
 
 
 def champion(model_name: str) -> Champion | None:

@@ -28,7 +28,16 @@ _SIGNATURE = ModelSignature(
 # As `captioning.bundle` names it, which imports TensorFlow.
 _DECODING_FILE = "decoding.json"
 # What a bundle and `model_code.py` import; a test keeps the list whole.
-_REQUIREMENTS = ("keras", "mlflow", "numpy", "pandas", "pillow", "pydantic", "tensorflow")
+_REQUIREMENTS = (
+    "keras",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pillow",
+    "pyarrow",
+    "pydantic",
+    "tensorflow",
+)
 
 
 def log_bundle(

@@ -68,8 +68,9 @@ class EpochEnd(keras.callbacks.Callback):
                 "clip_norm"
             )
         self._state.finish_epoch(figures, self.model)
-        log_metrics(self._state.run_id, figures, step=epoch + 1)
+        # First the checkpoint: what MLflow misses, a resumed training tells it again.
         save_checkpoint(self._checkpoint, self.model, self._state)
+        log_metrics(self._state.run_id, figures, step=epoch + 1)
         logger.info(
             "epoch %d/%d  loss %.3f  train %.3f  dev %.3f%s  rate %.1e  %.1f s",
             epoch + 1,

@@ -1,13 +1,17 @@
 """The train step: from examples and embeddings to a model bundle."""
 
 import hashlib
+import inspect
 import logging
 import shutil
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
+from components.captioning import losses, network
 from components.captioning.bundle import Bundle
 from components.captioning.decoding import DecodingConfig
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE
@@ -21,14 +25,19 @@ from components.platform.artifacts import (
 )
 from components.platform.captions import VOCABULARY_FILE
 from components.platform.errors import DataError
-from components.platform.fingerprint import fingerprint_value
+from components.platform.fingerprint import fingerprint_tree, fingerprint_value
 from components.platform.records import ENCODER_FILE, Examples, read_examples
-from components.platform.registry import finish_run, start_run
+from components.platform.registry import experiment_identity, finish_run, start_run
 from components.train.checkpoint import TrainingState
 from components.train.settings import TrainSettings
 from components.train.trainer import fit_network
 
 logger = logging.getLogger(__name__)
+
+# A checkpoint of older code is another training's.
+_CODE = [Path(__file__).with_name(name) for name in ("trainer.py", "data.py", "settings.py")] + [
+    Path(inspect.getfile(module)) for module in (network, losses)
+]
 
 
 def train_model(
@@ -77,11 +86,13 @@ def train_model(
         "vocabulary": vocabulary.words,
         "data": [_content(split) for split in (train, dev)],
         "matrix": _sha256(start_matrix),
-        "experiment": experiment,
+        "experiment": experiment_identity(experiment),
+        "code": [fingerprint_tree(folder) for folder in _CODE],
+        "libraries": [keras.__version__, tf.__version__],
     }
     key = fingerprint_value(identity)[:32]
     checkpoint = Path(checkpoints) / f"{key}.npz"
-    network, state = fit_network(
+    trained, state = fit_network(
         train,
         dev,
         start_matrix,
@@ -95,12 +106,12 @@ def train_model(
     )
     training = _facts(state, settings)
     with whole_directory(directory) as aside:
-        Bundle(network, vocabulary, DecodingConfig(max_words=settings.max_words)).save(aside)
+        Bundle(trained, vocabulary, DecodingConfig(max_words=settings.max_words)).save(aside)
         for name in (ENCODER_FILE, ENCODER_WEIGHTS_FILE):
             shutil.copyfile(Path(examples) / name, aside / name)
         write_json(aside / TRAINING_FILE, training)
     finish_run(state.run_id)
-    checkpoint.unlink()
+    checkpoint.unlink(missing_ok=True)
     best = state.history[state.best_epoch]
     logger.info("best epoch %d: dev %.3f", state.best_epoch + 1, best["dev_word_loss"])
     return training

@@ -10,6 +10,7 @@ import numpy as np
 from components.captioning.losses import MaskedCrossEntropy, WordLoss
 from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
 from components.platform.records import Examples
+from components.platform.registry import has_run, log_metrics
 from components.train.callbacks import EpochEnd
 from components.train.checkpoint import (
     TrainingState,
@@ -75,6 +76,12 @@ def fit_network(
         state = TrainingState(start_run())
     else:
         logger.info("going on after epoch %d of an earlier run", len(state.history))
+        # The last epoch may not have reached MLflow; of a run that someone deleted, none has.
+        missing = 1
+        if not has_run(state.run_id):
+            state.run_id, missing = start_run(), len(state.history)
+        for number, epoch in list(enumerate(state.history, 1))[-missing:]:
+            log_metrics(state.run_id, epoch, step=number)
         batches.begin_at(len(state.history))
     logger.info(
         "%d captions of %d photos, %d weights, %d device(s), %s",

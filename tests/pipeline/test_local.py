@@ -122,9 +122,9 @@ def test_run_pipeline_of_a_failing_step_names_it_and_its_error(tmp_path: Path) -
     folder.mkdir()
     (folder / "notes.txt").write_text("nothing to learn from")
     console = Console(file=io.StringIO(), width=200)
-    with pytest.raises(StepFailedError, match=r"^ingest: .*photos") as raised:
+    with pytest.raises(StepFailedError, match=r"\ningest: .*photos") as raised:
         run_pipeline(_settings(dataset=str(folder)), tmp_path / "runs", console=console)
-    log = Path(str(raised.value).splitlines()[-1].partition(": ")[2])
+    log = Path(str(raised.value).splitlines()[0].partition(": ")[2])
     assert "FAILED ingest:" in log.read_text()
     assert "Traceback" not in log.read_text().split("executor_main()")[0]
 
@@ -144,6 +144,7 @@ def _command(*arguments: object) -> list[str]:
     [
         (("--epochs", 0), "captionflow: epochs must be greater than or equal to 1. Received: '0'"),
         (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
+        (("--preset", "flickr"), "preset must be sample or flickr8k. Received: 'flickr'"),
         (("--dataset", "no/such/folder"), "dataset: Nothing lies at this path"),
     ],
 )

@@ -1,5 +1,7 @@
 """COCO captions: JSON files with `images` and `annotations`, and folders of images."""
 
+import hashlib
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from components.ingest.layouts.source import Layout, Source, image_name, images_by_name
 from components.platform.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 _SPLIT_WORD = re.compile(r"(?<![a-z])(train|val|dev|test)(?:ing|id|idation)?(?![a-z])")
 #: Names of splits in the field, and the ones used here. `restval` is what Karpathy's split adds
@@ -43,14 +47,15 @@ def find(files: Sequence[Path]) -> list[Path]:
 def read(found: Sequence[Path], files: Sequence[Path]) -> Source:
     """Reads captions, splits and image files.
 
-    An image's split is its `split` field; else what the JSON's name says (train, val, test).
+    An image's split is its `split` field; else what the JSON's name says (train, val, test). Of
+    train and val alone, val is divided into dev and test; of one split alone nothing is made.
 
     Args:
         found: What `find` returned.
         files: All files of the data set.
 
     Returns:
-        The source; with split lists if a field or a name tells at least one image's split.
+        The source; with lists of all splits if fields or names tell two of them, else without.
 
     Raises:
         DataError: If a JSON file is broken, or a `split` is none of the field's names.
@@ -69,12 +74,28 @@ def read(found: Sequence[Path], files: Sequence[Path]) -> Source:
             # An id without an image still has its place in the report.
             name = names.get(annotation.image_id) or f"image_id {annotation.image_id}"
             captions[name].append(annotation.caption or "")
-    return Source(
-        "coco",
-        dict(captions),
-        {split: frozenset(names) for split, names in lists.items()},
-        images_by_name(files, captions),
-    )
+    return Source("coco", dict(captions), _completed(lists), images_by_name(files, captions))
+
+
+def _completed(lists: dict[str, set[str]]) -> dict[str, frozenset[str]]:
+    """Returns lists for all three splits, or none: COCO itself withholds its test captions."""
+    if len(lists) < 2:
+        return {}  # one split alone: the photos' content decides
+    if lists.keys() == {"train", "dev"}:
+        # By the name, so that photos that come later move none.
+        held_out = sorted(lists["dev"])
+        lists["test"] = {name for name in held_out if _falls_to_test(name)}
+        lists["dev"] -= lists["test"]
+        logger.info(
+            "no test captions, as COCO publishes none: %d photos of val are dev, %d are test",
+            len(lists["dev"]),
+            len(lists["test"]),
+        )
+    return {split: frozenset(names) for split, names in lists.items()}
+
+
+def _falls_to_test(name: str) -> bool:
+    return hashlib.sha256(name.encode(errors="surrogateescape")).digest()[0] < 128
 
 
 def _parse(path: Path) -> _Coco:

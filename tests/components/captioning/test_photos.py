@@ -1,4 +1,5 @@
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,9 @@ def test_load_photo_truncated_names_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
 def test_load_photo_of_something_else_says_so(content: bytes) -> None:
-    with pytest.raises(DataError, match=rf"a photo of {len(content)} bytes can't be read"):
+    with pytest.raises(
+        DataError, match=rf"a photo of {len(content)} bytes can't .* not an image of a known"
+    ):
         load_photo(content, 8)
 
 
@@ -116,3 +119,15 @@ def test_load_photo_of_too_many_pixels_is_not_decoded(monkeypatch: pytest.Monkey
     monkeypatch.setattr(photos, "MAX_PIXELS", 80)
     with pytest.raises(DataError, match=r"not have more than 80 pixels. Received: 9 x 9"):
         load_photo(encoded(Image.new("L", (9, 9))), 8)
+
+
+def test_load_photo_with_odd_exif_is_read_all_the_same() -> None:
+    # As some cameras write it: the tag Make as a fraction, beside an orientation of 6.
+    directory = struct.pack("<H", 2)
+    directory += struct.pack("<HHII", 0x010F, 10, 1, 38) + struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    directory += struct.pack("<I", 0) + struct.pack("<ii", 1, 3)
+    exif = b"Exif\0\0II*\0" + struct.pack("<I", 8) + directory
+    photo = Image.new("RGB", (40, 20), "red")
+    photo.paste("blue", (0, 0, 20, 20))  # left before the turn, on top after it
+    loaded = load_photo(encoded(photo, "JPEG", exif=exif, quality=100, subsampling=0), 16)
+    assert loaded[2, 8, 2] > 200 and loaded[13, 8, 0] > 200

@@ -109,3 +109,23 @@ def test_coco_broken(tmp_path: Path, content: str, where: str) -> None:
 )
 def test_split_of_name(stem: str, split: str | None) -> None:
     assert _split_of_name(stem) == split
+
+
+def test_coco_as_published_without_test_captions_divides_val(tmp_path: Path) -> None:
+    for split, numbers in (("train", range(100, 104)), ("val", range(40))):
+        images = [{"id": number, "file_name": f"{number:012d}.jpg"} for number in numbers]
+        _write(tmp_path / f"captions_{split}2017.json", images, [])
+    lists = read_folder(tmp_path, "coco").split_lists
+    assert len(lists["train"]) == 4
+    assert not lists["dev"] & lists["test"]
+    assert lists["dev"] | lists["test"] == {f"{number:012d}.jpg" for number in range(40)}
+    assert 10 <= len(lists["test"]) <= 30
+    # Photos that come later move none.
+    more = [{"id": number, "file_name": f"{number:012d}.jpg"} for number in range(60)]
+    _write(tmp_path / "captions_val2017.json", more, [])
+    assert lists["test"] <= read_folder(tmp_path, "coco").split_lists["test"]
+
+
+def test_coco_of_one_split_alone_leaves_splitting_to_the_content(tmp_path: Path) -> None:
+    _write(tmp_path / "captions_val2017.json", [{"id": 1, "file_name": "1.jpg"}], [])
+    assert read_folder(tmp_path, "coco").split_lists == {}

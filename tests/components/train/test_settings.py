@@ -21,7 +21,7 @@ def test_check_settings_of_a_broken_rule_names_it(
 ) -> None:
     with pytest.raises(SettingError) as raised:
         check_settings(**{**make_settings().to_dict(), **change})
-    assert told.split(",")[0] in str(raised.value)
+    assert told in str(raised.value)
 
 
 def test_check_settings_of_good_values_keeps_them(
