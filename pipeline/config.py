@@ -28,6 +28,7 @@ from pydantic import (
     model_validator,
 )
 
+from components.captioning.catalogue import spell_network
 from components.platform.errors import SettingError, broken_settings
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
@@ -124,6 +125,14 @@ class Settings(BaseModel):
         "captionflow-sample", description="Name of the model in the MLflow registry"
     )
     experiment: _Text = Field("captionflow", description="MLflow experiment that runs go to")
+
+    @field_validator("encoder")
+    @classmethod
+    def _is_known(cls, network: str) -> str:
+        try:
+            return spell_network(network)
+        except SettingError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("beam_flags")
     @classmethod

@@ -20,9 +20,9 @@ import typer
 from kfp import local
 from rich.console import Console
 
-from components.embeddings.source import split_member
+from components.embeddings.source import open_glove, split_member
 from components.platform.errors import CaptionflowError, SettingError
-from components.platform.storage import content_fingerprint
+from components.platform.storage import content_fingerprint, is_remote
 from pipeline.cache import CachedStep, key_steps, step_outputs
 from pipeline.config import Preset, Settings, make_settings
 from pipeline.console import RunView
@@ -150,8 +150,13 @@ def _contents(settings: Settings) -> dict[str, str]:
         if path not in words:
             try:
                 contents[name] = f"{content_fingerprint(path)} {part}"
+                if name == "glove" and not is_remote(path):
+                    # Which text of a zip is meant is asked now, not after an hour.
+                    with open_glove(settings.glove):
+                        pass
             except CaptionflowError as error:
-                raise type(error)(f"{name}: {error}") from error
+                told = str(error)
+                raise type(error)(told if told.startswith(name) else f"{name}: {told}") from error
     from components.platform.registry import experiment_identity
 
     # A model trained into one MLflow store is not in another.

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from components.platform.errors import DataError
+from components.platform.errors import DataError, SettingError
 from components.platform.registry import champion
 from pipeline.config import Preset, Settings, make_settings
 from pipeline.local import StepFailedError, run_pipeline
@@ -132,6 +133,18 @@ def test_run_pipeline_of_a_failing_step_names_it_and_its_error(tmp_path: Path) -
 def test_run_pipeline_of_a_path_to_nowhere_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^glove: Nothing lies at this path.*nowhere\.txt"):
         run_pipeline(_settings(glove=str(tmp_path / "nowhere.txt")), tmp_path / "runs")
+    assert not (tmp_path / "runs" / "artifacts").exists()
+
+
+def test_run_pipeline_of_a_zip_with_several_gloves_asks_before_any_work(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "glove.zip", "w") as archive:
+        archive.writestr("glove.50d.txt", "a 1 2")
+        archive.writestr("glove.100d.txt", "a 1 2 3")
+    with pytest.raises(
+        SettingError,
+        match=r"^glove must name one file of the zip: .*#glove\.100d\.txt, .*#glove\.50d\.txt",
+    ):
+        run_pipeline(_settings(glove=str(tmp_path / "glove.zip")), tmp_path / "runs")
     assert not (tmp_path / "runs" / "artifacts").exists()
 
 

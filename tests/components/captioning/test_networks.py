@@ -1,35 +1,11 @@
-import inspect
-
-import keras
 import numpy as np
 import pytest
 
-from components.captioning.networks import _SIZES, find_network
-from components.platform.errors import SettingError
+from components.captioning.networks import find_network
 
 
 def test_find_network_ignores_upper_and_lower_case() -> None:
     assert find_network("inceptionV3").name == "InceptionV3"
-
-
-def test_find_network_unknown_lists_close_ones() -> None:
-    with pytest.raises(SettingError, match=r"InceptionV3.* Received: 'InceptionV4'"):
-        find_network("InceptionV4")
-
-
-def test_find_network_unlike_any_lists_all() -> None:
-    with pytest.raises(SettingError, match=r"ConvNeXtBase, .*, VGG19, Xception. Received: ''"):
-        find_network("")
-
-
-@pytest.mark.parametrize("name", _SIZES)
-def test_find_network_has_the_size_that_keras_names(name: str) -> None:
-    # Keras has it in the constructor's text alone.
-    assert str(find_network(name).size) in inspect.getsource(getattr(keras.applications, name))
-
-
-def test_find_network_has_the_usual_size_else() -> None:
-    assert find_network("MobileNetV2").size == 224
 
 
 @pytest.mark.parametrize(
