@@ -38,16 +38,16 @@ class MaskedCrossEntropy(keras.losses.Loss):
     """
 
     def __init__(self, smoothing: float = 0.0) -> None:
-        # Keras' default reduction: of one number the same, and shared out over several devices.
         super().__init__(name="masked_cross_entropy")
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss, a scalar."""
+        """Returns the loss, float32 [1]: a scalar Keras would not share out over devices."""
         targets = ops.cast(y_true, "int32")
         real = ops.cast(targets != PAD, "float32")
         losses = word_cross_entropy(targets, y_pred, self.smoothing)
-        return ops.sum(losses * real) / ops.maximum(ops.sum(real), 1.0)
+        loss = ops.sum(losses * real) / ops.maximum(ops.sum(real), 1.0)
+        return ops.expand_dims(loss, 0)  # [] -> [1]
 
 
 class WordLoss(keras.metrics.Mean):
