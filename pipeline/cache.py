@@ -11,7 +11,7 @@ each step's key is made of what decides its result:
 kfp offers a place for such a key (`caching_options.cache_key`), so the cache itself is kfp's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -92,8 +92,14 @@ def step_outputs(spec: Any, name: str, cache: Path) -> Mapping[str, Any]:
     return outputs
 
 
-def _order(tasks: Any) -> Iterable[str]:
-    return TopologicalSorter({name: tasks[name].dependent_tasks for name in tasks}).static_order()
+def _order(tasks: Any) -> Iterator[str]:
+    sorter = TopologicalSorter({name: tasks[name].dependent_tasks for name in tasks})
+    sorter.prepare()
+    while sorter.is_active():
+        # A protobuf map has no order of its own; the names that are shown are numbered.
+        ready = sorted(sorter.get_ready(), key=lambda name: str(tasks[name].task_info.name))
+        yield from ready
+        sorter.done(*ready)
 
 
 def _inputs(

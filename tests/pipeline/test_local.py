@@ -88,7 +88,7 @@ def test_run_pipeline_again_reuses_every_step_and_makes_no_second_version(
 ) -> None:
     summary, shown = _run(root)
     assert set(summary.seconds) == {"gate", "register"}
-    assert "ingest, normalize, embeddings, features, train, evaluate" in shown
+    assert "ingest, normalize, features, embeddings, train, evaluate" in shown
     assert "is not worse than champion v1's" in summary.reason
     assert summary.scores == first[0].scores
     assert len(MlflowClient().search_model_versions("name = 'captionflow-sample'")) == 1
