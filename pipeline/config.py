@@ -60,7 +60,9 @@ class Settings(BaseModel):
         17, ge=0, lt=2**31, description="Fixes splits, drawn scenes, weights and order"
     )
     beam_flags: str = Field(
-        "", description="Flags for Beam, such as --runner=…; empty: Beam runs in the step itself"
+        "",
+        description="Flags for Beam, of a runner whose workers see this machine's files; "
+        "empty: Beam runs in the step itself",
     )
 
     # Words

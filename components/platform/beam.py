@@ -13,8 +13,9 @@ def beam_options(flags: str = "") -> PipelineOptions:
     """Returns Beam's options for flags as on a command line.
 
     Args:
-        flags: For example `--direct_running_mode=multi_processing --direct_num_workers=4` or
-            `--runner=DataflowRunner --project=…`. Without `--runner`, Beam runs in this process.
+        flags: For example `--direct_running_mode=multi_processing --direct_num_workers=4`. A
+            runner's workers must see this machine's files. Without `--runner`, Beam runs in this
+            process.
 
     Returns:
         Options for `beam.Pipeline(options=…)`.
