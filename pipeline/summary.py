@@ -77,7 +77,9 @@ def _steps(summary: Summary) -> Table:
         Column("seconds", justify="right"),
         # Below that folder, each path fits on a line.
         Column(f"artifact in {_short(summary.artifacts)}", overflow="fold"),
-        box=SIMPLE_HEAD,
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
     for step, outputs in summary.outputs.items():
         seconds = summary.seconds.get(step)

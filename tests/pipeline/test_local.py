@@ -41,18 +41,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
+def _run(root: Path, *, reuse: bool = True, **changed: object) -> tuple[Summary, str]:
+    shown = io.StringIO()
+    console = Console(file=shown, width=200)
+    summary = run_pipeline(_settings(**changed), root, reuse=reuse, console=console)
+    show_summary(summary, console)
+    return summary, shown.getvalue()
+
+
 @pytest.fixture(scope="module")
 def first(root: Path) -> tuple[Summary, str]:
-    console = Console(file=io.StringIO(), width=200)
-    summary = run_pipeline(_settings(), root, console=console)
-    show_summary(summary, console)
-    return summary, console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
-
-
-def _run(root: Path, **changed: object) -> tuple[Summary, str]:
-    console = Console(file=io.StringIO(), width=200)
-    summary = run_pipeline(_settings(**changed), root, console=console)
-    return summary, console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
+    return _run(root)
 
 
 def test_run_pipeline_registers_the_first_model_as_champion(first: tuple[Summary, str]) -> None:
@@ -97,21 +96,18 @@ def test_run_pipeline_again_reuses_every_step_and_makes_no_second_version(
 def test_run_pipeline_below_the_floor_registers_nothing_and_says_why(
     first: tuple[Summary, str], root: Path
 ) -> None:
-    summary, _ = _run(root, bleu4_floor=99.5, model_name="never")
+    summary, shown = _run(root, bleu4_floor=99.5, model_name="never")
     assert not summary.passed
     assert "is under the floor 99.50" in summary.reason
     assert set(summary.seconds) == {"gate"}
     assert champion("never") is None
-    shown = io.StringIO()
-    show_summary(summary, Console(file=shown, width=200))
-    assert "never not registered" in shown.getvalue()
+    assert "never not registered" in shown
 
 
 def test_run_pipeline_anew_gives_the_same_scores_and_a_second_version(
     first: tuple[Summary, str], root: Path
 ) -> None:
-    console = Console(file=io.StringIO())
-    summary = run_pipeline(_settings(), root, reuse=False, console=console)
+    summary, _ = _run(root, reuse=False)
     assert set(summary.seconds) >= {"ingest", "features", "train", "evaluate"}
     assert summary.scores == first[0].scores
     released = champion("captionflow-sample")
