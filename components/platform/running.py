@@ -35,7 +35,7 @@ def running(name: str) -> Iterator[None]:
         _fail(name, str(error), error.exit_code)
     except KeyboardInterrupt:
         _fail(name, "interrupted", 130)
-    except Exception as error:
+    except Exception as error:  # the outermost frame of a step: whatever it was, one line last
         traceback.print_exc(file=sys.stdout)
         _fail(name, f"{type(error).__name__}: {error}", 1)
     _last_line(f"{TOOK_MARK} {name}: {time.perf_counter() - started:.1f} s")

@@ -31,3 +31,15 @@ def test_fingerprint_tree_counts_names_and_content(tmp_path: Path) -> None:
     renamed = fingerprint_tree(tmp_path)
     (tmp_path / "other").write_bytes(b"abd")
     assert len({first, renamed, fingerprint_tree(tmp_path)}) == 3
+
+
+def test_fingerprint_tree_counts_what_lies_behind_a_link(tmp_path: Path) -> None:
+    far, near = tmp_path / "far", tmp_path / "near"
+    far.mkdir()
+    near.mkdir()
+    (far / "photo.jpg").write_text("one")
+    (near / "Images").symlink_to(far)
+    (far / "back").symlink_to(near)  # a circle must end
+    before = fingerprint_tree(near)
+    (far / "photo.jpg").write_text("other")
+    assert fingerprint_tree(near) != before
