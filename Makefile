@@ -23,7 +23,11 @@ lock: $(VENV)/uv  ## Pins the requirements anew from pyproject.toml
 	$(VENV)/bin/uv pip compile --upgrade --no-emit-index-url --no-header --python-version 3.11 \
 		pyproject.toml -o $(REQUIREMENTS)/run.txt
 	$(VENV)/bin/uv pip compile --no-emit-index-url --no-header --python-version 3.11 \
-		pyproject.toml --group dev --constraint $(REQUIREMENTS)/run.txt -o $(REQUIREMENTS)/test.txt
+		pyproject.toml --extra server --group dev --constraint $(REQUIREMENTS)/run.txt \
+		-o $(REQUIREMENTS)/test.txt
+	for extra in gpu server; do $(VENV)/bin/uv pip compile --no-emit-index-url --no-header \
+		--python-version 3.11 pyproject.toml --extra $$extra \
+		--constraint $(REQUIREMENTS)/run.txt -o $(REQUIREMENTS)/$$extra.txt || exit 1; done
 
 clean:  ## Removes the environment and all runs
 	rm -rf $(VENV) runs
