@@ -109,7 +109,8 @@ class Settings(BaseModel):
         "auto", description="Arithmetic of training; auto: mixed on a GPU, else float32"
     )
     checkpoints: _Text = Field(
-        "checkpoints", description="Folder of unfinished trainings, which a next run goes on with"
+        "checkpoints",
+        description="Folder, local or gs://, of unfinished trainings; a next run goes on with them",
     )
 
     # Captions, scores and release
@@ -127,6 +128,9 @@ class Settings(BaseModel):
         "captionflow-sample", description="Name of the model in the MLflow registry"
     )
     experiment: _Text = Field("captionflow", description="MLflow experiment that runs go to")
+    force: bool = Field(
+        False, description="Whether to train though the champion has the same data and settings"
+    )
 
     @field_validator("encoder")
     @classmethod

@@ -84,7 +84,7 @@ class RunView(io.TextIOBase):
     def _take(self, line: str) -> None:
         if line.startswith("    ") and line.strip():
             self.last = line.strip()
-        if match := _STARTED.search(line):
+        if (match := _STARTED.search(line)) and not match[1].startswith("condition-"):
             self.current = match[1]
             self._bar = self._progress.add_task("", step=self.current, total=None)
         elif match := _STEP_LINE.match(line):

@@ -1,19 +1,19 @@
 """The DAG: from photos with captions to a registered model.
 
 1. ingest      reads the data set, checks every photo, splits
-2. normalize   captions to token ids, with a vocabulary from the train split
-3. features    photos to numbers, by a pretrained encoder
-4. embeddings  GloVe vectors for the vocabulary
-5. train       the caption network, with early stopping on the dev split
-6. evaluate    captions for the test split, BLEU, a report
-7. gate        good enough, and not worse than the champion?
-8. register    if so: a new version in the MLflow registry, the new champion
+2. trigger     is anything otherwise than when the champion was made? If so:
+3. normalize   captions to token ids, with a vocabulary from the train split
+4. features    photos to numbers, by a pretrained encoder
+5. embeddings  GloVe vectors for the vocabulary
+6. train       the caption network, with early stopping on the dev split
+7. evaluate    captions for the test split, BLEU, a report
+8. gate        good enough, and not worse than the champion? If so:
+9. register    a new version in the MLflow registry, the new champion
 
-The parameters are the fields of `pipeline.config.Settings`. `python -m pipeline.local` runs it
-here; `kfp dsl compile --py pipeline/dag.py --output FILE` makes the package for a cluster.
+The parameters are the fields of `pipeline.config.Settings` and `pipeline.placement.Placement`.
+`python -m pipeline.local` runs it here; `python -m pipeline.kubeflow compile`, or `kfp dsl compile
+--py pipeline/dag.py --output FILE`, makes the package for a cluster.
 """
-
-from typing import NamedTuple
 
 from kfp import dsl
 
@@ -25,82 +25,82 @@ from components.ingest.component import ingest
 from components.normalize.component import normalize
 from components.register.component import register
 from components.train.component import train
+from components.trigger.component import trigger
 from pipeline.config import Settings
 from pipeline.parameters import Parameters, parameters_of
-
-
-class Outcome(NamedTuple):
-    """What a run comes to: whether its model was released, and why."""
-
-    passed: bool
-    reason: str
+from pipeline.placement import Placement, place
 
 
 @dsl.pipeline(name="captionflow")
-@parameters_of(Settings)
-def captioning_pipeline(settings: Parameters) -> Outcome:
+@parameters_of(Settings, Placement)
+def captioning_pipeline(run: Parameters) -> None:
     """Learns to describe photos, scores what it learnt, and releases it if it is good."""
     ingested = ingest(
-        **settings.pick("dataset", "scenes", "seed", "dev_share", "test_share"),
-        **settings.pick("max_quarantined", "beam_flags"),
-    ).set_display_name("1 ingest")
-    manifest = ingested.outputs["manifest"]
-
-    normalized = normalize(
-        manifest=manifest, **settings.pick("min_count", "beam_flags")
-    ).set_display_name("2 normalize")
-    captions = normalized.outputs["captions"]
-
-    extracted = features(
-        manifest=manifest,
-        captions=captions,
-        **settings.pick("encoder", "encoder_weights", "encoder_batch", "seed", "beam_flags"),
-    ).set_display_name("3 features")
-    examples = extracted.outputs["examples"]
-
-    embedded = embeddings(captions=captions, **settings.pick("glove", "seed")).set_display_name(
-        "4 embeddings"
+        **run.pick("dataset", "scenes", "seed", "dev_share", "test_share"),
+        **run.pick("max_quarantined", "beam_flags"),
     )
+    manifest = place(ingested, "1 ingest", run).outputs["manifest"]
 
-    trained = train(
-        examples=examples,
-        captions=captions,
-        matrix=embedded.outputs["matrix"],
-        **settings.pick("units", "dropout", "train_embeddings", "epochs", "batch_size"),
-        **settings.pick("learning_rate", "schedule", "weight_decay", "clip_norm"),
-        **settings.pick("label_smoothing", "patience", "max_words", "precision", "seed"),
-        **settings.pick("experiment", "checkpoints"),
-    ).set_display_name("5 train")
-    model = trained.outputs["model"]
-
-    evaluated = evaluate(
-        model=model,
-        examples=examples,
+    reason = trigger(
         manifest=manifest,
-        **settings.pick("beam_width", "length_penalty"),
-    ).set_display_name("6 evaluate")
-    scores = evaluated.outputs["scores"]
+        **run.pick("encoder", "encoder_weights", "glove", "min_count", "units", "dropout"),
+        **run.pick("train_embeddings", "epochs", "batch_size", "learning_rate", "schedule"),
+        **run.pick("weight_decay", "clip_norm", "label_smoothing", "patience", "max_words"),
+        **run.pick("precision", "seed", "beam_width", "length_penalty"),
+        **run.pick("force", "model_name", "experiment"),
+    )
+    wanted = place(reason, "2 trigger", run).outputs["Output"]
 
-    # What the registry holds decides, not the inputs alone: never from the cache.
-    decision = (
-        gate(
+    with dsl.If(wanted == True, name="reason to train"):  # noqa: E712 # KFP makes a condition of it
+        normalized = normalize(manifest=manifest, **run.pick("min_count", "beam_flags"))
+        captions = place(normalized, "3 normalize", run).outputs["captions"]
+
+        extracted = features(
+            manifest=manifest,
+            captions=captions,
+            origin=reason.outputs["origin"],
+            **run.pick("encoder", "encoder_weights", "encoder_batch", "seed", "beam_flags"),
+        )
+        examples = place(extracted, "4 features", run).outputs["examples"]
+
+        embedded = embeddings(captions=captions, **run.pick("glove", "seed"))
+        matrix = place(embedded, "5 embeddings", run).outputs["matrix"]
+
+        trained = train(
+            examples=examples,
+            captions=captions,
+            matrix=matrix,
+            **run.pick("units", "dropout", "train_embeddings", "epochs", "batch_size"),
+            **run.pick("learning_rate", "schedule", "weight_decay", "clip_norm"),
+            **run.pick("label_smoothing", "patience", "max_words", "precision", "seed"),
+            **run.pick("experiment", "checkpoints", "gpus"),
+        )
+        model = place(trained, "6 train", run).outputs["model"]
+
+        evaluated = evaluate(
+            model=model,
+            examples=examples,
+            manifest=manifest,
+            **run.pick("beam_width", "length_penalty"),
+        )
+        scores = place(evaluated, "7 evaluate", run).outputs["scores"]
+
+        decision = gate(
             model=model,
             scores=scores,
             report=evaluated.outputs["report"],
-            **settings.pick("model_name", "bleu4_floor", "tolerance"),
+            **run.pick("model_name", "bleu4_floor", "tolerance"),
         )
-        .set_display_name("7 gate")
-        .set_caching_options(False)
-    )
+        passed = place(decision, "8 gate", run).outputs["Output"]
 
-    passed = decision.outputs["Output"]
-    with dsl.If(passed == True, name="passed"):  # noqa: E712 # KFP makes a condition of it
-        register(
-            model=model,
-            scores=scores,
-            manifest=manifest,
-            reason=decision.outputs["reason"],
-            **settings.pick("model_name"),
-        ).set_display_name("8 register").set_caching_options(False)
-
-    return Outcome(passed, decision.outputs["reason"])
+        with dsl.If(passed == True, name="passed"):  # noqa: E712 # KFP makes a condition of it
+            registered = register(
+                model=model,
+                scores=scores,
+                manifest=manifest,
+                recipe=reason.outputs["recipe"],
+                cause=reason.outputs["reason"],
+                reason=decision.outputs["reason"],
+                **run.pick("model_name"),
+            )
+            place(registered, "9 register", run)

@@ -1,15 +1,15 @@
-"""Keeps kfp.local from breaking paths: it puts this interpreter's path wherever `python3` stands.
+"""Keeps kfp.local from breaking paths, and asks it where a run's files go.
 
-kfp 2.17 replaces the text in every argument of a step, the step's inputs among them, and without
-quotes. A data set in `python3-course/` would be looked for somewhere else, and a project in a
-folder with a space in its name could not run a step.
+kfp 2.17 puts this interpreter's path wherever `python3` stands in a step's arguments, the step's
+inputs among them, and without quotes. A data set in `python3-course/` would be looked for somewhere
+else, and a project in a folder with a space in its name could not run a step.
 """
 
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kfp.local import subprocess_task_handler
+from kfp.local import executor_input_utils, subprocess_task_handler
 
 _COMMAND = "python3 -m kfp.dsl.executor_main"
 
@@ -26,11 +26,24 @@ def with_interpreter(full_command: list[str], new_executable: str) -> list[str]:
 
 
 @contextmanager
-def careful_runner() -> Iterator[None]:
-    """Makes kfp.local use `with_interpreter` within the block."""
-    kept = subprocess_task_handler.replace_python_executable
+def careful_runner() -> Iterator[list[str]]:
+    """Makes kfp.local use `with_interpreter` within the block.
+
+    Yields:
+        The names of the runs' folders in kfp.local's pipeline root: one for each run in the block.
+    """
+    replace = subprocess_task_handler.replace_python_executable
+    make_name = executor_input_utils.get_local_pipeline_resource_name
+    folders: list[str] = []
+
+    def note_name(pipeline_name: str) -> str:
+        folders.append(make_name(pipeline_name))
+        return folders[-1]
+
     subprocess_task_handler.replace_python_executable = with_interpreter
+    executor_input_utils.get_local_pipeline_resource_name = note_name
     try:
-        yield
+        yield folders
     finally:
-        subprocess_task_handler.replace_python_executable = kept
+        subprocess_task_handler.replace_python_executable = replace
+        executor_input_utils.get_local_pipeline_resource_name = make_name

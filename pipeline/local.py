@@ -6,7 +6,6 @@ and, unless `MLFLOW_TRACKING_URI` says otherwise, MLflow's store.
 """
 
 import contextlib
-import os
 import signal
 import sys
 import warnings
@@ -20,19 +19,31 @@ import typer
 from kfp import local
 from rich.console import Console
 
-from components.embeddings.source import open_glove, split_member
-from components.platform.errors import CaptionflowError, SettingError
-from components.platform.storage import content_fingerprint, is_remote
-from pipeline.cache import CachedStep, key_steps, step_outputs
+from components.platform.artifacts import read_json
+from components.platform.errors import CaptionflowError
+from components.platform.publish import upload_artifacts
+from components.platform.storage import require_writable
+from pipeline.cache import forget_rest, plan_steps, remember, step_outputs
 from pipeline.config import Preset, Settings, make_settings
 from pipeline.console import RunView
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_runner import careful_runner
-from pipeline.options import with_settings
+from pipeline.options import with_options
+from pipeline.plan import PlannedStep, show_plan
 from pipeline.summary import ARTIFACTS, Summary, show_summary
+from pipeline.surroundings import (
+    arguments_of,
+    contents_of,
+    identify_experiment,
+    make_root,
+    set_environment,
+)
+from pipeline.tasks import steps_of
 
 _ROOT = Path("runs")
 _PRESET_HELP = f"The settings to begin with: {' or '.join(Preset)}."
+_UPLOAD_HELP = "Afterwards copy the run's artifacts to gs://BUCKET/PREFIX."
+_PLAN_HELP = "Only show which steps would run and which come from the cache, and why."
 _INTERRUPTED = 130
 # Seconds that a step's processes have to end by themselves when the run is stopped.
 _GRACE = 10
@@ -64,10 +75,11 @@ def run_pipeline(
     # Bound now: `RunView` is going to stand in for standard output.
     console = console or Console(file=sys.stdout)
     root = root.absolute()
-    _set_environment(root)
-    contents = _contents(settings)
-    settings = settings.model_copy(update={"checkpoints": str(root / settings.checkpoints)})
-    arguments = settings.model_dump()
+    make_root(root)
+    set_environment(root)
+    arguments, contents = arguments_of(settings, root), contents_of(settings)
+    # A model trained into one MLflow store is not in another.
+    contents["experiment"] = identify_experiment(settings.experiment, make=True)
     cache = root / "cache"
     local.init(
         runner=local.SubprocessRunner(use_venv=False),
@@ -76,30 +88,52 @@ def run_pipeline(
         cache_root=str(cache),
     )
     spec = captioning_pipeline.pipeline_spec
-    steps = key_steps(spec, arguments, contents, cache, reuse=reuse)
-    _say_what_is_reused(console, steps)
+    planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
+    _say_what_is_reused(console, planned)
+    forget_rest(spec, planned, cache)
     log_file = root / "logs" / f"{datetime.now():%Y-%m-%d-%H%M%S}.log"
     log_file.parent.mkdir(exist_ok=True)
-    with log_file.open("w", encoding="utf-8", buffering=1) as log, RunView(console, log) as view:
-        decision = _run(captioning_pipeline, arguments, view, log_file)
+    try:
+        with log_file.open("w", encoding="utf-8", buffering=1) as log:
+            view = RunView(console, log)
+            with view:
+                folder = _run(captioning_pipeline, arguments, view, log_file)
+    finally:
+        remember(spec, planned, cache)
     return Summary(
         root=root,
         log_file=log_file,
         model_name=settings.model_name,
-        outputs={step.name: step_outputs(spec, step.name, cache) for step in steps},
+        outputs=_outputs(spec, root / ARTIFACTS / folder, cache),
         seconds=view.seconds,
-        passed=decision["passed"],
-        reason=decision["reason"],
     )
 
 
-def _run(pipeline: Any, arguments: Mapping[str, Any], view: RunView, log: Path) -> dict[str, Any]:
+def _outputs(spec: Any, folder: Path, cache: Path) -> dict[str, Mapping[str, Any]]:
+    # Of the steps of this run; those of a step that is never reused are in its folder alone.
+    outputs: dict[str, Mapping[str, Any]] = {}
+    for step in steps_of(spec):
+        file = folder / step.name / "executor_output.json"
+        if (found := step_outputs(spec, step.name, cache)) is not None:
+            outputs[step.name] = found
+        elif file.exists():
+            outputs[step.name] = read_json(file).get("parameterValues", {})
+        if step.name == "trigger" and not outputs["trigger"]["Output"]:
+            break
+    return outputs
+
+
+def _run(pipeline: Any, arguments: Mapping[str, Any], view: RunView, log: Path) -> str:
     try:
-        with contextlib.redirect_stdout(view), careful_runner(), warnings.catch_warnings():
+        with (
+            contextlib.redirect_stdout(view),
+            careful_runner() as folders,
+            warnings.catch_warnings(),
+        ):
             # That display names have no effect here is no news to anyone.
             warnings.filterwarnings("ignore", module=r"kfp\.local")
-            outputs: dict[str, Any] = pipeline(**arguments).outputs
-            return outputs
+            pipeline(**arguments)
+            return folders[0]
     except RuntimeError as error:
         # kfp raises this for a failed step, after the step has printed why.
         if view.current is None:
@@ -122,69 +156,57 @@ def _stop_children() -> None:
             child.kill()
 
 
-def _set_environment(root: Path) -> None:
-    from components.platform.tracking import local_tracking_uri
-
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingError(
-            f"root must be a folder that can be written. Received: {error}"
-        ) from error
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
-        os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(root)
-    # TensorFlow's notes on its own start tell a user nothing.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-
-def _contents(settings: Settings) -> dict[str, str]:
-    # What the settings name outside the pipeline counts by what is there, not by its name.
-    glove, member = split_member(settings.glove)
-    named = {
-        "dataset": (settings.dataset, "", ("sample",)),
-        "glove": (glove, member, ("sample",)),
-        "encoder_weights": (settings.encoder_weights, "", ("imagenet", "random")),
-    }
-    contents = {}
-    for name, (path, part, words) in named.items():
-        if path not in words:
-            try:
-                contents[name] = f"{content_fingerprint(path)} {part}"
-                if name == "glove" and not is_remote(path):
-                    # Which text of a zip is meant is asked now, not after an hour.
-                    with open_glove(settings.glove):
-                        pass
-            except CaptionflowError as error:
-                told = str(error)
-                raise type(error)(told if told.startswith(name) else f"{name}: {told}") from error
-    from components.platform.registry import experiment_identity
-
-    # A model trained into one MLflow store is not in another.
-    contents["experiment"] = experiment_identity(settings.experiment)
-    return contents
-
-
-def _say_what_is_reused(console: Console, steps: list[CachedStep]) -> None:
-    reused = [step.name for step in steps if step.reused]
+def _say_what_is_reused(console: Console, planned: list[PlannedStep]) -> None:
+    reused = [step.name for step in planned if step.reused]
     if reused:
-        console.print(f"Unchanged, taken from earlier runs: {', '.join(reused)}", highlight=False)
+        console.print(f"Unchanged since earlier runs: {', '.join(reused)}", highlight=False)
+
+
+def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[PlannedStep]:
+    """Returns what `run_pipeline` would do; nothing is run, made or changed.
+
+    Raises:
+        DataError: If a path in the settings leads nowhere.
+        CaptionflowError: If MLflow can't be used.
+    """
+    from pipeline.preview import preview
+
+    root = root.absolute()
+    set_environment(root)
+    arguments, contents = arguments_of(settings, root), contents_of(settings)
+    contents["experiment"] = identify_experiment(settings.experiment, make=False)
+    spec = captioning_pipeline.pipeline_spec
+    return preview(spec, arguments, contents, root / "cache", reuse=reuse)
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-@with_settings
+@with_options(Settings)
 def main(
     given: dict[str, Any],
     preset: Annotated[str, typer.Option(help=_PRESET_HELP)] = Preset.SAMPLE,
     root: Annotated[Path, typer.Option(help="The work folder of this and other runs.")] = _ROOT,
     cache: Annotated[bool, typer.Option(help="Reuse steps whose inputs did not change.")] = True,
+    plan: Annotated[bool, typer.Option("--plan", help=_PLAN_HELP)] = False,
+    upload: Annotated[str | None, typer.Option(help=_UPLOAD_HELP, metavar="URI")] = None,
 ) -> None:
     """Learns to describe photos: runs the whole pipeline on this machine."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        show_summary(run_pipeline(make_settings(preset, given), root, reuse=cache))
+        settings = make_settings(preset, given)
+        if plan:
+            show_plan(plan_run(settings, root, reuse=cache))
+            return
+        if upload:
+            # Asked now, not after an hour.
+            require_writable(upload)
+        summary = run_pipeline(settings, root, reuse=cache)
+        show_summary(summary)
+        if upload:
+            for place in upload_artifacts(summary.files, upload).values():
+                typer.echo(place)
     except CaptionflowError as error:
         *before, last = str(error).splitlines()
         typer.echo("\n".join([*before, f"captionflow: {last}"]), err=True)

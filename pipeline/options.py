@@ -1,59 +1,65 @@
-"""Makes a command line of `Settings`: every setting an option, described once."""
+"""Makes a command line of settings: every field of a model an option, described once."""
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-from pipeline.config import PRESETS, Settings, flag
+from pipeline.config import PRESETS, flag
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds an option for each setting to a typer command.
+def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorates a typer command so that it has an option for each field of the models.
+
+    The command takes first, for each model, a dictionary of what the user named, then options of
+    its own. Values other than switches come as text: the models check them, and no one else.
 
     Args:
-        command: Takes first `given`, the settings that the user named, then options of its own.
-
-    Returns:
-        The command for `typer.run`, without `given` and with all settings as options. Values
-        other than switches come as text: `Settings` checks them, and no one else.
+        models: Their fields must be of the types that KFP has: str, int, float, bool, dict.
     """
-    _, *own = inspect.signature(command).parameters.values()
-    fields = Settings.model_fields
-    options = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=_option(name),
-            annotation=bool | None if isinstance(field.default, bool) else str | None,
-        )
-        for name, field in fields.items()
-    ]
+    fields = {name: field for model in models for name, field in model.model_fields.items()}
 
-    def wrapper(**values: Any) -> None:
-        given = {name: values.pop(name) for name in fields}
-        command({name: value for name, value in given.items() if value is not None}, **values)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command).parameters.values())[len(models) :]
 
-    wrapper.__doc__ = command.__doc__
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + options
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # PEP 362
-    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
-    return wrapper
+        def wrapper(**values: Any) -> None:
+            named = {name: values.pop(name) for name in fields}
+            given = [
+                {name: named[name] for name in model.model_fields if named[name] is not None}
+                for model in models
+            ]
+            command(*given, **values)
+
+        wrapper.__doc__ = command.__doc__
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+        parameters += [_parameter(name, field) for name, field in fields.items()]
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # PEP 362
+        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+        return wrapper
+
+    return decorate
 
 
-def _option(name: str) -> Any:
-    field = Settings.model_fields[name]
+def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     default = field.default
-    others = {preset: values[name] for preset, values in PRESETS.items() if name in values}
+    is_switch = isinstance(default, bool)
     shown = str(default) if default != "" else "none"
-    for preset, value in others.items():
-        shown += f"; {preset}: {value if value != '' else 'to be named'}"
-    names = (f"{flag(name)}/--no-{flag(name)[2:]}",) if isinstance(default, bool) else (flag(name),)
-    return typer.Option(
+    for preset, values in PRESETS.items():
+        if name in values:
+            shown += f"; {preset}: {values[name] if values[name] != '' else 'to be named'}"
+    option = typer.Option(
         None,
-        *names,
+        *((f"{flag(name)}/--no-{flag(name)[2:]}",) if is_switch else (flag(name),)),
         help=field.description,
         show_default=shown,
-        metavar=None if isinstance(default, bool) else type(default).__name__.upper(),
+        metavar=None if is_switch else type(default).__name__.upper(),
+    )
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=option,
+        annotation=bool | None if is_switch else str | None,
     )

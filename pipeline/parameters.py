@@ -1,4 +1,4 @@
-"""Makes a pydantic model's fields the parameters of a KFP pipeline."""
+"""Makes the fields of pydantic models the parameters of a KFP pipeline."""
 
 import inspect
 from collections.abc import Callable
@@ -13,24 +13,28 @@ class Parameters:
     def __init__(self, channels: dict[str, Any]) -> None:
         self._channels = channels
 
+    def __getitem__(self, name: str) -> Any:
+        """Returns one parameter."""
+        return self._channels[name]
+
     def pick(self, *names: str) -> dict[str, Any]:
         """Returns the named parameters, for a step whose inputs have the same names."""
         return {name: self._channels[name] for name in names}
 
 
-def parameters_of(model: type[BaseModel]) -> Callable[[Callable[[Parameters], Any]], Any]:
-    """Decorates a pipeline function so that KFP sees a parameter for each field of a model.
+def parameters_of(*models: type[BaseModel]) -> Callable[[Callable[[Parameters], Any]], Any]:
+    """Decorates a pipeline function so that KFP sees a parameter for each field of the models.
 
     Name, type, default and description come from the field: KFP reads them from signature and
     docstring.
 
     Args:
-        model: Its fields must be of the types that KFP has: str, int, float, bool.
+        models: Their fields must be of the types that KFP has: str, int, float, bool, dict.
 
     Returns:
         The decorator.
     """
-    fields = model.model_fields
+    fields = {name: field for model in models for name, field in model.model_fields.items()}
 
     def decorate(function: Callable[[Parameters], Any]) -> Callable[..., Any]:
         def pipeline(*channels: Any) -> Any:

@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,6 @@ class Summary:
         model_name: The model's name in the registry.
         outputs: Each step's parameters and artifacts, by step and name.
         seconds: How long each step took that ran; the others came from the cache.
-        passed: Whether the model was registered.
-        reason: Why, or why not.
     """
 
     root: Path
@@ -40,8 +38,29 @@ class Summary:
     model_name: str
     outputs: Mapping[str, Mapping[str, Any]]
     seconds: Mapping[str, float]
-    passed: bool
-    reason: str
+
+    @property
+    def trained(self) -> bool:
+        """Whether there was a reason to train."""
+        return bool(self.outputs["trigger"]["Output"])
+
+    @property
+    def passed(self) -> bool:
+        """Whether a model was trained, and registered."""
+        return self.trained and bool(self.outputs["gate"]["Output"])
+
+    @property
+    def reason(self) -> str:
+        """Why, or why not: what the gate said, or before it the trigger."""
+        return str(self.outputs["gate" if self.trained else "trigger"]["reason"])
+
+    @property
+    def files(self) -> Mapping[str, Mapping[str, Path]]:
+        """Where each step's artifacts lie, by step and name."""
+        return {
+            step: {name: Path(v.path) for name, v in outputs.items() if isinstance(v, Artifact)}
+            for step, outputs in self.outputs.items()
+        }
 
     @property
     def artifacts(self) -> Path:
@@ -58,17 +77,24 @@ def show_summary(summary: Summary, console: Console | None = None) -> None:
     """Shows the outcome as tables, and the commands to go on with."""
     console = console or Console()
     console.print(_steps(summary))
-    console.print(_scores(summary))
-    verdict = "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
-    for line in (
-        f"Model   {_released(summary)} {verdict}",
-        f"Gate    {escape(summary.reason)}",
-        f"Report  {escape(_report(summary))}",
-        f"Log     {escape(_short(summary.log_file))}",
-        f"MLflow  {escape(_mlflow_page())}",
-    ):
+    if summary.trained:
+        console.print(_scores(summary))
+    for title, text in _lines(summary):
         # Whole, so that it can be copied.
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(f"{title:<8}{text}", soft_wrap=True, highlight=False)
+
+
+def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    if not summary.trained:
+        yield "Model", f"{_released(summary)} [green]unchanged[/]"
+        yield "Trigger", escape(summary.reason)
+    else:
+        verdict = "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
+        yield "Model", f"{_released(summary)} {verdict}"
+        yield "Gate", escape(summary.reason)
+        yield "Report", escape(_report(summary))
+    yield "Log", escape(_short(summary.log_file))
+    yield "MLflow", escape(_mlflow_page())
 
 
 def _steps(summary: Summary) -> Table:
@@ -81,17 +107,13 @@ def _steps(summary: Summary) -> Table:
         pad_edge=False,
         padding=(0, 2, 0, 0),
     )
-    for step, outputs in summary.outputs.items():
+    for step, files in summary.files.items():
         seconds = summary.seconds.get(step)
-        files = [value.path for value in outputs.values() if isinstance(value, Artifact)]
         table.add_row(
             step,
             "cached" if seconds is None else f"{seconds:.1f}",
-            "\n".join(os.path.relpath(file, summary.artifacts) for file in files),
+            "\n".join(os.path.relpath(file, summary.artifacts) for file in files.values()),
         )
-    for step, seconds in summary.seconds.items():
-        if step not in summary.outputs:
-            table.add_row(step, f"{seconds:.1f}", "")
     return table
 
 
@@ -113,7 +135,7 @@ def _scores(summary: Summary) -> Table:
 
 
 def _released(summary: Summary) -> str:
-    if not summary.passed:
+    if summary.trained and not summary.passed:
         return summary.model_name
     from components.platform.registry import champion
 

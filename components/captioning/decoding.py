@@ -40,8 +40,9 @@ class CaptionSearch(keras.Model):
     3. Of the continuations of a photo's K partial captions, the K most probable stay. A caption
        that has ended stays as it is and competes with its log-probability.
     4. The search ends when all captions have ended or `max_words` are said.
-    5. Each photo's caption is the one with the highest log-probability / length ** penalty, where
-       the length counts the end mark (Wu et al., 2016, arXiv:1609.08144, without its constants).
+    5. A caption's score is its log-probability / length ** penalty, where the length counts the
+       end mark (Wu et al., 2016, arXiv:1609.08144, without its constants). Each photo's caption
+       is the one with the highest.
 
     `PAD`, `START` and `UNK` are never said.
 
@@ -63,6 +64,21 @@ class CaptionSearch(keras.Model):
 
         Returns:
             int32 [B, max_words + 1]: each photo's words, `END`, then `PAD`.
+        """
+        words, scores = self.alternatives(features)
+        best = ops.argmax(scores, axis=1, keepdims=True)  # [B, 1]
+        return ops.squeeze(ops.take_along_axis(words, ops.expand_dims(best, -1), axis=1), 1)
+
+    def alternatives(self, features: Any) -> tuple[Any, Any]:
+        """Searches all K captions that the beam ends with.
+
+        Args:
+            features: float [B, D].
+
+        Returns:
+            Words, int32 [B, K, max_words + 1], each row as from `call`, and their scores, float32
+            [B, K], in no order. Where fewer than K captions can be said, the others' score is
+            minus infinity.
         """
         width, longest = self.config.beam_width, self.config.max_words + 1
         vocabulary_size = self.network.config.vocabulary_size
@@ -132,8 +148,7 @@ class CaptionSearch(keras.Model):
             ),
         )
         normalized = scores / ops.power(lengths, self.config.length_penalty)
-        best = ops.argmax(normalized, axis=1, keepdims=True)  # [B, 1]
-        return ops.squeeze(ops.take_along_axis(words, ops.expand_dims(best, -1), axis=1), 1)
+        return words, ops.where(scores > _NEVER / 2, normalized, -np.inf)
 
 
 def search_captions(
@@ -152,3 +167,28 @@ def search_captions(
     search = CaptionSearch(network, config)
     words = search.predict(features.astype(np.float32), batch_size=_BATCH_SIZE, verbose=0)
     return np.asarray(words)
+
+
+def search_alternatives(
+    network: CaptionNetwork, features: np.ndarray, config: DecodingConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Searches captions for a few photos and returns all that the beam ends with, best first.
+
+    Args:
+        network: Trained.
+        features: float [N, D]; all are searched at once, without compiling first.
+        config: Width K, penalty and longest caption.
+
+    Returns:
+        Words, int32 [N, K, max_words + 1], each row a caption's words, `END`, then `PAD`; and
+        scores, float32 [N, K], see `CaptionSearch`. The first of each photo is what
+        `search_captions` finds. Where fewer than K captions can be said, the others' score is
+        minus infinity.
+    """
+    search = CaptionSearch(network, config)
+    words, scores = map(np.asarray, search.alternatives(features.astype(np.float32)))
+    order = np.argsort(-scores, axis=1, kind="stable")  # [N, K]
+    return (
+        np.take_along_axis(words, order[:, :, np.newaxis], axis=1),
+        np.take_along_axis(scores, order, axis=1),
+    )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from components.platform.contents import split_member
 from components.platform.errors import DataError, SettingError
 from components.platform.storage import local_copy
 
@@ -21,7 +22,6 @@ SAMPLE_FILE = "sample.glove.6B.50d.txt"
 
 _BUFFER = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
-_MEMBER_MARK = ".zip#"
 # What a damaged or unreadable file raises, compressed or not.
 _READ_ERRORS = (EOFError, NotImplementedError, OSError, zipfile.BadZipFile, zlib.error)
 
@@ -68,12 +68,6 @@ def open_glove(glove: str) -> Iterator[GloveText]:
             raise DataError(
                 f"{glove} can't be read; if it is damaged, fetch it again: {error}"
             ) from error
-
-
-def split_member(glove: str) -> tuple[str, str]:
-    """Returns a path, and the file in the zip there that it names; "" if it names none."""
-    archive, mark, member = glove.partition(_MEMBER_MARK)
-    return archive + mark.rstrip("#"), member
 
 
 @contextmanager

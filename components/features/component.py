@@ -14,11 +14,13 @@ def features(
     encoder_batch: int,
     seed: int,
     beam_flags: str,
+    origin: str,
     examples: Output[Dataset],
 ) -> None:
     """Encodes every captioned photo, and writes it with its captions as TFRecords.
 
-    See `components.features.extraction.extract_features`.
+    `origin` is what KFP's cache on a cluster tells other photos, captions and weights by. See
+    `components.features.extraction.extract_features`.
     """
     from components.platform.running import running
 

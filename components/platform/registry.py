@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 #: The alias of the version that is in use.
 CHAMPION = "champion"
+#: The tag of a version that says what it was made of, see `components.trigger.recipe`.
+RECIPE_TAG = "recipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,45 @@ def finish_run(run_id: str) -> None:
         client.set_terminated(run_id, "FINISHED")
 
 
+def note_event(
+    experiment: str, name: str, tags: Mapping[str, str], status: str = "FINISHED"
+) -> None:
+    """Notes something that happened in a run that trains nothing, for people to find in MLflow.
+
+    Args:
+        experiment: The experiment's name.
+        name: What the user interface calls the run.
+        tags: What happened.
+        status: How MLflow marks it: `FINISHED` or `FAILED`.
+
+    Raises:
+        SettingError: If the experiment was deleted.
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        run = client.create_run(_experiment(client, experiment), run_name=name, tags=dict(tags))
+        client.set_terminated(run.info.run_id, status)
+
+
+def find_event(experiment: str, tags: Mapping[str, str]) -> Mapping[str, str] | None:
+    """Returns all tags of the newest note with these tags, see `note_event`; None if there is none.
+
+    Args:
+        experiment: The experiment's name.
+        tags: What the note has to say; values without quotes in them.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
+    wanted = " and ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
+    with mlflow_client() as client:
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            return None
+        runs = client.search_runs([found.experiment_id], wanted, max_results=1)
+        return dict(runs[0].data.tags) if runs else None
+
+
 def has_run(run_id: str) -> bool:
     """Returns whether a run is in this MLflow, and not deleted.
 
@@ -105,16 +146,20 @@ def has_run(run_id: str) -> bool:
             return False
 
 
-def experiment_identity(name: str) -> str:
+def experiment_identity(name: str, *, make: bool = True) -> str:
     """Returns what tells an experiment from one of the same name in another or a new store.
 
-    The experiment is made if it is not there.
+    Args:
+        name: The experiment's name.
+        make: Whether to make it if it is not there; otherwise the answer is empty then.
 
     Raises:
         SettingError: If the experiment was deleted.
         CaptionflowError: If MLflow can't be used.
     """
     with mlflow_client() as client:
+        if not make and client.get_experiment_by_name(name) is None:
+            return ""
         experiment = client.get_experiment(_experiment(client, name))
     return f"{tracking_uri()} {experiment.experiment_id} {experiment.creation_time}"
 

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from components.platform.attempts import end_if_hopeless, note_failure
 from components.platform.errors import CaptionflowError
 
 #: How the last line of a step begins that failed, and of one that did not.
@@ -30,7 +31,12 @@ def running(name: str) -> Iterator[None]:
     started = time.perf_counter()
     try:
         with _own_lines(name):
-            yield
+            end_if_hopeless(name)
+            try:
+                yield
+            except CaptionflowError as error:
+                note_failure(name, error)
+                raise
     except CaptionflowError as error:
         _fail(name, str(error), error.exit_code)
     except KeyboardInterrupt:

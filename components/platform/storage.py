@@ -1,12 +1,12 @@
 """Paths of two kinds, local and `gs://`: what lies in a bucket is copied here before use."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from components.platform.errors import DataError, SettingError
 from components.platform.fingerprint import fingerprint_tree, fingerprint_value
+
+#: Seconds that a request to a bucket is made again and again before it counts as failed.
+PATIENCE = 120.0
 
 _SCHEME = "gs://"
 
@@ -22,104 +22,131 @@ def is_remote(uri: str) -> bool:
     return uri.startswith(_SCHEME)
 
 
-def local_copy(uri: str, directory: Path) -> Path:
+def exists(uri: str, *, patience: float = PATIENCE) -> bool:
+    """Returns whether a path, local or `gs://`, names a file or a folder that is there.
+
+    Raises:
+        SettingError, CaptionflowError: As `local_copy`.
+    """
+    if not is_remote(uri):
+        return Path(uri).expanduser().exists()
+    from components.platform.buckets import open_place
+
+    with open_place(uri, patience) as place:
+        return bool(place.blobs())
+
+
+def local_copy(uri: str, directory: Path, *, patience: float = PATIENCE) -> Path:
     """Makes what a path names available as local files.
 
     Args:
         uri: A local path, `gs://bucket/object`, or `gs://bucket/prefix` of many objects.
         directory: Where objects of a bucket are copied to; not touched for a local path.
+        patience: Seconds that each request to a bucket is made again if it fails for a moment.
 
     Returns:
         The local path itself, or the path of the copied file or folder.
 
     Raises:
-        DataError: If there is nothing at the path, or it may not be read.
-        SettingError: If the scheme is neither local nor `gs://`.
+        DataError: If there is nothing at the path, or a folder whose `upload` was cut.
+        SettingError: If the scheme is neither local nor `gs://`, there is no such bucket, or this
+            account may not use it.
+        CaptionflowError: If Cloud Storage does not answer; a later try can help.
     """
     if not is_remote(uri):
         path = Path(uri).expanduser()
         if not path.exists():
             raise DataError(f"Nothing lies at this path, check its spelling: {uri}")
         return path
-    return _download(uri, directory)
+    from components.platform.transfers import download
+
+    return download(uri, directory, patience)
 
 
-def content_fingerprint(uri: str) -> str:
+def content_fingerprint(uri: str, *, patience: float = PATIENCE) -> str:
     """Fingerprints what a path names, wherever that lies.
 
     Args:
         uri: As for `local_copy`. Objects of a bucket count by the checksums that the bucket
             keeps, so nothing is copied.
+        patience: As for `local_copy`.
 
     Returns:
         64 hex digits.
 
     Raises:
-        DataError, SettingError: As `local_copy`.
+        DataError, SettingError, CaptionflowError: As `local_copy`.
     """
     if not is_remote(uri):
         return fingerprint_tree(local_copy(uri, Path()))
-    bucket_name, prefix = _split(uri)
-    with _reading(uri):
-        blobs = _blobs(bucket_name, prefix)
+    from components.platform.buckets import open_place
+    from components.platform.transfers import find
+
+    with open_place(uri, patience) as place:
         return fingerprint_value(
-            sorted((blob.name.removeprefix(prefix), blob.size, blob.crc32c) for blob in blobs)
+            sorted(
+                (blob.name.removeprefix(place.prefix), blob.size, blob.crc32c)
+                for blob in find(place, uri)
+            )
         )
 
 
-def _split(uri: str) -> tuple[str, str]:
-    bucket_name, _, prefix = uri.removeprefix(_SCHEME).partition("/")
-    if not bucket_name:
-        raise SettingError(f"A path must name a bucket after {_SCHEME}. Received: {uri}")
-    return bucket_name, prefix.rstrip("/")
+def upload(path: str | Path, uri: str, *, patience: float = PATIENCE) -> int:
+    """Makes a local file or folder be what `uri` names; `local_copy` brings it back.
+
+    A file appears whole, or what was there before stays. A folder is refused by `local_copy` from
+    the first change to the last, and if the upload is cut, until it is repeated; objects of an
+    earlier upload to the same place that the folder no longer has are removed. What is there
+    already with the same checksum is not sent again. Empty folders are nothing in a bucket.
+
+    Args:
+        path: A file or a folder.
+        uri: `gs://bucket/name` that the file or the folder gets; a folder may be a whole bucket.
+        patience: Seconds that each request is made again if it fails for a moment; a large file
+            goes in chunks, one request each.
+
+    Returns:
+        How many files were sent.
+
+    Raises:
+        DataError: If nothing lies at `path`.
+        SettingError: If `uri` does not begin with `gs://` or names no file, the place holds
+            other objects too, there is no such bucket, or this account may not use it.
+        CaptionflowError: If Cloud Storage does not answer; a later try can help.
+    """
+    _require_remote(uri)
+    local = local_copy(str(path), Path())
+    from components.platform.transfers import upload_file, upload_folder
+
+    return (upload_folder if local.is_dir() else upload_file)(local, uri, patience)
 
 
-def _download(uri: str, directory: Path) -> Path:
-    from google.cloud.storage import transfer_manager
+def remove(uri: str, *, patience: float = PATIENCE) -> None:
+    """Removes an object of a bucket; one that is not there is no error.
 
-    bucket_name, prefix = _split(uri)
-    root = directory / (PurePosixPath(prefix).name or bucket_name)
-    with _reading(uri):
-        pairs = []
-        for blob in _blobs(bucket_name, prefix):
-            relative = blob.name.removeprefix(prefix).lstrip("/")
-            target = (root / relative) if relative else root
-            # An object's name is free text: it must not lead out of the folder.
-            if not target.resolve().is_relative_to(directory.resolve()):
-                raise DataError(f"An object's name must stay inside its folder: {blob.name!r}")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            pairs.append((blob, str(target)))
-        transfer_manager.download_many(
-            pairs, worker_type=transfer_manager.THREAD, raise_exception=True
-        )
-    return root
+    Raises:
+        SettingError, CaptionflowError: As `upload`.
+    """
+    _require_remote(uri)
+    from components.platform import transfers
+
+    transfers.remove(uri, patience)
 
 
-def _blobs(bucket_name: str, prefix: str) -> list[Any]:
-    from google.cloud import storage
+def require_writable(uri: str, *, patience: float = PATIENCE) -> None:
+    """Checks, before hours of work, that this account may write, read and remove at a place.
 
-    # No project: buckets' names are global. With STORAGE_EMULATOR_HOST set, the client asks
-    # for no credentials either.
-    bucket = storage.Client(project=None).bucket(bucket_name)
-    if prefix and (single := bucket.get_blob(prefix)):
-        return [single]
-    listed = bucket.list_blobs(prefix=f"{prefix}/" if prefix else None)
-    # A name that ends so is no more than a folder that someone made in the console.
-    blobs = [blob for blob in listed if not blob.name.endswith("/")]
-    if not blobs:
-        raise DataError(
-            f"Nothing lies at this path, check its spelling: {_SCHEME}{bucket_name}/{prefix}"
-        )
-    return blobs
+    Raises:
+        SettingError: If it may not, or there is no such bucket.
+        CaptionflowError: If Cloud Storage does not answer.
+    """
+    _require_remote(uri)
+    from components.platform.buckets import open_place
+
+    with open_place(uri, patience) as place:
+        place.require_permissions()
 
 
-@contextmanager
-def _reading(uri: str) -> Iterator[None]:
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
-
-    try:
-        yield
-    # OSError: the network is gone, or the disk is full.
-    except (GoogleAPIError, GoogleAuthError, OSError) as error:
-        raise DataError(f"{uri} can't be read: {error}") from error
+def _require_remote(uri: str) -> None:
+    if not is_remote(uri):
+        raise SettingError(f"A place in a bucket must begin with {_SCHEME}. Received: {uri}")

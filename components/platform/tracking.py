@@ -1,5 +1,6 @@
 """The connection to MLflow: where it is, how long it may take, and its failures in one line."""
 
+import configparser
 import fcntl
 import os
 import re
@@ -60,6 +61,12 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(uri.removeprefix(_SQLITE).partition("?")[0]).absolute()
 
 
+def store_exists() -> bool:
+    """Returns whether there is a store to look into: a SQLite one is made on first use."""
+    database = sqlite_file(tracking_uri())
+    return database is None or database.exists()
+
+
 @contextmanager
 def mlflow_client() -> Iterator[MlflowClient]:
     """Yields MLflow's client for `tracking_uri()`; its failures in the block become one line.
@@ -67,7 +74,8 @@ def mlflow_client() -> Iterator[MlflowClient]:
     A SQLite store is made on first use.
 
     Raises:
-        SettingError: If `MLFLOW_TRACKING_URI` is not set, or a store can't be made there.
+        SettingError: If `MLFLOW_TRACKING_URI` is not set, or a store can't be made there; or the
+            file `~/.mlflow/credentials` can't be read.
         CaptionflowError: If MLflow does not answer, or refuses the credentials or the request.
     """
     uri = tracking_uri()
@@ -78,6 +86,12 @@ def mlflow_client() -> Iterator[MlflowClient]:
         yield _connect(uri)
     except (MlflowException, SQLAlchemyError) as error:
         raise CaptionflowError(_in_words(error, without_credentials(uri))) from error
+    except configparser.Error:
+        # Not its own words, nor its traceback: the line it complains of may hold the password.
+        raise SettingError(
+            "~/.mlflow/credentials must be an ini file: [mlflow], then mlflow_tracking_username = "
+            "… and mlflow_tracking_password = … (each % in it written as %%)"
+        ) from None
 
 
 def without_credentials(text: str) -> str:
@@ -114,8 +128,9 @@ def _in_words(error: MlflowException | SQLAlchemyError, address: str) -> str:
             )
         if error.get_http_status_code() in (401, 403):
             return (
-                f"MLflow at {address} refuses these credentials: set MLFLOW_TRACKING_USERNAME "
-                "and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+                f"MLflow at {address} refuses these credentials: mend ~/.mlflow/credentials, or "
+                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+                "MLFLOW_TRACKING_TOKEN"
             )
     first_line = (str(error).splitlines() or [type(error).__name__])[0]
     return f"MLflow at {address} failed: {without_credentials(first_line)}"

@@ -12,6 +12,8 @@ def register(
     model: Input[Model],
     scores: Input[Artifact],
     manifest: Input[Dataset],
+    recipe: str,
+    cause: str,
     reason: str,
     model_name: str,
 ) -> NamedTuple("Registered", [("version", str), ("model_uri", str)]):  # type: ignore[valid-type] # KFP's own form
@@ -25,5 +27,6 @@ def register(
         from components.register.registration import register_model
 
         return register_model(
-            model.path, scores.path, manifest.path, reason=reason, model_name=model_name
-        )
+            model.path, scores.path, manifest.path,
+            recipe=recipe, cause=cause, reason=reason, model_name=model_name,
+        )  # fmt: skip

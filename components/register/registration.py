@@ -9,7 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from components.platform.artifacts import SCORES_FILE, TRAINING_FILE, read_json
-from components.platform.registry import CHAMPION, require_run
+from components.platform.registry import CHAMPION, RECIPE_TAG, require_run
 from components.platform.tracking import mlflow_client
 from components.register.packaging import log_bundle
 
@@ -27,7 +27,14 @@ class Registered(NamedTuple):
 
 
 def register_model(
-    model: str | Path, scores: str | Path, manifest: str | Path, *, reason: str, model_name: str
+    model: str | Path,
+    scores: str | Path,
+    manifest: str | Path,
+    *,
+    recipe: str,
+    cause: str,
+    reason: str,
+    model_name: str,
 ) -> Registered:
     """Registers a model as a version with its scores as tags, and gives it the alias `champion`.
 
@@ -42,6 +49,8 @@ def register_model(
         model: The model artifact: a bundle with `training.json`, which names the run.
         scores: The scores artifact: a directory with `scores.json`.
         manifest: The manifest artifact; one of its photos becomes the model's input example.
+        recipe: What the model was made of; the next run's `trigger` compares itself with it.
+        cause: Why it was trained.
         reason: Why the gate let the model pass.
         model_name: The registered model's name; it is made on first use.
 
@@ -56,7 +65,7 @@ def register_model(
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     scored = read_json(Path(scores) / SCORES_FILE)
     decoding = {name: scored[name] for name in _DECODING}
-    tags = _tags(scored, reason)
+    tags = {**_tags(scored), RECIPE_TAG: recipe, "trained_because": cause, "gate_reason": reason}
     require_run(run_id)
     with mlflow_client() as client:
         version = _version_of(client, model_name, run_id, tags)
@@ -79,7 +88,7 @@ def register_model(
     return Registered(str(version.version), f"models:/{model_name}/{version.version}")
 
 
-def _tags(scores: dict[str, Any], reason: str) -> dict[str, str]:
+def _tags(scores: dict[str, Any]) -> dict[str, str]:
     # `str` of a float loses no digit: the gate compares what it reads here.
     return {
         **{name: str(value) for name, value in scores["bleu"].items()},
@@ -90,7 +99,6 @@ def _tags(scores: dict[str, Any], reason: str) -> dict[str, str]:
         "encoder_network": scores["encoder"]["network"],
         "encoder_weights": scores["encoder"]["weights"],
         "encoder_sha256": scores["encoder"]["sha256"],
-        "gate_reason": reason,
     }
 
 

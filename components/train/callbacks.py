@@ -23,13 +23,13 @@ class EpochEnd(keras.callbacks.Callback):
 
     Args:
         state: Goes on from here; epochs are added to it.
-        checkpoint: Where the checkpoint is written.
+        checkpoint: Where the checkpoint is written, local or `gs://`.
         epochs: Epochs at most, for the log.
         patience: Epochs without a better dev loss before training stops.
     """
 
     def __init__(
-        self, state: TrainingState, checkpoint: Path, *, epochs: int, patience: int
+        self, state: TrainingState, checkpoint: Path | str, *, epochs: int, patience: int
     ) -> None:
         super().__init__()
         self._state = state

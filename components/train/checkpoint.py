@@ -1,6 +1,10 @@
-"""The checkpoint of a training: one file, whole or absent, that brings everything back."""
+"""The checkpoint of a training: one file, whole or absent, that brings everything back.
+
+It lies in a folder, or in a bucket (`gs://`), where another machine finds it too.
+"""
 
 import json
+import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +14,7 @@ import keras
 import numpy as np
 
 from components.platform.artifacts import whole_file
+from components.platform.storage import exists, is_remote, local_copy, remove, upload
 
 #: One epoch's figures: `loss`, `word_loss`, `dev_word_loss`, `learning_rate`, `seconds`.
 Epoch = dict[str, float]
@@ -45,8 +50,23 @@ class TrainingState:
             self.best_weights = _values(network)
 
 
-def save_checkpoint(path: Path, network: keras.Model, state: TrainingState) -> None:
-    """Writes network, optimizer, dropout seeds and state to one `.npz`, whole or not at all."""
+def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState) -> None:
+    """Writes network, optimizer, dropout seeds and state to one `.npz`, whole or not at all.
+
+    Args:
+        path: A local path or `gs://`. What was there stays until the new one is whole.
+        network: In training.
+        state: What the training has come to.
+
+    Raises:
+        SettingError, CaptionflowError: As `storage.upload`.
+    """
+    if is_remote(str(path)):
+        with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
+            copy = Path(temporary, "checkpoint.npz")
+            save_checkpoint(copy, network, state)
+            upload(copy, str(path))
+        return
     arrays = {
         **_numbered("network", _values(network)),
         **_numbered("optimizer", [np.asarray(v) for v in network.optimizer.variables]),
@@ -58,19 +78,46 @@ def save_checkpoint(path: Path, network: keras.Model, state: TrainingState) -> N
         np.savez(aside, allow_pickle=False, **arrays)
 
 
-def restore_checkpoint(path: Path, network: keras.Model) -> TrainingState | None:
+def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState | None:
     """Brings a compiled network back to where a checkpoint was written.
 
     Args:
-        path: Written by `save_checkpoint`.
+        path: Written by `save_checkpoint`; a local path or `gs://`.
         network: Built like the one that was saved.
 
     Returns:
         The state; None if there is no checkpoint, or it is of another network or broken: then
         the network is as it was, and training begins anew.
+
+    Raises:
+        SettingError, CaptionflowError: As `storage.local_copy`.
     """
-    if not path.exists():
+    if not is_remote(str(path)):
+        return _restore(Path(path), network) if Path(path).exists() else None
+    if not exists(str(path)):
         return None
+    with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
+        return _restore(local_copy(str(path), Path(temporary)), network)
+
+
+def remove_checkpoint(path: Path | str) -> None:
+    """Removes a checkpoint, local or `gs://`; one that is not there is no error.
+
+    Raises:
+        SettingError, CaptionflowError: As `storage.remove`.
+    """
+    if is_remote(str(path)):
+        remove(str(path))
+    else:
+        Path(path).unlink(missing_ok=True)
+
+
+def restore_best(network: keras.Model, state: TrainingState) -> None:
+    """Gives the network the weights of its best epoch."""
+    _assign(network.variables, state.best_weights)
+
+
+def _restore(path: Path, network: keras.Model) -> TrainingState | None:
     network.optimizer.build(network.trainable_variables)
     try:
         with np.load(path) as arrays:
@@ -90,11 +137,6 @@ def restore_checkpoint(path: Path, network: keras.Model) -> TrainingState | None
     _assign(network.variables, saved["network"])
     _assign(network.optimizer.variables, saved["optimizer"])
     return TrainingState(facts["run_id"], facts["history"], saved["best"])
-
-
-def restore_best(network: keras.Model, state: TrainingState) -> None:
-    """Gives the network the weights of its best epoch."""
-    _assign(network.variables, state.best_weights)
 
 
 def _values(network: keras.Model) -> list[np.ndarray]:

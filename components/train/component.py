@@ -26,6 +26,7 @@ def train(
     seed: int,
     experiment: str,
     checkpoints: str,
+    gpus: str,
     model: Output[Model],
 ) -> None:
     """Trains the caption network.
@@ -35,9 +36,11 @@ def train(
     from components.platform.running import running
 
     with running("train"):
+        from components.train.devices import require_gpus
         from components.train.run import train_model
         from components.train.settings import check_settings
 
+        require_gpus(gpus)
         settings = check_settings(
             epochs=epochs, batch_size=batch_size, units=units, dropout=dropout,
             train_embeddings=train_embeddings, learning_rate=learning_rate, schedule=schedule,

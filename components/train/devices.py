@@ -3,6 +3,25 @@
 import keras
 import tensorflow as tf
 
+from components.platform.errors import SettingError
+
+
+def require_gpus(gpus: str) -> None:
+    """Makes sure that the GPUs which were asked for are there: training never falls back quietly.
+
+    Args:
+        gpus: How many, in digits; "0" asks for none, and takes what there is.
+
+    Raises:
+        SettingError: If TensorFlow sees fewer.
+    """
+    seen = len(tf.config.list_physical_devices("GPU"))
+    if seen < int(gpus):
+        raise SettingError(
+            f"gpus asks for {gpus}, but TensorFlow sees {seen}: give the step a node with GPUs and "
+            "the image that has CUDA (train_image), or set gpus to 0"
+        )
+
 
 def training_strategy() -> tf.distribute.Strategy:
     """Returns TensorFlow's strategy: one replica a GPU if there are several, else the default."""

@@ -28,7 +28,8 @@ from components.platform.errors import DataError
 from components.platform.fingerprint import fingerprint_tree, fingerprint_value
 from components.platform.records import ENCODER_FILE, Examples, read_examples
 from components.platform.registry import experiment_identity, finish_run, start_run
-from components.train.checkpoint import TrainingState
+from components.platform.storage import is_remote, require_writable
+from components.train.checkpoint import TrainingState, remove_checkpoint
 from components.train.settings import TrainSettings
 from components.train.trainer import fit_network
 
@@ -62,14 +63,16 @@ def train_model(
         directory: Becomes the bundle, with `training.json` beside it; whole or not at all.
         settings: How to train.
         experiment: The MLflow experiment that the run goes to.
-        checkpoints: Folder of the checkpoints of unfinished trainings.
+        checkpoints: Folder of the checkpoints of unfinished trainings, local or `gs://`.
 
     Returns:
         What `training.json` holds: MLflow run, history, settings, best epoch.
 
     Raises:
         DataError: If the artifacts do not fit each other, or a split is empty.
-        SettingError: If the loss does not stay a number.
+        SettingError: If the loss does not stay a number, or the bucket of the checkpoints is not
+            there or not to be written.
+        CaptionflowError: If MLflow or that bucket does not answer.
     """
     train, dev = (read_examples(examples, split) for split in ("train", "dev"))
     vocabulary = Vocabulary.load(Path(captions) / VOCABULARY_FILE)
@@ -91,7 +94,7 @@ def train_model(
         "libraries": [keras.__version__, tf.__version__],
     }
     key = fingerprint_value(identity)[:32]
-    checkpoint = Path(checkpoints) / f"{key}.npz"
+    checkpoint = _checkpoint(str(checkpoints), key)
     trained, state = fit_network(
         train,
         dev,
@@ -111,10 +114,18 @@ def train_model(
             shutil.copyfile(Path(examples) / name, aside / name)
         write_json(aside / TRAINING_FILE, training)
     finish_run(state.run_id)
-    checkpoint.unlink(missing_ok=True)
+    remove_checkpoint(checkpoint)
     best = state.history[state.best_epoch]
     logger.info("best epoch %d: dev %.3f", state.best_epoch + 1, best["dev_word_loss"])
     return training
+
+
+def _checkpoint(checkpoints: str, key: str) -> Path | str:
+    name = f"{key}.npz"
+    if not is_remote(checkpoints):
+        return Path(checkpoints) / name
+    require_writable(checkpoints)
+    return f"{checkpoints.rstrip('/')}/{name}"
 
 
 def _content(examples: Examples) -> list[Any]:

@@ -33,7 +33,7 @@ def fit_network(
     matrix: np.ndarray,
     settings: TrainSettings,
     *,
-    checkpoint: Path,
+    checkpoint: Path | str,
     start_run: Callable[[], str],
 ) -> tuple[CaptionNetwork, TrainingState]:
     """Trains a network until its epochs are done or the dev loss falls no more.

@@ -5,8 +5,9 @@ import pytest
 from kfp import dsl
 from kfp.local.cache import LocalCache
 
-from pipeline import cache as module
-from pipeline.cache import key_steps, step_outputs
+from pipeline import plan as module
+from pipeline.cache import forget_rest, plan_steps, remember, step_outputs
+from pipeline.plan import PlannedStep
 
 
 @dsl.component(base_image="python:3.11")
@@ -44,7 +45,8 @@ def small(
     ingested = ingest(dataset=dataset, seed=seed)
     extracted = features(manifest=ingested.outputs["manifest"], encoder=encoder)
     trained = train(examples=extracted.outputs["examples"], epochs=epochs, checkpoints=checkpoints)
-    gate(model=trained.outputs["model"]).set_caching_options(False)
+    trained.set_retry(3, backoff_duration="60s").set_caching_options(False)
+    gate(model=trained.outputs["model"])
 
 
 _ARGUMENTS = {"dataset": "here", "seed": 1, "encoder": "net", "epochs": 3, "checkpoints": "c"}
@@ -57,15 +59,26 @@ def code(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return versions
 
 
-def _keys(cache: Path, content: str = "data", **changed: Any) -> dict[str, str]:
+def _plan(
+    cache: Path, content: str = "data", *, reuse: bool = True, **changed: Any
+) -> tuple[Any, list[PlannedStep]]:
     spec = small.pipeline_spec
-    key_steps(spec, {**_ARGUMENTS, **changed}, {"dataset": content}, cache)
+    arguments = {**_ARGUMENTS, **changed}
+    return spec, plan_steps(spec, arguments, {"dataset": content}, cache, reuse=reuse)
+
+
+def _keys(cache: Path, content: str = "data", **changed: Any) -> dict[str, str]:
+    spec, _ = _plan(cache, content, **changed)
     tasks = spec.root.dag.tasks
     return {name: tasks[name].caching_options.cache_key for name in ("ingest", "features", "train")}
 
 
 def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {name for name, key in before.items() if after[name] != key}
+
+
+def _whys(planned: list[PlannedStep]) -> dict[str, str]:
+    return {step.name: step.why for step in planned}
 
 
 @pytest.mark.parametrize(
@@ -82,13 +95,13 @@ def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
         ({"dataset": "there"}, {"ingest"}),
     ],
 )
-def test_key_steps_changes_the_keys_of_what_a_change_decides(
+def test_plan_steps_changes_the_keys_of_what_a_change_decides(
     tmp_path: Path, change: dict[str, Any], steps: set[str]
 ) -> None:
     assert _changed(_keys(tmp_path), _keys(tmp_path, **change)) == steps
 
 
-def test_key_steps_counts_the_code_of_a_step_and_of_those_before(
+def test_plan_steps_counts_the_code_of_a_step_and_of_those_before(
     tmp_path: Path, code: dict[str, str]
 ) -> None:
     before = _keys(tmp_path)
@@ -96,43 +109,84 @@ def test_key_steps_counts_the_code_of_a_step_and_of_those_before(
     assert _changed(before, _keys(tmp_path)) == {"features", "train"}
 
 
-def test_key_steps_leaves_out_what_is_never_cached(tmp_path: Path) -> None:
-    steps = key_steps(small.pipeline_spec, _ARGUMENTS, {}, tmp_path)
-    assert [step.name for step in steps] == ["ingest", "features", "train"]
-    assert [step.reused for step in steps] == [False, False, False]
+def test_plan_steps_reuses_here_what_a_cluster_would_not_and_retries_nothing(
+    tmp_path: Path,
+) -> None:
+    spec, planned = _plan(tmp_path)
+    tasks = spec.root.dag.tasks
+    assert [step.name for step in planned] == ["ingest", "features", "train", "gate"]
+    assert tasks["train"].caching_options.enable_cache
+    assert not tasks["gate"].caching_options.enable_cache
+    assert not tasks["train"].HasField("retry_policy")
 
 
-def _fill(cache: Path, name: str, artifact: Path) -> None:
-    # As kfp.local does after a step has run.
-    task = small.pipeline_spec.root.dag.tasks[name]
+def test_plan_steps_makes_no_folder(tmp_path: Path) -> None:
+    _, planned = _plan(tmp_path / "none")
+    assert _whys(planned) == {
+        "ingest": "not run before", "features": "not run before", "train": "not run before",
+        "gate": "asks the registry",
+    }  # fmt: skip
+    assert not (tmp_path / "none").exists()
+
+
+def _run(cache: Path, folder: Path, **changed: Any) -> None:
+    """Does what kfp.local does when every step has run."""
+    spec, planned = _plan(cache, **changed)
     store = LocalCache(str(cache))
-    key = store.compute_key(
-        task.component_ref.name, "image", ["command"], {},
-        custom_cache_key=task.caching_options.cache_key,
-    )  # fmt: skip
-    store.put(key, {"manifest": dsl.Dataset(name="manifest", uri=str(artifact))})
+    for name in ("ingest", "features", "train"):
+        task = spec.root.dag.tasks[name]
+        artifact = folder / name
+        artifact.mkdir(parents=True, exist_ok=True)
+        key = store.compute_key(
+            task.component_ref.name, "image", ["command"], {},
+            custom_cache_key=task.caching_options.cache_key,
+        )  # fmt: skip
+        store.put(key, {"made": dsl.Dataset(name="made", uri=str(artifact))})
+    remember(spec, planned, cache)
 
 
-def test_key_steps_finds_what_was_run_and_forgets_it_if_asked(tmp_path: Path) -> None:
-    artifact = tmp_path / "manifest"
-    artifact.mkdir()
-    _keys(tmp_path)
-    _fill(tmp_path, "ingest", artifact)
-    spec = small.pipeline_spec
-    contents = {"dataset": "data"}
-    assert key_steps(spec, _ARGUMENTS, contents, tmp_path)[0].reused
-    assert step_outputs(spec, "ingest", tmp_path)["manifest"].path == str(artifact)
-    assert not key_steps(spec, _ARGUMENTS, contents, tmp_path, reuse=False)[0].reused
-    assert not key_steps(spec, _ARGUMENTS, contents, tmp_path)[0].reused
-    with pytest.raises(LookupError, match="ingest has no outputs"):
-        step_outputs(spec, "ingest", tmp_path)
+def test_plan_steps_reuses_what_was_run_and_says_why_it_runs_the_rest(
+    tmp_path: Path, code: dict[str, str]
+) -> None:
+    _run(tmp_path / "cache", tmp_path)
+    spec, planned = _plan(tmp_path / "cache")
+    assert [step.reused for step in planned] == [True, True, True, False]
+    found = step_outputs(spec, "ingest", tmp_path / "cache")
+    assert found is not None and found["made"].path == str(tmp_path / "ingest")
+    code["train"] = "2"
+    assert _whys(_plan(tmp_path / "cache", encoder="wide", epochs=4)[1]) == {
+        "ingest": "nothing changed",
+        "features": "encoder: net → wide",
+        "train": "its code or a library changed, epochs: 3 → 4",
+        "gate": "asks the registry",
+    }
+    assert _whys(_plan(tmp_path / "cache", content="new")[1])["ingest"] == (
+        "what dataset names changed"
+    )
 
 
-def test_key_steps_does_not_take_a_result_whose_files_are_gone(tmp_path: Path) -> None:
-    artifact = tmp_path / "manifest"
-    artifact.mkdir()
-    _keys(tmp_path)
-    _fill(tmp_path, "ingest", artifact)
-    artifact.rmdir()
-    found = key_steps(small.pipeline_spec, _ARGUMENTS, {"dataset": "data"}, tmp_path)
-    assert not found[0].reused
+def test_plan_steps_does_not_take_a_result_whose_files_are_gone(tmp_path: Path) -> None:
+    _run(tmp_path / "cache", tmp_path)
+    (tmp_path / "ingest").rmdir()
+    _, planned = _plan(tmp_path / "cache")
+    assert not planned[0].reused
+    assert planned[0].why == "its earlier result is gone"
+
+
+def test_plan_steps_forced_runs_training_again_and_keeps_what_is_before_it(tmp_path: Path) -> None:
+    _run(tmp_path / "cache", tmp_path)
+    _, planned = _plan(tmp_path / "cache", force=True)
+    assert [(step.reused, step.why) for step in planned[1:3]] == [
+        (True, "nothing changed"), (False, "forced"),
+    ]  # fmt: skip
+
+
+def test_forget_rest_makes_kfp_run_what_is_planned_to_run(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    _run(cache, tmp_path)
+    spec, planned = _plan(cache, reuse=False)
+    assert {step.why for step in planned[:3]} == {"the cache is not used"}
+    assert step_outputs(spec, "ingest", cache) is not None
+    forget_rest(spec, planned, cache)
+    assert step_outputs(spec, "ingest", cache) is None
+    assert step_outputs(spec, "gate", cache) is None

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from pipeline.config import Settings
+from pipeline.package import compile_package
+from pipeline.placement import Placement
 
 _COMPILE = (Path(sys.executable).with_name("kfp"), "dsl", "compile", "--py")
 DAG = Path(__file__).parents[2] / "pipeline" / "dag.py"
@@ -21,42 +24,67 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         check=True,
         cwd=folder,
     )
-    return yaml.safe_load((folder / "captionflow.yaml").read_text())
+    # The second document is for Kubernetes alone: see test_placement.py.
+    return next(yaml.safe_load_all((folder / "captionflow.yaml").read_text()))
+
+
+def _dags(package: dict[str, Any]) -> list[dict[str, Any]]:
+    inner = [package["components"][f"comp-condition-{number}"] for number in (1, 2)]
+    return [component["dag"] for component in (package["root"], *inner)]
 
 
 def test_dag_compiles_to_a_package_with_all_steps(package: dict[str, Any]) -> None:
-    tasks = package["root"]["dag"]["tasks"]
-    assert set(tasks) == {
-        "ingest", "normalize", "features", "embeddings", "train", "evaluate", "gate", "condition-1"
-    }  # fmt: skip
-    assert set(package["components"]["comp-condition-1"]["dag"]["tasks"]) == {"register"}
+    assert [set(dag["tasks"]) for dag in _dags(package)] == [
+        {"ingest", "trigger", "condition-1"},
+        {"normalize", "features", "embeddings", "train", "evaluate", "gate", "condition-2"},
+        {"register"},
+    ]
 
 
-def test_dag_has_the_settings_as_parameters(package: dict[str, Any]) -> None:
+def test_dag_is_the_same_package_by_either_command(package: dict[str, Any], tmp_path: Path) -> None:
+    compile_package(tmp_path / "captionflow.yaml")
+    assert next(yaml.safe_load_all((tmp_path / "captionflow.yaml").read_text())) == package
+
+
+@pytest.mark.parametrize("model", [Settings, Placement])
+def test_dag_has_the_settings_as_parameters(
+    package: dict[str, Any], model: type[BaseModel]
+) -> None:
     parameters = package["root"]["inputDefinitions"]["parameters"]
-    assert parameters.keys() == Settings.model_fields.keys()
-    for name, field in Settings.model_fields.items():
+    for name, field in model.model_fields.items():
         assert parameters[name]["defaultValue"] == field.default, name
         assert parameters[name]["description"] == field.description, name
+
+
+def test_dag_has_parameters_of_the_settings_types_and_no_others(package: dict[str, Any]) -> None:
+    parameters = package["root"]["inputDefinitions"]["parameters"]
+    assert parameters.keys() == Settings.model_fields.keys() | Placement.model_fields.keys()
     assert parameters["epochs"]["parameterType"] == "NUMBER_INTEGER"
     assert parameters["dropout"]["parameterType"] == "NUMBER_DOUBLE"
     assert parameters["train_embeddings"]["parameterType"] == "BOOLEAN"
+    assert parameters["train_nodes"]["parameterType"] == "STRUCT"
 
 
 def test_dag_hands_every_setting_to_a_step(package: dict[str, Any]) -> None:
     used = {
         source["componentInputParameter"].removeprefix("pipelinechannel--")
-        for dag in (package["root"]["dag"], package["components"]["comp-condition-1"]["dag"])
+        for dag in _dags(package)
         for task in dag["tasks"].values()
+        if not task["componentRef"]["name"].startswith("comp-condition")
         for source in task.get("inputs", {}).get("parameters", {}).values()
         if "componentInputParameter" in source
     }
     assert used >= Settings.model_fields.keys()
 
 
-def test_dag_never_takes_gate_and_register_from_the_cache(package: dict[str, Any]) -> None:
-    tasks = package["root"]["dag"]["tasks"]
-    released = package["components"]["comp-condition-1"]["dag"]["tasks"]
-    assert "enableCache" not in tasks["gate"].get("cachingOptions", {})
-    assert "enableCache" not in released["register"].get("cachingOptions", {})
-    assert tasks["train"]["cachingOptions"]["enableCache"]
+def test_dag_guards_training_by_the_trigger_and_release_by_the_gate(
+    package: dict[str, Any],
+) -> None:
+    outer, inner, _ = _dags(package)
+    for dag, condition, step in (
+        (outer, "condition-1", "trigger"),
+        (inner, "condition-2", "gate"),
+    ):
+        assert dag["tasks"][condition]["triggerPolicy"]["condition"] == (
+            f"inputs.parameter_values['pipelinechannel--{step}-Output'] == true"
+        )

@@ -18,7 +18,7 @@ from rich.console import Console
 from components.platform.errors import DataError, SettingError
 from components.platform.registry import champion
 from pipeline.config import Preset, Settings, make_settings
-from pipeline.local import StepFailedError, run_pipeline
+from pipeline.local import StepFailedError, plan_run, run_pipeline
 from pipeline.summary import Summary, show_summary
 
 PROJECT = Path(__file__).parents[2]
@@ -82,15 +82,51 @@ def test_run_pipeline_shows_lines_scores_places_and_the_next_command(
     assert "Traceback" not in summary.log_file.read_text()
 
 
-def test_run_pipeline_again_reuses_every_step_and_makes_no_second_version(
+def test_run_pipeline_again_finds_no_reason_to_train_and_says_so_in_mlflow(
     first: tuple[Summary, str], root: Path
 ) -> None:
     summary, shown = _run(root)
-    assert set(summary.seconds) == {"gate", "register"}
-    assert "ingest, normalize, features, embeddings, train, evaluate" in shown
-    assert "is not worse than champion v1's" in summary.reason
+    assert set(summary.seconds) == {"trigger"}
+    assert set(summary.outputs) == {"ingest", "trigger"}
+    assert not summary.trained and not summary.passed
+    told = "no training: champion v1 has the same data, encoder and settings"
+    assert summary.reason.startswith(told)
+    assert "captionflow-sample version 1 unchanged" in shown
+    client = MlflowClient()
+    assert len(client.search_model_versions("name = 'captionflow-sample'")) == 1
+    experiment = client.get_experiment_by_name("captionflow")
+    assert experiment is not None
+    [note] = client.search_runs([experiment.experiment_id], "run_name = 'no training'")
+    assert note.data.tags["reason"].startswith(told)
+
+
+def test_plan_run_says_beforehand_what_a_run_is_going_to_do(
+    first: tuple[Summary, str], root: Path
+) -> None:
+    before = sorted(root.rglob("*"))
+    unchanged = {step.name: step for step in plan_run(_settings(), root)}
+    assert unchanged["ingest"].reused
+    assert unchanged["trigger"].why.startswith("no training: champion v1")
+    assert {unchanged[name].why for name in ("features", "train", "register")} == {""}
+    changed = {step.name: step for step in plan_run(_settings(epochs=3), root)}
+    assert changed["trigger"].why == "training: since champion v1 epochs was 2, is 3"
+    assert changed["features"].reused
+    assert (changed["train"].reused, changed["train"].why) == (False, "epochs: 2 → 3")
+    assert changed["evaluate"].why == "takes new input from train"
+    assert sorted(root.rglob("*")) == before
+
+
+def test_run_pipeline_forced_trains_again_and_makes_a_second_version(
+    first: tuple[Summary, str], root: Path
+) -> None:
+    summary, _ = _run(root, force=True)
+    assert set(summary.seconds) == {"trigger", "train", "evaluate", "gate", "register"}
     assert summary.scores == first[0].scores
-    assert len(MlflowClient().search_model_versions("name = 'captionflow-sample'")) == 1
+    released = champion("captionflow-sample")
+    assert released is not None and released.version == "2"
+    assert released.tags["trained_because"] == (
+        "training: forced, though nothing changed since champion v1"
+    )
 
 
 def test_run_pipeline_below_the_floor_registers_nothing_and_says_why(
@@ -99,19 +135,21 @@ def test_run_pipeline_below_the_floor_registers_nothing_and_says_why(
     summary, shown = _run(root, bleu4_floor=99.5, model_name="never")
     assert not summary.passed
     assert "is under the floor 99.50" in summary.reason
-    assert set(summary.seconds) == {"gate"}
+    # No champion of this name: a reason to train, but all of it was done before.
+    assert set(summary.seconds) == {"trigger", "gate"}
+    assert "train" in shown.partition("Unchanged since earlier runs:")[2].splitlines()[0]
     assert champion("never") is None
     assert "never not registered" in shown
 
 
-def test_run_pipeline_anew_gives_the_same_scores_and_a_second_version(
+def test_run_pipeline_anew_gives_the_same_scores_and_another_version(
     first: tuple[Summary, str], root: Path
 ) -> None:
-    summary, _ = _run(root, reuse=False)
+    summary, _ = _run(root, reuse=False, force=True)
     assert set(summary.seconds) >= {"ingest", "features", "train", "evaluate"}
     assert summary.scores == first[0].scores
     released = champion("captionflow-sample")
-    assert released is not None and released.version == "2"
+    assert released is not None and released.version == "3"
 
 
 def test_run_pipeline_of_a_failing_step_names_it_and_its_error(tmp_path: Path) -> None:

@@ -3,7 +3,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from components.captioning.decoding import CaptionSearch, DecodingConfig, search_captions
+from components.captioning.decoding import (
+    CaptionSearch,
+    DecodingConfig,
+    search_alternatives,
+    search_captions,
+)
 from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
 from components.captioning.vocabulary import END, PAD, START, UNK
 
@@ -187,3 +192,40 @@ def test_search_ends_at_max_words_at_the_latest(longer_search: CaptionSearch) ->
 def test_search_may_say_nothing_at_all(longer_search: CaptionSearch) -> None:
     words = _words_with_bias(longer_search, [END], 50)
     assert words.tolist() == [[END, PAD, PAD, PAD, PAD, PAD]] * 6
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_search_alternatives_wide_enough_ranks_every_caption(
+    penalty: float,
+    networks: list[CaptionNetwork],
+    every_caption: list[list[dict[Caption, float]]],
+) -> None:
+    config = DecodingConfig(ALL_CAPTIONS, penalty, MAX_WORDS)
+    words, scores = search_alternatives(networks[0], FEATURES, config)
+    for rows, found, photo in zip(words, scores, every_caption[0], strict=True):
+        by_hand = {
+            caption: score / (len(caption) + 1) ** penalty for caption, score in photo.items()
+        }
+        ranked = sorted(by_hand, key=lambda caption: -by_hand[caption])
+        assert rows.tolist() == _rows(ranked)
+        np.testing.assert_allclose(found, [by_hand[caption] for caption in ranked], rtol=1e-4)
+
+
+def test_search_alternatives_begin_with_what_search_captions_finds(
+    networks: list[CaptionNetwork],
+) -> None:
+    config = DecodingConfig(3, 1.0, MAX_WORDS)
+    words, scores = search_alternatives(networks[2], FEATURES, config)
+    assert words.shape == (6, 3, MAX_WORDS + 1) and words.dtype == np.int32
+    assert words[:, 0].tolist() == search_captions(networks[2], FEATURES, config).tolist()
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_search_alternatives_that_do_not_exist_score_minus_infinity() -> None:
+    # One word at most: nothing, or one of three words. A beam of six has two places left over,
+    # and a penalty this high would lift them above real captions.
+    words, scores = search_alternatives(_network(seed=0), FEATURES, DecodingConfig(6, 40.0, 1))
+    assert np.isfinite(scores).sum(axis=1).tolist() == [4] * 6
+    assert np.isneginf(scores[:, 4:]).all()
+    said = {tuple(row) for photo in words[:, :4].tolist() for row in photo}
+    assert said == {(END, PAD), (4, END), (5, END), (6, END)}

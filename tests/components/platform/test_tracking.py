@@ -2,6 +2,7 @@ import fcntl
 import os
 import socket
 import threading
+import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -73,9 +74,27 @@ def test_mlflow_client_with_wrong_credentials_says_what_to_do(
     with pytest.raises(CaptionflowError) as caught:
         champion("captioner")
     assert str(caught.value) == (
-        f"MLflow at http://{refusing_server} refuses these credentials: set "
-        "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        f"MLflow at http://{refusing_server} refuses these credentials: mend "
+        "~/.mlflow/credentials, or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+        "MLFLOW_TRACKING_TOKEN"
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["password s3cret", "[mlflow]\nmlflow_tracking_password = s3cret%1\n"]
+)
+def test_mlflow_client_with_a_broken_credentials_file_says_how_it_must_look(
+    text: str, refusing_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".mlflow").mkdir()
+    (tmp_path / ".mlflow" / "credentials").write_text(text)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{refusing_server}")
+    with pytest.raises(
+        SettingError, match=r"^~/\.mlflow/credentials must be an ini file"
+    ) as caught:
+        champion("captioner")
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_mlflow_client_of_a_file_that_is_no_database_is_one_line(

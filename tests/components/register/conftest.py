@@ -24,6 +24,9 @@ _SCORES: dict[str, Any] = {
 }
 
 
+_ORIGIN = {"recipe": '{"data": "d"}', "cause": "training: there is no champion yet"}
+
+
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from components.captioning.bundle import Bundle
@@ -106,5 +109,7 @@ def first(
         run_id = start_run("photos", "first", {"epochs": 3})
         finish_run(run_id)
         (root / "model" / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
-        register_model(**inputs, reason="passed: it is the first", model_name="captioner")
+        register_model(
+            **inputs, **_ORIGIN, reason="passed: it is the first", model_name="captioner"
+        )
     return inputs

@@ -17,6 +17,8 @@ from components.platform.tracking import local_tracking_uri
 from components.register.component import register
 from components.register.registration import Registered, register_model
 
+ORIGIN = {"recipe": '{"data": "d"}', "cause": "training: there is no champion yet"}
+
 
 def of_run(artifacts: dict[str, Path], run_id: str, directory: Path) -> dict[str, Path]:
     """Returns the artifacts with a model that says which run trained it."""
@@ -67,6 +69,8 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "encoder_network": "MobileNetV3Small",
         "encoder_weights": "random",
         "encoder_sha256": "e" * 64,
+        "recipe": '{"data": "d"}',
+        "trained_because": "training: there is no champion yet",
         "gate_reason": "passed: it is the first",
     }
 
@@ -76,7 +80,9 @@ def test_register_model_same_run_twice_makes_one_version(
     first: dict[str, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="components.register")
-    again = register_model(**first, reason="passed: it is the first", model_name="captioner")
+    again = register_model(
+        **first, **ORIGIN, reason="passed: it is the first", model_name="captioner"
+    )
     assert again == Registered("1", "models:/captioner/1")
     client = MlflowClient()
     assert len(client.search_model_versions("name = 'captioner'")) == 1
@@ -90,7 +96,7 @@ def test_register_model_same_run_twice_makes_one_version(
 @pytest.mark.usefixtures("store")
 def test_register_model_same_run_gets_a_lost_alias_back(first: dict[str, Path]) -> None:
     MlflowClient().delete_registered_model_alias("captioner", "champion")
-    register_model(**first, reason="passed: again", model_name="captioner")
+    register_model(**first, **ORIGIN, reason="passed: again", model_name="captioner")
     found = champion("captioner")
     assert found is not None and found.version == "1"
 
@@ -100,7 +106,7 @@ def test_register_model_same_run_scored_anew_has_the_new_tags(
     first: dict[str, Path], tmp_path: Path
 ) -> None:
     inputs = rescored(first, 41.5, tmp_path)
-    register_model(**inputs, reason="passed: on more photos", model_name="captioner")
+    register_model(**inputs, **ORIGIN, reason="passed: on more photos", model_name="captioner")
     found = champion("captioner")
     assert found is not None
     assert (found.version, found.tags["bleu4"]) == ("1", "41.5")
@@ -112,7 +118,7 @@ def test_register_model_scored_with_another_search_is_a_version_that_searches_so
     first: dict[str, Path], tmp_path: Path
 ) -> None:
     inputs = rescored(first, 41.5, tmp_path, beam_width=3, length_penalty=0.5)
-    done = register_model(**inputs, reason="passed: wider", model_name="captioner")
+    done = register_model(**inputs, **ORIGIN, reason="passed: wider", model_name="captioner")
     assert done.version == "2"
     model = mlflow.pyfunc.load_model(done.model_uri).unwrap_python_model()
     assert model._describer.bundle.decoding == DecodingConfig(3, 0.5, 5)
@@ -130,13 +136,13 @@ def test_register_model_new_run_takes_the_alias_last(
             "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
         )
     with pytest.raises(CaptionflowError, match="the disk is full"):
-        register_model(**inputs, reason="passed: better", model_name="captioner")
+        register_model(**inputs, **ORIGIN, reason="passed: better", model_name="captioner")
     old = champion("captioner")
     assert old is not None and old.version == "1"
 
     with closing(sqlite3.connect(store)) as database:
         database.execute("DROP TRIGGER fail")
-    done = register_model(**inputs, reason="passed: better", model_name="captioner")
+    done = register_model(**inputs, **ORIGIN, reason="passed: better", model_name="captioner")
     assert done == Registered("2", "models:/captioner/2")
     new = champion("captioner")
     assert new is not None
@@ -152,7 +158,7 @@ def test_register_model_broken_bundle_leaves_the_champion(
     inputs = of_run(first, start_run("photos", "broken", {}), tmp_path)
     (inputs["model"] / "vocabulary.txt").unlink()
     with pytest.raises(DataError, match=r"must be a whole model bundle: .*vocabulary\.txt"):
-        register_model(**inputs, reason="passed: unseen", model_name="captioner")
+        register_model(**inputs, **ORIGIN, reason="passed: unseen", model_name="captioner")
     assert len(MlflowClient().search_model_versions("name = 'captioner'")) == 1
     found = champion("captioner")
     assert found is not None and found.version == "1"
@@ -173,7 +179,10 @@ def test_register_model_trained_with_another_mlflow_is_an_error(
 ) -> None:
     with pytest.raises(DataError, match=r"or train again \(--no-cache\)\. Received: elsewhere"):
         register_model(
-            **of_run(first, "elsewhere", tmp_path), reason="passed", model_name="captioner"
+            **of_run(first, "elsewhere", tmp_path),
+            **ORIGIN,
+            reason="passed",
+            model_name="captioner",
         )
 
 
@@ -183,6 +192,7 @@ def test_register_component_hands_out_version_and_address(first: dict[str, Path]
         dsl.Model(uri=str(first["model"])),
         dsl.Artifact(uri=str(first["scores"])),
         dsl.Dataset(uri=str(first["manifest"])),
+        *ORIGIN.values(),
         "passed: it is the first",
         "captioner",
     )

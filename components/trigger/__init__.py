@@ -1,0 +1,1 @@
+"""The step `trigger`: is there a reason to train?"""

@@ -1,0 +1,68 @@
+"""Decides whether to train: only if something is otherwise than when the champion was made."""
+
+import logging
+from typing import NamedTuple
+
+from components.platform.registry import RECIPE_TAG, Champion, champion, note_event
+from components.trigger.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+
+class Reason(NamedTuple):
+    """Whether to train, and why or why not, in words."""
+
+    train: bool
+    text: str
+
+
+def find_reason(recipe: Recipe, *, model_name: str, experiment: str, force: bool) -> Reason:
+    """Decides whether there is a reason to train, and notes in MLflow if there is none.
+
+    The note is a run of its own in the experiment, named `no training`, with the reason and the
+    champion's version as tags.
+
+    Args:
+        recipe: What this run would make its model of.
+        model_name: The registered model whose champion is compared.
+        experiment: The MLflow experiment that the note goes to.
+        force: Whether to train in any case.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
+    released = champion(model_name)
+    reason = compare(recipe, released, force=force)
+    logger.info("%s", reason.text)
+    if released and not reason.train:
+        tags = {"reason": reason.text, "model_name": model_name, "version": released.version}
+        note_event(experiment, "no training", tags)
+    return reason
+
+
+def compare(recipe: Recipe, released: Champion | None, *, force: bool) -> Reason:
+    """Decides whether there is a reason to train.
+
+    Args:
+        recipe: What this run would make its model of.
+        released: The champion, or None.
+        force: Whether to train in any case.
+    """
+    if released is None:
+        return Reason(True, "training: there is no champion yet")
+    try:
+        changes = recipe.changes_from(Recipe.from_json(released.tags[RECIPE_TAG]))
+    except (KeyError, ValueError):
+        return Reason(
+            True, f"training: champion v{released.version} does not say what it was made of"
+        )
+    since = f"since champion v{released.version}"
+    if changes:
+        return Reason(True, f"training: {since} {', '.join(changes)}")
+    if force:
+        return Reason(True, f"training: forced, though nothing changed {since}")
+    return Reason(
+        False,
+        f"no training: champion v{released.version} has the same data, encoder and settings "
+        "(--force trains all the same)",
+    )

@@ -1,0 +1,74 @@
+"""`--plan`: what a run would do, told before anything runs."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from components.platform.registry import Champion, champion
+from components.platform.tracking import store_exists
+from components.trigger.decision import compare
+from components.trigger.recipe import make_recipe
+from pipeline.cache import plan_steps, step_outputs
+from pipeline.plan import PlannedStep
+from pipeline.tasks import Argument, steps_of
+
+# Parameters of `trigger` that are no part of a recipe.
+_NO_INGREDIENTS = frozenset({"force", "model_name", "experiment"})
+
+
+def preview(
+    spec: Any,
+    arguments: Mapping[str, Any],
+    contents: Mapping[str, str],
+    cache: Path,
+    *,
+    reuse: bool,
+) -> list[PlannedStep]:
+    """Plans a local run, with what `trigger` is going to say where that is known already.
+
+    Args:
+        spec: The pipeline's `PipelineSpec`.
+        arguments: The run's parameters.
+        contents: For parameters that name something outside: a fingerprint of what is there.
+        cache: Folder of kfp.local's cache.
+        reuse: Whether what was run before counts.
+
+    Returns:
+        All steps, in the order in which they run. If the data did not change and the champion was
+        made of the same, those behind `trigger` are not needed.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
+    planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
+    known = {step.name: step for step in planned}
+    if not known["ingest"].reused:
+        told = "compares with the champion, once the data are known"
+        return _told(planned, "trigger", told)
+    manifest = (step_outputs(spec, "ingest", cache) or {})["manifest"]
+    task = next(step for step in steps_of(spec) if step.name == "trigger")
+    settings = {
+        name: arguments[source.name]
+        for name, source in task.parameters.items()
+        if isinstance(source, Argument) and name == source.name and name not in _NO_INGREDIENTS
+    }
+    reason = compare(
+        make_recipe(manifest.path, **settings),
+        _champion(arguments["model_name"]),
+        force=arguments["force"],
+    )
+    planned = _told(planned, "trigger", reason.text)
+    if reason.train:
+        return planned
+    behind = [step.name for step in planned].index("trigger") + 1
+    return planned[:behind] + [replace(step, why="") for step in planned[behind:]]
+
+
+def _told(planned: list[PlannedStep], name: str, why: str) -> list[PlannedStep]:
+    return [replace(step, why=why) if step.name == name else step for step in planned]
+
+
+def _champion(model_name: str) -> Champion | None:
+    # To look must not make a store.
+    return champion(model_name) if store_exists() else None

@@ -1,0 +1,142 @@
+import io
+import json
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from gcp_storage_emulator.server import create_server
+from google.cloud import storage
+from mlflow import MlflowClient
+
+from components.captioning.bundle import Bundle
+from components.captioning.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.vocabulary import MARKS, Vocabulary
+from components.platform.artifacts import MATRIX_FILE, write_json
+from components.platform.captions import VOCABULARY_FILE
+from components.platform.errors import SettingError
+from components.platform.records import ENCODER_FILE, Examples, shard_name, to_example
+from components.train import callbacks
+from components.train.run import train_model
+from components.train.settings import TrainSettings
+
+Train = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[storage.Bucket]:
+    """The bucket `runs` of a Cloud Storage emulator on loopback."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    with create_server("127.0.0.1", port, in_memory=True, default_bucket="runs"):
+        yield storage.Client(project="test").bucket("runs")
+
+
+@pytest.fixture
+def train(
+    train_examples: Examples,
+    dev_examples: Examples,
+    matrix: np.ndarray,
+    make_settings: Callable[..., TrainSettings],
+    mlflow_root: Path,
+    tmp_path: Path,
+) -> Train:
+    """Trains two epochs from artifacts on disk; `pod` is where the model goes."""
+    for name, examples in (("train", train_examples), ("dev", dev_examples)):
+        _write_examples(tmp_path / "examples", name, examples)
+    (tmp_path / "captions").mkdir()
+    words = [*MARKS, "a", "red", "blue", "circle", "square"]
+    Vocabulary(words).save(tmp_path / "captions" / VOCABULARY_FILE)
+    (tmp_path / "matrix").mkdir()
+    np.save(tmp_path / "matrix" / MATRIX_FILE, matrix)
+
+    def run(pod: str, checkpoints: str | Path) -> dict[str, Any]:
+        return train_model(
+            *(tmp_path / name for name in ("examples", "captions", "matrix")),
+            tmp_path / pod,
+            settings=make_settings(epochs=2),
+            experiment="tests",
+            checkpoints=checkpoints,
+        )
+
+    return run
+
+
+def _write_examples(directory: Path, split: str, examples: Examples) -> None:
+    directory.mkdir(exist_ok=True)
+    write_json(directory / ENCODER_FILE, {"width": 6})
+    (directory / ENCODER_WEIGHTS_FILE).write_bytes(b"the encoder's weights")
+    with tf.io.TFRecordWriter(str(directory / shard_name(split, 0, 1))) as writer:
+        for index, image_id in enumerate(examples.image_ids):
+            record = to_example(
+                image_id,
+                examples.features[index],
+                examples.tokens[index],
+                examples.references[index],
+            )
+            writer.write(record)
+
+
+def _losses(training: dict[str, Any]) -> list[tuple[float, float]]:
+    return [(epoch["loss"], epoch["dev_word_loss"]) for epoch in training["history"]]
+
+
+def _die_after_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    # What comes after the checkpoint, when an epoch ends.
+    monkeypatch.setattr(callbacks, "log_metrics", die)
+
+
+def test_train_model_on_a_new_pod_goes_on_from_the_checkpoint_in_a_bucket(
+    train: Train, bucket: storage.Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = train("unbroken", tmp_path / "own")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        _die_after_the_first_epoch(patch)
+        train("killed", "gs://runs/checkpoints")
+    assert not (tmp_path / "killed").exists()
+    [checkpoint] = bucket.list_blobs()
+    assert re.fullmatch(r"checkpoints/[0-9a-f]{32}\.npz", checkpoint.name)
+    with np.load(io.BytesIO(checkpoint.download_as_bytes())) as arrays:
+        facts = json.loads(str(arrays["facts"]))
+
+    resumed = train("resumed", "gs://runs/checkpoints/")
+
+    assert _losses(resumed) == _losses(unbroken)
+    # Epoch 1 is the first pod's, to the second that it took, and so is the MLflow run.
+    assert resumed["history"][:1] == facts["history"]
+    assert resumed["mlflow_run_id"] == facts["run_id"] != unbroken["mlflow_run_id"]
+    logged = MlflowClient().get_metric_history(facts["run_id"], "dev_word_loss")
+    assert [metric.step for metric in logged] == [1, 2]
+    one, other = (Bundle.load(tmp_path / pod).network for pod in ("unbroken", "resumed"))
+    for weights, same in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, same)
+    # A finished training leaves no checkpoint.
+    assert not list(bucket.list_blobs())
+    assert not list((tmp_path / "own").iterdir())
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize(
+    ("checkpoints", "message"),
+    [
+        ("gs://unknown/checkpoints", "gcloud storage buckets create gs://unknown"),
+        ("s3://runs", r"must be local or begin with gs://\. Received: s3://runs"),
+    ],
+)
+def test_train_model_where_no_checkpoint_can_lie_says_so_before_training(
+    checkpoints: str, message: str, train: Train
+) -> None:
+    with pytest.raises(SettingError, match=message):
+        train("pod", checkpoints)
+    # Not even an MLflow run was begun.
+    [experiment] = MlflowClient().search_experiments(filter_string="name = 'tests'")
+    assert not MlflowClient().search_runs([experiment.experiment_id])

@@ -1,0 +1,94 @@
+import json
+from pathlib import Path
+
+import pytest
+from kfp import dsl
+from mlflow import MlflowClient
+
+from components.platform.registry import Champion, start_run
+from components.trigger.component import trigger
+from components.trigger.decision import compare, find_reason
+from components.trigger.recipe import Recipe
+
+_RECIPE = Recipe({"data": "d", "epochs": 3})
+
+
+def _champion(recipe: str = _RECIPE.to_json()) -> Champion:
+    return Champion("4", "run", {"recipe": recipe})
+
+
+def test_compare_without_a_champion_trains() -> None:
+    assert compare(_RECIPE, None, force=False) == (True, "training: there is no champion yet")
+
+
+def test_compare_with_a_champion_of_the_same_trains_nothing() -> None:
+    reason = compare(_RECIPE, _champion(), force=False)
+    assert not reason.train
+    assert reason.text == (
+        "no training: champion v4 has the same data, encoder and settings "
+        "(--force trains all the same)"
+    )
+
+
+def test_compare_forced_trains_all_the_same() -> None:
+    assert compare(_RECIPE, _champion(), force=True) == (
+        True, "training: forced, though nothing changed since champion v4",
+    )  # fmt: skip
+
+
+def test_compare_says_what_changed() -> None:
+    now = Recipe({"data": "e", "epochs": 5})
+    assert compare(now, _champion(), force=False) == (
+        True, "training: since champion v4 the data changed, epochs was 3, is 5",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("tags", [{}, {"recipe": "no json"}, {"recipe": "[]"}])
+def test_compare_with_a_champion_of_unknown_make_trains(tags: dict[str, str]) -> None:
+    reason = compare(_RECIPE, Champion("4", "run", tags), force=False)
+    assert reason == (True, "training: champion v4 does not say what it was made of")
+
+
+def _register(recipe: Recipe) -> None:
+    client = MlflowClient()
+    client.create_registered_model("captioner")
+    tags = {"recipe": recipe.to_json()}
+    client.create_model_version("captioner", "file:///x", start_run("photos", "x", {}), tags=tags)
+    client.set_registered_model_alias("captioner", "champion", "1")
+
+
+def _notes() -> list[dict[str, str]]:
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name("photos")
+    runs = client.search_runs([experiment.experiment_id], "run_name = 'no training'")
+    assert all(run.info.status == "FINISHED" for run in runs)
+    return [run.data.tags for run in runs]
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_find_reason_notes_in_mlflow_that_nothing_was_trained_and_why() -> None:
+    _register(_RECIPE)
+    reason = find_reason(_RECIPE, model_name="captioner", experiment="photos", force=False)
+    assert not reason.train
+    [note] = _notes()
+    assert note["reason"] == reason.text
+    assert (note["model_name"], note["version"]) == ("captioner", "1")
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_find_reason_to_train_notes_nothing() -> None:
+    _register(Recipe({"data": "older"}))
+    assert find_reason(_RECIPE, model_name="captioner", experiment="photos", force=False).train
+    assert _notes() == []
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_trigger_component_puts_out_decision_reason_recipe_and_origin(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
+    wanted, reason, recipe, origin = trigger.python_func(
+        dsl.Dataset(uri=str(tmp_path)), "InceptionV3", "random", "sample", 1, 8, 0.5, True, 2, 64,
+        0.002, "cosine", 0.05, 5.0, 0.0, 5, 20, "auto", 17, 5, 1.0, False, "captioner", "photos",
+    )  # fmt: skip
+    assert (wanted, reason) == (True, "training: there is no champion yet")
+    assert Recipe.from_json(recipe).parts["learning_rate"] == 0.002
+    assert origin == Recipe.from_json(recipe).origin
