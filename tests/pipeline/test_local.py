@@ -3,6 +3,7 @@
 import contextlib
 import io
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from gcp_storage_emulator.server import create_server
+from google.cloud import storage
 from mlflow import MlflowClient
 from rich.console import Console
 
@@ -204,6 +207,38 @@ def test_command_with_a_wrong_value_ends_in_one_line(
     assert told in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert not (tmp_path / "runs" / "artifacts").exists()
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[storage.Bucket]:
+    """The bucket `runs` of a Cloud Storage emulator on loopback."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    with create_server("127.0.0.1", port, in_memory=True, default_bucket="runs"):
+        yield storage.Client(project="test").bucket("runs")
+
+
+def test_command_uploads_what_the_run_made(
+    first: tuple[Summary, str], root: Path, bucket: storage.Bucket
+) -> None:
+    small = [f"--{name.replace('_', '-')}={value}" for name, value in _SMALL.items()]
+    command = _command("--root", root, "--upload", "gs://runs/tonight", *small)
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert ended.stdout.splitlines()[-1] == "gs://runs/tonight/ingest/manifest"
+    names = {blob.name for blob in bucket.list_blobs()}
+    assert names >= {f"tonight/ingest/manifest/{n}" for n in ("manifest.parquet", "report.json")}
+    assert len([name for name in names if "/photos/" in name]) == _SMALL["scenes"]
+
+
+@pytest.mark.usefixtures("bucket")
+def test_command_with_no_bucket_to_upload_to_ends_before_any_work(tmp_path: Path) -> None:
+    command = _command("--root", tmp_path / "runs", "--upload", "gs://no-such-bucket/tonight")
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert ended.returncode == 2
+    assert "no-such-bucket" in ended.stderr and len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
 
 
 def test_command_help_shows_every_setting_once_with_its_meaning() -> None:

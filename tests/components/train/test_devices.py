@@ -1,0 +1,19 @@
+import pytest
+import tensorflow as tf
+
+from components.platform.errors import SettingError
+from components.train.devices import require_gpus
+
+_SEEN = len(tf.config.list_physical_devices("GPU"))
+
+
+def test_require_gpus_takes_what_is_there() -> None:
+    require_gpus("0")
+    require_gpus(str(_SEEN))
+
+
+def test_require_gpus_refuses_to_train_on_less_than_was_asked_for() -> None:
+    with pytest.raises(
+        SettingError, match=f"gpus asks for {_SEEN + 1}, but TensorFlow sees {_SEEN}"
+    ):
+        require_gpus(str(_SEEN + 1))

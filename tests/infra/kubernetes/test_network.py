@@ -1,0 +1,99 @@
+"""Who finds whom, and who may talk to whom: services, budgets, network policies, addresses."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+Labels = dict[str, str]
+
+NAME = "app.kubernetes.io/name"
+RUN_POD = {"pipelines.kubeflow.org/v2_component": "true"}
+# Pods of KFP: those of runs, and its S3 store.
+FOREIGN_PODS = (RUN_POD, {"app": "seaweedfs"})
+
+
+def _rules(overlay: Any, direction: str) -> Iterator[tuple[Labels, Labels, int]]:
+    """Yields the rules between pods of the namespace: whose they are, the peer, the port."""
+    side = {"ingress": "from", "egress": "to"}[direction]
+    for policy in overlay.of_kind("NetworkPolicy"):
+        for rule in policy["spec"].get(direction, []):
+            for peer in rule[side]:
+                if peer.keys() == {"podSelector"}:
+                    for port in rule["ports"]:
+                        whose = policy["spec"]["podSelector"]["matchLabels"]
+                        yield whose, peer["podSelector"]["matchLabels"], port["port"]
+
+
+def test_services_lead_to_pods(overlay: Any, ports_of: Any) -> None:
+    for service in overlay.of_kind("Service"):
+        (pod,) = overlay.selected(service["spec"]["selector"])
+        for port in service["spec"]["ports"]:
+            assert ports_of(pod)[port["targetPort"]] == port["port"]
+
+
+def test_disruption_budgets_let_nodes_drain(overlay: Any) -> None:
+    for budget in overlay.of_kind("PodDisruptionBudget"):
+        assert len(overlay.selected(budget["spec"]["selector"]["matchLabels"])) == 1
+        assert budget["spec"]["maxUnavailable"] == 1
+
+
+def test_one_server_stays_while_another_moves(render: Any) -> None:
+    assert render("gke").named("Deployment", "mlflow")["spec"]["replicas"] == 2
+
+
+def test_network_denies_what_is_not_said(overlay: Any) -> None:
+    policy = overlay.named("NetworkPolicy", "captionflow-deny")["spec"]
+    assert overlay.selected(policy["podSelector"]["matchLabels"]) == overlay.pods
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy
+    (names,) = policy["egress"]
+    assert {port["port"] for port in names["ports"]} == {53}
+
+
+def test_network_policies_select_our_pods_only(overlay: Any) -> None:
+    for policy in overlay.of_kind("NetworkPolicy"):
+        # An empty selector would cut off KFP itself.
+        assert overlay.selected(policy["spec"]["podSelector"]["matchLabels"])
+        assert policy["spec"]["podSelector"]["matchLabels"]
+
+
+@pytest.mark.parametrize(("direction", "opposite"), [("ingress", "egress"), ("egress", "ingress")])
+def test_network_rules_agree_at_both_ends(overlay: Any, direction: str, opposite: str) -> None:
+    rules = list(_rules(overlay, direction))
+    assert rules
+    for whose, peer, port in rules:
+        assert peer in FOREIGN_PODS or (peer, whose, port) in _rules(overlay, opposite)
+
+
+def test_network_rules_name_ports_that_listen(overlay: Any, ports_of: Any) -> None:
+    for whose, _, port in _rules(overlay, "ingress"):
+        (pod,) = overlay.selected(whose)
+        assert port in ports_of(pod).values()
+
+
+def test_servers_are_for_those_who_need_them(overlay: Any) -> None:
+    admitted: dict[str, list[Labels]] = {}
+    for whose, peer, _ in _rules(overlay, "ingress"):
+        admitted.setdefault(whose[NAME], []).append(peer)
+    expected = {"mlflow": [RUN_POD, {NAME: "captionflow-setup"}]}
+    if overlay.name == "local":
+        expected["mlflow-postgres"] = [{NAME: "mlflow"}]
+    assert admitted == expected
+
+
+def test_tracking_address_is_served_and_allowed(overlay: Any) -> None:
+    (address,) = overlay.named("ConfigMap", "captionflow")["data"].values()
+    service = overlay.named("Service", "mlflow")
+    host = f"mlflow.{service['metadata']['namespace']}.svc.cluster.local"
+    (port,) = (port["port"] for port in service["spec"]["ports"])
+    assert address == f"http://{host}:{port}"
+    arguments = dict(
+        argument.split("=") for argument in overlay.container("Deployment", "mlflow")["args"]
+        if "=" in argument
+    )  # fmt: skip
+    assert arguments["--port"] == str(port)
+    # `localhost:*` is a port-forward; `*` alone would let any web page in.
+    allowed = arguments["--allowed-hosts"].split(",")
+    assert {f"{host}:{port}", "localhost:*"} <= set(allowed)
+    assert "*" not in allowed
