@@ -14,7 +14,7 @@ from components.platform.manifest import Photo
 # In pixels: sharp enough for the place that a photo has in the figure.
 _LONGEST_SIDE = 400
 # In inches: a column, the largest photo, a line of text, and the space between rows.
-_COLUMN, _WIDTH, _HEIGHT, _LINE, _SPACE = 3.6, 3.2, 2.7, 0.16, 0.25
+_COLUMN, _WIDTH, _HEIGHT, _LINE, _SPACE = 3.6, 3.2, 2.7, 0.17, 0.2
 # How many characters fit above and below a photo.
 _TITLE_CHARACTERS, _TEXT_CHARACTERS = 38, 48
 
@@ -57,10 +57,10 @@ def photo_grid(
         for photo, title, texts in zip(photos, titles, lines, strict=True)
     ]
     rows = [cards[start : start + columns] for start in range(0, len(cards), columns)]
-    # Of each row's highest title, photo and text, in inches.
+    # Of each row: its highest title with some air, photo and text, in inches.
     heights = [
         (
-            max(_LINE * _count(card.title) for card in row),
+            max(_LINE * (_count(card.title) + 0.5) for card in row),
             max(card.size[1] for card in row),
             max(_LINE * _count(card.text) for card in row),
         )

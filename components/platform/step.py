@@ -4,7 +4,7 @@ import functools
 
 from kfp import dsl
 
-#: The container image of all steps; a cluster's own registry goes before it when compiling.
+#: The container image of all steps; on a cluster the parameter `image` names it with its registry.
 IMAGE = "captionflow-python:0.1.0"
 
 #: `@step` makes a function a KFP component whose body runs in IMAGE, where this package is.

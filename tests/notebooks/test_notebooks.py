@@ -1,0 +1,302 @@
+"""The notebooks as they are stored, and as they run on a real, small run of the pipeline."""
+
+import ast
+import base64
+import html
+import io
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from ipykernel.kernelspec import write_kernel_spec
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+from PIL import Image
+
+from components.evaluate.errors import KINDS, find_errors
+from components.platform.manifest import SPLITS, Photo, read_manifest
+from components.platform.tracking import local_tracking_uri
+from pipeline.config import Preset, make_settings
+from pipeline.local import run_pipeline
+from pipeline.runs import FoundScores, find_data, find_scores
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NAMES = ("01_explore_data", "02_inspect_captions")
+_SMALL = {"scenes": 48, "encoder": "MobileNetV2", "units": 32, "epochs": 2, "bleu4_floor": 0.0}
+_MAGIC = "%matplotlib inline\n"
+_MAY_IMPORT = {"components", "pipeline", "matplotlib", "pandas", *sys.stdlib_module_names}
+
+
+def _read(name: str) -> NotebookNode:
+    return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=nbformat.NO_CONVERT)
+
+
+def _code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _nodes(name: str) -> Iterator[ast.AST]:
+    for cell in _code(_read(name)):
+        yield from ast.walk(ast.parse(cell.source.removeprefix(_MAGIC)))
+
+
+# As they are stored
+
+
+def test_notebooks_are_these_two() -> None:
+    assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == list(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebook_is_stored_without_output(name: str) -> None:
+    notebook = _read(name)
+    nbformat.validate(notebook)
+    for cell in _code(notebook):
+        assert not cell.outputs
+        assert cell.execution_count is None
+        assert set(cell.metadata) <= {"tags"}
+    assert notebook.metadata == {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebook_cells_are_short_and_named(name: str) -> None:
+    notebook = _read(name)
+    # Names that a person chose: a cell that is saved keeps its own.
+    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", cell.id) for cell in notebook.cells)
+    assert all(len(cell.source.splitlines()) <= 12 for cell in _code(notebook))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebook_defines_nothing(name: str) -> None:
+    imported = set()
+    for node in _nodes(name):
+        assert not isinstance(
+            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+        ), ast.unparse(node)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imported |= {alias.asname or alias.name for alias in node.names}
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr):
+            # A function under another name.
+            assert not (isinstance(node.value, ast.Name) and node.value.id in imported)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebook_imports_only_the_project_and_what_draws(name: str) -> None:
+    roots = set()
+    for node in _nodes(name):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            roots.add(str(node.module).partition(".")[0])
+    assert roots <= _MAY_IMPORT
+    assert roots >= {"components", "pipeline"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebook_has_one_cell_of_plain_parameters(name: str) -> None:
+    (cell,) = [cell for cell in _code(_read(name)) if cell.metadata.get("tags") == ["parameters"]]
+    given = {}
+    for statement in ast.parse(cell.source).body:
+        assert isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+        given[statement.targets[0].id] = ast.literal_eval(statement.value)
+    assert given == {"root": "../runs", "run": "*"}
+
+
+# As they run
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A kernel of this very Python, and nothing written at home."""
+    jupyter = tmp_path_factory.mktemp("jupyter")
+    write_kernel_spec(jupyter / "kernels" / "python3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(jupyter))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(jupyter / "runtime"))
+        patch.setenv("IPYTHONDIR", str(jupyter / "ipython"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    # A name such as people give folders.
+    root = tmp_path_factory.mktemp("runs") / "my 'runs'"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(root))
+        run_pipeline(make_settings(Preset.SAMPLE, _SMALL), root)
+        yield root
+
+
+def _execute(name: str, root: Path) -> dict[str, NotebookNode]:
+    notebook = _read(name)
+    for cell in notebook.cells:
+        if cell.metadata.get("tags") == ["parameters"]:
+            cell.source = f"root = {str(root)!r}\nrun = '*'"
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": NOTEBOOKS}}
+    ).execute()
+    return {cell.id: cell for cell in notebook.cells}
+
+
+@pytest.fixture(scope="module")
+def explored(root: Path, environment: None) -> dict[str, NotebookNode]:
+    return _execute("01_explore_data", root)
+
+
+@pytest.fixture(scope="module")
+def inspected(root: Path, environment: None) -> dict[str, NotebookNode]:
+    return _execute("02_inspect_captions", root)
+
+
+@pytest.fixture(scope="module")
+def photos(root: Path) -> list[Photo]:
+    return read_manifest(find_data(root).manifest)
+
+
+@pytest.fixture(scope="module")
+def found(root: Path) -> FoundScores:
+    return find_scores(root)
+
+
+@pytest.fixture(scope="module")
+def lines(found: FoundScores) -> list[dict[str, list[str]]]:
+    """What the model said of each test photo, and what people said."""
+    return [json.loads(line) for line in (found.scores / "captions.jsonl").open()]
+
+
+def _shown(cell: NotebookNode) -> str:
+    """Returns what a cell's table shows, row by row, as words with one space between them."""
+    (output,) = [output for output in cell.outputs if "text/html" in output.get("data", {})]
+    return " ".join(html.unescape(re.sub("<[^>]+>", " ", output.data["text/html"])).split())
+
+
+def _picture(cell: NotebookNode) -> Image.Image:
+    (output,) = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+    return Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
+
+
+@pytest.mark.parametrize("executed", ["explored", "inspected"])
+def test_notebook_runs_without_a_warning(executed: str, request: pytest.FixtureRequest) -> None:
+    streams = [
+        output.text
+        for cell in request.getfixturevalue(executed).values()
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream"
+    ]
+    assert not [text for text in streams if "Warning:" in text]
+
+
+@pytest.mark.parametrize(
+    ("executed", "pictures"),
+    [
+        ("explored", ["lengths-figure", "frequencies", "gallery"]),
+        (
+            "inspected",
+            ["best", "median", "worst", "kinds-figure", "examples", "alternatives-figure"],
+        ),
+    ],
+)
+def test_notebook_draws_its_figures(
+    executed: str, pictures: list[str], request: pytest.FixtureRequest
+) -> None:
+    cells = request.getfixturevalue(executed)
+    for name in pictures:
+        picture = _picture(cells[name])
+        assert min(picture.size) > 200, name
+        # More than an empty frame.
+        assert len(picture.convert("RGB").getcolors(2**24) or []) > 20, name
+
+
+def test_explore_data_shows_split_sizes_as_in_the_manifest(
+    explored: dict[str, NotebookNode], photos: list[Photo]
+) -> None:
+    shown = _shown(explored["splits"])
+    for split in SPLITS:
+        counts = [len(photo.captions) for photo in photos if photo.split == split]
+        assert f"{split} {len(counts)} {sum(counts)} {min(counts)} {max(counts)}" in shown
+
+
+def test_explore_data_shows_caption_lengths(
+    explored: dict[str, NotebookNode], photos: list[Photo]
+) -> None:
+    # The drawn scenes' captions are words and a full stop.
+    shown = _shown(explored["lengths"])
+    for split in SPLITS:
+        words = [len(c.split()) for photo in photos if photo.split == split for c in photo.captions]
+        mean = round(sum(words) / len(words), 1)
+        row = re.search(rf"{split} (\S+) (\S+) .*? (\S+)(?= dev| test|$)", shown)
+        assert row is not None
+        assert [float(value) for value in row.groups()] == [len(words), mean, max(words)]
+
+
+def test_explore_data_shows_vocabulary_coverage(
+    explored: dict[str, NotebookNode], photos: list[Photo], root: Path
+) -> None:
+    train = [c for photo in photos if photo.split == "train" for c in photo.captions]
+    words = Counter(word for c in train for word in c.lower().rstrip(".").split())
+    # With min_count 1 the train split has no unknown word; beside its words are four marks.
+    size = len(words) + 4
+    counted = f"{len(train)} {words.total()} 100.00 1 {size}"
+    assert f"train {len(train) // 5} {counted}" in _shown(explored["vocabulary"])
+    coverage = json.loads((find_data(root).matrix / "coverage.json").read_text())
+    glove = _shown(explored["glove"])
+    assert f"words found {coverage['found']} words and marks missing" in glove
+    assert f"missing {size - coverage['found']} found of all words" in glove
+    for word in coverage["missing"]:
+        assert f"{word} {coverage['missing'][word]} {words[word]}" in _shown(explored["missing"])
+
+
+def test_inspect_captions_shows_the_scores(
+    inspected: dict[str, NotebookNode], found: FoundScores
+) -> None:
+    scores = json.loads((found.scores / "scores.json").read_text())
+    shown = _shown(inspected["scores"])
+    for name, value in scores["bleu"].items():
+        assert f"{name} {value:.2f} {scores['greedy'][name]:.2f}" in shown
+    assert f"images {scores['images']}" in _shown(inspected["variety"])
+
+
+def test_inspect_captions_counts_errors_by_kind(
+    inspected: dict[str, NotebookNode], lines: list[dict[str, list[str]]]
+) -> None:
+    errors = [find_errors(str(line["hypothesis"]), line["references"]) for line in lines]
+    counts = Counter(kind for found in errors for kind in found)
+    shown = _shown(inspected["kinds"])
+    for kind, meaning in KINDS.items():
+        share = round(100 * counts[kind] / len(lines), 1)
+        assert f"{kind} {meaning} {counts[kind]} {share}" in shown
+
+
+def test_inspect_captions_shows_beam_alternatives_of_the_scored_captions(
+    inspected: dict[str, NotebookNode], lines: list[dict[str, list[str]]]
+) -> None:
+    shown = _shown(inspected["alternatives"])
+    said = {str(line["image_id"]): line["hypothesis"] for line in lines}
+    described = re.findall(r"(scene-\d+\.jpg) 1 (-[\d.]+) (.*?) 2 (-[\d.]+) ", shown)
+    assert len(described) == len(lines) // 3
+    for (
+        image_id,
+        best,
+        caption,
+        second,
+    ) in described:
+        assert caption == said[image_id]
+        assert float(best) >= float(second)
+    assert shown.count(" 5 -") == len(described)
+
+
+def test_notebook_of_an_empty_work_folder_tells_what_to_run(
+    environment: None, tmp_path: Path
+) -> None:
+    with pytest.raises(CellExecutionError, match=r"DataError.*python -m pipeline\.local --root"):
+        _execute("01_explore_data", tmp_path)

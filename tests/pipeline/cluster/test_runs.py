@@ -1,0 +1,167 @@
+"""`compile` and `submit` through kfp's real client, to a server on loopback."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import Result
+from typer.testing import CliRunner
+
+from components.platform.step import IMAGE
+from pipeline.cluster import runs
+from pipeline.cluster.connection import Address, connect
+from pipeline.config import Settings
+from pipeline.kubeflow import app
+from pipeline.placement import Placement
+
+PROJECT = Path(__file__).parents[3]
+Call = Callable[..., Result]
+
+pytestmark = pytest.mark.usefixtures("no_cluster")
+
+
+@pytest.fixture
+def call(kfp_server: Any, compiled_once: Path) -> Call:
+    def invoke(command: str, *options: object) -> Result:
+        arguments = [command, "--host", kfp_server.url, *map(str, options)]
+        return CliRunner().invoke(app, arguments, env={"COLUMNS": "300"})
+
+    return invoke
+
+
+def test_compile_writes_the_same_bytes_as_kfp_dsl_compile(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "build" / "ours.yaml", tmp_path / "theirs.yaml"
+    result = CliRunner().invoke(app, ["compile", "-o", str(ours)])
+    assert (result.exit_code, result.output) == (0, f"{ours}\n")
+    kfp = [Path(sys.executable).with_name("kfp"), "dsl", "compile", "--py", "pipeline/dag.py"]
+    subprocess.run([*kfp, "--output", theirs], check=True, capture_output=True, cwd=PROJECT)
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("captionflow.json", "captionflow: output must end in .yaml. Received: 'captionflow.json'"),
+        ("/dev/null/captionflow.yaml", "captionflow: output must be a file that can be written"),
+    ],
+)
+def test_compile_to_a_wrong_place_says_so(output: str, told: str) -> None:
+    result = CliRunner().invoke(app, ["compile", "--output", output])
+    assert result.exit_code == 2
+    assert result.stderr.startswith(told)
+
+
+def test_submit_sends_the_package_as_it_is_compiled(kfp_server: Any, package: Path) -> None:
+    assert CliRunner().invoke(app, ["submit", "--host", kfp_server.url]).exit_code == 0
+    (request,) = kfp_server.sent("POST", "/apis/v2beta1/runs")
+    sent, (pipeline, platform) = request.body, yaml.safe_load_all(package.read_text())
+    assert sent["pipeline_spec"] == {"pipeline_spec": pipeline, "platform_spec": platform}
+
+
+def test_submit_sends_every_parameter_with_its_type(call: Call, kfp_server: Any) -> None:
+    result = call(
+        "submit", "--preset", "flickr8k", "--dataset", "gs://b/f.zip", "--glove", "gs://b/g.zip",
+        "--epochs", 3, "--dropout", 0.25, "--force", "--no-train-embeddings",
+        "--gpus", 2, "--train-nodes", '{"pool": "a"}', "--image", "registry/flow:1",
+        "--run-name", "first", "--kfp-experiment", "trial",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    (experiment,) = kfp_server.sent("POST", "/experiments")
+    assert experiment.body["display_name"] == "trial"
+    (run,) = kfp_server.runs.values()
+    assert (run["display_name"], run["experiment_id"]) == ("first", "experiment-1")
+    sent = run["runtime_config"]["parameters"]
+    assert set(sent) == {*Settings.model_fields, *Placement.model_fields}
+    expected = {
+        "dataset": "gs://b/f.zip", "epochs": 3, "dropout": 0.25, "force": True,
+        "train_embeddings": False, "gpus": "2", "train_nodes": {"pool": "a"}, "units": 512,
+        "image": "registry/flow:1", "train_image": f"{IMAGE}-gpu",
+    }  # fmt: skip
+    assert {name: sent[name] for name in expected} == expected
+    assert {name: type(sent[name]) for name in expected} == {
+        name: type(value) for name, value in expected.items()
+    }
+
+
+def test_submit_without_gpus_asks_for_no_gpu_node_and_no_gpu_image(
+    call: Call, kfp_server: Any
+) -> None:
+    assert call("submit", "--gpus", 0, "--image", "registry/flow:1").exit_code == 0
+    (run,) = kfp_server.runs.values()
+    sent = run["runtime_config"]["parameters"]
+    assert (sent["gpus"], sent["train_nodes"]) == ("0", {})
+    assert sent["train_image"] == "registry/flow:1"
+
+
+def test_submit_prints_the_runs_id_and_page(call: Call, kfp_server: Any) -> None:
+    result = call("submit")
+    (run_id,) = kfp_server.runs
+    page = f"{kfp_server.url}/#/runs/details/{run_id}"
+    assert result.stdout == f"Run   {run_id}\nPage  {page}\n"
+    assert result.stderr == ""
+
+
+def test_submit_twice_uses_one_experiment(call: Call, kfp_server: Any) -> None:
+    assert [call("submit").exit_code, call("submit").exit_code] == [0, 0]
+    assert len(kfp_server.experiments) == 1
+    assert len(kfp_server.runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--epochs", 0), "epochs must be greater than or equal to 1. Received: '0'"),
+        (("--gpus", "many"), "gpus must be a number of GPUs, 0 or more. Received: 'many'"),
+        (("--train-nodes", "pool=a"), "train_nodes must be a JSON object"),
+        (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
+        (("--dataset", "photos.zip"), "dataset must lie where the cluster sees it: gs://"),
+    ],
+)
+def test_submit_of_a_wrong_setting_sends_nothing(
+    call: Call, kfp_server: Any, options: tuple[object, ...], told: str
+) -> None:
+    result = call("submit", *options)
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert kfp_server.requests == []
+
+
+def test_last_run_returns_the_newest_that_succeeded(call: Call, kfp_server: Any) -> None:
+    client = connect(Address(host=kfp_server.url))
+    assert runs.last_run(client, "captionflow") is None
+    for epochs, state in ((1, "SUCCEEDED"), (2, "SUCCEEDED"), (3, "FAILED")):
+        assert call("submit", "--epochs", epochs).exit_code == 0
+        run = list(kfp_server.runs.values())[-1]
+        run |= {"state": state, "description": f"run {epochs}"}
+    # Another pipeline in the same experiment, and newer.
+    other = {"pipeline_spec": {"pipelineInfo": {"name": "other"}}, "experiment_id": "experiment-1"}
+    for _ in range(3):
+        kfp_server.add("run", other, state="SUCCEEDED")
+    last = runs.last_run(client, "captionflow")
+    assert last is not None
+    assert (last.description, last.parameters["epochs"]) == ("run 2", 2)
+    assert last.pipeline_spec["pipelineInfo"]["name"] == "captionflow"
+    assert set(last.platform_spec["platforms"]) == {"kubernetes"}
+    assert last.address == f"{kfp_server.url}/#/runs/details/{last.run_id}"
+
+
+def test_submit_plan_compares_with_the_last_run_and_sends_nothing(
+    call: Call, kfp_server: Any
+) -> None:
+    told = call("submit", "--plan").output
+    assert told.count("no run here before") == 9
+    assert not kfp_server.runs
+    call("submit", "--run-name", "first")
+    (run,) = kfp_server.runs.values()
+    run["state"] = "SUCCEEDED"
+    told = call("submit", "--plan", "--epochs", "3").output
+    lines = {line.split()[0]: line for line in told.splitlines()}
+    assert "from the cache" in lines["features"]
+    assert "epochs: 15 → 3" in lines["train"]
+    assert lines["Compared"].startswith("Compared with first: ")
+    assert len(kfp_server.runs) == 1
