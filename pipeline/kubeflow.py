@@ -14,7 +14,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import kfp
@@ -178,6 +178,13 @@ def _arguments(preset: str, settings: dict[str, Any], placement: dict[str, Any])
                 f"{name} must lie where the cluster sees it: gs://…, or a path in its image or "
                 f"volumes that begins with /. Received: {value!r}"
             )
+    checkpoints = PurePosixPath(arguments["checkpoints"])
+    lasting = checkpoints.parts[:1] == ("checkpoints",) and ".." not in checkpoints.parts
+    if not lasting and not arguments["checkpoints"].startswith("gs://"):
+        raise SettingError(
+            "checkpoints must lie where a new pod finds them: in checkpoints/, which is a volume "
+            f"on the cluster, or at gs://…. Received: {arguments['checkpoints']!r}"
+        )
     return arguments | make_placement(placement).model_dump()
 
 

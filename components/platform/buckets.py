@@ -26,8 +26,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from components.platform.errors import CaptionflowError, SettingError
-
-SCHEME = "gs://"
+from components.platform.storage import SCHEME
 
 # All that is done here; the role `storage.objectUser` has them.
 _PERMISSIONS = [f"storage.objects.{doing}" for doing in ("create", "delete", "get", "list")]

@@ -161,7 +161,9 @@ def experiment_identity(name: str, *, make: bool = True) -> str:
         if not make and client.get_experiment_by_name(name) is None:
             return ""
         experiment = client.get_experiment(_experiment(client, name))
-    return f"{tracking_uri()} {experiment.experiment_id} {experiment.creation_time}"
+    # A new password is no new place: what was trained stays good.
+    address = without_credentials(tracking_uri())
+    return f"{address} {experiment.experiment_id} {experiment.creation_time}"
 
 
 def require_run(run_id: str) -> None:

@@ -8,7 +8,7 @@ from components.platform.fingerprint import fingerprint_tree, fingerprint_value
 #: Seconds that a request to a bucket is made again and again before it counts as failed.
 PATIENCE = 120.0
 
-_SCHEME = "gs://"
+SCHEME = "gs://"
 
 
 def is_remote(uri: str) -> bool:
@@ -17,9 +17,9 @@ def is_remote(uri: str) -> bool:
     Raises:
         SettingError: If it names a scheme other than `gs://`.
     """
-    if "://" in uri and not uri.startswith(_SCHEME):
-        raise SettingError(f"A path must be local or begin with {_SCHEME}. Received: {uri}")
-    return uri.startswith(_SCHEME)
+    if "://" in uri and not uri.startswith(SCHEME):
+        raise SettingError(f"A path must be local or begin with {SCHEME}. Received: {uri}")
+    return uri.startswith(SCHEME)
 
 
 def exists(uri: str, *, patience: float = PATIENCE) -> bool:
@@ -149,4 +149,4 @@ def require_writable(uri: str, *, patience: float = PATIENCE) -> None:
 
 def _require_remote(uri: str) -> None:
     if not is_remote(uri):
-        raise SettingError(f"A place in a bucket must begin with {_SCHEME}. Received: {uri}")
+        raise SettingError(f"A place in a bucket must begin with {SCHEME}. Received: {uri}")

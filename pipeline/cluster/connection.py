@@ -83,7 +83,7 @@ class _Client(kfp.Client):
         if address == Configuration().host and self._uihost == _FORWARDED:
             raise SettingError(
                 "No KFP server is named: give --host http://…, set KF_PIPELINES_ENDPOINT, or have "
-                "a kube config that leads to the cluster"
+                "a kube config that leads to the cluster (`kubectl config view`)"
             )
         _limit(api_client.rest_client, address)
         with talking_to(self):
@@ -93,7 +93,7 @@ class _Client(kfp.Client):
                 if error.status in (404, 501):
                     raise no_such_api(address, error) from error
                 raise
-        _check_version(address, json.loads(api_client.last_response.data).get("tag_name", ""))
+        _check_version(address, _tag(address, api_client.last_response.data))
         self.answered = True
         return health
 
@@ -109,7 +109,7 @@ def connect(address: Address) -> kfp.Client:
         CaptionflowError: If the server does not answer, refuses, or is of another version.
     """
     host = address.host or os.environ.get(KF_PIPELINES_ENDPOINT_ENV)
-    if host and not host.startswith("http"):
+    if host and "://" not in host:
         host = f"https://{host}"
     if host and not re.fullmatch(r"https?://[^\s/]+\S*", host):
         raise SettingError(
@@ -203,6 +203,13 @@ def _limit(rest_client: Any, address: str) -> None:
         return response
 
     rest_client.request = request
+
+
+def _tag(address: str, answer: str) -> str:
+    try:
+        return str(json.loads(answer).get("tag_name", ""))
+    except (ValueError, AttributeError) as error:
+        raise not_the_api(address) from error
 
 
 def _check_version(address: str, server: str) -> None:

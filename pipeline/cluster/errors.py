@@ -58,9 +58,9 @@ def shown(address: str) -> str:
 
 
 def not_the_api(address: str) -> CaptionflowError:
-    """Returns the error for a page of HTML where the API should be."""
+    """Returns the error for a page of HTML, or anything else, where the API should be."""
     return CaptionflowError(
-        f"{shown(address)} answers with a web page, not as KFP's API: it is another address, or a "
+        f"{shown(address)} does not answer as KFP's API does: it is another address, or a "
         f"page to log in. Set {TOKEN_VARIABLE}, or go past that page: {_FORWARD}, and --host "
         "http://localhost:8080"
     )
@@ -85,8 +85,12 @@ def other_version(address: str, server: str, own: str) -> CaptionflowError:
 def _refused(error: ApiException, address: str, secrets: Collection[str]) -> CaptionflowError:
     told = _told(error, secrets)
     match error.status:
-        case 0:
+        case 0 if address.startswith("https"):
             return _unreached(SSLError(error.reason), address)
+        case 0:
+            return CaptionflowError(
+                f"KFP at {address} answers what this client can't read: is it of another version?"
+            )
         case 401:
             return CaptionflowError(
                 f"KFP at {address} wants a valid token (401): this one is missing, wrong or "

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,23 +23,15 @@ class FinishedRun:
     """A run that succeeded.
 
     Attributes:
-        run_id: The server's.
         name: What the user interface calls it.
-        description: What was written beside it.
-        finished_at: When it ended.
         parameters: What it ran with, by name; what was left to its default is not there.
         pipeline_spec: The package's first part: components, DAG and defaults.
-        platform_spec: The package's second part, for Kubernetes; empty if it has none.
         address: Its page.
     """
 
-    run_id: str
     name: str
-    description: str
-    finished_at: datetime | None
     parameters: Mapping[str, Any]
     pipeline_spec: Mapping[str, Any]
-    platform_spec: Mapping[str, Any]
     address: str
 
 
@@ -86,15 +77,10 @@ def last_run(client: kfp.Client, experiment: str) -> FinishedRun | None:
         for listed in runs(client, experiment_id, state="SUCCEEDED"):
             run = client.get_run(listed.run_id)
             if is_ours(run):
-                pipeline_spec, platform_spec = _specs(run)
                 return FinishedRun(
-                    run_id=run.run_id,
                     name=run.display_name,
-                    description=run.description or "",
-                    finished_at=run.finished_at,
                     parameters=(run.runtime_config and run.runtime_config.parameters) or {},
-                    pipeline_spec=pipeline_spec,
-                    platform_spec=platform_spec,
+                    pipeline_spec=_spec(run),
                     address=run_page(client, run.run_id),
                 )
     return None
@@ -114,7 +100,7 @@ def package_file() -> Iterator[str]:
 
 def is_ours(run: Any) -> bool:
     """Whether a run, or what makes runs, carries this pipeline's package with it."""
-    name = _specs(run)[0].get("pipelineInfo", {}).get("name")
+    name = _spec(run).get("pipelineInfo", {}).get("name")
     return bool(name == PIPELINE)
 
 
@@ -145,7 +131,8 @@ def listed(
             return
 
 
-def _specs(run: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _spec(run: Any) -> dict[str, Any]:
     # A package with a part for Kubernetes has both side by side.
     sent = run.pipeline_spec or {}
-    return sent.get("pipeline_spec", sent), sent.get("platform_spec", {})
+    spec: dict[str, Any] = sent.get("pipeline_spec", sent)
+    return spec

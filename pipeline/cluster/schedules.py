@@ -106,11 +106,8 @@ def schedules(client: kfp.Client) -> list[Schedule]:
     return sorted(found, key=lambda each: each.name)
 
 
-def unschedule(client: kfp.Client, name: str) -> int:
+def unschedule(client: kfp.Client, name: str) -> None:
     """Deletes the schedule of this name; runs that it has made go on.
-
-    Returns:
-        How many there were: more than one only after an update was cut off.
 
     Raises:
         CaptionflowError: If there is none, or the server refuses.
@@ -124,7 +121,6 @@ def unschedule(client: kfp.Client, name: str) -> int:
             f"There is no schedule {name!r}: `python -m pipeline.kubeflow schedules` shows those "
             "that there are"
         )
-    return len(found)
 
 
 def _described(client: kfp.Client, recurring_run: Any) -> Schedule:

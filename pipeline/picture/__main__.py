@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from components.platform.artifacts import whole_file
-from components.platform.errors import CaptionflowError
+from components.platform.errors import CaptionflowError, SettingError
 from pipeline.picture.svg import draw
 
 PICTURE = Path(".github/dag.svg")
@@ -35,8 +35,12 @@ def main(
         typer.echo(f"captionflow: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
     if not check:
-        with whole_file(output) as aside:
-            aside.write_bytes(picture)
+        try:
+            with whole_file(output) as aside:
+                aside.write_bytes(picture)
+        except OSError as error:
+            typer.echo(f"captionflow: output must be a file that can be written: {error}", err=True)
+            raise typer.Exit(SettingError.exit_code) from None
     elif not output.is_file() or output.read_bytes() != picture:
         typer.echo(f"captionflow: {output} is not current: draw it anew without --check", err=True)
         raise typer.Exit(1)

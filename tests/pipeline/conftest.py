@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import kfp
 import pytest
+from gcp_storage_emulator.server import create_server
+from google.cloud import storage
 
 from pipeline.package import compile_package
 
@@ -66,6 +69,7 @@ class KfpServer:
     #: Called with each request before it is answered.
     on_request: Callable[[Request], None] | None = None
     tag: str = "2.17.0"
+    health: Any = field(default_factory=dict)
     prefix: str = ""
     url: str = ""
     http: Any = None
@@ -91,7 +95,8 @@ class KfpServer:
         parts = request.path.removeprefix(self.prefix).strip("/").split("/")
         match (request.method, *parts[:2], *parts[2:]):
             case ("GET", "apis", "v2beta1", "healthz"):
-                return {"commit_sha": "x", "tag_name": self.tag, "multi_user": False}
+                facts = {"commit_sha": "x", "tag_name": self.tag, "multi_user": False}
+                return facts if self.health == {} else self.health
             case ("POST", "apis", "v2beta1", "experiments"):
                 return self.add("experiment", request.body)
             case ("POST", "apis", "v2beta1", "runs"):
@@ -246,3 +251,14 @@ def compiled_once(monkeypatch: pytest.MonkeyPatch, package: Path) -> Path:
         "pipeline.package.compile_package", lambda target: shutil.copyfile(package, target)
     )
     return package
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[storage.Bucket]:
+    """The bucket `runs` of a Cloud Storage emulator on loopback."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    with create_server("127.0.0.1", port, in_memory=True, default_bucket="runs"):
+        yield storage.Client(project="test").bucket("runs")

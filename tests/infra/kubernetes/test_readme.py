@@ -47,11 +47,19 @@ def test_blocks_name_only_what_exists() -> None:
     assert all((PROJECT / path).exists() for path in paths)
 
 
-def test_commands_of_this_project_exist() -> None:
+@pytest.mark.parametrize(
+    ("file", "named"),
+    [
+        ("infra/README.md", {"compile", "submit", "schedule"}),
+        ("README.md", {"compile", "submit", "schedule", "schedules", "unschedule"}),
+    ],
+)
+def test_commands_of_this_project_exist(file: str, named: set[str]) -> None:
     known: Any = typer.main.get_command(app)
-    commands = "".join(BLOCKS).replace("\\\n", "").splitlines()
-    said = [line.split() for line in commands if line.startswith("python -m pipeline.kubeflow")]
-    assert {words[3] for words in said} == {"compile", "submit", "schedule"}
+    lines = (PROJECT / file).read_text().replace("\\\n", "").splitlines()
+    called = re.compile(r"(?:\.venv/bin/)?python -m pipeline\.kubeflow ")
+    said = [line.removeprefix(".venv/bin/").split() for line in lines if called.match(line)]
+    assert {words[3] for words in said} == named
     for words in said:
         flags = {flag for option in known.commands[words[3]].params for flag in option.opts}
         assert {word for word in words if word.startswith("--")} <= flags

@@ -125,7 +125,7 @@ def test_address_that_is_none_says_what_one_looks_like(host: str) -> None:
 def test_no_address_at_all_says_where_one_may_be() -> None:
     assert _one_line(_call(None)) == (
         "No KFP server is named: give --host http://…, set KF_PIPELINES_ENDPOINT, or have a kube "
-        "config that leads to the cluster"
+        "config that leads to the cluster (`kubectl config view`)"
     )
 
 

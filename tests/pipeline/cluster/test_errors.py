@@ -89,7 +89,7 @@ def test_connection_that_breaks_off_says_to_try_again(kfp_server: Any) -> None:
 def test_page_to_log_in_is_told_from_the_api(kfp_server: Any, after: int) -> None:
     _page(kfp_server, after=after)
     told = _one_line(_call(kfp_server.url))
-    assert told.startswith(f"{kfp_server.url} answers with a web page, not as KFP's API")
+    assert told.startswith(f"{kfp_server.url} does not answer as KFP's API does")
     assert "Set KF_PIPELINES_TOKEN, or go past that page: kubectl port-forward" in told
 
 
@@ -102,7 +102,7 @@ def test_token_does_not_follow_to_another_servers_page(kfp_server: Any, free_por
         type(kfp_server.answers[0])("GET", "/login", 200, b"<html>", "text/html")
     )
     told = _one_line(_call(kfp_server.url, "--existing-token", SECRET))
-    assert "answers with a web page" in told
+    assert "does not answer as KFP's API does" in told
     assert seen == [f"Bearer {SECRET}", None]
 
 
@@ -151,6 +151,15 @@ def test_server_of_another_version_is_refused(kfp_server: Any, tag: str) -> None
     assert told.startswith(f"KFP at {kfp_server.url} is version {tag}, and packages made here are")
     assert kfp.__version__ in told
     assert len(kfp_server.requests) == 1
+
+
+@pytest.mark.parametrize("answer", [[], None, 5])
+def test_answer_that_is_json_but_not_kfps_is_told_from_the_api(
+    kfp_server: Any, answer: object
+) -> None:
+    kfp_server.health = answer
+    told = _one_line(_call(kfp_server.url))
+    assert told.startswith(f"{kfp_server.url} does not answer as KFP's API does")
 
 
 def test_older_server_is_warned_of(kfp_server: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,31 +3,19 @@
 import io
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 from rich.console import Console
-from typer.testing import CliRunner
 
 from pipeline.cluster.connection import Address, connect
 from pipeline.cluster.errors import NoAnswerError
 from pipeline.cluster.follow import RunFailedError, follow_run
-from pipeline.kubeflow import app
 
 Call = Callable[..., Result]
 
 pytestmark = pytest.mark.usefixtures("no_cluster")
-
-
-@pytest.fixture
-def call(kfp_server: Any, compiled_once: Path) -> Call:
-    def invoke(command: str, *options: object) -> Result:
-        arguments = [command, "--host", kfp_server.url, *map(str, options)]
-        return CliRunner().invoke(app, arguments, env={"COLUMNS": "300"})
-
-    return invoke
 
 
 def _tasks(*states: tuple[str, str], **more: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def spec() -> dict[str, Any]:
 def _plan(
     last: dict[str, Any] | None, then: dict[str, Any], **changed: object
 ) -> dict[str, PlannedStep]:
-    run = None if last is None else FinishedRun("1", "first", "", None, last, then, {}, "")
+    run = None if last is None else FinishedRun("first", last, then, "")
     planned = plan_submission(captioning_pipeline.pipeline_spec, {**_ARGUMENTS, **changed}, run)
     return {step.name: step for step in planned}
 

@@ -24,15 +24,6 @@ Call = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("no_cluster")
 
 
-@pytest.fixture
-def call(kfp_server: Any, compiled_once: Path) -> Call:
-    def invoke(command: str, *options: object) -> Result:
-        arguments = [command, "--host", kfp_server.url, *map(str, options)]
-        return CliRunner().invoke(app, arguments, env={"COLUMNS": "300"})
-
-    return invoke
-
-
 def test_compile_writes_the_same_bytes_as_kfp_dsl_compile(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "build" / "ours.yaml", tmp_path / "theirs.yaml"
     result = CliRunner().invoke(app, ["compile", "-o", str(ours)])
@@ -119,6 +110,8 @@ def test_submit_twice_uses_one_experiment(call: Call, kfp_server: Any) -> None:
         (("--train-nodes", "pool=a"), "train_nodes must be a JSON object"),
         (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
         (("--dataset", "photos.zip"), "dataset must lie where the cluster sees it: gs://"),
+        (("--checkpoints", "mine"), "checkpoints must lie where a new pod finds them"),
+        (("--checkpoints", "checkpoints/../mine"), "Received: 'checkpoints/../mine'"),
     ],
 )
 def test_submit_of_a_wrong_setting_sends_nothing(
@@ -137,17 +130,17 @@ def test_last_run_returns_the_newest_that_succeeded(call: Call, kfp_server: Any)
     for epochs, state in ((1, "SUCCEEDED"), (2, "SUCCEEDED"), (3, "FAILED")):
         assert call("submit", "--epochs", epochs).exit_code == 0
         run = list(kfp_server.runs.values())[-1]
-        run |= {"state": state, "description": f"run {epochs}"}
+        run["state"] = state
     # Another pipeline in the same experiment, and newer.
     other = {"pipeline_spec": {"pipelineInfo": {"name": "other"}}, "experiment_id": "experiment-1"}
     for _ in range(3):
         kfp_server.add("run", other, state="SUCCEEDED")
     last = runs.last_run(client, "captionflow")
     assert last is not None
-    assert (last.description, last.parameters["epochs"]) == ("run 2", 2)
+    assert last.parameters["epochs"] == 2
     assert last.pipeline_spec["pipelineInfo"]["name"] == "captionflow"
-    assert set(last.platform_spec["platforms"]) == {"kubernetes"}
-    assert last.address == f"{kfp_server.url}/#/runs/details/{last.run_id}"
+    second = list(kfp_server.runs)[1]
+    assert last.address == f"{kfp_server.url}/#/runs/details/{second}"
 
 
 def test_submit_plan_compares_with_the_last_run_and_sends_nothing(

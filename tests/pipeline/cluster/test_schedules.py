@@ -12,25 +12,14 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import Result
-from typer.testing import CliRunner
 
 from pipeline.config import Settings
-from pipeline.kubeflow import app
 from pipeline.placement import Placement
 
 PROJECT = Path(__file__).parents[3]
 Call = Callable[..., Result]
 
 pytestmark = pytest.mark.usefixtures("no_cluster")
-
-
-@pytest.fixture
-def call(kfp_server: Any, compiled_once: Path) -> Call:
-    def invoke(command: str, *options: object) -> Result:
-        arguments = [command, "--host", kfp_server.url, *map(str, options)]
-        return CliRunner().invoke(app, arguments, env={"COLUMNS": "300"})
-
-    return invoke
 
 
 def _crons(server: Any) -> list[tuple[str, str]]:

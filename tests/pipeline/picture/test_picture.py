@@ -10,19 +10,11 @@ import yaml
 from kfp import compiler, dsl
 from typer.testing import CliRunner
 
-from pipeline.package import compile_package
 from pipeline.picture.__main__ import PICTURE, app
 from pipeline.picture.svg import draw
 
 PROJECT = Path(__file__).parents[3]
 _SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("package") / "captionflow.yaml"
-    compile_package(path)
-    return path
 
 
 @pytest.fixture(scope="module")
