@@ -7,9 +7,12 @@ key (`caching_options.cache_key`), so the cache itself is kfp's; beside it we ke
 each step's last result, so that a plan can say what changed.
 """
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from kfp.local.cache import LocalCache
 
@@ -60,9 +63,10 @@ def plan_steps(
         if step.name in ASK_THE_REGISTRY:
             planned.append(PlannedStep(step.name, False, "asks the registry", {}))
             continue
-        step.task.caching_options.cache_key = fingerprint_value(
-            [parts[step.name], located(step, arguments, contents)]
-        )
+        place = located(step, arguments, contents)
+        key = fingerprint_value([parts[step.name], place])
+        noted = {**parts[step.name], **({"place": place} if place else {})}
+        step.task.caching_options.cache_key = key
         there = store is not None and store.get(_entry(store, step)) is not None
         if not reuse:
             reused, why = False, "the cache is not used"
@@ -71,26 +75,36 @@ def plan_steps(
         elif there:
             reused, why = True, "nothing changed"
         else:
-            changed = explain(parts[step.name], _last(cache, step.name))
+            changed = explain(noted, _last(cache, step.name))
             reused, why = False, changed or "its earlier result is gone"
-        planned.append(PlannedStep(step.name, reused, why, parts[step.name]))
+        if not reused:
+            # What lies under the key stays there until there is a new result.
+            step.task.caching_options.cache_key = f"{key} {uuid4().hex}"
+        planned.append(PlannedStep(step.name, reused, why, noted, key))
     return planned
 
 
-def forget_rest(spec: Any, planned: list[PlannedStep], cache: Path) -> None:
-    """Makes sure that kfp.local reuses what is planned to be reused, and nothing else."""
-    store = LocalCache(str(cache))
-    reused = {step.name for step in planned if step.reused}
-    for step in steps_of(spec):
-        if step.name not in reused and step.task.caching_options.enable_cache:
-            (cache / f"{_entry(store, step)}.json").unlink(missing_ok=True)
-
-
 def remember(spec: Any, planned: list[PlannedStep], cache: Path) -> None:
-    """Notes what decided the result of each step that has one, for the next plan."""
-    for step in planned:
-        if step.parts and step_outputs(spec, step.name, cache) is not None:
-            write_json(cache / _LAST / f"{step.name}.json", step.parts)
+    """Puts new results under their keys, and notes what decided them, for the next plan."""
+    store = LocalCache(str(cache))
+    keys = {step.name: step for step in planned if step.parts}
+    for step in steps_of(spec):
+        if step.name not in keys or store.get(_entry(store, step)) is None:
+            continue
+        made = cache / f"{_entry(store, step)}.json"
+        step.task.caching_options.cache_key = keys[step.name].key
+        made.replace(cache / f"{_entry(store, step)}.json")
+        write_json(cache / _LAST / f"{step.name}.json", keys[step.name].parts)
+
+
+@contextmanager
+def put_back(spec: Any) -> Iterator[Any]:
+    """Yields a spec, and takes all changes back: a package compiled later must not have them."""
+    kept = copy.deepcopy(spec)
+    try:
+        yield spec
+    finally:
+        spec.CopyFrom(kept)
 
 
 def step_outputs(spec: Any, name: str, cache: Path) -> Mapping[str, Any] | None:

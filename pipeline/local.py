@@ -23,7 +23,7 @@ from components.platform.artifacts import read_json
 from components.platform.errors import CaptionflowError
 from components.platform.publish import upload_artifacts
 from components.platform.storage import require_writable
-from pipeline.cache import forget_rest, plan_steps, remember, step_outputs
+from pipeline.cache import plan_steps, put_back, remember, step_outputs
 from pipeline.config import Preset, Settings, make_settings
 from pipeline.console import RunView
 from pipeline.dag import captioning_pipeline
@@ -87,26 +87,20 @@ def run_pipeline(
         enable_caching=True,
         cache_root=str(cache),
     )
-    spec = captioning_pipeline.pipeline_spec
-    planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
-    _say_what_is_reused(console, planned)
-    forget_rest(spec, planned, cache)
     log_file = root / "logs" / f"{datetime.now():%Y-%m-%d-%H%M%S}.log"
     log_file.parent.mkdir(exist_ok=True)
-    try:
-        with log_file.open("w", encoding="utf-8", buffering=1) as log:
-            view = RunView(console, log)
-            with view:
-                folder = _run(captioning_pipeline, arguments, view, log_file)
-    finally:
-        remember(spec, planned, cache)
-    return Summary(
-        root=root,
-        log_file=log_file,
-        model_name=settings.model_name,
-        outputs=_outputs(spec, root / ARTIFACTS / folder, cache),
-        seconds=view.seconds,
-    )
+    with put_back(captioning_pipeline.pipeline_spec) as spec:
+        planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
+        _say_what_is_reused(console, planned)
+        try:
+            with log_file.open("w", encoding="utf-8", buffering=1) as log:
+                view = RunView(console, log)
+                with view:
+                    folder = _run(captioning_pipeline, arguments, view, log_file)
+        finally:
+            remember(spec, planned, cache)
+        outputs = _outputs(spec, root / ARTIFACTS / folder, cache)
+    return Summary(root, log_file, settings.model_name, outputs, view.seconds)
 
 
 def _outputs(spec: Any, folder: Path, cache: Path) -> dict[str, Mapping[str, Any]]:
@@ -175,8 +169,8 @@ def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[Plan
     set_environment(root)
     arguments, contents = arguments_of(settings, root), contents_of(settings)
     contents["experiment"] = identify_experiment(settings.experiment, make=False)
-    spec = captioning_pipeline.pipeline_spec
-    return preview(spec, arguments, contents, root / "cache", reuse=reuse)
+    with put_back(captioning_pipeline.pipeline_spec) as spec:
+        return preview(spec, arguments, contents, root / "cache", reuse=reuse)
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

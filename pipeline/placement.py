@@ -49,7 +49,7 @@ class Placement(BaseModel):
     def _is_a_count(cls, gpus: str) -> str:
         if not (gpus.isascii() and gpus.isdigit()):
             raise ValueError(f"gpus must be a number of GPUs, 0 or more. Received: {gpus!r}")
-        return gpus
+        return str(int(gpus))
 
     @field_validator("train_nodes", mode="before")
     @classmethod
@@ -68,15 +68,18 @@ class Placement(BaseModel):
 def make_placement(given: dict[str, Any]) -> Placement:
     """Returns a placement with what a user gave, and fitting defaults for the rest.
 
-    Without GPUs, train runs in the image of the other steps and on any node.
+    With GPUs, train runs in the image whose name goes on with `-gpu`; without, in that of the other
+    steps and on any node.
 
     Raises:
         SettingError: If a value breaks its rule.
     """
-    if given.get("gpus") == "0":
-        given = {"train_image": given.get("image", IMAGE), "train_nodes": {}} | given
+    image = given.get("image", IMAGE)
     try:
-        return Placement.model_validate(given)
+        made = Placement.model_validate({"train_image": f"{image}-gpu"} | given)
+        if made.gpus == "0":
+            made = Placement.model_validate({"train_image": image, "train_nodes": {}} | given)
+        return made
     except ValidationError as error:
         raise broken_settings(error) from error
 
@@ -88,7 +91,7 @@ class Needs:
     Attributes:
         cpu: CPUs asked for, and at most.
         memory: Bytes asked for, and at most, as Kubernetes writes them.
-        hours: The longest it may take.
+        hours: The longest it may take, all attempts together.
         cached: Whether KFP may reuse an earlier result. Its cache knows artifacts by name only,
             so it may where a fingerprint goes in beside them, and where it pays.
     """
@@ -116,8 +119,9 @@ def place(task: PipelineTask, title: str, parameters: Parameters) -> PipelineTas
     """Gives a task of the DAG what it needs on a cluster.
 
     A pod that was preempted or killed is tried again, up to three times, a minute later and then
-    after twice as long each time. (`components.platform.attempts` keeps a step from repeating
-    what can't succeed.)
+    after twice as long each time, as long as its hours are not over. (`infra/README.md` makes the
+    cluster retry pods that went with their node, too; `components.platform.attempts` keeps a step
+    from repeating what can't succeed.)
 
     Args:
         task: A step; its component's name is a key of `NEEDS`.
@@ -129,10 +133,12 @@ def place(task: PipelineTask, title: str, parameters: Parameters) -> PipelineTas
     task.set_display_name(title)
     task.set_cpu_request(needs.cpu[0]).set_cpu_limit(needs.cpu[1])
     task.set_memory_request(needs.memory[0]).set_memory_limit(needs.memory[1])
-    task.set_retry(3, backoff_duration="60s", backoff_factor=2, backoff_max_duration="1h")
+    seconds = int(needs.hours * 3600)
+    # Argo takes the last one not for the longest pause, but for the end of all attempts.
+    task.set_retry(3, backoff_duration="60s", backoff_factor=2, backoff_max_duration=f"{seconds}s")
     task.set_caching_options(needs.cached)
     task.set_container_image(parameters["train_image" if name == "train" else "image"])
-    kubernetes.set_timeout(task, int(needs.hours * 3600))
+    kubernetes.set_timeout(task, seconds)
     kubernetes.set_security_context(
         task, run_as_user=_USER, run_as_group=_USER, run_as_non_root=True
     )

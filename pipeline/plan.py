@@ -43,12 +43,14 @@ class PlannedStep:
         reused: Whether its result is taken from the cache.
         why: The reason, in words.
         parts: All that decides its result, by name.
+        key: What its result is kept under; empty if it is not kept.
     """
 
     name: str
     reused: bool
     why: str
     parts: Mapping[str, str]
+    key: str = ""
 
 
 def decisive_parts(
@@ -93,6 +95,8 @@ def explain(parts: Mapping[str, str], before: Mapping[str, str] | None) -> str:
             continue
         if name == "code":
             told.append("its code or a library changed")
+        elif name == "place":
+            told.append(f"the data lie elsewhere: {was} → {now}")
         elif name.startswith("after "):
             follows.append(name.removeprefix("after "))
         elif name.endswith(" content"):
@@ -104,16 +108,16 @@ def explain(parts: Mapping[str, str], before: Mapping[str, str] | None) -> str:
     return ", ".join(told)
 
 
-def located(step: Step, arguments: Mapping[str, Any], contents: Mapping[str, str]) -> list[str]:
-    """Returns the places that a step's result names.
+def located(step: Step, arguments: Mapping[str, Any], contents: Mapping[str, str]) -> str:
+    """Returns the place that a step's result names; empty if it names none.
 
     A manifest names photos where they lie: the same data elsewhere is a new manifest, of the same
     content for all that follows.
     """
     named = [source.name for source in step.parameters.values() if isinstance(source, Argument)]
     if "dataset" in named and "dataset" in contents:
-        return [str(Path(arguments["dataset"]).absolute())]
-    return []
+        return str(Path(arguments["dataset"]).absolute())
+    return ""
 
 
 def show_plan(planned: list[PlannedStep], console: Console | None = None) -> None:

@@ -13,6 +13,7 @@ from pipeline.cache import plan_steps, step_outputs
 from pipeline.plan import PlannedStep
 from pipeline.tasks import Argument, steps_of
 
+_IF_PASSED = "if the gate lets the model pass"
 # Parameters of `trigger` that are no part of a recipe.
 _NO_INGREDIENTS = frozenset({"force", "model_name", "experiment"})
 
@@ -44,8 +45,8 @@ def preview(
     planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
     known = {step.name: step for step in planned}
     if not known["ingest"].reused:
-        told = "compares with the champion, once the data are known"
-        return _told(planned, "trigger", told)
+        told = "compares with the champion once the data are known: may end the run here"
+        return _told(_with_conditions(planned), "trigger", told)
     manifest = (step_outputs(spec, "ingest", cache) or {})["manifest"]
     task = next(step for step in steps_of(spec) if step.name == "trigger")
     settings = {
@@ -60,9 +61,21 @@ def preview(
     )
     planned = _told(planned, "trigger", reason.text)
     if reason.train:
-        return planned
-    behind = [step.name for step in planned].index("trigger") + 1
+        return _told(planned, "register", _IF_PASSED)
+    behind = _behind_trigger(planned)
     return planned[:behind] + [replace(step, why="") for step in planned[behind:]]
+
+
+def _with_conditions(planned: list[PlannedStep]) -> list[PlannedStep]:
+    behind = _behind_trigger(planned)
+    rest = [
+        replace(step, why=f"if there is a reason to train: {step.why}") for step in planned[behind:]
+    ]
+    return _told(planned[:behind] + rest, "register", _IF_PASSED)
+
+
+def _behind_trigger(planned: list[PlannedStep]) -> int:
+    return [step.name for step in planned].index("trigger") + 1
 
 
 def _told(planned: list[PlannedStep], name: str, why: str) -> list[PlannedStep]:

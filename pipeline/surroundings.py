@@ -7,6 +7,7 @@ from typing import Any
 from components.embeddings.source import open_glove
 from components.platform.contents import named_content, split_member
 from components.platform.errors import CaptionflowError, SettingError
+from components.platform.fingerprint import fingerprint_value
 from components.platform.storage import is_remote
 from pipeline.config import Settings
 from pipeline.placement import Placement, make_placement
@@ -89,4 +90,6 @@ def identify_experiment(name: str, *, make: bool) -> str:
     from components.platform.registry import experiment_identity
     from components.platform.tracking import store_exists
 
-    return experiment_identity(name, make=make) if make or store_exists() else ""
+    if not make and not store_exists():
+        return ""
+    return fingerprint_value(experiment_identity(name, make=make))

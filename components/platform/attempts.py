@@ -4,11 +4,13 @@ Kubeflow tries a failed step again whatever the reason: that helps a pod that wa
 broken data set is as broken a minute later, and KFP's retries can't tell the two apart. So a step
 whose data or settings are at fault leaves a note in MLflow, and its next attempt in the same run
 ends at once with the same error and exit code. In MLflow the note also tells people why a
-scheduled run made no model.
+scheduled run made no model. It counts for half an hour, in which all retries come: whoever mends
+the data and lets Kubeflow go on with the run later is not held up by it.
 """
 
 import logging
 import os
+from datetime import timedelta
 
 from components.platform.errors import CaptionflowError, DataError, SettingError
 
@@ -19,6 +21,8 @@ RUN_ID_VARIABLE = "KFP_RUN_ID"
 #: The MLflow experiment of the notes.
 EXPERIMENT = "captionflow-failed-steps"
 
+# Longer than the pauses between retries take together, see `pipeline.placement`.
+_MINUTES = 30
 _FINAL = {error.exit_code: error for error in (SettingError, DataError)}
 
 
@@ -34,13 +38,14 @@ def end_if_hopeless(step: str) -> None:
     from components.platform.registry import find_event
 
     try:
-        note = find_event(EXPERIMENT, {"kfp_run_id": run_id, "step": step})
+        wanted = {"kfp_run_id": run_id, "step": step}
+        note = find_event(EXPERIMENT, wanted, newer_than=timedelta(minutes=_MINUTES))
     except CaptionflowError as error:
         # A step that needs MLflow is going to say so by itself.
         logger.warning("whether an earlier attempt failed for good is unknown: %s", error)
         return
     if note:
-        logger.info("an earlier attempt failed for good: not trying again")
+        logger.info("an attempt just now failed for good: not trying again")
         raise _FINAL[int(note["exit_code"])](note["error"])
 
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from mlflow import MlflowClient
@@ -112,17 +113,22 @@ def note_event(
         client.set_terminated(run.info.run_id, status)
 
 
-def find_event(experiment: str, tags: Mapping[str, str]) -> Mapping[str, str] | None:
+def find_event(
+    experiment: str, tags: Mapping[str, str], *, newer_than: timedelta
+) -> Mapping[str, str] | None:
     """Returns all tags of the newest note with these tags, see `note_event`; None if there is none.
 
     Args:
         experiment: The experiment's name.
         tags: What the note has to say; values without quotes in them.
+        newer_than: How old the note may be.
 
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    wanted = " and ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
+    since = int((time.time() - newer_than.total_seconds()) * 1000)
+    said = [f"tags.{key} = '{value}'" for key, value in tags.items()]
+    wanted = " and ".join([*said, f"attributes.start_time > {since}"])
     with mlflow_client() as client:
         found = client.get_experiment_by_name(experiment)
         if found is None:
@@ -177,7 +183,7 @@ def require_run(run_id: str) -> None:
         raise DataError(
             f"The MLflow run that trained this model must be at "
             f"{without_credentials(tracking_uri())}: set MLFLOW_TRACKING_URI to where it was "
-            f"trained, restore it if it was deleted, or train again (--no-cache). "
+            f"trained, restore it if it was deleted, or train again (--force). "
             f"Received: {run_id}"
         )
 

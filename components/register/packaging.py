@@ -27,6 +27,8 @@ _SIGNATURE = ModelSignature(
 )
 # As `captioning.bundle` names it, which imports TensorFlow.
 _DECODING_FILE = "decoding.json"
+# What describes a photo: the rooms that `model_code.py` imports from.
+_CODE = ("captioning", "platform")
 # What a bundle and `model_code.py` import; a test keeps the list whole.
 _REQUIREMENTS = (
     "keras",
@@ -67,7 +69,7 @@ def log_bundle(
             name="captioner",
             python_model=str(Path(__file__).with_name("model_code.py")),
             artifacts={"bundle": str(released)},
-            code_paths=[str(Path(components.__file__).parent)],
+            code_paths=[str(_code(Path(folder)))],
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
             signature=_SIGNATURE,
             input_example=example,
@@ -76,6 +78,15 @@ def log_bundle(
     captions = mlflow.pyfunc.load_model(logged.model_uri).predict(example)["caption"]
     logger.info("the logged model says of %s: %s", photo.image_id, captions[0])
     return str(logged.model_id)
+
+
+def _code(folder: Path) -> Path:
+    # The ground floor alone: each file is a request or more to a server.
+    source, target = Path(components.__file__).parent, folder / "components"
+    for room in _CODE:
+        shutil.copytree(source / room, target / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(components.__file__, target)
+    return target
 
 
 def _example(manifest: Path) -> Photo:

@@ -3,7 +3,9 @@
 import hashlib
 import inspect
 import logging
+import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from components.platform.artifacts import (
     whole_directory,
     write_json,
 )
+from components.platform.attempts import RUN_ID_VARIABLE
 from components.platform.captions import VOCABULARY_FILE
 from components.platform.errors import DataError
 from components.platform.fingerprint import fingerprint_tree, fingerprint_value
@@ -35,6 +38,7 @@ from components.train.trainer import fit_network
 
 logger = logging.getLogger(__name__)
 
+_DAYS_KEPT = 7
 # A checkpoint of older code is another training's.
 _CODE = [Path(__file__).with_name(name) for name in ("trainer.py", "data.py", "settings.py")] + [
     Path(inspect.getfile(module)) for module in (network, losses)
@@ -54,7 +58,9 @@ def train_model(
     """Trains a network and writes its bundle.
 
     The checkpoint's name is a fingerprint of all that decides the result, so a killed training
-    is gone on with by the next one that would do the same, and by no other.
+    is gone on with by the next one that would do the same, and by no other. On a cluster that is a
+    retry of the same Kubeflow run; there the checkpoint stays for a week, since a pod may be lost
+    between its training and the upload of the model.
 
     Args:
         examples: The artifact of `features`.
@@ -94,7 +100,8 @@ def train_model(
         "libraries": [keras.__version__, tf.__version__],
     }
     key = fingerprint_value(identity)[:32]
-    checkpoint = _checkpoint(str(checkpoints), key)
+    cluster_run = os.environ.get(RUN_ID_VARIABLE)
+    checkpoint = _checkpoint(str(checkpoints), f"{key}-{cluster_run}" if cluster_run else key)
     trained, state = fit_network(
         train,
         dev,
@@ -114,7 +121,8 @@ def train_model(
             shutil.copyfile(Path(examples) / name, aside / name)
         write_json(aside / TRAINING_FILE, training)
     finish_run(state.run_id)
-    remove_checkpoint(checkpoint)
+    if not cluster_run:
+        remove_checkpoint(checkpoint)
     best = state.history[state.best_epoch]
     logger.info("best epoch %d: dev %.3f", state.best_epoch + 1, best["dev_word_loss"])
     return training
@@ -123,9 +131,16 @@ def train_model(
 def _checkpoint(checkpoints: str, key: str) -> Path | str:
     name = f"{key}.npz"
     if not is_remote(checkpoints):
+        _remove_old(Path(checkpoints))
         return Path(checkpoints) / name
     require_writable(checkpoints)
     return f"{checkpoints.rstrip('/')}/{name}"
+
+
+def _remove_old(folder: Path) -> None:
+    for file in folder.glob("*.npz"):
+        if file.stat().st_mtime < time.time() - _DAYS_KEPT * 86_400:
+            file.unlink(missing_ok=True)
 
 
 def _content(examples: Examples) -> list[Any]:

@@ -1,13 +1,16 @@
 """What a model is made of: data, encoder and settings, by content."""
 
+import importlib.resources
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.captioning.catalogue import spell_network
 from components.platform.artifacts import read_json
 from components.platform.contents import named_content
+from components.platform.errors import DataError
 from components.platform.fingerprint import fingerprint_value
 from components.platform.manifest import REPORT_FILE
 
@@ -15,6 +18,8 @@ from components.platform.manifest import REPORT_FILE
 _CONTENTS = {"data": "the data", "encoder_weights": "the encoder's weights", "glove": "GloVe"}
 # What the features are made of, photos and token ids.
 _FEATURES = ("data", "encoder", "encoder_weights", "min_count", "seed")
+# Whose code makes them.
+_CODE = ("components.features", "components.normalize", "components.captioning")
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,11 @@ class Recipe:
     def origin(self) -> str:
         """What the features are made of, as a fingerprint.
 
-        On a cluster KFP's cache knows artifacts by name only; with this beside them it sees that
-        photos, captions or weights are others.
+        On a cluster KFP's cache knows artifacts by name, and code by the image's name; with this
+        beside them it sees that photos, captions, weights or code are others.
         """
-        return fingerprint_value({name: self.parts[name] for name in _FEATURES})
+        code = [fingerprint_value(_sources(package)) for package in _CODE]
+        return fingerprint_value([code, {name: self.parts[name] for name in _FEATURES}])
 
     def changes_from(self, other: "Recipe") -> list[str]:
         """Returns in words what is otherwise here than in another recipe."""
@@ -67,24 +73,39 @@ class Recipe:
         return changes
 
 
+def _sources(package: str) -> list[tuple[str, str]]:
+    files = importlib.resources.files(package).iterdir()
+    return sorted((file.name, file.read_text()) for file in files if file.name.endswith(".py"))
+
+
 def make_recipe(
-    manifest: str | Path, *, encoder_weights: str, glove: str, **settings: Any
+    manifest: str | Path, *, encoder: str, encoder_weights: str, glove: str, **settings: Any
 ) -> Recipe:
     """Returns the recipe of a run.
 
     Args:
         manifest: The manifest artifact, whose report has the data's fingerprint.
-        encoder_weights: `imagenet`, `random` or a path, which counts by its content.
+        encoder: The network, however spelled.
+        encoder_weights: `imagenet`, `random` or a path, which counts by its content. (A bucket
+            knows contents by another checksum: what moves from a disk to a bucket has changed.)
         glove: `sample` or a path, which counts by its content.
         settings: All other settings that decide what the model becomes.
 
     Raises:
-        DataError: If there is nothing at one of the paths.
+        DataError: If there is nothing at one of the paths, or the manifest is damaged.
     """
-    report = read_json(Path(manifest) / REPORT_FILE)
+    file = Path(manifest) / REPORT_FILE
+    try:
+        data = read_json(file)["dataset_fingerprint"]
+    except (OSError, ValueError, LookupError) as error:
+        raise DataError(
+            f"The manifest must have its whole {REPORT_FILE}: run again with --no-cache. "
+            f"Received: {error}"
+        ) from error
     return Recipe(
         {
-            "data": report["dataset_fingerprint"],
+            "data": data,
+            "encoder": spell_network(encoder),
             "encoder_weights": named_content(encoder_weights, "imagenet", "random"),
             "glove": named_content(glove, "sample"),
             **settings,

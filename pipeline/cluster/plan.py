@@ -5,7 +5,7 @@ its parameters and, for `features`, a fingerprint of photos, captions and weight
 fingerprint is known before anything runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from google.protobuf import json_format
@@ -15,8 +15,11 @@ from pipeline.placement import NEEDS
 from pipeline.plan import PlannedStep
 from pipeline.tasks import Argument, Step, steps_of
 
-# Parameters that end up in no step's cache key, or that say only where a step runs.
-_NOT_COMPARED = frozenset({"gpus", "train_nodes", "checkpoints", "beam_flags"})
+# Parameters that say only where a step runs.
+_NOT_COMPARED = frozenset({"gpus", "train_nodes", "checkpoints"})
+# What else KFP sees of what comes before `features`, in the fingerprint that goes in there; of the
+# data themselves only a run can tell.
+_IN_FINGERPRINT = ("min_count",)
 
 
 def plan_submission(
@@ -47,6 +50,8 @@ def plan_submission(
             own.insert(0, "its component changed")
         inherited = [told for source in _sources(step) for told in changes[source]]
         changes[step.name] = list(dict.fromkeys([*own, *inherited]))
+        if NEEDS[step.name].cached:
+            changes[step.name] = [*own, *_named(_IN_FINGERPRINT, arguments, before)]
         planned.append(_planned(step, changes[step.name]))
     return planned
 
@@ -74,9 +79,13 @@ def _why_each_time(name: str) -> str:
 
 def _changes(step: Step, now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     names = {source.name for source in step.parameters.values() if isinstance(source, Argument)}
+    return _named(sorted(names - _NOT_COMPARED), now, before)
+
+
+def _named(names: Iterable[str], now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     return [
         f"{name}: {_whole(before.get(name))} → {now[name]}"
-        for name in sorted(names - _NOT_COMPARED)
+        for name in names
         if before.get(name) != now[name]
     ]
 

@@ -66,6 +66,8 @@ def run_page(client: kfp.Client, run_id: str) -> str:
 def last_run(client: kfp.Client, experiment: str) -> FinishedRun | None:
     """Returns the newest run of this pipeline in an experiment that succeeded; None if none did.
 
+    One that ended at `trigger` is passed over: it left nothing to be reused.
+
     Raises:
         CaptionflowError: If the server refuses.
     """
@@ -76,7 +78,7 @@ def last_run(client: kfp.Client, experiment: str) -> FinishedRun | None:
             return None  # There is no such experiment yet.
         for listed in runs(client, experiment_id, state="SUCCEEDED"):
             run = client.get_run(listed.run_id)
-            if is_ours(run):
+            if is_ours(run) and _trained(run):
                 return FinishedRun(
                     name=run.display_name,
                     parameters=(run.runtime_config and run.runtime_config.parameters) or {},
@@ -129,6 +131,12 @@ def listed(
         yield from getattr(answer, kind) or []
         if not (token := answer.next_page_token):
             return
+
+
+def _trained(run: Any) -> bool:
+    # Without details, nothing says that it did not.
+    tasks = {task.display_name for task in (run.run_details and run.run_details.task_details) or ()}
+    return not tasks or "train" in tasks
 
 
 def _spec(run: Any) -> dict[str, Any]:

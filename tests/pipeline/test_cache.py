@@ -6,7 +6,7 @@ from kfp import dsl
 from kfp.local.cache import LocalCache
 
 from pipeline import plan as module
-from pipeline.cache import forget_rest, plan_steps, remember, step_outputs
+from pipeline.cache import plan_steps, put_back, remember, step_outputs
 from pipeline.plan import PlannedStep
 
 
@@ -68,9 +68,8 @@ def _plan(
 
 
 def _keys(cache: Path, content: str = "data", **changed: Any) -> dict[str, str]:
-    spec, _ = _plan(cache, content, **changed)
-    tasks = spec.root.dag.tasks
-    return {name: tasks[name].caching_options.cache_key for name in ("ingest", "features", "train")}
+    _, planned = _plan(cache, content, **changed)
+    return {step.name: step.key for step in planned if step.key}
 
 
 def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -129,9 +128,9 @@ def test_plan_steps_makes_no_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def _run(cache: Path, folder: Path, **changed: Any) -> None:
+def _run(cache: Path, folder: Path, *, reuse: bool = True, **changed: Any) -> None:
     """Does what kfp.local does when every step has run."""
-    spec, planned = _plan(cache, **changed)
+    spec, planned = _plan(cache, reuse=reuse, **changed)
     store = LocalCache(str(cache))
     for name in ("ingest", "features", "train"):
         task = spec.root.dag.tasks[name]
@@ -181,12 +180,35 @@ def test_plan_steps_forced_runs_training_again_and_keeps_what_is_before_it(tmp_p
     ]  # fmt: skip
 
 
-def test_forget_rest_makes_kfp_run_what_is_planned_to_run(tmp_path: Path) -> None:
+def test_remember_keeps_old_results_until_there_are_new_ones(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     _run(cache, tmp_path)
     spec, planned = _plan(cache, reuse=False)
     assert {step.why for step in planned[:3]} == {"the cache is not used"}
-    assert step_outputs(spec, "ingest", cache) is not None
-    forget_rest(spec, planned, cache)
+    # kfp.local finds nothing under these keys, and runs the steps.
     assert step_outputs(spec, "ingest", cache) is None
-    assert step_outputs(spec, "gate", cache) is None
+    # Stopped before any of them ended: the next run has what was there.
+    remember(spec, planned, cache)
+    assert all(step.reused for step in _plan(cache)[1][:3])
+    # Run to its end: the next run has what is new.
+    _run(cache, tmp_path / "new", reuse=False)
+    spec, planned = _plan(cache)
+    assert all(step.reused for step in planned[:3])
+    found = step_outputs(spec, "ingest", cache)
+    assert found is not None and found["made"].path == str(tmp_path / "new" / "ingest")
+
+
+def test_plan_steps_of_a_moved_data_set_says_so(tmp_path: Path) -> None:
+    _run(tmp_path / "cache", tmp_path, dataset="/data/a")
+    _, planned = _plan(tmp_path / "cache", dataset="/data/b")
+    assert planned[0].why == "the data lie elsewhere: /data/a → /data/b"
+    assert planned[1].reused
+
+
+def test_put_back_takes_all_changes_back() -> None:
+    spec = small.pipeline_spec
+    before = spec.SerializeToString(deterministic=True)
+    with put_back(spec):
+        plan_steps(spec, _ARGUMENTS, {}, Path("nowhere"))
+        assert spec.SerializeToString(deterministic=True) != before
+    assert spec.SerializeToString(deterministic=True) == before

@@ -110,6 +110,10 @@ def test_plan_run_says_beforehand_what_a_run_is_going_to_do(
     assert changed["features"].reused
     assert (changed["train"].reused, changed["train"].why) == (False, "epochs: 2 → 3")
     assert changed["evaluate"].why == "takes new input from train"
+    assert changed["register"].why == "if the gate lets the model pass"
+    anew = {step.name: step for step in plan_run(_settings(), root, reuse=False)}
+    assert anew["trigger"].why.endswith("may end the run here")
+    assert anew["train"].why == "if there is a reason to train: the cache is not used"
     assert sorted(root.rglob("*")) == before
 
 

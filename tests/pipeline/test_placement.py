@@ -37,7 +37,8 @@ def test_package_gives_every_step_resources_retries_a_deadline_and_no_root(
         assert resources["memoryRequest"] < resources["memoryLimit"]
         assert task["retryPolicy"] == {
             "maxRetryCount": 3, "backoffDuration": "60s", "backoffFactor": 2.0,
-            "backoffMaxDuration": "3600s",
+            # For all attempts together, as Argo reads it.
+            "backoffMaxDuration": f"{NEEDS[name].hours * 3600:.0f}s",
         }  # fmt: skip
         assert int(pods[f"exec-{name}"]["activeDeadlineSeconds"]) == NEEDS[name].hours * 3600
         assert pods[f"exec-{name}"]["securityContext"]["runAsNonRoot"]
@@ -113,7 +114,12 @@ def test_package_carries_what_conditions_need_into_them(
 def test_make_placement_without_gpus_trains_in_the_common_image_on_any_node() -> None:
     made = make_placement({"gpus": "0", "image": "here/captionflow:1"})
     assert (made.train_image, made.train_nodes) == ("here/captionflow:1", {})
-    assert make_placement({"gpus": "0"}).train_image == IMAGE
+    assert make_placement({"gpus": "00"}).train_image == IMAGE
+
+
+def test_make_placement_with_gpus_trains_in_the_image_that_has_cuda() -> None:
+    assert make_placement({"image": "here/captionflow:1"}).train_image == "here/captionflow:1-gpu"
+    assert make_placement({}).train_image == f"{IMAGE}-gpu"
 
 
 def test_make_placement_keeps_what_was_named() -> None:

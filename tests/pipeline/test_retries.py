@@ -47,4 +47,4 @@ def test_retries_repeat_what_may_succeed_and_nothing_else(
     assert len((tmp_path / "attempts").read_text()) == attempts
     told = capfd.readouterr().out
     assert told.count("FAILED broken: the photos are gone") == 3
-    assert told.count("an earlier attempt failed for good") == 3 - attempts
+    assert told.count("an attempt just now failed for good") == 3 - attempts

@@ -1,6 +1,7 @@
 import pytest
 from mlflow import MlflowClient
 
+from components.platform import attempts
 from components.platform.attempts import EXPERIMENT, RUN_ID_VARIABLE
 from components.platform.errors import CaptionflowError, DataError, SettingError
 from components.platform.running import running
@@ -31,9 +32,18 @@ def test_second_attempt_after_a_final_failure_ends_at_once_with_the_same_error(
     assert _attempt("ingest", error("no photos in 'here'")) == (True, code)
     assert _attempt("ingest") == (False, code)
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "[ingest] an earlier attempt failed for good: not trying again",
+        "[ingest] an attempt just now failed for good: not trying again",
         "FAILED ingest: no photos in 'here'",
     ]
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_a_final_failure_of_long_ago_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Someone mended the data and let the run go on.
+    monkeypatch.setenv(RUN_ID_VARIABLE, "run-1")
+    _attempt("ingest", DataError("no photos"))
+    monkeypatch.setattr(attempts, "_MINUTES", 0)
+    assert _attempt("ingest") == (True, 0)
 
 
 @pytest.mark.usefixtures("mlflow_root")

@@ -10,6 +10,7 @@ _PARTS = {
     "data": "d1", "encoder": "InceptionV3", "encoder_weights": "imagenet", "glove": "sample",
     "min_count": 5, "seed": 17, "epochs": 10,
 }  # fmt: skip
+_NET = {"encoder": "InceptionV3", "encoder_weights": "random"}
 
 
 def _manifest(folder: Path) -> Path:
@@ -20,7 +21,7 @@ def _manifest(folder: Path) -> Path:
 
 def test_make_recipe_takes_data_from_the_report_and_words_as_they_are(tmp_path: Path) -> None:
     made = make_recipe(
-        _manifest(tmp_path), encoder_weights="imagenet", glove="sample", encoder="InceptionV3",
+        _manifest(tmp_path), encoder_weights="imagenet", glove="sample", encoder="inceptionv3",
         min_count=5, seed=17, epochs=10,
     )  # fmt: skip
     assert made == Recipe(_PARTS)
@@ -31,18 +32,25 @@ def test_make_recipe_counts_files_by_content(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a 1 2")
     (tmp_path / "b.txt").write_text("a 1 2")
     recipes = [
-        make_recipe(manifest, encoder_weights="random", glove=str(tmp_path / name))
-        for name in ("a.txt", "b.txt")
+        make_recipe(manifest, **_NET, glove=str(tmp_path / name)) for name in ("a.txt", "b.txt")
     ]
     assert recipes[0] == recipes[1]
     (tmp_path / "b.txt").write_text("a 1 3")
-    changed = make_recipe(manifest, encoder_weights="random", glove=str(tmp_path / "b.txt"))
+    changed = make_recipe(manifest, **_NET, glove=str(tmp_path / "b.txt"))
     assert changed.changes_from(recipes[0]) == ["GloVe changed"]
 
 
 def test_make_recipe_of_weights_that_are_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Nothing lies at this path"):
-        make_recipe(_manifest(tmp_path), encoder_weights=str(tmp_path / "gone.h5"), glove="sample")
+        make_recipe(
+            _manifest(tmp_path), encoder="InceptionV3", encoder_weights=str(tmp_path / "gone.h5"),
+            glove="sample",
+        )  # fmt: skip
+
+
+def test_make_recipe_of_a_damaged_manifest_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"must have its whole report\.json: run again with --no-"):
+        make_recipe(tmp_path, **_NET, glove="sample")
 
 
 def test_recipe_survives_json() -> None:

@@ -68,5 +68,11 @@ def test_plan_submission_of_a_changed_component_says_so(spec: dict[str, Any]) ->
     assert planned["train"].why == "its component changed"
 
 
+def test_plan_submission_leaves_the_data_to_the_run(spec: dict[str, Any]) -> None:
+    planned = _plan({}, spec, dataset="gs://elsewhere/photos.zip")
+    assert planned["features"].reused
+    assert planned["ingest"].why == "dataset: sample → gs://elsewhere/photos.zip"
+
+
 def test_plan_submission_on_other_nodes_changes_nothing(spec: dict[str, Any]) -> None:
     assert _plan({}, spec, gpus="0", train_nodes={})["features"].reused

@@ -11,7 +11,6 @@ import yaml
 from click.testing import Result
 from typer.testing import CliRunner
 
-from components.platform.step import IMAGE
 from pipeline.cluster import runs
 from pipeline.cluster.connection import Address, connect
 from pipeline.config import Settings
@@ -70,7 +69,7 @@ def test_submit_sends_every_parameter_with_its_type(call: Call, kfp_server: Any)
     expected = {
         "dataset": "gs://b/f.zip", "epochs": 3, "dropout": 0.25, "force": True,
         "train_embeddings": False, "gpus": "2", "train_nodes": {"pool": "a"}, "units": 512,
-        "image": "registry/flow:1", "train_image": f"{IMAGE}-gpu",
+        "image": "registry/flow:1", "train_image": "registry/flow:1-gpu",
     }  # fmt: skip
     assert {name: sent[name] for name in expected} == expected
     assert {name: type(sent[name]) for name in expected} == {
@@ -131,6 +130,10 @@ def test_last_run_returns_the_newest_that_succeeded(call: Call, kfp_server: Any)
         assert call("submit", "--epochs", epochs).exit_code == 0
         run = list(kfp_server.runs.values())[-1]
         run["state"] = state
+    # One that ended at its trigger, and newer.
+    assert call("submit", "--epochs", 4).exit_code == 0
+    early = {"task_details": [{"display_name": "ingest"}, {"display_name": "trigger"}]}
+    list(kfp_server.runs.values())[-1].update(state="SUCCEEDED", run_details=early)
     # Another pipeline in the same experiment, and newer.
     other = {"pipeline_spec": {"pipelineInfo": {"name": "other"}}, "experiment_id": "experiment-1"}
     for _ in range(3):

@@ -1,0 +1,185 @@
+"""The MLflow server of the manifests over a real PostgreSQL, as processes of this machine."""
+
+import contextlib
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+INFRA = Path(__file__).parents[3] / "infra"
+
+
+def _beside(name: str) -> Any:
+    # No package named `tests` may be imported: a library brings another of that name.
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+processes = _beside("postgres")
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Any]:
+    with processes.running_database() as database:
+        yield database
+
+
+def _secret_files(home: Path, passwords: dict[str, str], port: int) -> Path:
+    """Makes the Secrets' files by the commands of infra/README.md, up to their way to a cluster."""
+    folder = home / ".captionflow"
+    folder.mkdir()
+    for name, password in passwords.items():
+        (folder / name).write_text(password)
+    blocks = re.findall(r"^```bash\n(.*?)^```", (INFRA / "README.md").read_text(), re.M | re.S)
+    (script,) = (block for block in blocks if "> basic_auth.ini" in block)
+    assert script.count(":5432/") == 1
+    subprocess.run(
+        ["bash", "-c", f"kubectl() {{ :; }}\n{script.replace(':5432/', f':{port}/')}"],  # noqa: S607
+        check=True,
+        env={
+            "PATH": os.environ["PATH"], "HOME": str(home),
+            "DATABASE": "127.0.0.1", "DATABASE_OPTIONS": "",
+        },
+    )  # fmt: skip
+    return folder
+
+
+def _container() -> dict[str, Any]:
+    rendered = subprocess.run(
+        [
+            Path(sys.executable).with_name("kubectl"),
+            "kustomize",
+            INFRA / "kubernetes/overlays/local",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    (deployment,) = (
+        manifest
+        for manifest in yaml.safe_load_all(rendered.stdout)
+        if (manifest["kind"], manifest["metadata"]["name"]) == ("Deployment", "mlflow")
+    )
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return dict(container)
+
+
+def _command(container: dict[str, Any], port: int) -> list[str]:
+    """Returns the container's command: but for program, host and port as it is."""
+    program, *arguments = [*container["command"], *container["args"]]
+    here = {"--host=0.0.0.0": "--host=127.0.0.1", "--port=5000": f"--port={port}"}
+    assert set(here) < set(arguments)
+    return [
+        str(Path(sys.executable).with_name(program)),
+        *(here.get(argument, argument) for argument in arguments),
+    ]
+
+
+def _environment(
+    container: dict[str, Any], files: Path, mounted: dict[str, Path], artifacts: Path
+) -> dict[str, str]:
+    """Returns the container's environment with this machine's places, and secrets from files."""
+    environment = {"PATH": os.defpath}
+    for entry in container["env"]:
+        name, value = entry["name"], entry.get("value")
+        secret = entry.get("valueFrom", {}).get("secretKeyRef")
+        if value is not None:
+            place = next((path for path in mounted if f"{value}/".startswith(f"{path}/")), "")
+            value = value.replace(place, str(mounted[place]), 1) if place else value
+            environment[name] = value
+        elif secret["name"] == "mlflow-server":
+            environment[name] = (files / secret["key"]).read_text()
+        # Other Secrets are the object store's, in whose place a folder stands here.
+    assert "MLFLOW_ARTIFACTS_DESTINATION" in environment
+    return environment | {"MLFLOW_ARTIFACTS_DESTINATION": str(artifacts)}
+
+
+@dataclass
+class Server:
+    """What the Deployment's container runs.
+
+    Attributes:
+        command: What is started.
+        environment: All of its environment.
+        folder: Holds `artifacts`, `log`, `tmp`, and `work`, in which it is started.
+        uri: Its address.
+        database: Where it keeps runs, models and accounts.
+        passwords: By the names that infra/README.md gives their files.
+        credentials: The file that the Secret `mlflow-credentials` brings into a step.
+    """
+
+    command: list[str]
+    environment: dict[str, str]
+    folder: Path
+    uri: str
+    database: Any
+    passwords: dict[str, str]
+    credentials: Path
+    process: Any = None
+
+    def start(self) -> None:
+        log = self.folder / "log"
+        self.process = processes.start(
+            self.command, log, ended_by=signal.SIGTERM,
+            cwd=self.folder / "work", env=self.environment,
+        )  # fmt: skip
+        processes.wait_until(self.answers, self.process, log)
+
+    def answers(self) -> bool:
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(f"{self.uri}/health", timeout=60).ok
+        return False
+
+    def kill(self) -> None:
+        if self.process is not None:
+            processes.kill(self.process)
+
+
+@pytest.fixture(scope="module")
+def server(database: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder, port = tmp_path_factory.mktemp("mlflow-server"), processes.free_port()
+    for name in ("artifacts", "tmp", "work"):
+        (folder / name).mkdir()
+    made = ("admin-password", "run-password", "flask-secret-key")
+    passwords = {name: secrets.token_hex() for name in made}
+    passwords["database-password"] = database.password
+    files = _secret_files(folder, passwords, database.port)
+    container = _container()
+    server = Server(
+        command=_command(container, port),
+        environment=_environment(
+            container,
+            files,
+            {"/etc/mlflow": files, "/tmp": folder / "tmp"},  # noqa: S108 # the container's
+            folder / "artifacts",
+        ),
+        folder=folder,
+        uri=f"http://127.0.0.1:{port}",
+        database=database,
+        passwords=passwords,
+        credentials=files / "credentials",
+    )
+    try:
+        server.start()
+        # The account of the runs, made as in infra/README.md: it may not do what the admin may.
+        requests.post(
+            f"{server.uri}/api/2.0/mlflow/users/create",
+            auth=("admin", passwords["admin-password"]),
+            json={"username": "captionflow", "password": passwords["run-password"]},
+            timeout=60,
+        ).raise_for_status()
+        yield server
+    finally:
+        server.kill()

@@ -1,0 +1,221 @@
+"""The sample goes through the MLflow server of the manifests, and survives its deaths."""
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pytest
+import requests
+from mlflow import MlflowClient
+from rich.console import Console
+
+from components.platform.errors import CaptionflowError
+from components.platform.manifest import read_manifest
+from components.platform.registry import champion, experiment_identity
+from components.register.registration import register_model
+from pipeline.config import Preset, make_settings
+from pipeline.local import StepFailedError, run_pipeline
+from pipeline.summary import Summary
+
+_EPOCHS = 12
+_SETTINGS = make_settings(
+    Preset.SAMPLE,
+    {
+        "scenes": 40, "encoder": "MobileNetV3Small", "units": 32, "bleu4_floor": 0.0,
+        "epochs": _EPOCHS, "patience": _EPOCHS,
+    },
+)  # fmt: skip
+_DEAD = "MLflow at {} does not answer: start it, or set MLFLOW_TRACKING_URI to one that runs"
+
+
+def _home(folder: Path, credentials: str) -> str:
+    """Returns a home with MLflow's own credentials file, as it is mounted into a step."""
+    (folder / ".mlflow").mkdir()
+    (folder / ".mlflow" / "credentials").write_text(credentials)
+    return str(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("HOME", _home(home, server.credentials.read_text()))
+        patch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        for name in ("USERNAME", "PASSWORD", "TOKEN"):
+            patch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+def _run(root: Path) -> Summary:
+    return run_pipeline(_SETTINGS, root, console=Console(file=io.StringIO(), width=200))
+
+
+@contextmanager
+def _killed_when(server: Any, reached: Callable[[], bool]) -> Iterator[list[float]]:
+    """Kills the server within the block once something is reached; yields when that was."""
+    moments: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            if reached():
+                server.kill()
+                moments.append(time.monotonic())
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield moments
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _uploaded(server: Any) -> set[Path]:
+    return {path for path in (server.folder / "artifacts").rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def died_in_train(root: Path, server: Any) -> tuple[str, float]:
+    """How a run ended whose server died in the middle of training, and how long after that."""
+
+    def two_epochs_are_noted() -> bool:
+        (row,) = server.database.rows("SELECT count(*) FROM metrics WHERE key = 'loss'")
+        return row[0] >= 2
+
+    with (
+        _killed_when(server, two_epochs_are_noted) as killed,
+        pytest.raises(StepFailedError) as raised,
+    ):
+        _run(root)
+    assert killed, raised.value
+    seconds = time.monotonic() - killed[0]
+    server.start()
+    return str(raised.value), seconds
+
+
+@pytest.fixture(scope="module")
+def finished(root: Path, died_in_train: object) -> Summary:
+    """The next run."""
+    return _run(root)
+
+
+def test_server_asks_everyone_for_a_password(server: Any) -> None:
+    def status(*account: str) -> int:
+        address = f"{server.uri}/api/2.0/mlflow/experiments/search?max_results=1"
+        return requests.get(address, auth=account or None, timeout=60).status_code
+
+    assert status() == 401
+    assert status("admin", "password1234") == 401  # older MLflow's default
+    assert status("captionflow", server.passwords["admin-password"]) == 401
+    assert status("captionflow", server.passwords["run-password"]) == 200
+
+
+def test_experiment_identity_is_the_same_however_credentials_are_given(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from_file = experiment_identity("identity")
+    account = f"captionflow:{server.passwords['run-password']}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri.replace("//", f"//{account}@"))
+    assert experiment_identity("identity") == from_file
+
+
+@pytest.mark.parametrize("password", ["wr0ng", ""])
+def test_run_with_wrong_or_no_credentials_ends_in_one_line_before_any_step(
+    password: str, server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = server.passwords["run-password"]
+    text = server.credentials.read_text().replace(right, password) if password else ""
+    monkeypatch.setenv("HOME", _home(tmp_path, text))
+    with pytest.raises(CaptionflowError) as raised:
+        _run(tmp_path / "runs")
+    assert str(raised.value) == (
+        f"MLflow at {server.uri} refuses these credentials: mend ~/.mlflow/credentials, or set "
+        "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+    )
+    assert not [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+
+
+def test_run_whose_server_dies_in_train_ends_in_one_line_within_a_minute(
+    died_in_train: tuple[str, float], server: Any
+) -> None:
+    told, seconds = died_in_train
+    assert told.splitlines()[1:] == [f"train: {_DEAD.format(server.uri)}"]
+    assert seconds < 60
+
+
+def test_next_run_goes_on_and_registers_the_one_training(finished: Summary, server: Any) -> None:
+    assert not {"ingest", "normalize", "features", "embeddings"} & set(finished.seconds)
+    assert "going on after epoch" in finished.log_file.read_text()
+    released = champion(finished.model_name)
+    assert released is not None and released.version == "1"
+    assert float(released.tags["bleu4"]) == finished.scores["bleu"]["bleu4"]
+    trained = server.database.rows("SELECT run_uuid, status FROM runs WHERE name LIKE 'train-%'")
+    assert trained == [(released.run_id, "FINISHED")]
+    history = MlflowClient().get_metric_history(released.run_id, "loss")
+    assert sorted({measured.step for measured in history}) == list(range(1, _EPOCHS + 1))
+
+
+def test_registered_model_describes_a_photo_over_http(finished: Summary, server: Any) -> None:
+    assert any(path.name == "network.weights.h5" for path in _uploaded(server))
+    model = mlflow.pyfunc.load_model(f"models:/{finished.model_name}@champion")
+    photo = read_manifest(Path(finished.outputs["ingest"]["manifest"].path))[0]
+    (caption,) = model.predict(pd.DataFrame({"photo": [Path(photo.uri).read_bytes()]}))["caption"]
+    assert caption
+
+
+def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_one(
+    finished: Summary, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, before = finished.outputs, _uploaded(server)
+
+    def register() -> str:
+        return register_model(
+            outputs["train"]["model"].path,
+            outputs["evaluate"]["scores"].path,
+            outputs["ingest"]["manifest"].path,
+            recipe="", cause="", reason="", model_name="second",
+        ).version  # fmt: skip
+
+    # It asks for four things in vain: with all tries (four, too) that is most of a minute.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    with (
+        _killed_when(server, lambda: len(_uploaded(server) - before) > 2),
+        pytest.raises(CaptionflowError) as raised,
+    ):
+        register()
+    assert str(raised.value) == _DEAD.format(server.uri)
+    versions = "SELECT version, status FROM model_versions WHERE name = 'second'"
+    assert server.database.rows(versions) == []
+    server.start()
+    assert [register(), register()] == ["1", "1"]
+    assert server.database.rows(versions) == [(1, "READY")]
+
+
+def test_secrets_stand_in_no_file_of_the_run_and_nowhere_in_mlflow(
+    finished: Summary, root: Path, server: Any
+) -> None:
+    files = {*root.rglob("*"), *_uploaded(server), server.folder / "log"}
+    written = b"\n".join(path.read_bytes() for path in files if path.is_file())
+    for table in ("params", "tags", "experiment_tags", "model_version_tags", "logged_models"):
+        written += repr(server.database.rows(f"TABLE {table}")).encode()
+    assert finished.model_name.encode() in written
+    known = server.passwords.items()
+    assert [name for name, password in known if password.encode() in written] == []
+
+
+def test_server_writes_nothing_where_it_is_started(finished: Summary, server: Any) -> None:
+    # On the cluster its root file system is read-only.
+    assert not list((server.folder / "work").iterdir())
