@@ -99,7 +99,7 @@ def test_judge_notes_scores_that_are_no_numbers(artifacts: dict[str, str]) -> No
 
 def test_judge_model_trained_with_another_mlflow_is_an_error(artifacts: dict[str, str]) -> None:
     Path(artifacts["model"], "training.json").write_text('{"mlflow_run_id": "elsewhere"}')
-    with pytest.raises(DataError, match=r"or train again \(--no-cache\)\. Received: elsewhere"):
+    with pytest.raises(DataError, match=r"or train again \(--force\)\. Received: elsewhere"):
         judge(**artifacts, model_name="captioner", floor=60.0)
 
 

@@ -177,7 +177,7 @@ def test_register_model_leaves_the_training_run_as_it_ended(first: dict[str, Pat
 def test_register_model_trained_with_another_mlflow_is_an_error(
     first: dict[str, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=r"or train again \(--no-cache\)\. Received: elsewhere"):
+    with pytest.raises(DataError, match=r"or train again \(--force\)\. Received: elsewhere"):
         register_model(
             **of_run(first, "elsewhere", tmp_path),
             **ORIGIN,

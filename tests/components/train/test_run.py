@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from components.captioning.bundle import Bundle
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.vocabulary import MARKS, Vocabulary
 from components.platform.artifacts import MATRIX_FILE, write_json
+from components.platform.attempts import RUN_ID_VARIABLE
 from components.platform.captions import VOCABULARY_FILE
 from components.platform.errors import SettingError
 from components.platform.records import ENCODER_FILE, Examples, shard_name, to_example
@@ -122,6 +124,26 @@ def test_train_model_on_a_new_pod_goes_on_from_the_checkpoint_in_a_bucket(
     # A finished training leaves no checkpoint.
     assert not list(bucket.list_blobs())
     assert not list((tmp_path / "own").iterdir())
+
+
+def test_train_model_on_a_cluster_keeps_its_checkpoint_until_the_model_is_safe(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = tmp_path / "claim"
+    checkpoints.mkdir()
+    (checkpoints / "old.npz").touch()
+    os.utime(checkpoints / "old.npz", (0, 0))
+    monkeypatch.setenv(RUN_ID_VARIABLE, "run-1")
+    trained = train("lost", checkpoints)
+    [checkpoint] = checkpoints.iterdir()
+    assert checkpoint.name.endswith("-run-1.npz")
+    # The pod was lost before Kubeflow had the model: the retry has no epoch to train.
+    again = train("retry", checkpoints)
+    assert again["history"] == trained["history"]
+    assert again["mlflow_run_id"] == trained["mlflow_run_id"]
+    # Another run trains for itself, though it is the same training.
+    monkeypatch.setenv(RUN_ID_VARIABLE, "run-2")
+    assert train("other", checkpoints)["mlflow_run_id"] != trained["mlflow_run_id"]
 
 
 @pytest.mark.usefixtures("bucket")
