@@ -1,0 +1,191 @@
+"""The Dockerfile as text, and those of its commands that run without a container engine."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from components.platform.step import IMAGE
+
+PROJECT = Path(__file__).parents[2]
+DOCKERFILE = PROJECT / "infra/docker/Dockerfile"
+REQUIREMENTS = PROJECT / "infra/requirements"
+INSTALLED = ("run", "server", "gpu")
+TARGETS = ("cpu", "gpu")
+
+Instruction = tuple[str, str]
+
+
+def _instructions() -> list[Instruction]:
+    text = "\n".join(
+        line for line in DOCKERFILE.read_text().splitlines() if not line.lstrip().startswith("#")
+    )
+    lines = re.sub(r"\\\n\s*", "", text).splitlines()
+    pairs = (line.partition(" ") for line in lines if line)
+    return [(name, value) for name, _, value in pairs]
+
+
+def _stages() -> dict[str, list[Instruction]]:
+    stages: dict[str, list[Instruction]] = {}
+    for name, value in _instructions():
+        if name == "FROM":
+            stages[value.split(" AS ")[1]] = []
+        if stages:
+            list(stages.values())[-1].append((name, value))
+    return stages
+
+
+def _whole(stage: str) -> list[Instruction]:
+    """A stage's instructions, after those of the stages that it begins with."""
+    stages = _stages()
+    (_, source), *_ = stages[stage]
+    parent = source.split(" AS ")[0]
+    return (_whole(parent) if parent in stages else []) + stages[stage]
+
+
+def _pins(name: str) -> dict[str, str]:
+    lines = (REQUIREMENTS / f"{name}.txt").read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.lstrip().startswith("#"))
+
+
+def test_dockerfile_passes_hadolint() -> None:
+    command = [str(Path(sys.executable).with_name("hadolint")), "--no-color", str(DOCKERFILE)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.returncode) == ("", 0)
+    assert "hadolint ignore" not in DOCKERFILE.read_text()
+
+
+def test_base_is_one_exact_python() -> None:
+    bases = [stage for stage in _stages() if len([i for i in _whole(stage) if i[0] == "FROM"]) == 1]
+    assert bases == ["base"]
+    assert _stages()["base"] == [("FROM", "docker.io/library/python:${PYTHON} AS base")]
+    (name, version), *_ = _instructions()
+    assert name == "ARG"
+    assert re.fullmatch(r"PYTHON=3\.11\.\d+-slim-bookworm", version)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_target_runs_as_a_numbered_user(target: str) -> None:
+    # Kubernetes can't see that a user with a name is not root.
+    users = [value for name, value in _whole(target) if name == "USER"]
+    assert users[-1] == "10001:10001"
+    variables = " ".join(value for name, value in _whole(target) if name == "ENV")
+    assert "HOME=/home/captionflow" in variables
+
+
+def test_requirements_do_not_depend_on_code() -> None:
+    for name, value in _whole("requirements"):
+        if name in ("COPY", "ADD"):
+            *sources, _ = value.split()
+            assert all(source.startswith("infra/requirements/") for source in sources), value
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_target_gets_the_code_last(target: str) -> None:
+    layers = [line for line in _whole(target) if line[0] in ("COPY", "ADD", "RUN")]
+    assert layers[-1] == ("COPY", "--from=project /opt/project /opt/venv")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_target_keeps_nothing_of_the_installer(target: str) -> None:
+    # pip, its cache and the secret are there while a command runs, and in no layer.
+    for name, value in _whole(target):
+        if name == "RUN" and "/pip " in value:
+            for mount in (
+                "type=cache,target=/root/.cache/pip",
+                "type=secret,id=pip.conf",
+            ):
+                assert f"--mount={mount} " in value
+            assert "--cache-dir /root/.cache/pip " in value
+            assert value.endswith("&& rm -rf /tmp/tools")
+        assert name not in ("ARG", "ENV") or "PIP_" not in value
+
+
+def test_copied_files_are_there_and_not_ignored() -> None:
+    lines = (PROJECT / ".dockerignore").read_text().splitlines()
+    assert "*" in lines
+    allowed = [line[1:] for line in lines if line.startswith("!")]
+    assert all((PROJECT / path).exists() for path in allowed)
+    for name, value in _instructions():
+        if name == "COPY" and "--from" not in value:
+            for source in value.split()[:-1]:
+                assert (PROJECT / source).exists(), source
+                assert any(source == path or source.startswith(f"{path}/") for path in allowed)
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_requirements_are_pinned_and_name_no_index(name: str) -> None:
+    text = (REQUIREMENTS / f"{name}.txt").read_text()
+    assert "://" not in text
+    wanted = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    assert len(wanted) > 100
+    for line in wanted:
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.]+", line), line
+
+
+@pytest.mark.parametrize("name", ["server", "gpu"])
+def test_requirements_that_come_on_top_change_none_below(name: str) -> None:
+    # They are installed with --no-deps into one environment, one after the other.
+    below, above = _pins("run"), _pins(name)
+    assert {package: above.get(package) for package in below} == below
+
+
+def test_gpu_layer_has_cuda_alone() -> None:
+    packages = _pins("gpu").keys() - _pins("run").keys()
+    assert "nvidia-cudnn-cu12" in packages
+    assert all(package.startswith("nvidia-") for package in packages)
+
+
+def test_image_has_the_version_of_the_project() -> None:
+    version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    stages = _stages()
+    for target in TARGETS:
+        assert ("ARG", f"VERSION={version} REVISION=unknown") in stages[target]
+    assert IMAGE.rpartition(":")[2] == version
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_target_says_what_it_is(target: str) -> None:
+    labels = " ".join(value for name, value in _whole(target) if name == "LABEL")
+    for label in ("title", "description", "licenses", "version", "revision"):
+        assert re.search(rf'org\.opencontainers\.image\.{label}="[^"]+"', labels), label
+
+
+def test_health_command_works_here() -> None:
+    (check,) = [value for name, value in _instructions() if name == "HEALTHCHECK"]
+    python, *arguments = json.loads(check[check.index("[") :])
+    assert python == "python"
+    command = [sys.executable, *arguments]
+    ended = subprocess.run(
+        command, cwd=PROJECT, env={}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_project_installs_whole(tmp_path: Path) -> None:
+    # As the image installs it: what setuptools leaves out would be missing on a cluster alone.
+    source, wheels = tmp_path / "source", tmp_path / "wheels"
+    source.mkdir()
+    for folder in ("components", "pipeline"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PROJECT / folder, source / folder, ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PROJECT / name, source)
+    files = {
+        path.relative_to(source).as_posix()
+        for folder in ("components", "pipeline")
+        for path in (source / folder).rglob("*")
+        if path.is_file()
+    }
+    options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    command = [sys.executable, "-m", "pip", "wheel", *options, "-w", str(wheels), str(source)]
+    subprocess.run(command, check=True)
+    (wheel,) = wheels.iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        assert files <= set(archive.namelist())
