@@ -12,7 +12,7 @@ local: $(VENV)/run  ## Runs the whole pipeline on drawn scenes; no data, no weig
 	$(VENV)/bin/python -m pipeline.local $(ARGS)
 
 test: $(VENV)/test  ## Runs all tests
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadscope
+	$(VENV)/bin/python -m pytest --numprocesses 3 --dist loadscope --durations 15
 
 check: $(VENV)/test  ## Style and types
 	$(VENV)/bin/ruff check .

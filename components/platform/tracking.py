@@ -2,6 +2,7 @@
 
 import configparser
 import fcntl
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -111,6 +112,8 @@ def _connect(uri: str) -> MlflowClient:
             f"MLFLOW_TRACKING_URI must lie in a folder that can be written: {error}"
         ) from error
     try:
+        # That it makes its tables is no news to anyone.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         # Of two processes that make the tables of a new store at once, one fails.
         fcntl.flock(folder, fcntl.LOCK_EX)
         return MlflowClient(uri)

@@ -9,10 +9,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from pipeline.config import Settings
+from pipeline.local import app
 
 PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def store_of_the_work_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Set, so that it is put back; empty, so that each run has its own.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
 
 
 def _command(*arguments: object) -> list[str]:
@@ -31,9 +39,9 @@ def _command(*arguments: object) -> list[str]:
 def test_command_with_a_wrong_value_ends_in_one_line(
     tmp_path: Path, arguments: tuple[object, ...], told: str
 ) -> None:
-    command = _command("--root", tmp_path / "runs", *arguments)
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
-    assert ended.returncode in (2, 3)
+    given = ["--root", str(tmp_path / "runs"), *map(str, arguments)]
+    ended = CliRunner().invoke(app, given)
+    assert ended.exit_code in (2, 3)
     assert told in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert not (tmp_path / "runs" / "artifacts").exists()
