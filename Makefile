@@ -5,6 +5,8 @@ PYTHON ?= python3.11
 VENV ?= .venv
 ARGS ?=
 REQUIREMENTS := infra/requirements
+# Begun first, so that no process is left with one of them at the end.
+SLOWEST := tests/infra/mlflow_server tests/pipeline/test_local.py tests/notebooks/test_as_run.py
 
 .PHONY: local test check lock clean
 
@@ -12,7 +14,8 @@ local: $(VENV)/run  ## Runs the whole pipeline on drawn scenes; no data, no weig
 	$(VENV)/bin/python -m pipeline.local $(ARGS)
 
 test: $(VENV)/test  ## Runs all tests
-	$(VENV)/bin/python -m pytest --numprocesses 3 --dist loadscope --durations 15
+	$(VENV)/bin/python -m pytest $(SLOWEST) tests \
+		--numprocesses 3 --dist loadscope --no-loadscope-reorder --durations 15
 
 check: $(VENV)/test  ## Style and types
 	$(VENV)/bin/ruff check .
