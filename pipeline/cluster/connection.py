@@ -14,7 +14,7 @@ from typing import Any
 import kfp
 from google.auth.exceptions import GoogleAuthError
 from kfp.client.client import KF_PIPELINES_ENDPOINT_ENV
-from kfp_server_api import ApiException, Configuration  # type: ignore[import-untyped] # no types
+from kfp_server_api import ApiException, Configuration
 from pydantic import BaseModel, ConfigDict, Field
 from urllib3 import Retry
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from kfp_server_api import ApiException  # type: ignore[import-untyped] # it has no types
+from kfp_server_api import ApiException
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,

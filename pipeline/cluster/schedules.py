@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import kfp
-from kfp_server_api import ApiException  # type: ignore[import-untyped] # it has no types
+from kfp_server_api import ApiException
 
 from components.platform.errors import CaptionflowError
 from pipeline.cluster.connection import page, talking_to

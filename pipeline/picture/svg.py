@@ -7,7 +7,7 @@ from pathlib import Path
 from google.protobuf.json_format import ParseError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from kfp import components
-from yaml import YAMLError  # type: ignore[import-untyped] # PyYAML ships no types
+from yaml import YAMLError
 
 from components.platform.errors import DataError
 from pipeline.package import compile_package
