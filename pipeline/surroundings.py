@@ -41,8 +41,10 @@ def arguments_of(settings: Settings, root: Path) -> dict[str, Any]:
     """Returns the pipeline's parameters for a run on this machine."""
     here: Placement = make_placement({"gpus": "0"})
     arguments = {**settings.model_dump(), **here.model_dump()}
-    if not is_remote(settings.checkpoints):
-        arguments["checkpoints"] = str(root / settings.checkpoints)
+    for name in ("checkpoints", "store"):
+        # An empty name stands for no folder at all.
+        if arguments[name] and not is_remote(arguments[name]):
+            arguments[name] = str(root / arguments[name])
     return arguments
 
 

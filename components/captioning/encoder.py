@@ -181,11 +181,11 @@ class Encoder:
         features = np.empty((len(photos), self.identity.width), np.float32)
         for start in range(0, len(photos), self.batch_size):
             batch = photos[start : start + self.batch_size]
-            missing = self.batch_size - len(batch)
-            # One shape for all batches, so that nothing is compiled twice.
-            filled = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))
-            encoded = self._compiled(tf.constant(filled)).numpy()
-            features[start : start + len(batch)] = encoded[: len(batch)]
+            if missing := self.batch_size - len(batch):
+                # One shape for all batches, so that nothing is compiled twice.
+                batch = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))
+            encoded = self._compiled(tf.constant(batch)).numpy()
+            features[start : start + self.batch_size] = encoded[: self.batch_size - missing]
         return features
 
     def _forward(self, photos: tf.Tensor, training: bool = False) -> tf.Tensor:

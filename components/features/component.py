@@ -14,19 +14,21 @@ def features(
     encoder_batch: int,
     seed: int,
     beam_flags: str,
+    store: str,
     origin: str,
     examples: Output[Dataset],
 ) -> None:
     """Encodes every captioned photo, and writes it with its captions as TFRecords.
 
-    `origin` is what KFP's cache on a cluster tells other photos, captions and weights by. See
-    `components.features.extraction.extract_features`.
+    What the store has is not computed again. `origin` is what KFP's cache on a cluster tells other
+    photos, captions and weights by. See `components.features.extraction.extract_features`.
     """
     from components.platform.running import running
 
-    with running("features"):
+    with running("features") as ready:
         from components.features.extraction import extract_features
 
+        ready()
         examples.metadata.update(
             extract_features(
                 manifest.path,
@@ -37,5 +39,6 @@ def features(
                 encoder_batch=encoder_batch,
                 seed=seed,
                 beam_flags=beam_flags,
+                store=store,
             )
         )

@@ -1,35 +1,44 @@
 """From photos and captions to the examples artifact."""
 
 import logging
+import shutil
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import tensorflow as tf
-from apache_beam.ml.inference.base import PredictionResult, RunInference
+from apache_beam.utils.shared import Shared
 
+from components.captioning.dead_leaves import draw_leaves
 from components.captioning.encoder import Encoder, EncoderIdentity
 from components.captioning.weights import RANDOM
-from components.features.inference import EncoderHandler
-from components.features.tasks import EncodingTask, plan_tasks, read_photo
+from components.features.inference import EncodePhotos
+from components.features.key import encoder_key
+from components.features.segments import read_segment
+from components.features.store import FeatureStore, Place
+from components.features.tasks import EncodingTask, plan_tasks
 from components.platform.artifacts import whole_directory
 from components.platform.beam import beam_pipeline
 from components.platform.captions import read_captions
-from components.platform.errors import CaptionflowError, DataError, SettingError
+from components.platform.errors import CaptionflowError, SettingError
 from components.platform.manifest import read_manifest
 from components.platform.records import to_example
 
 logger = logging.getLogger(__name__)
 
 MIN_BATCH = 32
-# Photos that random weights are calibrated on.
-_CALIBRATION_PHOTOS = 64
-# Batches that a worker gets at once: it decodes the later ones while it computes the first.
-_BATCHES_AT_ONCE = 4
+# Pictures that random weights are calibrated on.
+_CALIBRATION_PICTURES = 64
+# A worker gets so many photos at once: if it is killed, they are what is lost.
+_PHOTOS_AT_ONCE = 512
+# But there are at least so many such lists, for several workers.
+_LISTS = 16
+_SCRATCH = ".features"
 
 
 def extract_features(
@@ -42,11 +51,15 @@ def extract_features(
     encoder_batch: int,
     seed: int,
     beam_flags: str,
+    store: str = "",
 ) -> dict[str, Any]:
     """Encodes every captioned photo.
 
-    1. The encoder is made once, calibrated if its weights are random, and saved.
-    2. Beam's workers load it, read the photos and encode them in batches.
+    1. Features that the store has are taken from there; so is the encoder. If all are there, no
+       network is loaded, and no photo is read.
+    2. Else the encoder is made once and saved, and Beam's workers read the photos that are
+       missing, encode them in full batches and put the features into the store, segment by
+       segment: what a killed run has put there the next one finds.
     3. Records go to shards by split, ordered by image id. The same input gives the same bytes.
 
     Args:
@@ -58,26 +71,49 @@ def extract_features(
         encoder_batch: Photos that are encoded at once, 32 or more.
         seed: Of random weights.
         beam_flags: How Beam runs, as on a command line.
+        store: Folder of the feature store, local or `gs://`; empty for none.
 
     Returns:
-        Facts: photos in all and by split, and what identifies the encoder.
+        Facts: photos in all, by split and of them encoded in this run; what identifies the encoder.
 
     Raises:
-        SettingError: If encoder, encoder_batch or beam_flags break their rules.
+        SettingError: If encoder, encoder_batch, beam_flags or store break their rules.
         DataError: If weights can't be had, or a photo is not as `ingest` found it.
+        CaptionflowError: If the store's bucket does not answer.
     """
     if encoder_batch < MIN_BATCH:
         raise SettingError(f"encoder_batch must be at least {MIN_BATCH}. Received: {encoder_batch}")
     tasks = plan_tasks(read_manifest(manifest), read_captions(captions))
+    started = time.perf_counter()
     with whole_directory(directory) as aside:
-        identity = _prepare_encoder(aside, tasks, encoder, encoder_weights, seed)
-        started = time.perf_counter()
-        _encode(tasks, aside, encoder_batch, beam_flags)
-        seconds = time.perf_counter() - started
+        kept = _open_store(store, aside, encoder, encoder_weights, seed)
+        places = kept.index()
+        # Each photo once, whatever it is called.
+        missing = list({t.sha256: t for t in tasks if t.sha256 not in places}.values())
+        found = len(tasks) - len(missing)
+        if store:
+            logger.info("%d of %d photos are in the store", found, len(tasks))
+        shared = Shared()
+        if not kept.take_encoder(aside):
+            # Workers in this process go on with it; others read what it saved.
+            shared.acquire(
+                partial(_make_encoder, encoder, encoder_weights, seed, encoder_batch, aside)
+            )
+            kept.keep_encoder(aside)
+        if missing:
+            step = EncodePhotos(aside, shared, kept, encoder_batch, len(missing))
+            _encode(missing, step, encoder_batch, beam_flags)
+            places = kept.index()
+        _write_records(tasks, places, kept.scratch, aside, beam_flags)
+        kept.finish({places[task.sha256][0] for task in tasks})
+        shutil.rmtree(kept.scratch)
+        identity = EncoderIdentity.load(aside)
+    seconds = time.perf_counter() - started
     logger.info("%d photos in %.0f s, %.1f photos/s", len(tasks), seconds, len(tasks) / seconds)
     return {
         "photos": len(tasks),
         **Counter(f"{task.split}_photos" for task in tasks),
+        "encoded_photos": len(missing),
         "encoder_network": identity.network,
         "encoder_weights": identity.weights,
         "encoder_sha256": identity.sha256,
@@ -85,58 +121,81 @@ def extract_features(
     }
 
 
-def _prepare_encoder(
-    directory: Path, tasks: list[EncodingTask], network: str, weights: str, seed: int
-) -> EncoderIdentity:
-    encoder = Encoder.build(network, weights, seed=seed)
+def _open_store(store: str, directory: Path, network: str, weights: str, seed: int) -> FeatureStore:
+    scratch = directory / _SCRATCH
+    scratch.mkdir()
+    folder = f"{store.rstrip('/')}/{encoder_key(network, weights, seed)}" if store else ""
+    kept = FeatureStore(folder, scratch)
+    kept.fetch()
+    return kept
+
+
+def _make_encoder(
+    network: str, weights: str, seed: int, batch_size: int, directory: Path
+) -> Encoder:
+    encoder = Encoder.build(network, weights, seed=seed, batch_size=batch_size)
     if weights == RANDOM:
-        train = sorted(
-            (task for task in tasks if task.split == "train"), key=lambda task: task.sha256
-        )
-        if not train:
-            raise DataError("Random weights must be calibrated on train photos, and there are none")
-        size = encoder.identity.size
-        photos = [read_photo(task, size) for task in train[:_CALIBRATION_PHOTOS]]
-        encoder.calibrate(np.stack(photos))  # uint8 [B, size, size, 3]
+        # Not photos: it would be another encoder with each change of the data.
+        encoder.calibrate(draw_leaves(_CALIBRATION_PICTURES, encoder.identity.size, seed))
     encoder.save(directory)
-    return encoder.identity
+    return encoder
 
 
-def _encode(tasks: list[EncodingTask], directory: Path, batch_size: int, beam_flags: str) -> None:
+def _encode(
+    tasks: list[EncodingTask], step: EncodePhotos, batch_size: int, beam_flags: str
+) -> None:
     # Batches are made here: full ones, and the same however the runner cuts its bundles.
-    several = _BATCHES_AT_ONCE * batch_size
-    batches = [tasks[start : start + several] for start in range(0, len(tasks), several)]
-    handler = EncoderHandler(directory, batch_size, len(tasks)).with_no_batching()
+    batches = min(_PHOTOS_AT_ONCE // batch_size, len(tasks) // (_LISTS * batch_size))
+    several = max(batches, 1) * batch_size
+    lists = [tasks[start : start + several] for start in range(0, len(tasks), several)]
     try:
         with beam_pipeline(beam_flags) as pipeline:
             _ = (
                 pipeline
-                | "Photos" >> beam.Create(batches)
+                | "Photos" >> beam.Create(lists)
                 | "Spread" >> beam.Reshuffle()
-                | "Encode" >> RunInference(handler)
-                | "ToRecords" >> beam.Map(_record)
-                | "ByShard" >> beam.GroupByKey()
-                | "Write" >> beam.Map(_write_shard, directory)
+                | "Encode" >> beam.ParDo(step)
             )
     except CaptionflowError as error:
         # Beam adds in which transform it was raised, which helps nobody to mend it.
         raise type(error)(str(error).partition(" [while running")[0]) from error
-    missing = {task.shard for task in tasks if not (directory / task.shard).exists()}
-    if missing:
+
+
+def _write_records(
+    tasks: list[EncodingTask],
+    places: Mapping[str, Place],
+    segments: Path,
+    directory: Path,
+    beam_flags: str,
+) -> None:
+    lost = [task.image_id for task in tasks if task.sha256 not in places]
+    if not lost:
+        shards = [
+            (name, [(task, places[task.sha256]) for task in of_one])
+            for name, of_one in groupby(tasks, key=lambda task: task.shard)
+        ]
+        with beam_pipeline(beam_flags) as pipeline:
+            _ = (
+                pipeline
+                | "Shards" >> beam.Create(shards)
+                | "SpreadShards" >> beam.Reshuffle()
+                | "Write" >> beam.Map(_write_shard, segments, directory)
+            )
+        lost = [name for name, _ in shards if not (directory / name).exists()]
+    if lost:
         raise SettingError(
             "beam_flags must name a runner whose workers share this machine's files. "
-            f"Received {beam_flags!r}, and these shards are missing: {', '.join(sorted(missing))}"
+            f"Received {beam_flags!r}, and {len(lost)} results are missing, such as {lost[0]}"
         )
 
 
-def _record(result: PredictionResult) -> tuple[str, tuple[str, bytes]]:
-    task = result.example
-    record = to_example(task.image_id, result.inference, task.tokens, task.references)
-    return task.shard, (task.image_id, record)
-
-
-def _write_shard(shard: tuple[str, Iterable[tuple[str, bytes]]], directory: Path) -> None:
-    name, records = shard
+def _write_shard(
+    shard: tuple[str, list[tuple[EncodingTask, Place]]], segments: Path, directory: Path
+) -> None:
+    name, tasks = shard
+    # Read where they lie: no more is in memory than what is written now.
+    opened = {segment: read_segment(segments / segment)[1] for segment in {p[0] for _, p in tasks}}
     with tf.io.TFRecordWriter(str(directory / name)) as writer:
-        for _, record in sorted(records):
-            writer.write(record)
+        for task, (segment, row) in tasks:
+            feature = opened[segment][row]
+            writer.write(to_example(task.image_id, feature, task.tokens, task.references))

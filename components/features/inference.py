@@ -1,102 +1,125 @@
-"""The encoder as Beam's RunInference takes it: loaded once a worker, photos in batches."""
+"""Photos to segments of features, as a Beam transform: one encoder a process, full batches."""
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
+import apache_beam as beam
 import numpy as np
-from apache_beam.ml.inference.base import ModelHandler, PredictionResult
+from apache_beam.utils.shared import Shared
 from numpy.typing import NDArray
 
 from components.captioning.encoder import Encoder
+from components.features.merging import SEGMENT_BYTES
+from components.features.segments import write_segment
+from components.features.store import FeatureStore
 from components.features.tasks import EncodingTask, read_photo
 from components.platform.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass
-class EncodingWorker:
-    """What a worker keeps between batches.
-
-    Attributes:
-        encoder: The encoder.
-        readers: Threads that decode photos while the encoder computes.
-        done: Photos that this worker has encoded.
-        started: When it was ready to, in seconds.
-    """
-
-    encoder: Encoder
-    readers: ThreadPoolExecutor = field(default_factory=ThreadPoolExecutor)
-    done: int = 0
-    started: float = field(default_factory=time.perf_counter)
+# Batches that are decoded beside the one that is computed.
+_AHEAD = 1
 
 
-class EncoderHandler(ModelHandler[EncodingTask, PredictionResult, EncodingWorker]):
-    """Encodes lists of tasks; a task's inference is its feature, float16 [D].
+class EncodePhotos(beam.DoFn):
+    """Encodes lists of tasks: each becomes segments in the store, whose names are the output.
 
     Args:
-        directory: What `Encoder.save` wrote.
+        directory: What `Encoder.save` wrote; a process that has no encoder yet reads it there.
+        shared: What the encoder of this process is had by.
+        store: Where the segments go.
         batch_size: Photos that are encoded at once.
         total: Photos in all, for the log.
     """
 
-    def __init__(self, directory: Path, batch_size: int, total: int) -> None:
+    def __init__(
+        self, directory: Path, shared: Shared, store: FeatureStore, batch_size: int, total: int
+    ) -> None:
         super().__init__()
         self._directory = directory
+        self._shared = shared
+        self._store = store
         self._batch_size = batch_size
         self._total = total
+        self._done = 0
 
-    def load_model(self) -> EncodingWorker:
-        """Returns the encoder; Beam calls this once a worker."""
-        return EncodingWorker(Encoder.load(self._directory, batch_size=self._batch_size))
+    def setup(self) -> None:
+        """Gets the encoder; Beam calls this once a worker."""
+        self._encoder: Encoder = self._shared.acquire(
+            lambda: Encoder.load(self._directory, batch_size=self._batch_size)
+        )
+        self._readers = ThreadPoolExecutor()
+        self._started = time.perf_counter()
 
-    def run_inference(
-        self,
-        batch: Sequence[EncodingTask],
-        model: EncodingWorker,
-        inference_args: dict[str, Any] | None = None,
-    ) -> Iterator[PredictionResult]:
-        """Yields each task with its feature.
+    def teardown(self) -> None:
+        """Ends the threads."""
+        self._readers.shutdown(cancel_futures=True)
+
+    def process(self, element: Sequence[EncodingTask]) -> Iterator[str]:
+        """Yields the names of segments that hold the features of all tasks of a list.
 
         Args:
-            batch: Photos to read; all are decoded while the first of them are encoded.
-            model: The worker.
-            inference_args: None are used.
+            element: Photos to read and encode.
 
         Raises:
             DataError: If a photo can't be read, or a feature does not fit float16.
+            SettingError, CaptionflowError: If the store can't be used.
         """
-        size = model.encoder.identity.size
-        photos = model.readers.map(partial(read_photo, size=size), batch)
-        for start in range(0, len(batch), self._batch_size):
-            tasks = batch[start : start + self._batch_size]
-            pixels = np.stack(list(islice(photos, len(tasks))))  # uint8 [B, size, size, 3]
+        photos: list[str] = []
+        features: list[NDArray[np.float16]] = []
+        for tasks, pixels in self._batches(element):
             with np.errstate(over="ignore"):
-                features = model.encoder.encode(pixels).astype(np.float16)
-            check_features(tasks, features)
-            for task, feature in zip(tasks, features, strict=True):
-                yield PredictionResult(task, feature)
-            model.done += len(tasks)
-        rate = model.done / (time.perf_counter() - model.started)
-        logger.info("features %d/%d, %.0f photos/s", model.done, self._total, rate)
+                encoded = self._encoder.encode(pixels).astype(np.float16)
+            check_features(tasks, encoded)
+            photos += [task.sha256 for task in tasks]
+            features.append(encoded)
+            if sum(batch.nbytes for batch in features) >= SEGMENT_BYTES:
+                yield self._keep(photos, features)
+                photos, features = [], []
+        if photos:
+            yield self._keep(photos, features)
+
+    def _keep(self, photos: list[str], features: list[NDArray[np.float16]]) -> str:
+        path = write_segment(self._store.scratch, photos, np.concatenate(features))
+        self._store.add(path)
+        self._done += len(photos)
+        rate = self._done / (time.perf_counter() - self._started)
+        logger.info("features %d/%d, %.0f photos/s", self._done, self._total, rate)
+        return path.name
+
+    def _batches(
+        self, tasks: Sequence[EncodingTask]
+    ) -> Iterator[tuple[Sequence[EncodingTask], NDArray[np.uint8]]]:
+        size = self._encoder.identity.size
+        begun: deque[tuple[Sequence[EncodingTask], list[Future[NDArray[np.uint8]]]]] = deque()
+        for start in range(0, len(tasks), self._batch_size):
+            batch = tasks[start : start + self._batch_size]
+            begun.append((batch, [self._readers.submit(read_photo, t, size) for t in batch]))
+            if len(begun) > _AHEAD:
+                yield _decoded(*begun.popleft())
+        while begun:
+            yield _decoded(*begun.popleft())
 
 
 def check_features(tasks: Sequence[EncodingTask], features: NDArray[np.float16]) -> None:
-    """Checks that features, [B, D], are numbers: not NaN, and not too large for float16.
+    """Checks that features, [B, ...], are numbers: not NaN, and not too large for float16.
 
     Raises:
         DataError: If they are not, with the first photo's name.
     """
-    fits = np.isfinite(features).all(axis=1)
+    fits = np.isfinite(features).reshape(len(features), -1).all(axis=1)  # [B, ...] to [B]
     if not fits.all():
         raise DataError(
             "Features must be numbers within float16, up to 65504. The encoder's are not for "
             f"photo {tasks[int(fits.argmin())].image_id}: check encoder_weights"
         )
+
+
+def _decoded(
+    tasks: Sequence[EncodingTask], begun: Sequence[Future[NDArray[np.uint8]]]
+) -> tuple[Sequence[EncodingTask], NDArray[np.uint8]]:
+    return tasks, np.stack([photo.result() for photo in begun])  # uint8 [B, size, size, 3]

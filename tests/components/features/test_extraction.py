@@ -1,22 +1,30 @@
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from apache_beam.utils.shared import Shared
+from google.cloud import storage
 from kfp.dsl import Dataset
+from PIL import Image
 
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.networks import Network
 from components.captioning.photos import load_photo
 from components.features.component import features as features_component
 from components.features.extraction import extract_features
-from components.features.inference import EncoderHandler, check_features
+from components.features.inference import EncodePhotos, check_features
+from components.features.segments import read_segment
+from components.features.store import FeatureStore
 from components.features.tasks import plan_tasks
-from components.platform.captions import read_captions
+from components.platform.captions import CaptionedPhoto, read_captions, write_captions
 from components.platform.errors import DataError, SettingError
-from components.platform.manifest import read_manifest
+from components.platform.fingerprint import fingerprint_file
+from components.platform.manifest import Photo, read_manifest, write_manifest
 from components.platform.records import read_examples
 
 SETTINGS: dict[str, Any] = {
@@ -25,15 +33,17 @@ SETTINGS: dict[str, Any] = {
     "encoder_batch": 32,
     "seed": 1,
     "beam_flags": "",
+    "store": "",
 }
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, make_data_set: Any) -> tuple[Any, Path, dict]:
-    """One run of the step: the data set, the examples and the facts."""
+    """One run of the step, with a store: the data set, the examples and the facts."""
     root = tmp_path_factory.mktemp("features")
     data_set = make_data_set(root)
-    facts = extract_features(data_set.manifest, data_set.captions, root / "examples", **SETTINGS)
+    settings = {**SETTINGS, "store": str(root / "store")}
+    facts = extract_features(data_set.manifest, data_set.captions, root / "examples", **settings)
     return data_set, root / "examples", facts
 
 
@@ -52,6 +62,7 @@ def test_extract_features_writes_shards_by_split_and_the_encoder(run: Any) -> No
         "train_photos": 3,
         "dev_photos": 1,
         "test_photos": 1,
+        "encoded_photos": 5,
         "encoder_network": "MobileNetV2",
         "encoder_weights": "random",
         "encoder_sha256": identity["sha256"],
@@ -86,23 +97,27 @@ def test_extract_features_keeps_all_captions(run: Any) -> None:
     assert dev.tokens == [((4, 3), (3, 4))]
 
 
-def test_extract_features_calibrates_random_weights_on_train_photos(run: Any) -> None:
+def test_extract_features_calibrates_random_weights(run: Any) -> None:
     _, examples, _ = run
     train = read_examples(examples, "train").features.astype(np.float32)
     # Correlations of one photo's features with another's; 0.98 without calibration.
-    assert np.corrcoef(train)[np.triu_indices(3, 1)].max() < 0.5
+    assert np.corrcoef(train)[np.triu_indices(3, 1)].max() < 0.85
 
 
-def test_handler_encodes_in_batches_in_order(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_encode_photos_keeps_batches_in_order(
+    run: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     data_set, examples, _ = run
     tasks = plan_tasks(read_manifest(data_set.manifest), read_captions(data_set.captions))
-    handler = EncoderHandler(examples, batch_size=2, total=20)
+    step = EncodePhotos(examples, Shared(), FeatureStore("", tmp_path), batch_size=2, total=20)
+    step.setup()
     with caplog.at_level(logging.INFO):
-        results = list(handler.run_inference(tasks, handler.load_model()))
-    assert [result.example for result in results] == tasks
-    features = [result.inference for result in results[:3]]
+        [name] = step.process(tasks)
+    step.teardown()
+    photos, features = read_segment(tmp_path / name)
+    assert photos == [task.sha256 for task in tasks]
     # The run computed them in another batch.
-    np.testing.assert_allclose(features, read_examples(examples, "train").features, atol=4e-3)
+    np.testing.assert_allclose(features[:3], read_examples(examples, "train").features, atol=4e-3)
     assert "features 5/20, " in caplog.text
 
 
@@ -126,7 +141,7 @@ def test_component_writes_the_same_bytes_and_sets_metadata(run: Any) -> None:
         origin="",
         **SETTINGS,
     )
-    assert again.metadata == facts
+    assert again.metadata == facts  # It has no store, so it computes all anew.
     # Of the weights' file the bytes differ within a process: Keras counts its layers' names on.
     files = [path for path in examples.iterdir() if path.suffix in (".tfrecord", ".json")]
     assert len(files) == 4
@@ -134,12 +149,15 @@ def test_component_writes_the_same_bytes_and_sets_metadata(run: Any) -> None:
         assert (Path(again.path) / path.name).read_bytes() == path.read_bytes()
 
 
-def test_extract_features_of_a_changed_photo_names_it_and_writes_nothing(data_set: Any) -> None:
+def test_extract_features_of_a_changed_photo_names_it_and_writes_nothing(
+    run: Any, data_set: Any
+) -> None:
+    settings = {**SETTINGS, "encoder_weights": str(run[1] / ENCODER_WEIGHTS_FILE)}
     photo = read_manifest(data_set.manifest)[4]
     Path(photo.uri).write_bytes(b"something else")
     output = data_set.manifest.with_name("examples")
     with pytest.raises(DataError, match=r"Photo 4.png must be as ingest found it.*ingest again$"):
-        extract_features(data_set.manifest, data_set.captions, output, **SETTINGS)
+        extract_features(data_set.manifest, data_set.captions, output, **settings)
     assert not output.exists()
 
 
@@ -166,3 +184,77 @@ def test_extract_features_with_a_wrong_weights_file_names_it(data_set: Any, tmp_
     settings = {**SETTINGS, "encoder_weights": str(tmp_path / "mine.weights.h5")}
     with pytest.raises(DataError, match=r"weights of MobileNetV2, and .*mine.weights.h5 does not"):
         extract_features(data_set.manifest, data_set.captions, tmp_path / "examples", **settings)
+
+
+def test_extract_features_that_are_in_the_store_loads_no_network_and_reads_no_photo(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_set, examples, facts = run
+
+    def build(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Network, "build", build)
+    # Renamed, moved to nowhere and split anew: what counts is what the photos were.
+    photos = read_manifest(data_set.manifest)
+    splits = ("test", "dev", "train", "train", "train", "train")
+    moved = [
+        Photo(
+            f"new {photo.image_id}", f"/gone/{photo.image_id}", photo.sha256, 40, 30, split, ("A",)
+        )
+        for photo, split in zip(photos, splits, strict=True)
+    ]
+    (tmp_path / "manifest").mkdir()
+    (tmp_path / "captions").mkdir()
+    write_manifest(tmp_path / "manifest", moved)
+    captioned = [CaptionedPhoto(p.image_id, p.split, ("a",), ((4,),)) for p in moved[:5]]
+    write_captions(tmp_path / "captions", captioned)
+    again = extract_features(
+        tmp_path / "manifest",
+        tmp_path / "captions",
+        tmp_path / "examples",
+        **{**SETTINGS, "store": str(examples.with_name("store"))},
+    )
+    assert again == {
+        **facts, "encoded_photos": 0, "train_photos": 3, "dev_photos": 1, "test_photos": 1,
+    }  # fmt: skip
+    train, test = (read_examples(tmp_path / "examples", name) for name in ("train", "test"))
+    assert train.image_ids == ["new 2.png", "new 3.png", "new 4.png"]
+    old = [read_examples(examples, split).features for split in ("train", "dev", "test")]
+    np.testing.assert_array_equal(train.features, np.concatenate([old[0][2:], old[1], old[2]]))
+    np.testing.assert_array_equal(test.features, old[0][:1])
+    for name in ("encoder.json", ENCODER_WEIGHTS_FILE):
+        assert fingerprint_file(tmp_path / "examples" / name) == fingerprint_file(examples / name)
+    assert not list((tmp_path / "examples").glob(".*"))
+
+
+def test_extract_features_after_a_broken_run_computes_what_is_left(
+    data_set: Any, bucket: storage.Bucket, tmp_path: Path
+) -> None:
+    # Two lists of photos, of which the last one of the second can't be read at first.
+    generator = np.random.default_rng(1)
+    photos = []
+    for index in range(34):
+        path = tmp_path / f"{index:02d}.bmp"
+        blocks = generator.integers(0, 256, (4, 4, 3), np.uint8)
+        Image.fromarray(blocks).save(path)
+        sha256 = fingerprint_file(path)
+        photos.append(Photo(path.name, str(path), sha256, 4, 4, "train", ("A",)))
+    write_manifest(data_set.manifest, photos)
+    captioned = [CaptionedPhoto(p.image_id, "train", ("a",), ((4,),)) for p in photos]
+    write_captions(data_set.captions, captioned)
+    last = tmp_path / "33.bmp"
+    shutil.move(last, tmp_path / "away")
+
+    def extract(store: str) -> dict[str, Any]:
+        output, settings = tmp_path / "examples", {**SETTINGS, "store": store}
+        settings["encoder"] = "MobileNetV3Small"
+        return extract_features(data_set.manifest, data_set.captions, output, **settings)
+
+    with pytest.raises(DataError, match=r"Photo 33.bmp can't be read any more"):
+        extract("gs://runs/features")
+    assert not (tmp_path / "examples").exists()
+    assert len([b for b in bucket.list_blobs() if b.name.endswith("-32.npy")]) == 1
+    shutil.move(tmp_path / "away", last)
+    assert extract("gs://runs/features/")["encoded_photos"] == 2
+    assert extract("gs://runs/features")["encoded_photos"] == 0
