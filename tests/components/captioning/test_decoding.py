@@ -1,14 +1,11 @@
+import gc
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from components.captioning.decoding import (
-    CaptionSearch,
-    DecodingConfig,
-    search_alternatives,
-    search_captions,
-)
+from components.captioning.decoding import DecodingConfig, search_alternatives, search_captions
 from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
 from components.captioning.vocabulary import END, PAD, START, UNK
 
@@ -121,11 +118,11 @@ def test_beam_search_wide_enough_finds_the_best_of_all_captions(
     every_caption: list[list[dict[Caption, float]]],
 ) -> None:
     network = _network(seed=0)
-    search = CaptionSearch(network, DecodingConfig(ALL_CAPTIONS, penalty, MAX_WORDS))
+    config = DecodingConfig(ALL_CAPTIONS, penalty, MAX_WORDS)
     for other, scores in zip(networks, every_caption, strict=True):
-        # New weights in the same search: it is compiled once.
+        # New weights in the same network: what was compiled must not hold on to the old ones.
         network.set_weights(other.get_weights())
-        words = search.predict(FEATURES, verbose=0)
+        words = search_captions(network, FEATURES, config)
         assert words.tolist() == _rows([_best(photo, penalty) for photo in scores])
 
 
@@ -151,30 +148,43 @@ def test_greedy_search_says_the_most_probable_word_each_time(
     assert words.tolist() == _rows([_greedy(networks[1], feature) for feature in FEATURES])
 
 
-def test_search_batched_and_one_at_a_time_agree(networks: list[CaptionNetwork]) -> None:
-    search = CaptionSearch(networks[0], DecodingConfig(3, 1.0, MAX_WORDS))
-    # Six photos: a batch of 4 and one of 2; then each alone.
-    together = search.predict(FEATURES, batch_size=4, verbose=0)
-    apart = search.predict(FEATURES, batch_size=1, verbose=0)
+def test_search_captions_one_photo_at_a_time_agrees(networks: list[CaptionNetwork]) -> None:
+    config = DecodingConfig(3, 1.0, MAX_WORDS)
+    together = search_captions(networks[0], FEATURES, config)
+    apart = [search_captions(networks[0], feature[np.newaxis], config)[0] for feature in FEATURES]
     np.testing.assert_array_equal(together, apart)
 
 
+def test_search_captions_of_no_photos(networks: list[CaptionNetwork]) -> None:
+    words = search_captions(networks[0], FEATURES[:0], DecodingConfig(3, 1.0, MAX_WORDS))
+    assert words.shape == (0, MAX_WORDS + 1) and words.dtype == np.int32
+
+
+def test_search_captions_does_not_keep_its_network_alive() -> None:
+    network = _network(seed=0)
+    search_captions(network, FEATURES, DecodingConfig(2, 1.0, MAX_WORDS))
+    seen = weakref.ref(network)
+    del network
+    gc.collect()
+    assert seen() is None
+
+
 @pytest.fixture(scope="module")
-def longer_search() -> CaptionSearch:
-    # More partial captions than there are first words (three, and the end).
-    return CaptionSearch(_network(seed=0), DecodingConfig(6, 1.0, max_words=5))
+def longer_network() -> CaptionNetwork:
+    return _network(seed=0)
 
 
-def _words_with_bias(search: CaptionSearch, ids: Sequence[int], bias: float) -> np.ndarray:
+def _words_with_bias(network: CaptionNetwork, ids: Sequence[int], bias: float) -> np.ndarray:
     """Searches with some words made more probable by far, or less."""
     kernel, biases = _network(seed=0).words.get_weights()
     biases[list(ids)] = bias
-    search.network.words.set_weights([kernel, biases])
-    return np.asarray(search.predict(FEATURES, verbose=0))
+    network.words.set_weights([kernel, biases])
+    # More partial captions than there are first words (three, and the end).
+    return search_captions(network, FEATURES, DecodingConfig(6, 1.0, max_words=5))
 
 
-def test_search_never_says_a_mark(longer_search: CaptionSearch) -> None:
-    rows = _words_with_bias(longer_search, (PAD, START, UNK), 50).tolist()
+def test_search_never_says_a_mark(longer_network: CaptionNetwork) -> None:
+    rows = _words_with_bias(longer_network, (PAD, START, UNK), 50).tolist()
     lengths = [row.index(END) for row in rows]
     for row, length in zip(rows, lengths, strict=True):
         assert set(row[:length]) <= set(WORDS)
@@ -182,15 +192,15 @@ def test_search_never_says_a_mark(longer_search: CaptionSearch) -> None:
     assert max(lengths) > 1
 
 
-def test_search_ends_at_max_words_at_the_latest(longer_search: CaptionSearch) -> None:
-    words = _words_with_bias(longer_search, [END], -50)  # never by itself
+def test_search_ends_at_max_words_at_the_latest(longer_network: CaptionNetwork) -> None:
+    words = _words_with_bias(longer_network, [END], -50)  # never by itself
     assert words.shape == (6, 6)
     assert (words[:, :5] > UNK).all()
     assert (words[:, 5] == END).all()
 
 
-def test_search_may_say_nothing_at_all(longer_search: CaptionSearch) -> None:
-    words = _words_with_bias(longer_search, [END], 50)
+def test_search_may_say_nothing_at_all(longer_network: CaptionNetwork) -> None:
+    words = _words_with_bias(longer_network, [END], 50)
     assert words.tolist() == [[END, PAD, PAD, PAD, PAD, PAD]] * 6
 
 
