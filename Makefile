@@ -5,17 +5,20 @@ PYTHON ?= python3.11
 VENV ?= .venv
 ARGS ?=
 REQUIREMENTS := infra/requirements
-# Begun first, so that no process is left with one of them at the end.
-SLOWEST := tests/infra/mlflow_server tests/pipeline/test_local.py tests/notebooks/test_as_run.py
 
-.PHONY: local test check lock clean
+.PHONY: local test bench check lock clean
 
 local: $(VENV)/run  ## Runs the whole pipeline on drawn scenes; no data, no weights to download
 	$(VENV)/bin/python -m pipeline.local $(ARGS)
 
 test: $(VENV)/test  ## Runs all tests
-	$(VENV)/bin/python -m pytest $(SLOWEST) tests \
+	$(VENV)/bin/python -m pytest \
 		--numprocesses 3 --dist loadscope --no-loadscope-reorder --durations 15
+
+bench: $(VENV)/test  ## Speed against baselines, on the data of ../shared; an hour
+	for name in features training search; do \
+		$(VENV)/bin/python tests/benchmarks/$$name.py || exit 1; done
+	test ! -d runs || $(VENV)/bin/python tests/benchmarks/tutorial_scores.py runs
 
 check: $(VENV)/test  ## Style and types
 	$(VENV)/bin/ruff check .

@@ -1,0 +1,151 @@
+"""Real photos' features and captions for the benchmarks: Flickr8k with its official splits.
+
+Nothing of dev or test reaches the vocabulary; words are counted in the train split alone.
+"""
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from components.captioning.tokens import normalize
+from components.captioning.vocabulary import MARKS, UNK, Vocabulary
+from components.embeddings.matrix import build_embeddings
+from components.ingest.division import divide_photos
+from components.ingest.layouts.source import image_name
+from components.ingest.sources import read_source
+from components.ingest.texts import clean_captions
+from components.platform.artifacts import MATRIX_FILE
+from components.platform.captions import VOCABULARY_FILE, CaptionedPhoto, write_captions
+from components.platform.manifest import SPLITS
+from components.platform.records import Examples
+
+SHARED = Path(__file__).parents[3] / "shared"
+FLICKR8K = SHARED / "flickr8k"
+FEATURES = SHARED / "features" / "efficientnet_lite2.train_dev.npz"
+GLOVE = SHARED / "glove" / "glove.6B.50d.txt"
+WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
+
+MIN_COUNT = 5
+
+
+def load_examples(
+    root: Path = FLICKR8K, features: Path = FEATURES, *, min_count: int = MIN_COUNT
+) -> tuple[dict[str, Examples], Vocabulary]:
+    """Joins captions with features, as `ingest`, `normalize` and `features` would.
+
+    Args:
+        root: Flickr8k in its original layout, with its lists.
+        features: `names` [N] and `x` float16 [N, D] of the same photos.
+        min_count: A word enters the vocabulary if it occurs at least so often in train.
+
+    Returns:
+        Examples by split (train, dev, test), and the vocabulary in the order that `normalize`
+        gives it: marks, then by falling count, equal counts in reverse alphabetical order.
+    """
+    splits, references = _splits_and_references(root)
+    counts = Counter(
+        word
+        for name, captions in references.items()
+        if splits[name] == "train"
+        for caption in captions
+        for word in caption.split()
+    )
+    frequent = [(count, word.encode()) for word, count in counts.items() if count >= min_count]
+    words = [word.decode() for _, word in sorted(frequent, reverse=True)]
+    vocabulary = Vocabulary((*MARKS, *words))
+    with np.load(features) as stored:
+        rows = dict(zip(map(image_name, stored["names"].tolist()), stored["x"], strict=True))
+    examples = {
+        split: _examples(
+            [name for name in sorted(references) if splits[name] == split and name in rows],
+            rows,
+            references,
+            {word: index for index, word in enumerate(vocabulary.words)},
+        )
+        for split in SPLITS
+    }
+    return examples, vocabulary
+
+
+def sample_photos(examples: Examples, share: float, seed: int = 0) -> Examples:
+    """Returns a random share of a split's photos, one at least, each with all its captions.
+
+    Args:
+        examples: The split.
+        share: Above 0, to 1.
+        seed: Of the choice.
+    """
+    photos = len(examples.image_ids)
+    generator = np.random.default_rng(seed)
+    chosen = np.sort(generator.permutation(photos)[: max(1, round(share * photos))])
+    return Examples(
+        image_ids=[examples.image_ids[photo] for photo in chosen],
+        features=examples.features[chosen],
+        tokens=[examples.tokens[photo] for photo in chosen],
+        references=[examples.references[photo] for photo in chosen],
+    )
+
+
+def glove_matrix(
+    vocabulary: Vocabulary, glove: Path = GLOVE, *, seed: int = 0
+) -> NDArray[np.float32]:
+    """Returns the matrix that the step `embeddings` makes, float32 [V, E].
+
+    Args:
+        vocabulary: V words.
+        glove: A GloVe text of E numbers a word.
+        seed: For the vectors of words that GloVe lacks.
+    """
+    with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as temporary:
+        captions = Path(temporary) / "captions"
+        captions.mkdir()
+        vocabulary.save(captions / VOCABULARY_FILE)
+        # The step also counts how many of the train split's words have a vector: none are here.
+        write_captions(captions, [CaptionedPhoto("none", "train", (), ())])
+        build_embeddings(captions, str(glove), Path(temporary) / "matrix", seed=seed)
+        matrix: NDArray[np.float32] = np.load(Path(temporary) / "matrix" / MATRIX_FILE)
+    return matrix
+
+
+def _splits_and_references(root: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Returns each photo's split and its normalised captions, none of them empty."""
+    with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as work:
+        source = read_source(str(root), Path(work))
+    captions = clean_captions(source.captions).captions
+    digests = {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in source.images.items()
+        if name in captions
+    }
+    # The lists decide; a photo of train whose bytes are in dev or test too is left out.
+    splits = divide_photos(digests, source.split_lists, seed=0, dev_share=0, test_share=0).splits
+    owners = [name for name in splits for _ in captions[name]]
+    texts = normalize(tf.constant([text for name in splits for text in captions[name]])).numpy()
+    references: dict[str, list[str]] = {}
+    for name, text in zip(owners, texts, strict=True):
+        if text:
+            references.setdefault(name, []).append(text.decode())
+    return splits, references
+
+
+def _examples(
+    names: list[str],
+    rows: Mapping[str, NDArray[np.float16]],
+    references: Mapping[str, list[str]],
+    ids: Mapping[str, int],
+) -> Examples:
+    return Examples(
+        image_ids=names,
+        features=np.stack([rows[name] for name in names]),  # float16 [N, D]
+        tokens=[
+            tuple(tuple(ids.get(word, UNK) for word in text.split()) for text in references[name])
+            for name in names
+        ],
+        references=[tuple(references[name]) for name in names],
+    )

@@ -1,0 +1,30 @@
+"""Each measured thing in a process of its own, so that none inherits memory or settings."""
+
+import multiprocessing
+import resource
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+_STATUS = Path("/proc/self/status")
+
+Result = TypeVar("Result")
+
+
+def alone(function: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+    """Calls a module's function in a new process, and returns what it returns."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(function, *arguments, **named).result()
+
+
+def peak_memory() -> float:
+    """Returns the most memory that this process has held (resident set size), in MiB."""
+    if _STATUS.exists():
+        # On Linux getrusage hands on what the process held before exec: its parent's memory.
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024  # kB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 1024
