@@ -23,6 +23,26 @@ class BleuScores:
     signature: str
 
 
+def require_references(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    """Checks that captions can be scored.
+
+    Args:
+        hypotheses: One caption a photo.
+        references: For each photo its references.
+
+    Raises:
+        ValueError: If there are no captions, their number differs from that of the references,
+            or a photo has no reference.
+    """
+    if len(hypotheses) != len(references) or not hypotheses:
+        raise ValueError(
+            f"Each of at least one caption needs its references. Received: {len(hypotheses)} "
+            f"captions, references of {len(references)} photos"
+        )
+    if not all(references):
+        raise ValueError("Every photo needs at least one reference. Received: one without")
+
+
 def corpus_bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> BleuScores:
     """Scores captions against all references of their photos.
 
@@ -41,13 +61,7 @@ def corpus_bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
         ValueError: If there are no captions, their number differs from that of the references,
             or a photo has no reference.
     """
-    if len(hypotheses) != len(references) or not hypotheses:
-        raise ValueError(
-            f"Each of at least one caption needs its references. Received: {len(hypotheses)} "
-            f"captions, references of {len(references)} photos"
-        )
-    if not all(references):
-        raise ValueError("Every photo needs at least one reference. Received: one without")
+    require_references(hypotheses, references)
     # [photos][references] -> [references][photos], None where a photo has fewer
     streams = [list(stream) for stream in zip_longest(*references)]
     scores = {}

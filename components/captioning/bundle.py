@@ -1,17 +1,20 @@
 """The bundle: all that describes photos, in one directory, without pickle.
 
 `network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`, `decoding.json`
-(how captions are searched), `encoder.json` and `encoder.weights.h5` (the photo encoder).
+(how captions are searched), `neighbours.npy` and `neighbours.json` (features and captions of the
+train photos), `encoder.json` and `encoder.weights.h5` (the photo encoder).
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.decoding import DecodingConfig, search_captions
+from components.captioning.consensus import Neighbours
+from components.captioning.decoding import DecodingConfig, search_alternatives
 from components.captioning.encoder import Encoder
 from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
 from components.captioning.photos import load_photo
@@ -28,6 +31,13 @@ DECODING_FILE = "decoding.json"
 _PHOTOS_AT_ONCE = 4
 
 
+class Said(NamedTuple):
+    """A caption with its score; what a score is, `Bundle.alternatives` says."""
+
+    caption: str
+    score: float
+
+
 @dataclass
 class Bundle:
     """A trained captioner.
@@ -36,18 +46,21 @@ class Bundle:
         network: The caption network.
         vocabulary: Its words.
         decoding: How captions are searched.
+        neighbours: The train photos, for consensus.
     """
 
     network: CaptionNetwork
     vocabulary: Vocabulary
     decoding: DecodingConfig
+    neighbours: Neighbours
 
     def save(self, directory: Path) -> None:
-        """Writes network, vocabulary and decoding settings; the encoder saves itself there."""
+        """Writes all but the encoder, which saves itself there."""
         write_json(directory / NETWORK_FILE, asdict(self.network.config))
         self.network.save_weights(directory / NETWORK_WEIGHTS_FILE)
         self.vocabulary.save(directory / VOCABULARY_FILE)
         write_json(directory / DECODING_FILE, asdict(self.decoding))
+        self.neighbours.save(directory)
 
     @classmethod
     def load(cls, directory: str | Path) -> "Bundle":
@@ -62,6 +75,7 @@ class Bundle:
             network.load_weights(root / NETWORK_WEIGHTS_FILE)
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
             decoding = DecodingConfig(**read_json(root / DECODING_FILE))
+            neighbours = Neighbours.load(root)
         except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{root} must be a whole model bundle: {error}") from error
         if len(vocabulary) != network.config.vocabulary_size:
@@ -69,12 +83,43 @@ class Bundle:
                 f"{root / VOCABULARY_FILE} must have the network's "
                 f"{network.config.vocabulary_size} words. Received: {len(vocabulary)}"
             )
-        return cls(network, vocabulary, decoding)
+        return cls(network, vocabulary, decoding, neighbours)
 
     def captions(self, features: np.ndarray) -> list[str]:
         """Returns a caption for each row of features, float [N, D]."""
-        words = search_captions(self.network, features, self.decoding)
-        return [self.vocabulary.decode(row) for row in words.tolist()]
+        return [found[0].caption for found in self.alternatives(features)]
+
+    def alternatives(self, features: np.ndarray) -> list[list[Said]]:
+        """Returns all captions that the beam ends with for each row of features, float [N, D].
+
+        Of each photo the best comes first: the one with the highest log-probability / length **
+        penalty, plus, with consensus, its agreement times that weight.
+        """
+        words, scores = search_alternatives(self.network, features, self.decoding)
+        found = [
+            [
+                Said(self.vocabulary.decode(row), score)
+                for row, score in zip(rows, row_scores, strict=True)
+                if np.isfinite(score)
+            ]
+            for rows, row_scores in zip(words.tolist(), scores.tolist(), strict=True)
+        ]
+        return self._ask_neighbours(features, found) if self.decoding.consensus else found
+
+    def _ask_neighbours(self, features: np.ndarray, found: list[list[Said]]) -> list[list[Said]]:
+        captions = [[said.caption for said in photo] for photo in found]
+        agreement = self.neighbours.consensus.agreement(features, captions)
+        weight = self.decoding.consensus
+        return [
+            sorted(
+                (
+                    Said(said.caption, said.score + weight * float(agreed))
+                    for said, agreed in zip(photo, agreements, strict=True)
+                ),
+                key=lambda said: -said.score,
+            )
+            for photo, agreements in zip(found, agreement, strict=True)
+        ]
 
 
 class Describer:

@@ -1,24 +1,24 @@
-"""What training minimises and watches: cross-entropy over the places that hold words."""
+"""What training minimises and watches: cross-entropy of the words that came."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from components.captioning.vocabulary import PAD
+from components.captioning.network import spoken
 
 
 def word_cross_entropy(targets: Any, logits: Any, smoothing: float = 0.0) -> Any:
-    """Cross-entropy of each place, in nats.
+    """Cross-entropy of each word, in nats.
 
     Args:
-        targets: int [B, T], the words that came.
-        logits: float [B, T, V].
+        targets: int [W], the words that came.
+        logits: float [W, V].
         smoothing: Share of the target that is spread evenly over all V words (Szegedy et al.,
             2016, arXiv:1512.00567).
 
     Returns:
-        float32 [B, T]. Places with `PAD` count too: weigh them out.
+        float32 [W].
     """
     logits = ops.cast(logits, "float32")
     # The fused kernel: picking the words out of a log-softmax takes four times as long.
@@ -30,7 +30,7 @@ def word_cross_entropy(targets: Any, logits: Any, smoothing: float = 0.0) -> Any
     return loss
 
 
-class MaskedCrossEntropy(keras.losses.Loss):
+class WordCrossEntropy(keras.losses.Loss):
     """Mean cross-entropy a word of the batch; padding weighs nothing.
 
     Args:
@@ -38,16 +38,13 @@ class MaskedCrossEntropy(keras.losses.Loss):
     """
 
     def __init__(self, smoothing: float = 0.0) -> None:
-        super().__init__(name="masked_cross_entropy")
+        super().__init__(name="word_cross_entropy")
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss, float32 [1]: a scalar Keras would not share out over devices."""
+        """Returns the loss of each word, float32 [W], of targets int [B, T], logits [W, V]."""
         targets = ops.cast(y_true, "int32")
-        real = ops.cast(targets != PAD, "float32")
-        losses = word_cross_entropy(targets, y_pred, self.smoothing)
-        loss = ops.sum(losses * real) / ops.maximum(ops.sum(real), 1.0)
-        return ops.expand_dims(loss, 0)  # [] -> [1]
+        return word_cross_entropy(spoken(targets, targets), y_pred, self.smoothing)
 
 
 class WordLoss(keras.metrics.Mean):
@@ -61,9 +58,6 @@ class WordLoss(keras.metrics.Mean):
         super().__init__(name=name, dtype="float32")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Adds a batch: targets int [B, T], logits float [B, T, V]."""
+        """Adds a batch: targets int [B, T], logits float [W, V]."""
         targets = ops.cast(y_true, "int32")
-        losses = ops.reshape(word_cross_entropy(targets, y_pred), (-1,))  # [B, T] -> [B * T]
-        # Flat, because Keras averages over T first: words of long batches would count for less.
-        real = ops.cast(ops.reshape(targets, (-1,)) != PAD, "float32")  # [B * T]
-        return super().update_state(losses, sample_weight=real)
+        return super().update_state(word_cross_entropy(spoken(targets, targets), y_pred))

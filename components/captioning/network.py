@@ -1,18 +1,25 @@
-"""The caption network: dropout, GloVe embedding and an LSTM started from the photo.
+"""The caption network: dropout, GloVe embedding and an LSTM that speaks of the photo.
 
-The design of *Show and Tell* (Vinyals et al., 2015, arXiv:1411.4555): the photo's features start
-the decoder, which then predicts each next word from the words before it.
+Two decoders, both in the line of *Show and Tell* (Vinyals et al., 2015, arXiv:1411.4555): the
+photo's features start the LSTM, which then predicts each next word from the words before it.
+
+* `lstm`: the photo is seen at the start only ("init-inject", Tanti et al., 2018, arXiv:1703.09137).
+* `guided`: it is also added to each word that the LSTM takes in, so that it is not forgotten (as
+  in gLSTM, Jia et al., 2015, arXiv:1509.04942).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-#: Hidden and cell state of the LSTM, each float [B, units].
-State = tuple[Any, Any]
+from components.captioning.vocabulary import PAD
+
+#: Hidden and cell state of the LSTM, each float [B, units]; with the decoder `guided` also what
+#: is added to each word, float [B, E].
+State = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class NetworkConfig:
         units: Width of the LSTM.
         dropout: Share of features, embeddings and LSTM outputs dropped while training.
         train_embeddings: Whether training changes the GloVe vectors.
+        decoder: Whether the photo is seen at the start only (`lstm`) or at each word (`guided`).
     """
 
     vocabulary_size: int
@@ -34,6 +42,7 @@ class NetworkConfig:
     units: int
     dropout: float
     train_embeddings: bool
+    decoder: Literal["lstm", "guided"] = "lstm"
 
 
 class CaptionNetwork(keras.Model):
@@ -63,6 +72,8 @@ class CaptionNetwork(keras.Model):
         self.feature_dropout = dropout("feature_dropout")
         self.start_hidden = dense(config.units, "start_hidden", activation="tanh")
         self.start_cell = dense(config.units, "start_cell")
+        guided = config.decoder == "guided"
+        self.guide = dense(config.embedding_width, "guide") if guided else None
         self.embedding = layers.Embedding(
             config.vocabulary_size,
             config.embedding_width,
@@ -84,9 +95,10 @@ class CaptionNetwork(keras.Model):
         self.words = dense(config.vocabulary_size, "words", dtype="float32")
 
     def start(self, features: Any, training: bool = False) -> State:
-        """Returns the LSTM's first state for photos' features, float [B, D]."""
+        """Returns the decoder's first state for photos' features, float [B, D]."""
         seen = self.feature_dropout(self.standardize(features), training=training)
-        return self.start_hidden(seen), self.start_cell(seen)
+        state = (self.start_hidden(seen), self.start_cell(seen))
+        return state if self.guide is None else (*state, self.guide(seen))
 
     def step(self, words: Any, state: State) -> tuple[Any, State]:
         """Goes one word further, outside training.
@@ -98,24 +110,48 @@ class CaptionNetwork(keras.Model):
         Returns:
             Logits of the next word, float32 [B, V], and the state after this word.
         """
-        output, (hidden, cell) = self.lstm.cell(self.embedding(words), list(state))
-        return self.words(output), (hidden, cell)
+        hidden, cell, *guide = state
+        inputs = self.embedding(words)  # [B, E]
+        for seen in guide:
+            inputs = inputs + seen
+        output, (hidden, cell) = self.lstm.cell(inputs, [hidden, cell])
+        return self.words(output), (hidden, cell, *guide)
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """Scores all next words of whole captions at once (teacher forcing).
 
         Args:
             inputs: `features` float [B, D]; `words` int [B, T], each caption from `START` on.
-                Padding may stand only at the end: what follows a word does not change its score.
+                Padding may stand only at the end.
             training: Whether dropout is on.
 
         Returns:
-            Logits of the next word at each place, float32 [B, T, V].
+            Logits of the next word at each place that holds a word, caption by caption, float32
+            [W, V]: padding costs no softmax.
         """
-        hidden, cell = self.start(inputs["features"], training=training)
-        embedded = self.embedding_dropout(self.embedding(inputs["words"]), training=training)
-        outputs = self.lstm(embedded, initial_state=[hidden, cell])
+        words = inputs["words"]
+        hidden, cell, *guide = self.start(inputs["features"], training=training)
+        embedded = self.embedding_dropout(self.embedding(words), training=training)
+        for seen in guide:
+            embedded = embedded + ops.expand_dims(seen, 1)  # [B, T, E] + [B, 1, E]
+        outputs = self.lstm(embedded, initial_state=[hidden, cell])  # [B, T, units]
+        outputs = spoken(outputs, words)  # [W, units]
         return self.words(self.output_dropout(outputs, training=training))
+
+
+def spoken(values: Any, words: Any) -> Any:
+    """Picks the places that hold words.
+
+    Args:
+        values: [B, T] or [B, T, …].
+        words: int [B, T], `PAD` where there is none.
+
+    Returns:
+        The values there, caption by caption, [W] or [W, …].
+    """
+    places = ops.nonzero(ops.reshape(words, (-1,)) != PAD)[0]  # [W]
+    flat = ops.reshape(values, (-1, *values.shape[2:]))  # [B, T, …] -> [B * T, …]
+    return ops.take(flat, places, axis=0)
 
 
 class Standardize(layers.Layer):
@@ -158,3 +194,20 @@ def build_network(config: NetworkConfig, seed: int = 0) -> CaptionNetwork:
         }
     )
     return network
+
+
+def widen(matrix: np.ndarray, width: int, seed: int) -> np.ndarray:
+    """Projects embeddings at random, which about keeps their lengths and angles.
+
+    Args:
+        matrix: float32 [V, G], such as GloVe's vectors.
+        width: E, the numbers a word wanted; G leaves them as they are.
+        seed: Fixes the projection.
+
+    Returns:
+        float32 [V, E] (Johnson and Lindenstrauss, 1984).
+    """
+    if matrix.shape[1] == width:
+        return matrix
+    projection = np.random.default_rng(seed).normal(0.0, width**-0.5, (matrix.shape[1], width))
+    return (matrix @ projection).astype(np.float32)

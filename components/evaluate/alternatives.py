@@ -1,13 +1,13 @@
 """What else a model might have said of photos: all captions that the beam ends with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from components.captioning.bundle import Describer
-from components.captioning.decoding import DecodingConfig, search_alternatives
+from components.captioning.decoding import DecodingConfig
 from components.platform.artifacts import SCORES_FILE, read_json
 from components.platform.errors import DataError
 from components.platform.manifest import Photo
@@ -20,7 +20,7 @@ class Alternative:
     Attributes:
         image_id: As in the manifest.
         rank: From 1, the best.
-        score: Its log-probability / length ** penalty, see `decoding.CaptionSearch`.
+        score: See `Bundle.alternatives`.
         caption: Normalised words; empty if the model said nothing.
     """
 
@@ -37,7 +37,7 @@ def decoding_of(scores: str | Path) -> DecodingConfig:
         scores: The scores artifact.
     """
     facts = read_json(Path(scores) / SCORES_FILE)
-    return DecodingConfig(facts["beam_width"], facts["length_penalty"], facts["max_words"])
+    return DecodingConfig(**{field.name: facts[field.name] for field in fields(DecodingConfig)})
 
 
 def describe_with_alternatives(
@@ -60,12 +60,11 @@ def describe_with_alternatives(
     describer = Describer(model)
     pixels = np.stack([describer.load(photo.uri) for photo in photos])  # uint8 [N, S, S, 3]
     features = describer.encoder.encode(pixels)
-    words, scores = search_alternatives(describer.bundle.network, features, decoding)
+    found = replace(describer.bundle, decoding=decoding).alternatives(features)
     return [
-        Alternative(photo.image_id, rank, score, describer.bundle.vocabulary.decode(row))
-        for photo, rows, row_scores in zip(photos, words.tolist(), scores.tolist(), strict=True)
-        for rank, (row, score) in enumerate(zip(rows, row_scores, strict=True), start=1)
-        if np.isfinite(score)
+        Alternative(photo.image_id, rank, said.score, said.caption)
+        for photo, captions in zip(photos, found, strict=True)
+        for rank, said in enumerate(captions, start=1)
     ]
 
 

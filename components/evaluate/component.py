@@ -12,11 +12,12 @@ def evaluate(
     manifest: Input[Dataset],
     beam_width: int,
     length_penalty: float,
+    consensus: float,
     scores: Output[Artifact],
     metrics: Output[Metrics],
     report: Output[HTML],
 ) -> None:
-    """Scores the model on the test split: BLEU-1 to BLEU-4, and a report with photos.
+    """Scores the model on the test split: BLEU, CIDEr-D, ROUGE-L, and a report.
 
     See `components.evaluate.run.evaluate_model`.
     """
@@ -25,18 +26,20 @@ def evaluate(
 
     from components.platform.running import running
 
-    with running("evaluate"):
+    with running("evaluate") as ready:
         from components.evaluate.run import evaluate_model
+        from components.platform.scores import main_figures
 
+        ready()
         measured = evaluate_model(
             model.path, examples.path, manifest.path,
-            beam_width=beam_width, length_penalty=length_penalty,
+            beam_width=beam_width, length_penalty=length_penalty, consensus=consensus,
             scores=scores.path, report=report.path,
         )  # fmt: skip
-        for name, value in measured["bleu"].items():
+        for name, value in main_figures(measured).items():
             metrics.log_metric(name, round(value, 2))
-        metrics.log_metric("greedy_bleu4", round(measured["greedy"]["bleu4"], 2))
         metrics.log_metric("images", measured["images"])
         scores.metadata["bleu_signature"] = measured["signature"]
+        scores.metadata["coco_signature"] = measured["coco_signature"]
         # kfp.local reuses a step only if each of its artifacts has a file.
         Path(metrics.path).write_text(json.dumps(metrics.metadata))

@@ -80,6 +80,7 @@ def read_inputs(
     *,
     beam_width: int,
     length_penalty: float,
+    consensus: float,
 ) -> Inputs:
     """Reads and checks what an evaluation needs; see `run.evaluate_model` for the arguments.
 
@@ -92,12 +93,19 @@ def read_inputs(
         raise SettingError(f"beam_width must be a positive integer. Received: {beam_width}")
     if not (length_penalty >= 0 and math.isfinite(length_penalty)):
         raise SettingError(f"length_penalty must be 0 or more. Received: {length_penalty}")
+    if not (consensus >= 0 and math.isfinite(consensus)):
+        raise SettingError(f"consensus must be 0 or more. Received: {consensus}")
     training = _read(Training, Path(model) / TRAINING_FILE)
     fingerprints = _read(Fingerprints, Path(manifest) / REPORT_FILE)
     test = read_examples(examples, SPLIT)
     _require_references(test)
     bundle = Bundle.load(model)
-    bundle.decoding = replace(bundle.decoding, beam_width=beam_width, length_penalty=length_penalty)
+    bundle.decoding = replace(
+        bundle.decoding,
+        beam_width=beam_width,
+        length_penalty=length_penalty,
+        consensus=consensus,
+    )
     return Inputs(
         bundle=bundle,
         encoder=asdict(_common_encoder(model, examples, bundle, test)),

@@ -10,6 +10,7 @@ from components.evaluate.curve import draw_loss_curve
 from components.evaluate.gallery import Picks, Ranked, thumbnail
 from components.evaluate.inputs import Training
 from components.platform.manifest import Photo
+from components.platform.scores import TITLES, search_scores
 
 _TEMPLATE = "report.html.jinja"
 
@@ -73,5 +74,11 @@ def render_report(scores: Mapping[str, Any], training: Training, sections: list[
         training.best_epoch,
     )
     return environment.get_template(_TEMPLATE).render(
-        scores=scores, training=training, curve=curve, sections=sections
+        scores=scores,
+        titles=TITLES.values(),
+        beam=search_scores(scores, "beam"),
+        greedy=search_scores(scores, "greedy"),
+        training=training,
+        curve=curve,
+        sections=sections,
     )

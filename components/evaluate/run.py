@@ -2,7 +2,7 @@
 
 1. Read and check model, test examples and manifest.
 2. Search captions with the beam and greedily, many photos at a time.
-3. Score both with corpus BLEU against all references.
+3. Score both with BLEU, CIDEr-D and ROUGE-L against all references.
 4. Rank the beam's captions one by one; show the best, the median and the worst in the report.
 5. Write scores and report.
 """
@@ -20,6 +20,7 @@ from components.evaluate.report import gallery_sections, render_report
 from components.evaluate.scoring import Captions, score_captions, search_both
 from components.platform.artifacts import SCORES_FILE, whole_directory, whole_file, write_json
 from components.platform.records import Examples
+from components.platform.scores import search_scores
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ def evaluate_model(
     *,
     beam_width: int,
     length_penalty: float,
+    consensus: float,
     scores: str | Path,
     report: str | Path,
 ) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def evaluate_model(
         manifest: The manifest artifact, for the photos and the data's fingerprints.
         beam_width: Partial captions kept for each photo.
         length_penalty: Power of the length by which a caption's log-probability is divided.
+        consensus: Weight of a caption's agreement with those of similar train photos.
         scores: Where the scores artifact goes, a directory of `scores.json` and
             `captions.jsonl`; whole or not at all.
         report: Where the report goes, an HTML file; likewise.
@@ -57,14 +60,22 @@ def evaluate_model(
         SettingError: If a setting breaks its rule.
     """
     inputs = read_inputs(
-        model, examples, manifest, beam_width=beam_width, length_penalty=length_penalty
+        model,
+        examples,
+        manifest,
+        beam_width=beam_width,
+        length_penalty=length_penalty,
+        consensus=consensus,
     )
     test = inputs.examples
     captions = search_both(inputs.bundle, test.features)
     measured = score_captions(captions, test.references) | _context(inputs)
-    for name in ("bleu", "greedy"):
-        numbers = "/".join(f"{value:.1f}" for value in measured[name].values())
-        logger.info("%s BLEU-1 to BLEU-4: %s", "beam" if name == "bleu" else name, numbers)
+    for name in ("beam", "greedy"):
+        *bleu, cider_d, rouge_l = search_scores(measured, name).values()
+        numbers = "/".join(f"{value:.1f}" for value in bleu)
+        logger.info(
+            "%s BLEU-1 to BLEU-4: %s, CIDEr-D: %.1f, ROUGE-L: %.1f", name, numbers, cider_d, rouge_l
+        )
 
     ranked = rank_captions(test.image_ids, captions.beam, test.references)
     sections = gallery_sections(pick_captions(ranked), inputs.photos)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from components.captioning.bleu import corpus_bleu
 from components.captioning.bundle import Bundle
+from components.captioning.coco_scores import coco_scores
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
     """
     started = time.perf_counter()
     beam = bundle.captions(features)
-    alone = replace(bundle, decoding=replace(bundle.decoding, beam_width=1))
+    alone = replace(bundle, decoding=replace(bundle.decoding, beam_width=1, consensus=0.0))
     greedy = beam if bundle.decoding.beam_width == 1 else alone.captions(features)
     seconds = time.perf_counter() - started
     width = bundle.decoding.beam_width
@@ -54,16 +55,25 @@ def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> d
 
     Returns:
         JSON-able: `bleu` and `greedy`, each BLEU-1 to BLEU-4 by name, 0 to 100, with the
-        `signature` of both; `images` and `references`, how many; and of the beam's captions
-        `distinct_captions`, `mean_words` and `vocabulary_used`, the number of different words.
+        `signature` of both; `cider_d` and `rouge_l`, each times 100 by search (`beam`, `greedy`),
+        with the `coco_signature` of both; `images` and `references`, how many; and of the beam's
+        captions `distinct_captions`, `mean_words` and `vocabulary_used`, the number of different
+        words.
     """
     beam = corpus_bleu(captions.beam, references)
     greedy = corpus_bleu(captions.greedy, references)
+    beam_coco = coco_scores(captions.beam, references)
+    greedy_coco = coco_scores(captions.greedy, references)
     words = [word for caption in captions.beam for word in caption.split()]
     return {
         "bleu": beam.scores,
         "greedy": greedy.scores,
         "signature": beam.signature,
+        **{
+            name: {"beam": score, "greedy": greedy_coco.scores[name]}
+            for name, score in beam_coco.scores.items()
+        },
+        "coco_signature": beam_coco.signature,
         "images": len(captions.beam),
         "references": sum(len(photo) for photo in references),
         "distinct_captions": len(set(captions.beam)),

@@ -22,9 +22,10 @@ def gate(
     """
     from components.platform.running import running
 
-    with running("gate"):
+    with running("gate") as ready:
         from components.gate.verdict import judge
 
+        ready()
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
         return tuple(
             judge(

@@ -6,6 +6,7 @@ from pathlib import Path
 from components.gate.decision import Decision, decide
 from components.platform.artifacts import read_json
 from components.platform.registry import champion, log_metrics, require_run
+from components.platform.scores import main_figures
 from components.platform.tracking import mlflow_client
 
 logger = logging.getLogger(__name__)
@@ -22,8 +23,9 @@ def judge(
 ) -> Decision:
     """Decides whether a model passes, and notes scores, report and decision in its MLflow run.
 
-    The run gets the metrics `test_bleu1` to `test_bleu4` and `test_greedy_bleu4`, the tags
-    `gate_passed` and `gate_reason`, and the artifacts `scores.json` and `report.html`.
+    The run gets as metrics what `platform.scores.main_figures` names, each with `test_` before it
+    (`test_bleu4`, `test_cider_d`, `test_greedy_bleu4`, ...), the tags `gate_passed` and
+    `gate_reason`, and the artifacts `scores.json` and `report.html`.
 
     Args:
         model: The model artifact: a directory with `training.json`, which names the run.
@@ -47,9 +49,8 @@ def judge(
     require_run(run_id)
     decision = decide(measured, champion(model_name), floor=floor, tolerance=tolerance)
     logger.info("%s", decision.reason)
-    numbers = {f"test_{name}": value for name, value in measured["bleu"].items()}
-    numbers["test_greedy_bleu4"] = measured["greedy"]["bleu4"]
-    log_metrics(run_id, numbers)
+    figures = main_figures(measured)
+    log_metrics(run_id, {f"test_{name}": value for name, value in figures.items()})
     with mlflow_client() as client:
         client.set_tag(run_id, "gate_passed", str(decision.passed).lower())
         client.set_tag(run_id, "gate_reason", decision.reason)

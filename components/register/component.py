@@ -23,9 +23,10 @@ def register(
     """
     from components.platform.running import running
 
-    with running("register"):
+    with running("register") as ready:
         from components.register.registration import register_model
 
+        ready()
         return register_model(
             model.path, scores.path, manifest.path,
             recipe=recipe, cause=cause, reason=reason, model_name=model_name,

@@ -38,6 +38,8 @@ _REQUIREMENTS = (
     "pillow",
     "pyarrow",
     "pydantic",
+    "scikit-learn",
+    "scipy",
     "tensorflow",
 )
 

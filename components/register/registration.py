@@ -10,13 +10,14 @@ from mlflow.exceptions import MlflowException
 
 from components.platform.artifacts import SCORES_FILE, TRAINING_FILE, read_json
 from components.platform.registry import CHAMPION, RECIPE_TAG, require_run
+from components.platform.scores import search_scores
 from components.platform.tracking import mlflow_client
 from components.register.packaging import log_bundle
 
 logger = logging.getLogger(__name__)
 
 # How captions are searched: belongs to a version as its weights do.
-_DECODING = ("beam_width", "length_penalty", "max_words")
+_DECODING = ("beam_width", "length_penalty", "max_words", "consensus")
 
 
 class Registered(NamedTuple):
@@ -91,8 +92,9 @@ def register_model(
 def _tags(scores: dict[str, Any]) -> dict[str, str]:
     # `str` of a float loses no digit: the gate compares what it reads here.
     return {
-        **{name: str(value) for name, value in scores["bleu"].items()},
+        **{name: str(value) for name, value in search_scores(scores, "beam").items()},
         "bleu_signature": scores["signature"],
+        **({"coco_signature": scores["coco_signature"]} if "coco_signature" in scores else {}),
         **{name: str(scores[name]) for name in _DECODING},
         "test_fingerprint": scores["test_fingerprint"],
         "dataset_fingerprint": scores["dataset_fingerprint"],

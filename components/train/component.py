@@ -12,7 +12,9 @@ def train(
     matrix: Input[Artifact],
     epochs: int,
     batch_size: int,
+    decoder: str,
     units: int,
+    embedding_width: int,
     dropout: float,
     train_embeddings: bool,
     learning_rate: float,
@@ -35,17 +37,19 @@ def train(
     """
     from components.platform.running import running
 
-    with running("train"):
+    with running("train") as ready:
         from components.train.devices import require_gpus
         from components.train.run import train_model
         from components.train.settings import check_settings
 
+        ready()
         require_gpus(gpus)
         settings = check_settings(
-            epochs=epochs, batch_size=batch_size, units=units, dropout=dropout,
-            train_embeddings=train_embeddings, learning_rate=learning_rate, schedule=schedule,
-            weight_decay=weight_decay, clip_norm=clip_norm, label_smoothing=label_smoothing,
-            patience=patience, max_words=max_words, precision=precision, seed=seed,
+            decoder=decoder, units=units, embedding_width=embedding_width, dropout=dropout,
+            train_embeddings=train_embeddings, epochs=epochs, batch_size=batch_size,
+            learning_rate=learning_rate, schedule=schedule, weight_decay=weight_decay,
+            clip_norm=clip_norm, label_smoothing=label_smoothing, patience=patience,
+            max_words=max_words, precision=precision, seed=seed,
         )  # fmt: skip
         training = train_model(
             examples.path, captions.path, matrix.path, model.path,

@@ -85,7 +85,9 @@ class CaptionBatches:
             longest = int(self._lengths[rows].max()) + 2
             marked = self._marked[rows, :longest]  # [B, T + 1]
             features = self._features[self._photos[rows]]
-            yield {"features": features, "words": marked[:, :-1]}, marked[:, 1:]
+            # After END nothing is to be told: as an input it is padding.
+            words = np.where(marked == END, PAD, marked)[:, :-1]
+            yield {"features": features, "words": words}, marked[:, 1:]
 
     def _cut(self, epoch: int) -> list[Any]:
         # The rows of each batch of an epoch, in order.

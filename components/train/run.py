@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from components.captioning import losses, network
 from components.captioning.bundle import Bundle
+from components.captioning.consensus import Neighbours
 from components.captioning.decoding import DecodingConfig
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.vocabulary import Vocabulary
@@ -116,7 +117,9 @@ def train_model(
     )
     training = _facts(state, settings)
     with whole_directory(directory) as aside:
-        Bundle(trained, vocabulary, DecodingConfig(max_words=settings.max_words)).save(aside)
+        decoding = DecodingConfig(max_words=settings.max_words)
+        neighbours = Neighbours(train.features, train.references)
+        Bundle(trained, vocabulary, decoding, neighbours).save(aside)
         for name in (ENCODER_FILE, ENCODER_WEIGHTS_FILE):
             shutil.copyfile(Path(examples) / name, aside / name)
         write_json(aside / TRAINING_FILE, training)

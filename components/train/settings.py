@@ -17,6 +17,8 @@ class TrainSettings:
     """How the network is trained; a value that breaks its rule is refused.
 
     Attributes:
+        decoder: `guided` (the photo is seen at each word) or `lstm` (at the start only).
+        embedding_width: Numbers a word; 0 takes as many as the GloVe vectors have.
         epochs: Passes over the train captions at most.
         batch_size: Captions a step, over all devices together.
         units: Width of the LSTM.
@@ -33,6 +35,8 @@ class TrainSettings:
         seed: Fixes weights, dropout and order.
     """
 
+    decoder: Literal["guided", "lstm"]
+    embedding_width: Annotated[int, Field(ge=0)]
     epochs: _Count
     batch_size: _Count
     units: _Count

@@ -7,8 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from components.captioning.losses import MaskedCrossEntropy, WordLoss
-from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
+from components.captioning.losses import WordCrossEntropy, WordLoss
+from components.captioning.network import (
+    CaptionNetwork,
+    NetworkConfig,
+    build_network,
+    widen,
+)
 from components.platform.records import Examples
 from components.platform.registry import has_run, log_metrics
 from components.train.callbacks import EpochEnd
@@ -63,11 +68,13 @@ def fit_network(
     strategy = training_strategy()
     with strategy.scope():
         network = build_network(_network_config(train, matrix, settings), settings.seed)
-        network.embedding.embeddings.assign(matrix)
+        network.embedding.embeddings.assign(
+            widen(matrix, network.config.embedding_width, settings.seed)
+        )
         network.standardize.adapt(train.features)
         network.compile(
             optimizer=_optimizer(settings, steps=batches.steps * settings.epochs),
-            loss=MaskedCrossEntropy(settings.label_smoothing),
+            loss=WordCrossEntropy(settings.label_smoothing),
             metrics=[WordLoss()],
             jit_compile=False,
         )
@@ -75,13 +82,7 @@ def fit_network(
     if state is None:
         state = TrainingState(start_run())
     else:
-        logger.info("going on after epoch %d of an earlier run", len(state.history))
-        # The last epoch may not have reached MLflow; of a run that someone deleted, none has.
-        missing = 1
-        if not has_run(state.run_id):
-            state.run_id, missing = start_run(), len(state.history)
-        for number, epoch in list(enumerate(state.history, 1))[-missing:]:
-            log_metrics(state.run_id, epoch, step=number)
+        _tell_again(state, start_run)
         batches.begin_at(len(state.history))
     logger.info(
         "%d captions of %d photos, %d weights, %d device(s), %s",
@@ -108,15 +109,27 @@ def fit_network(
     return network, state
 
 
+def _tell_again(state: TrainingState, start_run: Callable[[], str]) -> None:
+    """Sees to it that MLflow has all figures of an earlier run that is gone on with."""
+    logger.info("going on after epoch %d of an earlier run", len(state.history))
+    # The last epoch may not have reached MLflow; of a run that someone deleted, none has.
+    missing = 1
+    if not has_run(state.run_id):
+        state.run_id, missing = start_run(), len(state.history)
+    for number, epoch in list(enumerate(state.history, 1))[-missing:]:
+        log_metrics(state.run_id, epoch, step=number)
+
+
 def _network_config(train: Examples, matrix: np.ndarray, settings: TrainSettings) -> NetworkConfig:
-    vocabulary_size, embedding_width = matrix.shape
+    vocabulary_size, glove_width = matrix.shape
     return NetworkConfig(
         vocabulary_size=vocabulary_size,
         feature_width=train.features.shape[1],
-        embedding_width=embedding_width,
+        embedding_width=settings.embedding_width or glove_width,
         units=settings.units,
         dropout=settings.dropout,
         train_embeddings=settings.train_embeddings,
+        decoder=settings.decoder,
     )
 
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from components.captioning.network import (
     NetworkConfig,
     Standardize,
     build_network,
+    spoken,
+    widen,
 )
 from components.captioning.vocabulary import PAD, START
 
@@ -25,11 +28,14 @@ WORDS = np.array([[START, 4, 5, 6], [START, 6, 6, 4]])
 
 
 def _scores(network: CaptionNetwork, words: np.ndarray) -> np.ndarray:
-    return np.asarray(network({"features": FEATURES, "words": words}))
+    scores = np.full((*words.shape, 7), np.nan, np.float32)
+    scores[words != PAD] = network({"features": FEATURES, "words": words})  # [W, 7]
+    return scores
 
 
-def test_network_whole_captions_and_single_steps_agree() -> None:
-    network = build_network(CONFIG, seed=1)
+@pytest.mark.parametrize("decoder", ["lstm", "guided"])
+def test_network_whole_captions_and_single_steps_agree(decoder: Any) -> None:
+    network = build_network(replace(CONFIG, decoder=decoder), seed=1)
     network.standardize.adapt(np.random.default_rng(1).normal(2, 3, size=(20, 5)))
     state = network.start(FEATURES)
     for place in range(WORDS.shape[1]):
@@ -105,6 +111,34 @@ def test_network_weights_saved_and_loaded_are_the_same(tmp_path: Path) -> None:
     assert np.abs(_scores(loaded, WORDS) - _scores(network, WORDS)).max() > 1e-3
     loaded.load_weights(tmp_path / "network.weights.h5")
     np.testing.assert_array_equal(_scores(loaded, WORDS), _scores(network, WORDS))
+
+
+def test_network_guided_sees_the_photo_at_every_word() -> None:
+    network = build_network(replace(CONFIG, decoder="guided"), seed=1)
+    states = network.start(FEATURES)
+    # Two photos' rows that differ in nothing but what guides them.
+    same = [np.repeat(np.asarray(part)[:1], 2, axis=0) for part in states[:2]]
+    scores, _ = network.step(WORDS[:, 0], (*same, states[2]))
+    assert np.abs(scores[0] - scores[1]).max() > 1e-4
+
+
+def test_spoken_picks_the_places_that_hold_words() -> None:
+    words = np.array([[START, 4, PAD], [START, PAD, PAD]])
+    values = np.arange(12).reshape(2, 3, 2)
+    assert np.asarray(spoken(values, words)).tolist() == [[0, 1], [2, 3], [6, 7]]
+    assert np.asarray(spoken(words, words)).tolist() == [START, 4, START]
+
+
+def test_widen_keeps_lengths_and_angles_about() -> None:
+    matrix = np.random.default_rng(0).normal(size=(3, 20)).astype(np.float32)
+    wide = widen(matrix, 4000, seed=1)
+    assert wide.shape == (3, 4000)
+    np.testing.assert_allclose(wide @ wide.T, matrix @ matrix.T, atol=1.5)
+
+
+def test_widen_to_the_same_width_changes_nothing() -> None:
+    matrix = np.ones((2, 3), np.float32)
+    assert widen(matrix, 3, seed=1) is matrix
 
 
 def test_standardize_changes_nothing_at_first() -> None:

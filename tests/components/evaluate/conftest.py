@@ -40,6 +40,7 @@ class Artifacts:
 
 def _save_model(directory: Path, seed: int | None, width: int) -> None:
     from components.captioning.bundle import Bundle
+    from components.captioning.consensus import Neighbours
     from components.captioning.decoding import DecodingConfig
     from components.captioning.network import NetworkConfig, build_network
     from components.captioning.vocabulary import MARKS, Vocabulary
@@ -55,7 +56,8 @@ def _save_model(directory: Path, seed: int | None, width: int) -> None:
         random = np.random.default_rng(seed)
         for variable in network.trainable_variables:
             variable.assign(random.normal(scale=1.2, size=variable.shape))
-    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3)).save(directory)
+    neighbours = Neighbours(np.zeros((1, width), np.float16), [("dog",)])
+    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3), neighbours).save(directory)
 
 
 @pytest.fixture(scope="session")

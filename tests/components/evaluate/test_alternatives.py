@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from components.captioning.bundle import Bundle, Describer
+from components.captioning.consensus import Neighbours
 from components.captioning.decoding import DecodingConfig
 from components.captioning.encoder import Encoder
 from components.captioning.network import NetworkConfig, build_network
@@ -36,7 +37,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(0)
     for variable in network.trainable_variables:
         variable.assign(random.normal(scale=0.5, size=variable.shape))
-    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3)).save(directory)
+    neighbours = Neighbours(np.zeros((1, encoder.identity.width), np.float16), [("a",)])
+    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3), neighbours).save(directory)
     return directory
 
 
@@ -76,9 +78,9 @@ def test_describe_with_alternatives_leaves_out_what_does_not_exist(
 
 
 def test_decoding_of_scores(tmp_path: Path) -> None:
-    facts = {"beam_width": 4, "length_penalty": 0.7, "max_words": 12, "bleu": {}}
+    facts = {"beam_width": 4, "length_penalty": 0.7, "max_words": 12, "consensus": 3.0}
     (tmp_path / "scores.json").write_text(json.dumps(facts))
-    assert decoding_of(tmp_path) == DecodingConfig(4, 0.7, 12)
+    assert decoding_of(tmp_path) == DecodingConfig(4, 0.7, 12, consensus=3.0)
 
 
 def test_require_scored_takes_any_place_in_the_beam() -> None:

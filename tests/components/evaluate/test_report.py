@@ -15,6 +15,9 @@ SCORES: dict[str, Any] = {
     "bleu": BLEU,
     "greedy": BLEU | {"bleu4": 17.9},
     "signature": "nrefs:5|case:mixed|tok:none",
+    "cider_d": {"beam": 55.44, "greedy": 44.06},
+    "rouge_l": {"beam": 46.21, "greedy": 43.0},
+    "coco_signature": "cider-d:n=4|rouge-l:beta=1.2",
     "images": 1500,
     "references": 7500,
     "distinct_captions": 812,
@@ -24,6 +27,7 @@ SCORES: dict[str, Any] = {
     "split": "test",
     "beam_width": 5,
     "length_penalty": 0.7,
+    "consensus": 14.0,
     "max_words": 20,
     "dataset_fingerprint": "d" * 64,
     "test_fingerprint": "f" * 64,
@@ -98,12 +102,13 @@ CARD = (Ranked("1.jpg", "a dog", ("a brown dog", "one dog"), 43.21), "data:image
 
 def test_render_report_shows_scores_and_what_they_are_of() -> None:
     words = _page(CARD).words
-    assert "Search BLEU-1 BLEU-2 BLEU-3 BLEU-4 Beam of 5 64.3 46.3 32.4 22.3 Greedy" in words
-    assert "Greedy 64.3 46.3 32.4 17.9" in words
+    assert "Search BLEU-1 BLEU-2 BLEU-3 BLEU-4 CIDEr-D ROUGE-L Beam of 5 64.3" in words
+    assert "Beam of 5 64.3 46.3 32.4 22.3 55.4 46.2 Greedy 64.3 46.3 32.4 17.9 44.1 43.0" in words
+    assert "cider-d:n=4| rouge-l:beta=1.2" in words
     assert "1,500 photos of the test split" in words
     assert "against the 7,500 captions" in words
     assert "nrefs:5| case:mixed| tok:none" in words
-    assert "beam width 5, length penalty 0.7, at most 20 words" in words
+    assert "beam width 5, length penalty 0.7, consensus 14.0, at most 20 words" in words
     assert "InceptionV3, weights random (seed 7) eeeeeeeeeeee , 2,048 numbers a photo" in words
     assert "812 different ones for 1,500 photos, 9.7 words on average" in words
     assert "310 of the 2,529 it knows" in words

@@ -14,6 +14,12 @@ from components.platform.errors import DataError
 # of the other: 6 words against 3 + 2, no penalty.
 # Unigrams 3/3 and 1/3: 4/6. Bigrams 2/2 and 0/2: 2/4. Trigrams 1/1 and 0/1: 1/2. No 4-gram.
 # BLEU-2 = sqrt(2/3 * 1/2) = 0.577350, BLEU-3 = cube root of (1/3 * 1/2) = 0.550321.
+# CIDEr-D: "dog" is in both photos and weighs nothing; pairs and triples of the first photo's first
+# reference are all right, but "dog dog dog" has just those two orders: (1 + 1) / 4; its second
+# reference has none, nor has the second photo: 0.5 / 2 / 2, times 10, times 100.
+# ROUGE-L: best precision 3/3 and recall 3/3: 1. Of the other 1/3 and 1/2:
+# 2.44 * 1/6 / (1/2 + 1.44 * 1/3) = 0.414966. The mean: 0.707483.
+CIDER_D, ROUGE_L = 125, 70.7483
 BLEU = {"bleu1": 66.6667, "bleu2": 57.7350, "bleu3": 55.0321, "bleu4": 0}
 
 
@@ -24,6 +30,7 @@ def _evaluate(artifacts: Any, output: Path, beam_width: int = 1) -> dict[str, An
         artifacts.manifest,
         beam_width=beam_width,
         length_penalty=1.0,
+        consensus=0.0,
         scores=output / "scores",
         report=output / "report",
     )
@@ -35,12 +42,16 @@ def test_evaluate_model_writes_scores_as_counted_by_hand(artifacts: Any, tmp_pat
     assert scores.pop("bleu") == pytest.approx(BLEU, abs=1e-4)
     assert scores.pop("greedy") == pytest.approx(BLEU, abs=1e-4)
     assert scores.pop("signature").startswith("nrefs:var|case:mixed|eff:no|tok:none|smooth:none|")
+    assert scores.pop("cider_d") == pytest.approx({"beam": CIDER_D, "greedy": CIDER_D})
+    assert scores.pop("rouge_l") == pytest.approx({"beam": ROUGE_L, "greedy": ROUGE_L}, abs=1e-4)
+    assert scores.pop("coco_signature").startswith("cider-d:n=4,sigma=6,df=these-references|")
     assert scores == {
         "split": "test",
         "images": 2,
         "references": 3,
         "beam_width": 2,
         "length_penalty": 1.0,
+        "consensus": 0.0,
         "max_words": 3,
         "test_fingerprint": "f" * 64,
         "dataset_fingerprint": "d" * 64,
@@ -101,6 +112,7 @@ def test_evaluate_component_shows_scores_and_report(artifacts: Any, tmp_path: Pa
         manifest=Dataset(uri=str(artifacts.manifest)),
         beam_width=1,
         length_penalty=1.0,
+        consensus=0.0,
         scores=scores,
         metrics=metrics,
         report=HTML(uri=str(tmp_path / "report")),
@@ -110,11 +122,19 @@ def test_evaluate_component_shows_scores_and_report(artifacts: Any, tmp_path: Pa
         "bleu2": 57.74,
         "bleu3": 55.03,
         "bleu4": 0,
+        "cider_d": CIDER_D,
+        "rouge_l": 70.75,
         "greedy_bleu4": 0,
+        "greedy_cider_d": CIDER_D,
+        "greedy_rouge_l": 70.75,
+        "distinct_captions": 1,
+        "mean_words": 3,
+        "vocabulary_used": 1,
         "images": 2,
     }
     assert json.loads((tmp_path / "metrics").read_text()) == metrics.metadata
     assert scores.metadata["bleu_signature"].startswith("nrefs:var|")
+    assert scores.metadata["coco_signature"].startswith("cider-d:")
     assert (tmp_path / "report").read_text().startswith("<!DOCTYPE html>")
 
 
@@ -128,6 +148,7 @@ def test_evaluate_component_fails_in_one_line(
             manifest=Dataset(uri=str(artifacts.manifest)),
             beam_width=0,
             length_penalty=1.0,
+            consensus=0.0,
             scores=Artifact(uri=str(tmp_path / "scores")),
             metrics=Metrics(),
             report=HTML(uri=str(tmp_path / "report")),

@@ -14,6 +14,11 @@ def test_score_captions_of_both_searches() -> None:
     # Unigrams: "a dog runs" 3/3, "a dog" 1/2 (no "dog" there): 4/5. Bigrams 2/2, 0/1: 2/3.
     # BLEU-2 = sqrt(4/5 * 2/3) = 0.730297. Trigrams 1/1: BLEU-3 = (8/15) ** (1/3) = 0.810961.
     # No 4-gram. Greedy: all wrong.
+    # CIDEr-D: "a" is in both photos, so it weighs nothing. "a dog runs" with its twin: words, pairs
+    # and triples 1, no quadruple: 3/4. With the other reference "dog", 1 word of 2 with 1 of 5,
+    # lengths apart by 2: exp(-4 / 72) / sqrt(2 * 5) = 0.299139, a quarter of it: 0.074785.
+    # The mean: 0.412392. "a dog": 0. The mean of both, times 10, times 100: 206.196.
+    # ROUGE-L: 1; of "a dog" and "a bird" one word of two: 1/2. The mean: 75.
     captions = Captions(beam=["a dog runs", "a dog"], greedy=["cat", "cat"])
     references = [("a dog runs", "one brown dog is running"), ("a bird",)]
     scores = score_captions(captions, references)
@@ -21,6 +26,9 @@ def test_score_captions_of_both_searches() -> None:
     assert scores.pop("bleu") == pytest.approx(expected, abs=1e-4)
     assert scores.pop("greedy") == dict.fromkeys(expected, 0)
     assert scores.pop("signature").startswith("nrefs:var|case:mixed|eff:no|tok:none|smooth:none|")
+    assert scores.pop("cider_d") == {"beam": pytest.approx(206.196, abs=1e-3), "greedy": 0}
+    assert scores.pop("rouge_l") == {"beam": pytest.approx(75), "greedy": 0}
+    assert scores.pop("coco_signature").startswith("cider-d:n=4,sigma=6,df=these-references|")
     assert scores == {
         "images": 2,
         "references": 3,

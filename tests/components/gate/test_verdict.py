@@ -16,6 +16,12 @@ SCORES: dict[str, Any] = {
     "bleu": {"bleu1": 80.5, "bleu2": 75.25, "bleu3": 70.0, "bleu4": 66.125},
     "greedy": {"bleu1": 79.0, "bleu2": 74.0, "bleu3": 68.0, "bleu4": 64.5},
     "signature": "nrefs:5|tok:none",
+    "cider_d": {"beam": 180.5, "greedy": 170.25},
+    "rouge_l": {"beam": 77.5, "greedy": 75.5},
+    "coco_signature": "cider-d:n=4|tok:none",
+    "distinct_captions": 48,
+    "mean_words": 9.5,
+    "vocabulary_used": 31,
     "split": "test",
     "images": 60,
     "beam_width": 5,
@@ -63,7 +69,14 @@ def test_judge_notes_scores_report_and_decision_in_the_run(
         "test_bleu2": 75.25,
         "test_bleu3": 70.0,
         "test_bleu4": 66.125,
+        "test_cider_d": 180.5,
+        "test_rouge_l": 77.5,
         "test_greedy_bleu4": 64.5,
+        "test_greedy_cider_d": 170.25,
+        "test_greedy_rouge_l": 75.5,
+        "test_distinct_captions": 48,
+        "test_mean_words": 9.5,
+        "test_vocabulary_used": 31,
     }
     assert run.data.tags["gate_passed"] == "true"
     assert run.data.tags["gate_reason"] == decision.reason
@@ -87,6 +100,22 @@ def test_judge_asks_for_the_registered_champion(
 def test_judge_model_that_does_not_pass_registers_nothing(artifacts: dict[str, str]) -> None:
     assert not judge(**artifacts, model_name="captioner", floor=70.0).passed
     assert MlflowClient().search_registered_models() == []
+
+
+def test_judge_takes_scores_of_an_earlier_version(artifacts: dict[str, str]) -> None:
+    # They hold BLEU alone; the champion here is of that version as well.
+    register_champion("66.0")
+    earlier = {name: SCORES[name] for name in ("bleu", "greedy", "signature", "test_fingerprint")}
+    Path(artifacts["scores"], "scores.json").write_text(json.dumps(earlier))
+    assert judge(**artifacts, model_name="captioner", floor=60.0).passed
+    metrics = MlflowClient().get_run(run_of(artifacts)).data.metrics
+    assert sorted(metrics) == [
+        "test_bleu1",
+        "test_bleu2",
+        "test_bleu3",
+        "test_bleu4",
+        "test_greedy_bleu4",
+    ]
 
 
 def test_judge_notes_scores_that_are_no_numbers(artifacts: dict[str, str]) -> None:

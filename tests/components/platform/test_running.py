@@ -1,4 +1,9 @@
 import logging
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +16,36 @@ def test_running_logs_lines_and_the_time_it_took(capsys: pytest.CaptureFixture[s
         logging.getLogger("components.ingest").info("8 photos")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "[ingest] 8 photos"
-    assert lines[1].startswith("TOOK ingest: 0.0")
+    assert re.fullmatch(r"TOOK ingest: \d+\.\d s to start, \d+\.\d s of work", lines[1])
+
+
+def test_running_tells_start_up_since_the_process_began_from_work() -> None:
+    program = """
+import time
+time.sleep(0.3)
+from components.platform.running import running
+with running("ingest") as ready:
+    time.sleep(0.2)
+    ready()
+    time.sleep(0.4)
+"""
+    began = time.perf_counter()
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
+    )  # fmt: skip
+    whole = time.perf_counter() - began
+    start_up, work = map(float, re.findall(r"(\S+) s ", f"{ended.stdout.strip()} "))
+    assert start_up >= 0.5 and work >= 0.4
+    assert start_up + work <= whole + 0.1  # each is rounded
+
+
+def test_running_without_word_of_its_imports_counts_them_as_work(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with running("ingest"):
+        time.sleep(0.2)
+    assert float(capsys.readouterr().out.split()[-4]) >= 0.2
 
 
 def test_running_keeps_libraries_quiet(capsys: pytest.CaptureFixture[str]) -> None:

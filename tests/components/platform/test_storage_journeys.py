@@ -10,6 +10,7 @@ from google.cloud import storage
 from PIL import Image
 
 from components.captioning.bundle import Bundle
+from components.captioning.consensus import Neighbours
 from components.captioning.decoding import DecodingConfig
 from components.captioning.network import NetworkConfig, build_network
 from components.captioning.vocabulary import MARKS, Vocabulary
@@ -101,7 +102,10 @@ def test_bundle_goes_to_a_bucket_and_says_the_same_elsewhere(tmp_path: Path) -> 
         train_embeddings=True,
     )
     # A seed whose captions of the photos have words, and differ.
-    bundle = Bundle(build_network(config, seed=1), Vocabulary([*_WORDS]), DecodingConfig(2, 1.0, 5))
+    neighbours = Neighbours(np.zeros((1, config.feature_width), np.float16), [("a",)])
+    bundle = Bundle(
+        build_network(config, seed=1), Vocabulary([*_WORDS]), DecodingConfig(2, 1.0, 5), neighbours
+    )
     (tmp_path / "model").mkdir()
     bundle.save(tmp_path / "model")
     upload(tmp_path / "model", "gs://photos/models/7")

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,10 +14,14 @@ _SCORES: dict[str, Any] = {
     "bleu": {"bleu1": 80.5, "bleu2": 75.25, "bleu3": 70.0, "bleu4": 100 / 3},
     "greedy": {"bleu1": 79.0, "bleu2": 74.0, "bleu3": 68.0, "bleu4": 30.5},
     "signature": "nrefs:5|tok:none",
+    "cider_d": {"beam": 180.5, "greedy": 170.25},
+    "rouge_l": {"beam": 77.5, "greedy": 75.5},
+    "coco_signature": "cider-d:n=4|tok:none",
     "split": "test",
     "images": 1,
     "beam_width": 2,
     "length_penalty": 1.0,
+    "consensus": 0.0,
     "max_words": 5,
     "test_fingerprint": "f" * 64,
     "dataset_fingerprint": "d" * 64,
@@ -30,6 +35,7 @@ _ORIGIN = {"recipe": '{"data": "d"}', "cause": "training: there is no champion y
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from components.captioning.bundle import Bundle
+    from components.captioning.consensus import Neighbours
     from components.captioning.decoding import DecodingConfig
     from components.captioning.encoder import Encoder
     from components.captioning.network import NetworkConfig, build_network
@@ -49,7 +55,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
     # A seed whose captions of the two photos have words, and differ.
-    Bundle(build_network(config, seed=1), vocabulary, decoding).save(directory)
+    neighbours = Neighbours(np.zeros((1, encoder.identity.width), np.float16), [("a",)])
+    Bundle(build_network(config, seed=1), vocabulary, decoding, neighbours).save(directory)
     return directory
 
 

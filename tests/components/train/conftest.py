@@ -48,6 +48,8 @@ def matrix() -> np.ndarray:
 def make_settings() -> Callable[..., TrainSettings]:
     def make(**changed: Any) -> TrainSettings:
         values: dict[str, Any] = {
+            "decoder": "guided",
+            "embedding_width": 0,
             "epochs": 4,
             "batch_size": 8,
             "units": 8,

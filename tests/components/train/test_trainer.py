@@ -11,6 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from components.captioning.decoding import DecodingConfig, search_captions
+from components.captioning.network import widen
 from components.captioning.vocabulary import END
 from components.platform.errors import SettingError
 from components.platform.records import Examples
@@ -130,6 +131,13 @@ def test_fit_network_standardises_features_from_train(
     np.testing.assert_allclose(network.standardize.scale, 1 / features.std(axis=0), rtol=1e-5)
 
 
+def test_fit_network_wider_embeddings_begin_as_gloves_projected(
+    fit: Fit, make_settings: Settings, matrix: np.ndarray
+) -> None:
+    network, _ = fit(make_settings(epochs=1, embedding_width=6, train_embeddings=False))
+    np.testing.assert_array_equal(network.embedding.embeddings, widen(matrix, 6, seed=3))
+
+
 @pytest.mark.parametrize("trained", [False, True])
 def test_fit_network_changes_embeddings_only_if_asked(
     fit: Fit, make_settings: Settings, matrix: np.ndarray, trained: bool
@@ -159,7 +167,8 @@ from pathlib import Path
 n = 16
 examples = Examples([str(i) for i in range(n)], np.eye(n, dtype=np.float16),
                     [((4, 5), (5, 4)) for _ in range(n)], [("a b", "b a")] * n)
-settings = TrainSettings(epochs=2, batch_size=8, units=8, dropout=0.3, train_embeddings=True,
+settings = TrainSettings(decoder="guided", embedding_width=0, epochs=2, batch_size=8, units=8,
+                         dropout=0.3, train_embeddings=True,
                          learning_rate=0.02, schedule="cosine", weight_decay=0.0, clip_norm=5.0,
                          label_smoothing=0.0, patience=2, max_words=6, precision="float32", seed=3)
 from components.train import callbacks

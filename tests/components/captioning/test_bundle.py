@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.captioning.bundle import Bundle
+from components.captioning.consensus import FEATURES_FILE, Neighbours
+from components.captioning.decoding import DecodingConfig
+from components.captioning.network import NetworkConfig, build_network
+from components.captioning.vocabulary import END, MARKS, Vocabulary
+from components.platform.errors import DataError
+
+A, DOG, CAT = 4, 5, 6
+FEATURES = np.array([[1.0, 0.0]], np.float32)
+
+
+@pytest.fixture
+def bundle() -> Bundle:
+    """Says "dog" with a probability of 0.3, "cat" with 0.2, "a" with 0.1, and ends at once."""
+    vocabulary = Vocabulary([*MARKS, "a", "dog", "cat"])
+    network = build_network(NetworkConfig(7, 2, 2, 3, 0.0, True, "guided"), seed=1)
+    bias = np.full(7, -20.0, np.float32)
+    bias[[END, A, DOG, CAT]] = np.log([0.4, 0.1, 0.3, 0.2])
+    network.words.set_weights([np.zeros((3, 7)), bias])
+    neighbours = Neighbours(
+        np.array([[1, 0], [0, 1]], np.float16), [("cat", "a cat"), ("a house by the sea",)]
+    )
+    return Bundle(network, vocabulary, DecodingConfig(4, 0.0, max_words=1), neighbours)
+
+
+def _said(bundle: Bundle) -> list[tuple[str, float]]:
+    return [(said.caption, said.score) for said in bundle.alternatives(FEATURES)[0]]
+
+
+def test_alternatives_are_ranked_by_log_probability(bundle: Bundle) -> None:
+    # At the last place only the end may come, with its probability of 0.4.
+    odds = (("", 0.4), ("dog", 0.3 * 0.4), ("cat", 0.2 * 0.4), ("a", 0.1 * 0.4))
+    said = _said(bundle)
+    assert [caption for caption, _ in said] == [caption for caption, _ in odds]
+    assert [score for _, score in said] == pytest.approx(
+        np.log([probability for _, probability in odds]), abs=1e-4
+    )
+    assert bundle.captions(FEATURES) == [""]
+
+
+def test_alternatives_with_consensus_are_what_people_said_of_similar_photos(
+    bundle: Bundle,
+) -> None:
+    before = dict(_said(bundle))
+    bundle.decoding = DecodingConfig(4, 0.0, max_words=1, consensus=50.0)
+    after = dict(_said(bundle))
+    assert bundle.captions(FEATURES) == ["cat"]
+    agreed = bundle.neighbours.consensus.agreement(FEATURES, [["cat", "dog"]])[0]
+    assert after["cat"] == pytest.approx(before["cat"] + 50 * agreed[0])
+    assert after["dog"] == pytest.approx(before["dog"] + 50 * agreed[1])
+
+
+def test_bundle_saved_and_loaded_says_the_same(bundle: Bundle, tmp_path: Path) -> None:
+    bundle.decoding = DecodingConfig(4, 0.0, max_words=1, consensus=50.0)
+    bundle.save(tmp_path)
+    loaded = Bundle.load(tmp_path)
+    assert loaded.decoding == bundle.decoding
+    assert loaded.alternatives(FEATURES) == bundle.alternatives(FEATURES)
+
+
+def test_bundle_without_its_neighbours_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    bundle.save(tmp_path)
+    (tmp_path / FEATURES_FILE).unlink()
+    with pytest.raises(DataError, match=r"must be a whole model bundle: .*neighbours\.npy"):
+        Bundle.load(tmp_path)
