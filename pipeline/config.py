@@ -85,9 +85,20 @@ class Settings(BaseModel):
         "'random' (enough for the drawn scenes only)",
     )
     encoder_batch: int = Field(32, ge=32, le=4096, description="Photos encoded side by side")
+    store: str = Field(
+        "features",
+        description="Folder, local or gs://, of features that were computed before; empty: none",
+    )
 
     # The network and its training
+    decoder: Literal["guided", "lstm"] = Field(
+        "guided",
+        description="guided: the LSTM sees the photo with each word; lstm: at its start only",
+    )
     units: int = Field(256, ge=1, le=8192, description="Width of the LSTM")
+    embedding_width: int = Field(
+        0, ge=0, le=8192, description="Numbers a word; 0: as many as GloVe's vectors have"
+    )
     dropout: _Share = Field(0.5, description="Share of features, words and outputs dropped")
     train_embeddings: bool = Field(True, description="Whether training changes GloVe's vectors")
     epochs: int = Field(15, ge=1, le=10_000, description="Passes over the train captions at most")
@@ -117,6 +128,12 @@ class Settings(BaseModel):
     beam_width: int = Field(5, ge=1, le=100, description="Captions searched at once; 1 is greedy")
     length_penalty: float = Field(
         1.0, ge=0, le=5, description="Power of the length that a caption's score is divided by"
+    )
+    consensus: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        description="How much a caption's agreement with those of similar train photos counts",
     )
     bleu4_floor: float = Field(
         40.0, ge=0, le=100, description="Test BLEU-4 that a model needs to be registered"
@@ -175,10 +192,14 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "glove": "",
         "encoder_weights": "imagenet",
         "units": 512,
+        "embedding_width": 256,
         "epochs": 10,
         "batch_size": 128,
         "weight_decay": 1e-3,
         "patience": 3,
+        "beam_width": 20,
+        "length_penalty": 0.85,
+        "consensus": 10.0,
         "bleu4_floor": 10.0,
         "model_name": "captionflow-flickr8k",
     },

@@ -2,7 +2,7 @@
 
 import io
 import re
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -12,11 +12,19 @@ from components.platform.running import FAILED_MARK, TOOK_MARK
 # What kfp.local writes: `Executing task 'ingest'`, in colours, and a step's output indented.
 _STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
 _STEP_LINE = re.compile(r"^ {4}\[(?P<step>[\w-]+)\] (?P<text>.*)")
-_LAST_LINE = re.compile(
-    rf"^ {{4}}(?P<mark>{FAILED_MARK}|{TOOK_MARK}) (?P<step>[\w-]+): (?P<text>.*)"
+_FAILED = re.compile(rf"^ {{4}}{FAILED_MARK} (?P<told>[\w-]+: .*)")
+_TOOK = re.compile(
+    rf"^ {{4}}{TOOK_MARK} (?P<step>[\w-]+): (?P<start_up>[\d.]+) s to start, (?P<work>[\d.]+) s "
 )
 # A line such as `epoch 3/10 …` or `features 640/6996 …` moves the bar.
 _PROGRESS = re.compile(r"^\w+ (?P<done>\d+)/(?P<total>\d+)(?:, step (?P<step>\d+)/(?P<steps>\d+))?")
+
+
+class Seconds(NamedTuple):
+    """How long a step took: until its own work began, and that work."""
+
+    start_up: float
+    work: float
 
 
 class RunView(io.TextIOBase):
@@ -38,7 +46,7 @@ class RunView(io.TextIOBase):
 
     def __init__(self, console: Console, log: TextIO) -> None:
         super().__init__()
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, Seconds] = {}
         self.current: str | None = None
         self.failure: str | None = None
         self.last = ""
@@ -89,11 +97,10 @@ class RunView(io.TextIOBase):
             self._bar = self._progress.add_task("", step=self.current, total=None)
         elif match := _STEP_LINE.match(line):
             self._show(match["step"], match["text"])
-        elif match := _LAST_LINE.match(line):
-            if match["mark"] == FAILED_MARK:
-                self.failure = f"{match['step']}: {match['text']}"
-            else:
-                self._finish(match["step"], float(match["text"].split()[0]))
+        elif match := _FAILED.match(line):
+            self.failure = match["told"]
+        elif match := _TOOK.match(line):
+            self._finish(match["step"], Seconds(float(match["start_up"]), float(match["work"])))
 
     def _show(self, step: str, text: str) -> None:
         if not self._console.is_terminal:
@@ -105,7 +112,7 @@ class RunView(io.TextIOBase):
                 done = int(match["done"]) - 1 + part
                 self._progress.update(self._bar, completed=done, total=int(match["total"]))
 
-    def _finish(self, step: str, seconds: float) -> None:
+    def _finish(self, step: str, seconds: Seconds) -> None:
         self.seconds[step] = seconds
         if self._bar is not None:
             self._progress.update(self._bar, completed=1, total=1)

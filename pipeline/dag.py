@@ -43,11 +43,11 @@ def captioning_pipeline(run: Parameters) -> None:
 
     reason = trigger(
         manifest=manifest,
-        **run.pick("encoder", "encoder_weights", "glove", "min_count", "units", "dropout"),
-        **run.pick("train_embeddings", "epochs", "batch_size", "learning_rate", "schedule"),
-        **run.pick("weight_decay", "clip_norm", "label_smoothing", "patience", "max_words"),
-        **run.pick("precision", "seed", "beam_width", "length_penalty"),
-        **run.pick("force", "model_name", "experiment"),
+        **run.pick("encoder", "encoder_weights", "glove", "min_count", "decoder", "units"),
+        **run.pick("embedding_width", "dropout", "train_embeddings", "epochs", "batch_size"),
+        **run.pick("learning_rate", "schedule", "weight_decay", "clip_norm", "label_smoothing"),
+        **run.pick("patience", "max_words", "precision", "seed", "beam_width", "length_penalty"),
+        **run.pick("consensus", "force", "model_name", "experiment"),
     )
     wanted = place(reason, "2 trigger", run).outputs["Output"]
 
@@ -59,7 +59,8 @@ def captioning_pipeline(run: Parameters) -> None:
             manifest=manifest,
             captions=captions,
             origin=reason.outputs["origin"],
-            **run.pick("encoder", "encoder_weights", "encoder_batch", "seed", "beam_flags"),
+            **run.pick("encoder", "encoder_weights", "encoder_batch", "seed"),
+            **run.pick("beam_flags", "store"),
         )
         examples = place(extracted, "4 features", run).outputs["examples"]
 
@@ -70,10 +71,10 @@ def captioning_pipeline(run: Parameters) -> None:
             examples=examples,
             captions=captions,
             matrix=matrix,
-            **run.pick("units", "dropout", "train_embeddings", "epochs", "batch_size"),
-            **run.pick("learning_rate", "schedule", "weight_decay", "clip_norm"),
-            **run.pick("label_smoothing", "patience", "max_words", "precision", "seed"),
-            **run.pick("experiment", "checkpoints", "gpus"),
+            **run.pick("decoder", "units", "embedding_width", "dropout", "train_embeddings"),
+            **run.pick("epochs", "batch_size", "learning_rate", "schedule", "weight_decay"),
+            **run.pick("clip_norm", "label_smoothing", "patience", "max_words", "precision"),
+            **run.pick("seed", "experiment", "checkpoints", "gpus"),
         )
         model = place(trained, "6 train", run).outputs["model"]
 
@@ -81,7 +82,7 @@ def captioning_pipeline(run: Parameters) -> None:
             model=model,
             examples=examples,
             manifest=manifest,
-            **run.pick("beam_width", "length_penalty"),
+            **run.pick("beam_width", "length_penalty", "consensus"),
         )
         scores = place(evaluated, "7 evaluate", run).outputs["scores"]
 

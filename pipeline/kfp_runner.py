@@ -1,14 +1,18 @@
-"""Keeps kfp.local from breaking paths, and asks it where a run's files go.
+"""Keeps kfp.local from breaking paths, asks it where a run's files go, and spares kfp a search.
 
 kfp 2.17 puts this interpreter's path wherever `python3` stands in a step's arguments, the step's
 inputs among them, and without quotes. A data set in `python3-course/` would be looked for somewhere
 else, and a project in a folder with a space in its name could not run a step.
+
+Each `set_…` of a task asks for the whole call stack with its source lines, for an error's text that
+a task of a step never needs: for all of our DAG a second, half of what starting a command takes.
 """
 
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kfp.dsl import PipelineTask
 from kfp.local import executor_input_utils, subprocess_task_handler
 
 _COMMAND = "python3 -m kfp.dsl.executor_main"
@@ -47,3 +51,23 @@ def careful_runner() -> Iterator[list[str]]:
     finally:
         subprocess_task_handler.replace_python_executable = replace
         executor_input_utils.get_local_pipeline_resource_name = make_name
+
+
+@contextmanager
+def quick_settings() -> Iterator[None]:
+    """Makes `set_…` of tasks ask for no call stack within the block, or the decorated function.
+
+    Within it a task that has no container of its own can't be set, as ever, but the error does not
+    name the method.
+    """
+    look = PipelineTask._ensure_container_spec_exists
+    PipelineTask._ensure_container_spec_exists = _require_container
+    try:
+        yield
+    finally:
+        PipelineTask._ensure_container_spec_exists = look
+
+
+def _require_container(task: PipelineTask) -> None:
+    if task.container_spec is None:
+        raise ValueError(f"This can only be set of a single step. Received: {task.name}")

@@ -178,6 +178,14 @@ def _arguments(preset: str, settings: dict[str, Any], placement: dict[str, Any])
                 f"{name} must lie where the cluster sees it: gs://…, or a path in its image or "
                 f"volumes that begins with /. Received: {value!r}"
             )
+    if "store" not in settings:
+        # A folder beside the step would go with its pod.
+        arguments["store"] = ""
+    elif arguments["store"] and not arguments["store"].startswith(("gs://", "/")):
+        raise SettingError(
+            "store must lie where the next pod finds it: gs://…, or a path in a volume that begins "
+            f"with /. Received: {arguments['store']!r}"
+        )
     checkpoints = PurePosixPath(arguments["checkpoints"])
     lasting = checkpoints.parts[:1] == ("checkpoints",) and ".." not in checkpoints.parts
     if not lasting and not arguments["checkpoints"].startswith("gs://"):

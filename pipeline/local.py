@@ -44,6 +44,7 @@ _ROOT = Path("runs")
 _PRESET_HELP = f"The settings to begin with: {' or '.join(Preset)}."
 _UPLOAD_HELP = "Afterwards copy the run's artifacts to gs://BUCKET/PREFIX."
 _PLAN_HELP = "Only show which steps would run and which come from the cache, and why."
+_NO_STORE_HELP = "Compute all features, and keep none: as --store ''."
 _INTERRUPTED = 130
 # Seconds that a step's processes have to end by themselves when the run is stopped.
 _GRACE = 10
@@ -184,12 +185,13 @@ def main(
     root: Annotated[Path, typer.Option(help="The work folder of this and other runs.")] = _ROOT,
     cache: Annotated[bool, typer.Option(help="Reuse steps whose inputs did not change.")] = True,
     plan: Annotated[bool, typer.Option("--plan", help=_PLAN_HELP)] = False,
+    no_store: Annotated[bool, typer.Option("--no-store", help=_NO_STORE_HELP)] = False,
     upload: Annotated[str | None, typer.Option(help=_UPLOAD_HELP, metavar="URI")] = None,
 ) -> None:
     """Learns to describe photos: runs the whole pipeline on this machine."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        settings = make_settings(preset, given)
+        settings = make_settings(preset, {**given, "store": ""} if no_store else given)
         if plan:
             show_plan(plan_run(settings, root, reuse=cache))
             return

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from components.platform.attempts import RUN_ID_VARIABLE
 from components.platform.errors import broken_settings
 from components.platform.step import IMAGE
+from pipeline.kfp_runner import quick_settings
 from pipeline.parameters import Parameters
 
 GPU = "nvidia.com/gpu"
@@ -115,6 +116,7 @@ NEEDS = {
 }
 
 
+@quick_settings()
 def place(task: PipelineTask, title: str, parameters: Parameters) -> PipelineTask:
     """Gives a task of the DAG what it needs on a cluster.
 

@@ -29,7 +29,7 @@ ASK_THE_REGISTRY = frozenset({"trigger", "gate", "register"})
 FORCED = frozenset({"train", "evaluate"})
 
 # Parameters that say where something is kept or run, not what comes out.
-_NOT_DECISIVE = frozenset({"checkpoints", "beam_flags", "gpus"})
+_NOT_DECISIVE = frozenset({"checkpoints", "store", "beam_flags", "gpus"})
 # Inputs that KFP adds by itself, for images and the like.
 _ADDED = "pipelinechannel--"
 

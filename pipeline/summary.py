@@ -16,6 +16,8 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from components.platform.artifacts import SCORES_FILE, read_json, whole_file
+from components.platform.scores import TITLES, search_scores
+from pipeline.console import Seconds
 
 #: The folder in the work folder that kfp.local keeps artifacts in.
 ARTIFACTS = "artifacts"
@@ -37,7 +39,7 @@ class Summary:
     log_file: Path
     model_name: str
     outputs: Mapping[str, Mapping[str, Any]]
-    seconds: Mapping[str, float]
+    seconds: Mapping[str, Seconds]
 
     @property
     def trained(self) -> bool:
@@ -100,7 +102,8 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
 def _steps(summary: Summary) -> Table:
     table = Table(
         "step",
-        Column("seconds", justify="right"),
+        Column("start-up", justify="right"),
+        Column("work", justify="right"),
         # Below that folder, each path fits on a line.
         Column(f"artifact in {_short(summary.artifacts)}", overflow="fold"),
         box=None,
@@ -111,7 +114,8 @@ def _steps(summary: Summary) -> Table:
         seconds = summary.seconds.get(step)
         table.add_row(
             step,
-            "cached" if seconds is None else f"{seconds:.1f}",
+            "" if seconds is None else f"{seconds.start_up:.1f} s",
+            "cached" if seconds is None else f"{seconds.work:.1f} s",
             "\n".join(os.path.relpath(file, summary.artifacts) for file in files.values()),
         )
     return table
@@ -119,17 +123,18 @@ def _steps(summary: Summary) -> Table:
 
 def _scores(summary: Summary) -> Table:
     scores, manifest = summary.scores, summary.outputs["ingest"]["manifest"].metadata
-    orders = [f"bleu{order}" for order in range(1, 5)]
-    headings = [Column(f"BLEU-{order[-1]}", justify="right") for order in orders]
+    headings = [Column(title, justify="right") for title in TITLES.values()]
     table = Table("search", *headings, box=SIMPLE_HEAD, caption_justify="left")
-    for name, bleu in (
-        (f"beam {scores['beam_width']}", scores["bleu"]),
-        ("greedy", scores["greedy"]),
+    for name, values in (
+        (f"beam {scores['beam_width']}", search_scores(scores, "beam")),
+        ("greedy", search_scores(scores, "greedy")),
     ):
-        table.add_row(name, *(f"{bleu[order]:.2f}" for order in orders))
+        table.add_row(name, *(f"{value:.2f}" for value in values.values()))
     table.caption = (
         f"{scores['images']} test photos of {manifest['photos']:.0f}, "
-        f"{manifest['captions']:.0f} captions in all"
+        f"{manifest['captions']:.0f} captions in all\n"
+        f"{scores['distinct_captions']} different captions of {scores['mean_words']:.1f} words; "
+        f"{scores['vocabulary_used']} of {scores['vocabulary_known']} words used"
     )
     return table
 

@@ -1,11 +1,86 @@
-"""For all rooms: an MLflow store of its own for each test that asks for one; logging put back."""
+"""For all rooms: an MLflow store for each test that asks for one, a run for all; logging put back.
 
+`make test` spreads files over processes: the slowest begin first, so that no process is left with
+one of them at the end, and those that look at the same run stay together.
+"""
+
+import io
 import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+# These look at `small_run`: as many runs of the whole pipeline fewer.
+_ON_SMALL_RUN = (
+    "tests/pipeline/test_local.py",
+    "tests/notebooks/test_as_run.py",
+    "tests/infra/mlflow_server/",
+)
+_SLOWEST = (
+    *_ON_SMALL_RUN,
+    "tests/components/train/",
+    "tests/components/register/",
+    "tests/test_house.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # On the command line it can't be said: pytest makes `tests/x tests` the same as `tests`.
+    def place(item: pytest.Item) -> int:
+        starts = [number for number, name in enumerate(_SLOWEST) if item.nodeid.startswith(name)]
+        return starts[0] if starts else len(_SLOWEST)
+
+    if hasattr(config, "workerinput"):
+        items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith(_ON_SMALL_RUN):
+                return "small_run"
+            return str(super()._split_scope(nodeid))
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+@pytest.fixture(scope="session")
+def small_settings() -> dict[str, Any]:
+    """Drawn scenes, a small encoder, few epochs."""
+    return {
+        "scenes": 48, "encoder": "MobileNetV3Small", "units": 32, "epochs": 2, "bleu4_floor": 0.0,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def small_run(
+    small_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, str]:
+    """The summary of a whole run with these settings, and all that it showed.
+
+    Tests may run more in its work folder, as long as that stays true for others: no newer data.
+    """
+    from rich.console import Console
+
+    from pipeline.config import Preset, make_settings
+    from pipeline.local import run_pipeline
+    from pipeline.summary import show_summary
+
+    # A name such as people give folders.
+    root, shown = tmp_path_factory.mktemp("small") / "my 'runs'", io.StringIO()
+    console = Console(file=shown, width=200)
+    with pytest.MonkeyPatch.context() as patch:
+        # Set, so that it is put back; empty, so that the run has the store of its work folder.
+        patch.setenv("MLFLOW_TRACKING_URI", "")
+        summary = run_pipeline(make_settings(Preset.SAMPLE, small_settings), root, console=console)
+        show_summary(summary, console)
+    return summary, shown.getvalue()
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,10 @@ def embeddings(captions: Input[Dataset], glove: str, seed: int, matrix: Output[A
     """
     from components.platform.running import running
 
-    with running("embeddings"):
+    with running("embeddings") as ready:
         from components.embeddings.matrix import build_embeddings
 
+        ready()
         coverage = build_embeddings(captions.path, glove, matrix.path, seed=seed)
         for fact in ("source", "width", "found", "train_token_share"):
             matrix.metadata[fact] = coverage[fact]

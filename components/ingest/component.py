@@ -22,9 +22,10 @@ def ingest(
     """
     from components.platform.running import running
 
-    with running("ingest"):
+    with running("ingest") as ready:
         from components.ingest.run import ingest_dataset
 
+        ready()
         report = ingest_dataset(
             dataset,
             manifest.path,

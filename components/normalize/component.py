@@ -15,9 +15,10 @@ def normalize(
     """
     from components.platform.running import running
 
-    with running("normalize"):
+    with running("normalize") as ready:
         from components.normalize.normalization import normalize_captions
 
+        ready()
         report = normalize_captions(
             manifest.path, captions.path, min_count=min_count, beam_flags=beam_flags
         )

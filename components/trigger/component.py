@@ -14,7 +14,9 @@ def trigger(
     encoder_weights: str,
     glove: str,
     min_count: int,
+    decoder: str,
     units: int,
+    embedding_width: int,
     dropout: float,
     train_embeddings: bool,
     epochs: int,
@@ -30,6 +32,7 @@ def trigger(
     seed: int,
     beam_width: int,
     length_penalty: float,
+    consensus: float,
     force: bool,
     model_name: str,
     experiment: str,
@@ -40,17 +43,19 @@ def trigger(
     """
     from components.platform.running import running
 
-    with running("trigger"):
+    with running("trigger") as ready:
         from components.trigger.decision import find_reason
         from components.trigger.recipe import make_recipe
 
+        ready()
         recipe = make_recipe(
             manifest.path, encoder=encoder, encoder_weights=encoder_weights, glove=glove,
-            min_count=min_count, units=units, dropout=dropout, train_embeddings=train_embeddings,
-            epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, schedule=schedule,
+            min_count=min_count, decoder=decoder, units=units, embedding_width=embedding_width,
+            dropout=dropout, train_embeddings=train_embeddings, epochs=epochs,
+            batch_size=batch_size, learning_rate=learning_rate, schedule=schedule,
             weight_decay=weight_decay, clip_norm=clip_norm, label_smoothing=label_smoothing,
             patience=patience, max_words=max_words, precision=precision, seed=seed,
-            beam_width=beam_width, length_penalty=length_penalty,
+            beam_width=beam_width, length_penalty=length_penalty, consensus=consensus,
         )  # fmt: skip
         reason = find_reason(recipe, model_name=model_name, experiment=experiment, force=force)
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".

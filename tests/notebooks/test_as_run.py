@@ -1,4 +1,4 @@
-"""The notebooks as they run on a real, small run of the pipeline."""
+"""The notebooks as they run on the real, small run of the pipeline."""
 
 import base64
 import html
@@ -19,14 +19,11 @@ from PIL import Image
 
 from components.evaluate.errors import KINDS, find_errors
 from components.platform.manifest import SPLITS, Photo, read_manifest
-from components.platform.tracking import local_tracking_uri
-from pipeline.config import Preset, make_settings
-from pipeline.local import run_pipeline
 from pipeline.runs import FoundScores, find_data, find_scores
+from pipeline.summary import Summary
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NAMES = ("01_explore_data", "02_inspect_captions")
-_SMALL = {"scenes": 48, "encoder": "MobileNetV2", "units": 32, "epochs": 2, "bleu4_floor": 0.0}
 
 
 def _read(name: str) -> NotebookNode:
@@ -50,13 +47,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    # A name such as people give folders.
-    root = tmp_path_factory.mktemp("runs") / "my 'runs'"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(root))
-        run_pipeline(make_settings(Preset.SAMPLE, _SMALL), root)
-        yield root
+def root(small_run: tuple[Summary, str]) -> Path:
+    return small_run[0].root
 
 
 def _execute(name: str, root: Path) -> dict[str, NotebookNode]:
@@ -185,6 +177,8 @@ def test_inspect_captions_shows_the_scores(
     shown = _shown(inspected["scores"])
     for name, value in scores["bleu"].items():
         assert f"{name} {value:.2f} {scores['greedy'][name]:.2f}" in shown
+    for name in ("cider_d", "rouge_l"):
+        assert f"{name} {scores[name]['beam']:.2f} {scores[name]['greedy']:.2f}" in shown
     assert f"images {scores['images']}" in _shown(inspected["variety"])
 
 

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from pipeline.console import RunView
+from pipeline.console import RunView, Seconds
 
 _RUN = """\
 10:00:00.000 - INFO - Executing task \x1b[96m'train'\x1b[0m
@@ -11,7 +11,7 @@ _RUN = """\
     [train] 48 captions of 24 photos
     [train] epoch 1/4, step 5/10
     [train] epoch 2/4  loss 2.000
-    TOOK train: 12.5 s
+    TOOK train: 8.5 s to start, 12.5 s of work
 """
 
 
@@ -33,7 +33,7 @@ def test_run_view_in_a_log_prints_the_lines_of_steps_alone() -> None:
         "[train] epoch 2/4  loss 2.000",
     ]
     assert log == _RUN
-    assert view.seconds == {"train": 12.5}
+    assert view.seconds == {"train": Seconds(start_up=8.5, work=12.5)}
     assert (view.current, view.failure) == ("train", None)
 
 
@@ -46,7 +46,8 @@ def test_run_view_on_a_terminal_draws_a_bar_for_the_step() -> None:
 
 
 def test_run_view_keeps_how_a_step_failed() -> None:
-    failed = _RUN.replace("TOOK train: 12.5 s", "FAILED train: the loss must stay a number")
+    *before, _ = _RUN.splitlines()
+    failed = "\n".join([*before, "    FAILED train: the loss must stay a number", ""])
     _, view, _ = _shown(failed, terminal=False)
     assert view.failure == "train: the loss must stay a number"
     assert view.seconds == {}

@@ -1,55 +1,52 @@
-"""Real runs of the whole DAG by kfp.local: drawn scenes, a small encoder, few epochs."""
+"""Real runs of the whole DAG by kfp.local: the small one that others look at too, and next ones."""
 
 import io
-import subprocess
-import sys
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.cloud import storage
 from mlflow import MlflowClient
 from rich.console import Console
+from typer.testing import CliRunner
 
 from components.platform.errors import DataError, SettingError
 from components.platform.registry import champion
+from components.platform.tracking import local_tracking_uri
 from pipeline.config import Preset, Settings, make_settings
-from pipeline.local import StepFailedError, plan_run, run_pipeline
+from pipeline.local import StepFailedError, app, plan_run, run_pipeline
 from pipeline.summary import Summary, show_summary
 
-PROJECT = Path(__file__).parents[2]
-_SMALL = {"scenes": 48, "encoder": "MobileNetV2", "units": 32, "epochs": 2, "bleu4_floor": 0.0}
 
+@pytest.fixture(scope="module")
+def settings(small_settings: dict[str, Any]) -> Callable[..., Settings]:
+    def changed(**changes: object) -> Settings:
+        return make_settings(Preset.SAMPLE, {**small_settings, **changes})
 
-def _settings(**changed: object) -> Settings:
-    return make_settings(Preset.SAMPLE, {**_SMALL, **changed})
+    return changed
 
 
 @pytest.fixture(scope="module", autouse=True)
-def store_of_the_work_folder() -> Iterator[None]:
+def first(small_run: tuple[Summary, str]) -> Iterator[tuple[Summary, str]]:
     with pytest.MonkeyPatch.context() as patch:
-        # Set, so that it is put back; empty, so that each run has the store of its work folder.
-        patch.setenv("MLFLOW_TRACKING_URI", "")
-        yield
+        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(small_run[0].root))
+        yield small_run
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
+def root(first: tuple[Summary, str]) -> Path:
+    return first[0].root
 
 
-def _run(root: Path, **changed: object) -> tuple[Summary, str]:
+def _run(settings: Settings, root: Path) -> tuple[Summary, str]:
     shown = io.StringIO()
     console = Console(file=shown, width=200)
-    summary = run_pipeline(_settings(**changed), root, console=console)
+    summary = run_pipeline(settings, root, console=console)
     show_summary(summary, console)
     return summary, shown.getvalue()
-
-
-@pytest.fixture(scope="module")
-def first(root: Path) -> tuple[Summary, str]:
-    return _run(root)
 
 
 def test_run_pipeline_registers_the_first_model_as_champion(first: tuple[Summary, str]) -> None:
@@ -70,10 +67,18 @@ def test_run_pipeline_shows_lines_scores_places_and_the_next_command(
     summary, shown = first
     assert "[ingest] drew 48 scenes" in shown
     assert "[train] epoch 2/2" in shown
+    for step, seconds in summary.seconds.items():
+        # What starts a step is told apart from its work; Python alone takes some hundredths.
+        assert seconds.start_up > 0
+        took = rf"\n{step} +{seconds.start_up:.1f} s +{seconds.work:.1f} s"
+        assert re.search(took, shown), step
+    assert {"ingest", "train", "register"} < set(summary.seconds)
     for name, artifact in (("ingest", "manifest"), ("train", "model"), ("evaluate", "scores")):
         assert Path(summary.outputs[name][artifact].path).exists()
         assert f"/{name}/{artifact}\n" in shown.replace(" ", "")
     assert f"{summary.scores['bleu']['bleu4']:.2f}" in shown
+    assert f"{summary.scores['cider_d']['beam']:.2f}" in shown
+    assert f"{summary.scores['distinct_captions']} different captions" in shown
     assert "captionflow-sample version 1 registered" in shown
     assert "mlflow ui --backend-store-uri" in shown
     assert "<html" in (summary.root / "report.html").read_text()
@@ -81,9 +86,10 @@ def test_run_pipeline_shows_lines_scores_places_and_the_next_command(
 
 
 def test_run_pipeline_again_finds_no_reason_to_train_and_says_so_in_mlflow(
-    first: tuple[Summary, str], root: Path
+    settings: Callable[..., Settings], root: Path
 ) -> None:
-    summary, shown = _run(root)
+    summary, shown = _run(settings(), root)
+    assert re.search(r"\ningest +cached +captionflow-", shown)
     assert set(summary.seconds) == {"trigger"}
     assert set(summary.outputs) == {"ingest", "trigger"}
     assert not summary.trained and not summary.passed
@@ -99,29 +105,29 @@ def test_run_pipeline_again_finds_no_reason_to_train_and_says_so_in_mlflow(
 
 
 def test_plan_run_says_beforehand_what_a_run_is_going_to_do(
-    first: tuple[Summary, str], root: Path
+    settings: Callable[..., Settings], root: Path
 ) -> None:
     before = sorted(root.rglob("*"))
-    unchanged = {step.name: step for step in plan_run(_settings(), root)}
+    unchanged = {step.name: step for step in plan_run(settings(), root)}
     assert unchanged["ingest"].reused
     assert unchanged["trigger"].why.startswith("no training: champion v1")
     assert {unchanged[name].why for name in ("features", "train", "register")} == {""}
-    changed = {step.name: step for step in plan_run(_settings(epochs=3), root)}
+    changed = {step.name: step for step in plan_run(settings(epochs=3), root)}
     assert changed["trigger"].why == "training: since champion v1 epochs was 2, is 3"
     assert changed["features"].reused
     assert (changed["train"].reused, changed["train"].why) == (False, "epochs: 2 → 3")
     assert changed["evaluate"].why == "takes new input from train"
     assert changed["register"].why == "if the gate lets the model pass"
-    anew = {step.name: step for step in plan_run(_settings(), root, reuse=False)}
+    anew = {step.name: step for step in plan_run(settings(), root, reuse=False)}
     assert anew["trigger"].why.endswith("may end the run here")
     assert anew["train"].why == "if there is a reason to train: the cache is not used"
     assert sorted(root.rglob("*")) == before
 
 
 def test_run_pipeline_below_the_floor_registers_nothing_and_says_why(
-    first: tuple[Summary, str], root: Path
+    settings: Callable[..., Settings], root: Path
 ) -> None:
-    summary, shown = _run(root, bleu4_floor=99.5, model_name="never")
+    summary, shown = _run(settings(bleu4_floor=99.5, model_name="never"), root)
     assert not summary.passed
     assert "is under the floor 99.50" in summary.reason
     # No champion of this name: a reason to train, but all of it was done before.
@@ -132,9 +138,9 @@ def test_run_pipeline_below_the_floor_registers_nothing_and_says_why(
 
 
 def test_run_pipeline_forced_trains_to_the_same_scores_and_a_second_version(
-    first: tuple[Summary, str], root: Path
+    first: tuple[Summary, str], settings: Callable[..., Settings], root: Path
 ) -> None:
-    summary, _ = _run(root, force=True)
+    summary, _ = _run(settings(force=True), root)
     assert set(summary.seconds) == {"trigger", "train", "evaluate", "gate", "register"}
     assert summary.scores == first[0].scores
     released = champion("captionflow-sample")
@@ -144,25 +150,31 @@ def test_run_pipeline_forced_trains_to_the_same_scores_and_a_second_version(
     )
 
 
-def test_run_pipeline_of_a_failing_step_names_it_and_its_error(tmp_path: Path) -> None:
+def test_run_pipeline_of_a_failing_step_names_it_and_its_error(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "notes.txt").write_text("nothing to learn from")
     console = Console(file=io.StringIO(), width=200)
     with pytest.raises(StepFailedError, match=r"\ningest: .*photos") as raised:
-        run_pipeline(_settings(dataset=str(folder)), tmp_path / "runs", console=console)
+        run_pipeline(settings(dataset=str(folder)), tmp_path / "runs", console=console)
     log = Path(str(raised.value).splitlines()[0].partition(": ")[2])
     assert "FAILED ingest:" in log.read_text()
     assert "Traceback" not in log.read_text().split("executor_main()")[0]
 
 
-def test_run_pipeline_of_a_path_to_nowhere_names_the_setting(tmp_path: Path) -> None:
+def test_run_pipeline_of_a_path_to_nowhere_names_the_setting(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match=r"^glove: Nothing lies at this path.*nowhere\.txt"):
-        run_pipeline(_settings(glove=str(tmp_path / "nowhere.txt")), tmp_path / "runs")
+        run_pipeline(settings(glove=str(tmp_path / "nowhere.txt")), tmp_path / "runs")
     assert not (tmp_path / "runs" / "artifacts").exists()
 
 
-def test_run_pipeline_of_a_zip_with_several_gloves_asks_before_any_work(tmp_path: Path) -> None:
+def test_run_pipeline_of_a_zip_with_several_gloves_asks_before_any_work(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
     with zipfile.ZipFile(tmp_path / "glove.zip", "w") as archive:
         archive.writestr("glove.50d.txt", "a 1 2")
         archive.writestr("glove.100d.txt", "a 1 2 3")
@@ -170,18 +182,18 @@ def test_run_pipeline_of_a_zip_with_several_gloves_asks_before_any_work(tmp_path
         SettingError,
         match=r"^glove must name one file of the zip: .*#glove\.100d\.txt, .*#glove\.50d\.txt",
     ):
-        run_pipeline(_settings(glove=str(tmp_path / "glove.zip")), tmp_path / "runs")
+        run_pipeline(settings(glove=str(tmp_path / "glove.zip")), tmp_path / "runs")
     assert not (tmp_path / "runs" / "artifacts").exists()
 
 
 def test_command_uploads_what_the_run_made(
-    first: tuple[Summary, str], root: Path, bucket: storage.Bucket
+    small_settings: dict[str, Any], root: Path, bucket: storage.Bucket
 ) -> None:
-    small = [f"--{name.replace('_', '-')}={value}" for name, value in _SMALL.items()]
-    command = [sys.executable, "-m", "pipeline.local", "--root", str(root), *small]
-    command += ["--upload", "gs://runs/tonight"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
+    small = [f"--{name.replace('_', '-')}={value}" for name, value in small_settings.items()]
+    command = ["--root", str(root), *small, "--upload", "gs://runs/tonight"]
+    ended = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert ended.exit_code == 0, ended.stderr
     assert ended.stdout.splitlines()[-1] == "gs://runs/tonight/ingest/manifest"
     names = {blob.name for blob in bucket.list_blobs()}
     assert names >= {f"tonight/ingest/manifest/{n}" for n in ("manifest.parquet", "report.json")}
-    assert len([name for name in names if "/photos/" in name]) == _SMALL["scenes"]
+    assert len([name for name in names if "/photos/" in name]) == small_settings["scenes"]

@@ -1,6 +1,10 @@
-"""The sample goes through the MLflow server of the manifests, and survives its deaths."""
+"""The sample goes through the MLflow server of the manifests, and survives its deaths.
+
+What needs no MLflow, and was made by the small run, is taken from there.
+"""
 
 import io
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,22 +19,16 @@ import requests
 from mlflow import MlflowClient
 from rich.console import Console
 
+from components.embeddings.source import open_glove
 from components.platform.errors import CaptionflowError
 from components.platform.manifest import read_manifest
 from components.platform.registry import champion, experiment_identity
 from components.register.registration import register_model
-from pipeline.config import Preset, make_settings
+from pipeline.config import Preset, Settings, make_settings
 from pipeline.local import StepFailedError, run_pipeline
 from pipeline.summary import Summary
 
 _EPOCHS = 12
-_SETTINGS = make_settings(
-    Preset.SAMPLE,
-    {
-        "scenes": 40, "encoder": "MobileNetV3Small", "units": 32, "bleu4_floor": 0.0,
-        "epochs": _EPOCHS, "patience": _EPOCHS,
-    },
-)  # fmt: skip
 _DEAD = "MLflow at {} does not answer: start it, or set MLFLOW_TRACKING_URI to one that runs"
 
 
@@ -53,12 +51,25 @@ def environment(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
+def settings(small_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    # Without a word that the small run had, so that `embeddings` is still to do.
+    glove = tmp_path_factory.mktemp("glove") / "glove.txt"
+    with open_glove("sample") as text:
+        glove.write_bytes(b"".join(text.file.readlines()[1:]))
+    epochs = {"epochs": _EPOCHS, "patience": _EPOCHS}
+    return make_settings(Preset.SAMPLE, {**small_settings, **epochs, "glove": str(glove)})
 
 
-def _run(root: Path) -> Summary:
-    return run_pipeline(_SETTINGS, root, console=Console(file=io.StringIO(), width=200))
+@pytest.fixture(scope="module")
+def root(small_run: tuple[Summary, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder whose cache knows what the small run made."""
+    root = tmp_path_factory.mktemp("runs")
+    shutil.copytree(small_run[0].root / "cache", root / "cache")
+    return root
+
+
+def _run(settings: Settings, root: Path) -> Summary:
+    return run_pipeline(settings, root, console=Console(file=io.StringIO(), width=200))
 
 
 @contextmanager
@@ -88,7 +99,7 @@ def _uploaded(server: Any) -> set[Path]:
 
 
 @pytest.fixture(scope="module")
-def died_in_train(root: Path, server: Any) -> tuple[str, float]:
+def died_in_train(settings: Settings, root: Path, server: Any) -> tuple[str, float]:
     """How a run ended whose server died in the middle of training, and how long after that."""
 
     def two_epochs_are_noted() -> bool:
@@ -99,7 +110,7 @@ def died_in_train(root: Path, server: Any) -> tuple[str, float]:
         _killed_when(server, two_epochs_are_noted) as killed,
         pytest.raises(StepFailedError) as raised,
     ):
-        _run(root)
+        _run(settings, root)
     assert killed, raised.value
     seconds = time.monotonic() - killed[0]
     server.start()
@@ -107,9 +118,9 @@ def died_in_train(root: Path, server: Any) -> tuple[str, float]:
 
 
 @pytest.fixture(scope="module")
-def finished(root: Path, died_in_train: object) -> Summary:
+def finished(settings: Settings, root: Path, died_in_train: object) -> Summary:
     """The next run."""
-    return _run(root)
+    return _run(settings, root)
 
 
 def test_server_asks_everyone_for_a_password(server: Any) -> None:
@@ -134,13 +145,17 @@ def test_experiment_identity_is_the_same_however_credentials_are_given(
 
 @pytest.mark.parametrize("password", ["wr0ng", ""])
 def test_run_with_wrong_or_no_credentials_ends_in_one_line_before_any_step(
-    password: str, server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    password: str,
+    settings: Settings,
+    server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     right = server.passwords["run-password"]
     text = server.credentials.read_text().replace(right, password) if password else ""
     monkeypatch.setenv("HOME", _home(tmp_path, text))
     with pytest.raises(CaptionflowError) as raised:
-        _run(tmp_path / "runs")
+        _run(settings, tmp_path / "runs")
     assert str(raised.value) == (
         f"MLflow at {server.uri} refuses these credentials: mend ~/.mlflow/credentials, or set "
         "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
@@ -149,9 +164,11 @@ def test_run_with_wrong_or_no_credentials_ends_in_one_line_before_any_step(
 
 
 def test_run_whose_server_dies_in_train_ends_in_one_line_within_a_minute(
-    died_in_train: tuple[str, float], server: Any
+    died_in_train: tuple[str, float], root: Path, server: Any
 ) -> None:
     told, seconds = died_in_train
+    # It got there by a step of its own.
+    assert len(list(root.glob("artifacts/*/embeddings/matrix"))) == 1
     assert told.splitlines()[1:] == [f"train: {_DEAD.format(server.uri)}"]
     assert seconds < 60
 

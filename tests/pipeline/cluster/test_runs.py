@@ -85,6 +85,8 @@ def test_submit_without_gpus_asks_for_no_gpu_node_and_no_gpu_image(
     sent = run["runtime_config"]["parameters"]
     assert (sent["gpus"], sent["train_nodes"]) == ("0", {})
     assert sent["train_image"] == "registry/flow:1"
+    # A folder of features beside the step would go with its pod.
+    assert sent["store"] == ""
 
 
 def test_submit_prints_the_runs_id_and_page(call: Call, kfp_server: Any) -> None:
@@ -111,6 +113,7 @@ def test_submit_twice_uses_one_experiment(call: Call, kfp_server: Any) -> None:
         (("--dataset", "photos.zip"), "dataset must lie where the cluster sees it: gs://"),
         (("--checkpoints", "mine"), "checkpoints must lie where a new pod finds them"),
         (("--checkpoints", "checkpoints/../mine"), "Received: 'checkpoints/../mine'"),
+        (("--store", "features"), "store must lie where the next pod finds it: gs://"),
     ],
 )
 def test_submit_of_a_wrong_setting_sends_nothing(
