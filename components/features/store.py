@@ -124,8 +124,12 @@ class FeatureStore:
             if (match := _ENCODER_NAME.fullmatch(path.name)) and fingerprint_file(path) != match[1]:
                 self._discard(path, f"{path.name} has not the content that its name tells")
         for path in sorted(self.scratch.glob("*.json")):
-            identity = read_json(path)
-            weights = self.scratch / identity.pop(_WEIGHTS)
+            try:
+                identity = read_json(path)
+                weights = self.scratch / Path(identity.pop(_WEIGHTS)).name
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                self._discard(path, f"{path.name} is no encoder's identity: {error!r}")
+                continue
             if _ENCODER_NAME.fullmatch(weights.name) and weights.exists():
                 shutil.copyfile(weights, directory / ENCODER_WEIGHTS_FILE)
                 write_json(directory / ENCODER_FILE, identity)
