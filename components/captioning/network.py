@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from components.captioning.recurrence import ColumnLSTM
 from components.captioning.vocabulary import PAD
 
 #: Hidden and cell state of the LSTM, each float [B, units]; with the decoder `guided` also what
@@ -83,7 +84,7 @@ class CaptionNetwork(keras.Model):
         )
         self.embedding_dropout = dropout("embedding_dropout")
         # tanh, sigmoid, no recurrent dropout, no unrolling: what cuDNN's LSTM kernel can do.
-        self.lstm = layers.LSTM(
+        self.lstm = ColumnLSTM(
             config.units,
             return_sequences=True,
             kernel_initializer=initializer(),

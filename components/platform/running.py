@@ -11,6 +11,7 @@ from pathlib import Path
 
 from components.platform.attempts import end_if_hopeless, note_failure
 from components.platform.errors import CaptionflowError
+from components.platform.memory import keep_freed_memory
 
 #: How the last line of a step begins that failed, and of one that did not.
 FAILED_MARK, TOOK_MARK = "FAILED", "TOOK"
@@ -36,6 +37,7 @@ def running(name: str) -> Iterator[Callable[[], None]]:
         SystemExit: If the body failed (code of the error) or was interrupted (130).
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, force=True)
+    keep_freed_memory()
     start_up = _age()
 
     def ready() -> None:
