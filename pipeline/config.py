@@ -95,6 +95,9 @@ class Settings(BaseModel):
         "guided",
         description="guided: the LSTM sees the photo with each word; lstm: at its start only",
     )
+    members: int = Field(
+        1, ge=1, le=16, description="Decoders that learn side by side and speak together"
+    )
     units: int = Field(256, ge=1, le=8192, description="Width of the LSTM")
     embedding_width: int = Field(
         0, ge=0, le=8192, description="Numbers a word; 0: as many as GloVe's vectors have"

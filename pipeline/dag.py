@@ -43,11 +43,12 @@ def captioning_pipeline(run: Parameters) -> None:
 
     reason = trigger(
         manifest=manifest,
-        **run.pick("encoder", "encoder_weights", "glove", "min_count", "decoder", "units"),
-        **run.pick("embedding_width", "dropout", "train_embeddings", "epochs", "batch_size"),
-        **run.pick("learning_rate", "schedule", "weight_decay", "clip_norm", "label_smoothing"),
-        **run.pick("patience", "max_words", "precision", "seed", "beam_width", "length_penalty"),
-        **run.pick("consensus", "force", "model_name", "experiment"),
+        **run.pick("encoder", "encoder_weights", "glove", "min_count", "decoder", "members"),
+        **run.pick("units", "embedding_width", "dropout", "train_embeddings"),
+        **run.pick("epochs", "batch_size", "learning_rate", "schedule", "weight_decay"),
+        **run.pick("clip_norm", "label_smoothing", "patience", "max_words", "precision"),
+        **run.pick("seed", "beam_width", "length_penalty", "consensus"),
+        **run.pick("force", "model_name", "experiment"),
     )
     wanted = place(reason, "2 trigger", run).outputs["Output"]
 
@@ -71,7 +72,8 @@ def captioning_pipeline(run: Parameters) -> None:
             examples=examples,
             captions=captions,
             matrix=matrix,
-            **run.pick("decoder", "units", "embedding_width", "dropout", "train_embeddings"),
+            **run.pick("decoder", "members", "units", "embedding_width", "dropout"),
+            **run.pick("train_embeddings"),
             **run.pick("epochs", "batch_size", "learning_rate", "schedule", "weight_decay"),
             **run.pick("clip_norm", "label_smoothing", "patience", "max_words", "precision"),
             **run.pick("seed", "experiment", "checkpoints", "gpus"),

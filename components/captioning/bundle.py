@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.captioning.consensus import Neighbours
+from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig, search_alternatives
 from components.captioning.encoder import Encoder
-from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
+from components.captioning.network import CaptionNetwork, build_network
 from components.captioning.photos import load_photo
 from components.captioning.vocabulary import Vocabulary
 from components.platform.artifacts import read_json, write_json

@@ -5,20 +5,21 @@ from typing import Any
 import keras
 from keras import ops
 
-from components.captioning.network import spoken
+from components.captioning.decoder import spoken
+from components.captioning.network import together
 
 
 def word_cross_entropy(targets: Any, logits: Any, smoothing: float = 0.0) -> Any:
     """Cross-entropy of each word, in nats.
 
     Args:
-        targets: int [W], the words that came.
-        logits: float [W, V].
+        targets: int [...], the words that came.
+        logits: float [..., V].
         smoothing: Share of the target that is spread evenly over all V words (Szegedy et al.,
             2016, arXiv:1512.00567).
 
     Returns:
-        float32 [W].
+        float32 [...].
     """
     logits = ops.cast(logits, "float32")
     # The fused kernel: picking the words out of a log-softmax takes four times as long.
@@ -31,7 +32,7 @@ def word_cross_entropy(targets: Any, logits: Any, smoothing: float = 0.0) -> Any
 
 
 class WordCrossEntropy(keras.losses.Loss):
-    """Mean cross-entropy a word of the batch; padding weighs nothing.
+    """Mean cross-entropy a word and member, each by itself; padding weighs nothing.
 
     Args:
         smoothing: See `word_cross_entropy`.
@@ -42,22 +43,25 @@ class WordCrossEntropy(keras.losses.Loss):
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each word, float32 [W], of targets int [B, T], logits [W, V]."""
+        """Returns losses, float32 [W, M], of targets int [B, T] and logits [W, M, V]."""
         targets = ops.cast(y_true, "int32")
-        return word_cross_entropy(spoken(targets, targets), y_pred, self.smoothing)
+        came = ops.expand_dims(spoken(targets, targets), 1)  # [W, 1]
+        came = ops.broadcast_to(came, ops.shape(y_pred)[:2])  # [W, M]
+        return word_cross_entropy(came, y_pred, self.smoothing)
 
 
 class WordLoss(keras.metrics.Mean):
-    """Mean cross-entropy a word over all batches, in nats, without smoothing.
+    """Mean cross-entropy a word over all batches, in nats, of what members say together.
 
-    Every word counts once, whatever batch it fell into, so the figure of a split does not
-    depend on how it was batched.
+    Without smoothing. Every word counts once, whatever batch it fell into, so the figure of a
+    split does not depend on how it was batched.
     """
 
     def __init__(self, name: str = "word_loss") -> None:
         super().__init__(name=name, dtype="float32")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Adds a batch: targets int [B, T], logits float [W, V]."""
+        """Adds a batch: targets int [B, T], logits float [W, M, V]."""
         targets = ops.cast(y_true, "int32")
-        return super().update_state(word_cross_entropy(spoken(targets, targets), y_pred))
+        losses = word_cross_entropy(spoken(targets, targets), together(y_pred))
+        return super().update_state(losses)

@@ -1,53 +1,20 @@
-"""The caption network: dropout, GloVe embedding and an LSTM that speaks of the photo.
+"""The caption network: one decoder, or some that speak together, on standardised features."""
 
-Two decoders, both in the line of *Show and Tell* (Vinyals et al., 2015, arXiv:1411.4555): the
-photo's features start the LSTM, which then predicts each next word from the words before it.
-
-* `lstm`: the photo is seen at the start only ("init-inject", Tanti et al., 2018, arXiv:1703.09137).
-* `guided`: it is also added to each word that the LSTM takes in, so that it is not forgotten (as
-  in gLSTM, Jia et al., 2015, arXiv:1509.04942).
-"""
-
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from components.captioning.recurrence import ColumnLSTM
-from components.captioning.vocabulary import PAD
-
-#: Hidden and cell state of the LSTM, each float [B, units]; with the decoder `guided` also what
-#: is added to each word, float [B, E].
-State = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """What fixes the network's shape, and so which weights fit it.
-
-    Attributes:
-        vocabulary_size: V, marks included.
-        feature_width: D, numbers a photo.
-        embedding_width: E, numbers a word.
-        units: Width of the LSTM.
-        dropout: Share of features, embeddings and LSTM outputs dropped while training.
-        train_embeddings: Whether training changes the GloVe vectors.
-        decoder: Whether the photo is seen at the start only (`lstm`) or at each word (`guided`).
-    """
-
-    vocabulary_size: int
-    feature_width: int
-    embedding_width: int
-    units: int
-    dropout: float
-    train_embeddings: bool
-    decoder: Literal["lstm", "guided"] = "lstm"
+from components.captioning.decoder import Decoder, NetworkConfig, State
 
 
 class CaptionNetwork(keras.Model):
     """Scores every next word of captions, given their photos and the words before.
+
+    Several members have weights and dropout of their own and learn side by side from the same
+    batches; what they say together is the mean of their probabilities (an ensemble, as in *Show
+    and Tell*, section 4.3).
 
     Args:
         config: The network's shape.
@@ -57,49 +24,16 @@ class CaptionNetwork(keras.Model):
     def __init__(self, config: NetworkConfig, seed: int = 0) -> None:
         super().__init__(name="captioner")
         self.config = config
-        # Each random part gets a seed of its own, so that none depends on the order of building.
-        seeds = iter(np.random.SeedSequence(seed).generate_state(16).tolist())
-
-        def initializer(name: str = "glorot_uniform") -> keras.Initializer:
-            return keras.initializers.get({"class_name": name, "config": {"seed": next(seeds)}})
-
-        def dropout(name: str) -> layers.Dropout:
-            return layers.Dropout(config.dropout, seed=next(seeds), name=name)
-
-        def dense(width: int, name: str, **kwargs: Any) -> layers.Dense:
-            return layers.Dense(width, kernel_initializer=initializer(), name=name, **kwargs)
-
         self.standardize = Standardize(name="standardize")
-        self.feature_dropout = dropout("feature_dropout")
-        self.start_hidden = dense(config.units, "start_hidden", activation="tanh")
-        self.start_cell = dense(config.units, "start_cell")
-        guided = config.decoder == "guided"
-        self.guide = dense(config.embedding_width, "guide") if guided else None
-        self.embedding = layers.Embedding(
-            config.vocabulary_size,
-            config.embedding_width,
-            embeddings_initializer=initializer("random_uniform"),
-            trainable=config.train_embeddings,
-            name="embedding",
-        )
-        self.embedding_dropout = dropout("embedding_dropout")
-        # tanh, sigmoid, no recurrent dropout, no unrolling: what cuDNN's LSTM kernel can do.
-        self.lstm = ColumnLSTM(
-            config.units,
-            return_sequences=True,
-            kernel_initializer=initializer(),
-            recurrent_initializer=initializer("orthogonal"),
-            name="lstm",
-        )
-        self.output_dropout = dropout("output_dropout")
-        # float32 under mixed precision too: a softmax over thousands of words needs it.
-        self.words = dense(config.vocabulary_size, "words", dtype="float32")
+        self.decoders = [
+            Decoder(config, part, name=f"decoder_{index}")
+            for index, part in enumerate(np.random.SeedSequence(seed).spawn(config.members))
+        ]
 
-    def start(self, features: Any, training: bool = False) -> State:
-        """Returns the decoder's first state for photos' features, float [B, D]."""
-        seen = self.feature_dropout(self.standardize(features), training=training)
-        state = (self.start_hidden(seen), self.start_cell(seen))
-        return state if self.guide is None else (*state, self.guide(seen))
+    def start(self, features: Any) -> State:
+        """Returns the first state for photos' features, float [B, D]: one member's, the next's."""
+        seen = self.standardize(features)
+        return tuple(part for decoder in self.decoders for part in decoder.start(seen))
 
     def step(self, words: Any, state: State) -> tuple[Any, State]:
         """Goes one word further, outside training.
@@ -111,12 +45,14 @@ class CaptionNetwork(keras.Model):
         Returns:
             Logits of the next word, float32 [B, V], and the state after this word.
         """
-        hidden, cell, *guide = state
-        inputs = self.embedding(words)  # [B, E]
-        for seen in guide:
-            inputs = inputs + seen
-        output, (hidden, cell) = self.lstm.cell(inputs, [hidden, cell])
-        return self.words(output), (hidden, cell, *guide)
+        share = len(state) // len(self.decoders)
+        logits: list[Any] = []
+        after: list[Any] = []
+        for index, decoder in enumerate(self.decoders):
+            scores, moved = decoder.step(words, state[index * share : (index + 1) * share])
+            logits.append(scores)
+            after += moved
+        return together(ops.stack(logits, axis=1)), tuple(after)
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """Scores all next words of whole captions at once (teacher forcing).
@@ -127,32 +63,28 @@ class CaptionNetwork(keras.Model):
             training: Whether dropout is on.
 
         Returns:
-            Logits of the next word at each place that holds a word, caption by caption, float32
-            [W, V]: padding costs no softmax.
+            Each member's logits of the next word at each place that holds a word, caption by
+            caption, float32 [W, M, V].
         """
-        words = inputs["words"]
-        hidden, cell, *guide = self.start(inputs["features"], training=training)
-        embedded = self.embedding_dropout(self.embedding(words), training=training)
-        for seen in guide:
-            embedded = embedded + ops.expand_dims(seen, 1)  # [B, T, E] + [B, 1, E]
-        outputs = self.lstm(embedded, initial_state=[hidden, cell])  # [B, T, units]
-        outputs = spoken(outputs, words)  # [W, units]
-        return self.words(self.output_dropout(outputs, training=training))
+        seen = self.standardize(inputs["features"])
+        return ops.stack(
+            [decoder(seen, inputs["words"], training=training) for decoder in self.decoders],
+            axis=1,
+        )
 
 
-def spoken(values: Any, words: Any) -> Any:
-    """Picks the places that hold words.
+def together(logits: Any) -> Any:
+    """Returns what members say together: the mean of their probabilities.
 
     Args:
-        values: [B, T] or [B, T, …].
-        words: int [B, T], `PAD` where there is none.
+        logits: float32 [W, M, V].
 
     Returns:
-        The values there, caption by caption, [W] or [W, …].
+        Logits, float32 [W, V].
     """
-    places = ops.nonzero(ops.reshape(words, (-1,)) != PAD)[0]  # [W]
-    flat = ops.reshape(values, (-1, *values.shape[2:]))  # [B, T, …] -> [B * T, …]
-    return ops.take(flat, places, axis=0)
+    if logits.shape[1] == 1:
+        return logits[:, 0]
+    return ops.logsumexp(ops.log_softmax(logits), axis=1)  # times M, which a softmax takes away
 
 
 class Standardize(layers.Layer):

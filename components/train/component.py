@@ -13,6 +13,7 @@ def train(
     epochs: int,
     batch_size: int,
     decoder: str,
+    members: int,
     units: int,
     embedding_width: int,
     dropout: float,
@@ -45,8 +46,9 @@ def train(
         ready()
         require_gpus(gpus)
         settings = check_settings(
-            decoder=decoder, units=units, embedding_width=embedding_width, dropout=dropout,
-            train_embeddings=train_embeddings, epochs=epochs, batch_size=batch_size,
+            decoder=decoder, members=members, units=units, embedding_width=embedding_width,
+            dropout=dropout, train_embeddings=train_embeddings, epochs=epochs,
+            batch_size=batch_size,
             learning_rate=learning_rate, schedule=schedule, weight_decay=weight_decay,
             clip_norm=clip_norm, label_smoothing=label_smoothing, patience=patience,
             max_words=max_words, precision=precision, seed=seed,

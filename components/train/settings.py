@@ -18,6 +18,7 @@ class TrainSettings:
 
     Attributes:
         decoder: `guided` (the photo is seen at each word) or `lstm` (at the start only).
+        members: Decoders that learn side by side and speak together.
         embedding_width: Numbers a word; 0 takes as many as the GloVe vectors have.
         epochs: Passes over the train captions at most.
         batch_size: Captions a step, over all devices together.
@@ -36,6 +37,7 @@ class TrainSettings:
     """
 
     decoder: Literal["guided", "lstm"]
+    members: _Count
     embedding_width: Annotated[int, Field(ge=0)]
     epochs: _Count
     batch_size: _Count

@@ -7,13 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from components.captioning.decoder import NetworkConfig
 from components.captioning.losses import WordCrossEntropy, WordLoss
-from components.captioning.network import (
-    CaptionNetwork,
-    NetworkConfig,
-    build_network,
-    widen,
-)
+from components.captioning.network import CaptionNetwork, build_network, widen
 from components.platform.records import Examples
 from components.platform.registry import has_run, log_metrics
 from components.train.callbacks import EpochEnd
@@ -68,9 +64,10 @@ def fit_network(
     strategy = training_strategy()
     with strategy.scope():
         network = build_network(_network_config(train, matrix, settings), settings.seed)
-        network.embedding.embeddings.assign(
-            widen(matrix, network.config.embedding_width, settings.seed)
-        )
+        for index, decoder in enumerate(network.decoders):
+            decoder.embedding.embeddings.assign(
+                widen(matrix, network.config.embedding_width, settings.seed + index)
+            )
         network.standardize.adapt(train.features)
         network.compile(
             optimizer=_optimizer(settings, steps=batches.steps * settings.epochs),
@@ -130,6 +127,7 @@ def _network_config(train: Examples, matrix: np.ndarray, settings: TrainSettings
         dropout=settings.dropout,
         train_embeddings=settings.train_embeddings,
         decoder=settings.decoder,
+        members=settings.members,
     )
 
 

@@ -15,6 +15,7 @@ def trigger(
     glove: str,
     min_count: int,
     decoder: str,
+    members: int,
     units: int,
     embedding_width: int,
     dropout: float,
@@ -50,9 +51,9 @@ def trigger(
         ready()
         recipe = make_recipe(
             manifest.path, encoder=encoder, encoder_weights=encoder_weights, glove=glove,
-            min_count=min_count, decoder=decoder, units=units, embedding_width=embedding_width,
-            dropout=dropout, train_embeddings=train_embeddings, epochs=epochs,
-            batch_size=batch_size, learning_rate=learning_rate, schedule=schedule,
+            min_count=min_count, decoder=decoder, members=members, units=units,
+            embedding_width=embedding_width, dropout=dropout, train_embeddings=train_embeddings,
+            epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, schedule=schedule,
             weight_decay=weight_decay, clip_norm=clip_norm, label_smoothing=label_smoothing,
             patience=patience, max_words=max_words, precision=precision, seed=seed,
             beam_width=beam_width, length_penalty=length_penalty, consensus=consensus,

@@ -7,7 +7,8 @@ from keras import ops
 from numpy.typing import NDArray
 from our_trainer import our_settings
 
-from components.captioning.network import NetworkConfig, build_network
+from components.captioning.decoder import NetworkConfig
+from components.captioning.network import build_network
 from components.captioning.vocabulary import END, START
 
 _VOCABULARY_SIZE, _GLOVE_WIDTH = 2533, 50
@@ -33,13 +34,13 @@ class PacedNetwork:
             decoder=settings.decoder,
         )
         self._network = build_network(self.config, seed)
-        embedding = self._network.embedding.embeddings
+        embedding = self._network.decoders[0].embedding.embeddings
         embedding.assign(np.random.default_rng(seed).normal(scale=0.5, size=embedding.shape))
         said = np.full(len(features), START)
         logits, _ = self._network.step(said, self._network.start(features))
         # Perplexity about 15, as of a trained network: ln V - spread^2 / 2 = ln 15.
         spread = (2 * np.log(_VOCABULARY_SIZE / 15)) ** 0.5
-        kernel = self._network.words.kernel
+        kernel = self._network.decoders[0].words.kernel
         kernel.assign(kernel * (spread / np.std(logits)))
         self._is_end = np.eye(_VOCABULARY_SIZE, dtype=np.float32)[END]
 

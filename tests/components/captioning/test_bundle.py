@@ -5,8 +5,9 @@ import pytest
 
 from components.captioning.bundle import Bundle
 from components.captioning.consensus import FEATURES_FILE, Neighbours
+from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig
-from components.captioning.network import NetworkConfig, build_network
+from components.captioning.network import build_network
 from components.captioning.vocabulary import END, MARKS, Vocabulary
 from components.platform.errors import DataError
 
@@ -21,7 +22,7 @@ def bundle() -> Bundle:
     network = build_network(NetworkConfig(7, 2, 2, 3, 0.0, True, "guided"), seed=1)
     bias = np.full(7, -20.0, np.float32)
     bias[[END, A, DOG, CAT]] = np.log([0.4, 0.1, 0.3, 0.2])
-    network.words.set_weights([np.zeros((3, 7)), bias])
+    network.decoders[0].words.set_weights([np.zeros((3, 7)), bias])
     neighbours = Neighbours(
         np.array([[1, 0], [0, 1]], np.float16), [("cat", "a cat"), ("a house by the sea",)]
     )

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig, search_alternatives, search_captions
-from components.captioning.network import CaptionNetwork, NetworkConfig, build_network
+from components.captioning.network import CaptionNetwork, build_network
 from components.captioning.vocabulary import END, PAD, START, UNK
 
 # Three words beside the four marks, and captions of three words at most: 1 + 3 + 9 + 27 captions.
@@ -104,7 +105,8 @@ def test_every_caption_has_all_probability_there_is(networks: list[CaptionNetwor
     network = _network(seed=0)
     bias = np.zeros(7)
     bias[[PAD, START, UNK]] = -100
-    network.words.set_weights([network.words.get_weights()[0] * 0, bias])
+    words = network.decoders[0].words
+    words.set_weights([words.get_weights()[0] * 0, bias])
     scores = _every_caption(network, FEATURES[0])
     assert len(scores) == ALL_CAPTIONS
     # Each of four continuations has 1/4: captions of 0 to 3 words have 1/4, 3/16, 9/64, 27/256.
@@ -176,9 +178,9 @@ def longer_network() -> CaptionNetwork:
 
 def _words_with_bias(network: CaptionNetwork, ids: Sequence[int], bias: float) -> np.ndarray:
     """Searches with some words made more probable by far, or less."""
-    kernel, biases = _network(seed=0).words.get_weights()
+    kernel, biases = _network(seed=0).decoders[0].words.get_weights()
     biases[list(ids)] = bias
-    network.words.set_weights([kernel, biases])
+    network.decoders[0].words.set_weights([kernel, biases])
     # More partial captions than there are first words (three, and the end).
     return search_captions(network, FEATURES, DecodingConfig(6, 1.0, max_words=5))
 

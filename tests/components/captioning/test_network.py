@@ -1,16 +1,17 @@
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from components.captioning.decoder import NetworkConfig
 from components.captioning.network import (
     CaptionNetwork,
-    NetworkConfig,
     Standardize,
     build_network,
-    spoken,
+    together,
     widen,
 )
 from components.captioning.vocabulary import PAD, START
@@ -29,13 +30,15 @@ WORDS = np.array([[START, 4, 5, 6], [START, 6, 6, 4]])
 
 def _scores(network: CaptionNetwork, words: np.ndarray) -> np.ndarray:
     scores = np.full((*words.shape, 7), np.nan, np.float32)
-    scores[words != PAD] = network({"features": FEATURES, "words": words})  # [W, 7]
+    logits = network({"features": FEATURES, "words": words})  # [W, M, 7]
+    scores[words != PAD] = together(logits)  # [W, 7]
     return scores
 
 
+@pytest.mark.parametrize("members", [1, 3])
 @pytest.mark.parametrize("decoder", ["lstm", "guided"])
-def test_network_whole_captions_and_single_steps_agree(decoder: Any) -> None:
-    network = build_network(replace(CONFIG, decoder=decoder), seed=1)
+def test_network_whole_captions_and_single_steps_agree(decoder: Any, members: int) -> None:
+    network = build_network(replace(CONFIG, decoder=decoder, members=members), seed=1)
     network.standardize.adapt(np.random.default_rng(1).normal(2, 3, size=(20, 5)))
     state = network.start(FEATURES)
     for place in range(WORDS.shape[1]):
@@ -83,16 +86,18 @@ def test_build_network_same_seed_same_weights_and_dropout() -> None:
 def test_build_network_other_seed_other_weights() -> None:
     one, other = build_network(CONFIG, seed=3), build_network(CONFIG, seed=4)
     for name in ("embedding", "start_hidden", "start_cell", "lstm", "words"):
-        ours, theirs = (network.get_layer(name).get_weights()[0] for network in (one, other))
+        ours, theirs = (
+            getattr(network.decoders[0], name).get_weights()[0] for network in (one, other)
+        )
         assert np.abs(ours - theirs).max() > 1e-3, name
 
 
 def test_build_network_parts_are_not_initialised_alike() -> None:
-    network = build_network(CONFIG)
-    hidden, cell = (
-        np.asarray(layer.kernel) for layer in (network.start_hidden, network.start_cell)
-    )
-    assert np.abs(hidden - cell).max() > 1e-3
+    one, other = build_network(replace(CONFIG, members=2)).decoders
+    kernels = [np.asarray(part.kernel) for part in (one.start_hidden, one.start_cell)]
+    kernels.append(np.asarray(other.start_hidden.kernel))
+    for ours, theirs in combinations(kernels, 2):
+        assert np.abs(ours - theirs).max() > 1e-3
 
 
 @pytest.mark.parametrize("trained", [True, False])
@@ -113,20 +118,16 @@ def test_network_weights_saved_and_loaded_are_the_same(tmp_path: Path) -> None:
     np.testing.assert_array_equal(_scores(loaded, WORDS), _scores(network, WORDS))
 
 
-def test_network_guided_sees_the_photo_at_every_word() -> None:
-    network = build_network(replace(CONFIG, decoder="guided"), seed=1)
-    states = network.start(FEATURES)
-    # Two photos' rows that differ in nothing but what guides them.
-    same = [np.repeat(np.asarray(part)[:1], 2, axis=0) for part in states[:2]]
-    scores, _ = network.step(WORDS[:, 0], (*same, states[2]))
-    assert np.abs(scores[0] - scores[1]).max() > 1e-4
+def test_together_is_the_mean_of_probabilities() -> None:
+    # Logits may be shifted: a softmax takes it away.
+    shifts = np.array([[[5.0], [-1.0]]], np.float32)
+    logits = np.log([[[0.2, 0.8], [0.6, 0.4]]]).astype(np.float32) + shifts
+    said = np.exp(together(logits))
+    np.testing.assert_allclose(said / said.sum(), [[0.4, 0.6]], atol=1e-6)
 
 
-def test_spoken_picks_the_places_that_hold_words() -> None:
-    words = np.array([[START, 4, PAD], [START, PAD, PAD]])
-    values = np.arange(12).reshape(2, 3, 2)
-    assert np.asarray(spoken(values, words)).tolist() == [[0, 1], [2, 3], [6, 7]]
-    assert np.asarray(spoken(words, words)).tolist() == [START, 4, START]
+def test_together_of_one_member_is_what_it_says() -> None:
+    np.testing.assert_array_equal(together(np.array([[[3.0, 4.0]]])), [[3.0, 4.0]])
 
 
 def test_widen_keeps_lengths_and_angles_about() -> None:

@@ -41,8 +41,9 @@ class Artifacts:
 def _save_model(directory: Path, seed: int | None, width: int) -> None:
     from components.captioning.bundle import Bundle
     from components.captioning.consensus import Neighbours
+    from components.captioning.decoder import NetworkConfig
     from components.captioning.decoding import DecodingConfig
-    from components.captioning.network import NetworkConfig, build_network
+    from components.captioning.network import build_network
     from components.captioning.vocabulary import MARKS, Vocabulary
 
     vocabulary = Vocabulary([*MARKS, "a", "dog", "runs"])
@@ -51,7 +52,7 @@ def _save_model(directory: Path, seed: int | None, width: int) -> None:
     if seed is None:
         bias = np.zeros(len(vocabulary), np.float32)
         bias[vocabulary.words.index("dog")] = 20
-        network.words.set_weights([np.zeros((8, len(vocabulary))), bias])
+        network.decoders[0].words.set_weights([np.zeros((8, len(vocabulary))), bias])
     else:
         random = np.random.default_rng(seed)
         for variable in network.trainable_variables:

@@ -8,9 +8,10 @@ from PIL import Image
 
 from components.captioning.bundle import Bundle, Describer
 from components.captioning.consensus import Neighbours
+from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig
 from components.captioning.encoder import Encoder
-from components.captioning.network import NetworkConfig, build_network
+from components.captioning.network import build_network
 from components.captioning.vocabulary import MARKS, Vocabulary
 from components.evaluate.alternatives import (
     Alternative,

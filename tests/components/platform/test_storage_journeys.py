@@ -11,8 +11,9 @@ from PIL import Image
 
 from components.captioning.bundle import Bundle
 from components.captioning.consensus import Neighbours
+from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig
-from components.captioning.network import NetworkConfig, build_network
+from components.captioning.network import build_network
 from components.captioning.vocabulary import MARKS, Vocabulary
 from components.ingest.run import ingest_dataset
 from components.platform.artifacts import write_json

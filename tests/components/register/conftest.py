@@ -36,9 +36,10 @@ _ORIGIN = {"recipe": '{"data": "d"}', "cause": "training: there is no champion y
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from components.captioning.bundle import Bundle
     from components.captioning.consensus import Neighbours
+    from components.captioning.decoder import NetworkConfig
     from components.captioning.decoding import DecodingConfig
     from components.captioning.encoder import Encoder
-    from components.captioning.network import NetworkConfig, build_network
+    from components.captioning.network import build_network
     from components.captioning.vocabulary import MARKS, Vocabulary
 
     directory = tmp_path_factory.mktemp("bundle")

@@ -49,6 +49,7 @@ def make_settings() -> Callable[..., TrainSettings]:
     def make(**changed: Any) -> TrainSettings:
         values: dict[str, Any] = {
             "decoder": "guided",
+            "members": 1,
             "embedding_width": 0,
             "epochs": 4,
             "batch_size": 8,

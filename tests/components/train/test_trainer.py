@@ -135,7 +135,9 @@ def test_fit_network_wider_embeddings_begin_as_gloves_projected(
     fit: Fit, make_settings: Settings, matrix: np.ndarray
 ) -> None:
     network, _ = fit(make_settings(epochs=1, embedding_width=6, train_embeddings=False))
-    np.testing.assert_array_equal(network.embedding.embeddings, widen(matrix, 6, seed=3))
+    np.testing.assert_array_equal(
+        network.decoders[0].embedding.embeddings, widen(matrix, 6, seed=3)
+    )
 
 
 @pytest.mark.parametrize("trained", [False, True])
@@ -143,7 +145,7 @@ def test_fit_network_changes_embeddings_only_if_asked(
     fit: Fit, make_settings: Settings, matrix: np.ndarray, trained: bool
 ) -> None:
     network, _ = fit(make_settings(epochs=1, train_embeddings=trained))
-    assert np.array_equal(network.embedding.embeddings, matrix) is not trained
+    assert np.array_equal(network.decoders[0].embedding.embeddings, matrix) is not trained
 
 
 def test_fit_network_of_a_loss_that_is_no_number_names_the_setting(
@@ -167,8 +169,8 @@ from pathlib import Path
 n = 16
 examples = Examples([str(i) for i in range(n)], np.eye(n, dtype=np.float16),
                     [((4, 5), (5, 4)) for _ in range(n)], [("a b", "b a")] * n)
-settings = TrainSettings(decoder="guided", embedding_width=0, epochs=2, batch_size=8, units=8,
-                         dropout=0.3, train_embeddings=True,
+settings = TrainSettings(decoder="guided", members=1, embedding_width=0, epochs=2,
+                         batch_size=8, units=8, dropout=0.3, train_embeddings=True,
                          learning_rate=0.02, schedule="cosine", weight_decay=0.0, clip_norm=5.0,
                          label_smoothing=0.0, patience=2, max_words=6, precision="float32", seed=3)
 from components.train import callbacks
