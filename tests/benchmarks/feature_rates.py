@@ -17,6 +17,7 @@ from components.features.extraction import extract_features
 from components.ingest.run import ingest_dataset
 from components.normalize.normalization import normalize_captions
 from components.platform.manifest import read_manifest, write_manifest
+from components.platform.memory import keep_freed_memory
 
 NETWORK = "InceptionV3"
 _SEED = 17
@@ -79,6 +80,7 @@ def run_step(work: Path, manifest: Path, weights: str, batch_size: int, store: s
         batch_size: Photos encoded at once.
         store: Where the feature store is; empty for none.
     """
+    keep_freed_memory()
     started = time.perf_counter()
     facts = extract_features(
         manifest,
@@ -104,6 +106,7 @@ def bare_rate(paths: Sequence[str], weights: str, batch_size: int, batches: int)
         batch_size: Photos encoded at once.
         batches: How many are timed, after one that is not.
     """
+    keep_freed_memory()
     encoder = Encoder.build(NETWORK, weights, seed=_SEED, batch_size=batch_size)
     size = encoder.identity.size
     pixels = np.stack([load_photo(path, size) for path in paths[:batch_size]])

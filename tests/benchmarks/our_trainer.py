@@ -11,12 +11,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from components.captioning.network import CaptionNetwork
+from components.platform.memory import keep_freed_memory
 from components.platform.records import Examples
 from components.platform.registry import start_run
 from components.platform.tracking import local_tracking_uri
+from components.train.checkpoint import TrainingState
 from components.train.settings import TrainSettings, check_settings
 from components.train.trainer import fit_network
-from pipeline.config import Preset, make_settings
+from pipeline.config import Preset, Settings, make_settings
 
 _PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2")
 # What TensorFlow's profiler can't look into.
@@ -39,12 +42,16 @@ class Ours:
     flop_a_word: float
 
 
+def preset_settings(**changed: Any) -> Settings:
+    """Returns the settings of the preset `flickr8k`, but for what is changed."""
+    return make_settings(Preset.FLICKR8K, {"dataset": "unused", "glove": "unused", **changed})
+
+
 def our_settings(**changed: Any) -> TrainSettings:
     """Returns what the preset `flickr8k` trains with, but for what is changed."""
-    preset = make_settings(Preset.FLICKR8K, {"dataset": "unused", "glove": "unused"})
     names = {field.name for field in fields(TrainSettings)}
-    values = {name: value for name, value in preset.model_dump().items() if name in names}
-    return check_settings(**{**values, **changed})
+    preset = preset_settings(**changed).model_dump()
+    return check_settings(**{name: preset[name] for name in names})
 
 
 def train_ours(
@@ -63,9 +70,19 @@ def train_ours(
         matrix: float32 [V, G], GloVe's vectors of the vocabulary.
         settings: At least 2 epochs.
     """
+    network, state = fit_ours(train, dev, matrix, settings)
+    seconds = mean(epoch["seconds"] for epoch in state.history[1:])
+    return Ours(seconds, network.count_params(), flop_a_word(network, train.features[:1]))
+
+
+def fit_ours(
+    train: Examples, dev: Examples, matrix: NDArray[np.float32], settings: TrainSettings
+) -> tuple[CaptionNetwork, TrainingState]:
+    """Trains as the step does, in this process and with a tracking store of its own."""
+    keep_freed_memory()
     with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as temporary:
         os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(Path(temporary))
-        network, state = fit_network(
+        return fit_network(
             train,
             dev,
             matrix,
@@ -73,8 +90,6 @@ def train_ours(
             checkpoint=Path(temporary) / "checkpoint.npz",
             start_run=lambda: start_run("benchmark", "training", {}),
         )
-    seconds = mean(epoch["seconds"] for epoch in state.history[1:])
-    return Ours(seconds, network.count_params(), flop_a_word(network, train.features[:1]))
 
 
 def flop_a_word(network: Any, features: NDArray[np.float16]) -> float:

@@ -32,16 +32,18 @@ class PacedNetwork:
             dropout=0.0,
             train_embeddings=True,
             decoder=settings.decoder,
+            members=settings.members,
         )
         self._network = build_network(self.config, seed)
-        embedding = self._network.decoders[0].embedding.embeddings
-        embedding.assign(np.random.default_rng(seed).normal(scale=0.5, size=embedding.shape))
-        said = np.full(len(features), START)
-        logits, _ = self._network.step(said, self._network.start(features))
         # Perplexity about 15, as of a trained network: ln V - spread^2 / 2 = ln 15.
         spread = (2 * np.log(_VOCABULARY_SIZE / 15)) ** 0.5
-        kernel = self._network.decoders[0].words.kernel
-        kernel.assign(kernel * (spread / np.std(logits)))
+        said = np.full(len(features), START)
+        for decoder in self._network.decoders:
+            embedding = decoder.embedding.embeddings
+            embedding.assign(np.random.default_rng(seed).normal(scale=0.5, size=embedding.shape))
+            logits, _ = decoder.step(said, decoder.start(features))
+            kernel = decoder.words.kernel
+            kernel.assign(kernel * (spread / np.std(logits)))
         self._is_end = np.eye(_VOCABULARY_SIZE, dtype=np.float32)[END]
 
     def start(self, features: Any) -> tuple[Any, ...]:

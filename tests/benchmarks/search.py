@@ -33,6 +33,7 @@ from components.captioning.beams import search_beams
 from components.captioning.bundle import Bundle
 from components.captioning.decoding import DecodingConfig, search_captions
 from components.captioning.vocabulary import PAD
+from components.platform.memory import keep_freed_memory
 
 AGAIN, CARRIED, OURS = "every word again", "state carried, every beam to the end", "captionflow"
 FIRST, GREEDY = f"{OURS}, first time (compiles)", f"{OURS}, greedy"
@@ -61,6 +62,7 @@ class Counted:
 def main() -> None:
     """Measures, and shows the table."""
     given = _arguments()
+    keep_freed_memory()
     console = Console(width=110)
     network, features = _network_and_features(given)
     width, longest, penalty = given.beam, given.max_words, given.penalty

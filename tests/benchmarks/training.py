@@ -37,8 +37,13 @@ def main() -> None:
     examples, vocabulary = load_examples(given.dataset, given.features)
     matrix = glove_matrix(vocabulary, given.glove)
     changed = {"units": given.units} if given.units else {}
+    # One member: the baselines have no more. Several cost as many times as much.
     settings = our_trainer.our_settings(
-        epochs=given.epochs, patience=given.epochs, batch_size=given.batch_size, **changed
+        members=1,
+        epochs=given.epochs,
+        patience=given.epochs,
+        batch_size=given.batch_size,
+        **changed,
     )
     # As our trainer does with GloVe's.
     wide = widen(matrix, settings.embedding_width or matrix.shape[1], settings.seed)
