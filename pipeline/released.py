@@ -83,17 +83,21 @@ def show_version(model: Released, number: str | None, console: Console | None = 
         **scores,
         **rest,
     }
-    table = _table("", Column("", overflow="fold"), show_header=False)
+    width = max(map(len, rows))
     for name, text in rows.items():
-        table.add_row(escape(name), escape(text))
+        _line(console, f"{name:<{width}}  {text}")
     for promotion in _promotions(model, version):
         told = f"{_IN_WORDS[promotion.action]} by {promotion.by}: {promotion.why}"
-        table.add_row("champion", escape(f"{_moment(promotion.when)}, {told}"))
-    console.print(table)
+        _line(console, f"{'champion':<{width}}  {_moment(promotion.when)}, {told}")
 
 
-def _table(*columns: Column | str, show_header: bool = True) -> Table:
-    return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=show_header)
+def _line(console: Console, text: str) -> None:
+    # Whole, so that it can be copied.
+    console.print(escape(text), soft_wrap=True, highlight=False)
+
+
+def _table(*columns: Column | str) -> Table:
+    return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def _promotions(model: Released, version: Version) -> list[Promotion]:
