@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 # How often the alias is set before its being moved by others counts as a fault.
 _TRIES = 50
 # How long a promotion under way may leave alias and history apart: looks, and seconds between.
-_LOOKS = 4
+_LOOKS = 6
 _PAUSE = 0.5
 
 

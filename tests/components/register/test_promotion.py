@@ -34,6 +34,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(promotion, "_PAUSE", 0.01)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine a promotion may be under way for long.
+    monkeypatch.setattr(promotion, "_LOOKS", 600)
+    monkeypatch.setattr(promotion, "_PAUSE", 0.05)
+
+
 def _alias() -> str | None:
     found = champion(_MODEL)
     return None if found is None else found.version
@@ -160,6 +167,7 @@ def test_rollback_of_an_alias_that_was_moved_by_hand_asks_which_is_meant(
     assert (_alias(), len(_history())) == (moved, 2)
 
 
+@pytest.mark.usefixtures("patient")
 def test_rollback_waits_for_a_promotion_under_way(client: MlflowClient) -> None:
     promote(_MODEL, "1", why="better")
     _note(client, "2")
@@ -204,7 +212,7 @@ def test_settle_undoes_an_alias_that_was_set_late(client: MlflowClient) -> None:
 
 
 @pytest.mark.parametrize("second", ["promote", "rollback"])
-@pytest.mark.usefixtures("client", "impatient")
+@pytest.mark.usefixtures("client", "patient")
 def test_two_at_the_same_time_end_in_one_champion_and_both_are_noted(second: str) -> None:
     for version in ("1", "2"):
         promote(_MODEL, version, why="better")
