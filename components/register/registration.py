@@ -9,10 +9,11 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from components.platform.artifacts import SCORES_FILE, TRAINING_FILE, read_json
-from components.platform.registry import CHAMPION, RECIPE_TAG, require_run
+from components.platform.registry import RECIPE_TAG, require_run
 from components.platform.scores import search_scores
 from components.platform.tracking import mlflow_client
 from components.register.packaging import log_bundle
+from components.register.promotion import promote
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ def register_model(
        up to date.
     2. Otherwise the bundle is logged in the training run as an MLflow model, and a new version is
        made of it.
-    3. The alias moves last: what fails before leaves the old champion in place.
+    3. The version is promoted last, with the gate's reason: what fails before leaves the old
+       champion in place.
 
     Args:
         model: The model artifact: a bundle with `training.json`, which names the run.
@@ -81,12 +83,9 @@ def register_model(
                 version.version,
             )
             _update_tags(client, version, tags)
-        if CHAMPION in version.aliases:
-            logger.info("version %s is champion already: nothing to do", version.version)
-        else:
-            client.set_registered_model_alias(model_name, CHAMPION, version.version)
-            logger.info("version %s is champion now", version.version)
-    return Registered(str(version.version), f"models:/{model_name}/{version.version}")
+    number = str(version.version)
+    promote(model_name, number, why=reason, action="register")
+    return Registered(number, f"models:/{model_name}/{number}")
 
 
 def _tags(scores: dict[str, Any]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from components.platform.registry import champion, start_run
 from components.platform.tracking import local_tracking_uri
 from components.register.component import register
 from components.register.registration import Registered, register_model
+from components.register.versions import read_model
 
 ORIGIN = {"recipe": '{"data": "d"}', "cause": "training: there is no champion yet"}
 
@@ -50,6 +51,11 @@ def run_of(artifacts: dict[str, Path]) -> str:
     return str(json.loads((artifacts["model"] / "training.json").read_text())["mlflow_run_id"])
 
 
+def notes() -> list[tuple[str, str, str | None, str]]:
+    history = read_model("captioner").history
+    return [(each.action, each.version, each.before, each.why) for each in history]
+
+
 @pytest.mark.usefixtures("store")
 def test_register_model_first_version_is_champion(first: dict[str, Path]) -> None:
     found = champion("captioner")
@@ -77,6 +83,11 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "trained_because": "training: there is no champion yet",
         "gate_reason": "passed: it is the first",
     }
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_notes_the_promotion_with_the_gates_reason() -> None:
+    assert notes() == [("register", "1", None, "passed: it is the first")]
 
 
 @pytest.mark.usefixtures("store")
@@ -153,6 +164,8 @@ def test_register_model_new_run_takes_the_alias_last(
     assert (new.version, new.run_id, new.tags["bleu4"]) == ("2", run_id, "44.5")
     versions = MlflowClient().search_model_versions("name = 'captioner'")
     assert sorted(int(version.version) for version in versions) == [1, 2]
+    # The try that broke off is noted as well.
+    assert notes()[1:] == 2 * [("register", "2", "1", "passed: better")]
 
 
 @pytest.mark.usefixtures("store")
