@@ -2,14 +2,17 @@
 
 For each seed the trainer of `components/train` learns from features made elsewhere; then captions
 are searched with the preset's settings and scored as the step `evaluate` does. Settings were tuned
-on dev alone: `--split test` is for models that are done.
+on dev alone: test is for a model that is done.
 
-    .venv/bin/python tests/benchmarks/quality.py --seeds 1 2 3 --split dev
+    .venv/bin/python tests/benchmarks/quality.py --seeds 1 2 3 --splits dev test
+
+With `--models FOLDER` models are kept there, and those that are there are not trained again: to
+score them with other settings of the search, or on another split.
 """
 
 import argparse
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Literal
@@ -28,6 +31,8 @@ from components.captioning.consensus import Neighbours
 from components.captioning.decoding import DecodingConfig
 from components.captioning.vocabulary import Vocabulary
 from components.evaluate.scoring import score_captions, search_both
+from components.platform.artifacts import TRAINING_FILE, read_json, whole_directory, write_json
+from components.platform.memory import keep_freed_memory
 from components.platform.records import Examples
 from components.platform.scores import TITLES, search_scores
 
@@ -35,20 +40,20 @@ _SEARCHES: tuple[Literal["beam", "greedy"], ...] = ("beam", "greedy")
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """One seed's outcome.
+class Outcome:
+    """What came of one seed.
 
     Attributes:
         seconds: Of training, from the examples to the best weights.
-        weights: Numbers in the network.
         epochs: That it learnt for.
-        scores: As `scores.json` holds them.
+        weights: Numbers in the network.
+        scores: Of each split, as `scores.json` holds them.
     """
 
     seconds: float
-    weights: int
     epochs: int
-    scores: dict[str, Any]
+    weights: int
+    scores: dict[str, dict[str, Any]]
 
 
 def main() -> None:
@@ -61,17 +66,23 @@ def main() -> None:
     console.print(describe_machine())
     trained = []
     for seed in given.seeds:
-        one = alone(train_and_score, examples, vocabulary, matrix, seed, given.split, changed)
+        kept = None if given.models is None else given.models / f"seed-{seed}"
+        one = alone(
+            train_and_score, examples, vocabulary, matrix, seed, given.splits, changed, kept
+        )
         trained.append(one)
         console.print(f"seed {seed}: {_line(one)}", soft_wrap=True)
     preset = preset_settings(**changed)
-    title = (
-        f"{given.split}: {len(examples[given.split].image_ids)} photos, mean of {len(trained)} "
-        f"seeds; beam {preset.beam_width}, length penalty {preset.length_penalty}, consensus "
-        f"{preset.consensus}"
-    )
-    console.print(_table(trained, title))
-    console.print(_about(trained), soft_wrap=True)
+    for split in given.splits:
+        title = (
+            f"{split}: {len(examples[split].image_ids)} photos, mean of {len(trained)} seeds; "
+            f"beam {preset.beam_width}, length penalty {preset.length_penalty}, consensus "
+            f"{preset.consensus}"
+        )
+        scores = [one.scores[split] for one in trained]
+        console.print(_table(scores, title))
+        console.print(_about(scores), soft_wrap=True)
+    console.print(f"{trained[0].weights} weights")
 
 
 def train_and_score(
@@ -79,69 +90,80 @@ def train_and_score(
     vocabulary: Vocabulary,
     matrix: NDArray[np.float32],
     seed: int,
-    split: str,
+    splits: list[str],
     changed: dict[str, Any],
-) -> Trained:
-    """Trains on train, stops by dev, and scores captions of the split.
+    kept: Path | None,
+) -> Outcome:
+    """Trains on train, stops by dev, and scores captions of some splits.
 
     Args:
         examples: By split. The trainer gets train and dev; nothing else is shown to it.
         vocabulary: V words, counted in train.
         matrix: float32 [V, G], GloVe's vectors.
         seed: Of weights, dropout and order.
-        split: What is scored.
+        splits: What is scored.
         changed: Settings of the preset that are otherwise.
+        kept: Where the model is kept, or was before.
     """
-    started = time.perf_counter()
-    network, state = fit_ours(
-        examples["train"], examples["dev"], matrix, our_settings(seed=seed, **changed)
-    )
-    seconds = time.perf_counter() - started
+    keep_freed_memory()
     preset = preset_settings(**changed).model_dump()
-    decoding = DecodingConfig(
-        **{field.name: preset[field.name] for field in fields(DecodingConfig)}
-    )
-    neighbours = Neighbours(examples["train"].features, examples["train"].references)
-    scored = examples[split]
-    captions = search_both(Bundle(network, vocabulary, decoding, neighbours), scored.features)
-    return Trained(
-        seconds,
-        network.count_params(),
-        len(state.history),
-        score_captions(captions, scored.references),
-    )
+    names = [field.name for field in fields(DecodingConfig)]
+    decoding = DecodingConfig(**{name: preset[name] for name in names})
+    if kept is None or not kept.exists():
+        started = time.perf_counter()
+        network, state = fit_ours(
+            examples["train"], examples["dev"], matrix, our_settings(seed=seed, **changed)
+        )
+        facts = {"seconds": time.perf_counter() - started, "epochs": len(state.history)}
+        neighbours = Neighbours(examples["train"].features, examples["train"].references)
+        bundle = Bundle(network, vocabulary, decoding, neighbours)
+        if kept is not None:
+            with whole_directory(kept) as aside:
+                bundle.save(aside)
+                write_json(aside / TRAINING_FILE, facts)
+    else:
+        facts = read_json(kept / TRAINING_FILE)
+        bundle = replace(Bundle.load(kept), decoding=decoding)
+    scores = {
+        split: score_captions(
+            search_both(bundle, examples[split].features), examples[split].references
+        )
+        for split in splits
+    }
+    return Outcome(facts["seconds"], facts["epochs"], bundle.network.count_params(), scores)
 
 
-def _line(trained: Trained) -> str:
-    beam = search_scores(trained.scores, "beam")
-    figures = ", ".join(f"{TITLES[name]} {value:.2f}" for name, value in beam.items())
-    return f"{trained.seconds / 60:.1f} minutes, {trained.epochs} epochs; {figures}"
+def _line(outcome: Outcome) -> str:
+    told = [f"{outcome.seconds / 60:.1f} minutes, {outcome.epochs} epochs"]
+    for split, scores in outcome.scores.items():
+        beam = search_scores(scores, "beam")
+        told.append(f"{split} " + ", ".join(f"{TITLES[name]} {beam[name]:.2f}" for name in beam))
+    return "; ".join(told)
 
 
-def _table(trained: list[Trained], title: str) -> Table:
+def _table(scores: list[dict[str, Any]], title: str) -> Table:
     table = Table(title=title)
     table.add_column("search")
     for name in TITLES.values():
         table.add_column(name, justify="right")
     for search in _SEARCHES:
-        scores = [search_scores(one.scores, search) for one in trained]
-        table.add_row(search, *(f"{mean(one[name] for one in scores):.2f}" for name in TITLES))
-        if len(scores) > 1:
-            spreads = (stdev(one[name] for one in scores) for name in TITLES)
+        found = [search_scores(one, search) for one in scores]
+        table.add_row(search, *(f"{mean(one[name] for one in found):.2f}" for name in TITLES))
+        if len(found) > 1:
+            spreads = (stdev(one[name] for one in found) for name in TITLES)
             table.add_row("  standard deviation", *(f"{spread:.2f}" for spread in spreads))
     return table
 
 
-def _about(trained: list[Trained]) -> str:
+def _about(scores: list[dict[str, Any]]) -> str:
     means = {
-        name: mean(one.scores[name] for one in trained)
+        name: mean(one[name] for one in scores)
         for name in ("mean_words", "distinct_captions", "vocabulary_used")
     }
-    first = trained[0]
     return (
-        f"{first.weights} weights; of the beam's captions {means['distinct_captions']:.0f} differ, "
+        f"Of the beam's captions {means['distinct_captions']:.0f} differ, "
         f"{means['mean_words']:.1f} words each, {means['vocabulary_used']:.0f} different words\n"
-        f"{first.scores['signature']}\n{first.scores['coco_signature']}"
+        f"{scores[0]['signature']}\n{scores[0]['coco_signature']}"
     )
 
 
@@ -150,7 +172,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", type=Path, default=FLICKR8K, help="Flickr8k's folder")
     parser.add_argument("--features", type=Path, default=FEATURES, help=".npz of names and x")
     parser.add_argument("--glove", type=Path, default=GLOVE, help="GloVe's text")
-    parser.add_argument("--split", choices=("dev", "test"), default="dev", help="what is scored")
+    parser.add_argument("--splits", choices=("dev", "test"), nargs="+", default=["dev"])
+    parser.add_argument("--models", type=Path, help="folder to keep the trained models in")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument(
         "--set",
