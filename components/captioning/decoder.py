@@ -48,12 +48,6 @@ class NetworkConfig:
     members: int = 1
 
 
-# What a view of the photo begins with, as the variance of its numbers where each feature has 1 (He
-# et al., 2015, arXiv:1502.01852, has 2). Louder, with half of the features dropped, it drowns the
-# words: the first epochs teach little else than to turn it down.
-_QUIET = 0.04
-
-
 class Decoder(layers.Layer):
     """Scores every next word of captions, given their photos and the words before.
 
@@ -68,23 +62,20 @@ class Decoder(layers.Layer):
         # Each random part gets a seed of its own, so that none depends on the order of building.
         seeds = iter(seed.generate_state(16).tolist())
 
-        def initializer(name: str = "glorot_uniform", **kwargs: Any) -> keras.Initializer:
-            return keras.initializers.get(
-                {"class_name": name, "config": {"seed": next(seeds), **kwargs}}
-            )
+        def initializer(name: str = "glorot_uniform") -> keras.Initializer:
+            return keras.initializers.get({"class_name": name, "config": {"seed": next(seeds)}})
 
         def dropout(name: str) -> layers.Dropout:
             return layers.Dropout(config.dropout, seed=next(seeds), name=name)
 
-        def view(width: int, name: str, **kwargs: Any) -> layers.Dense:
-            kernel = initializer("VarianceScaling", scale=_QUIET)
-            return layers.Dense(width, kernel_initializer=kernel, name=name, **kwargs)
+        def dense(width: int, name: str, **kwargs: Any) -> layers.Dense:
+            return layers.Dense(width, kernel_initializer=initializer(), name=name, **kwargs)
 
         self.feature_dropout = dropout("feature_dropout")
-        self.start_hidden = view(config.units, "start_hidden", activation="tanh")
-        self.start_cell = view(config.units, "start_cell")
+        self.start_hidden = dense(config.units, "start_hidden", activation="tanh")
+        self.start_cell = dense(config.units, "start_cell")
         guided = config.decoder == "guided"
-        self.guide = view(config.embedding_width, "guide") if guided else None
+        self.guide = dense(config.embedding_width, "guide") if guided else None
         self.embedding = layers.Embedding(
             config.vocabulary_size,
             config.embedding_width,
@@ -103,12 +94,7 @@ class Decoder(layers.Layer):
         )
         self.output_dropout = dropout("output_dropout")
         # float32 under mixed precision too: a softmax over thousands of words needs it.
-        self.words = layers.Dense(
-            config.vocabulary_size,
-            kernel_initializer=initializer(),
-            dtype="float32",
-            name="words",
-        )
+        self.words = dense(config.vocabulary_size, "words", dtype="float32")
 
     def start(self, features: Any, training: bool = False) -> State:
         """Returns the first state for photos' standardised features, float [B, D]."""

@@ -8,6 +8,9 @@ from keras import layers, ops
 
 from components.captioning.decoder import Decoder, NetworkConfig, State
 
+# Of the numbers that `widen` returns. GloVe's spread is some five times as much.
+_SPREAD = 0.1
+
 
 class CaptionNetwork(keras.Model):
     """Scores every next word of captions, given their photos and the words before.
@@ -130,17 +133,20 @@ def build_network(config: NetworkConfig, seed: int = 0) -> CaptionNetwork:
 
 
 def widen(matrix: np.ndarray, width: int, seed: int) -> np.ndarray:
-    """Projects embeddings at random, which about keeps their lengths and angles.
+    """Projects embeddings at random, which about keeps their angles, and makes them small.
+
+    Small, since a decoder adds the photo to them: beside GloVe's own numbers it would not count.
 
     Args:
         matrix: float32 [V, G], such as GloVe's vectors.
-        width: E, the numbers a word wanted; G leaves them as they are.
+        width: E, the numbers a word wanted; G leaves the matrix as it is.
         seed: Fixes the projection.
 
     Returns:
-        float32 [V, E] (Johnson and Lindenstrauss, 1984).
+        float32 [V, E] with a spread of 0.1 (Johnson and Lindenstrauss, 1984).
     """
     if matrix.shape[1] == width:
         return matrix
-    projection = np.random.default_rng(seed).normal(0.0, width**-0.5, (matrix.shape[1], width))
-    return (matrix @ projection).astype(np.float32)
+    projection = np.random.default_rng(seed).normal(size=(matrix.shape[1], width))
+    wide = matrix @ projection
+    return (wide * (_SPREAD / wide.std())).astype(np.float32)
