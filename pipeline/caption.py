@@ -38,8 +38,13 @@ _MODEL: str = Settings.model_fields["model_name"].default
 
 _Photos = Annotated[list[str], typer.Argument(metavar="PHOTO…", help="Files or folders, or gs://.")]
 _Output = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", help="Describe all into this file, a JSON object a line."),
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Describe all into this file, a JSON object a line.",
+    ),
 ]
 _Beam = Annotated[
     int | None,
@@ -85,7 +90,7 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = make_settings("sample", {"model_name": model_name, "beam_flags": beam_flags})
-        if output is not None and (say or is_remote(str(output))):
+        if output is not None and (say or is_remote(output)):
             raise SettingError(
                 f"--output must be a file on this machine, and goes without --speak: lines are put "
                 f"to its end. Received: {output}"
@@ -98,7 +103,7 @@ def main(
             if output is None:
                 whole = _print(photos, model, asked, as_json=as_json, speech=speech)
             else:
-                whole = _write(photos, output, model, asked, settings.beam_flags)
+                whole = _write(photos, Path(output), model, asked, settings.beam_flags)
     except CaptionflowError as error:
         _complain(str(error))
         raise typer.Exit(error.exit_code) from None

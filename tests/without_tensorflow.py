@@ -60,7 +60,7 @@ def main(folder: Path) -> None:
     def note(what: str) -> None:
         told[what] = [name for name in _HEAVY if name in sys.modules]
 
-    for module in ("local", "kubeflow", "store", "doctor", "picture.__main__"):
+    for module in ("local", "kubeflow", "store", "doctor", "picture.__main__", "caption"):
         _invoke(f"pipeline.{module}", "--help")
         note(f"{module} --help")
     _invoke("pipeline.kubeflow", "compile", "-o", str(folder / "captionflow.yaml"))

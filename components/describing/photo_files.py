@@ -83,7 +83,7 @@ def reading(photos: Iterable[PhotoFile]) -> Iterator[Callable[[PhotoFile], bytes
         CaptionflowError: If Cloud Storage does not answer; also in the block.
     """
     with ExitStack() as stack:
-        ways = {"": _read}
+        ways: dict[str, Callable[[PhotoFile], bytes]] = {"": _read}
         for bucket in {_bucket(photo) for photo in photos} - {""}:
             ways[bucket] = stack.enter_context(_reading_bucket(bucket))
         yield lambda photo: ways[_bucket(photo)](photo)

@@ -42,7 +42,8 @@ def make_describer(model: Model, *, batch_size: int = _SIDE_BY_SIDE) -> Describe
     try:
         return Describer(model.directory, batch_size=batch_size)
     except DataError as error:
-        raise DataError(f"{model.name} can't be used: {error}") from error
+        # Where a registered model's files were copied to is of no use to anyone.
+        raise DataError(str(error).replace(str(model.directory), model.name)) from error
 
 
 def load(photo: PhotoFile, read: Callable[[PhotoFile], bytes], describer: Describer) -> Loaded:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from textwrap import shorten
 from typing import NamedTuple
 
 from mlflow import MlflowClient
@@ -9,9 +10,8 @@ from mlflow.artifacts import download_artifacts
 from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from requests import RequestException
 
-from components.platform.errors import CaptionflowError, DataError
+from components.platform.errors import DataError
 from components.platform.registry import CHAMPION
 from components.platform.tracking import (
     mlflow_client,
@@ -24,6 +24,8 @@ from components.platform.tracking import (
 _MODEL_FILE = "MLmodel"
 # As `register` names it among the logged model's files.
 _BUNDLE = "bundle"
+# Of what MLflow says when files are missing, in characters.
+_LONGEST = 300
 
 
 class Released(NamedTuple):
@@ -88,10 +90,10 @@ def _fetch(named: str, place: str, directory: Path) -> Path:
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
 
     def fetch(name: str) -> str:
-        # A place on this machine is returned as it is, without a copy.
-        local = None if place.startswith("file:") or "://" not in place else str(directory)
+        # What lies on this machine is read there; asked for a copy, MLflow would make one.
+        copied = None if place.startswith(("file:", "/")) else str(directory)
         return download_artifacts(
-            artifact_uri=f"{place}/{name}", dst_path=local, tracking_uri=tracking_uri()
+            artifact_uri=f"{place}/{name}", dst_path=copied, tracking_uri=tracking_uri()
         )
 
     try:
@@ -99,19 +101,13 @@ def _fetch(named: str, place: str, directory: Path) -> Path:
         return Path(fetch(os.path.normpath(flavour["artifacts"][_BUNDLE]["path"])))
     except (KeyError, TypeError) as error:
         raise DataError(f"{named} must be a model that captionflow registered") from error
-    except RequestException as error:
-        if error.response is not None:
-            raise DataError(_missing(named, place, error)) from error
-        raise CaptionflowError(f"{named} can't be fetched now, try again: {error}") from error
     except (MlflowException, OSError) as error:
-        if isinstance(error.__context__, OSError) and isinstance(error, MlflowException):
+        if isinstance(error, MlflowException) and isinstance(error.__context__, OSError):
+            # The server went away: `mlflow_client` says so.
             raise
-        raise DataError(_missing(named, place, error)) from error
-
-
-def _missing(named: str, place: str, error: Exception) -> str:
-    told = without_credentials(" ".join(str(error).split()))
-    return (
-        f"The files of {named} must lie at {without_credentials(place)}: restore them, or name "
-        f"another version. Received: {told}"
-    )
+        # A server's page would come along.
+        told = shorten(without_credentials(str(error)), _LONGEST, placeholder=" …")
+        raise DataError(
+            f"The files of {named} must lie at {without_credentials(place)}: restore them, or name "
+            f"another version. Received: {told}"
+        ) from error
