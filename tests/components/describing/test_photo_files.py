@@ -43,7 +43,7 @@ def test_reading_gives_a_local_file_or_why_not(
 ) -> None:
     with reading([]) as read:
         assert read(PhotoFile(f"{folder}/broken.jpg")) == b"no photo"
-        with pytest.raises(DataError, match="gone.jpg can't be read: No such file or directory"):
+        with pytest.raises(DataError, match=r"gone.jpg can't be read: No such file or directory"):
             read(PhotoFile("gone.jpg"))
         with pytest.raises(DataError, match="can't be read: embedded null byte"):
             read(PhotoFile("a\0b"))
@@ -69,7 +69,7 @@ def test_photos_of_a_bucket_are_listed_with_their_content_and_read(bucket: stora
         assert first == b"trip/1.jpg"
         # So that what did not change need not be read.
         assert found[0].stored == content_of(found[0].name, first)
-        with pytest.raises(DataError, match="gs://photos/gone.jpg can't be read: there is no such"):
+        with pytest.raises(DataError, match=r"photos/gone.jpg can't .*: there is no such"):
             read(found[2])
 
 

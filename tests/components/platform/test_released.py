@@ -62,7 +62,7 @@ def test_fetch_released_without_a_store_makes_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(tmp_path / "runs"))
-    with pytest.raises(DataError, match="must have a champion .* no MLflow store there"):
+    with pytest.raises(DataError, match=r"must have a champion .* no MLflow store there"):
         fetch_released("captioner", None, tmp_path)
     assert not (tmp_path / "runs").exists()
 
@@ -71,9 +71,7 @@ def test_fetch_released_of_lost_files_says_where_they_must_lie(
     bundles: list[Path], tmp_path: Path
 ) -> None:
     bundles[0].rename(tmp_path / "elsewhere")
-    with pytest.raises(
-        DataError, match=r"files of captioner version 1 must lie at file:/.*\n?"
-    ) as e:
+    with pytest.raises(DataError, match=r"files of captioner version 1 must lie at file:/") as e:
         fetch_released("captioner", None, tmp_path)
     assert "\n" not in str(e.value)
     (bundles[1].parents[1] / "MLmodel").unlink()
