@@ -223,11 +223,16 @@ def _progress() -> Iterator[None]:
     own.addHandler(handler)
     own.setLevel(logging.INFO)
     own.propagate = False
+    # It writes the traceback of what is then raised, and told in a line.
+    beams = logging.getLogger("apache_beam")
+    level = beams.level
+    beams.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
         own.removeHandler(handler)
         own.propagate = True
+        beams.setLevel(level)
 
 
 def _complain(message: str) -> None:

@@ -27,6 +27,9 @@ def sole_writer(path: Path) -> Iterator[None]:
     Raises:
         SettingError: If it can't be written, or another run writes it.
     """
+    if path.exists() and not path.is_file():
+        # Such as a folder, or a terminal, which can't be gone on with.
+        raise SettingError(f"The output must be a file that can be written. Received: {path}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("ab")

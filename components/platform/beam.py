@@ -11,6 +11,8 @@ from components.platform.errors import CaptionflowError
 
 # Named in full: "DirectRunner" may go and fetch another runner from the network.
 _LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+# Begins what Beam adds to an error.
+_RAISED_IN = " [while running"
 
 
 def beam_options(flags: str = "") -> PipelineOptions:
@@ -37,11 +39,16 @@ def beam_pipeline(flags: str = "") -> beam.Pipeline:
 
 @contextmanager
 def own_errors() -> Iterator[None]:
-    """Takes from an error of ours what Beam adds to it: in which transform it was raised.
+    """Gives errors of ours, and an interruption, back as they were raised in a transform.
 
-    That helps nobody to mend it.
+    Beam adds to an error in which transform it was raised, which helps nobody to mend it, and
+    makes an interruption an error.
     """
     try:
         yield
     except CaptionflowError as error:
-        raise type(error)(str(error).partition(" [while running")[0]) from error
+        raise type(error)(str(error).partition(_RAISED_IN)[0]) from error
+    except RuntimeError as error:
+        if str(error).startswith(f"{KeyboardInterrupt.__name__}{_RAISED_IN}"):
+            raise KeyboardInterrupt from error
+        raise

@@ -10,7 +10,7 @@ from components.describing.lines import (
     read_lines,
     sole_writer,
 )
-from components.platform.errors import SettingError
+from components.platform.errors import CaptionflowError, SettingError
 
 DOG = {"photo": "dog.jpg", "caption": "a dog"}
 CAT = {"photo": "cat.jpg", "caption": "a cat"}
@@ -69,6 +69,12 @@ def test_sole_writer_keeps_another_run_out(tmp_path: Path) -> None:
         pass
 
 
-def test_sole_writer_of_what_is_no_file_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="a file that can be written"), sole_writer(tmp_path):
-        pass
+def test_sole_writer_of_what_is_no_file_says_so(path: Path) -> None:
+    for place in (path.parent, Path("/dev/null"), path / "below a file"):
+        with pytest.raises(SettingError, match="a file that can be written"), sole_writer(place):
+            pass
+
+
+def test_append_lines_to_a_full_disk_says_so() -> None:
+    with pytest.raises(CaptionflowError, match="/dev/full can't be written: No space left"):
+        append_lines(Path("/dev/full"), [DOG])
