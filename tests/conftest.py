@@ -116,3 +116,29 @@ def logging_put_back() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with its encoder, both untrained: what it says differs from photo to photo."""
+    import numpy as np
+
+    from components.captioning.bundle import Bundle
+    from components.captioning.consensus import Neighbours
+    from components.captioning.decoder import NetworkConfig
+    from components.captioning.decoding import DecodingConfig
+    from components.captioning.encoder import Encoder
+    from components.captioning.network import build_network
+    from components.captioning.vocabulary import MARKS, Vocabulary
+
+    directory = tmp_path_factory.mktemp("tiny") / "bundle"
+    directory.mkdir()
+    encoder = Encoder.build("MobileNetV3Small", "random")
+    encoder.save(directory)
+    vocabulary = Vocabulary([*MARKS, "a", "red", "blue", "circle"])
+    width = encoder.identity.width
+    config = NetworkConfig(len(vocabulary), width, 4, 8, 0.0, True)
+    decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
+    neighbours = Neighbours(np.zeros((1, width), np.float16), [("a",)])
+    Bundle(build_network(config, seed=1), vocabulary, decoding, neighbours).save(directory)
+    return directory

@@ -6,7 +6,7 @@ train photos), `encoder.json` and `encoder.weights.h5` (the photo encoder).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,13 +90,22 @@ class Bundle:
         """Returns a caption for each row of features, float [N, D]."""
         return [found[0].caption for found in self.alternatives(features)]
 
-    def alternatives(self, features: np.ndarray) -> list[list[Said]]:
-        """Returns all captions that the beam ends with for each row of features, float [N, D].
+    def alternatives(
+        self, features: np.ndarray, *, beam_width: int | None = None
+    ) -> list[list[Said]]:
+        """Returns all captions that the beam ends with for each row of features.
 
         Of each photo the best comes first: the one with the highest log-probability / length **
         penalty, plus, with consensus, its agreement times that weight.
+
+        Args:
+            features: float [N, D].
+            beam_width: Captions searched at once; None: as many as the bundle was scored with.
         """
-        words, scores = search_alternatives(self.network, features, self.decoding)
+        decoding = self.decoding
+        if beam_width is not None:
+            decoding = replace(decoding, beam_width=beam_width)
+        words, scores = search_alternatives(self.network, features, decoding)
         found = [
             [
                 Said(self.vocabulary.decode(row), score)
@@ -128,14 +137,15 @@ class Describer:
 
     Args:
         directory: A bundle that holds its encoder.
+        batch_size: Photos that are encoded at once; fewer cost as much.
 
     Raises:
         DataError: If the bundle or its encoder is not whole.
     """
 
-    def __init__(self, directory: str | Path) -> None:
+    def __init__(self, directory: str | Path, *, batch_size: int = _PHOTOS_AT_ONCE) -> None:
         self.bundle = Bundle.load(directory)
-        self.encoder = Encoder.load(directory, batch_size=_PHOTOS_AT_ONCE)
+        self.encoder = Encoder.load(directory, batch_size=batch_size)
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
         """Returns a caption for each photo, given as encoded bytes or as a path.
@@ -145,14 +155,26 @@ class Describer:
         """
         return self.describe_pixels([self.load(photo) for photo in photos])
 
-    def load(self, photo: bytes | str | Path) -> NDArray[np.uint8]:
+    def load(self, photo: bytes | str | Path, *, named: str = "") -> NDArray[np.uint8]:
         """Returns a photo as the encoder takes it, uint8 [S, S, 3]; see `photos.load_photo`.
 
         Raises:
             DataError: If it can't be read.
         """
-        return load_photo(photo, self.encoder.identity.size)
+        return load_photo(photo, self.encoder.identity.size, named=named)
 
     def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
         """Returns a caption for each of one or more loaded photos."""
-        return self.bundle.captions(self.encoder.encode(np.stack(pixels)))  # uint8 [N, S, S, 3]
+        return [found[0].caption for found in self.alternatives(pixels)]
+
+    def alternatives(
+        self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
+    ) -> list[list[Said]]:
+        """Returns, best first, all captions that the beam ends with for one or more loaded photos.
+
+        Args:
+            pixels: Of each photo what `load` returned.
+            beam_width: As for `Bundle.alternatives`.
+        """
+        features = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] to float32 [N, D]
+        return self.bundle.alternatives(features, beam_width=beam_width)

@@ -15,6 +15,10 @@ from components.platform.errors import DataError
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 #: More than any camera's photo: a few bytes can announce gigabytes of pixels.
 MAX_PIXELS = 64_000_000
+#: Nor has any camera's photo a larger file.
+MAX_BYTES = 64 << 20
+#: An animation tells a story that no single frame does, often with an empty one first.
+ANIMATION = "is an animation; a photo has one frame"
 
 # A JPEG decoder that halves (quarters, ...) the photo as it decodes is several times faster.
 # It stops at twice the size asked for, so that the last step is still a smooth one.
@@ -47,44 +51,63 @@ DECODER_ERRORS = (
 )
 
 
-def load_photo(source: str | Path | bytes, size: int) -> NDArray[np.uint8]:
+def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDArray[np.uint8]:
     """Decodes a photo of any kind to one shape.
 
-    Turned upright as its EXIF tag says; greyscale, palette and CMYK become RGB; what is
-    transparent becomes white. Both sides are scaled to `size`, whatever the photo's own ratio,
-    as the networks were trained; bilinear, with antialiasing.
+    Turned upright as its EXIF tag says; greyscale, palette, CMYK and 16 bits a colour become RGB;
+    what is transparent becomes white. Both sides are scaled to `size`, whatever the photo's own
+    ratio, as the networks were trained; bilinear, with antialiasing.
 
     Args:
         source: A file, or a file's bytes.
         size: Height and width of the result, in pixels.
+        named: What errors call it; empty: the file's path, or how many bytes it has.
 
     Returns:
         Colours 0 to 255, uint8 [size, size, 3].
 
     Raises:
-        DataError: If it can't be read or is no photo.
+        DataError: If it can't be read, has more than `MAX_PIXELS`, or is no photo, nor is an
+            animation.
     """
-    name = f"a photo of {len(source)} bytes" if isinstance(source, bytes) else str(source)
+    name = named or (
+        f"a photo of {len(source)} bytes" if isinstance(source, bytes) else str(source)
+    )
+    refused = f"{name} can't be read as a photo:"
+    too_many = f"{refused} it must not have more than {MAX_PIXELS} pixels"
     try:
         with Image.open(
             io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
         ) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise ValueError(
-                    f"it must not have more than {MAX_PIXELS} pixels. "
-                    f"Received: {image.width} x {image.height}"
-                )
+                raise DataError(f"{too_many}. Received: {image.width} x {image.height}")
+            if is_animation(image):
+                raise DataError(f"{refused} it {ANIMATION}")
             image.draft(None, (_DRAFT * size, _DRAFT * size))
             resized = upright_rgb(image).resize((size, size), Image.Resampling.BILINEAR)
             return np.asarray(resized)
     except UnidentifiedImageError as error:
         # Pillow's own words would tell where in memory the bytes lie.
         raise DataError(
-            f"{name} can't be read as a photo: the content is not an image of a known format "
-            f"({', '.join(FORMATS)})"
+            f"{refused} the content is not an image of a known format ({', '.join(FORMATS)})"
         ) from error
+    except Image.DecompressionBombError as error:
+        # Pillow refuses still more pixels by itself.
+        raise DataError(too_many) from error
     except DECODER_ERRORS as error:
-        raise DataError(f"{name} can't be read as a photo: {error}") from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise DataError(f"{refused} {error}") from error
+        raise DataError(f"{refused} the file is broken or not whole ({error})") from error
+
+
+def is_animation(image: Image.Image) -> bool:
+    """Returns whether an open image has frames that follow each other.
+
+    Raises:
+        DECODER_ERRORS: If the file is broken.
+    """
+    # MPO is how many cameras write JPEG: the photo first, a preview after it.
+    return image.format != "MPO" and bool(getattr(image, "is_animated", False))
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

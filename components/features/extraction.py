@@ -23,9 +23,9 @@ from components.features.segments import read_segment
 from components.features.store import FeatureStore, Place
 from components.features.tasks import EncodingTask, plan_tasks
 from components.platform.artifacts import whole_directory
-from components.platform.beam import beam_pipeline
+from components.platform.beam import beam_pipeline, own_errors
 from components.platform.captions import read_captions
-from components.platform.errors import CaptionflowError, SettingError
+from components.platform.errors import SettingError
 from components.platform.manifest import read_manifest
 from components.platform.records import to_example
 
@@ -148,17 +148,13 @@ def _encode(
     batches = min(_PHOTOS_AT_ONCE // batch_size, len(tasks) // (_LISTS * batch_size))
     several = max(batches, 1) * batch_size
     lists = [tasks[start : start + several] for start in range(0, len(tasks), several)]
-    try:
-        with beam_pipeline(beam_flags) as pipeline:
-            _ = (
-                pipeline
-                | "Photos" >> beam.Create(lists)
-                | "Spread" >> beam.Reshuffle()
-                | "Encode" >> beam.ParDo(step)
-            )
-    except CaptionflowError as error:
-        # Beam adds in which transform it was raised, which helps nobody to mend it.
-        raise type(error)(str(error).partition(" [while running")[0]) from error
+    with own_errors(), beam_pipeline(beam_flags) as pipeline:
+        _ = (
+            pipeline
+            | "Photos" >> beam.Create(lists)
+            | "Spread" >> beam.Reshuffle()
+            | "Encode" >> beam.ParDo(step)
+        )
 
 
 def _write_records(

@@ -7,10 +7,17 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from components.captioning.photos import DECODER_ERRORS, FORMATS, MAX_PIXELS, upright_rgb
+from components.captioning.photos import (
+    ANIMATION,
+    DECODER_ERRORS,
+    FORMATS,
+    MAX_BYTES,
+    MAX_PIXELS,
+    is_animation,
+    upright_rgb,
+)
 
 MIN_SIDE = 16
-MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,5 @@ def _check_header(image: Image.Image) -> None:
         raise _UnusableError(
             f"an image must not have more than {MAX_PIXELS} pixels. Received: {width} x {height}"
         )
-    # MPO is how many cameras write JPEG: the photo first, a preview after it.
-    if image.format != "MPO" and getattr(image, "is_animated", False):
-        raise _UnusableError("the image is an animation; a photo has one frame")
+    if is_animation(image):
+        raise _UnusableError(f"the image {ANIMATION}")

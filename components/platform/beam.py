@@ -1,12 +1,18 @@
 """How Beam runs here: in this process unless flags say otherwise."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from components.platform.errors import CaptionflowError
+
 # Named in full: "DirectRunner" may go and fetch another runner from the network.
 _LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+# Begins what Beam adds to an error.
+_RAISED_IN = " [while running"
 
 
 def beam_options(flags: str = "") -> PipelineOptions:
@@ -29,3 +35,20 @@ def beam_options(flags: str = "") -> PipelineOptions:
 def beam_pipeline(flags: str = "") -> beam.Pipeline:
     """Returns a Beam pipeline for `with`; see `beam_options` for the flags."""
     return beam.Pipeline(options=beam_options(flags))
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Gives errors of ours, and an interruption, back as they were raised in a transform.
+
+    Beam adds to an error in which transform it was raised, which helps nobody to mend it, and
+    makes an interruption an error.
+    """
+    try:
+        yield
+    except CaptionflowError as error:
+        raise type(error)(str(error).partition(_RAISED_IN)[0]) from error
+    except RuntimeError as error:
+        if str(error).startswith(f"{KeyboardInterrupt.__name__}{_RAISED_IN}"):
+            raise KeyboardInterrupt from error
+        raise

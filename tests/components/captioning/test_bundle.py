@@ -44,6 +44,15 @@ def test_alternatives_are_ranked_by_log_probability(bundle: Bundle) -> None:
     assert bundle.captions(FEATURES) == [""]
 
 
+def test_alternatives_with_another_beam_are_as_many_and_leave_the_bundle_as_it_was(
+    bundle: Bundle,
+) -> None:
+    all_four = _said(bundle)
+    (narrow,) = bundle.alternatives(FEATURES, beam_width=2)
+    assert [(said.caption, said.score) for said in narrow] == all_four[:2]
+    assert _said(bundle) == all_four
+
+
 def test_alternatives_with_consensus_are_what_people_said_of_similar_photos(
     bundle: Bundle,
 ) -> None:

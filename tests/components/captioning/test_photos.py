@@ -1,5 +1,6 @@
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,34 @@ def test_load_photo_of_cmyk_is_rgb() -> None:
     assert photo[2, 2].tolist() == pytest.approx(RED, abs=3)
 
 
+def test_load_photo_of_16_bits_a_colour_is_rgb() -> None:
+    # Pillow writes no such file: two pixels in a row, of red and of half white.
+    row = np.array([[0xFFFF, 0, 0], [0x8000, 0x8000, 0x8000]], ">u2").tobytes()
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in (
+        (b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"\0" + row)),
+        (b"IEND", b""),
+    ):
+        content += struct.pack(">I", len(data)) + kind + data
+        content += struct.pack(">I", zlib.crc32(kind + data))
+    assert load_photo(content, 2)[0].tolist() == [list(RED), [128, 128, 128]]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_load_photo_of_an_animation_is_refused(kind: str) -> None:
+    frames = [Image.new("RGB", (9, 9), colour) for colour in (RED, BLUE)]
+    content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    with pytest.raises(DataError, match="bytes can't be read as a photo: it is an animation; a"):
+        load_photo(content, 4)
+
+
+def test_load_photo_with_a_preview_after_it_is_no_animation() -> None:
+    frames = [Image.new("RGB", (9, 9), colour) for colour in (RED, BLUE)]
+    content = encoded(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert load_photo(content, 4)[2, 2].tolist() == pytest.approx(RED, abs=3)
+
+
 def test_load_photo_averages_what_it_shrinks() -> None:
     # Stripes of one pixel, black and white: without antialiasing they would stay as extreme.
     stripes = np.zeros((64, 64), np.uint8)
@@ -119,6 +148,17 @@ def test_load_photo_of_too_many_pixels_is_not_decoded(monkeypatch: pytest.Monkey
     monkeypatch.setattr(photos, "MAX_PIXELS", 80)
     with pytest.raises(DataError, match=r"not have more than 80 pixels. Received: 9 x 9"):
         load_photo(encoded(Image.new("L", (9, 9))), 8)
+    # So many that Pillow will not even look at them.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+    with pytest.raises(DataError, match=r"big.png can't .* not have more than 80 pixels$"):
+        load_photo(encoded(Image.new("L", (9, 9))), 8, named="big.png")
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "GIF", "BMP"])
+def test_load_photo_that_is_cut_says_so_whatever_the_format(kind: str) -> None:
+    content = encoded(Image.radial_gradient("L").convert("RGB"), kind)
+    with pytest.raises(DataError, match=r"^my photo can't be .* broken or not whole \(.+\)$"):
+        load_photo(content[: len(content) // 2], 8, named="my photo")
 
 
 def test_load_photo_with_odd_exif_is_read_all_the_same() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from components.ingest.image_checks import MAX_BYTES, ImageCheck, check_image
+from components.captioning.photos import MAX_BYTES
+from components.ingest.image_checks import ImageCheck, check_image
 
 Check = Callable[..., ImageCheck]
 Encode = Callable[..., bytes]

@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from components.captioning.decoding import DecodingConfig
 from components.platform.errors import CaptionflowError, DataError
 from components.platform.registry import champion, start_run
+from components.platform.released import fetch_released
 from components.platform.tracking import local_tracking_uri
 from components.register.component import register
 from components.register.registration import Registered, register_model
@@ -214,3 +215,12 @@ def test_register_component_hands_out_version_and_address(first: dict[str, Path]
         "captioner",
     )
     assert (made.version, made.model_uri) == ("1", "models:/captioner/1")
+
+
+@pytest.mark.usefixtures("store")
+def test_registered_model_can_be_had_as_data(bundle: Path, tmp_path: Path) -> None:
+    version, files = fetch_released("captioner", None, tmp_path / "copy")
+    assert version == "1"
+    assert {path.name for path in files.iterdir()} >= {path.name for path in bundle.iterdir()}
+    weights = "encoder.weights.h5"
+    assert (files / weights).read_bytes() == (bundle / weights).read_bytes()

@@ -1,0 +1,110 @@
+"""From photos' files to what is said of them: a caption, or why there is none."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.captioning.bundle import Describer, Said
+from components.describing.model import Asked, Model
+from components.describing.photo_files import PhotoFile, content_of, reading
+from components.platform.errors import DataError
+
+# A score's digits; further ones differ with what is computed side by side.
+_DIGITS = 4
+# For a person: each is told as soon as it is known, though four cost as much as one.
+_SIDE_BY_SIDE = 4
+
+
+class Loaded(NamedTuple):
+    """A photo as the encoder takes it, or why that can't be had.
+
+    Attributes:
+        photo: Which.
+        content: What tells its content; empty if that can't be read.
+        pixels: uint8 [S, S, 3], or None.
+        error: In words; empty if there are pixels.
+    """
+
+    photo: PhotoFile
+    content: str
+    pixels: NDArray[np.uint8] | None
+    error: str
+
+
+def make_describer(model: Model, *, batch_size: int = _SIDE_BY_SIDE) -> Describer:
+    """Reads a model.
+
+    Raises:
+        DataError: If it is not whole.
+    """
+    try:
+        return Describer(model.directory, batch_size=batch_size)
+    except DataError as error:
+        # Where a registered model's files were copied to is of no use to anyone.
+        raise DataError(str(error).replace(str(model.directory), model.name)) from error
+
+
+def load(photo: PhotoFile, read: Callable[[PhotoFile], bytes], describer: Describer) -> Loaded:
+    """Reads and decodes a photo; nothing about the photo makes this function fail.
+
+    Args:
+        photo: Which.
+        read: What `reading` yields.
+        describer: Who is to see it.
+    """
+    content = ""
+    try:
+        encoded = read(photo)
+        content = content_of(photo.name, encoded)
+        return Loaded(photo, content, describer.load(encoded, named=photo.name), "")
+    except DataError as error:
+        return Loaded(photo, content, None, str(error))
+
+
+def say(describer: Describer, loaded: Sequence[Loaded], asked: Asked) -> list[dict[str, Any]]:
+    """Describes photos.
+
+    Args:
+        describer: The model.
+        loaded: Photos that are computed side by side.
+        asked: Beam and alternatives.
+
+    Returns:
+        For each photo, in order, a JSON-able object: `photo` (its name), and either `caption`,
+        `score` and, if asked, `alternatives` (the next best, each with its score), or `error`;
+        then `content` if it could be read.
+    """
+    seen = [each.pixels for each in loaded if each.pixels is not None]
+    said = iter(describer.alternatives(seen, beam_width=asked.beam_width) if seen else [])
+    return [
+        {
+            "photo": each.photo.name,
+            **(_told(next(said), asked) if each.pixels is not None else {"error": each.error}),
+            **({"content": each.content} if each.content else {}),
+        }
+        for each in loaded
+    ]
+
+
+def say_one_by_one(
+    describer: Describer, photos: Sequence[PhotoFile], asked: Asked
+) -> Iterator[dict[str, Any]]:
+    """Yields what `say` returns, a few photos after the other.
+
+    Raises:
+        SettingError, CaptionflowError: If a bucket can't be used.
+    """
+    with reading(photos) as read:
+        for start in range(0, len(photos), _SIDE_BY_SIDE):
+            few = photos[start : start + _SIDE_BY_SIDE]
+            yield from say(describer, [load(photo, read, describer) for photo in few], asked)
+
+
+def _told(found: Sequence[Said], asked: Asked) -> dict[str, Any]:
+    best, *others = [
+        {"caption": said.caption, "score": round(said.score, _DIGITS)}
+        for said in found[: asked.alternatives + 1]
+    ]
+    return {**best, **({"alternatives": others} if asked.alternatives else {})}

@@ -1,0 +1,79 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+from google.cloud import storage
+
+from components.captioning import photos
+from components.describing import photo_files
+from components.describing.photo_files import PhotoFile, content_of, find_photos, reading
+from components.platform.errors import DataError, SettingError
+
+
+def names(found: list[PhotoFile]) -> list[str]:
+    return [photo.name for photo in found]
+
+
+def test_find_photos_of_a_folder_are_all_its_files_but_hidden_ones(folder: Path) -> None:
+    expected = [f"{folder}/broken.jpg", f"{folder}/red.png", f"{folder}/more/grey.jpg"]
+    assert names(find_photos([str(folder)])) == expected
+
+
+def test_find_photos_has_each_file_once_and_keeps_what_is_not_there(folder: Path) -> None:
+    red = str(folder / "red.png")
+    assert names(find_photos([red, "gone.jpg", str(folder)])) == [
+        red, "gone.jpg", f"{folder}/broken.jpg", f"{folder}/more/grey.jpg",
+    ]  # fmt: skip
+
+
+def test_find_photos_leaves_out_the_output(folder: Path) -> None:
+    found = names(find_photos([str(folder)], besides=folder / "more" / ".." / "broken.jpg"))
+    assert found == [f"{folder}/red.png", f"{folder}/more/grey.jpg"]
+
+
+def test_find_photos_of_an_empty_folder_or_an_odd_path_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"A folder must hold photos. Received none: /"):
+        find_photos([str(tmp_path)])
+    with pytest.raises(SettingError, match="A path must be local or begin with gs://"):
+        find_photos(["https://x/y.jpg"])
+
+
+def test_reading_gives_a_local_file_or_why_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reading([]) as read:
+        assert read(PhotoFile(f"{folder}/broken.jpg")) == b"no photo"
+        with pytest.raises(DataError, match=r"gone.jpg can't be read: No such file or directory"):
+            read(PhotoFile("gone.jpg"))
+        with pytest.raises(DataError, match="can't be read: embedded null byte"):
+            read(PhotoFile("a\0b"))
+        monkeypatch.setattr(photo_files, "MAX_BYTES", 7)
+        with pytest.raises(DataError, match=r"broken.jpg can't .* not be larger than 7 bytes"):
+            read(PhotoFile(f"{folder}/broken.jpg"))
+    assert photos.MAX_BYTES == 64 * 2**20
+
+
+def test_content_of_a_local_file_is_its_sha256() -> None:
+    assert content_of("x", b"photo") == f"sha256:{hashlib.sha256(b'photo').hexdigest()}"
+
+
+def test_photos_of_a_bucket_are_listed_with_their_content_and_read(bucket: storage.Bucket) -> None:
+    for name in ("trip/1.jpg", "trip/day/2.jpg", "trip/.thumbnails/1.jpg", "trip/.3.jpg", "4.jpg"):
+        bucket.blob(name).upload_from_string(name)
+    found = find_photos(["gs://photos/trip", "gs://photos/gone.jpg"])
+    assert names(found) == [
+        "gs://photos/trip/1.jpg", "gs://photos/trip/day/2.jpg", "gs://photos/gone.jpg",
+    ]  # fmt: skip
+    with reading(found) as read:
+        first = read(found[0])
+        assert first == b"trip/1.jpg"
+        # So that what did not change need not be read.
+        assert found[0].stored == content_of(found[0].name, first)
+        with pytest.raises(DataError, match=r"photos/gone.jpg can't .*: there is no such"):
+            read(found[2])
+
+
+def test_reading_of_a_large_object_is_refused_before_it_is_read(bucket: storage.Bucket) -> None:
+    photo = PhotoFile("gs://photos/1.jpg", size=photos.MAX_BYTES + 1)
+    with reading([photo]) as read, pytest.raises(DataError, match="not be larger than"):
+        read(photo)

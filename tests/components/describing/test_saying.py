@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from components.captioning.bundle import Describer
+from components.describing.model import Asked, Model
+from components.describing.photo_files import find_photos
+from components.describing.saying import make_describer, say_one_by_one
+from components.platform.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def describer(tiny_bundle: Path) -> Describer:
+    return make_describer(Model("captioner version 3", tiny_bundle))
+
+
+def test_say_one_by_one_tells_of_each_photo_a_caption_or_why_not(
+    describer: Describer, folder: Path
+) -> None:
+    photos = find_photos([str(folder)])
+    broken, red, grey = say_one_by_one(describer, photos, Asked(2, 0))
+    assert broken["photo"] == f"{folder}/broken.jpg"
+    assert broken["error"].startswith(f"{folder}/broken.jpg can't be read as a photo: the content")
+    assert [red["caption"], grey["caption"]] == describer.describe(
+        [folder / "red.png", folder / "more" / "grey.jpg"]
+    )
+    assert red["caption"] != grey["caption"]
+    assert list(red) == ["photo", "caption", "score", "content"]
+    assert red["score"] < 0
+
+
+def test_say_one_by_one_with_alternatives_tells_the_next_best(
+    describer: Describer, folder: Path
+) -> None:
+    photos = find_photos([str(folder / "red.png")])
+    (said,) = say_one_by_one(describer, photos, Asked(4, 2))
+    told = [said, *said["alternatives"]]
+    pixels = describer.load(folder / "red.png")
+    expected = describer.alternatives([pixels], beam_width=4)[0]
+    assert len(expected) == 4
+    assert [each["caption"] for each in told] == [each.caption for each in expected[:3]]
+    assert [each["score"] for each in told] == [round(each.score, 4) for each in expected[:3]]
+
+
+def test_make_describer_of_a_broken_bundle_names_the_model(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^captioner version 3 must be a whole .*network.json"):
+        make_describer(Model("captioner version 3", tmp_path))

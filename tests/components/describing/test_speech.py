@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from components.describing.speech import find_speech, speak
+from components.platform.errors import CaptionflowError, SettingError
+
+
+def _install(folder: Path, program: str, script: str) -> None:
+    path = folder / program
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def test_find_speech_takes_the_first_that_is_installed(programs: Path) -> None:
+    _install(programs, "say", "exit 0")
+    assert find_speech() == [f"{programs}/say", "--"]
+    _install(programs, "spd-say", "exit 0")
+    assert find_speech() == [f"{programs}/spd-say", "--wait", "--"]
+    _install(programs, "espeak-ng", "exit 0")
+    assert find_speech() == [f"{programs}/espeak-ng", "--"]
+
+
+def test_find_speech_without_any_says_what_to_install(programs: Path) -> None:
+    with pytest.raises(SettingError, match=r"--speak needs .* install the package espeak-ng"):
+        find_speech()
+
+
+def test_speak_hands_over_the_text_as_it_is(programs: Path, tmp_path: Path) -> None:
+    _install(programs, "espeak", f'printf "%s|" "$@" > {tmp_path}/said')
+    speak(find_speech(), "-v a 'dog'; $HOME")
+    assert (tmp_path / "said").read_text() == "--|-v a 'dog'; $HOME|"
+
+
+def test_speak_with_a_program_that_fails_says_why(programs: Path) -> None:
+    _install(programs, "espeak", "echo no sound card >&2; exit 3")
+    with pytest.raises(CaptionflowError, match="espeak could not speak: no sound card"):
+        speak(find_speech(), "a dog")

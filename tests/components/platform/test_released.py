@@ -1,0 +1,99 @@
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from components.platform.errors import CaptionflowError, DataError
+from components.platform.registry import CHAMPION
+from components.platform.released import fetch_released
+from components.platform.tracking import local_tracking_uri, mlflow_client
+
+
+def _logged(folder: Path) -> Path:
+    """Files as MLflow lays them out, as far as they are looked at; JSON is YAML as well."""
+    bundle = folder / "artifacts" / "its bundle"
+    bundle.mkdir(parents=True)
+    (bundle / "network.json").write_text("{}")
+    flavour = {"artifacts": {"bundle": {"path": "artifacts/its bundle", "uri": "gone"}}}
+    (folder / "MLmodel").write_text(json.dumps({"flavors": {"python_function": flavour}}))
+    return bundle
+
+
+@pytest.fixture
+def bundles(mlflow_root: Path) -> list[Path]:
+    """Those of two versions of `captioner`; the first is champion."""
+    with mlflow_client() as client:
+        client.create_registered_model("captioner")
+        bundles = []
+        for number in ("1", "2"):
+            bundles.append(_logged(mlflow_root / number))
+            client.create_model_version("captioner", (mlflow_root / number).as_uri())
+        client.set_registered_model_alias("captioner", CHAMPION, "1")
+    return bundles
+
+
+def test_fetch_released_is_the_champion_where_it_lies(bundles: list[Path], tmp_path: Path) -> None:
+    assert fetch_released("captioner", None, tmp_path / "copy") == ("1", bundles[0])
+    assert not (tmp_path / "copy").exists()
+    # Nothing is written into the registry's own files.
+    assert {path.name for path in bundles[0].parents[1].iterdir()} == {"MLmodel", "artifacts"}
+
+
+def test_fetch_released_of_a_version_is_that_one(bundles: list[Path], tmp_path: Path) -> None:
+    assert fetch_released("captioner", "2", tmp_path) == ("2", bundles[1])
+
+
+@pytest.mark.usefixtures("bundles")
+def test_fetch_released_of_what_is_not_there_says_what_is(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"captioner must have the version .* Received: 3"):
+        fetch_released("captioner", "3", tmp_path)
+    with pytest.raises(
+        DataError, match=r"other must have a champion .*pipeline.local.* champions of captioner"
+    ):
+        fetch_released("other", None, tmp_path)
+    with mlflow_client() as client:
+        client.delete_registered_model_alias("captioner", CHAMPION)
+    with pytest.raises(DataError, match=r"captioner must have a champion .* no champion of any"):
+        fetch_released("captioner", None, tmp_path)
+
+
+def test_fetch_released_without_a_store_makes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(tmp_path / "runs"))
+    with pytest.raises(DataError, match=r"must have a champion .* no MLflow store there"):
+        fetch_released("captioner", None, tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_fetch_released_of_lost_files_says_where_they_must_lie(
+    bundles: list[Path], tmp_path: Path
+) -> None:
+    bundles[0].rename(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"files of captioner version 1 must lie at file:/") as e:
+        fetch_released("captioner", None, tmp_path)
+    assert "\n" not in str(e.value)
+    (bundles[1].parents[1] / "MLmodel").unlink()
+    with pytest.raises(DataError, match="files of captioner version 2 must lie at"):
+        fetch_released("captioner", "2", tmp_path)
+
+
+def test_fetch_released_of_another_kind_of_model_is_refused(
+    bundles: list[Path], tmp_path: Path
+) -> None:
+    (bundles[0].parents[1] / "MLmodel").write_text('{"flavors": {"sklearn": {}}}')
+    with pytest.raises(DataError, match="captioner version 1 must be a model that captionflow"):
+        fetch_released("captioner", None, tmp_path)
+
+
+def test_fetch_released_of_a_dead_server_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:secret@127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(CaptionflowError, match=rf"^MLflow at http://127.0.0.1:{port} does not"):
+        fetch_released("captioner", None, tmp_path)
