@@ -37,7 +37,7 @@ def list_versions(root: _Root = Path("runs"), model: _Model = None) -> None:
     """Lists all versions with their scores, and who was champion when and why."""
     with _store_of(root):
         from components.register.versions import find_model, read_model
-        from pipeline.released import show_model
+        from pipeline.champions import show_model
 
         show_model(read_model(find_model(model)))
 
@@ -53,7 +53,7 @@ def show(
     """Shows all that is noted of a version."""
     with _store_of(root):
         from components.register.versions import find_model, read_model
-        from pipeline.released import show_version
+        from pipeline.champions import show_version
 
         show_version(read_model(find_model(model)), version)
 

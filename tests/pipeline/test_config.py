@@ -42,7 +42,7 @@ def test_make_settings_of_flickr8k_asks_for_the_paths() -> None:
     with pytest.raises(SettingError, match="--dataset PATH --glove PATH"):
         make_settings(Preset.FLICKR8K, {})
     settings = make_settings(Preset.FLICKR8K, {"dataset": "a", "glove": "b"})
-    assert (settings.min_count, settings.encoder_weights, settings.epochs) == (5, "imagenet", 10)
+    assert (settings.min_count, settings.encoder_weights, settings.epochs) == (5, "imagenet", 6)
 
 
 def test_make_settings_prefers_what_is_given_to_the_preset() -> None:

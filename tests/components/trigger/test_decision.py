@@ -86,7 +86,7 @@ def test_find_reason_to_train_notes_nothing() -> None:
 def test_trigger_component_puts_out_decision_reason_recipe_and_origin(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
     wanted, reason, recipe, origin = trigger.python_func(
-        dsl.Dataset(uri=str(tmp_path)), "InceptionV3", "random", "sample", 1, "lstm", 8, 0,
+        dsl.Dataset(uri=str(tmp_path)), "InceptionV3", "random", "sample", 1, "lstm", 1, 8, 0,
         0.5, True, 2, 64, 0.002, "cosine", 0.05, 5.0, 0.0, 5, 20, "auto", 17, 5, 1.0, 0.0, False,
         "captioner", "photos",
     )  # fmt: skip
