@@ -1,6 +1,7 @@
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,8 +43,8 @@ def test_survey_of_no_store_is_empty(tmp_path: Path) -> None:
     assert survey(str(tmp_path / "none")) == []
 
 
-def _chosen(store: Path, **rule: object) -> list[str]:
-    files = choose(survey(str(store)), now=NOW, **rule)  # type: ignore[arg-type]
+def _chosen(store: Path, **rule: Any) -> list[str]:
+    files = choose(survey(str(store)), now=NOW, **rule)
     return [f"{file.name[0]} {file.name[65]} {Path(file.name).suffix}" for file in files]
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,11 @@ def test_write_segment_of_the_same_is_the_same_file(tmp_path: Path) -> None:
     "spoil",
     [lambda old: old[:-1] + b"\1", lambda old: old[:-2], lambda _: b"", lambda old: old[1:]],
 )
-def test_read_segment_that_is_broken_says_so(tmp_path: Path, spoil: object) -> None:
+def test_read_segment_that_is_broken_says_so(
+    tmp_path: Path, spoil: Callable[[bytes], bytes]
+) -> None:
     path = write_segment(tmp_path, PHOTOS, np.ones((2, 3), np.float16))
-    path.write_bytes(spoil(path.read_bytes()))  # type: ignore[operator]
+    path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(DataError, match="must have the content that its name tells"):
         read_segment(path)
 
