@@ -7,6 +7,7 @@ one of them at the end, and those that look at the same run stay together.
 import io
 import logging
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,17 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     neighbours = Neighbours(np.zeros((1, width), np.float16), [("a",)])
     Bundle(build_network(config, seed=1), vocabulary, decoding, neighbours).save(directory)
     return directory
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The bucket `runs` of a Cloud Storage emulator on loopback."""
+    from gcp_storage_emulator.server import create_server
+    from google.cloud import storage
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    with create_server("127.0.0.1", port, in_memory=True, default_bucket="runs"):
+        yield storage.Client(project="test").bucket("runs")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,8 +13,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import kfp
 import pytest
-from gcp_storage_emulator.server import create_server
-from google.cloud import storage
 
 from pipeline.package import compile_package
 
@@ -251,14 +248,3 @@ def compiled_once(monkeypatch: pytest.MonkeyPatch, package: Path) -> Path:
         "pipeline.package.compile_package", lambda target: shutil.copyfile(package, target)
     )
     return package
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[storage.Bucket]:
-    """The bucket `runs` of a Cloud Storage emulator on loopback."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-    with create_server("127.0.0.1", port, in_memory=True, default_bucket="runs"):
-        yield storage.Client(project="test").bucket("runs")

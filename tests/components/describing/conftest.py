@@ -1,13 +1,9 @@
 """A folder of photos, good and bad; the model's files; and a bucket."""
 
 import shutil
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gcp_storage_emulator.server import create_server
-from google.cloud import storage
 from PIL import Image
 
 from components.describing.model import Model
@@ -36,14 +32,3 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(photos: Path, tmp_path: Path) -> Path:
     """A copy of it, for one test to change."""
     return Path(shutil.copytree(photos, tmp_path / "my photos"))
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[storage.Bucket]:
-    """The bucket `photos` of a Cloud Storage emulator on loopback."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-    with create_server("127.0.0.1", port, in_memory=True, default_bucket="photos"):
-        yield storage.Client(project="test").bucket("photos")

@@ -113,14 +113,14 @@ def test_caption_to_file_of_a_bucket_reads_only_what_changed(
     for name in ("red.png", "broken.jpg"):
         bucket.blob(f"trip/{name}").upload_from_filename(photos / name)
     output = tmp_path / "captions.jsonl"
-    outcome = caption_to_file(["gs://photos/trip"], output, model, ASKED)
+    outcome = caption_to_file(["gs://runs/trip"], output, model, ASKED)
     broken, red = _lines(output)
     assert outcome == Outcome(2, 0, [broken["error"]])
-    assert red["photo"] == "gs://photos/trip/red.png"
+    assert red["photo"] == "gs://runs/trip/red.png"
     assert red["caption"] == expected[1]
     _edit(output, red["photo"], caption="of before")
     bucket.blob("trip/broken.jpg").upload_from_filename(photos / "more" / "grey.jpg")
-    assert caption_to_file(["gs://photos/trip"], output, model, ASKED) == Outcome(2, 1, [])
+    assert caption_to_file(["gs://runs/trip"], output, model, ASKED) == Outcome(2, 1, [])
     assert _lines(output)[1]["caption"] == "of before"
 
 

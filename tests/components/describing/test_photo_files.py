@@ -60,20 +60,20 @@ def test_content_of_a_local_file_is_its_sha256() -> None:
 def test_photos_of_a_bucket_are_listed_with_their_content_and_read(bucket: storage.Bucket) -> None:
     for name in ("trip/1.jpg", "trip/day/2.jpg", "trip/.thumbnails/1.jpg", "trip/.3.jpg", "4.jpg"):
         bucket.blob(name).upload_from_string(name)
-    found = find_photos(["gs://photos/trip", "gs://photos/gone.jpg"])
+    found = find_photos(["gs://runs/trip", "gs://runs/gone.jpg"])
     assert names(found) == [
-        "gs://photos/trip/1.jpg", "gs://photos/trip/day/2.jpg", "gs://photos/gone.jpg",
+        "gs://runs/trip/1.jpg", "gs://runs/trip/day/2.jpg", "gs://runs/gone.jpg",
     ]  # fmt: skip
     with reading(found) as read:
         first = read(found[0])
         assert first == b"trip/1.jpg"
         # So that what did not change need not be read.
         assert found[0].stored == content_of(found[0].name, first)
-        with pytest.raises(DataError, match=r"photos/gone.jpg can't .*: there is no such"):
+        with pytest.raises(DataError, match=r"runs/gone.jpg can't .*: there is no such"):
             read(found[2])
 
 
 def test_reading_of_a_large_object_is_refused_before_it_is_read(bucket: storage.Bucket) -> None:
-    photo = PhotoFile("gs://photos/1.jpg", size=photos.MAX_BYTES + 1)
+    photo = PhotoFile("gs://runs/1.jpg", size=photos.MAX_BYTES + 1)
     with reading([photo]) as read, pytest.raises(DataError, match="not be larger than"):
         read(photo)

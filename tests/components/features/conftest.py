@@ -1,15 +1,12 @@
 """A small data set on disk: a manifest of drawn photos, their captions, and features of them."""
 
 import hashlib
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from gcp_storage_emulator.server import create_server
-from google.cloud import storage
 from PIL import Image
 
 from components.platform.captions import CaptionedPhoto, write_captions
@@ -56,14 +53,3 @@ def make_data_set_fixture() -> Callable[[Path], DataSet]:
 @pytest.fixture
 def data_set(tmp_path: Path) -> DataSet:
     return make_data_set(tmp_path)
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[storage.Bucket]:
-    """The bucket `runs` of a Cloud Storage emulator on loopback."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-    with create_server("127.0.0.1", port, in_memory=True, default_bucket="runs"):
-        yield storage.Client(project="test").bucket("runs")
