@@ -23,6 +23,7 @@ _SCHEMA = pa.schema(
         ("sha256", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
+        ("look", pa.string()),
     ]
 )
 

@@ -5,6 +5,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import imagehash
 from PIL import Image, UnidentifiedImageError
 
 from components.captioning.photos import (
@@ -30,6 +31,7 @@ class ImageCheck:
         sha256: Of the file's bytes, 64 hex digits; empty if they were not read.
         width: In pixels, as it is shown (after EXIF rotation); 0 if it can't be used.
         height: In pixels, likewise.
+        look: Perceptual hash of the image, 16 hex digits; empty if it can't be used.
     """
 
     image_id: str
@@ -37,6 +39,7 @@ class ImageCheck:
     sha256: str = ""
     width: int = 0
     height: int = 0
+    look: str = ""
 
 
 def check_image(image_id: str, path: str) -> ImageCheck:
@@ -62,22 +65,22 @@ def check_image(image_id: str, path: str) -> ImageCheck:
         return ImageCheck(image_id, f"the file can't be read: {error.strerror or error}")
     sha256 = hashlib.sha256(content).hexdigest()
     try:
-        width, height = _decode(content)
+        image = _decode(content)
     except _UnusableError as error:
         return ImageCheck(image_id, str(error), sha256)
-    return ImageCheck(image_id, "", sha256, width, height)
+    return ImageCheck(image_id, "", sha256, *image.size, look=str(imagehash.phash(image)))
 
 
 class _UnusableError(Exception):
     """Why an image can't be used, in words."""
 
 
-def _decode(content: bytes) -> tuple[int, int]:
-    """Returns width and height as shown, once every pixel was decoded and turned into RGB."""
+def _decode(content: bytes) -> Image.Image:
+    """Returns the image as shown: every pixel decoded, upright, RGB."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_header(image)
-            return upright_rgb(image).size
+            return upright_rgb(image)
     except UnidentifiedImageError as error:
         raise _UnusableError(
             f"the content is not an image of a known format ({', '.join(FORMATS)})"

@@ -1,17 +1,18 @@
 """`report.json`: what came in, what was left out and why, and the data's fingerprints."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from components.ingest.division import Division
 from components.ingest.image_checks import ImageCheck
 from components.ingest.layouts.source import Source
 from components.ingest.leakage import find_duplicates
+from components.ingest.near_duplicates import find_near_duplicates
 from components.ingest.splits import split_sizes
 from components.ingest.texts import CleanCaptions
 from components.platform.fingerprint import fingerprint_value
-from components.platform.manifest import Photo
+from components.platform.manifest import REPORT_FILE, Photo
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +38,17 @@ def list_left_out(
 
 
 def build_report(
-    source: Source, photos: Sequence[Photo], left_out: dict[str, list[Any]]
+    source: Source,
+    photos: Sequence[Photo],
+    looks: Mapping[str, str],
+    left_out: dict[str, list[Any]],
 ) -> dict[str, Any]:
     """Builds the report of a finished ingest.
 
     Args:
         source: What came in.
         photos: All photos of the manifest.
+        looks: Their perceptual hashes by image id.
         left_out: What is not in the manifest, from `list_left_out`.
 
     Returns:
@@ -59,10 +64,21 @@ def build_report(
             len(across),
             " = ".join(across[0]),
         )
+    near = find_near_duplicates(splits, looks)
+    if near:
+        logger.warning(
+            "%d pairs of photos look alike, one in train, one in dev or test (%s and %s first). "
+            "They stay; near_duplicates in %s has them all",
+            len(near),
+            near[0]["image_id"],
+            near[0]["like"],
+            REPORT_FILE,
+        )
     lists = {
         **left_out,
         "duplicates": [group for group in same if group not in across],
         "same_in_dev_and_test": across,
+        "near_duplicates": near,
     }
     return {
         "source": source.layout,

@@ -101,7 +101,8 @@ def ingest_dataset(
             for image_id, split in division.splits.items()
         ]
         write_manifest(aside, photos)
-        report = build_report(source, photos, list_left_out(source, texts, checks, division))
+        looks = {image_id: check.look for image_id, check in passed.items()}
+        report = build_report(source, photos, looks, list_left_out(source, texts, checks, division))
         write_json(aside / REPORT_FILE, report)
     logger.info("manifest of %d photos, %d captions", report["photos"], report["captions"])
     return report

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -29,6 +30,18 @@ def test_check_image_sound(check: Check, encode: Encode) -> None:
     assert found.reason == ""
     assert found.sha256 == hashlib.sha256(content).hexdigest()
     assert (found.width, found.height) == (24, 20)
+
+
+def test_check_image_saved_anew_looks_the_same(check: Check) -> None:
+    def look(seed: int, side: int, quality: int) -> int:
+        blots = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
+        photo = Image.fromarray(blots).resize((256, 256), Image.Resampling.BICUBIC)
+        buffer = io.BytesIO()
+        photo.resize((side, side)).save(buffer, "JPEG", quality=quality)
+        return int(check(buffer.getvalue()).look, 16)
+
+    assert (look(1, 256, 95) ^ look(1, 90, 30)).bit_count() <= 6
+    assert (look(1, 256, 95) ^ look(2, 256, 95)).bit_count() > 6
 
 
 @pytest.mark.parametrize(

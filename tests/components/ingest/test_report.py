@@ -49,7 +49,8 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
         _photo("d", "test", "2"),
         _photo("e", "test", "3"),
     ]
-    report = build_report(_SOURCE, photos, {"in_no_split": ["x", "y"]})
+    looks = {"a": "f" * 16, "b": "0" * 16, "c": "00ff" * 4, "d": "00ff" * 4, "e": "0" * 15 + "1"}
+    report = build_report(_SOURCE, photos, looks, {"in_no_split": ["x", "y"]})
     assert report["source"] == "flickr8k"
     assert report["photos"] == 5
     assert report["captions"] == 6
@@ -58,8 +59,18 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     assert report["in_no_split"] == ["x", "y"]
     assert report["duplicates"] == [["a", "b"]]
     assert report["same_in_dev_and_test"] == [["c", "d"]]
-    assert report["counts"] == {"in_no_split": 2, "duplicates": 1, "same_in_dev_and_test": 1}
+    assert report["near_duplicates"] == [
+        {"image_id": "b", "like": "e", "split": "test", "distance": 1}
+    ]
+    assert report["counts"] == {
+        "in_no_split": 2,
+        "duplicates": 1,
+        "same_in_dev_and_test": 1,
+        "near_duplicates": 1,
+    }
     assert caplog.messages[0].startswith("1 pictures are in dev and in test both (c = d first)")
+    assert caplog.messages[1].startswith("1 pairs of photos look alike")
+    assert "(b and e first)" in caplog.messages[1]
     assert report["dataset_fingerprint"] == photos_fingerprint(photos)
     assert report["test_fingerprint"] == photos_fingerprint(photos[3:])
 
