@@ -29,6 +29,7 @@ from pydantic import (
 )
 
 from components.captioning.catalogue import spell_network
+from components.gate.floors import read_floors
 from components.platform.errors import SettingError, broken_settings
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
@@ -138,11 +139,17 @@ class Settings(BaseModel):
         le=1000,
         description="How much a caption's agreement with those of similar train photos counts",
     )
-    bleu4_floor: float = Field(
-        40.0, ge=0, le=100, description="Test BLEU-4 that a model needs to be registered"
+    floors: str = Field(
+        "bleu4=40",
+        description="Test scores that a model needs to be registered, such as "
+        "'bleu4=40 cider_d=50'; empty: none",
     )
     tolerance: float = Field(
-        0.0, ge=0, le=100, description="BLEU-4 points a model may lie below the champion"
+        0.5,
+        ge=0,
+        le=100,
+        description="BLEU-4 points a model may lie below the champion if it learnt from more "
+        "photos; one that did not has to be better",
     )
     model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")] = Field(
         "captionflow-sample", description="Name of the model in the MLflow registry"
@@ -168,6 +175,15 @@ class Settings(BaseModel):
         except ValueError as error:
             raise ValueError(f"beam_flags must be flags: {error}. Received: {flags!r}") from error
         return flags
+
+    @field_validator("floors")
+    @classmethod
+    def _names_scores(cls, floors: str) -> str:
+        try:
+            read_floors(floors)
+        except SettingError as error:
+            raise ValueError(str(error)) from error
+        return floors
 
     @model_validator(mode="after")
     def _leaves_photos_to_train_on(self) -> "Settings":
@@ -204,7 +220,7 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "beam_width": 20,
         "length_penalty": 0.85,
         "consensus": 14.0,
-        "bleu4_floor": 10.0,
+        "floors": "bleu4=10",
         "model_name": "captionflow-flickr8k",
     },
 }

@@ -7,8 +7,9 @@
 5. embeddings  GloVe vectors for the vocabulary
 6. train       the caption network, with early stopping on the dev split
 7. evaluate    captions for the test split, BLEU, a report
-8. gate        good enough, and not worse than the champion? If so:
-9. register    a new version in the MLflow registry, the new champion
+8. rescore     the champion's captions for the same test split
+9. gate        good enough, and better than the champion? If so:
+10. register   a new version in the MLflow registry, the new champion
 
 The parameters are the fields of `pipeline.config.Settings` and `pipeline.placement.Placement`.
 `python -m pipeline.local` runs it here; `python -m pipeline.kubeflow compile`, or `kfp dsl compile
@@ -24,6 +25,7 @@ from components.gate.component import gate
 from components.ingest.component import ingest
 from components.normalize.component import normalize
 from components.register.component import register
+from components.rescore.component import rescore
 from components.train.component import train
 from components.trigger.component import trigger
 from pipeline.config import Settings
@@ -88,13 +90,17 @@ def captioning_pipeline(run: Parameters) -> None:
         )
         scores = place(evaluated, "7 evaluate", run).outputs["scores"]
 
+        rescored = rescore(examples=examples, manifest=manifest, **run.pick("model_name"))
+        rival = place(rescored, "8 rescore", run).outputs["rival"]
+
         decision = gate(
             model=model,
             scores=scores,
             report=evaluated.outputs["report"],
-            **run.pick("model_name", "bleu4_floor", "tolerance"),
+            rival=rival,
+            **run.pick("floors", "tolerance"),
         )
-        passed = place(decision, "8 gate", run).outputs["Output"]
+        passed = place(decision, "9 gate", run).outputs["Output"]
 
         with dsl.If(passed == True, name="passed"):  # noqa: E712 # KFP makes a condition of it
             registered = register(
@@ -106,4 +112,4 @@ def captioning_pipeline(run: Parameters) -> None:
                 reason=decision.outputs["reason"],
                 **run.pick("model_name"),
             )
-            place(registered, "9 register", run)
+            place(registered, "10 register", run)

@@ -111,6 +111,7 @@ NEEDS = {
     "embeddings": Needs(("500m", "1"), ("1Gi", "4Gi"), hours=1),  # seconds
     "train": Needs(("2", "4"), ("8Gi", "16Gi"), hours=24),  # `trigger` knows when it is needed
     "evaluate": Needs(("2", "4"), ("4Gi", "8Gi"), hours=4),  # follows train
+    "rescore": Needs(("2", "4"), ("4Gi", "8Gi"), hours=4),  # asks the registry
     "gate": Needs(("500m", "1"), ("1Gi", "2Gi"), hours=0.5),  # asks the registry
     "register": Needs(("1", "2"), ("4Gi", "8Gi"), hours=2),  # changes the registry
 }

@@ -24,7 +24,7 @@ from pipeline.code_version import code_version
 from pipeline.tasks import Argument, Step
 
 #: Steps whose result hangs on what the registry holds: never taken from a cache.
-ASK_THE_REGISTRY = frozenset({"trigger", "gate", "register"})
+ASK_THE_REGISTRY = frozenset({"trigger", "rescore", "gate", "register"})
 #: Steps that are run again when training is forced.
 FORCED = frozenset({"train", "evaluate"})
 

@@ -18,6 +18,7 @@ import pytest
 _ON_SMALL_RUN = (
     "tests/pipeline/test_local.py",
     "tests/notebooks/test_as_run.py",
+    "tests/components/rescore/",
     "tests/infra/mlflow_server/",
 )
 _SLOWEST = (
@@ -55,7 +56,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def small_settings() -> dict[str, Any]:
     """Drawn scenes, a small encoder, few epochs."""
     return {
-        "scenes": 48, "encoder": "MobileNetV3Small", "units": 32, "epochs": 2, "bleu4_floor": 0.0,
+        "scenes": 48, "encoder": "MobileNetV3Small", "units": 32, "epochs": 2, "floors": "",
     }  # fmt: skip
 
 

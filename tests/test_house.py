@@ -41,7 +41,7 @@ def _room(module: str) -> str:
 def test_house_has_all_steps() -> None:
     assert STEPS == [
         "embeddings", "evaluate", "features", "gate", "ingest",
-        "normalize", "register", "train", "trigger",
+        "normalize", "register", "rescore", "train", "trigger",
     ]  # fmt: skip
 
 
@@ -87,7 +87,8 @@ def test_what_needs_no_tensorflow_loads_none(mlflow_root: Path, tmp_path: Path) 
         "local --help": [], "kubeflow --help": [], "store --help": [], "doctor --help": [],
         "registry --help": [], "picture.__main__ --help": [], "caption --help": [],
         "compile": [], "decide": [], "embeddings": [],
-        "trigger": ["mlflow"], "gate": ["mlflow"], "local --plan": ["mlflow"],
+        "trigger": ["mlflow"], "rescore": ["mlflow"], "gate": ["mlflow"],
+        "local --plan": ["mlflow"],
         "ingest": ["apache_beam", "mlflow"],
     }  # fmt: skip
 

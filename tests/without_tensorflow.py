@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from components.captioning.vocabulary import MARKS, Vocabulary
 from components.platform.captions import CaptionedPhoto, write_captions
+from components.platform.manifest import write_manifest
 from pipeline.config import make_settings
 
 _HEAVY = ("tensorflow", "keras", "apache_beam", "mlflow")
@@ -47,10 +48,14 @@ def _judged(folder: Path) -> dict[str, dsl.Artifact]:
         "bleu": orders, "greedy": orders, "signature": "nrefs:5", "test_fingerprint": "f",
     }  # fmt: skip
     (folder / "report").write_text("<h1>Scores</h1>")
+    said = {"image_id": "1.jpg", "hypothesis": "red", "references": ["red"]}
+    judged = _artifact(folder, "scores", scores=scores)
+    Path(judged.path, "captions.jsonl").write_text(json.dumps(said))
     return {
         "model": _artifact(folder, "model", training={"mlflow_run_id": start_run("x", "y", {})}),
-        "scores": _artifact(folder, "scores", scores=scores),
+        "scores": judged,
         "report": dsl.HTML(uri=str(folder / "report")),
+        "rival": dsl.Artifact(uri=str(folder / "rival")),
     }
 
 
@@ -78,6 +83,11 @@ def main(folder: Path) -> None:
     manifest = _artifact(folder, "data", report={"dataset_fingerprint": "d"})
     _run("trigger", manifest=manifest)
     note("trigger")
+    # Of a first run: a champion brings TensorFlow, to describe photos.
+    write_manifest(Path(manifest.path), [])
+    rival = dsl.Artifact(uri=str(folder / "rival"))
+    _run("rescore", examples=_artifact(folder, "examples"), manifest=manifest, rival=rival)
+    note("rescore")
     _run("gate", **_judged(folder))
     note("gate")
     _invoke("pipeline.local", "--plan", "--root", str(folder / "runs"))

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from components.captioning.bundle import Bundle
 from components.captioning.encoder import EncoderIdentity
@@ -45,11 +45,18 @@ class Training(BaseModel):
     history: Annotated[list[Epoch], Field(min_length=1)]
 
 
-class Fingerprints(BaseModel):
-    """What the manifest's report says the data are."""
+class Data(BaseModel):
+    """What the manifest's report says of the data.
+
+    Attributes:
+        dataset_fingerprint: Of all photos.
+        test_fingerprint: Of those of test.
+        near_duplicates: Pairs of photos that look alike, one in train, one in dev or test.
+    """
 
     dataset_fingerprint: _Sha256
     test_fingerprint: _Sha256
+    near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class Inputs:
         training: How the model was trained.
         examples: The test split.
         photos: All photos of the manifest by image id.
-        fingerprints: Of the data.
+        data: What they are.
     """
 
     bundle: Bundle
@@ -70,7 +77,7 @@ class Inputs:
     training: Training
     examples: Examples
     photos: dict[str, Photo]
-    fingerprints: Fingerprints
+    data: Data
 
 
 def read_inputs(
@@ -96,7 +103,7 @@ def read_inputs(
     if not (consensus >= 0 and math.isfinite(consensus)):
         raise SettingError(f"consensus must be 0 or more. Received: {consensus}")
     training = _read(Training, Path(model) / TRAINING_FILE)
-    fingerprints = _read(Fingerprints, Path(manifest) / REPORT_FILE)
+    data = _read(Data, Path(manifest) / REPORT_FILE)
     test = read_examples(examples, SPLIT)
     _require_references(test)
     bundle = Bundle.load(model)
@@ -112,7 +119,7 @@ def read_inputs(
         training=training,
         examples=test,
         photos={photo.image_id: photo for photo in read_manifest(manifest)},
-        fingerprints=fingerprints,
+        data=data,
     )
 
 

@@ -18,13 +18,17 @@ from components.evaluate.gallery import pick_captions, rank_captions
 from components.evaluate.inputs import SPLIT, Inputs, read_inputs
 from components.evaluate.report import gallery_sections, render_report
 from components.evaluate.scoring import Captions, score_captions, search_both
-from components.platform.artifacts import SCORES_FILE, whole_directory, whole_file, write_json
+from components.platform.artifacts import (
+    CAPTIONS_FILE,
+    SCORES_FILE,
+    whole_directory,
+    whole_file,
+    write_json,
+)
 from components.platform.records import Examples
 from components.platform.scores import search_scores
 
 logger = logging.getLogger(__name__)
-
-CAPTIONS_FILE = "captions.jsonl"
 
 
 def evaluate_model(
@@ -95,7 +99,7 @@ def _context(inputs: Inputs) -> dict[str, Any]:
     return {
         "split": SPLIT,
         **asdict(inputs.bundle.decoding),
-        **inputs.fingerprints.model_dump(),
+        **inputs.data.model_dump(),
         "encoder": inputs.encoder,
         "vocabulary_known": len(inputs.bundle.vocabulary) - len(MARKS),
     }

@@ -12,11 +12,11 @@ def gate(
     model: Input[Model],
     scores: Input[Artifact],
     report: Input[HTML],
-    model_name: str,
-    bleu4_floor: float,
+    rival: Input[Artifact],
+    floors: str,
     tolerance: float,
 ) -> NamedTuple("Decision", [("Output", bool), ("reason", str)]):  # type: ignore[valid-type] # KFP's own form
-    """Passes a model that reaches the floor and is not worse than the champion.
+    """Passes a model that reaches the floors and is better than the champion.
 
     See `components.gate.verdict.judge`.
     """
@@ -26,14 +26,8 @@ def gate(
         from components.gate.verdict import judge
 
         ready()
-        # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
-        return tuple(
-            judge(
-                model.path,
-                scores.path,
-                report.path,
-                model_name=model_name,
-                floor=bleu4_floor,
-                tolerance=tolerance,
-            )
+        decision = judge(
+            model.path, scores.path, report.path, rival.path, floors=floors, tolerance=tolerance
         )
+        # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
+        return decision.passed, decision.reason

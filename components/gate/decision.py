@@ -1,94 +1,127 @@
-"""The rule of the gate: the floor, and not worse than the champion where the two compare."""
+"""The rule of the gate: the floors, then the champion, then chance."""
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+from components.gate.comparison import Comparison, compare
+from components.gate.floors import read_floors
 from components.platform.errors import SettingError
+from components.platform.rival import Rival
+from components.platform.scores import TITLES, search_scores
 
-if TYPE_CHECKING:
-    # MLflow comes with it, and the rule has no need of it.
-    from components.platform.registry import Champion
+#: A difference that chance makes more often than this is no progress.
+SIGNIFICANT = 0.05
 
 # BLEU points; far under what a test set can resolve, over what rounding does to a sum.
 _ROUNDING = 1e-9
 
 
 class Decision(NamedTuple):
-    """Whether a model passes, and why, in words."""
+    """Whether a model passes, why, in words, and what that was compared with.
+
+    Attributes:
+        passed: Whether it does.
+        reason: Why, or why not.
+        comparison: With the champion; None if there is none, or it came to no comparison.
+    """
 
     passed: bool
     reason: str
+    comparison: Comparison | None = None
+
+
+class Described(NamedTuple):
+    """A test photo.
+
+    Attributes:
+        image_id: Which.
+        caption: What the model says of it, normalised.
+        references: What people said of it, likewise.
+    """
+
+    image_id: str
+    caption: str
+    references: Sequence[str]
 
 
 def decide(
-    scores: dict[str, Any], champion: "Champion | None", *, floor: float, tolerance: float = 0.0
+    scores: Mapping[str, Any],
+    test: Sequence[Described],
+    rival: Rival | None,
+    *,
+    floors: str,
+    tolerance: float,
 ) -> Decision:
     """Decides whether a scored model may become champion.
 
-    1. Its BLEU-4 reaches the floor.
-    2. Where the champion was scored on the same test set with the same BLEU signature, the
-       BLEU-4 is not worse than the champion's less the tolerance; equal is not worse.
-       Otherwise the two numbers do not compare, and the floor alone decides.
+    1. Each score reaches its floor.
+    2. Without a champion that is all. One that does not compare is not replaced.
+    3. By a paired bootstrap over the same photos its BLEU-4 is better than the champion's. Or it
+       learnt from more photos than the champion, and is not worse by more than the tolerance.
 
     Args:
         scores: What `scores.json` holds.
-        champion: The registered champion, or None.
-        floor: The least BLEU-4, 0 to 100.
-        tolerance: BLEU points that the model may be worse than the champion.
+        test: The photos of test.
+        rival: The champion on the same photos, or None.
+        floors: Least scores, see `floors.read_floors`.
+        tolerance: BLEU-4 points, 0 to 100.
 
     Returns:
-        The decision; its reason names both numbers and the champion's version.
+        The decision; its reason names the numbers and the champion's version.
 
     Raises:
-        SettingError: If floor or tolerance is out of range.
+        SettingError: If a floor or the tolerance breaks its rule.
     """
-    if not 0 <= floor <= 100:
-        raise SettingError(f"bleu4_floor must be 0 to 100 BLEU points. Received: {floor}")
+    least = read_floors(floors)
     if not 0 <= tolerance <= 100:
         raise SettingError(f"tolerance must be 0 to 100 BLEU points. Received: {tolerance}")
-    bleu4 = float(scores["bleu"]["bleu4"])
-    if not math.isfinite(bleu4):
-        return Decision(False, f"not passed: BLEU-4 is {bleu4}, which is no score")
-    if bleu4 < floor:
-        ours, least = _apart(bleu4, floor)
-        return Decision(False, f"not passed: BLEU-4 {ours} is under the floor {least}")
-    reaches = f"BLEU-4 {bleu4:.2f} reaches the floor {floor:.2f}"
-    if champion is None:
+    found = search_scores(scores, "beam")
+    if fault := _under_floor(found, least):
+        return Decision(False, f"not passed: {fault}")
+    reached = [f"{TITLES[name]} {found[name]:.2f} reaches {least[name]:.2f}" for name in least]
+    reaches = ", ".join(reached) or f"BLEU-4 is {found['bleu4']:.2f}, no floor is set"
+    if rival is None:
         return Decision(True, f"passed: {reaches}, and there is no champion yet")
-    if difference := _incomparable(scores, champion):
+    if rival.refusal:
         return Decision(
-            True,
-            f"passed: {reaches}, which alone decides: champion v{champion.version} {difference}",
+            False,
+            f"not passed: {reaches}, but champion v{rival.version} {rival.refusal}, so the two do "
+            "not compare: give models of these data another name (model_name)",
         )
-    best = float(champion.tags["bleu4"])
-    ours, theirs = _apart(bleu4, best)
-    reaches = f"BLEU-4 {ours} reaches the floor {floor:.2f}"
-    rival = f"champion v{champion.version}'s {theirs}"
-    if tolerance:
-        rival += f" less the tolerance {tolerance:g}"
-    if bleu4 < best - tolerance - _ROUNDING:
-        return Decision(False, f"not passed: {reaches} but is worse than {rival}")
-    return Decision(True, f"passed: {reaches} and is not worse than {rival}")
+    captions, references = [each.caption for each in test], [each.references for each in test]
+    compared = compare(captions, [rival.captions[each.image_id] for each in test], references)
+    passed, verdict = _against_champion(compared, rival, tolerance)
+    told = "passed" if passed else "not passed"
+    return Decision(passed, f"{told}: {reaches}; {verdict}", compared)
 
 
-def _incomparable(scores: dict[str, Any], champion: "Champion") -> str:
-    """Returns why the champion's score says nothing about these; empty if it does."""
-    try:
-        scored = math.isfinite(float(champion.tags.get("bleu4", "nan")))
-    except ValueError:
-        scored = False
-    if not scored:
-        return "carries no BLEU-4 to compare with"
-    if champion.tags.get("test_fingerprint") != scores["test_fingerprint"]:
-        return "was scored on another test set"
-    if _rules(champion.tags.get("bleu_signature", "")) != _rules(scores["signature"]):
-        return "was scored with another BLEU signature"
+def _under_floor(found: Mapping[str, float], least: Mapping[str, float]) -> str:
+    """Returns what is wrong with the scores alone; empty if nothing is."""
+    for name, value in found.items():
+        if not math.isfinite(value):
+            return f"{TITLES[name]} is {value}, which is no score"
+    for name, floor in least.items():
+        if name not in found:
+            return f"{TITLES[name]} has a floor, and was not measured"
+        if found[name] < floor:
+            ours, lowest = _apart(found[name], floor)
+            return f"{TITLES[name]} {ours} is under the floor {lowest}"
     return ""
 
 
-def _rules(signature: str) -> list[str]:
-    # How BLEU was computed; which sacrebleu did it is no other rule.
-    return [part for part in signature.split("|") if not part.startswith("version:")]
+def _against_champion(compared: Comparison, rival: Rival, tolerance: float) -> tuple[bool, str]:
+    ours, theirs = _apart(compared.bleu4, compared.champion_bleu4)
+    both = f"champion v{rival.version}'s {theirs} on the same photos"
+    p_value = f"(p = {compared.p_value:.3f})"
+    if compared.difference > _ROUNDING and compared.p_value < SIGNIFICANT:
+        return True, f"BLEU-4 {ours} is better than {both} {p_value}"
+    if not rival.data_grew:
+        return False, f"BLEU-4 {ours} is not better than {both} by more than chance {p_value}"
+    allowed = f"{tolerance:g} points below {both}, allowed since it learnt from more photos"
+    if compared.difference < -tolerance - _ROUNDING:
+        return False, f"BLEU-4 {ours} is more than the {allowed} {p_value}"
+    return True, f"BLEU-4 {ours} is not more than the {allowed} {p_value}"
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:

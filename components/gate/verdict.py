@@ -1,11 +1,15 @@
-"""The gate at work: asks MLflow for the champion, decides, and notes all of it in the run."""
+"""The gate at work: reads what was scored, decides, and notes all of it in the MLflow run."""
 
+import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from components.gate.decision import Decision, decide
-from components.platform.artifacts import read_json
-from components.platform.registry import champion, log_metrics, require_run
+from components.gate.decision import Decision, Described, decide
+from components.platform.artifacts import CAPTIONS_FILE, SCORES_FILE, TRAINING_FILE, read_json
+from components.platform.registry import log_metrics, require_run
+from components.platform.rival import Rival, read_rival
 from components.platform.scores import main_figures
 from components.platform.tracking import mlflow_client
 
@@ -16,45 +20,73 @@ def judge(
     model: str | Path,
     scores: str | Path,
     report: str | Path,
+    rival: str | Path,
     *,
-    model_name: str,
-    floor: float,
-    tolerance: float = 0.0,
+    floors: str,
+    tolerance: float,
 ) -> Decision:
     """Decides whether a model passes, and notes scores, report and decision in its MLflow run.
 
     The run gets as metrics what `platform.scores.main_figures` names, each with `test_` before it
-    (`test_bleu4`, `test_cider_d`, `test_greedy_bleu4`, ...), the tags `gate_passed` and
-    `gate_reason`, and the artifacts `scores.json` and `report.html`.
+    (`test_bleu4`, `test_cider_d`, `test_greedy_bleu4`, ...), as tags the decision and what it
+    rests on (`gate_passed`, `gate_reason`, ...), and as artifacts `scores.json`, `captions.jsonl`
+    and `report.html`.
 
     Args:
         model: The model artifact: a directory with `training.json`, which names the run.
-        scores: The scores artifact: a directory with `scores.json`.
+        scores: The scores artifact: a directory with `scores.json` and `captions.jsonl`.
         report: The HTML report, a file.
-        model_name: The registered model whose champion is asked for.
-        floor: The least BLEU-4, 0 to 100.
-        tolerance: BLEU points that the model may be worse than the champion.
+        rival: The rival artifact.
+        floors: Least scores, see `floors.read_floors`.
+        tolerance: BLEU-4 points that a model that learnt from more photos may be worse.
 
     Returns:
         The decision, with its reason in words.
 
     Raises:
-        SettingError: If floor or tolerance is out of range.
+        SettingError: If a floor or the tolerance breaks its rule.
         DataError: If MLflow does not know the run that trained the model.
         CaptionflowError: If MLflow can't be used.
     """
-    scores_file = Path(scores) / "scores.json"
-    measured = read_json(scores_file)
-    run_id = read_json(Path(model) / "training.json")["mlflow_run_id"]
+    scores_file, captions_file = Path(scores) / SCORES_FILE, Path(scores) / CAPTIONS_FILE
+    measured, champion = read_json(scores_file), read_rival(rival)
+    run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     require_run(run_id)
-    decision = decide(measured, champion(model_name), floor=floor, tolerance=tolerance)
+    decision = decide(
+        measured, _read_captions(captions_file), champion, floors=floors, tolerance=tolerance
+    )
     logger.info("%s", decision.reason)
-    figures = main_figures(measured)
-    log_metrics(run_id, {f"test_{name}": value for name, value in figures.items()})
+    log_metrics(run_id, {f"test_{name}": value for name, value in main_figures(measured).items()})
     with mlflow_client() as client:
-        client.set_tag(run_id, "gate_passed", str(decision.passed).lower())
-        client.set_tag(run_id, "gate_reason", decision.reason)
+        for name, value in _tags(decision, champion, measured).items():
+            client.set_tag(run_id, name, value)
         client.log_artifact(run_id, str(scores_file))
+        client.log_artifact(run_id, str(captions_file))
         # Under a name that MLflow's user interface shows as a page.
         client.log_text(run_id, Path(report).read_text(encoding="utf-8"), "report.html")
     return decision
+
+
+def _tags(
+    decision: Decision, champion: Rival | None, measured: Mapping[str, Any]
+) -> dict[str, str]:
+    # Those that have nothing to say are emptied: a gate that is run again leaves none of before.
+    compared = decision.comparison
+    return {
+        "gate_passed": str(decision.passed).lower(),
+        "gate_reason": decision.reason,
+        "gate_champion": champion.version if champion else "",
+        "gate_near_duplicates": str(measured.get("near_duplicates", "")),
+        "gate_bleu4": f"{compared.bleu4:.4f} ± {compared.margin:.4f}" if compared else "",
+        "gate_champion_bleu4": (
+            f"{compared.champion_bleu4:.4f} ± {compared.champion_margin:.4f}" if compared else ""
+        ),
+        "gate_p_value": f"{compared.p_value:.4f}" if compared else "",
+        "gate_signature": compared.signature if compared else "",
+    }
+
+
+def _read_captions(path: Path) -> list[Described]:
+    with path.open(encoding="utf-8") as lines:
+        told = [json.loads(line) for line in lines]
+    return [Described(each["image_id"], each["hypothesis"], each["references"]) for each in told]

@@ -15,6 +15,8 @@ MATRIX_FILE = "matrix.npy"
 TRAINING_FILE = "training.json"
 #: In the scores artifact: BLEU, its signature, and what it was measured on.
 SCORES_FILE = "scores.json"
+#: Beside it, a JSON a line: each test photo's captions and references.
+CAPTIONS_FILE = "captions.jsonl"
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from components.platform.artifacts import SCORES_FILE, TRAINING_FILE, read_json
+from components.platform.learnt import note_learnt
+from components.platform.manifest import read_manifest
 from components.platform.registry import RECIPE_TAG, require_run
 from components.platform.scores import search_scores
 from components.platform.tracking import mlflow_client
@@ -40,12 +42,14 @@ def register_model(
 ) -> Registered:
     """Registers a model as a version with its scores as tags, and gives it the alias `champion`.
 
-    1. If its training run has a version already that searches captions in the same way (the step
+    1. The training run is told which photos were learnt from: the next champion's test photos must
+       not be among them.
+    2. If its training run has a version already that searches captions in the same way (the step
        is repeated, or training came from the cache), that one is taken, and its tags are brought
        up to date.
-    2. Otherwise the bundle is logged in the training run as an MLflow model, and a new version is
+    3. Otherwise the bundle is logged in the training run as an MLflow model, and a new version is
        made of it.
-    3. The version is promoted last, with the gate's reason: what fails before leaves the old
+    4. The version is promoted last, with the gate's reason: what fails before leaves the old
        champion in place.
 
     Args:
@@ -70,7 +74,9 @@ def register_model(
     decoding = {name: scored[name] for name in _DECODING}
     tags = {**_tags(scored), RECIPE_TAG: recipe, "trained_because": cause, "gate_reason": reason}
     require_run(run_id)
+    note_learnt(run_id, read_manifest(manifest))
     with mlflow_client() as client:
+        tags |= _gate_tags(client, run_id)
         version = _version_of(client, model_name, run_id, tags)
         if version is None:
             logged = log_bundle(Path(model), Path(manifest), run_id, decoding=decoding)
@@ -101,6 +107,12 @@ def _tags(scores: dict[str, Any]) -> dict[str, str]:
         "encoder_weights": scores["encoder"]["weights"],
         "encoder_sha256": scores["encoder"]["sha256"],
     }
+
+
+def _gate_tags(client: MlflowClient, run_id: str) -> dict[str, str]:
+    # What the gate's decision rests on.
+    noted = client.get_run(run_id).data.tags
+    return {name: value for name, value in noted.items() if name.startswith("gate_") and value}
 
 
 def _version_of(

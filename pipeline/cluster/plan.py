@@ -71,7 +71,7 @@ def _why_each_time(name: str) -> str:
             return "each time: sees whether the data changed"
         case "trigger":
             return "each time: compares with the champion, and may end the run here"
-        case "gate" | "register":
+        case "rescore" | "gate" | "register":
             return "asks the registry"
         case _:
             return "each time there is a reason to train"

@@ -153,5 +153,5 @@ def _title(name: str, task: Any) -> str:
 
 
 def _by_number(title: str) -> list[str | int]:
-    # `10 release` comes after `9 register`.
+    # `10 register` comes after `9 gate`.
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", title)]

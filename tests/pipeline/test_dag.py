@@ -36,7 +36,16 @@ def _dags(package: dict[str, Any]) -> list[dict[str, Any]]:
 def test_dag_compiles_to_a_package_with_all_steps(package: dict[str, Any]) -> None:
     assert [set(dag["tasks"]) for dag in _dags(package)] == [
         {"ingest", "trigger", "condition-1"},
-        {"normalize", "features", "embeddings", "train", "evaluate", "gate", "condition-2"},
+        {
+            "normalize",
+            "features",
+            "embeddings",
+            "train",
+            "evaluate",
+            "rescore",
+            "gate",
+            "condition-2",
+        },
         {"register"},
     ]
 

@@ -127,27 +127,31 @@ def test_plan_run_says_beforehand_what_a_run_is_going_to_do(
 def test_run_pipeline_below_the_floor_registers_nothing_and_says_why(
     settings: Callable[..., Settings], root: Path
 ) -> None:
-    summary, shown = _run(settings(bleu4_floor=99.5, model_name="never"), root)
+    summary, shown = _run(settings(floors="bleu4=99.5", model_name="never"), root)
     assert not summary.passed
     assert "is under the floor 99.50" in summary.reason
     # No champion of this name: a reason to train, but all of it was done before.
-    assert set(summary.seconds) == {"trigger", "gate"}
+    assert set(summary.seconds) == {"trigger", "rescore", "gate"}
     assert "train" in shown.partition("Unchanged since earlier runs:")[2].splitlines()[0]
     assert champion("never") is None
     assert "never not registered" in shown
 
 
-def test_run_pipeline_forced_trains_to_the_same_scores_and_a_second_version(
+def test_run_pipeline_forced_trains_to_the_same_scores_which_are_no_progress(
     first: tuple[Summary, str], settings: Callable[..., Settings], root: Path
 ) -> None:
     summary, _ = _run(settings(force=True), root)
-    assert set(summary.seconds) == {"trigger", "train", "evaluate", "gate", "register"}
+    assert set(summary.seconds) == {"trigger", "train", "evaluate", "rescore", "gate"}
     assert summary.scores == first[0].scores
-    released = champion("captionflow-sample")
-    assert released is not None and released.version == "2"
-    assert released.tags["trained_because"] == (
-        "training: forced, though nothing changed since champion v1"
+    # The champion, described anew, scores what it scored; and no model is better than itself.
+    bleu4 = summary.scores["bleu"]["bleu4"]
+    assert not summary.passed
+    assert summary.reason.endswith(
+        f"BLEU-4 {bleu4:.2f} is not better than champion v1's {bleu4:.2f} on the same photos by "
+        "more than chance (p = 1.000)"
     )
+    released = champion("captionflow-sample")
+    assert released is not None and released.version == "1"
 
 
 def test_run_pipeline_of_a_failing_step_names_it_and_its_error(

@@ -19,7 +19,11 @@ ENCODER: dict[str, Any] = {
     "width": 5,
     "size": 299,
 }
-FINGERPRINTS = {"dataset_fingerprint": "d" * 64, "test_fingerprint": "f" * 64}
+DATA = {
+    "dataset_fingerprint": "d" * 64,
+    "test_fingerprint": "f" * 64,
+    "counts": {"near_duplicates": 3},
+}
 EPOCH = {"loss": 3.1, "word_loss": 3, "dev_word_loss": 2.5, "learning_rate": 1e-3, "seconds": 1.5}
 TRAINING = {
     "mlflow_run_id": "run-1",
@@ -125,7 +129,7 @@ def write_manifest(tmp_path: Path) -> Callable[[Sequence[str]], Path]:
                 for image_id in image_ids
             ],
         )
-        (directory / "report.json").write_text(json.dumps(FINGERPRINTS | {"photos": 2}))
+        (directory / "report.json").write_text(json.dumps(DATA | {"photos": 2}))
         return directory
 
     return write

@@ -32,7 +32,8 @@ def test_read_inputs_reads_all_there_is(artifacts: Any) -> None:
     assert inputs.examples.image_ids == ["1.png", "2.png"]
     assert inputs.encoder == json.loads((artifacts.examples / "encoder.json").read_text())
     assert inputs.photos["2.png"].uri == str(artifacts.manifest / "photos" / "2.png")
-    assert inputs.fingerprints.test_fingerprint == "f" * 64
+    assert inputs.data.test_fingerprint == "f" * 64
+    assert inputs.data.near_duplicates == 3
     assert [epoch.dev_word_loss for epoch in inputs.training.history] == [2.5, 2.25]
 
 

@@ -55,6 +55,7 @@ def test_evaluate_model_writes_scores_as_counted_by_hand(artifacts: Any, tmp_pat
         "max_words": 3,
         "test_fingerprint": "f" * 64,
         "dataset_fingerprint": "d" * 64,
+        "near_duplicates": 3,
         "encoder": json.loads((artifacts.examples / "encoder.json").read_text()),
         "distinct_captions": 1,
         "mean_words": 3.0,

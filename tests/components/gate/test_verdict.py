@@ -11,6 +11,7 @@ from components.gate.component import gate
 from components.gate.verdict import judge
 from components.platform.errors import DataError
 from components.platform.registry import start_run
+from components.platform.rival import Rival, write_rival
 
 SCORES: dict[str, Any] = {
     "bleu": {"bleu1": 80.5, "bleu2": 75.25, "bleu3": 70.0, "bleu4": 66.125},
@@ -19,6 +20,7 @@ SCORES: dict[str, Any] = {
     "cider_d": {"beam": 180.5, "greedy": 170.25},
     "rouge_l": {"beam": 77.5, "greedy": 75.5},
     "coco_signature": "cider-d:n=4|tok:none",
+    "near_duplicates": 2,
     "distinct_captions": 48,
     "mean_words": 9.5,
     "vocabulary_used": 31,
@@ -32,6 +34,14 @@ SCORES: dict[str, Any] = {
 }
 
 
+CAPTION = {
+    "image_id": "1.jpg",
+    "hypothesis": "a red dog runs over the grass",
+    "greedy": "a dog",
+    "references": ["a red dog runs over the grass", "a dog"],
+}
+
+
 @pytest.fixture
 def artifacts(mlflow_root: Path, tmp_path: Path) -> dict[str, str]:
     model, scores = tmp_path / "model", tmp_path / "scores"
@@ -40,27 +50,27 @@ def artifacts(mlflow_root: Path, tmp_path: Path) -> dict[str, str]:
     run_id = start_run("photos", "first", {})
     (model / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
     (scores / "scores.json").write_text(json.dumps(SCORES))
+    (scores / "captions.jsonl").write_text(json.dumps(CAPTION) + "\n")
+    write_champion(tmp_path / "rival", None)
     # As KFP hands it over: no suffix.
     (tmp_path / "report").write_text("<h1>Ein Bär</h1>", encoding="utf-8")
-    return {"model": str(model), "scores": str(scores), "report": str(tmp_path / "report")}
+    names = ("model", "scores", "report", "rival")
+    return {name: str(tmp_path / name) for name in names}
+
+
+def write_champion(directory: Path, rival: Rival | None) -> None:
+    directory.mkdir(exist_ok=True)
+    write_rival(directory, rival)
 
 
 def run_of(artifacts: dict[str, str]) -> str:
     return str(json.loads(Path(artifacts["model"], "training.json").read_text())["mlflow_run_id"])
 
 
-def register_champion(bleu4: str) -> None:
-    client = MlflowClient()
-    client.create_registered_model("captioner")
-    tags = {"bleu4": bleu4, "test_fingerprint": "f" * 64, "bleu_signature": "nrefs:5|tok:none"}
-    client.create_model_version("captioner", "file:///x", start_run("photos", "x", {}), tags=tags)
-    client.set_registered_model_alias("captioner", "champion", "1")
-
-
 def test_judge_notes_scores_report_and_decision_in_the_run(
     artifacts: dict[str, str], tmp_path: Path
 ) -> None:
-    decision = judge(**artifacts, model_name="captioner", floor=60.0)
+    decision = judge(**artifacts, floors="bleu4=60", tolerance=0.0)
     assert decision.passed
     client = MlflowClient()
     run = client.get_run(run_of(artifacts))
@@ -78,36 +88,58 @@ def test_judge_notes_scores_report_and_decision_in_the_run(
         "test_mean_words": 9.5,
         "test_vocabulary_used": 31,
     }
-    assert run.data.tags["gate_passed"] == "true"
-    assert run.data.tags["gate_reason"] == decision.reason
+    assert {name: text for name, text in run.data.tags.items() if name.startswith("gate_")} == {
+        "gate_passed": "true",
+        "gate_reason": decision.reason,
+        "gate_near_duplicates": "2",
+        "gate_champion": "",
+        "gate_bleu4": "",
+        "gate_champion_bleu4": "",
+        "gate_p_value": "",
+        "gate_signature": "",
+    }
     local = Path(client.download_artifacts(run.info.run_id, "", str(tmp_path)))
     assert json.loads((local / "scores.json").read_text()) == SCORES
+    assert json.loads((local / "captions.jsonl").read_text()) == CAPTION
     assert (local / "report.html").read_text(encoding="utf-8") == "<h1>Ein Bär</h1>"
 
 
-@pytest.mark.parametrize(("bleu4", "passed"), [("66.125", True), ("66.25", False)])
-def test_judge_asks_for_the_registered_champion(
-    bleu4: str, passed: bool, artifacts: dict[str, str]
+def test_judge_notes_what_the_champion_scores_on_the_same_photos(
+    artifacts: dict[str, str],
 ) -> None:
-    register_champion(bleu4)
-    decision = judge(**artifacts, model_name="captioner", floor=60.0)
-    assert decision.passed is passed
-    assert f"champion v1's {float(bleu4):.2f}" in decision.reason
+    worse = Rival("3", captions={"1.jpg": "a red dog runs on the grass"})
+    write_champion(Path(artifacts["rival"]), worse)
+    decision = judge(**artifacts, floors="bleu4=60", tolerance=0.0)
+    assert decision.passed
     tags = MlflowClient().get_run(run_of(artifacts)).data.tags
-    assert tags["gate_passed"] == str(passed).lower()
+    assert tags["gate_passed"] == "true"
+    assert (tags["gate_champion"], tags["gate_bleu4"]) == ("3", "100.0000 ± 0.0000")
+    # 6 of 7 words, 4 of 6 pairs, 2 of 5 triples, 1 of 4 fours; of one photo all samples are alike.
+    bleu4 = 100 * (6 / 7 * 4 / 6 * 2 / 5 * 1 / 4) ** 0.25
+    assert tags["gate_champion_bleu4"] == f"{bleu4:.4f} ± 0.0000"
+    assert tags["gate_p_value"] == "0.0010"
+    assert "bs:1000" in tags["gate_signature"]
+
+
+def test_judge_worse_than_the_champion_does_not_pass(artifacts: dict[str, str]) -> None:
+    line = json.dumps(CAPTION | {"hypothesis": "a red dog runs on the grass"})
+    Path(artifacts["scores"], "captions.jsonl").write_text(line + "\n")
+    better = Rival("3", captions={"1.jpg": "a red dog runs over the grass"})
+    write_champion(Path(artifacts["rival"]), better)
+    assert not judge(**artifacts, floors="", tolerance=0.0).passed
+    assert MlflowClient().get_run(run_of(artifacts)).data.tags["gate_passed"] == "false"
 
 
 def test_judge_model_that_does_not_pass_registers_nothing(artifacts: dict[str, str]) -> None:
-    assert not judge(**artifacts, model_name="captioner", floor=70.0).passed
+    assert not judge(**artifacts, floors="bleu4=70", tolerance=0.0).passed
     assert MlflowClient().search_registered_models() == []
 
 
 def test_judge_takes_scores_of_an_earlier_version(artifacts: dict[str, str]) -> None:
-    # They hold BLEU alone; the champion here is of that version as well.
-    register_champion("66.0")
+    # They hold BLEU alone.
     earlier = {name: SCORES[name] for name in ("bleu", "greedy", "signature", "test_fingerprint")}
     Path(artifacts["scores"], "scores.json").write_text(json.dumps(earlier))
-    assert judge(**artifacts, model_name="captioner", floor=60.0).passed
+    assert judge(**artifacts, floors="bleu4=60", tolerance=0.0).passed
     metrics = MlflowClient().get_run(run_of(artifacts)).data.metrics
     assert sorted(metrics) == [
         "test_bleu1",
@@ -121,7 +153,7 @@ def test_judge_takes_scores_of_an_earlier_version(artifacts: dict[str, str]) -> 
 def test_judge_notes_scores_that_are_no_numbers(artifacts: dict[str, str]) -> None:
     bleu = SCORES["bleu"] | {"bleu4": float("nan")}
     Path(artifacts["scores"], "scores.json").write_text(json.dumps(SCORES | {"bleu": bleu}))
-    decision = judge(**artifacts, model_name="captioner", floor=0.0)
+    decision = judge(**artifacts, floors="", tolerance=0.0)
     assert decision.reason == "not passed: BLEU-4 is nan, which is no score"
     assert MlflowClient().get_run(run_of(artifacts)).data.tags["gate_passed"] == "false"
 
@@ -129,7 +161,7 @@ def test_judge_notes_scores_that_are_no_numbers(artifacts: dict[str, str]) -> No
 def test_judge_model_trained_with_another_mlflow_is_an_error(artifacts: dict[str, str]) -> None:
     Path(artifacts["model"], "training.json").write_text('{"mlflow_run_id": "elsewhere"}')
     with pytest.raises(DataError, match=r"or train again \(--force\)\. Received: elsewhere"):
-        judge(**artifacts, model_name="captioner", floor=60.0)
+        judge(**artifacts, floors="bleu4=60", tolerance=0.0)
 
 
 def test_gate_component_hands_out_decision_and_reason(
@@ -139,8 +171,8 @@ def test_gate_component_hands_out_decision_and_reason(
         dsl.Model(uri=artifacts["model"]),
         dsl.Artifact(uri=artifacts["scores"]),
         dsl.HTML(uri=artifacts["report"]),
-        "captioner",
-        70.0,
+        dsl.Artifact(uri=artifacts["rival"]),
+        "bleu4=70",
         0.0,
     )
     assert decision == (
@@ -161,8 +193,8 @@ def test_gate_component_without_tracking_uri_fails_in_one_line(
             dsl.Model(uri=artifacts["model"]),
             dsl.Artifact(uri=artifacts["scores"]),
             dsl.HTML(uri=artifacts["report"]),
-            "captioner",
-            60.0,
+            dsl.Artifact(uri=artifacts["rival"]),
+            "bleu4=60",
             0.0,
         )
     assert caught.value.code == 2

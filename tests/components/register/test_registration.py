@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 
 from components.captioning.decoding import DecodingConfig
 from components.platform.errors import CaptionflowError, DataError
+from components.platform.learnt import read_learnt
 from components.platform.registry import champion, start_run
 from components.platform.released import fetch_released
 from components.platform.tracking import local_tracking_uri
@@ -167,6 +168,31 @@ def test_register_model_new_run_takes_the_alias_last(
     assert sorted(int(version.version) for version in versions) == [1, 2]
     # The try that broke off is noted as well.
     assert notes()[1:] == 2 * [("register", "2", "1", "passed: better")]
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_takes_over_what_the_gate_noted_in_the_run(
+    first: dict[str, Path], tmp_path: Path
+) -> None:
+    run_id = start_run("photos", "judged", {})
+    noted = {"gate_champion": "1", "gate_bleu4": "34.0000 ± 2.5000", "gate_p_value": ""}
+    for name, text in noted.items():
+        MlflowClient().set_tag(run_id, name, text)
+    inputs = of_run(first, run_id, tmp_path)
+    register_model(**inputs, **ORIGIN, reason="passed: better", model_name="captioner")
+    found = champion("captioner")
+    assert found is not None
+    assert {name: text for name, text in found.tags.items() if name.startswith("gate_")} == {
+        "gate_reason": "passed: better",
+        "gate_champion": "1",
+        "gate_bleu4": "34.0000 ± 2.5000",
+    }
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_notes_which_photos_were_learnt_from(first: dict[str, Path]) -> None:
+    # Of the manifest's three photos one is of train, two are of test.
+    assert read_learnt(run_of(first)) == {"0" * 64}
 
 
 @pytest.mark.usefixtures("store")

@@ -116,7 +116,7 @@ def test_follow_run_on_a_terminal_draws_a_table_of_all_steps(kfp_server: Any) ->
     shown = screen.file.getvalue()  # type: ignore[attr-defined] # it is a StringIO
     assert re.search(r"1 ingest +succeeded +0:01:05", shown)
     assert re.search(r"2 trigger +failed", shown)
-    assert re.search(r"9 register +- ", shown)
+    assert re.search(r"10 register +- ", shown)
 
 
 def test_submit_wait_interrupted_says_that_the_run_goes_on(call: Call, kfp_server: Any) -> None:

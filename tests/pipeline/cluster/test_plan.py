@@ -29,7 +29,7 @@ def _plan(
 
 def test_plan_submission_without_an_earlier_run_runs_all(spec: dict[str, Any]) -> None:
     planned = _plan(None, spec)
-    assert len(planned) == 9
+    assert len(planned) == 10
     assert {(step.reused, step.why) for step in planned.values()} == {(False, "no run here before")}
 
 

@@ -153,7 +153,7 @@ def test_submit_plan_compares_with_the_last_run_and_sends_nothing(
     call: Call, kfp_server: Any
 ) -> None:
     told = call("submit", "--plan").output
-    assert told.count("no run here before") == 9
+    assert told.count("no run here before") == 10
     assert not kfp_server.runs
     call("submit", "--run-name", "first")
     (run,) = kfp_server.runs.values()

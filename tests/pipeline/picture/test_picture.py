@@ -84,10 +84,10 @@ def test_picture_is_told_to_those_who_listen(picture: str) -> None:
     assert set(root.get("aria-labelledby", "").split()) == names
     assert root[0].text == "The steps of captionflow"
     told = root[1].text or ""
-    titles = [told.index(title) for title in ("1 ingest", "2 trigger", "6 train", "9 register")]
+    titles = [told.index(title) for title in ("1 ingest", "2 trigger", "6 train", "10 register")]
     assert titles == sorted(titles)
     assert "6 train (if reason to train) makes model on a GPU." in told
-    assert "9 register (if reason to train, if passed)." in told
+    assert "10 register (if reason to train, if passed)." in told
 
 
 def test_picture_needs_nothing_from_elsewhere(picture: str) -> None:
