@@ -19,6 +19,7 @@ _ON_SMALL_RUN = (
     "tests/pipeline/test_local.py",
     "tests/notebooks/test_as_run.py",
     "tests/components/rescore/",
+    "tests/pipeline/test_version_page.py",
     "tests/infra/mlflow_server/",
 )
 _SLOWEST = (
@@ -83,6 +84,22 @@ def small_run(
         summary = run_pipeline(make_settings(Preset.SAMPLE, small_settings), root, console=console)
         show_summary(summary, console)
     return summary, shown.getvalue()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, driven by Playwright; it reaches loopback alone."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    # Without a sandbox of its own: root, and most containers, can't have one.
+    flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
