@@ -64,13 +64,12 @@ def compare(
     theirs, ours = scores["BLEU"]
     if not isinstance(theirs, Result) or not isinstance(ours, Result):
         raise TypeError(f"sacrebleu must return results. Received: {scores}")
-    alike = list(challenger) == list(champion)
     return Comparison(
         bleu4=float(ours.score),
         champion_bleu4=float(theirs.score),
         margin=float(ours.ci or 0.0),
         champion_margin=float(theirs.ci or 0.0),
-        # sacrebleu counts samples that differ more: of none, where all say the same.
-        p_value=1.0 if alike else float(ours.p_value or 0.0),
+        # sacrebleu counts samples that differ more, which of equal captions none does.
+        p_value=1.0 if ours.score == theirs.score else float(ours.p_value or 0.0),
         signature=str(signatures["BLEU"]),
     )

@@ -118,10 +118,10 @@ def _against_champion(compared: Comparison, rival: Rival, tolerance: float) -> t
         return True, f"BLEU-4 {ours} is better than {both} {p_value}"
     if not rival.data_grew:
         return False, f"BLEU-4 {ours} is not better than {both} by more than chance {p_value}"
-    allowed = f"{tolerance:g} points below {both}, allowed since it learnt from more photos"
+    below = f"{tolerance:g} points below {both} {p_value}"
     if compared.difference < -tolerance - _ROUNDING:
-        return False, f"BLEU-4 {ours} is more than the {allowed} {p_value}"
-    return True, f"BLEU-4 {ours} is not more than the {allowed} {p_value}"
+        return False, f"BLEU-4 {ours} is more than {below}, though it learnt from more photos"
+    return True, f"BLEU-4 {ours} is at most {below}, enough since it learnt from more photos"
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:

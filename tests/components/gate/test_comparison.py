@@ -28,6 +28,11 @@ def test_compare_same_captions_do_not_differ() -> None:
     assert (found.difference, found.p_value) == (0.0, 1.0)
 
 
+def test_compare_captions_that_differ_and_score_the_same_are_no_better() -> None:
+    found = compare(["a cat", "it"], ["a hat", "it"], [["a dog"], ["he"]])
+    assert (found.bleu4, found.champion_bleu4, found.p_value) == (0.0, 0.0, 1.0)
+
+
 def test_compare_one_caption_more_is_chance() -> None:
     found = compare([RIGHT[0], *WRONG[1:]], WRONG, REFERENCES)
     assert found.difference > 0

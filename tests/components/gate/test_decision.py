@@ -102,9 +102,9 @@ def test_decide_equal_passes_where_the_data_grew() -> None:
     passed, reason = judged(RIGHT, rival(RIGHT, grew=True))
     assert passed
     assert reason == (
-        "passed: BLEU-4 66.12 reaches 20.00; BLEU-4 100.00 is not more than the 0 points below "
-        "champion v3's 100.00 on the same photos, allowed since it learnt from more photos "
-        "(p = 1.000)"
+        "passed: BLEU-4 66.12 reaches 20.00; BLEU-4 100.00 is at most 0 points below "
+        "champion v3's 100.00 on the same photos (p = 1.000), enough since it learnt from more "
+        "photos"
     )
 
 
