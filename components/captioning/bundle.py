@@ -177,4 +177,5 @@ class Describer:
             beam_width: As for `Bundle.alternatives`.
         """
         features = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] to float32 [N, D]
-        return self.bundle.alternatives(features, beam_width=beam_width)
+        # As records hold them: a photo is described as it was scored.
+        return self.bundle.alternatives(features.astype(np.float16), beam_width=beam_width)

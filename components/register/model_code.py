@@ -4,6 +4,9 @@ MLflow keeps a copy of this file beside the bundle and runs it to load the model
 code*). `components` comes along as the model's own code.
 """
 
+import base64
+import binascii
+import io
 from typing import Any
 
 import numpy as np
@@ -12,12 +15,19 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
+from PIL import Image
 
 from components.platform.errors import DataError
 
+# As the command line tells them; further digits differ with what is computed side by side.
+_DIGITS = 4
+_WIDEST_BEAM = 100
+# Photos that are encoded at once: whatever is asked for, memory stays the same.
+_BATCH = 32
+
 
 class PhotoDescriber(PythonModel):
-    """Describes photos: takes a column `photo` of image files' bytes, gives one of captions."""
+    """Describes photos: takes a column `photo`, gives what it says of each."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Reads the bundle."""
@@ -36,32 +46,104 @@ class PhotoDescriber(PythonModel):
 
         Args:
             context: MLflow's, not used.
-            model_input: Column `photo`: each the bytes of an image file.
-            params: None are known.
+            model_input: Column `photo`: each an image file's bytes, the same as base64 text (as
+                JSON carries it), or pixels, uint8 [H, W, 3] or nested lists of them. Paths and
+                addresses are refused: nothing is fetched.
+            params: `beam_width`, captions searched at once, 1 to 100; `alternatives`, how many are
+                told besides the best one, fewer than the beam has. MLflow fills in the defaults.
 
         Returns:
-            Column `caption`, with the rows of the input.
+            With the rows of the input: `caption`; its `score`, with which captions of one photo
+            compare; and `alternatives`, for each row a list of `caption` and `score`, best first.
 
         Raises:
-            MlflowException: If a photo can't be read; names its row.
+            MlflowException: If a photo can't be read, it names its row; or if a parameter breaks
+                its rule.
         """
-        pixels = [self._load(row, photo) for row, photo in model_input["photo"].items()]
-        captions = self._describer.describe_pixels(pixels) if pixels else []
-        return pd.DataFrame({"caption": captions}, index=model_input.index)
+        width, others = _parameters(params or {}, self._describer.bundle.decoding.beam_width)
+        photos = list(model_input["photo"].items())
+        told = [
+            found[: others + 1]
+            for start in range(0, len(photos), _BATCH)
+            for found in self._describer.alternatives(
+                [self._load(row, photo) for row, photo in photos[start : start + _BATCH]],
+                beam_width=width,
+            )
+        ]
+        return pd.DataFrame(
+            {
+                "caption": [best.caption for best, *_ in told],
+                "score": [round(best.score, _DIGITS) for best, *_ in told],
+                "alternatives": [
+                    [{"caption": o.caption, "score": round(o.score, _DIGITS)} for o in rest]
+                    for _, *rest in told
+                ],
+            },
+            index=model_input.index,
+        )
 
     def _load(self, row: Any, photo: Any) -> NDArray[np.uint8]:
-        # A text would be taken for the path of a file on the server.
-        if not isinstance(photo, bytes):
-            raise _refused(row, f"it must be an image file's bytes. Received: {photo!r:.50}")
         try:
-            return self._describer.load(photo)
+            return self._describer.load(_encoded(photo))
         except DataError as error:
-            raise _refused(row, str(error)) from error
+            # MLflow's own kind, which its scoring server answers as the client's error.
+            raise MlflowException.invalid_parameter_value(
+                f"Row {row} of `photo` can't be used: {error}"
+            ) from error
 
 
-def _refused(row: Any, reason: str) -> MlflowException:
-    # MLflow's own kind, which its scoring server answers as the client's error.
-    return MlflowException.invalid_parameter_value(f"Row {row} of `photo` can't be used: {reason}")
+def _parameters(params: dict[str, Any], own_width: int) -> tuple[int, int]:
+    width, others = params.get("beam_width", own_width), params.get("alternatives", 0)
+    if not 1 <= width <= _WIDEST_BEAM:
+        raise MlflowException.invalid_parameter_value(
+            f"beam_width must be 1 to {_WIDEST_BEAM}. Received: {width}"
+        )
+    if not 0 <= others < width:
+        raise MlflowException.invalid_parameter_value(
+            f"alternatives must be 0 or more, and below the beam_width {width}. Received: {others}"
+        )
+    return width, others
+
+
+def _encoded(photo: Any) -> bytes:
+    """Returns a photo as an image file's bytes.
+
+    Raises:
+        DataError: If it is none of the kinds that `predict` takes.
+    """
+    if isinstance(photo, bytes):
+        return photo
+    if isinstance(photo, str):
+        try:
+            return base64.b64decode("".join(photo.split()), validate=True)
+        except (binascii.Error, ValueError) as error:
+            # What it says may be a path: it is shown, not opened.
+            raise DataError(
+                f"a text must be an image file in base64. Received: {photo!r:.50}"
+            ) from error
+    if isinstance(photo, list | np.ndarray):
+        return _as_file(photo)
+    raise DataError(
+        "it must be an image file's bytes, these as base64, or pixels. Received: "
+        f"{type(photo).__name__}"
+    )
+
+
+def _as_file(pixels: Any) -> bytes:
+    try:
+        given = np.asarray(pixels)
+        if given.dtype.kind not in "iu" or given.size == 0 or given.min() < 0 or given.max() > 255:
+            raise ValueError(f"{given.dtype} {list(given.shape)}")
+        if given.ndim != 3 or given.shape[2] != 3:
+            raise ValueError(f"{given.dtype} {list(given.shape)}")
+    except ValueError as error:
+        raise DataError(
+            f"pixels must be whole numbers, 0 to 255, [height, width, 3]. Received: {error}"
+        ) from error
+    # The one way that all photos go, with its limits; nothing is lost on it.
+    file = io.BytesIO()
+    Image.fromarray(given.astype(np.uint8)).save(file, "BMP")
+    return file.getvalue()
 
 
 set_model(PhotoDescriber())

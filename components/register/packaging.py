@@ -1,8 +1,7 @@
 """Puts a bundle into MLflow as a model that loads anywhere: with its code, without pickle."""
 
-import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -12,19 +11,15 @@ import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType, Array, Object, Property
 
 import components
 from components.platform.artifacts import write_json
 from components.platform.errors import DataError
-from components.platform.manifest import Photo, read_manifest
+from components.platform.manifest import Photo
 
-logger = logging.getLogger(__name__)
-
-_SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.binary, "photo")]),
-    outputs=Schema([ColSpec(DataType.string, "caption")]),
-)
+_SAID = [Property("caption", DataType.string), Property("score", DataType.double)]
 # As `captioning.bundle` names it, which imports TensorFlow.
 _DECODING_FILE = "decoding.json"
 # What describes a photo: the rooms that `model_code.py` imports from.
@@ -45,13 +40,13 @@ _REQUIREMENTS = (
 
 
 def log_bundle(
-    bundle: Path, manifest: Path, run_id: str, *, decoding: Mapping[str, int | float]
+    bundle: Path, photos: Sequence[Photo], run_id: str, *, decoding: Mapping[str, int | float]
 ) -> str:
-    """Logs a bundle in its training run as an MLflow model, and lets that describe a photo.
+    """Logs a bundle in its training run as an MLflow model.
 
     Args:
         bundle: The bundle's directory.
-        manifest: The manifest artifact; one of its test photos becomes the input example.
+        photos: All photos of the manifest; one of its test photos becomes the input example.
         run_id: The MLflow run that trained the bundle.
         decoding: How captions were searched when the model was scored, and so how the logged
             model searches them: the settings of `captioning.decoding.DecodingConfig`.
@@ -60,9 +55,9 @@ def log_bundle(
         The id of MLflow's logged model.
 
     Raises:
-        DataError: If the manifest holds no photo, or the logged model does not describe it.
+        DataError: If the manifest holds no photo.
     """
-    photo = _example(manifest)
+    photo = _example(photos)
     example = pd.DataFrame({"photo": [Path(photo.uri).read_bytes()]})
     with TemporaryDirectory() as folder, _inside(run_id):
         released = Path(shutil.copytree(bundle, Path(folder) / "bundle"))
@@ -73,13 +68,31 @@ def log_bundle(
             artifacts={"bundle": str(released)},
             code_paths=[str(_code(Path(folder)))],
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
-            signature=_SIGNATURE,
+            signature=_signature(decoding),
             input_example=example,
         )
-    # MLflow itself tries the example too, but would only warn.
-    captions = mlflow.pyfunc.load_model(logged.model_uri).predict(example)["caption"]
-    logger.info("the logged model says of %s: %s", photo.image_id, captions[0])
     return str(logged.model_id)
+
+
+def _signature(decoding: Mapping[str, int | float]) -> ModelSignature:
+    beam_width = int(decoding["beam_width"])
+    return ModelSignature(
+        # Bytes, base64 or pixels: no one type of MLflow's is all three.
+        inputs=Schema([ColSpec(AnyType(), "photo")]),
+        outputs=Schema(
+            [
+                ColSpec(DataType.string, "caption"),
+                ColSpec(DataType.double, "score"),
+                ColSpec(Array(Object(_SAID)), "alternatives"),
+            ]
+        ),
+        params=ParamSchema(
+            [
+                ParamSpec("beam_width", DataType.long, beam_width),
+                ParamSpec("alternatives", DataType.long, 0),
+            ]
+        ),
+    )
 
 
 def _code(folder: Path) -> Path:
@@ -91,10 +104,9 @@ def _code(folder: Path) -> Path:
     return target
 
 
-def _example(manifest: Path) -> Photo:
-    photos = read_manifest(manifest)
+def _example(photos: Sequence[Photo]) -> Photo:
     if not photos:
-        raise DataError(f"The manifest must hold at least one photo. Received none: {manifest}")
+        raise DataError("The manifest must hold at least one photo. Received: none")
     return next((photo for photo in photos if photo.split == "test"), photos[0])
 
 

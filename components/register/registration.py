@@ -14,7 +14,9 @@ from components.platform.manifest import read_manifest
 from components.platform.registry import RECIPE_TAG, require_run
 from components.platform.scores import search_scores
 from components.platform.tracking import mlflow_client
+from components.register.card import model_card
 from components.register.packaging import log_bundle
+from components.register.parity import check_parity
 from components.register.promotion import promote
 
 logger = logging.getLogger(__name__)
@@ -47,15 +49,15 @@ def register_model(
     2. If its training run has a version already that searches captions in the same way (the step
        is repeated, or training came from the cache), that one is taken, and its tags are brought
        up to date.
-    3. Otherwise the bundle is logged in the training run as an MLflow model, and a new version is
-       made of it.
+    3. Otherwise the bundle is logged in the training run as an MLflow model. Once a fresh process
+       has said with it what was scored, a new version is made of it, described by a model card.
     4. The version is promoted last, with the gate's reason: what fails before leaves the old
        champion in place.
 
     Args:
         model: The model artifact: a bundle with `training.json`, which names the run.
         scores: The scores artifact: a directory with `scores.json`.
-        manifest: The manifest artifact; one of its photos becomes the model's input example.
+        manifest: The manifest artifact; test photos of it are described again.
         recipe: What the model was made of; the next run's `trigger` compares itself with it.
         cause: Why it was trained.
         reason: Why the gate let the model pass.
@@ -66,21 +68,24 @@ def register_model(
 
     Raises:
         DataError: If MLflow does not know the run that trained the model, or the model that was
-            logged does not describe the example.
+            logged does not say what was scored.
         CaptionflowError: If MLflow can't be used.
     """
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     scored = read_json(Path(scores) / SCORES_FILE)
     decoding = {name: scored[name] for name in _DECODING}
     tags = {**_tags(scored), RECIPE_TAG: recipe, "trained_because": cause, "gate_reason": reason}
+    photos = read_manifest(manifest)
     require_run(run_id)
-    note_learnt(run_id, read_manifest(manifest))
+    note_learnt(run_id, photos)
     with mlflow_client() as client:
         tags |= _gate_tags(client, run_id)
         version = _version_of(client, model_name, run_id, tags)
         if version is None:
-            logged = log_bundle(Path(model), Path(manifest), run_id, decoding=decoding)
-            version = _new_version(client, model_name, run_id, logged, tags)
+            logged = log_bundle(Path(model), photos, run_id, decoding=decoding)
+            check_parity(f"models:/{logged}", Path(scores), photos)
+            card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
+            version = _new_version(client, model_name, run_id, logged, tags, card)
             logger.info("%s has a new version, %s", model_name, version.version)
         else:
             logger.info(
@@ -133,16 +138,21 @@ def _version_of(
 
 
 def _new_version(
-    client: MlflowClient, model_name: str, run_id: str, model_id: str, tags: dict[str, str]
+    client: MlflowClient,
+    model_name: str,
+    run_id: str,
+    model_id: str,
+    tags: dict[str, str],
+    card: str,
 ) -> ModelVersion:
     try:
         client.create_registered_model(model_name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    # All tags at once: no version is ever seen without its scores.
+    # All at once: no version is ever seen without its scores and card.
     return client.create_model_version(
-        model_name, f"models:/{model_id}", run_id, tags=tags, model_id=model_id
+        model_name, f"models:/{model_id}", run_id, tags=tags, description=card, model_id=model_id
     )
 
 

@@ -79,12 +79,18 @@ def artifacts(
     bundle: Path, photos: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """The three inputs; the model lacks the name of its run."""
+    from components.captioning.bundle import Describer
     from components.platform.manifest import Photo, write_manifest
 
     root = tmp_path_factory.mktemp("artifacts")
     shutil.copytree(bundle, root / "model")
     (root / "scores").mkdir()
     (root / "scores" / "scores.json").write_text(json.dumps(_SCORES))
+    said = Describer(bundle).describe(list(photos.values()))
+    lines = zip(("2.png", "3.png"), said, strict=True)
+    (root / "scores" / "captions.jsonl").write_text(
+        "".join(json.dumps({"image_id": name, "hypothesis": text}) + "\n" for name, text in lines)
+    )
     (root / "manifest" / "photos").mkdir(parents=True)
     for name, content in photos.items():
         (root / "manifest" / "photos" / name).write_bytes(content)

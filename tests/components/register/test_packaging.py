@@ -10,16 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import pandas as pd
 import pytest
-from fastapi.testclient import TestClient
-from httpx import Response
-from mlflow.exceptions import MlflowException
-from mlflow.pyfunc import scoring_server
 
 from components.captioning.bundle import Describer
 from components.platform.errors import DataError
-from components.platform.manifest import write_manifest
 from components.platform.registry import start_run
 from components.platform.tracking import local_tracking_uri
 from components.register.packaging import log_bundle
@@ -84,10 +78,16 @@ def test_log_bundle_has_signature_and_example(
     logged: Path, loaded: Any, photos: dict[str, bytes]
 ) -> None:
     signature = loaded.metadata.signature
-    assert str(signature.inputs) == "['photo': binary (required)]"
-    assert str(signature.outputs) == "['caption': string (required)]"
+    assert str(signature.inputs) == "['photo': Any (required)]"
+    assert [column.name for column in signature.outputs] == ["caption", "score", "alternatives"]
+    assert {each.name: each.default for each in signature.params} == {
+        "beam_width": 2,
+        "alternatives": 0,
+    }
     example = loaded.metadata.load_input_example(str(logged))
-    assert example["photo"].tolist() == [photos["red.png"]]
+    # As JSON holds bytes, MLflow adds a line's end.
+    (encoded,) = example["photo"]
+    assert base64.b64decode(encoded) == photos["red.png"]
 
 
 def test_registered_model_loads_outside_this_repository(
@@ -118,40 +118,8 @@ def test_registered_model_loads_outside_this_repository(
     assert set(report["needed"]) <= {line.partition("==")[0] for line in lines}
 
 
-def test_predict_behind_the_scoring_server(
-    loaded: Any, photos: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # MLflow sets it for good: this way it goes again.
-    monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
-    client = TestClient(scoring_server.init(loaded))
-
-    def post(photo: bytes) -> Response:
-        row = [base64.b64encode(photo).decode()]
-        return client.post(
-            "/invocations", json={"dataframe_split": {"columns": ["photo"], "data": [row]}}
-        )
-
-    direct = loaded.predict(pd.DataFrame({"photo": [photos["red.png"]]}))
-    assert post(photos["red.png"]).json() == {"predictions": direct.to_dict("records")}
-    refused = post(b"no photo")
-    assert refused.status_code == 400
-    assert "Row 0 of `photo` can't be used" in refused.json()["message"]
-
-
-def test_predict_unreadable_photo_names_its_row(loaded: Any, photos: dict[str, bytes]) -> None:
-    rows = pd.DataFrame({"photo": [photos["red.png"], b"no photo", photos["grey.png"]]})
-    with pytest.raises(MlflowException, match=r"Row 1 of `photo` can't be used: .* 8 bytes"):
-        loaded.predict(rows)
-
-
-def test_predict_text_is_not_taken_for_a_path(loaded: Any, artifacts: dict[str, Path]) -> None:
-    path = str(artifacts["manifest"] / "photos" / "red.png")
-    with pytest.raises(MlflowException, match=r"Row 0 of `photo` .* must be an image file's bytes"):
-        loaded.predict(pd.DataFrame({"photo": [path]}))
-
-
 @pytest.mark.usefixtures("mlflow_root")
-def test_log_bundle_without_a_photo_is_an_error(artifacts: dict[str, Path], tmp_path: Path) -> None:
-    write_manifest(tmp_path, [])
+def test_log_bundle_without_a_photo_is_an_error(artifacts: dict[str, Path]) -> None:
+    run_id = start_run("photos", "first", {})
     with pytest.raises(DataError, match="The manifest must hold at least one photo"):
-        log_bundle(artifacts["model"], tmp_path, start_run("photos", "first", {}), decoding={})
+        log_bundle(artifacts["model"], [], run_id, decoding={"beam_width": 2})

@@ -3,6 +3,7 @@ import logging
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 
 import mlflow
@@ -10,9 +11,11 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.captioning.bundle import Describer
 from components.captioning.decoding import DecodingConfig
 from components.platform.errors import CaptionflowError, DataError
 from components.platform.learnt import read_learnt
+from components.platform.manifest import read_manifest
 from components.platform.registry import champion, start_run
 from components.platform.released import fetch_released
 from components.platform.tracking import local_tracking_uri
@@ -38,6 +41,15 @@ def rescored(
     scores["bleu"]["bleu4"] = bleu4
     (directory / "scores").mkdir()
     (directory / "scores" / "scores.json").write_text(json.dumps(scores))
+    lines = (artifacts["scores"] / "captions.jsonl").read_text().splitlines()
+    described = Describer(artifacts["model"])
+    decoding = {field.name: scores[field.name] for field in fields(DecodingConfig)}
+    described.bundle.decoding = DecodingConfig(**decoding)
+    photos = {each.image_id: each.uri for each in read_manifest(artifacts["manifest"])}
+    with (directory / "scores" / "captions.jsonl").open("w") as written:
+        for line in map(json.loads, lines):
+            (said,) = described.describe([photos[line["image_id"]]])
+            written.write(json.dumps(line | {"hypothesis": said}) + "\n")
     return artifacts | {"scores": directory / "scores"}
 
 

@@ -1,0 +1,64 @@
+"""The model card: what a registered version is, in Markdown, for who finds it in the registry.
+
+Its parts are those of Mitchell et al., 2019, "Model Cards for Model Reporting" (arXiv:1810.03993).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from components.platform.manifest import SPLITS, Photo
+from components.platform.scores import TITLES, search_scores
+
+_USES = {
+    "train": "learning, and the vocabulary",
+    "dev": "when to stop",
+    "test": "the scores below, nothing else",
+}
+
+
+def model_card(
+    scores: Mapping[str, Any], photos: Sequence[Photo], *, name: str, cause: str, reason: str
+) -> str:
+    """Returns the card of a model.
+
+    Args:
+        scores: What `scores.json` holds.
+        photos: All photos of the manifest.
+        name: The registered model's name.
+        cause: Why it was trained.
+        reason: Why the gate let it pass.
+    """
+    beam = search_scores(scores, "beam")
+    greedy = search_scores(scores, "greedy")
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 # Markdown; MLflow's page escapes what it shows
+        trim_blocks=True,
+    )
+    return environment.get_template("card.md.jinja").render(
+        name=name,
+        cause=cause,
+        reason=reason,
+        scores=scores,
+        words=round(scores["mean_words"]) if "mean_words" in scores else None,
+        splits=[_split(split, photos) for split in SPLITS],
+        titles=[TITLES[key] for key in beam],
+        figures={
+            f"beam {scores['beam_width']}": [f"{value:.2f}" for value in beam.values()],
+            "greedy": [f"{value:.2f}" for value in greedy.values()],
+        },
+    )
+
+
+def _split(name: str, photos: Sequence[Photo]) -> dict[str, Any]:
+    those = [photo for photo in photos if photo.split == name]
+    return {
+        "split": name,
+        "photos": len(those),
+        "captions": sum(len(photo.captions) for photo in those),
+        "use": _USES[name],
+    }

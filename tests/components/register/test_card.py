@@ -1,0 +1,60 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import UndefinedError
+
+from components.platform.manifest import read_manifest
+from components.register.card import model_card
+
+
+@pytest.fixture
+def scores(artifacts: dict[str, Path]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((artifacts["scores"] / "scores.json").read_text())
+    return found
+
+
+def _card(scores: dict[str, Any], artifacts: dict[str, Path]) -> str:
+    photos = read_manifest(artifacts["manifest"])
+    return model_card(
+        scores, photos, name="captioner", cause="the data changed", reason="passed: it is better"
+    )
+
+
+def test_model_card_tells_data_scores_encoder_and_decision(
+    scores: dict[str, Any], artifacts: dict[str, Path]
+) -> None:
+    counted = {"near_duplicates": 4, "mean_words": 9.6}
+    counted |= {"distinct_captions": 1, "vocabulary_used": 5}
+    lines = _card(scores | counted, artifacts).splitlines()
+    assert lines[0] == "# captioner"
+    assert "| train | 1 | 1 | learning, and the vocabulary |" in lines
+    assert "| test | 2 | 2 | the scores below, nothing else |" in lines
+    table = lines.index("| search | BLEU-1 | BLEU-2 | BLEU-3 | BLEU-4 | CIDEr-D | ROUGE-L |")
+    assert lines[table + 1 : table + 5] == [
+        "|---|---|---|---|---|---|---|",
+        "| beam 2 | 80.50 | 75.25 | 70.00 | 33.33 | 180.50 | 77.50 |",
+        "| greedy | 79.00 | 74.00 | 68.00 | 30.50 | 170.25 | 75.50 |",
+        "",
+    ]
+    whole = "\n".join(lines)
+    for part in (
+        "of about 10 words",
+        "one in train, the other in dev or test: 4.",
+        f"`{'f' * 64}`",
+        f"SHA-256 `{'e' * 64}`",
+        "The gate said: passed: it is better",
+        "It was trained because: the data changed",
+        "BLEU: `nrefs:5|tok:none`\nCIDEr-D and ROUGE-L, times 100: `cider-d:n=4|tok:none`",
+        "a beam of 2, length penalty\n  1.0, consensus 0.0, at most 5 words",
+    ):
+        assert part in whole
+
+
+def test_model_card_of_scores_without_an_encoder_is_an_error(
+    scores: dict[str, Any], artifacts: dict[str, Path]
+) -> None:
+    del scores["encoder"]
+    with pytest.raises(UndefinedError):
+        _card(scores, artifacts)

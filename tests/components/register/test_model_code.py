@@ -1,0 +1,137 @@
+"""The registered model, as MLflow loads it and as its scoring server answers for it."""
+
+import base64
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import scoring_server
+from PIL import Image
+
+from components.captioning.bundle import Describer
+from components.platform.tracking import local_tracking_uri
+
+
+@pytest.fixture(scope="module")
+def loaded(first: dict[str, Path]) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(first["model"].parent))
+        return mlflow.pyfunc.load_model("models:/captioner@champion")
+
+
+@pytest.fixture
+def post(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Response]:
+    # MLflow sets it for good: this way it goes again.
+    monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
+    client = TestClient(scoring_server.init(loaded))
+
+    def post(photo: Any, **params: int) -> Response:
+        rows = {"columns": ["photo"], "data": [[photo]]}
+        return client.post("/invocations", json={"dataframe_split": rows, "params": params})
+
+    return post
+
+
+def _pixels(photo: bytes) -> Any:
+    return np.asarray(Image.open(io.BytesIO(photo)).convert("RGB"))
+
+
+def test_predict_bytes_base64_and_pixels_say_the_same(
+    loaded: Any, photos: dict[str, bytes], first: dict[str, Path]
+) -> None:
+    photo = photos["grey.png"]
+    texts = [base64.b64encode(photo).decode(), base64.encodebytes(photo).decode()]
+    kinds = [photo, *texts, _pixels(photo), _pixels(photo).tolist()]
+    told = loaded.predict(pd.DataFrame({"photo": kinds}))
+    assert set(told["caption"]) == set(Describer(first["model"]).describe([photo]))
+    assert told["score"].nunique() == 1
+
+
+def test_predict_keeps_rows_and_goes_on_after_a_batch(
+    loaded: Any, photos: dict[str, bytes]
+) -> None:
+    several = [photos["red.png"], *[photos["grey.png"]] * 33]
+    told = loaded.predict(pd.DataFrame({"photo": several}, index=range(5, 39)))
+    assert told.index.tolist() == list(range(5, 39))
+    assert told["caption"][5] != told["caption"][6]
+    assert told["caption"][6:].nunique() == 1
+
+
+def test_predict_tells_alternatives_if_asked(loaded: Any, photos: dict[str, bytes]) -> None:
+    table = pd.DataFrame({"photo": [photos["red.png"]]})
+    alone = loaded.predict(table)
+    assert alone["alternatives"].tolist() == [[]]
+    told = loaded.predict(table, params={"beam_width": 4, "alternatives": 2})
+    others = told["alternatives"][0]
+    assert [sorted(other) for other in others] == [["caption", "score"]] * 2
+    scores = [told["score"][0], *(other["score"] for other in others)]
+    assert scores == sorted(scores, reverse=True)
+    assert len({told["caption"][0], *(other["caption"] for other in others)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"beam_width": 0}, r"beam_width must be 1 to 100\. Received: 0"),
+        ({"beam_width": 101}, r"beam_width must be 1 to 100\. Received: 101"),
+        ({"alternatives": 2}, r"alternatives must .* below the beam_width 2\. Received: 2"),
+        ({"alternatives": -1}, r"alternatives must be 0 or more, .* Received: -1"),
+    ],
+)
+def test_predict_parameter_that_breaks_its_rule_is_refused(
+    params: dict[str, int], message: str, loaded: Any, photos: dict[str, bytes]
+) -> None:
+    with pytest.raises(MlflowException, match=message):
+        loaded.predict(pd.DataFrame({"photo": [photos["red.png"]]}), params=params)
+
+
+def test_predict_unreadable_photo_names_its_row(loaded: Any, photos: dict[str, bytes]) -> None:
+    rows = pd.DataFrame({"photo": [photos["red.png"], b"no photo", photos["grey.png"]]})
+    with pytest.raises(MlflowException, match=r"Row 1 of `photo` can't be used: .* 8 bytes"):
+        loaded.predict(rows)
+
+
+def test_predict_path_is_not_opened(loaded: Any, artifacts: dict[str, Path]) -> None:
+    path = str(artifacts["manifest"] / "photos" / "red.png")
+    for text in (path, "https://127.0.0.1/red.png"):
+        with pytest.raises(MlflowException, match=r"Row 0 of `photo` .* file in base64\. Received"):
+            loaded.predict(pd.DataFrame({"photo": [text]}))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "received"),
+    [
+        (np.zeros((4, 4, 3)), r"float64 \[4, 4, 3\]"),
+        (np.zeros((4, 4), np.uint8), r"uint8 \[4, 4\]"),
+        (np.full((4, 4, 3), 256), r"int64 \[4, 4, 3\]"),
+        ([[1, 2], [3]], "setting an array element"),
+        ([], r"float64 \[0\]"),
+    ],
+)
+def test_predict_what_is_no_pixels_is_refused(pixels: Any, received: str, loaded: Any) -> None:
+    with pytest.raises(MlflowException, match=rf"whole numbers, 0 to 255, .* Received: {received}"):
+        loaded.predict(pd.DataFrame({"photo": [pixels]}))
+
+
+def test_scoring_server_answers_photos_in_base64(
+    loaded: Any, photos: dict[str, bytes], post: Callable[..., Response]
+) -> None:
+    direct = loaded.predict(pd.DataFrame({"photo": [photos["red.png"]]}))
+    told = post(base64.b64encode(photos["red.png"]).decode())
+    assert told.json() == {"predictions": direct.to_dict("records")}
+    told = post(base64.b64encode(photos["red.png"]).decode(), alternatives=1)
+    assert len(told.json()["predictions"][0]["alternatives"]) == 1
+
+
+def test_scoring_server_refuses_what_is_no_photo(post: Callable[..., Response]) -> None:
+    refused = post(base64.b64encode(b"no photo").decode())
+    assert refused.status_code == 400
+    assert "Row 0 of `photo` can't be used" in refused.json()["message"]
