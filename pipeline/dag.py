@@ -50,7 +50,7 @@ def captioning_pipeline(run: Parameters) -> None:
         **run.pick("epochs", "batch_size", "learning_rate", "schedule", "weight_decay"),
         **run.pick("clip_norm", "label_smoothing", "patience", "max_words", "precision"),
         **run.pick("seed", "beam_width", "length_penalty", "consensus"),
-        **run.pick("force", "model_name", "experiment"),
+        **run.pick("floors", "tolerance", "force", "model_name", "experiment"),
     )
     wanted = place(reason, "2 trigger", run).outputs["Output"]
 
@@ -91,14 +91,16 @@ def captioning_pipeline(run: Parameters) -> None:
         scores = place(evaluated, "7 evaluate", run).outputs["scores"]
 
         rescored = rescore(examples=examples, manifest=manifest, **run.pick("model_name"))
-        rival = place(rescored, "8 rescore", run).outputs["rival"]
+        # Last of all: whoever is champion once there is something to compare.
+        rival = place(rescored.after(evaluated), "8 rescore", run).outputs["rival"]
 
         decision = gate(
             model=model,
             scores=scores,
             report=evaluated.outputs["report"],
             rival=rival,
-            **run.pick("floors", "tolerance"),
+            recipe=reason.outputs["recipe"],
+            **run.pick("floors", "tolerance", "model_name", "experiment"),
         )
         passed = place(decision, "9 gate", run).outputs["Output"]
 

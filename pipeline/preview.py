@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.platform.registry import Champion, champion
+from components.platform.refusals import find_refusal, refusal_key
+from components.platform.registry import champion
 from components.platform.tracking import store_exists
 from components.trigger.decision import compare
 from components.trigger.recipe import make_recipe
@@ -15,7 +16,7 @@ from pipeline.tasks import Argument, steps_of
 
 _IF_PASSED = "if the gate lets the model pass"
 # Parameters of `trigger` that are no part of a recipe.
-_NO_INGREDIENTS = frozenset({"force", "model_name", "experiment"})
+_NO_INGREDIENTS = frozenset({"force", "model_name", "experiment", "floors", "tolerance"})
 
 
 def preview(
@@ -54,11 +55,13 @@ def preview(
         for name, source in task.parameters.items()
         if isinstance(source, Argument) and name == source.name and name not in _NO_INGREDIENTS
     }
-    reason = compare(
-        make_recipe(manifest.path, **settings),
-        _champion(arguments["model_name"]),
-        force=arguments["force"],
-    )
+    recipe = make_recipe(manifest.path, **settings)
+    rules = {name: arguments[name] for name in ("model_name", "floors", "tolerance")}
+    # To look must not make a store.
+    released = champion(arguments["model_name"]) if store_exists() else None
+    key = refusal_key(recipe.to_json(), released.version, **rules) if released else ""
+    refused = find_refusal(arguments["experiment"], key) if released else ""
+    reason = compare(recipe, released, force=arguments["force"], refused=refused)
     planned = _told(planned, "trigger", reason.text)
     if reason.train:
         return _told(planned, "register", _IF_PASSED)
@@ -80,8 +83,3 @@ def _behind_trigger(planned: list[PlannedStep]) -> int:
 
 def _told(planned: list[PlannedStep], name: str, why: str) -> list[PlannedStep]:
     return [replace(step, why=why) if step.name == name else step for step in planned]
-
-
-def _champion(model_name: str) -> Champion | None:
-    # To look must not make a store.
-    return champion(model_name) if store_exists() else None

@@ -96,6 +96,7 @@ def browser() -> Iterator[Any]:
         pytest.skip("needs Chromium: apt-get install chromium")
     # Without a sandbox of its own: root, and most containers, can't have one.
     flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+    flags += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=flags)
         yield browser

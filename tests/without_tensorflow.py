@@ -56,6 +56,7 @@ def _judged(folder: Path) -> dict[str, dsl.Artifact]:
         "scores": judged,
         "report": dsl.HTML(uri=str(folder / "report")),
         "rival": dsl.Artifact(uri=str(folder / "rival")),
+        "recipe": "{}",
     }
 
 

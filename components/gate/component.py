@@ -13,8 +13,11 @@ def gate(
     scores: Input[Artifact],
     report: Input[HTML],
     rival: Input[Artifact],
+    recipe: str,
     floors: str,
     tolerance: float,
+    model_name: str,
+    experiment: str,
 ) -> NamedTuple("Decision", [("Output", bool), ("reason", str)]):  # type: ignore[valid-type] # KFP's own form
     """Passes a model that reaches the floors and is better than the champion.
 
@@ -27,7 +30,9 @@ def gate(
 
         ready()
         decision = judge(
-            model.path, scores.path, report.path, rival.path, floors=floors, tolerance=tolerance
-        )
+            model.path, scores.path, report.path, rival.path,
+            recipe=recipe, floors=floors, tolerance=tolerance,
+            model_name=model_name, experiment=experiment,
+        )  # fmt: skip
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
         return decision.passed, decision.reason

@@ -87,7 +87,8 @@ def decide(
         return Decision(
             False,
             f"not passed: {reaches}, but champion v{rival.version} {rival.refusal}, so the two do "
-            "not compare: give models of these data another name (model_name)",
+            "not compare: give the new model another name (model_name), or take the alias "
+            "champion from that version",
         )
     captions, references = [each.caption for each in test], [each.references for each in test]
     compared = compare(captions, [rival.captions[each.image_id] for each in test], references)
@@ -112,16 +113,21 @@ def _under_floor(found: Mapping[str, float], least: Mapping[str, float]) -> str:
 
 def _against_champion(compared: Comparison, rival: Rival, tolerance: float) -> tuple[bool, str]:
     ours, theirs = _apart(compared.bleu4, compared.champion_bleu4)
-    both = f"champion v{rival.version}'s {theirs} on the same photos"
-    p_value = f"(p = {compared.p_value:.3f})"
-    if compared.difference > _ROUNDING and compared.p_value < SIGNIFICANT:
-        return True, f"BLEU-4 {ours} is better than {both} {p_value}"
-    if not rival.data_grew:
-        return False, f"BLEU-4 {ours} is not better than {both} by more than chance {p_value}"
-    below = f"{tolerance:g} points below {both} {p_value}"
-    if compared.difference < -tolerance - _ROUNDING:
-        return False, f"BLEU-4 {ours} is more than {below}, though it learnt from more photos"
-    return True, f"BLEU-4 {ours} is at most {below}, enough since it learnt from more photos"
+    rest = f"champion v{rival.version}'s {theirs} on the same photos (p = {compared.p_value:.3f})"
+    surely = compared.p_value < SIGNIFICANT
+    if compared.difference > _ROUNDING and surely:
+        return True, f"BLEU-4 {ours} is better than {rest}"
+    if rival.data_grew:
+        enough = compared.difference >= -tolerance - _ROUNDING
+        within = "within" if enough else "below and not within"
+        why = "enough since" if enough else "not enough though"
+        return (
+            enough,
+            f"BLEU-4 {ours} is {within} {tolerance:g} of {rest}, {why} it learnt from more photos",
+        )
+    if surely:
+        return False, f"BLEU-4 {ours} is worse than {rest}"
+    return False, f"BLEU-4 {ours} is not better by more than chance than {rest}"
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:

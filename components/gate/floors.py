@@ -23,10 +23,13 @@ def read_floors(text: str) -> dict[str, float]:
             least = float(number)
         except ValueError:
             least = -1.0
-        if not equals or name not in TITLES or name in floors or not 0 <= least < float("inf"):
+        # CIDEr-D, times 100, is at most 1,000; the others are 0 to 100.
+        highest = 1000.0 if name == "cider_d" else 100.0
+        if not equals or name not in TITLES or name in floors or not 0 <= least <= highest:
             raise SettingError(
-                f"floors must be scores and what they have to be, each once, such as 'bleu4=40 "
-                f"cider_d=50'; there are {', '.join(TITLES)}. Received: {part!r} in {text!r}"
+                f"floors must be scores and the least they may be, 0 to {highest:g}, each once, "
+                f"such as 'bleu4=40 cider_d=50'; there are {', '.join(TITLES)}. Received: "
+                f"{part!r} in {text!r}"
             )
         floors[name] = least
     return floors

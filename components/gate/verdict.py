@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mlflow.entities import RunTag
+
 from components.gate.decision import Decision, Described, decide
 from components.platform.artifacts import CAPTIONS_FILE, SCORES_FILE, TRAINING_FILE, read_json
-from components.platform.registry import log_metrics, require_run
+from components.platform.refusals import note_refusal, refusal_key
+from components.platform.registry import Champion, champion, log_metrics, require_run
 from components.platform.rival import Rival, read_rival
 from components.platform.scores import main_figures
 from components.platform.tracking import mlflow_client
@@ -22,8 +25,11 @@ def judge(
     report: str | Path,
     rival: str | Path,
     *,
+    recipe: str,
     floors: str,
     tolerance: float,
+    model_name: str,
+    experiment: str,
 ) -> Decision:
     """Decides whether a model passes, and notes scores, report and decision in its MLflow run.
 
@@ -37,8 +43,12 @@ def judge(
         scores: The scores artifact: a directory with `scores.json` and `captions.jsonl`.
         report: The HTML report, a file.
         rival: The rival artifact.
+        recipe: What the model was made of; the same is not trained again if it is refused.
         floors: Least scores, see `floors.read_floors`.
         tolerance: BLEU-4 points that a model that learnt from more photos may be worse.
+
+        model_name: The registered model; whoever is its champion now was to be compared.
+        experiment: The MLflow experiment that a refusal is noted in.
 
     Returns:
         The decision, with its reason in words.
@@ -49,22 +59,39 @@ def judge(
         CaptionflowError: If MLflow can't be used.
     """
     scores_file, captions_file = Path(scores) / SCORES_FILE, Path(scores) / CAPTIONS_FILE
-    measured, champion = read_json(scores_file), read_rival(rival)
+    measured, compared = read_json(scores_file), read_rival(rival)
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     require_run(run_id)
-    decision = decide(
-        measured, _read_captions(captions_file), champion, floors=floors, tolerance=tolerance
-    )
+    test, now = _read_captions(captions_file), champion(model_name)
+    moved = (now and now.version) != (compared and compared.version)
+    if moved:
+        decision = Decision(False, _moved(compared, now))
+    else:
+        decision = decide(measured, test, compared, floors=floors, tolerance=tolerance)
     logger.info("%s", decision.reason)
     log_metrics(run_id, {f"test_{name}": value for name, value in main_figures(measured).items()})
     with mlflow_client() as client:
-        for name, value in _tags(decision, champion, measured).items():
-            client.set_tag(run_id, name, value)
+        noted = _tags(decision, compared, measured)
+        client.log_batch(run_id, tags=[RunTag(name, value) for name, value in noted.items()])
         client.log_artifact(run_id, str(scores_file))
         client.log_artifact(run_id, str(captions_file))
         # Under a name that MLflow's user interface shows as a page.
         client.log_text(run_id, Path(report).read_text(encoding="utf-8"), "report.html")
+    if compared and not decision.passed and not moved:
+        key = refusal_key(
+            recipe, compared.version, model_name=model_name, floors=floors, tolerance=tolerance
+        )
+        note_refusal(experiment, key, decision.reason)
     return decision
+
+
+def _moved(compared: Rival | None, now: Champion | None) -> str:
+    then = f"champion v{compared.version}" if compared else "no champion"
+    there = f"v{now.version} is champion" if now else "there is no champion"
+    return (
+        f"not passed: {there} now, and this run compared with {then}: run the pipeline again, "
+        "which takes up from here"
+    )
 
 
 def _tags(
@@ -77,10 +104,9 @@ def _tags(
         "gate_reason": decision.reason,
         "gate_champion": champion.version if champion else "",
         "gate_near_duplicates": str(measured.get("near_duplicates", "")),
-        "gate_bleu4": f"{compared.bleu4:.4f} ± {compared.margin:.4f}" if compared else "",
-        "gate_champion_bleu4": (
-            f"{compared.champion_bleu4:.4f} ± {compared.champion_margin:.4f}" if compared else ""
-        ),
+        "gate_bleu4": f"{compared.bleu4:.4f}" if compared else "",
+        "gate_champion_bleu4": f"{compared.champion_bleu4:.4f}" if compared else "",
+        "gate_interval": f"{compared.low:+.4f} to {compared.high:+.4f}" if compared else "",
         "gate_p_value": f"{compared.p_value:.4f}" if compared else "",
         "gate_signature": compared.signature if compared else "",
     }

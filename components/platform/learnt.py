@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mlflow.artifacts import download_artifacts
-
+from components.platform.errors import CaptionflowError
 from components.platform.manifest import Photo
-from components.platform.tracking import mlflow_client, tracking_uri
+from components.platform.registry import has_run
+from components.platform.tracking import mlflow_client, without_credentials
 
 _FILE = "learnt_photos.txt"
 
@@ -34,15 +34,21 @@ def note_learnt(run_id: str, photos: Iterable[Photo]) -> None:
 
 
 def read_learnt(run_id: str) -> frozenset[str] | None:
-    """Returns what `note_learnt` noted; None if nothing was.
+    """Returns what `note_learnt` noted; None if nothing was, or the run is gone.
 
     Raises:
-        CaptionflowError: If MLflow can't be used, or has no such run.
+        CaptionflowError: If MLflow can't be used.
     """
+    if not has_run(run_id):
+        return None
     with mlflow_client() as client, TemporaryDirectory(prefix="captionflow-") as folder:
-        if not any(found.path == _FILE for found in client.list_artifacts(run_id)):
-            return None
-        copy = download_artifacts(
-            run_id=run_id, artifact_path=_FILE, dst_path=folder, tracking_uri=tracking_uri()
-        )
-        return frozenset(Path(copy).read_text(encoding="ascii").split())
+        try:
+            if not any(found.path == _FILE for found in client.list_artifacts(run_id)):
+                return None
+            copy = client.download_artifacts(run_id, _FILE, folder)
+            return frozenset(Path(copy).read_text(encoding="ascii").split())
+        except OSError as error:
+            raise CaptionflowError(
+                f"{_FILE} of the MLflow run {run_id} must be readable: "
+                f"{without_credentials(str(error))}"
+            ) from error

@@ -1,6 +1,6 @@
 """The manifest artifact: one Parquet row a photo, beside `report.json`.
 
-Written by `ingest`, read by `normalize`, `features` and `evaluate`.
+Written by `ingest`, read by most steps.
 """
 
 from collections.abc import Iterable

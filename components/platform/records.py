@@ -1,7 +1,7 @@
 """The examples artifact: one record a photo, in shards of TFRecords.
 
 A directory of `{split}-00000-of-000NN.tfrecord` and the encoder that made them: `encoder.json`
-and `encoder.weights.h5`. Written by `features`; read by `train` and `evaluate`.
+and `encoder.weights.h5`. Written by `features`; read by `train`, `evaluate` and `rescore`.
 """
 
 import re

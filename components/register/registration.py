@@ -21,6 +21,8 @@ from components.register.promotion import promote
 
 logger = logging.getLogger(__name__)
 
+# What the gate noted in a run, and so what a version tells of its decision.
+_GATE = "gate_"
 # How captions are searched: belongs to a version as its weights do.
 _DECODING = ("beam_width", "length_penalty", "max_words", "consensus")
 
@@ -79,7 +81,7 @@ def register_model(
     require_run(run_id)
     note_learnt(run_id, photos)
     with mlflow_client() as client:
-        tags |= _gate_tags(client, run_id)
+        tags |= _gate_tags(client, run_id, reason)
         version = _version_of(client, model_name, run_id, tags)
         if version is None:
             logged = log_bundle(Path(model), photos, run_id, decoding=decoding)
@@ -100,7 +102,7 @@ def register_model(
 
 
 def _tags(scores: dict[str, Any]) -> dict[str, str]:
-    # `str` of a float loses no digit: the gate compares what it reads here.
+    # `str` of a float loses no digit.
     return {
         **{name: str(value) for name, value in search_scores(scores, "beam").items()},
         "bleu_signature": scores["signature"],
@@ -114,10 +116,13 @@ def _tags(scores: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _gate_tags(client: MlflowClient, run_id: str) -> dict[str, str]:
+def _gate_tags(client: MlflowClient, run_id: str, reason: str) -> dict[str, str]:
     # What the gate's decision rests on.
     noted = client.get_run(run_id).data.tags
-    return {name: value for name, value in noted.items() if name.startswith("gate_") and value}
+    if noted.get("gate_reason") != reason:
+        # Another run of the pipeline has judged the same training since.
+        return {}
+    return {name: value for name, value in noted.items() if name.startswith(_GATE) and value}
 
 
 def _version_of(
@@ -160,3 +165,7 @@ def _update_tags(client: MlflowClient, version: ModelVersion, tags: dict[str, st
     for key, value in tags.items():
         if version.tags.get(key) != value:
             client.set_model_version_tag(version.name, version.version, key, value)
+    for key in version.tags:
+        # What an earlier decision rested on.
+        if key.startswith(_GATE) and key not in tags:
+            client.delete_model_version_tag(version.name, version.version, key)

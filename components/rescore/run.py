@@ -1,17 +1,17 @@
 """The champion on the test photos of this run, so that the gate compares like with like.
 
 The numbers that a champion was registered with are of the photos of its day. Here it describes
-those of today, as it would for anyone who loads it; whether it knew some of them is told too.
+those of today; whether it knew some of them is told too.
 """
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from components.platform.artifacts import whole_directory
+from components.platform.artifacts import read_json, whole_directory
+from components.platform.errors import DataError
 from components.platform.learnt import learnt_photos, read_learnt
-from components.platform.manifest import Photo, read_manifest
+from components.platform.manifest import REPORT_FILE, Photo, read_manifest
 from components.platform.registry import Champion, champion
 from components.platform.released import fetch_released
 from components.platform.rival import Rival, write_rival
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 # Photos that are encoded at once.
 _BATCH = 32
+# Of what the champion learnt from, the share that has to be there still if the data grew: a few
+# photos may have become unusable.
+_KEPT = 0.9
 
 
 def rescore_champion(
@@ -28,10 +31,11 @@ def rescore_champion(
     """Lets the champion describe the test photos, and writes what it says.
 
     1. Without a champion there is nothing to compare with, and that is written.
-    2. A champion that learnt from a photo of test, or of which that is not known, does not
-       compare: why is written, and nothing is described.
-    3. Otherwise it describes all photos of test with the search that it was registered with: from
-       the examples' features if they are of its encoder, from the photos themselves if not.
+    2. A champion that learnt from a photo of test, or of which that is not known, or whose files
+       are gone, does not compare: why is written.
+    3. Otherwise it describes all photos of test with the weights and the search that it was
+       registered with, by the code of today: from the examples' features if they are of its
+       encoder, from the photos themselves if not.
 
     Args:
         examples: The examples artifact.
@@ -43,7 +47,6 @@ def rescore_champion(
         The champion and its captions; None if there is none.
 
     Raises:
-        DataError: If the champion's files are missing, or a photo can't be read.
         CaptionflowError: If MLflow can't be used.
     """
     released = champion(model_name)
@@ -51,7 +54,7 @@ def rescore_champion(
     if released is None:
         logger.info("there is no champion yet: nothing to compare with")
     else:
-        found = _compare(released, Path(examples), read_manifest(manifest), model_name)
+        found = _compare(released, Path(examples), Path(manifest), model_name)
         logger.info(
             "champion v%s %s", found.version, found.refusal or f"described {len(found.captions)}"
         )
@@ -60,18 +63,26 @@ def rescore_champion(
     return found
 
 
-def _compare(released: Champion, examples: Path, photos: Sequence[Photo], model_name: str) -> Rival:
-    theirs, ours = read_learnt(released.run_id), learnt_photos(photos)
-    test = {photo.image_id: photo for photo in photos if photo.split == "test"}
-    refusal, captions = "", {}
+def _compare(released: Champion, examples: Path, manifest: Path, model_name: str) -> Rival:
+    photos = read_manifest(manifest)
+    ours = learnt_photos(photos)
+    same_data = read_json(manifest / REPORT_FILE)["dataset_fingerprint"]
+    unchanged = released.tags.get("dataset_fingerprint") == same_data
+    theirs = ours if unchanged else read_learnt(released.run_id)
     if theirs is None:
-        refusal = "does not say which photos it learnt from"
-    elif known := [name for name, photo in test.items() if photo.sha256 in theirs]:
+        return Rival(released.version, refusal="does not say which photos it learnt from")
+    test = {photo.image_id: photo for photo in photos if photo.split == "test"}
+    # What both learnt from, a photo of dev that is in test too, is no advantage of one.
+    known = [name for name, photo in test.items() if photo.sha256 in theirs - ours]
+    if known:
         refusal = f"learnt from {len(known)} of the {len(test)} test photos, such as {known[0]}"
-    else:
+        return Rival(released.version, refusal=refusal)
+    try:
         captions = _describe(examples, test, model_name, released.version)
-    grew = theirs is not None and len(ours) > len(theirs)
-    return Rival(released.version, captions=captions, refusal=refusal, data_grew=grew)
+    except DataError as error:
+        return Rival(released.version, refusal=f"can't describe them: {error}")
+    grew = len(ours) > len(theirs) and len(ours & theirs) >= _KEPT * len(theirs)
+    return Rival(released.version, captions=captions, data_grew=grew)
 
 
 def _describe(

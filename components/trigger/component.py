@@ -34,6 +34,8 @@ def trigger(
     beam_width: int,
     length_penalty: float,
     consensus: float,
+    floors: str,
+    tolerance: float,
     force: bool,
     model_name: str,
     experiment: str,
@@ -58,6 +60,9 @@ def trigger(
             patience=patience, max_words=max_words, precision=precision, seed=seed,
             beam_width=beam_width, length_penalty=length_penalty, consensus=consensus,
         )  # fmt: skip
-        reason = find_reason(recipe, model_name=model_name, experiment=experiment, force=force)
+        reason = find_reason(
+            recipe, model_name=model_name, experiment=experiment,
+            floors=floors, tolerance=tolerance, force=force,
+        )  # fmt: skip
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
         return (reason.train, reason.text, recipe.to_json(), recipe.origin)

@@ -3,6 +3,7 @@
 import logging
 from typing import NamedTuple
 
+from components.platform.refusals import find_refusal, refusal_key
 from components.platform.registry import RECIPE_TAG, Champion, champion, note_event
 from components.trigger.recipe import Recipe
 
@@ -16,7 +17,15 @@ class Reason(NamedTuple):
     text: str
 
 
-def find_reason(recipe: Recipe, *, model_name: str, experiment: str, force: bool) -> Reason:
+def find_reason(
+    recipe: Recipe,
+    *,
+    model_name: str,
+    experiment: str,
+    floors: str,
+    tolerance: float,
+    force: bool,
+) -> Reason:
     """Decides whether there is a reason to train, and notes in MLflow if there is none.
 
     The note is a run of its own in the experiment, named `no training`, with the reason and the
@@ -25,14 +34,26 @@ def find_reason(recipe: Recipe, *, model_name: str, experiment: str, force: bool
     Args:
         recipe: What this run would make its model of.
         model_name: The registered model whose champion is compared.
-        experiment: The MLflow experiment that the note goes to.
+        experiment: The MLflow experiment that notes go to, the gate's refusals too.
+        floors: The gate's setting; by another one it may decide otherwise.
+        tolerance: Likewise.
         force: Whether to train in any case.
 
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
     released = champion(model_name)
-    reason = compare(recipe, released, force=force)
+    refused = ""
+    if released:
+        key = refusal_key(
+            recipe.to_json(),
+            released.version,
+            model_name=model_name,
+            floors=floors,
+            tolerance=tolerance,
+        )
+        refused = find_refusal(experiment, key)
+    reason = compare(recipe, released, force=force, refused=refused)
     logger.info("%s", reason.text)
     if released and not reason.train:
         tags = {"reason": reason.text, "model_name": model_name, "version": released.version}
@@ -40,16 +61,23 @@ def find_reason(recipe: Recipe, *, model_name: str, experiment: str, force: bool
     return reason
 
 
-def compare(recipe: Recipe, released: Champion | None, *, force: bool) -> Reason:
+def compare(recipe: Recipe, released: Champion | None, *, force: bool, refused: str = "") -> Reason:
     """Decides whether there is a reason to train.
 
     Args:
         recipe: What this run would make its model of.
         released: The champion, or None.
         force: Whether to train in any case.
+        refused: Why the gate refused a model of the same before, next to this champion; or empty.
     """
     if released is None:
         return Reason(True, "training: there is no champion yet")
+    if refused and not force:
+        return Reason(
+            False,
+            f"no training: a model of the same data, encoder and settings came to nothing next to "
+            f"champion v{released.version}: {refused} (--force trains all the same)",
+        )
     try:
         changes = recipe.changes_from(Recipe.from_json(released.tags[RECIPE_TAG]))
     except (KeyError, ValueError):

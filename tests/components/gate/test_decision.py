@@ -83,8 +83,8 @@ def test_decide_equal_to_the_champion_is_no_progress() -> None:
     passed, reason = judged(RIGHT, rival(RIGHT))
     assert not passed
     assert reason == (
-        "not passed: BLEU-4 66.12 reaches 20.00; BLEU-4 100.00 is not better than champion v3's "
-        "100.00 on the same photos by more than chance (p = 1.000)"
+        "not passed: BLEU-4 66.12 reaches 20.00; BLEU-4 100.00 is not better by more than chance "
+        "than champion v3's 100.00 on the same photos (p = 1.000)"
     )
 
 
@@ -95,16 +95,21 @@ def test_decide_better_by_chance_is_no_progress() -> None:
     assert not decision.passed
     assert decision.comparison is not None
     assert decision.comparison.difference > 0
-    assert "is not better than champion v3's" in decision.reason
+    assert "is not better by more than chance than champion v3's" in decision.reason
+
+
+def test_decide_worse_says_so() -> None:
+    passed, reason = judged(WRONG, rival(RIGHT))
+    assert not passed
+    assert "is worse than champion v3's 100.00 on the same photos (p = 0.001)" in reason
 
 
 def test_decide_equal_passes_where_the_data_grew() -> None:
     passed, reason = judged(RIGHT, rival(RIGHT, grew=True))
     assert passed
     assert reason == (
-        "passed: BLEU-4 66.12 reaches 20.00; BLEU-4 100.00 is at most 0 points below "
-        "champion v3's 100.00 on the same photos (p = 1.000), enough since it learnt from more "
-        "photos"
+        "passed: BLEU-4 66.12 reaches 20.00; BLEU-4 100.00 is within 0 of champion v3's "
+        "100.00 on the same photos (p = 1.000), enough since it learnt from more photos"
     )
 
 
@@ -125,8 +130,8 @@ def test_decide_champion_that_does_not_compare_stays() -> None:
     assert judged(RIGHT, other) == (
         False,
         "not passed: BLEU-4 66.12 reaches 20.00, but champion v3 learnt from 2 of the 60 test "
-        "photos, such as 1.jpg, so the two do not compare: give models of these data another name "
-        "(model_name)",
+        "photos, such as 1.jpg, so the two do not compare: give the new model another name "
+        "(model_name), or take the alias champion from that version",
     )
 
 

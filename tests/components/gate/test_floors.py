@@ -14,7 +14,16 @@ def test_read_floors_of_nothing_are_none() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["bleu5=1", "bleu4", "bleu4=high", "bleu4=-1", "bleu4=nan", "bleu4=inf", "bleu4=1 bleu4=2"],
+    [
+        "bleu5=1",
+        "bleu4",
+        "bleu4=high",
+        "bleu4=-1",
+        "bleu4=nan",
+        "bleu4=inf",
+        "bleu4=100.1",
+        "bleu4=1 bleu4=2",
+    ],
 )
 def test_read_floors_that_break_the_rule_are_an_error(text: str) -> None:
     with pytest.raises(SettingError, match=r"floors must be .* there are bleu1, .*Received: 'bleu"):

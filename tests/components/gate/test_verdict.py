@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from components.gate.component import gate
 from components.gate.verdict import judge
 from components.platform.errors import DataError
+from components.platform.refusals import find_refusal, refusal_key
 from components.platform.registry import start_run
 from components.platform.rival import Rival, write_rival
 
@@ -34,6 +35,13 @@ SCORES: dict[str, Any] = {
 }
 
 
+RULES: dict[str, Any] = {
+    "recipe": '{"data": "d"}',
+    "floors": "bleu4=60",
+    "tolerance": 0.0,
+    "model_name": "captioner",
+    "experiment": "photos",
+}
 CAPTION = {
     "image_id": "1.jpg",
     "hypothesis": "a red dog runs over the grass",
@@ -50,12 +58,30 @@ def artifacts(mlflow_root: Path, tmp_path: Path) -> dict[str, str]:
     run_id = start_run("photos", "first", {})
     (model / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
     (scores / "scores.json").write_text(json.dumps(SCORES))
-    (scores / "captions.jsonl").write_text(json.dumps(CAPTION) + "\n")
+    write_captions(scores, CAPTION["hypothesis"])
     write_champion(tmp_path / "rival", None)
     # As KFP hands it over: no suffix.
     (tmp_path / "report").write_text("<h1>Ein Bär</h1>", encoding="utf-8")
     names = ("model", "scores", "report", "rival")
     return {name: str(tmp_path / name) for name in names}
+
+
+def write_captions(scores: Path, caption: Any) -> None:
+    """Writes what a model says of ten photos, the same of each."""
+    with (scores / "captions.jsonl").open("w") as lines:
+        for number in range(10):
+            told = CAPTION | {"image_id": f"{number}.jpg", "hypothesis": caption}
+            lines.write(json.dumps(told) + "\n")
+
+
+def register_champion(artifacts: dict[str, str], caption: str) -> None:
+    """Makes a champion, and writes what it says of each photo."""
+    client = MlflowClient()
+    client.create_registered_model("captioner")
+    client.create_model_version("captioner", "file:///x", start_run("photos", "x", {}))
+    client.set_registered_model_alias("captioner", "champion", "1")
+    said = {f"{number}.jpg": caption for number in range(10)}
+    write_champion(Path(artifacts["rival"]), Rival("1", captions=said))
 
 
 def write_champion(directory: Path, rival: Rival | None) -> None:
@@ -70,7 +96,7 @@ def run_of(artifacts: dict[str, str]) -> str:
 def test_judge_notes_scores_report_and_decision_in_the_run(
     artifacts: dict[str, str], tmp_path: Path
 ) -> None:
-    decision = judge(**artifacts, floors="bleu4=60", tolerance=0.0)
+    decision = judge(**artifacts, **RULES)
     assert decision.passed
     client = MlflowClient()
     run = client.get_run(run_of(artifacts))
@@ -95,43 +121,67 @@ def test_judge_notes_scores_report_and_decision_in_the_run(
         "gate_champion": "",
         "gate_bleu4": "",
         "gate_champion_bleu4": "",
+        "gate_interval": "",
         "gate_p_value": "",
         "gate_signature": "",
     }
     local = Path(client.download_artifacts(run.info.run_id, "", str(tmp_path)))
     assert json.loads((local / "scores.json").read_text()) == SCORES
-    assert json.loads((local / "captions.jsonl").read_text()) == CAPTION
+    told = [json.loads(line) for line in (local / "captions.jsonl").read_text().splitlines()]
+    assert told == [CAPTION | {"image_id": f"{number}.jpg"} for number in range(10)]
     assert (local / "report.html").read_text(encoding="utf-8") == "<h1>Ein Bär</h1>"
 
 
 def test_judge_notes_what_the_champion_scores_on_the_same_photos(
     artifacts: dict[str, str],
 ) -> None:
-    worse = Rival("3", captions={"1.jpg": "a red dog runs on the grass"})
-    write_champion(Path(artifacts["rival"]), worse)
-    decision = judge(**artifacts, floors="bleu4=60", tolerance=0.0)
-    assert decision.passed
+    register_champion(artifacts, "a red dog runs on the grass")
+    assert judge(**artifacts, **RULES).passed
     tags = MlflowClient().get_run(run_of(artifacts)).data.tags
     assert tags["gate_passed"] == "true"
-    assert (tags["gate_champion"], tags["gate_bleu4"]) == ("3", "100.0000 ± 0.0000")
-    # 6 of 7 words, 4 of 6 pairs, 2 of 5 triples, 1 of 4 fours; of one photo all samples are alike.
+    assert (tags["gate_champion"], tags["gate_bleu4"]) == ("1", "100.0000")
+    # 6 of 7 words, 4 of 6 pairs, 2 of 5 triples, 1 of 4 fours; equal photos make equal samples.
     bleu4 = 100 * (6 / 7 * 4 / 6 * 2 / 5 * 1 / 4) ** 0.25
-    assert tags["gate_champion_bleu4"] == f"{bleu4:.4f} ± 0.0000"
+    assert tags["gate_champion_bleu4"] == f"{bleu4:.4f}"
+    assert tags["gate_interval"] == f"{100 - bleu4:+.4f} to {100 - bleu4:+.4f}"
     assert tags["gate_p_value"] == "0.0010"
     assert "bs:1000" in tags["gate_signature"]
 
 
-def test_judge_worse_than_the_champion_does_not_pass(artifacts: dict[str, str]) -> None:
-    line = json.dumps(CAPTION | {"hypothesis": "a red dog runs on the grass"})
-    Path(artifacts["scores"], "captions.jsonl").write_text(line + "\n")
-    better = Rival("3", captions={"1.jpg": "a red dog runs over the grass"})
-    write_champion(Path(artifacts["rival"]), better)
-    assert not judge(**artifacts, floors="", tolerance=0.0).passed
+def test_judge_worse_than_the_champion_does_not_pass_and_is_noted_as_refused(
+    artifacts: dict[str, str],
+) -> None:
+    write_captions(Path(artifacts["scores"]), "a red dog runs on the grass")
+    register_champion(artifacts, "a red dog runs over the grass")
+    decision = judge(**artifacts, **RULES)
+    assert not decision.passed
     assert MlflowClient().get_run(run_of(artifacts)).data.tags["gate_passed"] == "false"
+    assert find_refusal("photos", _key("bleu4=60")) == decision.reason
+    # By another floor it may be decided otherwise.
+    assert find_refusal("photos", _key("")) == ""
+
+
+def test_judge_champion_that_was_replaced_meanwhile_is_not_decided_on(
+    artifacts: dict[str, str],
+) -> None:
+    register_champion(artifacts, "a red dog runs on the grass")
+    write_champion(Path(artifacts["rival"]), None)
+    assert judge(**artifacts, **RULES) == (
+        False,
+        "not passed: v1 is champion now, and this run compared with no champion: run the pipeline "
+        "again, which takes up from here",
+        None,
+    )
+    assert find_refusal("photos", _key("bleu4=60")) == ""
+
+
+def _key(floors: str) -> str:
+    rules = {"model_name": "captioner", "floors": floors}
+    return refusal_key('{"data": "d"}', "1", tolerance=0.0, **rules)
 
 
 def test_judge_model_that_does_not_pass_registers_nothing(artifacts: dict[str, str]) -> None:
-    assert not judge(**artifacts, floors="bleu4=70", tolerance=0.0).passed
+    assert not judge(**artifacts, **RULES | {"floors": "bleu4=70"}).passed
     assert MlflowClient().search_registered_models() == []
 
 
@@ -139,7 +189,7 @@ def test_judge_takes_scores_of_an_earlier_version(artifacts: dict[str, str]) -> 
     # They hold BLEU alone.
     earlier = {name: SCORES[name] for name in ("bleu", "greedy", "signature", "test_fingerprint")}
     Path(artifacts["scores"], "scores.json").write_text(json.dumps(earlier))
-    assert judge(**artifacts, floors="bleu4=60", tolerance=0.0).passed
+    assert judge(**artifacts, **RULES).passed
     metrics = MlflowClient().get_run(run_of(artifacts)).data.metrics
     assert sorted(metrics) == [
         "test_bleu1",
@@ -153,7 +203,7 @@ def test_judge_takes_scores_of_an_earlier_version(artifacts: dict[str, str]) -> 
 def test_judge_notes_scores_that_are_no_numbers(artifacts: dict[str, str]) -> None:
     bleu = SCORES["bleu"] | {"bleu4": float("nan")}
     Path(artifacts["scores"], "scores.json").write_text(json.dumps(SCORES | {"bleu": bleu}))
-    decision = judge(**artifacts, floors="", tolerance=0.0)
+    decision = judge(**artifacts, **RULES | {"floors": ""})
     assert decision.reason == "not passed: BLEU-4 is nan, which is no score"
     assert MlflowClient().get_run(run_of(artifacts)).data.tags["gate_passed"] == "false"
 
@@ -161,7 +211,7 @@ def test_judge_notes_scores_that_are_no_numbers(artifacts: dict[str, str]) -> No
 def test_judge_model_trained_with_another_mlflow_is_an_error(artifacts: dict[str, str]) -> None:
     Path(artifacts["model"], "training.json").write_text('{"mlflow_run_id": "elsewhere"}')
     with pytest.raises(DataError, match=r"or train again \(--force\)\. Received: elsewhere"):
-        judge(**artifacts, floors="bleu4=60", tolerance=0.0)
+        judge(**artifacts, **RULES)
 
 
 def test_gate_component_hands_out_decision_and_reason(
@@ -172,8 +222,7 @@ def test_gate_component_hands_out_decision_and_reason(
         dsl.Artifact(uri=artifacts["scores"]),
         dsl.HTML(uri=artifacts["report"]),
         dsl.Artifact(uri=artifacts["rival"]),
-        "bleu4=70",
-        0.0,
+        **RULES | {"floors": "bleu4=70"},
     )
     assert decision == (
         False,
@@ -194,8 +243,7 @@ def test_gate_component_without_tracking_uri_fails_in_one_line(
             dsl.Artifact(uri=artifacts["scores"]),
             dsl.HTML(uri=artifacts["report"]),
             dsl.Artifact(uri=artifacts["rival"]),
-            "bleu4=60",
-            0.0,
+            **RULES,
         )
     assert caught.value.code == 2
     assert re.fullmatch(r"FAILED gate: MLFLOW_TRACKING_URI must name .*\n", capsys.readouterr().out)

@@ -43,9 +43,10 @@ def said(outputs: Any) -> dict[str, str]:
     return {line["image_id"]: line["hypothesis"] for line in map(json.loads, lines)}
 
 
-def _rewritten(manifest: Path, directory: Path, photos: list[Photo]) -> Path:
+def _rewritten(directory: Path, photos: list[Photo]) -> Path:
     directory.mkdir()
     write_manifest(directory, photos)
+    (directory / "report.json").write_text('{"dataset_fingerprint": "changed"}')
     return directory
 
 
@@ -76,7 +77,7 @@ def test_rescore_champion_that_knows_a_test_photo_does_not_compare(
     test = sum(photo.split == "test" for photo in moved)
     found = rescore_champion(
         examples,
-        _rewritten(manifest, tmp_path / "manifest", moved),
+        _rewritten(tmp_path / "manifest", moved),
         model_name=MODEL,
         rival=tmp_path / "rival",
     )
@@ -85,18 +86,47 @@ def test_rescore_champion_that_knows_a_test_photo_does_not_compare(
     )
 
 
-def test_rescore_champion_of_fewer_photos_sees_that_the_data_grew(
+def test_rescore_champion_and_challenger_that_know_the_same_test_photo_compare(
     examples: Path, manifest: Path, said: dict[str, str], tmp_path: Path
 ) -> None:
+    # As ingest leaves the same picture in dev and test, where a data set's own lists say so.
     photos = read_manifest(manifest)
-    new = replace(photos[0], image_id="new.png", sha256="0" * 64, split="train")
+    known = next(photo for photo in photos if photo.split == "dev")
+    place = next(number for number, photo in enumerate(photos) if photo.split == "test")
+    photos[place] = replace(photos[place], sha256=known.sha256)
     found = rescore_champion(
         examples,
-        _rewritten(manifest, tmp_path / "manifest", [*photos, new]),
+        _rewritten(tmp_path / "manifest", photos),
         model_name=MODEL,
         rival=tmp_path / "rival",
     )
-    assert found == Rival("1", captions=said, data_grew=True)
+    assert found == Rival("1", captions=said)
+
+
+@pytest.mark.parametrize(("kept", "grew"), [(1.0, True), (0.5, False)])
+def test_rescore_champion_sees_whether_the_data_grew(
+    kept: float,
+    grew: bool,
+    examples: Path,
+    manifest: Path,
+    said: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    photos = read_manifest(manifest)
+    learnt = [photo for photo in photos if photo.split != "test"]
+    gone = learnt[round(kept * len(learnt)) :]
+    # Twice as many new photos as were there before: more in all, whatever of them is gone.
+    new = [
+        replace(photos[0], image_id=f"{number}.png", sha256=f"{number:064}", split="train")
+        for number in range(2 * len(photos))
+    ]
+    found = rescore_champion(
+        examples,
+        _rewritten(tmp_path / "manifest", [p for p in photos if p not in gone] + new),
+        model_name=MODEL,
+        rival=tmp_path / "rival",
+    )
+    assert found == Rival("1", captions=said, data_grew=grew)
 
 
 def test_rescore_champion_before_there_is_one_says_so(
@@ -107,17 +137,37 @@ def test_rescore_champion_before_there_is_one_says_so(
     assert read_rival(rival) is None
 
 
-def test_rescore_champion_that_does_not_say_what_it_learnt_from_does_not_compare(
-    examples: Path, manifest: Path, mlflow_root: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def strange(mlflow_root: Path) -> MlflowClient:
+    """A store whose champion of `captioner` was made by something else."""
     client = MlflowClient()
     run = client.create_run(client.create_experiment("photos", mlflow_root.as_uri()))
     client.create_registered_model("captioner")
     client.create_model_version("captioner", mlflow_root.as_uri(), run.info.run_id)
     client.set_registered_model_alias("captioner", "champion", "1")
+    return client
+
+
+@pytest.mark.usefixtures("strange")
+def test_rescore_champion_that_does_not_say_what_it_learnt_from_does_not_compare(
+    examples: Path, manifest: Path, tmp_path: Path
+) -> None:
     rival = tmp_path / "rival"
     found = rescore_champion(examples, manifest, model_name="captioner", rival=rival)
     assert found == Rival("1", refusal="does not say which photos it learnt from")
+
+
+def test_rescore_champion_whose_files_are_gone_does_not_compare(
+    examples: Path, manifest: Path, strange: MlflowClient, tmp_path: Path
+) -> None:
+    report = json.loads((manifest / "report.json").read_text())
+    name = "dataset_fingerprint"
+    strange.set_model_version_tag("captioner", "1", name, report[name])
+    rival = tmp_path / "rival"
+    found = rescore_champion(examples, manifest, model_name="captioner", rival=rival)
+    assert found is not None
+    assert found.refusal.startswith("can't describe them: ")
+    assert read_rival(rival) == found
 
 
 def test_learnt_photos_of_a_champion_are_those_of_train_and_dev(manifest: Path) -> None:

@@ -1,16 +1,19 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.platform.refusals import note_refusal, refusal_key
 from components.platform.registry import Champion, start_run
 from components.trigger.component import trigger
-from components.trigger.decision import compare, find_reason
+from components.trigger.decision import Reason, compare, find_reason
 from components.trigger.recipe import Recipe
 
 _RECIPE = Recipe({"data": "d", "epochs": 3})
+_RULES: dict[str, Any] = {"model_name": "captioner", "floors": "bleu4=40", "tolerance": 0.5}
 
 
 def _champion(recipe: str = _RECIPE.to_json()) -> Champion:
@@ -68,7 +71,7 @@ def _notes() -> list[dict[str, str]]:
 @pytest.mark.usefixtures("mlflow_root")
 def test_find_reason_notes_in_mlflow_that_nothing_was_trained_and_why() -> None:
     _register(_RECIPE)
-    reason = find_reason(_RECIPE, model_name="captioner", experiment="photos", force=False)
+    reason = find_reason(_RECIPE, **_RULES, experiment="photos", force=False)
     assert not reason.train
     [note] = _notes()
     assert note["reason"] == reason.text
@@ -78,8 +81,33 @@ def test_find_reason_notes_in_mlflow_that_nothing_was_trained_and_why() -> None:
 @pytest.mark.usefixtures("mlflow_root")
 def test_find_reason_to_train_notes_nothing() -> None:
     _register(Recipe({"data": "older"}))
-    assert find_reason(_RECIPE, model_name="captioner", experiment="photos", force=False).train
+    assert find_reason(_RECIPE, **_RULES, experiment="photos", force=False).train
     assert _notes() == []
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_find_reason_what_the_gate_refused_is_not_trained_again() -> None:
+    _register(Recipe({"data": "older"}))
+    note_refusal("photos", refusal_key(_RECIPE.to_json(), "1", **_RULES), "not passed: it is worse")
+
+    def reason(**changed: Any) -> Reason:
+        given = {**_RULES, "experiment": "photos", "force": False, **changed}
+        return find_reason(_RECIPE, **given)
+
+    assert reason() == (
+        False,
+        "no training: a model of the same data, encoder and settings came to nothing next to "
+        "champion v1: not passed: it is worse (--force trains all the same)",
+    )
+    [note] = _notes()
+    assert note["reason"] == reason().text
+    assert reason(force=True).train
+    # By another rule, or next to another champion, it may pass.
+    assert reason(floors="").train
+    client = MlflowClient()
+    client.create_model_version("captioner", "file:///x")
+    client.set_registered_model_alias("captioner", "champion", "2")
+    assert reason().train
 
 
 @pytest.mark.usefixtures("mlflow_root")
@@ -87,8 +115,8 @@ def test_trigger_component_puts_out_decision_reason_recipe_and_origin(tmp_path: 
     (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
     wanted, reason, recipe, origin = trigger.python_func(
         dsl.Dataset(uri=str(tmp_path)), "InceptionV3", "random", "sample", 1, "lstm", 1, 8, 0,
-        0.5, True, 2, 64, 0.002, "cosine", 0.05, 5.0, 0.0, 5, 20, "auto", 17, 5, 1.0, 0.0, False,
-        "captioner", "photos",
+        0.5, True, 2, 64, 0.002, "cosine", 0.05, 5.0, 0.0, 5, 20, "auto", 17, 5, 1.0, 0.0,
+        "bleu4=40", 0.5, False, "captioner", "photos",
     )  # fmt: skip
     assert (wanted, reason) == (True, "training: there is no champion yet")
     assert Recipe.from_json(recipe).parts["learning_rate"] == 0.002
