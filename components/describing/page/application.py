@@ -58,7 +58,10 @@ def make_application(turns: Turns, model: str) -> Starlette:
     return Starlette(
         routes=[
             _fixed("/", _render(model), "text/html"),
-            *(_fixed(f"/{name}", (_HERE / name).read_bytes(), kind) for name, kind in _FILES.items()),
+            *(
+                _fixed(f"/{name}", (_HERE / name).read_bytes(), kind)
+                for name, kind in _FILES.items()
+            ),
             Route("/status", status),
             Route("/captions", captions, methods=["POST"]),
         ],
