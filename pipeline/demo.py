@@ -6,8 +6,10 @@
 The page is for people at this machine alone: no other can reach it, and nothing is kept.
 """
 
+import os
 import signal
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Iterator
@@ -82,13 +84,17 @@ def main(
             open_model(settings.model_name, version=version, bundle=bundle) as model,
         ):
             asked = _ask(model, beam, alternatives)
-            _serve(listener, model, asked, browser=browser)
+            turns = _serve(listener, model, asked, browser=browser)
     except CaptionflowError as error:
         complain(str(error))
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         complain("stopped")
         raise typer.Exit(INTERRUPTED) from None
+    if not turns.made.done():
+        # TensorFlow's start can't be called off, and Python would wait many seconds for its end.
+        sys.stdout.flush()
+        os._exit(0)
 
 
 @contextmanager
@@ -114,7 +120,7 @@ def _ask(model: Model, beam: int | None, alternatives: int | None) -> Asked:
     return replace(asked, alternatives=min(_ALTERNATIVES, asked.beam_width - 1))
 
 
-def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool) -> None:
+def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool) -> Turns:
     def make() -> "Describer":
         load_tensorflow()
         from components.describing.saying import make_describer
@@ -144,5 +150,10 @@ def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool
         server.run(sockets=[listener])
     except KeyboardInterrupt:
         # The way to end it.
-        return
+        return turns
     turns.made.result()
+    return turns
+
+
+if __name__ == "__main__":
+    app()

@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from components.captioning.photos import FORMATS, MAX_BYTES, MAX_PIXELS
 from components.describing.page.guard import HOSTS, WithHeaders, is_from_elsewhere
-from components.describing.page.turns import BusyError, Turns
+from components.describing.page.turns import Turns
+from components.platform.errors import CaptionflowError
 
 _HERE = Path(__file__).parent
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -71,7 +72,7 @@ def make_application(turns: Turns, model: str) -> Starlette:
         ],
         exception_handlers={
             HTTPException: _refuse,
-            BusyError: _busy,
+            CaptionflowError: _unable,
             ClientDisconnect: _gone,
             Exception: _failed,
         },
@@ -118,8 +119,8 @@ async def _refuse(_: Request, error: Any) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def _busy(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 503, {"Retry-After": "2"})
+async def _unable(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, 503)
 
 
 async def _gone(_: Request, __: Exception) -> Response:

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 MAX_WAITING = 8
 
 
-class BusyError(CaptionflowError):
-    """Too many photos wait."""
-
-
 class Turns:
     """A describer that many may ask, and that sees one photo at a time.
 
@@ -56,10 +52,10 @@ class Turns:
         To be entered by the event loop alone.
 
         Raises:
-            BusyError: If `MAX_WAITING` places are taken.
+            CaptionflowError: If `MAX_WAITING` places are taken.
         """
         if self._waiting >= MAX_WAITING:
-            raise BusyError(
+            raise CaptionflowError(
                 f"At most {MAX_WAITING} photos can wait to be described: try again in a moment"
             )
         self._waiting += 1
@@ -81,8 +77,8 @@ class Turns:
         return await asyncio.wrap_future(self._thread.submit(self._say, name, encoded))
 
     def close(self) -> None:
-        """Returns when nothing is computed any more; those that wait get no answer."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        """Lets what is computed now end in the background; those that wait get no answer."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _prepare(self) -> "Describer":
         describer = self._make()
