@@ -1,11 +1,12 @@
-"""The page's application with a tiny model, as uvicorn serves it on loopback."""
+"""The page's application with a tiny model, as uvicorn serves it on loopback; and a browser."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import uvicorn
@@ -23,7 +24,7 @@ class Service(NamedTuple):
 
 
 @contextmanager
-def serving(make: Callable[[], Describer]) -> Iterator[Service]:
+def _serving(make: Callable[[], Describer]) -> Iterator[Service]:
     """Serves what is made on any free port."""
     turns = Turns(make, Asked(4, 2))
     server = uvicorn.Server(
@@ -42,6 +43,12 @@ def serving(make: Callable[[], Describer]) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
+def serving() -> Callable[[Callable[[], Describer]], AbstractContextManager[Service]]:
+    """Serves what is made, in a with statement."""
+    return _serving
+
+
+@pytest.fixture(scope="session")
 def make(tiny_bundle: Path) -> Callable[[], Describer]:
     return lambda: make_describer(Model("captioner version 3", tiny_bundle), batch_size=1)
 
@@ -49,6 +56,21 @@ def make(tiny_bundle: Path) -> Callable[[], Describer]:
 @pytest.fixture(scope="package")
 def service(make: Callable[[], Describer]) -> Iterator[Service]:
     """One whose model is there."""
-    with serving(make) as service:
+    with _serving(make) as service:
         service.turns.made.result()
         yield service
+
+
+# Playwright keeps an event loop in this thread: no longer than for the tests that need it.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"no browser is installed here, none of {', '.join(names)}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found)
+        yield browser
+        browser.close()

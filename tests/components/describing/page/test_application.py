@@ -3,6 +3,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from components.captioning.vocabulary import MARKS, Vocabulary
 from components.describing.page import application, turns
 from components.platform.errors import DataError
 
-from .conftest import Service, serving
+Serving = Callable[[Callable[[], Describer]], AbstractContextManager[Any]]
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -27,7 +28,7 @@ RED = Image.new("RGB", (32, 24), "red")
 GREY = Image.linear_gradient("L")
 
 
-def post(service: Service, content: Any, name: str = "my photo.png", **headers: str) -> Any:
+def post(service: Any, content: Any, name: str = "my photo.png", **headers: str) -> Any:
     return httpx.post(
         f"{service.url}/captions", params={"name": name}, content=content, timeout=60,
         headers={each.replace("_", "-"): value for each, value in headers.items()},
@@ -35,7 +36,7 @@ def post(service: Service, content: Any, name: str = "my photo.png", **headers: 
 
 
 @pytest.fixture(scope="module")
-def expected(service: Service) -> dict[str, Any]:
+def expected(service: Any) -> dict[str, Any]:
     """What the model says of the grey photo, asked directly."""
     describer = service.turns.made.result()
     (found,) = describer.alternatives([describer.load(encoded(GREY))], beam_width=4)
@@ -48,7 +49,7 @@ def says(answer: Any) -> dict[str, Any]:
     return {key: answer.json()[key] for key in ("caption", "score", "alternatives")}
 
 
-def test_captions_are_what_the_model_says(service: Service, expected: dict[str, Any]) -> None:
+def test_captions_are_what_the_model_says(service: Any, expected: dict[str, Any]) -> None:
     answer = post(service, encoded(GREY))
     assert says(answer) == expected
     assert answer.json()["photo"] == "my photo.png"
@@ -56,7 +57,7 @@ def test_captions_are_what_the_model_says(service: Service, expected: dict[str, 
 
 
 def test_captions_of_a_turned_photo_are_those_of_the_upright_one(
-    service: Service, expected: dict[str, Any]
+    service: Any, expected: dict[str, Any]
 ) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6  # It is shown turned clockwise.
@@ -75,7 +76,7 @@ def test_captions_of_a_turned_photo_are_those_of_the_upright_one(
     ],
     ids=["16-bit", "CMYK", "transparent", "WebP"],
 )
-def test_captions_of_photos_of_any_mode(service: Service, content: bytes) -> None:
+def test_captions_of_photos_of_any_mode(service: Any, content: bytes) -> None:
     assert says(post(service, content))["caption"]
 
 
@@ -97,7 +98,7 @@ def test_captions_of_photos_of_any_mode(service: Service, content: bytes) -> Non
     ids=["empty", "text", "truncated", "100-megapixel", "animated"],
 )
 def test_captions_of_what_is_no_photo_is_a_line_and_the_next_photo_is_described(
-    service: Service, expected: dict[str, Any], content: bytes, told: str
+    service: Any, expected: dict[str, Any], content: bytes, told: str
 ) -> None:
     answer = post(service, content)
     assert answer.status_code == 422
@@ -107,11 +108,11 @@ def test_captions_of_what_is_no_photo_is_a_line_and_the_next_photo_is_described(
 
 
 @pytest.mark.parametrize("name", ["", " \n\x1b "])
-def test_captions_without_a_name_call_it_the_photo(service: Service, name: str) -> None:
+def test_captions_without_a_name_call_it_the_photo(service: Any, name: str) -> None:
     assert post(service, b"x", name).json()["error"].startswith("The photo can't be read as")
 
 
-def test_captions_of_what_is_announced_as_too_large_is_refused_unread(service: Service) -> None:
+def test_captions_of_what_is_announced_as_too_large_is_refused_unread(service: Any) -> None:
     with connected(service) as connection:
         connection.sendall(head(service, f"Content-Length: {2**40}"))
         answer = connection.recv(10_000)
@@ -120,7 +121,7 @@ def test_captions_of_what_is_announced_as_too_large_is_refused_unread(service: S
 
 
 def test_captions_of_what_turns_out_too_large_is_refused(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(application, "MAX_BYTES", 1 << 20)
     sent = 0
@@ -140,7 +141,7 @@ def test_captions_of_what_turns_out_too_large_is_refused(
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "192.168.0.1", ""])
-def test_another_host_is_refused(service: Service, host: str) -> None:
+def test_another_host_is_refused(service: Any, host: str) -> None:
     for path in ("/", "/status"):
         answer = httpx.get(service.url + path, headers={"Host": host})
         assert answer.status_code == 400
@@ -157,19 +158,19 @@ def test_another_host_is_refused(service: Service, host: str) -> None:
         {"Sec_Fetch_Site": "same-site"},
     ],
 )
-def test_captions_for_another_site_are_refused(service: Service, headers: dict[str, str]) -> None:
+def test_captions_for_another_site_are_refused(service: Any, headers: dict[str, str]) -> None:
     answer = post(service, encoded(RED), **headers)
     assert answer.status_code == 403
     assert answer.json() == {"error": "Photos must be sent by this page, not by another site"}
 
 
-def test_captions_for_the_page_itself_are_given(service: Service) -> None:
+def test_captions_for_the_page_itself_are_given(service: Any) -> None:
     answer = post(service, encoded(RED), Origin=service.url, Sec_Fetch_Site="same-origin")
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/page.css", "/page.js", "/icon.svg", "/status", "/gone"])
-def test_every_answer_says_what_a_page_may_do(service: Service, path: str) -> None:
+def test_every_answer_says_what_a_page_may_do(service: Any, path: str) -> None:
     answer = httpx.get(service.url + path)
     assert answer.status_code == (404 if path == "/gone" else 200)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -178,7 +179,7 @@ def test_every_answer_says_what_a_page_may_do(service: Service, path: str) -> No
 
 
 def test_status_is_told_and_photos_wait_while_the_model_is_made(
-    make: Callable[[], Describer], expected: dict[str, Any]
+    serving: Serving, make: Callable[[], Describer], expected: dict[str, Any]
 ) -> None:
     go = threading.Event()
 
@@ -196,7 +197,7 @@ def test_status_is_told_and_photos_wait_while_the_model_is_made(
         assert httpx.get(f"{late.url}/status").json() == {"ready": True}
 
 
-def test_captions_by_a_model_that_is_not_whole_say_so() -> None:
+def test_captions_by_a_model_that_is_not_whole_say_so(serving: Serving) -> None:
     def fail() -> Describer:
         raise DataError("captioner version 3 must be a whole model bundle")
 
@@ -207,7 +208,7 @@ def test_captions_by_a_model_that_is_not_whole_say_so() -> None:
         assert httpx.get(f"{broken.url}/status").json() == {"ready": False}
 
 
-def test_captions_for_many_at_once_are_each_their_own(service: Service) -> None:
+def test_captions_for_many_at_once_are_each_their_own(service: Any) -> None:
     contents = [encoded(Image.new("RGB", (9, 9), (shade, 0, 90))) for shade in range(0, 240, 30)]
     alone = [says(post(service, content)) for content in contents]
     with ThreadPoolExecutor(len(contents)) as threads:
@@ -215,7 +216,7 @@ def test_captions_for_many_at_once_are_each_their_own(service: Service) -> None:
 
 
 def test_captions_are_refused_while_too_many_wait_and_given_when_one_left(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turns, "MAX_WAITING", 1)
     with connected(service) as connection:
@@ -235,7 +236,7 @@ def test_captions_are_refused_while_too_many_wait_and_given_when_one_left(
 
 
 def test_captions_after_a_fault_of_our_own_go_on(
-    service: Service, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    service: Any, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         # A network that speaks words which its vocabulary does not have.
@@ -243,17 +244,15 @@ def test_captions_after_a_fault_of_our_own_go_on(
         patch.setattr(bundle, "vocabulary", Vocabulary([*MARKS]))
         answer = post(service, encoded(GREY))
     assert answer.status_code == 500
-    assert answer.json() == {
-        "error": "The photo can't be described, by a fault here (IndexError)"
-    }
+    assert answer.json() == {"error": "The photo can't be described, by a fault here (IndexError)"}
     assert says(post(service, encoded(GREY))) == expected
 
 
-def connected(service: Service) -> socket.socket:
+def connected(service: Any) -> socket.socket:
     url = httpx.URL(service.url)
     return socket.create_connection((url.host, url.port), timeout=30)
 
 
-def head(service: Service, *lines: str) -> bytes:
-    first = "POST /captions HTTP/1.1"
-    return "\r\n".join([first, f"Host: {httpx.URL(service.url).netloc.decode()}", *lines, "", ""]).encode()
+def head(service: Any, *lines: str) -> bytes:
+    host = httpx.URL(service.url).netloc.decode()
+    return "\r\n".join(["POST /captions HTTP/1.1", f"Host: {host}", *lines, "", ""]).encode()
