@@ -131,8 +131,12 @@ def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool
     server = uvicorn.Server(
         uvicorn.Config(
             make_application(turns, model.name),
+            # As this process logs: uvicorn's own settings would end handlers of others.
+            log_config=None,
             log_level="warning",
+            proxy_headers=False,
             server_header=False,
+            ws="none",
             timeout_graceful_shutdown=_PATIENCE,
         )
     )

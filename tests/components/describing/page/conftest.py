@@ -28,7 +28,7 @@ def _serving(make: Callable[[], Describer]) -> Iterator[Service]:
     """Serves what is made on any free port."""
     turns = Turns(make, Asked(4, 2))
     server = uvicorn.Server(
-        uvicorn.Config(make_application(turns, "captioner version 3"), port=0, log_level="critical")
+        uvicorn.Config(make_application(turns, "captioner version 3"), port=0, log_config=None)
     )
     thread = threading.Thread(target=server.run)
     thread.start()
