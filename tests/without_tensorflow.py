@@ -66,8 +66,9 @@ def main(folder: Path) -> None:
     def note(what: str) -> None:
         told[what] = [name for name in _HEAVY if name in sys.modules]
 
-    commands = ("local", "kubeflow", "store", "doctor", "registry", "picture.__main__", "caption")
-    for module in commands:
+    for module in (
+        "local", "kubeflow", "store", "doctor", "registry", "picture.__main__", "caption", "demo",
+    ):  # fmt: skip
         _invoke(f"pipeline.{module}", "--help")
         note(f"{module} --help")
     _invoke("pipeline.kubeflow", "compile", "-o", str(folder / "captionflow.yaml"))

@@ -1,0 +1,97 @@
+"""Photos are described one after the other, in a thread of their own."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.describing.model import Asked
+from components.describing.photo_files import PhotoFile
+from components.platform.errors import CaptionflowError
+
+if TYPE_CHECKING:
+    from components.captioning.bundle import Describer
+
+#: Photos that may wait, or be on their way here: each takes as much memory as a file may have.
+MAX_WAITING = 8
+
+
+class Turns:
+    """A describer that many may ask, and that sees one photo at a time.
+
+    It is made in the background, at once; who asks earlier waits for it. One photo at a time also
+    bounds the memory that decoded photos take.
+
+    Args:
+        make: Reads the model; it may take its time.
+        asked: Beam and alternatives.
+
+    Attributes:
+        made: Done when the first photo can be described; it has what `make` raised.
+    """
+
+    def __init__(self, make: "Callable[[], Describer]", asked: Asked) -> None:
+        self._make = make
+        self._asked = asked
+        self._waiting = 0
+        self._thread = ThreadPoolExecutor(1, "describing")
+        self.made: Future[Describer] = self._thread.submit(self._prepare)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a photo would be described now, or after those that wait."""
+        return self.made.done() and self.made.exception() is None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keeps a place, from before a photo is read until it is described.
+
+        To be entered by the event loop alone.
+
+        Raises:
+            CaptionflowError: If `MAX_WAITING` places are taken.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise CaptionflowError(
+                f"At most {MAX_WAITING} photos can wait to be described: try again in a moment"
+            )
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    async def say(self, name: str, encoded: bytes) -> dict[str, Any]:
+        """Returns of a photo what `saying.say` does.
+
+        Args:
+            name: What errors call it.
+            encoded: The file's bytes.
+
+        Raises:
+            Whatever `make` raised.
+        """
+        return await asyncio.wrap_future(self._thread.submit(self._say, name, encoded))
+
+    def close(self) -> None:
+        """Lets what is computed now end in the background; those that wait get no answer."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _prepare(self) -> "Describer":
+        describer = self._make()
+        # TensorFlow compiles what it computes at the first photo; no one should wait for that.
+        size = describer.encoder.identity.size
+        describer.alternatives(
+            [np.zeros((size, size, 3), np.uint8)], beam_width=self._asked.beam_width
+        )
+        return describer
+
+    def _say(self, name: str, encoded: bytes) -> dict[str, Any]:
+        # By now TensorFlow is there, which these import.
+        from components.describing.saying import load, say
+
+        describer = self.made.result()
+        return say(describer, [load(PhotoFile(name), lambda _: encoded, describer)], self._asked)[0]

@@ -1,0 +1,163 @@
+"""Opens a page that describes photos: `python -m pipeline.demo`.
+
+    python -m pipeline.demo
+    python -m pipeline.demo --port 8080 --no-browser --alternatives 2
+
+The page is for people at this machine alone: no other can reach it, and nothing is kept.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+import uvicorn
+
+from components.describing.model import Asked, Model, open_model, what_to_ask
+from components.describing.page.application import make_application
+from components.describing.page.turns import Turns
+from components.platform.errors import CaptionflowError, SettingError
+from pipeline.config import make_settings
+from pipeline.describing import (
+    DEFAULT_MODEL,
+    INTERRUPTED,
+    Beam,
+    Bundle,
+    Name,
+    Root,
+    Version,
+    complain,
+    load_tensorflow,
+    prepare,
+)
+
+if TYPE_CHECKING:
+    from components.captioning.bundle import Describer
+
+_HERE = "127.0.0.1"
+# As many alternatives as the eye takes in, and the ear bears.
+_ALTERNATIVES = 3
+# Whoever waits at the end gets so many seconds.
+_PATIENCE = 5
+
+_Port = Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65535)]
+_Browser = Annotated[bool, typer.Option(help="Open the page in the browser.")]
+_Alternatives = Annotated[
+    int | None,
+    typer.Option(
+        help="How many next best captions to show.", min=0,
+        show_default=f"{_ALTERNATIVES}, or what the beam has",
+    ),
+]  # fmt: skip
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    port: _Port = 0,
+    browser: _Browser = True,
+    beam: Beam = None,
+    alternatives: _Alternatives = None,
+    model_name: Name = DEFAULT_MODEL,
+    model_version: Version = None,
+    bundle: Bundle = None,
+    root: Root = Path("runs"),
+) -> None:
+    """Opens a page on this machine that describes photos."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        settings = make_settings("sample", {"model_name": model_name})
+        prepare(root, needs_registry=bundle is None)
+        version = None if model_version is None else str(model_version)
+        with (
+            _listening(port) as listener,
+            open_model(settings.model_name, version=version, bundle=bundle) as model,
+        ):
+            asked = _ask(model, beam, alternatives)
+            turns = _serve(listener, model, asked, browser=browser)
+    except CaptionflowError as error:
+        complain(str(error))
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        complain("stopped")
+        raise typer.Exit(INTERRUPTED) from None
+    if not turns.made.done():
+        # TensorFlow's start can't be called off, and Python would wait many seconds for its end.
+        sys.stdout.flush()
+        os._exit(0)
+
+
+@contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    # Before anything slow: who asks early is answered late, but is not refused.
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HERE, port))
+            listener.listen()
+        except OSError as error:
+            raise SettingError(
+                f"--port must be one that this user may take and no other program has. "
+                f"Received: {port} ({error.strerror})"
+            ) from error
+        yield listener
+
+
+def _ask(model: Model, beam: int | None, alternatives: int | None) -> Asked:
+    if alternatives is not None:
+        return what_to_ask(model, beam, alternatives)
+    asked = what_to_ask(model, beam, 0)
+    return replace(asked, alternatives=min(_ALTERNATIVES, asked.beam_width - 1))
+
+
+def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool) -> Turns:
+    def make() -> "Describer":
+        load_tensorflow()
+        from components.describing.saying import make_describer
+
+        return make_describer(model, batch_size=1)
+
+    turns = Turns(make, asked)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_application(turns, model.name),
+            # As this process logs: uvicorn's own settings would end handlers of others.
+            log_config=None,
+            log_level="warning",
+            proxy_headers=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=_PATIENCE,
+        )
+    )
+
+    def end_without_a_model(made: "Future[Describer]") -> None:
+        server.should_exit = server.should_exit or made.exception() is not None
+
+    turns.made.add_done_callback(end_without_a_model)
+    url = "http://{}:{}".format(*listener.getsockname())
+    typer.echo(f"{model.name} describes photos at {url} until Ctrl-C")
+    if browser:
+        # Some browsers return only when they are closed.
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        # The way to end it.
+        return turns
+    turns.made.result()
+    return turns
+
+
+if __name__ == "__main__":
+    app()

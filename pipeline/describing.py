@@ -1,0 +1,80 @@
+"""What the commands that describe photos for a person have in common: options, start, errors."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image
+
+from components.platform.memory import keep_freed_memory
+from pipeline.config import Settings
+from pipeline.surroundings import set_environment
+
+#: The exit code after Ctrl-C.
+INTERRUPTED = 130
+DEFAULT_MODEL: str = Settings.model_fields["model_name"].default
+
+Beam = Annotated[
+    int | None,
+    typer.Option(
+        help="Captions searched at once; 1 is greedy.", min=1, max=100, show_default="the model's"
+    ),
+]
+Name = Annotated[str, typer.Option(help="The registered model.")]
+Version = Annotated[
+    int | None, typer.Option(help="Its version.", min=1, show_default="the champion")
+]
+Bundle = Annotated[
+    Path | None, typer.Option(help="Folder of a model, taken instead of a registered one.")
+]
+Root = Annotated[
+    Path, typer.Option(help="The work folder of the runs, unless MLFLOW_TRACKING_URI is set.")
+]
+
+
+def prepare(root: Path, *, needs_registry: bool) -> None:
+    """Prepares this process; to be called before TensorFlow is loaded.
+
+    Args:
+        root: The work folder, where MLflow's store is unless the environment names another.
+        needs_registry: Whether the model comes from there.
+    """
+    if needs_registry:
+        set_environment(root)
+    # Libraries' notes on their own start tell a user nothing.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Photos with too many pixels are told by us, in one line.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    keep_freed_memory()
+
+
+def load_tensorflow() -> None:
+    """Loads TensorFlow, without what its libraries write of GPUs that are not there.
+
+    They write past Python, whatever the log level is. A screen reader would read it all.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow as tf
+
+        # To look for devices is the last that they have something to say about.
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def complain(message: str) -> None:
+    """Says a line to standard error."""
+    typer.echo(f"captionflow: {printable(' '.join(message.split()))}", err=True)
+
+
+def printable(text: str) -> str:
+    """Returns a text without what would command the terminal, or is no text at all."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

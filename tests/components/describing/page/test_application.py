@@ -1,0 +1,263 @@
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any
+
+import httpx
+import pytest
+from PIL import ExifTags, Image
+
+from components.captioning.bundle import Describer
+from components.captioning.vocabulary import MARKS, Vocabulary
+from components.describing.page import application, turns
+from components.platform.errors import DataError
+
+Serving = Callable[[Callable[[], Describer]], AbstractContextManager[Any]]
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+RED = Image.new("RGB", (32, 24), "red")
+GREY = Image.linear_gradient("L")
+
+
+def post(service: Any, content: Any, name: str = "my photo.png", **headers: str) -> Any:
+    return httpx.post(
+        f"{service.url}/captions", params={"name": name}, content=content, timeout=60,
+        headers={each.replace("_", "-"): value for each, value in headers.items()},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def expected(service: Any) -> dict[str, Any]:
+    """What the model says of the grey photo, asked directly."""
+    describer = service.turns.made.result()
+    (found,) = describer.alternatives([describer.load(encoded(GREY))], beam_width=4)
+    best, *others = [{"caption": s.caption, "score": round(s.score, 4)} for s in found[:3]]
+    return {**best, "alternatives": others}
+
+
+def says(answer: Any) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    return {key: answer.json()[key] for key in ("caption", "score", "alternatives")}
+
+
+def test_captions_are_what_the_model_says(service: Any, expected: dict[str, Any]) -> None:
+    answer = post(service, encoded(GREY))
+    assert says(answer) == expected
+    assert answer.json()["photo"] == "my photo.png"
+    assert says(post(service, encoded(RED))) != expected
+
+
+def test_captions_of_a_turned_photo_are_those_of_the_upright_one(
+    service: Any, expected: dict[str, Any]
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # It is shown turned clockwise.
+    turned = GREY.transpose(Image.Transpose.ROTATE_90)
+    assert says(post(service, encoded(turned, exif=exif))) == expected
+    assert says(post(service, encoded(turned))) != expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        encoded(Image.new("I;16", (9, 9), 0x8000)),
+        encoded(Image.new("CMYK", (32, 32), (0, 255, 255, 0)), "JPEG"),
+        encoded(Image.new("RGBA", (9, 9), (255, 0, 0, 0))),
+        encoded(GREY, "WEBP"),
+    ],
+    ids=["16-bit", "CMYK", "transparent", "WebP"],
+)
+def test_captions_of_photos_of_any_mode(service: Any, content: bytes) -> None:
+    assert says(post(service, content))["caption"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "the content is not an image of a known format (JPEG, PNG, WEBP, BMP, GIF)"),
+        (b"hello", "the content is not an image of a known format (JPEG, PNG, WEBP, BMP, GIF)"),
+        (encoded(GREY, "JPEG")[:1000], "the file is broken or not whole (image file is truncated"),
+        (
+            encoded(Image.new("1", (10_000, 10_000))),
+            "it must not have more than 64000000 pixels. Received: 10000 x 10000",
+        ),
+        (
+            encoded(RED, "GIF", save_all=True, append_images=[Image.new("RGB", (32, 24), "blue")]),
+            "it is an animation; a photo has one frame",
+        ),
+    ],
+    ids=["empty", "text", "truncated", "100-megapixel", "animated"],
+)
+def test_captions_of_what_is_no_photo_is_a_line_and_the_next_photo_is_described(
+    service: Any, expected: dict[str, Any], content: bytes, told: str
+) -> None:
+    answer = post(service, content)
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(f"my photo.png can't be read as a photo: {told}")
+    assert "\n" not in answer.json()["error"]
+    assert says(post(service, encoded(GREY))) == expected
+
+
+@pytest.mark.parametrize("name", ["", " \n\x1b "])
+def test_captions_without_a_name_call_it_the_photo(service: Any, name: str) -> None:
+    assert post(service, b"x", name).json()["error"].startswith("The photo can't be read as")
+
+
+def test_captions_of_what_is_announced_as_too_large_is_refused_unread(service: Any) -> None:
+    with connected(service) as connection:
+        connection.sendall(head(service, f"Content-Length: {2**40}"))
+        answer = b""
+        # Head and body come in pieces of their own.
+        while not answer.endswith(b"}"):
+            piece = connection.recv(10_000)
+            assert piece, answer
+            answer += piece
+    assert b" 413 " in answer.splitlines()[0]
+    assert b"its file must not be larger than 64 MiB" in answer
+
+
+def test_captions_of_what_turns_out_too_large_is_refused(
+    service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "MAX_BYTES", 1 << 20)
+    sent = 0
+
+    def parts() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(64):
+            sent += 1 << 18
+            yield bytes(1 << 18)
+
+    # In chunks, of a length that is not announced.
+    answer = post(service, parts())
+    assert answer.status_code == 413
+    assert answer.json()["error"].endswith("its file must not be larger than 1 MiB")
+    assert sent > 1 << 20
+    assert post(service, encoded(RED)).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "192.168.0.1", ""])
+def test_another_host_is_refused(service: Any, host: str) -> None:
+    for path in ("/", "/status"):
+        answer = httpx.get(service.url + path, headers={"Host": host})
+        assert answer.status_code == 400
+    assert post(service, encoded(RED), Host=host).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+    ],
+)
+def test_captions_for_another_site_are_refused(service: Any, headers: dict[str, str]) -> None:
+    answer = post(service, encoded(RED), **headers)
+    assert answer.status_code == 403
+    assert answer.json() == {"error": "Photos must be sent by this page, not by another site"}
+
+
+def test_captions_for_the_page_itself_are_given(service: Any) -> None:
+    answer = post(service, encoded(RED), Origin=service.url, Sec_Fetch_Site="same-origin")
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/page.css", "/page.js", "/icon.svg", "/status", "/gone"])
+def test_every_answer_says_what_a_page_may_do(service: Any, path: str) -> None:
+    answer = httpx.get(service.url + path)
+    assert answer.status_code == (404 if path == "/gone" else 200)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_status_is_told_and_photos_wait_while_the_model_is_made(
+    serving: Serving, make: Callable[[], Describer], expected: dict[str, Any]
+) -> None:
+    go = threading.Event()
+
+    def make_late() -> Describer:
+        assert go.wait(60)
+        return make()
+
+    with serving(make_late) as late, ThreadPoolExecutor() as threads:
+        waits = threads.submit(post, late, encoded(GREY))
+        assert httpx.get(f"{late.url}/status").json() == {"ready": False}
+        assert httpx.get(late.url).status_code == 200
+        assert not waits.done()
+        go.set()
+        assert says(waits.result()) == expected
+        assert httpx.get(f"{late.url}/status").json() == {"ready": True}
+
+
+def test_captions_by_a_model_that_is_not_whole_say_so(serving: Serving) -> None:
+    def fail() -> Describer:
+        raise DataError("captioner version 3 must be a whole model bundle")
+
+    with serving(fail) as broken:
+        answer = post(broken, encoded(RED))
+        assert answer.status_code == 503
+        assert answer.json() == {"error": "captioner version 3 must be a whole model bundle"}
+        assert httpx.get(f"{broken.url}/status").json() == {"ready": False}
+
+
+def test_captions_for_many_at_once_are_each_their_own(service: Any) -> None:
+    contents = [encoded(Image.new("RGB", (9, 9), (shade, 0, 90))) for shade in range(0, 240, 30)]
+    alone = [says(post(service, content)) for content in contents]
+    with ThreadPoolExecutor(len(contents)) as threads:
+        assert [says(a) for a in threads.map(lambda c: post(service, c), contents)] == alone
+
+
+def test_captions_are_refused_while_too_many_wait_and_given_when_one_left(
+    service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "MAX_WAITING", 1)
+    with connected(service) as connection:
+        # Only when it asks for the body has it begun to read it, and has it given a place.
+        connection.sendall(head(service, "Content-Length: 9", "Expect: 100-continue"))
+        assert b" 100 " in connection.recv(10_000)
+        answer = post(service, encoded(RED))
+        assert answer.status_code == 503
+        assert answer.json()["error"].startswith("At most 1 photos can wait")
+        # Half a photo, then nothing more.
+        connection.sendall(b"half")
+    for _ in range(100):
+        answer = post(service, encoded(RED))
+        if answer.status_code == 200:
+            break
+    assert answer.status_code == 200
+
+
+def test_captions_after_a_fault_of_our_own_go_on(
+    service: Any, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        # A network that speaks words which its vocabulary does not have.
+        bundle = service.turns.made.result().bundle
+        patch.setattr(bundle, "vocabulary", Vocabulary([*MARKS]))
+        answer = post(service, encoded(GREY))
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "The photo can't be described, by a fault here (IndexError)"}
+    assert says(post(service, encoded(GREY))) == expected
+
+
+def connected(service: Any) -> socket.socket:
+    url = httpx.URL(service.url)
+    return socket.create_connection((url.host, url.port), timeout=30)
+
+
+def head(service: Any, *lines: str) -> bytes:
+    host = httpx.URL(service.url).netloc.decode()
+    return "\r\n".join(["POST /captions HTTP/1.1", f"Host: {host}", *lines, "", ""]).encode()

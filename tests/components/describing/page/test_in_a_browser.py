@@ -1,0 +1,198 @@
+"""The page as people use it, in a browser that is on this machine."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from components.ingest.sample.drawing import draw_scene
+from components.ingest.sample.scenes import make_scene
+
+PHONE = {"width": 360, "height": 740}
+
+# Of each text that is seen, its contrast with what is behind it, as WCAG 2 computes it.
+CONTRASTS = """() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = numbers(colour).map((c) => c / 255)
+      .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (; element; element = element.parentElement) {
+      const colour = getComputedStyle(element).backgroundColor;
+      if (numbers(colour)[3] !== 0) return colour;
+    }
+    throw new Error("nothing is behind it");
+  };
+  return Object.fromEntries([...document.querySelectorAll("body *")]
+    .filter((e) => e.checkVisibility() && [...e.childNodes]
+      .some((n) => n.nodeType === Node.TEXT_NODE && n.textContent.trim()))
+    .map((e) => {
+      const [a, b] = [getComputedStyle(e).color, behind(e)].map(light).sort((x, y) => y - x);
+      return [e.textContent.trim(), (a + 0.05) / (b + 0.05)];
+    }));
+}"""
+# As a hand or a keyboard gives them: a file within an event.
+GIVE = """([kind, name, encoded]) => {
+  const bytes = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], name, {type: "image/jpeg"}));
+  const options = {bubbles: true, cancelable: true};
+  document.body.dispatchEvent(kind === "drop"
+    ? new DragEvent("drop", {...options, dataTransfer: data})
+    : new ClipboardEvent("paste", {...options, clipboardData: data}));
+}"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two photos and a text."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("first", "second"):
+        scene = make_scene(np.random.default_rng(len(name)))
+        draw_scene(scene).save(folder / f"{name}.jpg")
+    (folder / "notes.txt").write_text("milk, bread")
+    return folder
+
+
+@pytest.fixture
+def page(browser: Any, service: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The page when the model is ready; nothing of it may break a rule, or fail."""
+    wrong: list[str] = []
+    context = browser.new_context(**getattr(request, "param", {}))
+    page = context.new_page()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console", lambda told: "Content Security" in told.text and wrong.append(told.text)
+    )  # fmt: skip
+    page.goto(service.url)
+    expect(page.get_by_role("status")).to_have_text("Ready. Choose a photo.")
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def captions(service: Any, photo: Path) -> list[str]:
+    describer = service.turns.made.result()
+    (found,) = describer.alternatives([describer.load(photo)], beam_width=4)
+    return [said.caption for said in found[:3]]
+
+
+def test_page_has_a_title_a_label_and_a_live_region(page: Any) -> None:
+    assert page.title() == "Describe a photo · captionflow"
+    assert page.locator("html").get_attribute("lang") == "en"
+    picker = page.get_by_label("Choose a photo")
+    assert picker.get_attribute("type") == "file"
+    expect(picker).to_have_accessible_description(
+        "JPEG, PNG, WEBP, BMP or GIF, up to 64 MiB and 64 million pixels, no animations. "
+        "It stays on this computer, and is kept nowhere."
+    )
+    assert page.get_by_role("status").get_attribute("aria-live") == "polite"
+    assert page.get_by_role("heading", level=1).count() == 1
+
+
+def test_photo_is_described_in_the_live_region_with_alternatives(
+    page: Any, service: Any, photos: Path
+) -> None:
+    page.get_by_label("Choose a photo").set_input_files(photos / "first.jpg")
+    best, *others = captions(service, photos / "first.jpg")
+    expect(page.get_by_role("status")).to_have_text(best)
+    expect(page.get_by_role("img", name="Your photo")).to_be_visible()
+    lines = page.get_by_role("list", name="").get_by_role("listitem")
+    expect(lines).to_have_count(2)
+    for line, caption in zip(lines.all(), others, strict=True):
+        expect(line).to_contain_text(caption)
+        assert float(line.locator("span").inner_text().replace("\N{MINUS SIGN}", "-")) < 0
+
+
+def test_text_is_told_as_an_error_and_the_next_photo_is_described(
+    page: Any, service: Any, photos: Path
+) -> None:
+    picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
+    picker.set_input_files(photos / "first.jpg")
+    expect(status).to_have_text(captions(service, photos / "first.jpg")[0])
+    picker.set_input_files(photos / "notes.txt")
+    expect(status).to_have_text(
+        "notes.txt can't be read as a photo: the content is not an image of a known format "
+        "(JPEG, PNG, WEBP, BMP, GIF)"
+    )
+    expect(page.get_by_role("img", name="Your photo")).to_be_hidden()
+    expect(page.get_by_role("listitem")).to_have_count(0)
+    picker.set_input_files(photos / "second.jpg")
+    expect(status).to_have_text(captions(service, photos / "second.jpg")[0])
+    expect(page.get_by_role("img", name="Your photo")).to_be_visible()
+
+
+def test_keys_alone_choose_a_photo_and_have_it_read_aloud(
+    page: Any, service: Any, photos: Path
+) -> None:
+    page.keyboard.press("Tab")
+    picker = page.get_by_label("Choose a photo")
+    expect(picker).to_be_focused()
+    # The label shows it, since the input itself is not seen.
+    expect(page.locator("label")).to_have_css("outline-style", "solid")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(photos / "first.jpg")
+    expect(page.get_by_role("status")).to_have_text(captions(service, photos / "first.jpg")[0])
+    page.keyboard.press("Tab")
+    aloud = page.get_by_role("button", name="Read aloud")
+    expect(aloud).to_be_focused()
+    expect(aloud).to_have_css("outline-style", "solid")
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_photo_can_be_dropped_or_pasted(page: Any, service: Any, photos: Path, kind: str) -> None:
+    content = base64.b64encode((photos / "second.jpg").read_bytes()).decode()
+    page.evaluate(GIVE, [kind, "second.jpg", content])
+    expect(page.get_by_role("status")).to_have_text(captions(service, photos / "second.jpg")[0])
+
+
+def test_file_that_is_too_large_is_told_before_it_is_sent(page: Any, photos: Path) -> None:
+    large = photos / "large.jpg"
+    with large.open("wb") as file:
+        file.truncate((64 << 20) + 1)
+    sent: list[Any] = []
+    page.on("request", lambda request: sent.append(request))
+    page.get_by_label("Choose a photo").set_input_files(large)
+    expect(page.get_by_role("status")).to_have_text(
+        "large.jpg can't be read as a photo: its file must not be larger than 64 MiB"
+    )
+    assert sent == []
+
+
+@pytest.mark.parametrize("page", [{"viewport": PHONE}], indirect=True, ids=["phone"])
+def test_nothing_is_wider_than_a_phone(page: Any, service: Any, photos: Path) -> None:
+    def too_wide() -> bool:
+        return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+
+    picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
+    assert not too_wide()
+    picker.set_input_files(photos / "first.jpg")
+    expect(status).to_have_text(captions(service, photos / "first.jpg")[0])
+    assert not too_wide()
+    picker.set_input_files(photos / "notes.txt")
+    expect(status).to_contain_text("not an image")
+    assert not too_wide()
+
+
+@pytest.mark.parametrize(
+    "page", [{"color_scheme": scheme} for scheme in ("light", "dark")],
+    indirect=True, ids=["light", "dark"],
+)  # fmt: skip
+def test_all_text_can_be_read(page: Any, service: Any, photos: Path) -> None:
+    found = page.evaluate(CONTRASTS)
+    picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
+    picker.set_input_files(photos / "first.jpg")
+    expect(status).to_have_text(captions(service, photos / "first.jpg")[0])
+    found |= page.evaluate(CONTRASTS)
+    picker.set_input_files(photos / "notes.txt")
+    expect(status).to_contain_text("not an image")
+    found |= page.evaluate(CONTRASTS)
+    assert {"Read aloud", "Next best", "Choose a photo", "captionflow"} <= set(found)
+    assert {text: ratio for text, ratio in found.items() if ratio < 4.5} == {}

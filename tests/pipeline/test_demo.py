@@ -1,0 +1,152 @@
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from pipeline.demo import app
+
+PROJECT = Path(__file__).parents[2]
+
+
+def _invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["--no-browser", *map(str, arguments)])
+
+
+def _start(folder: Path, *arguments: object, **environment: str) -> tuple[Any, str, float]:
+    """Starts it in an empty folder; returns the process, its address, and after which seconds."""
+    for name in ("here", "temporary"):
+        (folder / name).mkdir()
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.demo", *map(str, arguments)], cwd=folder / "here",
+        env={
+            **os.environ, "PYTHONPATH": str(PROJECT), "TMPDIR": str(folder / "temporary"),
+            **environment,
+        },
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    told = process.stdout.readline()
+    found = re.search(r"http://127\.0\.0\.1:\d+", told)
+    assert found, told
+    return process, found.group(), time.monotonic() - began
+
+
+@pytest.fixture
+def started(tiny_bundle: Path, tmp_path: Path) -> Iterator[tuple[Any, str, Path]]:
+    """The command with a browser that notes what it is to open, in a folder of its own."""
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    process, url, _ = _start(tmp_path, "--bundle", tiny_bundle, BROWSER=f"{browser} %s")
+    yield process, url, tmp_path
+    process.kill()
+    process.wait()
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for name in ("here", "temporary") for path in (folder / name).rglob("*")]
+
+
+def test_demo_opens_a_page_that_describes_and_keeps_nothing(
+    started: tuple[Any, str, Path],
+) -> None:
+    process, url, folder = started
+    page = httpx.get(url)
+    # It is there before the model is.
+    early = httpx.get(f"{url}/status").json()
+    assert "Describe a photo" in page.text and early == {"ready": False}
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").save(buffer, "PNG")
+    told = httpx.post(f"{url}/captions?name=grey.png", content=buffer.getvalue(), timeout=300)
+    assert told.status_code == 200
+    # The tiny model's beam is of 2.
+    assert told.json()["caption"] and len(told.json()["alternatives"]) == 1
+    refused = httpx.post(f"{url}/captions?name=x.png", content=b"no photo")
+    assert refused.status_code == 422
+    assert (folder / "opened").read_text() == f"{url}\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+    assert _files(folder) == []
+
+
+def test_demo_ends_at_once_while_the_model_is_made(started: tuple[Any, str, Path]) -> None:
+    process, url, folder = started
+    assert httpx.get(f"{url}/status").json() == {"ready": False}
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+    assert _files(folder) == []
+
+
+def test_demo_without_a_champion_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "")
+        ended = _invoke("--root", tmp_path / "runs")
+    assert ended.exit_code == 3
+    assert ended.stderr.startswith("captionflow: captionflow-sample must have a champion in MLflow")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_demo_with_an_unreachable_registry_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    ended = _invoke()
+    assert ended.exit_code == 1
+    assert ended.stderr == (
+        f"captionflow: MLflow at http://127.0.0.1:{port} does not answer: start it, or set "
+        "MLFLOW_TRACKING_URI to one that runs\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--alternatives", "2"), 2, "--alternatives must be below the 2 captions of the beam"),
+        (("--bundle", "nowhere"), 3, "nowhere must be a whole model bundle"),
+        (("--model-name", ""), 2, "model_name must be"),
+    ],
+)
+def test_demo_with_wrong_options_says_which(
+    options: tuple[str, ...], code: int, message: str, tiny_bundle: Path
+) -> None:
+    ended = _invoke("--bundle", tiny_bundle, *options)
+    assert (ended.exit_code, ended.stdout) == (code, "")
+    assert ended.stderr.startswith(f"captionflow: {message}")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_demo_on_a_port_that_is_taken_says_so(tiny_bundle: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = _invoke("--bundle", tiny_bundle, "--port", port)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "captionflow: --port must be one that this user may take and no other program has. "
+        f"Received: {port} (Address already in use)\n"
+    )
+
+
+def test_demo_of_a_model_that_turns_out_broken_ends_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "decoding.json").write_text('{"beam_width": 2}')
+    ended = _invoke("--bundle", tmp_path)
+    assert ended.exit_code == 3
+    assert ended.stderr.startswith(f"captionflow: {tmp_path} must be a whole model bundle")
+    assert len(ended.stderr.splitlines()) == 1
