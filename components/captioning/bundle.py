@@ -58,7 +58,11 @@ class Bundle:
     def save(self, directory: Path) -> None:
         """Writes all but the encoder, which saves itself there."""
         write_json(directory / NETWORK_FILE, asdict(self.network.config))
-        self.network.save_weights(directory / NETWORK_WEIGHTS_FILE)
+        # Not the trained network's own file: Keras would put the optimizer's state into it, twice
+        # as much again.
+        bare = build_network(self.network.config)
+        bare.set_weights(self.network.get_weights())
+        bare.save_weights(directory / NETWORK_WEIGHTS_FILE)
         self.vocabulary.save(directory / VOCABULARY_FILE)
         write_json(directory / DECODING_FILE, asdict(self.decoding))
         self.neighbours.save(directory)

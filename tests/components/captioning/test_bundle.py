@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -31,6 +32,15 @@ def bundle() -> Bundle:
 
 def _said(bundle: Bundle) -> list[tuple[str, float]]:
     return [(said.caption, said.score) for said in bundle.alternatives(FEATURES)[0]]
+
+
+def test_save_leaves_out_what_only_training_needs(bundle: Bundle, tmp_path: Path) -> None:
+    bundle.network.compile(optimizer="adam")
+    bundle.network.optimizer.build(bundle.network.trainable_variables)
+    bundle.save(tmp_path)
+    with h5py.File(tmp_path / "network.weights.h5") as weights:
+        assert "optimizer" not in weights
+    assert _said(Bundle.load(tmp_path)) == _said(bundle)
 
 
 def test_alternatives_are_ranked_by_log_probability(bundle: Bundle) -> None:
