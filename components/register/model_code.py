@@ -33,8 +33,11 @@ class PhotoDescriber(PythonModel):
         """Reads the bundle."""
         # TensorFlow comes with it, and only who describes photos needs that.
         from components.captioning.bundle import Describer
+        from components.captioning.together import Together
 
         self._describer = Describer(context.artifacts["bundle"])
+        # A server asks from as many threads as it has requests.
+        self._together = Together(self._describer)
 
     def predict(
         self,
@@ -65,7 +68,7 @@ class PhotoDescriber(PythonModel):
         told = [
             found[: others + 1]
             for start in range(0, len(photos), _BATCH)
-            for found in self._describer.alternatives(
+            for found in self._together.alternatives(
                 [self._load(row, photo) for row, photo in photos[start : start + _BATCH]],
                 beam_width=width,
             )
@@ -93,7 +96,9 @@ class PhotoDescriber(PythonModel):
 
 
 def _parameters(params: dict[str, Any], own_width: int) -> tuple[int, int]:
-    width, others = params.get("beam_width", own_width), params.get("alternatives", 0)
+    # JSON's null is no wish.
+    given = {name: value for name, value in params.items() if value is not None}
+    width, others = given.get("beam_width", own_width), given.get("alternatives", 0)
     if not 1 <= width <= _WIDEST_BEAM:
         raise MlflowException.invalid_parameter_value(
             f"beam_width must be 1 to {_WIDEST_BEAM}. Received: {width}"

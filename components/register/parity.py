@@ -13,6 +13,7 @@ import numpy as np
 from components.platform.artifacts import CAPTIONS_FILE
 from components.platform.errors import DataError
 from components.platform.manifest import Photo
+from components.platform.tracking import without_credentials
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +49,10 @@ def check_parity(model_uri: str, scores: Path, photos: Sequence[Photo]) -> None:
     for photo, caption in zip(some, said, strict=True):
         if caption != scored[photo.image_id]:
             raise DataError(
-                "The logged model must say what was scored, and nothing was registered: its files "
-                f"or its libraries are not those of evaluate. Received: of {photo.image_id} "
-                f"{caption!r}, where {scored[photo.image_id]!r} was scored"
+                "The logged model must say what was scored, and nothing was registered: run "
+                "evaluate and register with the same libraries, on the same kind of machine (a "
+                f"GPU's last digits can turn a word). Received: of {photo.image_id} {caption!r}, "
+                f"where {scored[photo.image_id]!r} was scored"
             )
     logger.info("the logged model says of %d test photos what was scored", len(some))
 
@@ -69,8 +71,10 @@ def _describe(model_uri: str, paths: Sequence[str]) -> list[str]:
             check=False,
         )
         if ended.returncode:
-            logger.error("%s", ended.stderr)
-            last = ended.stderr.strip().rpartition("\n")[2] or "not a word"
+            # It was given MLflow's address, and might tell it whole.
+            told = without_credentials(ended.stderr).strip()
+            logger.error("%s", told)
+            last = told.rpartition("\n")[2] or "not a word"
             raise DataError(
                 "The logged model must load in a fresh process and describe photos; the log has "
                 f"all that it said. Received: exit code {ended.returncode}, {last}"

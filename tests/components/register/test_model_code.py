@@ -33,7 +33,7 @@ def post(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Response
     monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
     client = TestClient(scoring_server.init(loaded))
 
-    def post(photo: Any, **params: int) -> Response:
+    def post(photo: Any, **params: int | None) -> Response:
         rows = {"columns": ["photo"], "data": [[photo]]}
         return client.post("/invocations", json={"dataframe_split": rows, "params": params})
 
@@ -91,6 +91,14 @@ def test_predict_parameter_that_breaks_its_rule_is_refused(
 ) -> None:
     with pytest.raises(MlflowException, match=message):
         loaded.predict(pd.DataFrame({"photo": [photos["red.png"]]}), params=params)
+
+
+def test_predict_parameter_that_is_null_is_the_default(
+    loaded: Any, photos: dict[str, bytes], post: Callable[..., Response]
+) -> None:
+    photo = base64.b64encode(photos["red.png"]).decode()
+    told = post(photo, beam_width=None, alternatives=None)
+    assert told.json() == post(photo).json()
 
 
 def test_predict_unreadable_photo_names_its_row(loaded: Any, photos: dict[str, bytes]) -> None:
