@@ -147,8 +147,8 @@ def test_run_pipeline_forced_trains_to_the_same_scores_which_are_no_progress(
     bleu4 = summary.scores["bleu"]["bleu4"]
     assert not summary.passed
     assert summary.reason.endswith(
-        f"BLEU-4 {bleu4:.2f} is not better than champion v1's {bleu4:.2f} on the same photos by "
-        "more than chance (p = 1.000)"
+        f"BLEU-4 {bleu4:.2f} is not better by more than chance than champion v1's {bleu4:.2f} on "
+        "the same photos (p = 1.000)"
     )
     released = champion("captionflow-sample")
     assert released is not None and released.version == "1"
