@@ -66,6 +66,8 @@ def page(browser: Any, service: Any, request: pytest.FixtureRequest) -> Iterator
     wrong: list[str] = []
     context = browser.new_context(**getattr(request, "param", {}))
     page = context.new_page()
+    # Playwright intercepts file choosers from the first listener on, and Enter is faster than that.
+    page.on("filechooser", lambda _: None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
         "console", lambda told: "Content Security" in told.text and wrong.append(told.text)
