@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from components.captioning.networks import Network, find_network
+from components.captioning.precision import Precision, computing_in, has_bfloat16
 from components.captioning.weights import (
     FILE,
     IMAGENET,
@@ -43,6 +43,7 @@ class EncoderIdentity:
         sha256: Of the weights, 64 hex digits, see `weights.weights_sha256`.
         width: Numbers in a feature.
         size: Height and width of the photos it takes, in pixels.
+        precision: What its features were computed in. Files of before say nothing: float32.
     """
 
     network: str
@@ -51,6 +52,7 @@ class EncoderIdentity:
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     width: Annotated[int, Field(gt=0)]
     size: Annotated[int, Field(gt=0)]
+    precision: Precision = "float32"
 
     @classmethod
     def load(cls, directory: str | Path) -> "EncoderIdentity":
@@ -75,7 +77,8 @@ class EncoderIdentity:
 class Encoder:
     """A network up to its last average pooling, its own preprocessing included.
 
-    Made by `Encoder.build` or `Encoder.load`.
+    Made by `Encoder.build` or `Encoder.load`. One of bfloat16 computes in float32 where the
+    processor has no bfloat16, and logs it.
 
     Attributes:
         identity: What tells this encoder from others.
@@ -89,11 +92,24 @@ class Encoder:
         self.batch_size = batch_size
         self._model = model
         self._network = network
+        self._precision = identity.precision
+        if identity.precision == "bfloat16" and not has_bfloat16():
+            logger.warning(
+                "this encoder is of bfloat16, which this machine does not have: it computes in "
+                "float32"
+            )
+            self._precision = "float32"
         self._compiled: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     @classmethod
     def build(
-        cls, network: str, weights: str = IMAGENET, *, seed: int = 0, batch_size: int = 32
+        cls,
+        network: str,
+        weights: str = IMAGENET,
+        *,
+        seed: int = 0,
+        batch_size: int = 32,
+        precision: Precision = "float32",
     ) -> "Encoder":
         """Makes an encoder.
 
@@ -103,6 +119,7 @@ class Encoder:
                 `gs://` path of a Keras weights file.
             seed: Of random weights.
             batch_size: Photos that are computed at once.
+            precision: What it computes in, see `precision.choose_precision`.
 
         Raises:
             SettingError: If there is no such network, or the path is no local and no `gs://` one.
@@ -117,8 +134,11 @@ class Encoder:
             sha256=weights_sha256(model),
             width=model.output_shape[-1],
             size=found.size,
+            precision=precision,
         )
-        logger.info("encoder %s, weights %s, %d wide", found.name, weights, identity.width)
+        logger.info(
+            "encoder %s, weights %s, %d wide, %s", found.name, weights, identity.width, precision
+        )
         return cls(model, found, identity, batch_size)
 
     @classmethod
@@ -163,7 +183,9 @@ class Encoder:
         # Momentum 0: what training mode measures replaces what was there.
         with _having(norms, "momentum", 0.0), _having(drops, "rate", 0.0):
             # In a graph each activation is freed once it is used.
-            tf.function(self._forward)(tf.constant(photos), training=True)
+            tf.function(lambda batch: self._model(self._prepare(batch), training=True))(
+                tf.constant(photos)
+            )
         self.identity = replace(self.identity, sha256=weights_sha256(self._model))
         self._compiled = None
         logger.info("calibrated %d layers on %d photos", len(norms), len(photos))
@@ -188,16 +210,31 @@ class Encoder:
             features[start : start + self.batch_size] = encoded[: self.batch_size - missing]
         return features
 
-    def _forward(self, photos: tf.Tensor, training: bool = False) -> tf.Tensor:
-        prepared = self._network.preprocess(tf.cast(photos, tf.float32))
-        return self._model(prepared, training=training)
+    def _prepare(self, photos: tf.Tensor) -> tf.Tensor:
+        return self._network.preprocess(tf.cast(photos, tf.float32))
 
     def _compile(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        trained, others = (
+            [variable.numpy() for variable in variables]
+            for variables in (self._model.trainable_variables, self._model.non_trainable_variables)
+        )
+
+        def forward(photos: tf.Tensor) -> tf.Tensor:
+            # With the weights as constants TensorFlow folds normalisation into the convolutions.
+            constants = ([tf.constant(value) for value in values] for values in (trained, others))
+            features, _ = self._model.stateless_call(
+                *constants, self._prepare(photos), training=False
+            )
+            return features
+
         shape = (self.batch_size, self.identity.size, self.identity.size, 3)
-        graph = tf.function(self._forward).get_concrete_function(tf.TensorSpec(shape, tf.uint8))
-        # With the weights as constants TensorFlow folds normalisation into the convolutions.
-        frozen = convert_variables_to_constants_v2(graph)
-        return lambda photos: frozen(photos)[0]
+        graph = tf.function(forward).get_concrete_function(tf.TensorSpec(shape, tf.uint8))
+
+        def compiled(photos: tf.Tensor) -> tf.Tensor:
+            with computing_in(self._precision):
+                return graph(photos)
+
+        return compiled
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import json
+import logging
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -6,14 +7,19 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from components.captioning import encoder as encoder_module
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE, Encoder, EncoderIdentity
+from components.captioning.photos import load_photo
+from components.captioning.precision import has_bfloat16
 from components.platform.errors import DataError, SettingError
 from components.platform.records import ENCODER_FILE
 
 SHARED = Path(__file__).parents[3].parent / "shared"
 REAL_WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
-IDENTITY = EncoderIdentity("MobileNetV2", "random", 1, "0" * 64, 1280, 224)
+PHOTOS = sorted((SHARED / "flickr8k").rglob("*.jpg"))[:8]
+IDENTITY = EncoderIdentity("MobileNetV2", "random", 1, "0" * 64, 1280, 224, "float32")
 
 
 def photos(count: int, size: int = 224) -> np.ndarray:
@@ -21,6 +27,11 @@ def photos(count: int, size: int = 224) -> np.ndarray:
     blocks = np.random.default_rng(0).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
     side = -(-size // 4)
     return blocks.repeat(side, axis=1).repeat(side, axis=2)[:, :size, :size]
+
+
+def cosines(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(some, axis=1) * np.linalg.norm(others, axis=1)
+    return (some * others).sum(axis=1) / lengths
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +57,14 @@ def saved(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture
+def rounded(saved: Path, tmp_path: Path) -> Path:
+    """The same encoder, of bfloat16."""
+    shutil.copy(saved / ENCODER_WEIGHTS_FILE, tmp_path)
+    replace(EncoderIdentity.load(saved), precision="bfloat16").save(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="module")
 def reference(saved: Path) -> keras.Model:
     model = keras.applications.MobileNetV2(include_top=False, weights=None, pooling="avg")
@@ -59,6 +78,13 @@ def test_identity_journey_keeps_everything(tmp_path: Path) -> None:
     assert json.loads((tmp_path / ENCODER_FILE).read_text())["weights"] == "random"
 
 
+def test_identity_of_before_there_was_a_choice_is_of_float32(tmp_path: Path) -> None:
+    facts = asdict(IDENTITY)
+    del facts["precision"]
+    (tmp_path / ENCODER_FILE).write_text(json.dumps(facts))
+    assert EncoderIdentity.load(tmp_path) == IDENTITY
+
+
 @pytest.mark.parametrize(
     ("content", "named"),
     [
@@ -67,6 +93,7 @@ def test_identity_journey_keeps_everything(tmp_path: Path) -> None:
         ('{"network": "MobileNetV2"}', "sha256"),
         (json.dumps({**asdict(IDENTITY), "width": 0}), "width"),
         (json.dumps({**asdict(IDENTITY), "weights": "guessed"}), "weights"),
+        (json.dumps({**asdict(IDENTITY), "precision": "int8"}), "precision"),
     ],
 )
 def test_identity_that_is_none_names_the_file(tmp_path: Path, content: str, named: str) -> None:
@@ -155,6 +182,45 @@ def test_load_encodes_the_same(encoder: Encoder, saved: Path) -> None:
     assert np.array_equal(loaded.encode(photos(4)), encoder.encode(photos(4)))
 
 
+@pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
+def test_encode_in_bfloat16_leaves_others_alone(
+    encoder: Encoder, rounded: Path, reference: keras.Model
+) -> None:
+    batch = photos(6)
+    graph = tf.function(lambda batch: reference(tf.cast(batch, tf.float32)))
+    exact, other = encoder.encode(batch), graph(batch).numpy()
+    found = Encoder.load(rounded, batch_size=4).encode(batch)
+    assert found.dtype == np.float32
+    assert not np.array_equal(found, exact)
+    # Random weights add rounding up; see the real ones below.
+    assert cosines(found, exact).min() > 0.98
+    # A caption must not depend on how many photos were described together.
+    for size in (1, 6):
+        alone = Encoder.load(rounded, batch_size=size)
+        np.testing.assert_array_equal(alone.encode(batch), found)
+    # Graphs of the same process compute as before, those that were traced and new ones.
+    np.testing.assert_array_equal(encoder.encode(batch), exact)
+    np.testing.assert_array_equal(graph(batch).numpy(), other)
+    again = tf.function(lambda batch: reference(tf.cast(batch, tf.float32)))
+    np.testing.assert_array_equal(again(batch).numpy(), other)
+
+
+def test_load_of_bfloat16_where_there_is_none_computes_in_float32_and_says_so(
+    encoder: Encoder,
+    rounded: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(encoder_module, "has_bfloat16", lambda: False)
+    with caplog.at_level(logging.INFO):
+        loaded = Encoder.load(rounded, batch_size=4)
+    assert [record.getMessage() for record in caplog.records] == [
+        "this encoder is of bfloat16, which this machine does not have: it computes in float32"
+    ]
+    assert loaded.identity.precision == "bfloat16"
+    np.testing.assert_array_equal(loaded.encode(photos(4)), encoder.encode(photos(4)))
+
+
 def test_load_of_other_weights_names_both_sums(
     encoder: Encoder, saved: Path, tmp_path: Path
 ) -> None:
@@ -180,3 +246,16 @@ def test_real_inception_weights_tell_photos_apart() -> None:
     one, other = encoder.encode(photos(2, 299))
     assert (one >= 0).all()  # Means of what a ReLU lets through.
     assert np.corrcoef(one, other)[0, 1] < 0.99
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
+@pytest.mark.skipif(not PHOTOS or not REAL_WEIGHTS.exists(), reason="needs ../shared")
+def test_real_inception_features_in_bfloat16_are_near_float32() -> None:
+    batch = np.stack([load_photo(path, 299) for path in PHOTOS])
+    exact, rounded = (
+        Encoder.build("InceptionV3", str(REAL_WEIGHTS), batch_size=8, precision=precision).encode(
+            batch
+        )
+        for precision in ("float32", "bfloat16")
+    )
+    assert 0.999 < cosines(exact, rounded).min() < 1
