@@ -121,7 +121,10 @@ class Settings(BaseModel):
         20, ge=1, le=200, description="Longest caption that is said; longer ones are cut to learn"
     )
     precision: Literal["auto", "float32", "mixed"] = Field(
-        "auto", description="Arithmetic of training; auto: mixed on a GPU, else float32"
+        "auto",
+        description="Arithmetic of encoder and training; mixed: bfloat16 in an encoder on a "
+        "processor that has it, float16 in training; auto: the former for trained InceptionV3, "
+        "the latter on a GPU",
     )
     checkpoints: _Text = Field(
         "checkpoints",

@@ -63,7 +63,7 @@ def captioning_pipeline(run: Parameters) -> None:
             captions=captions,
             origin=reason.outputs["origin"],
             **run.pick("encoder", "encoder_weights", "encoder_batch", "seed"),
-            **run.pick("beam_flags", "store"),
+            **run.pick("precision", "beam_flags", "store"),
         )
         examples = place(extracted, "4 features", run).outputs["examples"]
 

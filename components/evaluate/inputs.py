@@ -141,7 +141,7 @@ def _common_encoder(
 ) -> EncoderIdentity:
     theirs, ours = EncoderIdentity.load(model), EncoderIdentity.load(examples)
     takes, has = bundle.network.config.feature_width, test.features.shape[1]
-    if (theirs.sha256, takes) != (ours.sha256, has):
+    if (theirs.sha256, theirs.precision, takes) != (ours.sha256, ours.precision, has):
         raise DataError(
             "Model and examples must be of the same encoder, and these are of different ones: "
             "train on these examples, or evaluate on those that the model was trained on. "
@@ -151,7 +151,10 @@ def _common_encoder(
 
 
 def _in_words(encoder: EncoderIdentity, width: int) -> str:
-    return f"{encoder.network} (weights {encoder.sha256[:12]}, features {width} wide)"
+    return (
+        f"{encoder.network} (weights {encoder.sha256[:12]}, {encoder.precision}, "
+        f"features {width} wide)"
+    )
 
 
 def _read(kind: type[_Facts], path: Path) -> _Facts:

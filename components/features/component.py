@@ -13,6 +13,7 @@ def features(
     encoder_weights: str,
     encoder_batch: int,
     seed: int,
+    precision: str,
     beam_flags: str,
     store: str,
     origin: str,
@@ -38,6 +39,7 @@ def features(
                 encoder_weights=encoder_weights,
                 encoder_batch=encoder_batch,
                 seed=seed,
+                precision=precision,
                 beam_flags=beam_flags,
                 store=store,
             )

@@ -16,6 +16,7 @@ from apache_beam.utils.shared import Shared
 
 from components.captioning.dead_leaves import draw_leaves
 from components.captioning.encoder import Encoder, EncoderIdentity
+from components.captioning.precision import Precision, choose_precision
 from components.captioning.weights import RANDOM
 from components.features.inference import EncodePhotos
 from components.features.key import encoder_key
@@ -50,6 +51,7 @@ def extract_features(
     encoder_weights: str,
     encoder_batch: int,
     seed: int,
+    precision: str,
     beam_flags: str,
     store: str = "",
 ) -> dict[str, Any]:
@@ -70,6 +72,7 @@ def extract_features(
         encoder_weights: "imagenet", "random", or the local or `gs://` path of a weights file.
         encoder_batch: Photos that are encoded at once, 32 or more.
         seed: Of random weights.
+        precision: `auto`, `float32` or `mixed`, see `choose_precision`.
         beam_flags: How Beam runs, as on a command line.
         store: Folder of the feature store, local or `gs://`; empty for none.
 
@@ -77,16 +80,17 @@ def extract_features(
         Facts: photos in all, by split and of them encoded in this run; what identifies the encoder.
 
     Raises:
-        SettingError: If encoder, encoder_batch, beam_flags or store break their rules.
+        SettingError: If encoder, encoder_batch, precision, beam_flags or store break their rules.
         DataError: If weights can't be had, or a photo is not as `ingest` found it.
         CaptionflowError: If the store's bucket does not answer.
     """
     if encoder_batch < MIN_BATCH:
         raise SettingError(f"encoder_batch must be at least {MIN_BATCH}. Received: {encoder_batch}")
+    computing = choose_precision(precision, encoder, encoder_weights)
     tasks = plan_tasks(read_manifest(manifest), read_captions(captions))
     started = time.perf_counter()
     with whole_directory(directory) as aside:
-        kept = _open_store(store, aside, encoder, encoder_weights, seed)
+        kept = _open_store(store, aside, encoder, encoder_weights, seed, computing)
         places = kept.index()
         # Each photo once, whatever it is called.
         missing = list({t.sha256: t for t in tasks if t.sha256 not in places}.values())
@@ -97,7 +101,9 @@ def extract_features(
         if not kept.take_encoder(aside):
             # Workers in this process go on with it; others read what it saved.
             shared.acquire(
-                partial(_make_encoder, encoder, encoder_weights, seed, encoder_batch, aside)
+                partial(
+                    _make_encoder, encoder, encoder_weights, seed, encoder_batch, computing, aside
+                )
             )
             kept.keep_encoder(aside)
         if missing:
@@ -117,23 +123,27 @@ def extract_features(
         "encoder_network": identity.network,
         "encoder_weights": identity.weights,
         "encoder_sha256": identity.sha256,
+        "encoder_precision": identity.precision,
         "width": identity.width,
     }
 
 
-def _open_store(store: str, directory: Path, network: str, weights: str, seed: int) -> FeatureStore:
+def _open_store(
+    store: str, directory: Path, network: str, weights: str, seed: int, precision: Precision
+) -> FeatureStore:
     scratch = directory / _SCRATCH
     scratch.mkdir()
-    folder = f"{store.rstrip('/')}/{encoder_key(network, weights, seed)}" if store else ""
+    key = encoder_key(network, weights, seed, precision) if store else ""
+    folder = f"{store.rstrip('/')}/{key}" if store else ""
     kept = FeatureStore(folder, scratch)
     kept.fetch()
     return kept
 
 
 def _make_encoder(
-    network: str, weights: str, seed: int, batch_size: int, directory: Path
+    network: str, weights: str, seed: int, batch_size: int, precision: Precision, directory: Path
 ) -> Encoder:
-    encoder = Encoder.build(network, weights, seed=seed, batch_size=batch_size)
+    encoder = Encoder.build(network, weights, seed=seed, batch_size=batch_size, precision=precision)
     if weights == RANDOM:
         # Not photos: it would be another encoder with each change of the data.
         encoder.calibrate(draw_leaves(_CALIBRATION_PICTURES, encoder.identity.size, seed))

@@ -8,8 +8,8 @@ from components.platform.contents import named_content
 from components.platform.fingerprint import fingerprint_value
 
 #: Raise it by one with each change that gives other features: of how a photo is read and resized,
-#: how a network is built, gets its weights and prepares its input, what it puts out, or the
-#: precision that it computes with. `tests/components/features/test_key.py` fails where that is
+#: how a network is built, gets its weights and prepares its input, what it puts out, or how it
+#: computes in one of its precisions. `tests/components/features/test_key.py` fails where that is
 #: forgotten.
 FEATURES_VERSION = 1
 
@@ -17,7 +17,7 @@ FEATURES_VERSION = 1
 _LIBRARIES = ("keras", "pillow", "tensorflow")
 
 
-def encoder_key(network: str, weights: str, seed: int) -> str:
+def encoder_key(network: str, weights: str, seed: int, precision: str) -> str:
     """Returns what tells an encoder from all that would give other features.
 
     Two machines round differently; that does not count.
@@ -27,6 +27,7 @@ def encoder_key(network: str, weights: str, seed: int) -> str:
         weights: "imagenet", "random", or the local or `gs://` path of a weights file, which counts
             by its content. (A bucket knows contents by another checksum.)
         seed: Of random weights; counts for no others.
+        precision: What it computes in, "float32" or "bfloat16".
 
     Returns:
         64 hex digits.
@@ -43,6 +44,7 @@ def encoder_key(network: str, weights: str, seed: int) -> str:
             "size": INPUT_SIZES[name],
             "weights": named_content(weights, IMAGENET, RANDOM),
             "seed": seed if weights == RANDOM else None,
+            "precision": precision,
             "libraries": {library: version(library) for library in _LIBRARIES},
         }
     )

@@ -95,7 +95,8 @@ def _describe(
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
         bundle = fetch_released(model_name, version, Path(folder)).bundle
-        if EncoderIdentity.load(bundle).sha256 == EncoderIdentity.load(examples).sha256:
+        theirs, ours = EncoderIdentity.load(bundle), EncoderIdentity.load(examples)
+        if (theirs.sha256, theirs.precision) == (ours.sha256, ours.precision):
             seen = read_examples(examples, "test")
             said = Bundle.load(bundle).captions(seen.features)
             return dict(zip(seen.image_ids, said, strict=True))

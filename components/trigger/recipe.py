@@ -17,7 +17,7 @@ from components.platform.manifest import REPORT_FILE
 # Told by content: a hash says nothing to a person, so a change of it is only called a change.
 _CONTENTS = {"data": "the data", "encoder_weights": "the encoder's weights", "glove": "GloVe"}
 # What the features are made of, photos and token ids.
-_FEATURES = ("data", "encoder", "encoder_weights", "min_count", "seed")
+_FEATURES = ("data", "encoder", "encoder_weights", "min_count", "seed", "precision")
 # Whose code makes them.
 _CODE = ("components.features", "components.normalize", "components.captioning")
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 from processes import peak_memory
 
 from components.captioning.encoder import Encoder
 from components.captioning.networks import find_network
 from components.captioning.photos import load_photo
+from components.captioning.precision import Precision, choose_precision
 from components.captioning.weights import build_with_weights
 from components.features.extraction import extract_features
 from components.ingest.run import ingest_dataset
@@ -90,6 +92,7 @@ def run_step(work: Path, manifest: Path, weights: str, batch_size: int, store: s
         encoder_weights=weights,
         encoder_batch=batch_size,
         seed=_SEED,
+        precision="auto",
         beam_flags="",
         store=store,
     )
@@ -100,6 +103,8 @@ def run_step(work: Path, manifest: Path, weights: str, batch_size: int, store: s
 def bare_rate(paths: Sequence[str], weights: str, batch_size: int, batches: int) -> float:
     """Returns the photos a second of the encoder's own graph, full batches of pixels in memory.
 
+    It computes in what the step does.
+
     Args:
         paths: At least one batch of photos.
         weights: See `Encoder.build`.
@@ -107,9 +112,8 @@ def bare_rate(paths: Sequence[str], weights: str, batch_size: int, batches: int)
         batches: How many are timed, after one that is not.
     """
     keep_freed_memory()
-    encoder = Encoder.build(NETWORK, weights, seed=_SEED, batch_size=batch_size)
-    size = encoder.identity.size
-    pixels = np.stack([load_photo(path, size) for path in paths[:batch_size]])
+    encoder = _encoder(weights, batch_size, choose_precision("auto", NETWORK, weights))
+    pixels = _load(paths[:batch_size], encoder)
     encoder.encode(pixels)
     started = time.perf_counter()
     for _ in range(batches):
@@ -134,3 +138,35 @@ def predict_rate(paths: Sequence[str], weights: str) -> float:
         pixels = keras.utils.img_to_array(photo)[np.newaxis]  # [299, 299, 3] -> [1, 299, 299, 3]
         model.predict(keras.applications.inception_v3.preprocess_input(pixels), verbose=0)
     return (len(paths) - _WARM_UP_PHOTOS) / (time.perf_counter() - started)
+
+
+def cosines(paths: Sequence[str], weights: str, batch_size: int) -> NDArray[np.float32]:
+    """Returns how near the features that the step computes here are to float32's, photo by photo.
+
+    Args:
+        paths: Of the photos.
+        weights: See `Encoder.build`.
+        batch_size: Photos encoded at once.
+
+    Returns:
+        Cosines, float32 [N]; 1 if the step computes in float32 here.
+    """
+    exact, ours = (
+        _encoder(weights, batch_size, precision)
+        for precision in ("float32", choose_precision("auto", NETWORK, weights))
+    )
+    found = []
+    for start in range(0, len(paths), batch_size):
+        pixels = _load(paths[start : start + batch_size], exact)
+        one, other = exact.encode(pixels), ours.encode(pixels)  # float32 [B, D]
+        lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+        found.append((one * other).sum(axis=1) / lengths)
+    return np.concatenate(found)
+
+
+def _encoder(weights: str, batch_size: int, precision: Precision) -> Encoder:
+    return Encoder.build(NETWORK, weights, seed=_SEED, batch_size=batch_size, precision=precision)
+
+
+def _load(paths: Sequence[str], encoder: Encoder) -> NDArray[np.uint8]:
+    return np.stack([load_photo(path, encoder.identity.size) for path in paths])

@@ -1,9 +1,9 @@
 """The features step: against its bare network, against one photo at a time, and with its store.
 
 Every run has a process of its own. In order: the loop of the original project and the bare network,
-the step over all photos, both baselines again (so that a machine that slows down shows); then the
-step over few and over all photos for its memory; then with a store that is filled, that lacks 1 %
-of the photos, and that has them all.
+the step over all photos, both baselines again (so that a machine that slows down shows); then how
+near the step's features are to float32's; then the step over few and over all photos, for its
+memory; then with a store that is filled, that lacks 1 % of the photos, and that has them all.
 
     .venv/bin/python tests/benchmarks/features.py
 """
@@ -15,11 +15,22 @@ from pathlib import Path
 from statistics import mean
 
 from data import FLICKR8K, WEIGHTS
-from feature_rates import StepRun, bare_rate, predict_rate, prepare, run_step, take_photos
+from feature_rates import (
+    NETWORK,
+    StepRun,
+    bare_rate,
+    cosines,
+    predict_rate,
+    prepare,
+    run_step,
+    take_photos,
+)
 from machine import describe_machine
 from processes import alone
 from rich.console import Console
 from rich.table import Table
+
+from components.captioning.precision import choose_precision
 
 _NEW_SHARE = 0.01
 
@@ -33,8 +44,10 @@ def main() -> None:
         available = alone(prepare, given.dataset, work)
         photos = min(given.photos, available)
         console.print(describe_machine())
-        console.print(f"{given.weights.name}, batches of {given.batch_size}")
+        computing = choose_precision("auto", NETWORK, str(given.weights))
+        console.print(f"{given.weights.name}, batches of {given.batch_size}, {computing}")
         console.print(_speeds(work, photos, given))
+        console.print(_nearness(work, min(given.compared, available), given))
         sizes = [min(size, available) for size in given.memory]
         console.print(_memory([_step(work, size, given)[0] for size in sizes]))
         console.print(_store(work, photos, given))
@@ -82,6 +95,16 @@ def _speeds(work: Path, photos: int, given: argparse.Namespace) -> Table:
     return table
 
 
+def _nearness(work: Path, photos: int, given: argparse.Namespace) -> Table:
+    _, paths = take_photos(work, photos)
+    found = alone(cosines, paths, str(given.weights), given.batch_size)
+    table = Table(title="Cosine of the step's features to float32's (goal: 0.999)")
+    for column in ("photos", "lowest", "mean"):
+        table.add_column(column, justify="right")
+    table.add_row(str(len(found)), f"{found.min():.6f}", f"{found.mean():.6f}")
+    return table
+
+
 def _memory(runs: list[StepRun]) -> Table:
     table = Table(title="Peak memory of the step, in a process of its own (goal: 1.2 x)")
     for column in ("photos", "MiB", "times the first"):
@@ -120,6 +143,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--sample", type=int, default=63, help="photos one at a time")
     parser.add_argument("--batches", type=int, default=8, help="of the bare network")
+    parser.add_argument("--compared", type=int, default=512, help="photos, with float32")
     parser.add_argument("--work", type=Path, help="a folder for what is made on the way")
     return parser.parse_args()
 

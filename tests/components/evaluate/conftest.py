@@ -18,6 +18,7 @@ ENCODER: dict[str, Any] = {
     "sha256": "e" * 64,
     "width": 5,
     "size": 299,
+    "precision": "float32",
 }
 DATA = {
     "dataset_fingerprint": "d" * 64,

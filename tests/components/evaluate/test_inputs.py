@@ -75,12 +75,28 @@ def _rewrite(path: Path, **facts: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | facts))
 
 
-def test_read_inputs_features_of_another_encoder_are_refused(artifacts: Any) -> None:
-    # As wide, but of other weights: the captions would be nonsense without a word of warning.
-    _rewrite(artifacts.examples / "encoder.json", network="Xception", sha256="c" * 64)
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        # As wide, but of other weights: captions would be nonsense without a word of warning.
+        (
+            {"network": "Xception", "sha256": "c" * 64},
+            r"Xception \(weights cccccccccccc, float32, features 5 wide\)",
+        ),
+        # Nearly the same, but what is said would not be what was scored.
+        (
+            {"precision": "bfloat16"},
+            r"InceptionV3 \(weights eeeeeeeeeeee, bfloat16, features 5 wide\)",
+        ),
+    ],
+)
+def test_read_inputs_features_of_another_encoder_are_refused(
+    change: dict[str, str], told: str, artifacts: Any
+) -> None:
+    _rewrite(artifacts.examples / "encoder.json", **change)
     message = (
         r"of different ones: train .* Received: a model for InceptionV3 \(weights eeeeeeeeeeee, "
-        r"features 5 wide\), examples of Xception \(weights cccccccccccc, features 5 wide\)"
+        rf"float32, features 5 wide\), examples of {told}"
     )
     with pytest.raises(DataError, match=message):
         _read(artifacts)

@@ -15,6 +15,7 @@ from PIL import Image
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.networks import Network
 from components.captioning.photos import load_photo
+from components.captioning.precision import has_bfloat16
 from components.features.component import features as features_component
 from components.features.extraction import extract_features
 from components.features.inference import EncodePhotos, check_features
@@ -32,6 +33,7 @@ SETTINGS: dict[str, Any] = {
     "encoder_weights": "random",
     "encoder_batch": 32,
     "seed": 1,
+    "precision": "float32",
     "beam_flags": "",
     "store": "",
 }
@@ -66,6 +68,7 @@ def test_extract_features_writes_shards_by_split_and_the_encoder(run: Any) -> No
         "encoder_network": "MobileNetV2",
         "encoder_weights": "random",
         "encoder_sha256": identity["sha256"],
+        "encoder_precision": "float32",
         "width": 1280,
     }
 
@@ -165,6 +168,7 @@ def test_extract_features_of_a_changed_photo_names_it_and_writes_nothing(
     ("setting", "value", "message"),
     [
         ("encoder_batch", 31, "encoder_batch must be at least 32. Received: 31"),
+        ("precision", "half", "precision must be 'auto', 'float32' or 'mixed'. Received: 'half'"),
         ("encoder", "MobileNetV7", "encoder must name .*MobileNetV2.* Received: 'MobileNetV7'"),
         ("encoder_weights", "ftp://host/w.h5", "must be local or begin with gs://"),
     ],
@@ -226,6 +230,27 @@ def test_extract_features_that_are_in_the_store_loads_no_network_and_reads_no_ph
     for name in ("encoder.json", ENCODER_WEIGHTS_FILE):
         assert fingerprint_file(tmp_path / "examples" / name) == fingerprint_file(examples / name)
     assert not list((tmp_path / "examples").glob(".*"))
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
+def test_extract_features_in_bfloat16_are_others_to_the_store(run: Any, tmp_path: Path) -> None:
+    data_set, examples, facts = run
+    store = examples.with_name("store")
+    settings = {**SETTINGS, "store": str(store), "precision": "mixed"}
+    first, again = (
+        extract_features(data_set.manifest, data_set.captions, tmp_path / name, **settings)
+        for name in ("examples", "again")
+    )
+    # The weights are the same, and so is what tells them.
+    assert first == {**facts, "encoder_precision": "bfloat16"}
+    assert again == {**first, "encoded_photos": 0}
+    exact, rounded = (
+        read_examples(each, "train").features for each in (examples, tmp_path / "again")
+    )
+    assert not np.array_equal(exact, rounded)
+    for one, other in zip(exact.astype(np.float64), rounded.astype(np.float64), strict=True):
+        # Random weights add rounding up.
+        assert one @ other / np.linalg.norm(one) / np.linalg.norm(other) > 0.98
 
 
 def test_extract_features_after_a_broken_run_computes_what_is_left(

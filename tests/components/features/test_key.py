@@ -17,34 +17,35 @@ def test_encoder_key_counts_a_weights_file_by_its_content(tmp_path: Path) -> Non
     one.write_text("weights")
     same.write_text("weights")
     other.write_text("others")
-    first = encoder_key("inceptionv3", str(one), 1)
+    first = encoder_key("inceptionv3", str(one), 1, "float32")
     assert len(first) == 64
     # Neither the file's name counts, nor how the network is spelled, nor a seed that is not used.
-    assert encoder_key("InceptionV3", str(same), 2) == first
-    assert encoder_key("InceptionV3", str(other), 1) != first
+    assert encoder_key("InceptionV3", str(same), 2, "float32") == first
+    assert encoder_key("InceptionV3", str(other), 1, "float32") != first
 
 
 def test_encoder_key_differs_with_all_that_changes_features(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     keys = {
-        encoder_key("InceptionV3", "random", 1),
-        encoder_key("InceptionV3", "random", 2),
-        encoder_key("InceptionV3", "imagenet", 1),
-        encoder_key("Xception", "imagenet", 1),
+        encoder_key("InceptionV3", "random", 1, "float32"),
+        encoder_key("InceptionV3", "random", 2, "float32"),
+        encoder_key("InceptionV3", "imagenet", 1, "float32"),
+        encoder_key("Xception", "imagenet", 1, "float32"),
+        encoder_key("Xception", "imagenet", 1, "bfloat16"),
     }
     monkeypatch.setattr(key, "FEATURES_VERSION", FEATURES_VERSION + 1)
-    keys.add(encoder_key("InceptionV3", "imagenet", 1))
+    keys.add(encoder_key("InceptionV3", "imagenet", 1, "float32"))
     monkeypatch.setattr(key, "version", lambda library: f"another {library}")
-    keys.add(encoder_key("InceptionV3", "imagenet", 1))
-    assert len(keys) == 6
+    keys.add(encoder_key("InceptionV3", "imagenet", 1, "float32"))
+    assert len(keys) == 7
 
 
 def test_encoder_key_of_wrong_settings_names_them(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"encoder must name .*InceptionV3"):
-        encoder_key("InceptionV9", "imagenet", 1)
+        encoder_key("InceptionV9", "imagenet", 1, "float32")
     with pytest.raises(DataError, match="Nothing lies at this path"):
-        encoder_key("InceptionV3", str(tmp_path / "gone.h5"), 1)
+        encoder_key("InceptionV3", str(tmp_path / "gone.h5"), 1, "float32")
 
 
 # What follows stands for all that FEATURES_VERSION counts. Where these numbers change, features of

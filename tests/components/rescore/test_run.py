@@ -58,12 +58,13 @@ def test_rescore_champion_says_what_it_said_when_it_was_scored(
     assert read_rival(tmp_path / "rival") == found
 
 
+@pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"precision": "bfloat16"}])
 def test_rescore_champion_with_another_encoder_looks_at_the_photos_itself(
-    examples: Path, manifest: Path, said: dict[str, str], tmp_path: Path
+    change: dict[str, str], examples: Path, manifest: Path, said: dict[str, str], tmp_path: Path
 ) -> None:
     others = shutil.copytree(examples, tmp_path / "examples")
     encoder = json.loads((others / "encoder.json").read_text())
-    (others / "encoder.json").write_text(json.dumps(encoder | {"sha256": "0" * 64}))
+    (others / "encoder.json").write_text(json.dumps(encoder | change))
     found = rescore_champion(others, manifest, model_name=MODEL, rival=tmp_path / "rival")
     assert found is not None and found.captions == said
 

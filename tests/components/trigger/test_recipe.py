@@ -8,7 +8,7 @@ from components.trigger.recipe import Recipe, make_recipe
 
 _PARTS = {
     "data": "d1", "encoder": "InceptionV3", "encoder_weights": "imagenet", "glove": "sample",
-    "min_count": 5, "seed": 17, "epochs": 10,
+    "min_count": 5, "seed": 17, "epochs": 10, "precision": "auto",
 }  # fmt: skip
 _NET = {"encoder": "InceptionV3", "encoder_weights": "random"}
 
@@ -22,7 +22,7 @@ def _manifest(folder: Path) -> Path:
 def test_make_recipe_takes_data_from_the_report_and_words_as_they_are(tmp_path: Path) -> None:
     made = make_recipe(
         _manifest(tmp_path), encoder_weights="imagenet", glove="sample", encoder="inceptionv3",
-        min_count=5, seed=17, epochs=10,
+        min_count=5, seed=17, epochs=10, precision="auto",
     )  # fmt: skip
     assert made == Recipe(_PARTS)
 
@@ -74,7 +74,12 @@ def test_changes_from_an_older_recipe_names_a_new_setting() -> None:
 
 @pytest.mark.parametrize(
     ("change", "another"),
-    [({"data": "d2"}, True), ({"min_count": 1}, True), ({"epochs": 3}, False)],
+    [
+        ({"data": "d2"}, True),
+        ({"min_count": 1}, True),
+        ({"precision": "float32"}, True),
+        ({"epochs": 3}, False),
+    ],
 )
 def test_origin_changes_with_what_features_are_made_of(
     change: dict[str, object], another: bool
