@@ -5,6 +5,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -59,9 +60,9 @@ def extract_features(
 
     1. Features that the store has are taken from there; so is the encoder. If all are there, no
        network is loaded, and no photo is read.
-    2. Else the encoder is made once and saved, and Beam's workers read the photos that are
-       missing, encode them in full batches and put the features into the store, segment by
-       segment: what a killed run has put there the next one finds.
+    2. Else the encoder is made once, and saved while it is put to work. Beam's workers read the
+       photos that are missing, encode them in full batches and put the features into the store,
+       segment by segment: what a killed run has put there the next one finds.
     3. Records go to shards by split, ordered by image id. The same input gives the same bytes.
 
     Args:
@@ -98,18 +99,22 @@ def extract_features(
         if store:
             logger.info("%d of %d photos are in the store", found, len(tasks))
         shared = Shared()
-        if not kept.take_encoder(aside):
-            # Workers in this process go on with it; others read what it saved.
-            shared.acquire(
-                partial(
-                    _make_encoder, encoder, encoder_weights, seed, encoder_batch, computing, aside
+        with ThreadPoolExecutor(1) as beside:
+            saving = None
+            if not kept.take_encoder(aside):
+                made = shared.acquire(
+                    partial(_make_encoder, encoder, encoder_weights, seed, encoder_batch, computing)
                 )
-            )
-            kept.keep_encoder(aside)
-        if missing:
-            step = EncodePhotos(aside, shared, kept, encoder_batch, len(missing))
-            _encode(missing, step, encoder_batch, beam_flags)
-            places = kept.index()
+                saving = beside.submit(_save_encoder, made, kept, aside)
+                # Workers in this process go on with what was made, others read what is saved.
+                if beam_flags:
+                    saving.result()
+            if missing:
+                step = EncodePhotos(aside, shared, kept, encoder_batch, len(missing))
+                _encode(missing, step, encoder_batch, beam_flags)
+                places = kept.index()
+            if saving:
+                saving.result()
         _write_records(tasks, places, kept.scratch, aside, beam_flags)
         kept.finish({places[task.sha256][0] for task in tasks})
         shutil.rmtree(kept.scratch)
@@ -141,14 +146,18 @@ def _open_store(
 
 
 def _make_encoder(
-    network: str, weights: str, seed: int, batch_size: int, precision: Precision, directory: Path
+    network: str, weights: str, seed: int, batch_size: int, precision: Precision
 ) -> Encoder:
     encoder = Encoder.build(network, weights, seed=seed, batch_size=batch_size, precision=precision)
     if weights == RANDOM:
         # Not photos: it would be another encoder with each change of the data.
         encoder.calibrate(draw_leaves(_CALIBRATION_PICTURES, encoder.identity.size, seed))
-    encoder.save(directory)
     return encoder
+
+
+def _save_encoder(encoder: Encoder, store: FeatureStore, directory: Path) -> None:
+    encoder.save(directory)
+    store.keep_encoder(directory)
 
 
 def _encode(
