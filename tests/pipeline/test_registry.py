@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from typer.testing import CliRunner, Result
 
 from components.platform.registry import champion, start_run
+from components.register.history import next_promotion
 from components.register.promotion import promote
 from components.register.versions import read_model
 from pipeline.registry import app
@@ -108,6 +109,24 @@ def test_list_shows_scores_alias_and_who_was_champion_when_and_why() -> None:
     assert "rolled back  and nothing else (" in champions
     assert "promoted     it sees [cats] (" in champions
     assert "registered   passed: it is the first (" in champions
+
+
+@pytest.mark.usefixtures("root")
+def test_list_and_show_tell_a_promotion_that_came_too_late() -> None:
+    model = read_model(_MODEL)
+    for version in ("2", "3"):
+        noted = next_promotion(
+            model.history, action="register", version=version, before="1", why="passed", by="x",
+            compared_with="1",
+        )  # fmt: skip
+        MlflowClient().set_registered_model_tag(_MODEL, *noted.tag)
+    MlflowClient().set_registered_model_alias(_MODEL, "champion", "2")
+    shown = _invoke("list").output
+    assert "The last promotion is" not in shown
+    rows = [line.split() for line in shown.split("champion  since")[1].splitlines()[1:3]]
+    assert [(row[0], row[5]) for row in rows] == [("3", "too"), ("2", "registered")]
+    assert "registered by" not in _invoke("show", "3").output
+    assert "registered by x: passed" in _invoke("show", "2").output
 
 
 def test_list_tells_an_alias_that_was_moved_by_hand(root: Path) -> None:

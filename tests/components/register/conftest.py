@@ -1,4 +1,4 @@
-"""What `register` is handed: a tiny untrained bundle, scores, and a manifest with two photos."""
+"""What `register` is handed: a tiny untrained bundle, scores, two photos; and a registry."""
 
 import io
 import json
@@ -29,7 +29,11 @@ _SCORES: dict[str, Any] = {
 }
 
 
-_ORIGIN = {"recipe": '{"data": "d"}', "cause": "training: there is no champion yet"}
+_ORIGIN = {
+    "recipe": '{"data": "d"}',
+    "cause": "training: there is no champion yet",
+    "compared_with": "",
+}
 
 
 @pytest.fixture(scope="session")
@@ -127,3 +131,30 @@ def first(
             **inputs, **_ORIGIN, reason="passed: it is the first", model_name="captioner"
         )
     return inputs
+
+
+@pytest.fixture
+def client(mlflow_root: Path) -> Any:
+    """A registry with four versions and no champion."""
+    from mlflow import MlflowClient
+
+    from components.platform.registry import start_run
+
+    client = MlflowClient()
+    client.create_registered_model("captioner")
+    run_id = start_run("photos", "first", {})
+    for _ in range(4):
+        client.create_model_version("captioner", "file:///nowhere", run_id)
+    return client
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.register.promotion._PAUSE", 0.01)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine a promotion may be under way for long.
+    monkeypatch.setattr("components.register.promotion._LOOKS", 600)
+    monkeypatch.setattr("components.register.promotion._PAUSE", 0.05)

@@ -23,7 +23,11 @@ from components.register.component import register
 from components.register.registration import Registered, register_model
 from components.register.versions import read_model
 
-ORIGIN = {"recipe": '{"data": "d"}', "cause": "training: there is no champion yet"}
+ORIGIN = {
+    "recipe": '{"data": "d"}',
+    "cause": "training: there is no champion yet",
+    "compared_with": "1",
+}
 
 
 def of_run(artifacts: dict[str, Path], run_id: str, directory: Path) -> dict[str, Path]:
@@ -65,9 +69,11 @@ def run_of(artifacts: dict[str, Path]) -> str:
     return str(json.loads((artifacts["model"] / "training.json").read_text())["mlflow_run_id"])
 
 
-def notes() -> list[tuple[str, str, str | None, str]]:
-    history = read_model("captioner").history
-    return [(each.action, each.version, each.before, each.why) for each in history]
+def notes() -> list[tuple[str | None, ...]]:
+    return [
+        (each.action, each.version, each.before, each.compared_with, each.why)
+        for each in read_model("captioner").history
+    ]
 
 
 @pytest.mark.usefixtures("store")
@@ -101,7 +107,7 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
 
 @pytest.mark.usefixtures("store")
 def test_register_model_notes_the_promotion_with_the_gates_reason() -> None:
-    assert notes() == [("register", "1", None, "passed: it is the first")]
+    assert notes() == [("register", "1", None, "", "passed: it is the first")]
 
 
 @pytest.mark.usefixtures("store")
@@ -125,7 +131,8 @@ def test_register_model_same_run_twice_makes_one_version(
 @pytest.mark.usefixtures("store")
 def test_register_model_same_run_gets_a_lost_alias_back(first: dict[str, Path]) -> None:
     MlflowClient().delete_registered_model_alias("captioner", "champion")
-    register_model(**first, **ORIGIN, reason="passed: again", model_name="captioner")
+    origin = ORIGIN | {"compared_with": ""}
+    register_model(**first, **origin, reason="passed: again", model_name="captioner")
     found = champion("captioner")
     assert found is not None and found.version == "1"
 
@@ -179,7 +186,26 @@ def test_register_model_new_run_takes_the_alias_last(
     versions = MlflowClient().search_model_versions("name = 'captioner'")
     assert sorted(int(version.version) for version in versions) == [1, 2]
     # The try that broke off is noted as well.
-    assert notes()[1:] == 2 * [("register", "2", "1", "passed: better")]
+    assert notes()[1:] == 2 * [("register", "2", "1", "1", "passed: better")]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("compared_with", "told"), [("", "no version: run"), ("7", "version 7: run")]
+)
+def test_register_model_that_was_not_compared_with_the_champion_is_not_registered(
+    compared_with: str, told: str, first: dict[str, Path], tmp_path: Path
+) -> None:
+    inputs = of_run(first, start_run("photos", "late", {}), tmp_path)
+    origin = ORIGIN | {"compared_with": compared_with}
+    with pytest.raises(
+        DataError, match=rf"The champion of captioner must still be .* {told} the .*: version 1$"
+    ):
+        register_model(**inputs, **origin, reason="passed: better", model_name="captioner")
+    client = MlflowClient()
+    assert len(client.search_model_versions("name = 'captioner'")) == 1
+    assert len(client.search_logged_models(["1"])) == 1
+    assert len(notes()) == 1
 
 
 @pytest.mark.usefixtures("store")
@@ -256,9 +282,9 @@ def test_register_component_hands_out_version_and_address(first: dict[str, Path]
         dsl.Model(uri=str(first["model"])),
         dsl.Artifact(uri=str(first["scores"])),
         dsl.Dataset(uri=str(first["manifest"])),
-        *ORIGIN.values(),
-        "passed: it is the first",
-        "captioner",
+        **ORIGIN,
+        reason="passed: it is the first",
+        model_name="captioner",
     )
     assert (made.version, made.model_uri) == ("1", "models:/captioner/1")
 

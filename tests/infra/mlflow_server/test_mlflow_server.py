@@ -205,7 +205,7 @@ def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_
             outputs["train"]["model"].path,
             outputs["evaluate"]["scores"].path,
             outputs["ingest"]["manifest"].path,
-            recipe="", cause="", reason="", model_name="second",
+            recipe="", cause="", reason="", compared_with="", model_name="second",
         ).version  # fmt: skip
 
     # It asks for four things in vain: with all tries (four, too) that is most of a minute.
