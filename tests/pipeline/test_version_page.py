@@ -2,11 +2,10 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,15 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def address(small_run: tuple[Any, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(
+    small_run: tuple[Any, str],
+    free_port: Callable[[], int],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
     """MLflow's server over a copy of a whole run's store; the artifacts are the run's own."""
     work = tmp_path_factory.mktemp("server")
     shutil.copy(small_run[0].root / "mlflow.db", work)
-    port = _free_port()
+    port = free_port()
     with (work / "log").open("wb") as log:
         server = subprocess.Popen(
             [
@@ -50,12 +53,6 @@ def address(small_run: tuple[Any, str], tmp_path_factory: pytest.TempPathFactory
         finally:
             server.terminate()
             server.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _wait(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -4,7 +4,6 @@ import base64
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,13 +21,15 @@ Post = Callable[..., httpx.Response]
 
 
 @pytest.fixture(scope="module")
-def served(first: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(
+    first: dict[str, Path],
+    free_port: Callable[[], int],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
     """The address of a champion that is served; what registered it is gone by then."""
     root = tmp_path_factory.mktemp("served")
     shutil.copy(first["model"].parent / "mlflow.db", root)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
     command += ["-m", "models:/captioner@champion", "--host", "127.0.0.1", "--port", str(port)]
     environment = {
