@@ -28,7 +28,6 @@ from components.describing.model import Asked, Model, open_model, what_to_ask
 from components.describing.page.application import make_application
 from components.describing.page.turns import Turns
 from components.platform.errors import CaptionflowError, SettingError
-from pipeline.config import make_settings
 from pipeline.describing import (
     DEFAULT_MODEL,
     INTERRUPTED,
@@ -41,6 +40,7 @@ from pipeline.describing import (
     load_tensorflow,
     prepare,
 )
+from pipeline.presets import make_settings
 
 if TYPE_CHECKING:
     from components.captioning.bundle import Describer

@@ -71,8 +71,8 @@ def small_run(
     """
     from rich.console import Console
 
-    from pipeline.config import Preset, make_settings
     from pipeline.local import run_pipeline
+    from pipeline.presets import Preset, make_settings
     from pipeline.summary import show_summary
 
     # A name such as people give folders.

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from components.platform.errors import CaptionflowError
 from components.platform.registry import experiment_identity
-from pipeline.config import Preset, make_settings
 from pipeline.local import run_pipeline
+from pipeline.presets import Preset, make_settings
 
 
 def test_server_asks_everyone_for_a_password(server: Any) -> None:

@@ -27,8 +27,9 @@ from components.platform.registry import champion
 from components.platform.rival import Rival
 from components.register.registration import register_model
 from components.rescore.run import rescore_champion
-from pipeline.config import Preset, Settings, make_settings
+from pipeline.config import Settings
 from pipeline.local import StepFailedError, run_pipeline
+from pipeline.presets import Preset, make_settings
 from pipeline.summary import Summary
 
 _EPOCHS = 12
