@@ -24,7 +24,6 @@ from components.describing.photo_files import find_photos
 from components.describing.speech import find_speech, speak
 from components.platform.errors import CaptionflowError, DataError, SettingError
 from components.platform.storage import is_remote
-from pipeline.config import make_settings
 from pipeline.describing import (
     DEFAULT_MODEL,
     INTERRUPTED,
@@ -38,6 +37,7 @@ from pipeline.describing import (
     prepare,
     printable,
 )
+from pipeline.presets import make_settings
 
 # So many photos that can't be described are named after a batch.
 _NAMED = 10

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from components.platform.errors import CaptionflowError
 from components.platform.scores import TITLES
-from components.register.history import Promotion
+from components.register.history import Promotion, counting
 from components.register.versions import Released, Version
 
 _SHOWN = ("bleu4", "cider_d")
@@ -37,6 +37,7 @@ def show_model(model: Released, console: Console | None = None) -> None:
     console.print(f"{escape(model.name)}\n", highlight=False)
     console.print(versions)
     if model.history:
+        counted = counting(model.history)
         champions = _table(
             "champion", "since", "before", "how", Column("why, and by whom", overflow="fold")
         )
@@ -45,7 +46,7 @@ def show_model(model: Released, console: Console | None = None) -> None:
                 promotion.version,
                 _moment(promotion.when),
                 promotion.before or "",
-                _IN_WORDS[promotion.action],
+                _IN_WORDS[promotion.action] if promotion in counted else "too late",
                 escape(f"{promotion.why} ({promotion.by})"),
             )
         console.print()
@@ -101,7 +102,7 @@ def _table(*columns: Column | str) -> Table:
 
 
 def _promotions(model: Released, version: Version) -> list[Promotion]:
-    return [each for each in model.history if each.version == version.number]
+    return [each for each in counting(model.history) if each.version == version.number]
 
 
 def _why(model: Released, version: Version) -> str:

@@ -112,6 +112,7 @@ def captioning_pipeline(run: Parameters) -> None:
                 recipe=reason.outputs["recipe"],
                 cause=reason.outputs["reason"],
                 reason=decision.outputs["reason"],
+                compared_with=decision.outputs["champion"],
                 **run.pick("model_name"),
             )
             place(registered, "10 register", run)

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import webbrowser
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,7 +28,6 @@ from components.describing.model import Asked, Model, open_model, what_to_ask
 from components.describing.page.application import make_application
 from components.describing.page.turns import Turns
 from components.platform.errors import CaptionflowError, SettingError
-from pipeline.config import make_settings
 from pipeline.describing import (
     DEFAULT_MODEL,
     INTERRUPTED,
@@ -39,6 +40,7 @@ from pipeline.describing import (
     load_tensorflow,
     prepare,
 )
+from pipeline.presets import make_settings
 
 if TYPE_CHECKING:
     from components.captioning.bundle import Describer
@@ -46,8 +48,8 @@ if TYPE_CHECKING:
 _HERE = "127.0.0.1"
 # As many alternatives as the eye takes in, and the ear bears.
 _ALTERNATIVES = 3
-# Whoever waits at the end gets so many seconds.
-_PATIENCE = 5
+# Whoever is still sending a photo at the end gets so many seconds.
+_PATIENCE = 1
 
 _Port = Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65535)]
 _Browser = Annotated[bool, typer.Option(help="Open the page in the browser.")]
@@ -80,21 +82,47 @@ def main(
         prepare(root, needs_registry=bundle is None)
         version = None if model_version is None else str(model_version)
         with (
+            _temporary_files(),
             _listening(port) as listener,
             open_model(settings.model_name, version=version, bundle=bundle) as model,
         ):
             asked = _ask(model, beam, alternatives)
-            turns = _serve(listener, model, asked, browser=browser)
+            _serve(listener, model, asked, browser=browser)
     except CaptionflowError as error:
         complain(str(error))
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         complain("stopped")
         raise typer.Exit(INTERRUPTED) from None
-    if not turns.made.done():
-        # TensorFlow's start can't be called off, and Python would wait many seconds for its end.
-        sys.stdout.flush()
-        os._exit(0)
+    # Nothing is left to do; Python would wait for TensorFlow's start, for what it computes, and
+    # some seconds for its end.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+class _Server(uvicorn.Server):
+    """Lets no photo wait for its end."""
+
+    def __init__(self, config: uvicorn.Config, turns: Turns) -> None:
+        super().__init__(config)
+        self._turns = turns
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._turns.close()
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def _temporary_files() -> Iterator[None]:
+    """Removes what libraries, such as TensorFlow, only remove when Python ends by itself."""
+    before = tempfile.tempdir
+    with TemporaryDirectory(prefix="captionflow-", ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 @contextmanager
@@ -120,7 +148,7 @@ def _ask(model: Model, beam: int | None, alternatives: int | None) -> Asked:
     return replace(asked, alternatives=min(_ALTERNATIVES, asked.beam_width - 1))
 
 
-def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool) -> Turns:
+def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool) -> None:
     def make() -> "Describer":
         load_tensorflow()
         from components.describing.saying import make_describer
@@ -128,7 +156,7 @@ def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool
         return make_describer(model, batch_size=1)
 
     turns = Turns(make, asked)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             make_application(turns, model.name),
             # As this process logs: uvicorn's own settings would end handlers of others.
@@ -138,7 +166,8 @@ def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool
             server_header=False,
             ws="none",
             timeout_graceful_shutdown=_PATIENCE,
-        )
+        ),
+        turns,
     )
 
     def end_without_a_model(made: "Future[Describer]") -> None:
@@ -154,9 +183,9 @@ def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool
         server.run(sockets=[listener])
     except KeyboardInterrupt:
         # The way to end it.
-        return turns
+        return
+    # It ended by itself: the model is not whole.
     turns.made.result()
-    return turns
 
 
 if __name__ == "__main__":

@@ -29,9 +29,10 @@ from pipeline.cluster.connection import Address, connect
 from pipeline.cluster.cron import read_cron
 from pipeline.cluster.follow import follow_run
 from pipeline.cluster.runs import PIPELINE
-from pipeline.config import Preset, Settings, make_settings
+from pipeline.config import Settings
 from pipeline.options import with_options
 from pipeline.placement import Placement, make_placement
+from pipeline.presets import Preset, make_settings
 
 _INTERRUPTED = 130
 _PACKAGE = Path("build", f"{PIPELINE}.yaml")

@@ -24,12 +24,13 @@ from components.platform.errors import CaptionflowError
 from components.platform.publish import upload_artifacts
 from components.platform.storage import require_writable
 from pipeline.cache import plan_steps, put_back, remember, step_outputs
-from pipeline.config import Preset, Settings, make_settings
+from pipeline.config import Settings
 from pipeline.console import RunView
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_runner import careful_runner
 from pipeline.options import with_options
 from pipeline.plan import PlannedStep, show_plan
+from pipeline.presets import Preset, make_settings
 from pipeline.summary import ARTIFACTS, Summary, show_summary
 from pipeline.surroundings import (
     arguments_of,

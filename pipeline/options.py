@@ -8,7 +8,8 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pipeline.config import PRESETS, flag
+from pipeline.config import flag
+from pipeline.presets import PRESETS
 
 
 def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -8,7 +8,7 @@ import io
 import logging
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,8 @@ def small_run(
     """
     from rich.console import Console
 
-    from pipeline.config import Preset, make_settings
     from pipeline.local import run_pipeline
+    from pipeline.presets import Preset, make_settings
     from pipeline.summary import show_summary
 
     # A name such as people give folders.
@@ -165,15 +165,37 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Gives a port of this machine where nobody listens."""
+
+    def give() -> int:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            return int(listener.getsockname()[1])
+
+    return give
+
+
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def dead_mlflow(free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is told of the server that MLFLOW_TRACKING_URI names, and that is not there."""
+    port = free_port()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:secret@127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    return (
+        f"MLflow at http://127.0.0.1:{port} does not answer: start it, or set MLFLOW_TRACKING_URI "
+        "to one that runs"
+    )
+
+
+@pytest.fixture
+def bucket(free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The bucket `runs` of a Cloud Storage emulator on loopback."""
     from gcp_storage_emulator.server import create_server
     from google.cloud import storage
 
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
     with create_server("127.0.0.1", port, in_memory=True, default_bucket="runs"):
         yield storage.Client(project="test").bucket("runs")

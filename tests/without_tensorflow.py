@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from components.captioning.vocabulary import MARKS, Vocabulary
 from components.platform.captions import CaptionedPhoto, write_captions
 from components.platform.manifest import write_manifest
-from pipeline.config import make_settings
+from pipeline.presets import make_settings
 
 _HEAVY = ("tensorflow", "keras", "apache_beam", "mlflow")
 _SETTINGS = make_settings("sample", {"scenes": 40}).model_dump()

@@ -18,7 +18,7 @@ def gate(
     tolerance: float,
     model_name: str,
     experiment: str,
-) -> NamedTuple("Decision", [("Output", bool), ("reason", str)]):  # type: ignore[valid-type] # KFP's own form
+) -> NamedTuple("Decision", [("Output", bool), ("reason", str), ("champion", str)]):  # type: ignore[valid-type] # KFP's own form
     """Passes a model that reaches the floors and is better than the champion.
 
     See `components.gate.verdict.judge`.
@@ -35,4 +35,4 @@ def gate(
             model_name=model_name, experiment=experiment,
         )  # fmt: skip
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
-        return decision.passed, decision.reason
+        return decision.passed, decision.reason, decision.champion

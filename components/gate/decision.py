@@ -24,11 +24,13 @@ class Decision(NamedTuple):
         passed: Whether it does.
         reason: Why, or why not.
         comparison: With the champion; None if there is none, or it came to no comparison.
+        champion: The champion's version; empty if there is none.
     """
 
     passed: bool
     reason: str
     comparison: Comparison | None = None
+    champion: str = ""
 
 
 class Described(NamedTuple):

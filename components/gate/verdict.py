@@ -46,7 +46,6 @@ def judge(
         recipe: What the model was made of; the same is not trained again if it is refused.
         floors: Least scores, see `floors.read_floors`.
         tolerance: BLEU-4 points that a model that learnt from more photos may be worse.
-
         model_name: The registered model; whoever is its champion now was to be compared.
         experiment: The MLflow experiment that a refusal is noted in.
 
@@ -68,10 +67,11 @@ def judge(
         decision = Decision(False, _moved(compared, now))
     else:
         decision = decide(measured, test, compared, floors=floors, tolerance=tolerance)
+    decision = decision._replace(champion=compared.version if compared else "")
     logger.info("%s", decision.reason)
     log_metrics(run_id, {f"test_{name}": value for name, value in main_figures(measured).items()})
     with mlflow_client() as client:
-        noted = _tags(decision, compared, measured)
+        noted = _tags(decision, measured)
         client.log_batch(run_id, tags=[RunTag(name, value) for name, value in noted.items()])
         client.log_artifact(run_id, str(scores_file))
         client.log_artifact(run_id, str(captions_file))
@@ -94,15 +94,13 @@ def _moved(compared: Rival | None, now: Champion | None) -> str:
     )
 
 
-def _tags(
-    decision: Decision, champion: Rival | None, measured: Mapping[str, Any]
-) -> dict[str, str]:
+def _tags(decision: Decision, measured: Mapping[str, Any]) -> dict[str, str]:
     # Those that have nothing to say are emptied: a gate that is run again leaves none of before.
     compared = decision.comparison
     return {
         "gate_passed": str(decision.passed).lower(),
         "gate_reason": decision.reason,
-        "gate_champion": champion.version if champion else "",
+        "gate_champion": decision.champion,
         "gate_near_duplicates": str(measured.get("near_duplicates", "")),
         "gate_bleu4": f"{compared.bleu4:.4f}" if compared else "",
         "gate_champion_bleu4": f"{compared.champion_bleu4:.4f}" if compared else "",

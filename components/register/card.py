@@ -3,6 +3,8 @@
 Its parts are those of Mitchell et al., 2019, "Model Cards for Model Reporting" (arXiv:1810.03993).
 """
 
+import html
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,9 +38,10 @@ def model_card(
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 # Markdown; MLflow's page escapes what it shows
+        autoescape=False,  # noqa: S701 # Markdown, which has rules of its own: `text` and `code`
         trim_blocks=True,
     )
+    environment.filters |= {"text": _as_text, "code": _as_code}
     return environment.get_template("card.md.jinja").render(
         name=name,
         cause=cause,
@@ -52,6 +55,17 @@ def model_card(
             "greedy": [f"{value:.2f}" for value in greedy.values()],
         },
     )
+
+
+def _as_text(value: object) -> str:
+    """Returns a value as Markdown that shows it letter by letter, whatever it holds."""
+    plain = html.escape(" ".join(str(value).split()), quote=False)
+    return re.sub(r"([\\`*_\[\]|])", r"\\\1", plain)
+
+
+def _as_code(value: object) -> str:
+    """Returns a value to stand between backticks, which no other backtick may end."""
+    return " ".join(str(value).split()).replace("`", "'")
 
 
 def _split(name: str, photos: Sequence[Photo]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ def register(
     recipe: str,
     cause: str,
     reason: str,
+    compared_with: str,
     model_name: str,
 ) -> NamedTuple("Registered", [("version", str), ("model_uri", str)]):  # type: ignore[valid-type] # KFP's own form
     """Makes a model that passed a new version in the registry, and champion.
@@ -29,5 +30,6 @@ def register(
         ready()
         return register_model(
             model.path, scores.path, manifest.path,
-            recipe=recipe, cause=cause, reason=reason, model_name=model_name,
+            recipe=recipe, cause=cause, reason=reason, compared_with=compared_with,
+            model_name=model_name,
         )  # fmt: skip

@@ -6,8 +6,10 @@ JSON. It is written once; none is ever changed or removed.
 1. The number is one more than the largest that its writer saw: what was decided with another
    promotion in view comes after it, whatever the clocks say. Of promotions with one number, which
    were made at the same time, the later by the clock comes after; then the larger id.
-2. The last promotion in this order names the champion, for all who read it.
-3. A rollback is a promotion too: of the champion before the present one. It takes back all since,
+2. What the gate let pass was compared with the champion before, not with another that is promoted
+   at the same time: it counts only as the first of those with its number.
+3. The last promotion that counts names the champion, for all who read it.
+4. A rollback is a promotion too: of the champion before the present one. It takes back all since,
    so that the next rollback goes further back, not to and fro.
 """
 
@@ -44,6 +46,8 @@ class Promotion(BaseModel):
         before: The version that had the alias until then; None if there was none.
         why: The reason, in words.
         by: The user and machine that noted it.
+        compared_with: Of what the gate let pass, the version that it was compared with; empty if
+            there was no champion. None: whoever is champion is replaced.
         back_to: Of a rollback the `place` of the promotion that counts again; empty if that is
             the champion from before promotions were noted.
     """
@@ -58,6 +62,7 @@ class Promotion(BaseModel):
     before: str | None = None
     why: str
     by: str
+    compared_with: str | None = None
     back_to: str | None = None
 
     @property
@@ -86,6 +91,7 @@ def next_promotion(
     before: str | None,
     why: str,
     by: str,
+    compared_with: str | None = None,
     back_to: str | None = None,
 ) -> Promotion:
     """Returns a promotion that comes after all of a history; see `Promotion` for the arguments."""
@@ -99,6 +105,7 @@ def next_promotion(
         # The end of a reason that is too long tells least.
         why=why if len(why) <= LONGEST_WHY else f"{why[: LONGEST_WHY - 1]}…",
         by=by,
+        compared_with=compared_with,
         back_to=back_to,
     )
 
@@ -121,6 +128,20 @@ def read_history(tags: Mapping[str, str]) -> list[Promotion]:
     return sorted(found, key=lambda each: (each.number, each.when, each.identity))
 
 
+def counting(history: Sequence[Promotion]) -> list[Promotion]:
+    """Returns the promotions that count: the last of them names the champion.
+
+    Args:
+        history: All promotions in their order.
+    """
+    numbers = [promotion.number for promotion in history]
+    return [
+        promotion
+        for place, promotion in enumerate(history)
+        if promotion.compared_with is None or promotion.number not in numbers[:place]
+    ]
+
+
 def standing(history: Sequence[Promotion]) -> list[Turn]:
     """Returns the turns that no rollback took back: the last is the champion's.
 
@@ -134,7 +155,7 @@ def standing(history: Sequence[Promotion]) -> list[Turn]:
     turns: list[Turn] = []
     if history and history[0].before is not None:
         turns.append(Turn(history[0].before, ""))
-    for promotion in history:
+    for promotion in counting(history):
         goal = Turn(promotion.version, promotion.back_to or "")
         if promotion.back_to is not None and goal in turns:
             del turns[turns.index(goal) + 1 :]

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 from PIL import Image
@@ -24,6 +25,24 @@ _DIGITS = 4
 _WIDEST_BEAM = 100
 # Photos that are encoded at once: whatever is asked for, memory stays the same.
 _BATCH = 32
+
+
+class Unusable(MlflowException):
+    """A photo or parameter that breaks a rule: the client's error, told in one line.
+
+    Args:
+        told: The line.
+    """
+
+    def __init__(self, told: str) -> None:
+        super().__init__(told, INVALID_PARAMETER_VALUE)
+        self._told = told
+
+    def serialize_as_json(self) -> str:
+        """Returns the scoring server's answer."""
+        # By now the server has put before it, over several lines, all that was sent.
+        self.message = self._told
+        return str(super().serialize_as_json())
 
 
 class PhotoDescriber(PythonModel):
@@ -60,8 +79,7 @@ class PhotoDescriber(PythonModel):
             compare; and `alternatives`, for each row a list of `caption` and `score`, best first.
 
         Raises:
-            MlflowException: If a photo can't be read, it names its row; or if a parameter breaks
-                its rule.
+            Unusable: If a photo can't be read, it names its row; or if a parameter breaks its rule.
         """
         width, others = _parameters(params or {}, self._describer.bundle.decoding.beam_width)
         photos = list(model_input["photo"].items())
@@ -89,10 +107,7 @@ class PhotoDescriber(PythonModel):
         try:
             return self._describer.load(_encoded(photo))
         except DataError as error:
-            # MLflow's own kind, which its scoring server answers as the client's error.
-            raise MlflowException.invalid_parameter_value(
-                f"Row {row} of `photo` can't be used: {error}"
-            ) from error
+            raise Unusable(f"Row {row} of `photo` can't be used: {error}") from error
 
 
 def _parameters(params: dict[str, Any], own_width: int) -> tuple[int, int]:
@@ -100,11 +115,9 @@ def _parameters(params: dict[str, Any], own_width: int) -> tuple[int, int]:
     given = {name: value for name, value in params.items() if value is not None}
     width, others = given.get("beam_width", own_width), given.get("alternatives", 0)
     if not 1 <= width <= _WIDEST_BEAM:
-        raise MlflowException.invalid_parameter_value(
-            f"beam_width must be 1 to {_WIDEST_BEAM}. Received: {width}"
-        )
+        raise Unusable(f"beam_width must be 1 to {_WIDEST_BEAM}. Received: {width}")
     if not 0 <= others < width:
-        raise MlflowException.invalid_parameter_value(
+        raise Unusable(
             f"alternatives must be 0 or more, and below the beam_width {width}. Received: {others}"
         )
     return width, others

@@ -11,13 +11,13 @@ from mlflow.exceptions import MlflowException
 from components.platform.artifacts import SCORES_FILE, TRAINING_FILE, read_json
 from components.platform.learnt import note_learnt
 from components.platform.manifest import read_manifest
-from components.platform.registry import RECIPE_TAG, require_run
+from components.platform.registry import RECIPE_TAG, champion, require_run
 from components.platform.scores import search_scores
 from components.platform.tracking import mlflow_client
 from components.register.card import model_card
 from components.register.packaging import log_bundle
 from components.register.parity import check_parity
-from components.register.promotion import promote
+from components.register.promotion import promote, require_compared
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ def register_model(
     recipe: str,
     cause: str,
     reason: str,
+    compared_with: str,
     model_name: str,
 ) -> Registered:
     """Registers a model as a version with its scores as tags, and gives it the alias `champion`.
@@ -56,6 +57,9 @@ def register_model(
     4. The version is promoted last, with the gate's reason: what fails before leaves the old
        champion in place.
 
+    If another is champion than the gate compared with, nothing of this is done. One that comes
+    while it is done stays champion: then the version is there, but not promoted.
+
     Args:
         model: The model artifact: a bundle with `training.json`, which names the run.
         scores: The scores artifact: a directory with `scores.json`.
@@ -63,14 +67,15 @@ def register_model(
         recipe: What the model was made of; the next run's `trigger` compares itself with it.
         cause: Why it was trained.
         reason: Why the gate let the model pass.
+        compared_with: The champion's version that the gate compared with; empty if there was none.
         model_name: The registered model's name; it is made on first use.
 
     Returns:
         The version, and its address.
 
     Raises:
-        DataError: If MLflow does not know the run that trained the model, or the model that was
-            logged does not say what was scored.
+        DataError: If MLflow does not know the run that trained the model, another is champion
+            than the gate compared with, or the logged model does not say what was scored.
         CaptionflowError: If MLflow can't be used.
     """
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
@@ -79,6 +84,10 @@ def register_model(
     tags = {**_tags(scored), RECIPE_TAG: recipe, "trained_because": cause, "gate_reason": reason}
     photos = read_manifest(manifest)
     require_run(run_id)
+    now = champion(model_name)
+    # A step that is repeated may find its own version.
+    if now is None or now.run_id != run_id:
+        require_compared(model_name, now.version if now else None, compared_with)
     note_learnt(run_id, photos)
     with mlflow_client() as client:
         tags |= _gate_tags(client, run_id, reason)
@@ -97,7 +106,7 @@ def register_model(
             )
             _update_tags(client, version, tags)
     number = str(version.version)
-    promote(model_name, number, why=reason, action="register")
+    promote(model_name, number, why=reason, action="register", compared_with=compared_with)
     return Registered(number, f"models:/{model_name}/{number}")
 
 

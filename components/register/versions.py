@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from components.platform.errors import CaptionflowError, SettingError
 from components.platform.registry import CHAMPION
 from components.platform.tracking import mlflow_client, tracking_uri, without_credentials
-from components.register.history import Promotion, read_history
+from components.register.history import Promotion, counting, read_history
 
 # MLflow's own limit; who has more models than that names one.
 _MODELS = 1000
@@ -53,7 +53,7 @@ class Released:
     @property
     def decided(self) -> str | None:
         """The version that the history names as champion; before any was noted, the alias."""
-        return self.history[-1].version if self.history else self.champion
+        return counting(self.history)[-1].version if self.history else self.champion
 
     def version(self, number: str) -> Version:
         """Returns a version.

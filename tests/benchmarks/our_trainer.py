@@ -19,7 +19,8 @@ from components.platform.tracking import local_tracking_uri
 from components.train.checkpoint import TrainingState
 from components.train.settings import TrainSettings, check_settings
 from components.train.trainer import fit_network
-from pipeline.config import Preset, Settings, make_settings
+from pipeline.config import Settings
+from pipeline.presets import Preset, make_settings
 
 _PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2")
 # What TensorFlow's profiler can't look into.

@@ -55,6 +55,14 @@ def started(tiny_bundle: Path, tmp_path: Path) -> Iterator[tuple[Any, str, Path]
     process.wait()
 
 
+def _end(process: Any, number: signal.Signals) -> None:
+    began = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(60) == 0
+    assert time.monotonic() - began < 2
+    assert process.stderr.read() == ""
+
+
 def _files(folder: Path) -> list[Path]:
     return [path for name in ("here", "temporary") for path in (folder / name).rglob("*")]
 
@@ -76,18 +84,26 @@ def test_demo_opens_a_page_that_describes_and_keeps_nothing(
     refused = httpx.post(f"{url}/captions?name=x.png", content=b"no photo")
     assert refused.status_code == 422
     assert (folder / "opened").read_text() == f"{url}\n"
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
-    assert process.stderr.read() == ""
+    _end(process, signal.SIGINT)
     assert _files(folder) == []
 
 
-def test_demo_ends_at_once_while_the_model_is_made(started: tuple[Any, str, Path]) -> None:
+def test_demo_ends_at_once_while_a_photo_waits_for_the_model(
+    started: tuple[Any, str, Path],
+) -> None:
     process, url, folder = started
     assert httpx.get(f"{url}/status").json() == {"ready": False}
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
-    assert process.stderr.read() == ""
+    asked = httpx.URL(url)
+    with socket.create_connection((asked.host, asked.port), timeout=60) as waiting:
+        head = f"POST /captions HTTP/1.1\r\nHost: {asked.netloc.decode()}\r\nContent-Length: 5\r\n"
+        waiting.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert b" 100 " in waiting.recv(10_000)
+        waiting.sendall(b"photo")
+        # Once another was answered, this one was read.
+        assert httpx.get(f"{url}/status").json() == {"ready": False}
+        _end(process, signal.SIGTERM)
+        answer = b"".join(iter(lambda: waiting.recv(10_000), b""))
+    assert b" 503 " in answer and b"The service was ended" in answer
     assert _files(folder) == []
 
 
@@ -100,18 +116,9 @@ def test_demo_without_a_champion_says_how_to_make_one(tmp_path: Path) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_demo_with_an_unreachable_registry_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+def test_demo_with_an_unreachable_registry_says_so(dead_mlflow: str) -> None:
     ended = _invoke()
-    assert ended.exit_code == 1
-    assert ended.stderr == (
-        f"captionflow: MLflow at http://127.0.0.1:{port} does not answer: start it, or set "
-        "MLFLOW_TRACKING_URI to one that runs\n"
-    )
+    assert (ended.exit_code, ended.stderr) == (1, f"captionflow: {dead_mlflow}\n")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import os
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,12 +26,6 @@ def environment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def _doctor(*arguments: str) -> tuple[int, list[str]]:
     ended = CliRunner().invoke(app, ["--quick", *arguments])
     return ended.exit_code, ended.stdout.splitlines()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def test_doctor_prints_versions_one_a_line() -> None:
@@ -111,8 +105,10 @@ def test_check_gpus_that_tensorflow_cannot_use_says_what_to_do(
     )
 
 
-def test_doctor_with_a_dead_mlflow_says_so_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = _free_port()
+def test_doctor_with_a_dead_mlflow_says_so_soon(
+    free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:secret@127.0.0.1:{port}")
     started = time.monotonic()
     code, lines = _doctor()
@@ -179,8 +175,10 @@ def test_check_store_of_another_scheme_shows_no_password() -> None:
     )
 
 
-def test_check_store_in_a_bucket_asks_the_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = _free_port()
+def test_check_store_in_a_bucket_asks_the_bucket(
+    free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
     server = create_server("127.0.0.1", port, in_memory=True, default_bucket="photos")
     server.start()

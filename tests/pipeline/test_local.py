@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 from components.platform.errors import DataError, SettingError
 from components.platform.registry import champion
 from components.platform.tracking import local_tracking_uri
-from pipeline.config import Preset, Settings, make_settings
+from pipeline.config import Settings
 from pipeline.local import StepFailedError, app, plan_run, run_pipeline
+from pipeline.presets import Preset, make_settings
 from pipeline.summary import Summary, show_summary
 
 

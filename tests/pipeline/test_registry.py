@@ -1,5 +1,4 @@
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from mlflow import MlflowClient
 from typer.testing import CliRunner, Result
 
 from components.platform.registry import champion, start_run
+from components.register.history import next_promotion
 from components.register.promotion import promote
 from components.register.versions import read_model
 from pipeline.registry import app
@@ -110,6 +110,24 @@ def test_list_shows_scores_alias_and_who_was_champion_when_and_why() -> None:
     assert "registered   passed: it is the first (" in champions
 
 
+@pytest.mark.usefixtures("root")
+def test_list_and_show_tell_a_promotion_that_came_too_late() -> None:
+    model = read_model(_MODEL)
+    for version in ("2", "3"):
+        noted = next_promotion(
+            model.history, action="register", version=version, before="1", why="passed", by="x",
+            compared_with="1",
+        )  # fmt: skip
+        MlflowClient().set_registered_model_tag(_MODEL, *noted.tag)
+    MlflowClient().set_registered_model_alias(_MODEL, "champion", "2")
+    shown = _invoke("list").output
+    assert "The last promotion is" not in shown
+    rows = [line.split() for line in shown.split("champion  since")[1].splitlines()[1:3]]
+    assert [(row[0], row[5]) for row in rows] == [("3", "too"), ("2", "registered")]
+    assert "registered by" not in _invoke("show", "3").output
+    assert "registered by x: passed" in _invoke("show", "2").output
+
+
 def test_list_tells_an_alias_that_was_moved_by_hand(root: Path) -> None:
     assert "The last promotion is" not in _invoke("list").output
     MlflowClient().set_registered_model_alias(_MODEL, "champion", "2")
@@ -182,17 +200,9 @@ def test_store_of_the_work_folder_is_found_and_none_is_made(
     assert _invoke("show", "--root", str(root)).output.startswith("captioner version 1")
 
 
-def test_registry_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+def test_registry_that_does_not_answer_is_told(dead_mlflow: str) -> None:
     for arguments in (("list",), ("promote", "1", "--why", "x"), ("rollback",)):
-        assert _failed(*arguments) == (
-            f"MLflow at http://127.0.0.1:{port} does not answer: start it, or set "
-            "MLFLOW_TRACKING_URI to one that runs"
-        )
+        assert _failed(*arguments) == dead_mlflow
 
 
 def test_two_commands_at_the_same_time_end_in_one_champion(root: Path) -> None:

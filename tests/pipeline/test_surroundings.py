@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import make_settings
 from pipeline.dag import captioning_pipeline
 from pipeline.plan import decisive_parts
+from pipeline.presets import make_settings
 from pipeline.surroundings import arguments_of
 from pipeline.tasks import steps_of
 

@@ -1,28 +1,45 @@
 """From a version's page in MLflow's real user interface to the report with its photos."""
 
 import os
-import socket
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from mlflow import MlflowClient
+from playwright.sync_api import expect
+
+from components.platform.manifest import read_manifest
+from components.platform.scores import TITLES, search_scores
+from components.register.card import model_card
+
+MODEL = "captionflow-sample"
+HOSTILE = (
+    "<script>window.executed = 1</script> <img src=x onerror=window.executed=2> "
+    "[press](javascript:window.executed=3) <a href=javascript:window.executed=4>press</a>"
+)
 
 
 @pytest.fixture(scope="module")
-def address(small_run: tuple[Any, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """MLflow's server over the store of a whole run."""
-    root, work = small_run[0].root, tmp_path_factory.mktemp("server")
-    port = _free_port()
+def address(
+    small_run: tuple[Any, str],
+    free_port: Callable[[], int],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """MLflow's server over a copy of a whole run's store; the artifacts are the run's own."""
+    work = tmp_path_factory.mktemp("server")
+    shutil.copy(small_run[0].root / "mlflow.db", work)
+    port = free_port()
     with (work / "log").open("wb") as log:
         server = subprocess.Popen(
             [
                 *(sys.executable, "-m", "mlflow", "server", "--workers=1"),
-                *("--backend-store-uri", f"sqlite:///{root}/mlflow.db"),
+                *("--backend-store-uri", f"sqlite:///{work}/mlflow.db"),
                 *("--host=127.0.0.1", f"--port={port}"),
             ],
             cwd=work,
@@ -36,12 +53,6 @@ def address(small_run: tuple[Any, str], tmp_path_factory: pytest.TempPathFactory
         finally:
             server.terminate()
             server.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _wait(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -61,12 +72,26 @@ def test_version_page_leads_to_run_report_and_photos(
     summary, _ = small_run
     page = browser.new_page()
     page.set_default_timeout(60_000)
-    page.goto(f"{address}/#/models/captionflow-sample/versions/1")
+    page.goto(f"{address}/#/models/{MODEL}/versions/1")
     page.get_by_text("champion").first.wait_for()
-    page.get_by_role("cell", name="gate_reason").wait_for()
-    told = page.inner_text("body")
-    assert summary.reason in told
-    assert str(summary.scores["bleu"]["bleu4"]) in told
+    # The decision and the scores, as tags; the card, with a table of both searches' scores.
+    decision = page.get_by_role("row").filter(has=page.get_by_role("cell", name="gate_reason"))
+    expect(decision).to_contain_text(summary.reason)
+    beam = search_scores(summary.scores, "beam")
+    for name, value in beam.items():
+        row = page.get_by_role("row").filter(has=page.get_by_role("cell", name=name, exact=True))
+        expect(row).to_contain_text(str(value))
+    expect(page.get_by_role("heading", name=MODEL, exact=True).last).to_be_visible()
+    for part in ("Data", "Scores", "Limits", "Licences"):
+        expect(page.get_by_role("heading", name=part, exact=True)).to_be_visible()
+    expect(page.get_by_text(f"The gate said: {summary.reason}")).to_be_visible()
+    table = page.get_by_role("table").filter(has_text="ROUGE-L")
+    expect(table.get_by_role("row").first).to_have_text(
+        " ".join(["search", *(TITLES[name] for name in beam)])
+    )
+    expect(table.get_by_role("row").nth(1)).to_contain_text(
+        " ".join(f"{value:.2f}" for value in beam.values())
+    )
 
     page.get_by_role("link", name="train-").click()
     page.get_by_text("test_bleu4", exact=True).first.wait_for()
@@ -80,3 +105,32 @@ def test_version_page_leads_to_run_report_and_photos(
     assert photos.count() > 0
     # Shown, not only named.
     assert photos.first.evaluate("photo => photo.naturalWidth") > 0
+
+
+@pytest.mark.parametrize("escaped", [True, False], ids=["card", "edited by hand"])
+def test_version_page_executes_nothing_of_what_it_shows(
+    escaped: bool, address: str, small_run: tuple[Any, str], browser: Any
+) -> None:
+    summary, _ = small_run
+    card = model_card(
+        summary.scores, read_manifest(summary.outputs["ingest"]["manifest"].path),
+        name=MODEL, cause="none", reason=HOSTILE,
+    )  # fmt: skip
+    client = MlflowClient(address)
+    source = client.get_model_version(MODEL, "1").source
+    version = client.create_model_version(
+        MODEL, source, model_id=source.removeprefix("models:/"),
+        tags={"gate_reason": HOSTILE},
+        description=card if escaped else f"{HOSTILE}\n\n## Limits",
+    )  # fmt: skip
+    page = browser.new_page()
+    page.goto(f"{address}/#/models/{MODEL}/versions/{version.version}")
+    page.get_by_role("heading", name="Limits").wait_for()
+    row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="gate_reason"))
+    expect(row).to_contain_text(HOSTILE)
+    if escaped:
+        expect(page.get_by_text(f"The gate said: {HOSTILE}")).to_be_visible()
+    for link in page.get_by_text("press", exact=True).all():
+        link.click()
+    assert page.evaluate("window.executed") is None
+    assert page.locator("a[href^='javascript:'], img[onerror]").count() == 0

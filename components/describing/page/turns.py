@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Photos that may wait, or be on their way here: each takes as much memory as a file may have.
 MAX_WAITING = 8
 
+_ENDED = "The service was ended before the photo could be described"
+
 
 class Turns:
     """A describer that many may ask, and that sees one photo at a time.
@@ -37,6 +39,8 @@ class Turns:
         self._make = make
         self._asked = asked
         self._waiting = 0
+        self._answers: set[asyncio.Future[dict[str, Any]]] = set()
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, "describing")
         self.made: Future[Describer] = self._thread.submit(self._prepare)
 
@@ -72,13 +76,31 @@ class Turns:
             encoded: The file's bytes.
 
         Raises:
+            CaptionflowError: If it was closed.
             Whatever `make` raised.
         """
-        return await asyncio.wrap_future(self._thread.submit(self._say, name, encoded))
+        if self._closed:
+            raise CaptionflowError(_ENDED)
+        answer = asyncio.wrap_future(self._thread.submit(self._say, name, encoded))
+        self._answers.add(answer)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+            raise CaptionflowError(_ENDED) from None
+        finally:
+            self._answers.discard(answer)
 
     def close(self) -> None:
-        """Lets what is computed now end in the background; those that wait get no answer."""
+        """Tells all that wait that it has ended; what is computed now ends in the background.
+
+        To be called by the event loop alone.
+        """
+        self._closed = True
         self._thread.shutdown(wait=False, cancel_futures=True)
+        for answer in self._answers:
+            answer.cancel()
 
     def _prepare(self) -> "Describer":
         describer = self._make()

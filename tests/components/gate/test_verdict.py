@@ -136,7 +136,8 @@ def test_judge_notes_what_the_champion_scores_on_the_same_photos(
     artifacts: dict[str, str],
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
-    assert judge(**artifacts, **RULES).passed
+    decision = judge(**artifacts, **RULES)
+    assert (decision.passed, decision.champion) == (True, "1")
     tags = MlflowClient().get_run(run_of(artifacts)).data.tags
     assert tags["gate_passed"] == "true"
     assert (tags["gate_champion"], tags["gate_bleu4"]) == ("1", "100.0000")
@@ -171,6 +172,7 @@ def test_judge_champion_that_was_replaced_meanwhile_is_not_decided_on(
         "not passed: v1 is champion now, and this run compared with no champion: run the pipeline "
         "again, which takes up from here",
         None,
+        "",
     )
     assert find_refusal("photos", _key("bleu4=60")) == ""
 
@@ -214,9 +216,10 @@ def test_judge_model_trained_with_another_mlflow_is_an_error(artifacts: dict[str
         judge(**artifacts, **RULES)
 
 
-def test_gate_component_hands_out_decision_and_reason(
+def test_gate_component_hands_out_decision_reason_and_champion(
     artifacts: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    register_champion(artifacts, "a red dog runs on the grass")
     decision = gate.python_func(
         dsl.Model(uri=artifacts["model"]),
         dsl.Artifact(uri=artifacts["scores"]),
@@ -227,6 +230,7 @@ def test_gate_component_hands_out_decision_and_reason(
     assert decision == (
         False,
         "not passed: BLEU-4 66.12 is under the floor 70.00",
+        "1",
     )
     assert decision[1] in capsys.readouterr().out
 

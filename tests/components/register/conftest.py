@@ -1,14 +1,17 @@
-"""What `register` is handed: a tiny untrained bundle, scores, and a manifest with two photos."""
+"""What `register` is handed: a tiny untrained bundle, scores, two photos; and a registry."""
 
 import io
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
+
+Register = Callable[..., Any]
 
 _SCORES: dict[str, Any] = {
     "bleu": {"bleu1": 80.5, "bleu2": 75.25, "bleu3": 70.0, "bleu4": 100 / 3},
@@ -29,38 +32,6 @@ _SCORES: dict[str, Any] = {
 }
 
 
-_ORIGIN = {"recipe": '{"data": "d"}', "cause": "training: there is no champion yet"}
-
-
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from components.captioning.bundle import Bundle
-    from components.captioning.consensus import Neighbours
-    from components.captioning.decoder import NetworkConfig
-    from components.captioning.decoding import DecodingConfig
-    from components.captioning.encoder import Encoder
-    from components.captioning.network import build_network
-    from components.captioning.vocabulary import MARKS, Vocabulary
-
-    directory = tmp_path_factory.mktemp("bundle")
-    encoder = Encoder.build("MobileNetV3Small", "random")
-    encoder.save(directory)
-    vocabulary = Vocabulary([*MARKS, "a", "red", "blue", "circle"])
-    config = NetworkConfig(
-        vocabulary_size=len(vocabulary),
-        feature_width=encoder.identity.width,
-        embedding_width=4,
-        units=8,
-        dropout=0.0,
-        train_embeddings=True,
-    )
-    decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
-    # A seed whose captions of the two photos have words, and differ.
-    neighbours = Neighbours(np.zeros((1, encoder.identity.width), np.float16), [("a",)])
-    Bundle(build_network(config, seed=1), vocabulary, decoding, neighbours).save(directory)
-    return directory
-
-
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     def png(image: Image.Image) -> bytes:
@@ -76,17 +47,17 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.fixture(scope="session")
 def artifacts(
-    bundle: Path, photos: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+    tiny_bundle: Path, photos: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """The three inputs; the model lacks the name of its run."""
     from components.captioning.bundle import Describer
     from components.platform.manifest import Photo, write_manifest
 
     root = tmp_path_factory.mktemp("artifacts")
-    shutil.copytree(bundle, root / "model")
+    shutil.copytree(tiny_bundle, root / "model")
     (root / "scores").mkdir()
     (root / "scores" / "scores.json").write_text(json.dumps(_SCORES))
-    said = Describer(bundle).describe(list(photos.values()))
+    said = Describer(tiny_bundle).describe(list(photos.values()))
     lines = zip(("2.png", "3.png"), said, strict=True)
     (root / "scores" / "captions.jsonl").write_text(
         "".join(json.dumps({"image_id": name, "hypothesis": text}) + "\n" for name, text in lines)
@@ -106,13 +77,33 @@ def artifacts(
 
 
 @pytest.fixture(scope="session")
+def register() -> Register:
+    """Registers what a training made."""
+    from components.register.registration import register_model
+
+    def register(inputs: dict[str, Path], reason: str, compared_with: str = "1") -> Any:
+        return register_model(
+            **inputs,
+            recipe='{"data": "d"}',
+            cause="training: there is no champion yet",
+            reason=reason,
+            compared_with=compared_with,
+            model_name="captioner",
+        )
+
+    return register
+
+
+@pytest.fixture(scope="session")
 def first(
-    artifacts: dict[str, Path], mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory
+    artifacts: dict[str, Path],
+    register: Register,
+    mlflow_database: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
     """The artifacts of a first training run, registered; the store lies beside its model."""
     from components.platform.registry import finish_run, start_run
     from components.platform.tracking import local_tracking_uri
-    from components.register.registration import register_model
 
     root = tmp_path_factory.mktemp("first")
     shutil.copy(mlflow_database, root)
@@ -123,7 +114,81 @@ def first(
         run_id = start_run("photos", "first", {"epochs": 3})
         finish_run(run_id)
         (root / "model" / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
-        register_model(
-            **inputs, **_ORIGIN, reason="passed: it is the first", model_name="captioner"
-        )
+        register(inputs, "passed: it is the first", "")
     return inputs
+
+
+@pytest.fixture
+def store(first: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the store with the first version, for one test to change."""
+    from components.platform.tracking import local_tracking_uri
+
+    shutil.copy(first["model"].parent / "mlflow.db", tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(tmp_path))
+    return tmp_path / "mlflow.db"
+
+
+@pytest.fixture
+def of_run(tmp_path: Path) -> Callable[[dict[str, Path], str], dict[str, Path]]:
+    """Gives the artifacts with a model that says which run trained it."""
+
+    def of_run(artifacts: dict[str, Path], run_id: str) -> dict[str, Path]:
+        model = tmp_path / "model"
+        shutil.copytree(artifacts["model"], model)
+        (model / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
+        return artifacts | {"model": model}
+
+    return of_run
+
+
+@pytest.fixture
+def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
+    """Gives the artifacts scored anew, perhaps with another search."""
+    from components.captioning.bundle import Describer
+    from components.captioning.decoding import DecodingConfig
+    from components.platform.manifest import read_manifest
+
+    def rescored(artifacts: dict[str, Path], bleu4: float, **search: float) -> dict[str, Path]:
+        scores = json.loads((artifacts["scores"] / "scores.json").read_text()) | search
+        scores["bleu"]["bleu4"] = bleu4
+        (tmp_path / "scores").mkdir()
+        (tmp_path / "scores" / "scores.json").write_text(json.dumps(scores))
+        lines = (artifacts["scores"] / "captions.jsonl").read_text().splitlines()
+        described = Describer(artifacts["model"])
+        decoding = {field.name: scores[field.name] for field in fields(DecodingConfig)}
+        described.bundle.decoding = DecodingConfig(**decoding)
+        photos = {each.image_id: each.uri for each in read_manifest(artifacts["manifest"])}
+        with (tmp_path / "scores" / "captions.jsonl").open("w") as written:
+            for line in map(json.loads, lines):
+                (said,) = described.describe([photos[line["image_id"]]])
+                written.write(json.dumps(line | {"hypothesis": said}) + "\n")
+        return artifacts | {"scores": tmp_path / "scores"}
+
+    return rescored
+
+
+@pytest.fixture
+def client(mlflow_root: Path) -> Any:
+    """A registry with four versions and no champion."""
+    from mlflow import MlflowClient
+
+    from components.platform.registry import start_run
+
+    client = MlflowClient()
+    client.create_registered_model("captioner")
+    run_id = start_run("photos", "first", {})
+    for _ in range(4):
+        client.create_model_version("captioner", "file:///nowhere", run_id)
+    return client
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.register.promotion._PAUSE", 0.01)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine a promotion may be under way for long.
+    monkeypatch.setattr("components.register.promotion._LOOKS", 600)
+    monkeypatch.setattr("components.register.promotion._PAUSE", 0.05)

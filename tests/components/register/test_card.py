@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
+from markdown_it import MarkdownIt
 
 from components.platform.manifest import read_manifest
 from components.register.card import model_card
@@ -50,6 +51,28 @@ def test_model_card_tells_data_scores_encoder_and_decision(
         "a beam of 2, length penalty\n  1.0, consensus 0.0, at most 5 words",
     ):
         assert part in whole
+
+
+def test_model_card_shows_what_it_is_given_as_text_alone(
+    scores: dict[str, Any], artifacts: dict[str, Path]
+) -> None:
+    hostile = "<script>x()</script> [a](javascript:x()) `` ![b](c) **d** e_f | g\n\n# h\n&amp;"
+    texts = {name: hostile for name, value in scores.items() if isinstance(value, str)}
+    encoder = dict.fromkeys(scores["encoder"], hostile)
+    card = model_card(
+        scores | texts | {"encoder": encoder}, read_manifest(artifacts["manifest"]),
+        name="captioner", cause=hostile, reason=hostile,
+    )  # fmt: skip
+    # As readers of Markdown do that let HTML through.
+    reader = MarkdownIt("commonmark", {"html": True}).enable("table")
+    page, plain = reader.render(card), reader.render(_card(scores, artifacts))
+    for tag in ("<script", "<img", "<a ", "<strong", "<em", "<h1", "<h2", "<tr", "<p"):
+        assert page.count(tag) == plain.count(tag)
+    shown = "&lt;script&gt;x()&lt;/script&gt; [a](javascript:x()) "
+    # Cause, reason and network as text; in code only the backticks are other ones.
+    assert page.count(f"{shown}`` ![b](c) **d** e_f | g # h &amp;amp;") == 3
+    code = f"<code>{shown}'' ![b](c) **d** e_f | g # h &amp;amp;</code>"
+    assert page.count(code) == len(texts) - 1 + 2  # all but `split`; weights and sha256
 
 
 def test_model_card_of_scores_without_an_encoder_is_an_error(

@@ -1,8 +1,7 @@
-"""The registered model, as MLflow loads it and as its scoring server answers for it."""
+"""The registered model, as MLflow loads it."""
 
 import base64
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from fastapi.testclient import TestClient
-from httpx import Response
 from mlflow.exceptions import MlflowException
-from mlflow.pyfunc import scoring_server
 from PIL import Image
 
 from components.captioning.bundle import Describer
@@ -25,19 +21,6 @@ def loaded(first: dict[str, Path]) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(first["model"].parent))
         return mlflow.pyfunc.load_model("models:/captioner@champion")
-
-
-@pytest.fixture
-def post(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Response]:
-    # MLflow sets it for good: this way it goes again.
-    monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
-    client = TestClient(scoring_server.init(loaded))
-
-    def post(photo: Any, **params: int | None) -> Response:
-        rows = {"columns": ["photo"], "data": [[photo]]}
-        return client.post("/invocations", json={"dataframe_split": rows, "params": params})
-
-    return post
 
 
 def _pixels(photo: bytes) -> Any:
@@ -93,14 +76,6 @@ def test_predict_parameter_that_breaks_its_rule_is_refused(
         loaded.predict(pd.DataFrame({"photo": [photos["red.png"]]}), params=params)
 
 
-def test_predict_parameter_that_is_null_is_the_default(
-    loaded: Any, photos: dict[str, bytes], post: Callable[..., Response]
-) -> None:
-    photo = base64.b64encode(photos["red.png"]).decode()
-    told = post(photo, beam_width=None, alternatives=None)
-    assert told.json() == post(photo).json()
-
-
 def test_predict_unreadable_photo_names_its_row(loaded: Any, photos: dict[str, bytes]) -> None:
     rows = pd.DataFrame({"photo": [photos["red.png"], b"no photo", photos["grey.png"]]})
     with pytest.raises(MlflowException, match=r"Row 1 of `photo` can't be used: .* 8 bytes"):
@@ -127,19 +102,3 @@ def test_predict_path_is_not_opened(loaded: Any, artifacts: dict[str, Path]) -> 
 def test_predict_what_is_no_pixels_is_refused(pixels: Any, received: str, loaded: Any) -> None:
     with pytest.raises(MlflowException, match=rf"whole numbers, 0 to 255, .* Received: {received}"):
         loaded.predict(pd.DataFrame({"photo": [pixels]}))
-
-
-def test_scoring_server_answers_photos_in_base64(
-    loaded: Any, photos: dict[str, bytes], post: Callable[..., Response]
-) -> None:
-    direct = loaded.predict(pd.DataFrame({"photo": [photos["red.png"]]}))
-    told = post(base64.b64encode(photos["red.png"]).decode())
-    assert told.json() == {"predictions": direct.to_dict("records")}
-    told = post(base64.b64encode(photos["red.png"]).decode(), alternatives=1)
-    assert len(told.json()["predictions"][0]["alternatives"]) == 1
-
-
-def test_scoring_server_refuses_what_is_no_photo(post: Callable[..., Response]) -> None:
-    refused = post(base64.b64encode(b"no photo").decode())
-    assert refused.status_code == 400
-    assert "Row 0 of `photo` can't be used" in refused.json()["message"]

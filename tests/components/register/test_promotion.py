@@ -9,36 +9,12 @@ import pytest
 from mlflow import MlflowClient
 
 from components.platform.errors import CaptionflowError, SettingError
-from components.platform.registry import champion, start_run
-from components.register import promotion
+from components.platform.registry import champion
 from components.register.history import Promotion, next_promotion
 from components.register.promotion import promote, rollback, settle
 from components.register.versions import read_model
 
 _MODEL = "captioner"
-
-
-@pytest.fixture
-def client(mlflow_root: Path) -> MlflowClient:
-    """A registry with four versions and no champion."""
-    client = MlflowClient()
-    client.create_registered_model(_MODEL)
-    run_id = start_run("photos", "first", {})
-    for _ in range(4):
-        client.create_model_version(_MODEL, "file:///nowhere", run_id)
-    return client
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(promotion, "_PAUSE", 0.01)
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    # On a busy machine a promotion may be under way for long.
-    monkeypatch.setattr(promotion, "_LOOKS", 600)
-    monkeypatch.setattr(promotion, "_PAUSE", 0.05)
 
 
 def _alias() -> str | None:

@@ -2,15 +2,13 @@ import io
 import json
 import os
 import re
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from gcp_storage_emulator.server import create_server
 from google.cloud import storage
 from mlflow import MlflowClient
 
@@ -27,17 +25,6 @@ from components.train.run import train_model
 from components.train.settings import TrainSettings
 
 Train = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[storage.Bucket]:
-    """The bucket `runs` of a Cloud Storage emulator on loopback."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-    with create_server("127.0.0.1", port, in_memory=True, default_bucket="runs"):
-        yield storage.Client(project="test").bucket("runs")
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def _beside(name: str) -> Any:
 processes = _beside("postgres")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def database() -> Iterator[Any]:
     with processes.running_database() as database:
         yield database
@@ -147,7 +147,7 @@ class Server:
             processes.kill(self.process)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(database: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder, port = tmp_path_factory.mktemp("mlflow-server"), processes.free_port()
     for name in ("artifacts", "tmp", "work"):
@@ -183,3 +183,17 @@ def server(database: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield server
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home with MLflow's own credentials file, as it is mounted into a step."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        (home / ".mlflow").mkdir()
+        (home / ".mlflow" / "credentials").write_text(server.credentials.read_text())
+        patch.setenv("HOME", str(home))
+        patch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        for name in ("USERNAME", "PASSWORD", "TOKEN"):
+            patch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
+        yield

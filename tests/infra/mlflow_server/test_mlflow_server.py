@@ -4,50 +4,36 @@ What needs no MLflow, and was made by the small run, is taken from there.
 """
 
 import io
+import json
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
 import pytest
-import requests
 from mlflow import MlflowClient
 from rich.console import Console
 
 from components.embeddings.source import open_glove
 from components.platform.errors import CaptionflowError
-from components.platform.manifest import read_manifest
-from components.platform.registry import champion, experiment_identity
+from components.platform.manifest import read_manifest, write_manifest
+from components.platform.registry import champion
+from components.platform.rival import Rival
 from components.register.registration import register_model
-from pipeline.config import Preset, Settings, make_settings
+from components.rescore.run import rescore_champion
+from pipeline.config import Settings
 from pipeline.local import StepFailedError, run_pipeline
+from pipeline.presets import Preset, make_settings
 from pipeline.summary import Summary
 
 _EPOCHS = 12
 _DEAD = "MLflow at {} does not answer: start it, or set MLFLOW_TRACKING_URI to one that runs"
-
-
-def _home(folder: Path, credentials: str) -> str:
-    """Returns a home with MLflow's own credentials file, as it is mounted into a step."""
-    (folder / ".mlflow").mkdir()
-    (folder / ".mlflow" / "credentials").write_text(credentials)
-    return str(folder)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def environment(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        patch.setenv("HOME", _home(home, server.credentials.read_text()))
-        patch.setenv("MLFLOW_TRACKING_URI", server.uri)
-        for name in ("USERNAME", "PASSWORD", "TOKEN"):
-            patch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -123,46 +109,6 @@ def finished(settings: Settings, root: Path, died_in_train: object) -> Summary:
     return _run(settings, root)
 
 
-def test_server_asks_everyone_for_a_password(server: Any) -> None:
-    def status(*account: str) -> int:
-        address = f"{server.uri}/api/2.0/mlflow/experiments/search?max_results=1"
-        return requests.get(address, auth=account or None, timeout=60).status_code
-
-    assert status() == 401
-    assert status("admin", "password1234") == 401  # older MLflow's default
-    assert status("captionflow", server.passwords["admin-password"]) == 401
-    assert status("captionflow", server.passwords["run-password"]) == 200
-
-
-def test_experiment_identity_is_the_same_however_credentials_are_given(
-    server: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from_file = experiment_identity("identity")
-    account = f"captionflow:{server.passwords['run-password']}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri.replace("//", f"//{account}@"))
-    assert experiment_identity("identity") == from_file
-
-
-@pytest.mark.parametrize("password", ["wr0ng", ""])
-def test_run_with_wrong_or_no_credentials_ends_in_one_line_before_any_step(
-    password: str,
-    settings: Settings,
-    server: Any,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    right = server.passwords["run-password"]
-    text = server.credentials.read_text().replace(right, password) if password else ""
-    monkeypatch.setenv("HOME", _home(tmp_path, text))
-    with pytest.raises(CaptionflowError) as raised:
-        _run(settings, tmp_path / "runs")
-    assert str(raised.value) == (
-        f"MLflow at {server.uri} refuses these credentials: mend ~/.mlflow/credentials, or set "
-        "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
-    )
-    assert not [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
-
-
 def test_run_whose_server_dies_in_train_ends_in_one_line_within_a_minute(
     died_in_train: tuple[str, float], root: Path, server: Any
 ) -> None:
@@ -195,6 +141,34 @@ def test_registered_model_describes_photos_over_http(finished: Summary, server: 
     assert len(said) == 8 and any(said)
 
 
+def test_champion_tells_over_http_what_it_says_and_what_it_learnt_from(
+    finished: Summary, tmp_path: Path
+) -> None:
+    outputs = finished.outputs
+    photos = read_manifest(Path(outputs["ingest"]["manifest"].path))
+
+    def rescored(name: str, change: dict[str, str]) -> Rival | None:
+        """Lets it describe test photos of a data set in which some are of another split."""
+        (tmp_path / name).mkdir()
+        moved = [replace(each, split=change.get(each.split, each.split)) for each in photos]
+        write_manifest(tmp_path / name, moved)
+        (tmp_path / name / "report.json").write_text('{"dataset_fingerprint": "changed"}')
+        return rescore_champion(
+            outputs["features"]["examples"].path,
+            tmp_path / name,
+            model_name=finished.model_name,
+            rival=tmp_path / f"rival of {name}",
+        )
+
+    lines = Path(outputs["evaluate"]["scores"].path, "captions.jsonl").read_text().splitlines()
+    scored = {line["image_id"]: line["hypothesis"] for line in map(json.loads, lines)}
+    assert rescored("same", {}) == Rival("1", captions=scored)
+    known = sum(photo.split == "dev" for photo in photos)
+    refused = rescored("known", {"dev": "test"})
+    assert refused is not None and refused.captions == {}
+    assert refused.refusal.startswith(f"learnt from {known} of the ")
+
+
 def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_one(
     finished: Summary, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +179,7 @@ def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_
             outputs["train"]["model"].path,
             outputs["evaluate"]["scores"].path,
             outputs["ingest"]["manifest"].path,
-            recipe="", cause="", reason="", model_name="second",
+            recipe="", cause="", reason="", compared_with="", model_name="second",
         ).version  # fmt: skip
 
     # It asks for four things in vain: with all tries (four, too) that is most of a minute.

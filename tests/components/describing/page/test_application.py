@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from PIL import ExifTags, Image
+from PIL import Image
 
 from components.captioning.bundle import Describer
 from components.captioning.vocabulary import MARKS, Vocabulary
@@ -57,49 +57,20 @@ def test_captions_are_what_the_model_says(service: Any, expected: dict[str, Any]
 
 
 def test_captions_of_a_turned_photo_are_those_of_the_upright_one(
-    service: Any, expected: dict[str, Any]
+    service: Any, expected: dict[str, Any], turned: Any
 ) -> None:
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6  # It is shown turned clockwise.
-    turned = GREY.transpose(Image.Transpose.ROTATE_90)
-    assert says(post(service, encoded(turned, exif=exif))) == expected
-    assert says(post(service, encoded(turned))) != expected
+    assert says(post(service, turned.tagged)) == says(post(service, turned.upright)) == expected
+    assert says(post(service, turned.untagged)) != expected
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        encoded(Image.new("I;16", (9, 9), 0x8000)),
-        encoded(Image.new("CMYK", (32, 32), (0, 255, 255, 0)), "JPEG"),
-        encoded(Image.new("RGBA", (9, 9), (255, 0, 0, 0))),
-        encoded(GREY, "WEBP"),
-    ],
-    ids=["16-bit", "CMYK", "transparent", "WebP"],
-)
-def test_captions_of_photos_of_any_mode(service: Any, content: bytes) -> None:
-    assert says(post(service, content))["caption"]
+def test_captions_of_photos_of_any_mode(service: Any, odd_photo: bytes) -> None:
+    assert says(post(service, odd_photo))["caption"]
 
 
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (b"", "the content is not an image of a known format (JPEG, PNG, WEBP, BMP, GIF)"),
-        (b"hello", "the content is not an image of a known format (JPEG, PNG, WEBP, BMP, GIF)"),
-        (encoded(GREY, "JPEG")[:1000], "the file is broken or not whole (image file is truncated"),
-        (
-            encoded(Image.new("1", (10_000, 10_000))),
-            "it must not have more than 64000000 pixels. Received: 10000 x 10000",
-        ),
-        (
-            encoded(RED, "GIF", save_all=True, append_images=[Image.new("RGB", (32, 24), "blue")]),
-            "it is an animation; a photo has one frame",
-        ),
-    ],
-    ids=["empty", "text", "truncated", "100-megapixel", "animated"],
-)
 def test_captions_of_what_is_no_photo_is_a_line_and_the_next_photo_is_described(
-    service: Any, expected: dict[str, Any], content: bytes, told: str
+    service: Any, expected: dict[str, Any], no_photo: tuple[bytes, str]
 ) -> None:
+    content, told = no_photo
     answer = post(service, content)
     assert answer.status_code == 422
     assert answer.json()["error"].startswith(f"my photo.png can't be read as a photo: {told}")

@@ -47,6 +47,23 @@ GIVE = """([kind, name, encoded]) => {
     ? new DragEvent("drop", {...options, dataTransfer: data})
     : new ClipboardEvent("paste", {...options, clipboardData: data}));
 }"""
+# In place of voices, which a browser without a screen has none of: what they are given to say.
+VOICES = """(() => {
+  const voices = speechSynthesis;
+  window.said = [];
+  let now = null;
+  Object.defineProperty(voices, "speaking", {get: () => now !== null});
+  voices.speak = (words) => {
+    window.said.push([words.lang, words.text]);
+    now = words;
+    words.dispatchEvent(new Event("start"));
+  };
+  voices.cancel = () => {
+    const words = now;
+    now = null;
+    if (words) words.dispatchEvent(new Event("end"));
+  };
+})()"""
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +89,7 @@ def page(browser: Any, service: Any, request: pytest.FixtureRequest) -> Iterator
     page.on(
         "console", lambda told: "Content Security" in told.text and wrong.append(told.text)
     )  # fmt: skip
+    page.add_init_script(VOICES)
     page.goto(service.url)
     expect(page.get_by_role("status")).to_have_text("Ready. Choose a photo.")
     yield page
@@ -146,6 +164,27 @@ def test_keys_alone_choose_a_photo_and_have_it_read_aloud(
     aloud = page.get_by_role("button", name="Read aloud")
     expect(aloud).to_be_focused()
     expect(aloud).to_have_css("outline-style", "solid")
+
+
+def test_caption_is_read_aloud_until_stopped_or_another_photo_comes(
+    page: Any, service: Any, photos: Path
+) -> None:
+    picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
+    read, stop = (page.get_by_role("button", name=name) for name in ("Read aloud", "Stop"))
+    picker.set_input_files(photos / "first.jpg")
+    (first, second) = (captions(service, photos / f"{name}.jpg")[0] for name in ("first", "second"))
+    expect(status).to_have_text(first)
+    assert page.evaluate("said") == []
+    read.click()
+    expect(stop).to_be_visible()
+    stop.click()
+    expect(read).to_be_visible()
+    read.click()
+    expect(stop).to_be_visible()
+    picker.set_input_files(photos / "second.jpg")
+    expect(status).to_have_text(second)
+    read.click()
+    assert page.evaluate("said") == [["en", first], ["en", first], ["en", second]]
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])

@@ -1,0 +1,89 @@
+"""Registered again: the same training, by a step that is repeated, scored or judged anew."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from components.captioning.decoding import DecodingConfig
+from components.platform.registry import champion, start_run
+from components.register.registration import Registered
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_same_run_twice_makes_one_version(
+    first: dict[str, Path], caplog: pytest.LogCaptureFixture, register: Any
+) -> None:
+    caplog.set_level(logging.INFO, logger="components.register")
+    again = register(first, "passed: it is the first")
+    assert again == Registered("1", "models:/captioner/1")
+    client = MlflowClient()
+    assert len(client.search_model_versions("name = 'captioner'")) == 1
+    assert len(client.search_logged_models(["1"])) == 1
+    assert caplog.messages == [
+        "captioner version 1 is of this training run already: no new one is made",
+        "version 1 is champion already: nothing to do",
+    ]
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_same_run_gets_a_lost_alias_back(
+    first: dict[str, Path], register: Any
+) -> None:
+    MlflowClient().delete_registered_model_alias("captioner", "champion")
+    register(first, "passed: again", "")
+    found = champion("captioner")
+    assert found is not None and found.version == "1"
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_same_run_scored_anew_has_the_new_tags(
+    first: dict[str, Path], register: Any, rescored: Any
+) -> None:
+    inputs = rescored(first, 41.5)
+    register(inputs, "passed: on more photos")
+    found = champion("captioner")
+    assert found is not None
+    assert (found.version, found.tags["bleu4"]) == ("1", "41.5")
+    assert found.tags["gate_reason"] == "passed: on more photos"
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_scored_with_another_search_is_a_version_that_searches_so(
+    first: dict[str, Path], register: Any, rescored: Any
+) -> None:
+    inputs = rescored(first, 41.5, beam_width=3, length_penalty=0.5)
+    done = register(inputs, "passed: wider")
+    assert done.version == "2"
+    model = mlflow.pyfunc.load_model(done.model_uri).unwrap_python_model()
+    assert model._describer.bundle.decoding == DecodingConfig(3, 0.5, 5)
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_takes_over_what_the_gate_noted_in_the_run(
+    first: dict[str, Path], register: Any, of_run: Any
+) -> None:
+    run_id = start_run("photos", "judged", {})
+    noted = {
+        "gate_reason": "passed: better",
+        "gate_champion": "1",
+        "gate_bleu4": "34.0000",
+        "gate_p_value": "",
+    }
+    for name, text in noted.items():
+        MlflowClient().set_tag(run_id, name, text)
+    inputs = of_run(first, run_id)
+    register(inputs, "passed: better")
+    assert _gate_tags() == {name: text for name, text in noted.items() if text}
+    # Judged again for another reason, what the first rested on is no longer true.
+    register(inputs, "passed: again")
+    assert _gate_tags() == {"gate_reason": "passed: again"}
+
+
+def _gate_tags() -> dict[str, str]:
+    found = champion("captioner")
+    assert found is not None
+    return {name: text for name, text in found.tags.items() if name.startswith("gate_")}
