@@ -127,7 +127,7 @@ class Settings(BaseModel):
         0.0,
         ge=0,
         le=1000,
-        description="How much a caption's agreement with those of similar train photos counts",
+        description="How much a caption's agreement with what the train photos let expect counts",
     )
     floors: str = Field(
         "bleu4=40",

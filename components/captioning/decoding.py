@@ -17,7 +17,7 @@ class DecodingConfig:
         length_penalty: Power of the length by which a caption's log-probability is divided:
             0 compares plain sums (short captions win), 1 means a word.
         max_words: Longest caption.
-        consensus: How much a caption's agreement with the captions of similar train photos counts
+        consensus: How much a caption's agreement with what the train photos let expect counts
             beside its log-probability; see `consensus.Consensus`. 0 asks nobody.
     """
 

@@ -8,9 +8,6 @@ from keras import layers, ops
 
 from components.captioning.decoder import Decoder, NetworkConfig, State
 
-# Of the numbers that `widen` returns. GloVe's own have 0.7; projected to 256 at full length, 0.3.
-_SPREAD = 0.1
-
 
 class CaptionNetwork(keras.Model):
     """Scores every next word of captions, given their photos and the words before.
@@ -130,24 +127,3 @@ def build_network(config: NetworkConfig, seed: int = 0) -> CaptionNetwork:
         }
     )
     return network
-
-
-def widen(matrix: np.ndarray, width: int, seed: int) -> np.ndarray:
-    """Projects embeddings at random, which about keeps their angles, and makes them small.
-
-    Small, so that at first the photo leads, which a decoder adds to them: captions are then shorter
-    and score more BLEU, if less CIDEr-D (tests/benchmarks/README.md).
-
-    Args:
-        matrix: float32 [V, G], such as GloVe's vectors.
-        width: E, the numbers a word wanted; G leaves the matrix as it is.
-        seed: Fixes the projection.
-
-    Returns:
-        float32 [V, E] with a spread of 0.1 (Johnson and Lindenstrauss, 1984).
-    """
-    if matrix.shape[1] == width:
-        return matrix
-    projection = np.random.default_rng(seed).normal(size=(matrix.shape[1], width))
-    wide = matrix @ projection
-    return (wide * (_SPREAD / wide.std())).astype(np.float32)

@@ -50,7 +50,7 @@ def evaluate_model(
         manifest: The manifest artifact, for the photos and the data's fingerprints.
         beam_width: Partial captions kept for each photo.
         length_penalty: Power of the length by which a caption's log-probability is divided.
-        consensus: Weight of a caption's agreement with those of similar train photos.
+        consensus: Weight of a caption's agreement with what the train photos let expect.
         scores: Where the scores artifact goes, a directory of `scores.json` and
             `captions.jsonl`; whole or not at all.
         report: Where the report goes, an HTML file; likewise.

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.captioning import losses, network
+from components.captioning import beginnings, decoder, losses, network, recurrence
 from components.captioning.bundle import Bundle
 from components.captioning.consensus import Neighbours
 from components.captioning.decoding import DecodingConfig
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 _DAYS_KEPT = 7
 # A checkpoint of older code is another training's.
 _CODE = [Path(__file__).with_name(name) for name in ("trainer.py", "data.py", "settings.py")] + [
-    Path(inspect.getfile(module)) for module in (network, losses)
+    Path(inspect.getfile(module)) for module in (beginnings, decoder, losses, network, recurrence)
 ]
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from components.captioning.beginnings import begin
 from components.captioning.decoder import NetworkConfig
 from components.captioning.losses import WordCrossEntropy, WordLoss
-from components.captioning.network import CaptionNetwork, build_network, widen
+from components.captioning.network import CaptionNetwork, build_network
 from components.platform.records import Examples
 from components.platform.registry import has_run, log_metrics
 from components.train.callbacks import EpochEnd
@@ -64,10 +65,7 @@ def fit_network(
     strategy = training_strategy()
     with strategy.scope():
         network = build_network(_network_config(train, matrix, settings), settings.seed)
-        for index, decoder in enumerate(network.decoders):
-            decoder.embedding.embeddings.assign(
-                widen(matrix, network.config.embedding_width, settings.seed + index)
-            )
+        begin(network, matrix, settings.seed)
         network.standardize.adapt(train.features)
         network.compile(
             optimizer=_optimizer(settings, steps=batches.steps * settings.epochs),

@@ -22,7 +22,7 @@ from processes import alone
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.network import widen
+from components.captioning.beginnings import widen
 from components.platform.records import Examples
 
 PLAIN, TUTORIAL, OURS = "plain Keras", "tutorials' recipe", "captionflow"
@@ -45,8 +45,8 @@ def main() -> None:
         batch_size=given.batch_size,
         **changed,
     )
-    # As our trainer does with GloVe's.
-    wide = widen(matrix, settings.embedding_width or matrix.shape[1], settings.seed)
+    # As our trainer does with GloVe's, for a first member.
+    wide = widen(matrix, settings.embedding_width or matrix.shape[1], settings.seed, spread=0.1)
     full = examples["train"]
     train = sample_photos(full, given.share)
     if _captions(train) < given.batch_size:

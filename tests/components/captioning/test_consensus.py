@@ -2,48 +2,57 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pycocoevalcap.cider.cider import Cider
 
 from components.captioning import consensus
 from components.captioning.consensus import CAPTIONS_FILE, Consensus, Neighbours
 from components.platform.artifacts import write_json
 
-# Two photos of dogs and one of a boat, told apart by their features.
-NEIGHBOURS = Neighbours(
-    np.array([[1, 0], [2, 1], [0, 3]], np.float16),
-    [("a dog runs", "the dog is fast"), ("a dog sits on grass",), ("a boat on a lake", "boats")],
+# Square roots [1, 0] and [0, 1], centred and of length 1: [r, -r] and [-r, r] with r = sqrt(1/2).
+# Of their squares [[1, -1], [-1, 1]] plus the ridge, 0.5, the first is an eigenvector with 2.5.
+NEIGHBOURS = Neighbours(np.array([[1, 0], [0, 1]], np.float16), [("a dog", "a cat"), ("a boat",)])
+DOG, BOAT = [1.0, 0.0], [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "alike"),
+    [
+        # "a" is said of both photos and weighs nothing; "dog" and "a dog" are half of what is said.
+        ("a dog", 0.5 + 0.5),
+        ("dog", 0.5),
+        ("a boat", -1 - 1),
+        # Of length 1: two words that weigh something, and three pairs of words.
+        ("a dog a cat", 2 * 0.5 * 2**-0.5 + 2 * 0.5 * 3**-0.5),
+        ("zebra", 0.0),
+        ("", 0.0),
+    ],
 )
-DOG, BOAT = [3.0, 0.5], [0.0, 1.0]
-
-
-@pytest.mark.parametrize("candidate", ["a dog sits", "the boat", "a dog runs", "zebra"])
-def test_agreement_is_the_mean_cider_d_with_the_neighbours_captions(candidate: str) -> None:
-    # All are asked. No n-gram stands twice in a candidate: the library's clipping does nothing.
+def test_agreement_is_the_likeness_to_what_a_ridge_regression_expects(
+    candidate: str, alike: float
+) -> None:
     [[agreed]] = Consensus(NEIGHBOURS).agreement(np.array([DOG]), [[candidate]])
-    known = {photo: list(captions) for photo, captions in enumerate(NEIGHBOURS.captions)}
-    _, means = Cider().compute_score(known, {photo: [candidate] for photo in known})
-    # The library's are means over a photo's captions, times 10.
-    expected = (2 * means[0] + means[1] + 2 * means[2]) / 5 / 10
-    assert agreed == pytest.approx(expected, abs=1e-6)
+    # Each photo counts 1 / 2.5, the other negatively; divided by the four lengths of n-grams.
+    assert agreed == pytest.approx(alike / 2.5 / 4, abs=1e-6)
 
 
-def test_agreement_asks_the_nearest_photos_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consensus, "_PHOTOS", 1)
-    candidates = ["a dog runs", "a boat on a lake"]
+def test_agreement_of_each_photo_is_its_own() -> None:
+    candidates = ["a dog", "a boat"]
     dog, boat = Consensus(NEIGHBOURS).agreement(np.array([DOG, BOAT]), [candidates] * 2)
-    assert dog[0] > 0.3 > dog[1]
-    assert boat[1] > 0.3 > boat[0]
+    np.testing.assert_allclose(dog, [0.1, -0.2], atol=1e-6)
+    np.testing.assert_allclose(boat, [-0.1, 0.2], atol=1e-6)
 
 
-def test_agreement_counts_the_captions_most_alike_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consensus, "_CAPTIONS", 1)
-    [[agreed]] = Consensus(NEIGHBOURS).agreement(np.array([DOG]), [["a dog sits on grass"]])
-    assert agreed == pytest.approx(1)
+def test_agreement_of_features_below_0_is_told_from_those_above() -> None:
+    neighbours = Neighbours(np.array([[-1], [1]], np.float16), NEIGHBOURS.captions)
+    candidates = ["a dog", "a boat"]
+    below, above = Consensus(neighbours).agreement(np.array([[-4.0], [4.0]]), [candidates] * 2)
+    assert below[0] > 0 > below[1]
+    assert above[1] > 0 > above[0]
 
 
-def test_agreement_of_nothing_said_is_0() -> None:
-    [agreed] = Consensus(NEIGHBOURS).agreement(np.array([DOG]), [["", "a dog"]])
-    assert agreed[0] == 0 < agreed[1]
+def test_agreement_of_a_single_train_photo_tells_nothing() -> None:
+    neighbours = Neighbours(np.array([[1, 0]], np.float16), [("a dog",)])
+    [agreed] = Consensus(neighbours).agreement(np.array([DOG]), [["a dog", "a boat"]])
+    np.testing.assert_array_equal(agreed, [0, 0])
 
 
 def test_agreement_of_no_photos_is_empty() -> None:
@@ -61,7 +70,7 @@ def test_neighbours_saved_and_loaded_are_the_same(tmp_path: Path) -> None:
 def test_neighbours_that_do_not_fit_each_other_are_refused(tmp_path: Path) -> None:
     NEIGHBOURS.save(tmp_path)
     write_json(tmp_path / CAPTIONS_FILE, [["a dog"]])
-    with pytest.raises(ValueError, match=r"captions for each of the 3 photos .* Received: 1"):
+    with pytest.raises(ValueError, match=r"captions for each of the 2 photos .* Received: 1"):
         Neighbours.load(tmp_path)
 
 

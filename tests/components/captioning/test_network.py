@@ -12,7 +12,6 @@ from components.captioning.network import (
     Standardize,
     build_network,
     together,
-    widen,
 )
 from components.captioning.vocabulary import PAD, START
 
@@ -128,24 +127,6 @@ def test_together_is_the_mean_of_probabilities() -> None:
 
 def test_together_of_one_member_is_what_it_says() -> None:
     np.testing.assert_array_equal(together(np.array([[[3.0, 4.0]]])), [[3.0, 4.0]])
-
-
-def test_widen_keeps_angles_about_and_makes_small() -> None:
-    matrix = np.random.default_rng(0).normal(size=(3, 20)).astype(np.float32)
-    wide = widen(matrix, 4000, seed=1)
-    assert wide.shape == (3, 4000)
-    assert wide.std() == pytest.approx(0.1)
-    np.testing.assert_allclose(_cosines(wide), _cosines(matrix), atol=0.05)
-
-
-def _cosines(vectors: np.ndarray) -> np.ndarray:
-    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return units @ units.T
-
-
-def test_widen_to_the_same_width_changes_nothing() -> None:
-    matrix = np.ones((2, 3), np.float32)
-    assert widen(matrix, 3, seed=1) is matrix
 
 
 def test_standardize_changes_nothing_at_first() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from components.captioning.beginnings import widen
 from components.captioning.decoding import DecodingConfig, search_captions
-from components.captioning.network import widen
 from components.captioning.vocabulary import END
 from components.platform.errors import SettingError
 from components.platform.records import Examples
@@ -136,7 +136,7 @@ def test_fit_network_wider_embeddings_begin_as_gloves_projected(
 ) -> None:
     network, _ = fit(make_settings(epochs=1, embedding_width=6, train_embeddings=False))
     np.testing.assert_array_equal(
-        network.decoders[0].embedding.embeddings, widen(matrix, 6, seed=3)
+        network.decoders[0].embedding.embeddings, widen(matrix, 6, seed=3, spread=0.1)
     )
 
 
