@@ -109,9 +109,9 @@ class Settings(BaseModel):
     )
     precision: Literal["auto", "float32", "mixed"] = Field(
         "auto",
-        description="Arithmetic of encoder and training; mixed: bfloat16 in an encoder on a "
-        "processor that has it, float16 in training; auto: the former for trained InceptionV3, "
-        "the latter on a GPU",
+        description="Arithmetic of encoder and training; mixed: bfloat16 on a processor, float16 "
+        "on a GPU, where the encoder stays float32; auto: mixed where the machine has "
+        "instructions for it, and in the encoder for trained InceptionV3 alone",
     )
     checkpoints: _Text = Field(
         "checkpoints",

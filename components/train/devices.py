@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from components.captioning.precision import has_bfloat16
 from components.platform.errors import SettingError
 
 
@@ -33,12 +34,16 @@ def training_strategy() -> tf.distribute.Strategy:
 def precision_policy(precision: str) -> str:
     """Returns Keras' dtype policy for the setting `precision`.
 
-    float16 rather than bfloat16 when mixed: cuDNN's LSTM kernel takes it on every GPU, and Keras
-    scales the loss for it.
+    On a GPU mixed is float16: cuDNN's LSTM kernel takes it on every GPU, and Keras scales the loss
+    for it. A processor has instructions for bfloat16, or for neither: then `auto` is float32.
+
+    Args:
+        precision: `auto`, `float32` or `mixed`. Weights are float32 in any case.
     """
-    on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    mixed = precision == "mixed" or (precision == "auto" and on_gpu)
-    return "mixed_float16" if mixed else "float32"
+    if tf.config.list_physical_devices("GPU"):
+        return "float32" if precision == "float32" else "mixed_float16"
+    mixed = precision == "mixed" or (precision == "auto" and has_bfloat16())
+    return "mixed_bfloat16" if mixed else "float32"
 
 
 def make_reproducible(seed: int) -> None:

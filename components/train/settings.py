@@ -32,7 +32,8 @@ class TrainSettings:
         label_smoothing: Share of the target spread over all words.
         patience: Epochs without a better dev loss before training stops.
         max_words: Words of a caption that are learnt from and said, at most.
-        precision: `auto` (mixed on a GPU), `float32` or `mixed`.
+        precision: `auto` (mixed on a GPU and where the processor has bfloat16), `float32` or
+            `mixed`.
         seed: Fixes weights, dropout and order.
     """
 

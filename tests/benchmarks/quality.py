@@ -11,6 +11,7 @@ score them with other settings of the search, or on another split.
 """
 
 import argparse
+import tempfile
 import time
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -65,13 +66,15 @@ def main() -> None:
     matrix = glove_matrix(vocabulary, given.glove)
     console.print(describe_machine())
     trained = []
-    for seed in given.seeds:
-        kept = None if given.models is None else given.models / f"seed-{seed}"
-        one = alone(
-            train_and_score, examples, vocabulary, matrix, seed, given.splits, changed, kept
-        )
-        trained.append(one)
-        console.print(f"seed {seed}: {_line(one)}", soft_wrap=True)
+    seen = {split: examples[split] for split in ("train", "dev")}
+    with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as temporary:
+        for seed in given.seeds:
+            folder = (given.models or Path(temporary)) / f"seed-{seed}"
+            if not folder.exists():
+                alone(train, seen, vocabulary, matrix, seed, changed, folder)
+            one = alone(score, folder, examples, given.splits, changed)
+            trained.append(one)
+            console.print(f"seed {seed}: {_line(one)}", soft_wrap=True)
     preset = preset_settings(**changed)
     for split in given.splits:
         title = (
@@ -85,51 +88,58 @@ def main() -> None:
     console.print(f"{trained[0].weights} weights")
 
 
-def train_and_score(
+def train(
     examples: dict[str, Examples],
     vocabulary: Vocabulary,
     matrix: NDArray[np.float32],
     seed: int,
-    splits: list[str],
     changed: dict[str, Any],
-    kept: Path | None,
-) -> Outcome:
-    """Trains on train, stops by dev, and scores captions of some splits.
+    folder: Path,
+) -> None:
+    """Trains on train, stops by dev, and keeps the bundle.
 
     Args:
-        examples: By split. The trainer gets train and dev; nothing else is shown to it.
+        examples: Train and dev; nothing else is shown to the trainer.
         vocabulary: V words, counted in train.
         matrix: float32 [V, G], GloVe's vectors.
         seed: Of weights, dropout and order.
+        changed: Settings of the preset that are otherwise.
+        folder: Where the bundle goes.
+    """
+    started = time.perf_counter()
+    network, state = fit_ours(
+        examples["train"], examples["dev"], matrix, our_settings(seed=seed, **changed)
+    )
+    facts = {"seconds": time.perf_counter() - started, "epochs": len(state.history)}
+    neighbours = Neighbours(examples["train"].features, examples["train"].references)
+    with whole_directory(folder) as aside:
+        Bundle(network, vocabulary, DecodingConfig(), neighbours).save(aside)
+        write_json(aside / TRAINING_FILE, facts)
+
+
+def score(
+    folder: Path, examples: dict[str, Examples], splits: list[str], changed: dict[str, Any]
+) -> Outcome:
+    """Scores a bundle's captions as `evaluate` does: in a process that has not trained it.
+
+    Args:
+        folder: What `train` wrote.
+        examples: By split.
         splits: What is scored.
         changed: Settings of the preset that are otherwise.
-        kept: Where the model is kept, or was before.
     """
     keep_freed_memory()
     preset = preset_settings(**changed).model_dump()
     names = [field.name for field in fields(DecodingConfig)]
     decoding = DecodingConfig(**{name: preset[name] for name in names})
-    if kept is None or not kept.exists():
-        started = time.perf_counter()
-        network, state = fit_ours(
-            examples["train"], examples["dev"], matrix, our_settings(seed=seed, **changed)
-        )
-        facts = {"seconds": time.perf_counter() - started, "epochs": len(state.history)}
-        neighbours = Neighbours(examples["train"].features, examples["train"].references)
-        bundle = Bundle(network, vocabulary, decoding, neighbours)
-        if kept is not None:
-            with whole_directory(kept) as aside:
-                bundle.save(aside)
-                write_json(aside / TRAINING_FILE, facts)
-    else:
-        facts = read_json(kept / TRAINING_FILE)
-        bundle = replace(Bundle.load(kept), decoding=decoding)
+    bundle = replace(Bundle.load(folder), decoding=decoding)
     scores = {
         split: score_captions(
             search_both(bundle, examples[split].features), examples[split].references
         )
         for split in splits
     }
+    facts = read_json(folder / TRAINING_FILE)
     return Outcome(facts["seconds"], facts["epochs"], bundle.network.count_params(), scores)
 
 

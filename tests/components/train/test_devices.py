@@ -1,8 +1,9 @@
 import pytest
 import tensorflow as tf
 
+from components.captioning.precision import has_bfloat16
 from components.platform.errors import SettingError
-from components.train.devices import require_gpus
+from components.train.devices import precision_policy, require_gpus
 
 _SEEN = len(tf.config.list_physical_devices("GPU"))
 
@@ -17,3 +18,16 @@ def test_require_gpus_refuses_to_train_on_less_than_was_asked_for() -> None:
         SettingError, match=f"gpus asks for {_SEEN + 1}, but TensorFlow sees {_SEEN}"
     ):
         require_gpus(str(_SEEN + 1))
+
+
+@pytest.mark.skipif(_SEEN > 0, reason="these are a processor's")
+@pytest.mark.parametrize(
+    ("setting", "policy"),
+    [
+        ("float32", "float32"),
+        ("mixed", "mixed_bfloat16"),
+        ("auto", "mixed_bfloat16" if has_bfloat16() else "float32"),
+    ],
+)
+def test_precision_policy_of_a_processor(setting: str, policy: str) -> None:
+    assert precision_policy(setting) == policy

@@ -2,10 +2,11 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from mlflow import MlflowClient
@@ -30,7 +31,7 @@ def fit(
     matrix: np.ndarray,
     mlflow_root: Path,
     tmp_path: Path,
-) -> Fit:
+) -> Iterator[Fit]:
     def run(settings: TrainSettings, checkpoint: str = "one.npz") -> Any:
         return fit_network(
             train_examples,
@@ -41,17 +42,21 @@ def fit(
             start_run=lambda: start_run("tests", "run", {}),
         )
 
-    return run
+    yield run
+    # Training sets the policy of its process, which here goes on with other tests.
+    keras.config.set_dtype_policy("float32")
 
 
 def _losses(state: Any) -> list[tuple[float, float]]:
     return [(epoch["loss"], epoch["dev_word_loss"]) for epoch in state.history]
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
 def test_fit_network_learns_to_tell_photos_apart(
-    fit: Fit, make_settings: Settings, dev_examples: Examples
+    fit: Fit, make_settings: Settings, dev_examples: Examples, precision: str
 ) -> None:
-    network, state = fit(make_settings(epochs=25, dropout=0.0, patience=25))
+    network, state = fit(make_settings(epochs=25, dropout=0.0, patience=25, precision=precision))
+    assert {weights.dtype for weights in network.trainable_variables} == {"float32"}
     assert state.history[-1]["dev_word_loss"] < 0.5 * state.history[0]["dev_word_loss"]
     words = search_captions(network, dev_examples.features, DecodingConfig(3, 1.0, 6))
     said = {tuple(row[: list(row).index(END)]) for row in words.tolist()}
