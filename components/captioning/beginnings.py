@@ -8,11 +8,10 @@ alone (tests/benchmarks/README.md).
 
 import numpy as np
 
-from components.captioning.decoder import Decoder
 from components.captioning.network import CaptionNetwork
 
-# Of the numbers that `widen` returns, by what leads. GloVe's own have 0.7; projected to 256, 0.3.
-_SPREAD_BESIDE_LOUD, _SPREAD_BESIDE_QUIET = 0.1, 0.3
+#: Of the numbers that `widen` returns, by what leads. GloVe's own have 0.7; projected to 256, 0.3.
+SPREAD_BESIDE_LOUD, _SPREAD_BESIDE_QUIET = 0.1, 0.3
 # Each third member begins quiet: its views of the photo have a variance of 0.04 instead of about 3.
 # Two loud ones and a quiet one scored best on Flickr8k's dev split.
 _MEMBERS_TO_A_QUIET_ONE = 3
@@ -29,12 +28,14 @@ def begin(network: CaptionNetwork, matrix: np.ndarray, seed: int) -> None:
     """
     for index, decoder in enumerate(network.decoders):
         quiet = index % _MEMBERS_TO_A_QUIET_ONE == _MEMBERS_TO_A_QUIET_ONE - 1
-        spread = _SPREAD_BESIDE_QUIET if quiet else _SPREAD_BESIDE_LOUD
+        spread = _SPREAD_BESIDE_QUIET if quiet else SPREAD_BESIDE_LOUD
         decoder.embedding.embeddings.assign(
             widen(matrix, network.config.embedding_width, seed + index, spread)
         )
-        if quiet:
-            _hush(decoder)
+        # A decoder `lstm` does not hear the photo beside words.
+        if quiet and decoder.guide is not None:
+            for view in (decoder.guide, decoder.start_hidden, decoder.start_cell):
+                view.kernel.assign(view.kernel * _HUSHED)
 
 
 def widen(matrix: np.ndarray, width: int, seed: int, spread: float) -> np.ndarray:
@@ -44,7 +45,7 @@ def widen(matrix: np.ndarray, width: int, seed: int, spread: float) -> np.ndarra
         matrix: float32 [V, G], such as GloVe's vectors.
         width: E, the numbers a word wanted; G leaves the matrix as it is.
         seed: Fixes the projection.
-        spread: Standard deviation wanted.
+        spread: Standard deviation wanted; of no effect at the same width.
 
     Returns:
         float32 [V, E] (Johnson and Lindenstrauss, 1984).
@@ -54,9 +55,3 @@ def widen(matrix: np.ndarray, width: int, seed: int, spread: float) -> np.ndarra
     projection = np.random.default_rng(seed).normal(size=(matrix.shape[1], width))
     wide = matrix @ projection
     return (wide * (spread / wide.std())).astype(np.float32)
-
-
-def _hush(decoder: Decoder) -> None:
-    for view in (decoder.guide, decoder.start_hidden, decoder.start_cell):
-        if view is not None:
-            view.kernel.assign(view.kernel * _HUSHED)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.consensus import Neighbours
+from components.captioning.consensus import CAPTIONS_FILE, RULE, Neighbours
 from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig, search_alternatives
 from components.captioning.encoder import Encoder
@@ -81,12 +81,18 @@ class Bundle:
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
             decoding = DecodingConfig(**read_json(root / DECODING_FILE))
             neighbours = Neighbours.load(root)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, LookupError) as error:
             raise DataError(f"{root} must be a whole model bundle: {error}") from error
         if len(vocabulary) != network.config.vocabulary_size:
             raise DataError(
                 f"{root / VOCABULARY_FILE} must have the network's "
                 f"{network.config.vocabulary_size} words. Received: {len(vocabulary)}"
+            )
+        if decoding.consensus and neighbours.rule != RULE:
+            raise DataError(
+                f"{root} must have been scored with consensus by {RULE}, as this version of "
+                f"captionflow finds it. Received in {CAPTIONS_FILE}: {neighbours.rule}. Train "
+                "again, or use the version that made it"
             )
         return cls(network, vocabulary, decoding, neighbours)
 

@@ -22,6 +22,8 @@ from components.platform.artifacts import read_json, write_json
 
 FEATURES_FILE = "neighbours.npy"
 CAPTIONS_FILE = "neighbours.json"
+#: How agreement is found. A weight that was tuned for one rule means nothing to another.
+RULE = "ridge regression"
 
 # N-grams of up to 4 words, as in CIDEr-D.
 _ORDERS = (1, 2, 3, 4)
@@ -38,10 +40,12 @@ class Neighbours:
     Attributes:
         features: float16 [N, D].
         captions: Of each photo, its normalised captions; at least one in all.
+        rule: What agreement with them was found by when the bundle was made.
     """
 
     features: NDArray[np.float16]
     captions: list[tuple[str, ...]]
+    rule: str = RULE
 
     @cached_property
     def consensus(self) -> "Consensus":
@@ -49,9 +53,9 @@ class Neighbours:
         return Consensus(self)
 
     def save(self, directory: Path) -> None:
-        """Writes both, without pickle."""
+        """Writes them, without pickle."""
         np.save(directory / FEATURES_FILE, self.features, allow_pickle=False)
-        write_json(directory / CAPTIONS_FILE, self.captions)
+        write_json(directory / CAPTIONS_FILE, {"rule": self.rule, "captions": self.captions})
 
     @classmethod
     def load(cls, directory: Path) -> "Neighbours":
@@ -62,13 +66,16 @@ class Neighbours:
             ValueError: If one is broken, or they do not fit each other.
         """
         features = np.load(directory / FEATURES_FILE, allow_pickle=False)
-        captions = [tuple(photo) for photo in read_json(directory / CAPTIONS_FILE)]
+        facts = read_json(directory / CAPTIONS_FILE)
+        if isinstance(facts, list):  # of the first bundles, which had captions alone
+            facts = {"rule": "nearest photos", "captions": facts}
+        captions = [tuple(photo) for photo in facts["captions"]]
         if len(features) != len(captions):
             raise ValueError(
                 f"{CAPTIONS_FILE} must have captions for each of the {len(features)} photos in "
                 f"{FEATURES_FILE}. Received: {len(captions)}"
             )
-        return cls(features, captions)
+        return cls(features, captions, facts["rule"])
 
 
 class Consensus:
@@ -83,7 +90,9 @@ class Consensus:
         counts = np.array([len(photo) for photo in neighbours.captions])
         photos = np.repeat(np.arange(len(counts)), counts)  # [C], whose each caption is
         self._rarities = [_rarity(_hash(captions, order), photos, len(counts)) for order in _ORDERS]
-        means = sparse.csr_matrix((1 / counts[photos], (photos, np.arange(len(photos)))))
+        means = sparse.csr_matrix(
+            (1 / counts[photos], (photos, np.arange(len(photos)))), shape=(len(counts), len(photos))
+        )
         self._said = (means @ self._weigh(captions)).tocsr()  # [N, F], each photo's mean caption
         rooted = _root(neighbours.features)
         self._centre = rooted.mean(axis=0)
@@ -102,6 +111,7 @@ class Consensus:
         2. A ridge regression from features (signed square roots, as Perronnin et al., 2010, then
            centred, of length 1) expects a vector for each photo. It is never made: it is a
            weighed sum over the train photos.
+           There is no intercept: of a photo like the mean of all nothing is expected.
         3. A caption's agreement is its scalar product with what is expected, divided by 4.
 
         Args:
@@ -109,13 +119,15 @@ class Consensus:
             captions: Of each of the N photos, normalised candidates.
 
         Returns:
-            Of each photo its candidates' agreement: about 0 where nothing speaks for a caption, at
-            most about 1.
+            Of each photo its candidates' agreement: 0 where nothing speaks for or against a
+            caption, negative where more does against it; seldom beyond 0.5.
         """
         views = _unit(_root(features) - self._centre)
         weights = linalg.cho_solve(self._squares, views.T).T @ self._views.T  # [N, M]
         return [
-            (self._weigh(candidates) @ (self._said.T @ photo)) / len(_ORDERS)
+            self._weigh(candidates) @ (self._said.T @ photo) / len(_ORDERS)
+            if candidates
+            else np.zeros(0)
             for candidates, photo in zip(captions, weights, strict=True)
         ]
 

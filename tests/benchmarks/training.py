@@ -22,7 +22,7 @@ from processes import alone
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.beginnings import widen
+from components.captioning.beginnings import SPREAD_BESIDE_LOUD, widen
 from components.platform.records import Examples
 
 PLAIN, TUTORIAL, OURS = "plain Keras", "tutorials' recipe", "captionflow"
@@ -46,7 +46,8 @@ def main() -> None:
         **changed,
     )
     # As our trainer does with GloVe's, for a first member.
-    wide = widen(matrix, settings.embedding_width or matrix.shape[1], settings.seed, spread=0.1)
+    width = settings.embedding_width or matrix.shape[1]
+    wide = widen(matrix, width, settings.seed, SPREAD_BESIDE_LOUD)
     full = examples["train"]
     train = sample_photos(full, given.share)
     if _captions(train) < given.batch_size:

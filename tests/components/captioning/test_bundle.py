@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from components.captioning.bundle import Bundle
-from components.captioning.consensus import FEATURES_FILE, Neighbours
+from components.captioning.consensus import CAPTIONS_FILE, FEATURES_FILE, Neighbours
 from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig
 from components.captioning.network import build_network
 from components.captioning.vocabulary import END, MARKS, Vocabulary
+from components.platform.artifacts import write_json
 from components.platform.errors import DataError
 
 A, DOG, CAT = 4, 5, 6
@@ -88,3 +89,16 @@ def test_bundle_without_its_neighbours_is_refused(bundle: Bundle, tmp_path: Path
     (tmp_path / FEATURES_FILE).unlink()
     with pytest.raises(DataError, match=r"must be a whole model bundle: .*neighbours\.npy"):
         Bundle.load(tmp_path)
+
+
+def test_bundle_whose_consensus_was_found_otherwise_is_refused(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    for weight, folder in ((0.0, tmp_path / "without"), (50.0, tmp_path / "with")):
+        folder.mkdir()
+        bundle.decoding = DecodingConfig(4, 0.0, max_words=1, consensus=weight)
+        bundle.save(folder)
+        write_json(folder / CAPTIONS_FILE, bundle.neighbours.captions)
+    assert _said(Bundle.load(tmp_path / "without"))
+    with pytest.raises(DataError, match=r"consensus by ridge regression.*neighbours\.json: near"):
+        Bundle.load(tmp_path / "with")

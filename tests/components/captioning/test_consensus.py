@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.captioning import consensus
-from components.captioning.consensus import CAPTIONS_FILE, Consensus, Neighbours
+from components.captioning.consensus import CAPTIONS_FILE, RULE, Consensus, Neighbours
 from components.platform.artifacts import write_json
 
 # Square roots [1, 0] and [0, 1], centred and of length 1: [r, -r] and [-r, r] with r = sqrt(1/2).
@@ -55,6 +55,18 @@ def test_agreement_of_a_single_train_photo_tells_nothing() -> None:
     np.testing.assert_array_equal(agreed, [0, 0])
 
 
+def test_agreement_of_train_photos_without_captions_counts_them_as_nothing() -> None:
+    neighbours = Neighbours(NEIGHBOURS.features, [("a dog",), ()])
+    [agreed] = Consensus(neighbours).agreement(np.array([DOG]), [["a dog", "a boat"]])
+    # Each word weighs the same now: "a" is half of "a dog", and half of "a boat".
+    np.testing.assert_allclose(agreed, [2 / 2.5 / 4, 0.5 / 2.5 / 4], atol=1e-6)
+
+
+def test_agreement_of_no_candidates_is_empty() -> None:
+    [agreed] = Consensus(NEIGHBOURS).agreement(np.array([DOG]), [[]])
+    assert agreed.shape == (0,)
+
+
 def test_agreement_of_no_photos_is_empty() -> None:
     assert Consensus(NEIGHBOURS).agreement(np.zeros((0, 2)), []) == []
 
@@ -65,6 +77,14 @@ def test_neighbours_saved_and_loaded_are_the_same(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.features, NEIGHBOURS.features)
     assert loaded.features.dtype == np.float16
     assert loaded.captions == NEIGHBOURS.captions
+    assert loaded.rule == RULE
+
+
+def test_neighbours_of_the_first_bundles_tell_their_rule(tmp_path: Path) -> None:
+    NEIGHBOURS.save(tmp_path)
+    write_json(tmp_path / CAPTIONS_FILE, NEIGHBOURS.captions)
+    loaded = Neighbours.load(tmp_path)
+    assert (loaded.captions, loaded.rule) == (NEIGHBOURS.captions, "nearest photos")
 
 
 def test_neighbours_that_do_not_fit_each_other_are_refused(tmp_path: Path) -> None:
