@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
 from components.captioning.networks import Network, find_network
-from components.captioning.precision import Precision, computing_in, has_bfloat16
+from components.captioning.precision import (
+    Precision,
+    computing_in,
+    has_bfloat16,
+    require_precision,
+)
 from components.captioning.weights import (
     FILE,
     IMAGENET,
@@ -77,8 +82,8 @@ class EncoderIdentity:
 class Encoder:
     """A network up to its last average pooling, its own preprocessing included.
 
-    Made by `Encoder.build` or `Encoder.load`. One of bfloat16 computes in float32 where the
-    processor has no bfloat16, and logs it.
+    Made by `Encoder.build` or `Encoder.load`. One of bfloat16 that is loaded where there is none
+    computes in float32, and logs it: photos can be described so, but no features be kept.
 
     Attributes:
         identity: What tells this encoder from others.
@@ -122,9 +127,11 @@ class Encoder:
             precision: What it computes in, see `precision.choose_precision`.
 
         Raises:
-            SettingError: If there is no such network, or the path is no local and no `gs://` one.
+            SettingError: If there is no such network, the path is no local and no `gs://` one, or
+                this machine can't compute in the precision.
             DataError: If Keras can't fetch the weights, or the file isn't this network's.
         """
+        require_precision(precision)
         found = find_network(network)
         model = build_with_weights(found, weights, seed)
         identity = EncoderIdentity(

@@ -50,6 +50,20 @@ def choose_precision(setting: str, network: str, weights: str) -> Precision:
     return "bfloat16" if wanted and has_bfloat16() else "float32"
 
 
+def require_precision(precision: Precision) -> None:
+    """Checks that an encoder can compute in a precision here.
+
+    Raises:
+        SettingError: If it is bfloat16, and there is none.
+    """
+    if precision == "bfloat16" and not has_bfloat16():
+        raise SettingError(
+            "precision must be float32 where a machine computes features that has no bfloat16, as "
+            f"this one. Received: {precision}. Set --precision float32, or let all machines that "
+            "compute features have processors with bfloat16"
+        )
+
+
 def has_bfloat16() -> bool:
     """Returns whether TensorFlow's graphs run on a processor with instructions for bfloat16.
 

@@ -5,7 +5,6 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -60,9 +59,9 @@ def extract_features(
 
     1. Features that the store has are taken from there; so is the encoder. If all are there, no
        network is loaded, and no photo is read.
-    2. Else the encoder is made once, and saved while it is put to work. Beam's workers read the
-       photos that are missing, encode them in full batches and put the features into the store,
-       segment by segment: what a killed run has put there the next one finds.
+    2. Else the encoder is made once and kept in the store, before any of its features. Beam's
+       workers read the photos that are missing, encode them in full batches and put the features
+       into the store, segment by segment: what a killed run has put there the next one finds.
     3. Records go to shards by split, ordered by image id. The same input gives the same bytes.
 
     Args:
@@ -81,7 +80,8 @@ def extract_features(
         Facts: photos in all, by split and of them encoded in this run; what identifies the encoder.
 
     Raises:
-        SettingError: If encoder, encoder_batch, precision, beam_flags or store break their rules.
+        SettingError: If encoder, encoder_batch, precision, beam_flags or store break their rules,
+            or a worker has not the precision that was chosen here.
         DataError: If weights can't be had, or a photo is not as `ingest` found it.
         CaptionflowError: If the store's bucket does not answer.
     """
@@ -99,22 +99,18 @@ def extract_features(
         if store:
             logger.info("%d of %d photos are in the store", found, len(tasks))
         shared = Shared()
-        with ThreadPoolExecutor(1) as beside:
-            saving = None
-            if not kept.take_encoder(aside):
-                made = shared.acquire(
-                    partial(_make_encoder, encoder, encoder_weights, seed, encoder_batch, computing)
-                )
-                saving = beside.submit(_save_encoder, made, kept, aside)
-                # Workers in this process go on with what was made, others read what is saved.
-                if beam_flags:
-                    saving.result()
-            if missing:
-                step = EncodePhotos(aside, shared, kept, encoder_batch, len(missing))
-                _encode(missing, step, encoder_batch, beam_flags)
-                places = kept.index()
-            if saving:
-                saving.result()
+        if not kept.take_encoder(aside):
+            # Workers in this process go on with what was made, others read what is saved.
+            made = shared.acquire(
+                partial(_make_encoder, encoder, encoder_weights, seed, encoder_batch, computing)
+            )
+            made.save(aside)
+            # Before any feature: those of a killed run would else be taken for the next one's.
+            kept.keep_encoder(aside)
+        if missing:
+            step = EncodePhotos(aside, shared, kept, encoder_batch, len(missing))
+            _encode(missing, step, encoder_batch, beam_flags)
+            places = kept.index()
         _write_records(tasks, places, kept.scratch, aside, beam_flags)
         kept.finish({places[task.sha256][0] for task in tasks})
         shutil.rmtree(kept.scratch)
@@ -153,11 +149,6 @@ def _make_encoder(
         # Not photos: it would be another encoder with each change of the data.
         encoder.calibrate(draw_leaves(_CALIBRATION_PICTURES, encoder.identity.size, seed))
     return encoder
-
-
-def _save_encoder(encoder: Encoder, store: FeatureStore, directory: Path) -> None:
-    encoder.save(directory)
-    store.keep_encoder(directory)
 
 
 def _encode(

@@ -20,7 +20,7 @@ class KeptEncoder:
     """What a store holds of one encoder.
 
     Attributes:
-        name: Network and weights; empty if its identity is not there.
+        name: Network, weights and precision; empty if its identity is not there.
         key: See `components.features.key`.
         features: How many.
         files: All files, those of the encoder itself too.
@@ -117,5 +117,7 @@ def _name(store: str, key: str, files: list[StoredFile]) -> str:
     with tempfile.TemporaryDirectory(prefix="captionflow-store-") as directory:
         for name in fetch_files(store, identities[:1], Path(directory)):
             identity = read_json(Path(directory, Path(name).name))
-            return f"{identity['network']}, {identity['weights']}"
+            # Identities of before there was a choice name none.
+            precision = identity.get("precision", "float32")
+            return f"{identity['network']}, {identity['weights']}, {precision}"
     return ""

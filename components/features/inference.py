@@ -12,7 +12,8 @@ import numpy as np
 from apache_beam.utils.shared import Shared
 from numpy.typing import NDArray
 
-from components.captioning.encoder import Encoder
+from components.captioning.encoder import Encoder, EncoderIdentity
+from components.captioning.precision import require_precision
 from components.features.merging import SEGMENT_BYTES
 from components.features.segments import write_segment
 from components.features.store import FeatureStore
@@ -48,7 +49,14 @@ class EncodePhotos(beam.DoFn):
         self._done = 0
 
     def setup(self) -> None:
-        """Gets the encoder; Beam calls this once a worker."""
+        """Gets the encoder; Beam calls this once a worker.
+
+        Raises:
+            SettingError: If this machine can't compute in the encoder's precision.
+            DataError: If there is no encoder, or not a whole one.
+        """
+        # The features would go to those of another precision.
+        require_precision(EncoderIdentity.load(self._directory).precision)
         self._encoder: Encoder = self._shared.acquire(
             lambda: Encoder.load(self._directory, batch_size=self._batch_size)
         )

@@ -27,7 +27,8 @@ def encoder_key(network: str, weights: str, seed: int, precision: str) -> str:
         weights: "imagenet", "random", or the local or `gs://` path of a weights file, which counts
             by its content. (A bucket knows contents by another checksum.)
         seed: Of random weights; counts for no others.
-        precision: What it computes in, "float32" or "bfloat16".
+        precision: What it computes in, "float32" or "bfloat16". float32 adds nothing to the key:
+            stores of before there was a choice stay good.
 
     Returns:
         64 hex digits.
@@ -37,6 +38,7 @@ def encoder_key(network: str, weights: str, seed: int, precision: str) -> str:
         DataError: If nothing lies at the path.
     """
     name = spell_network(network)
+    chosen = {} if precision == "float32" else {"precision": precision}
     return fingerprint_value(
         {
             "version": FEATURES_VERSION,
@@ -44,7 +46,7 @@ def encoder_key(network: str, weights: str, seed: int, precision: str) -> str:
             "size": INPUT_SIZES[name],
             "weights": named_content(weights, IMAGENET, RANDOM),
             "seed": seed if weights == RANDOM else None,
-            "precision": precision,
+            **chosen,
             "libraries": {library: version(library) for library in _LIBRARIES},
         }
     )

@@ -50,9 +50,10 @@ def check_parity(model_uri: str, scores: Path, photos: Sequence[Photo]) -> None:
         if caption != scored[photo.image_id]:
             raise DataError(
                 "The logged model must say what was scored, and nothing was registered: run "
-                "evaluate and register with the same libraries, on the same kind of machine (a "
-                f"GPU's last digits can turn a word). Received: of {photo.image_id} {caption!r}, "
-                f"where {scored[photo.image_id]!r} was scored"
+                "features, evaluate and register with the same libraries, on the same kind of "
+                "machine (a GPU's last digits can turn a word, and so can bfloat16 in features "
+                "where register's machine has none: then set --precision float32). Received: of "
+                f"{photo.image_id} {caption!r}, where {scored[photo.image_id]!r} was scored"
             )
     logger.info("the logged model says of %d test photos what was scored", len(some))
 

@@ -122,6 +122,8 @@ def _tags(scores: dict[str, Any]) -> dict[str, str]:
         "encoder_network": scores["encoder"]["network"],
         "encoder_weights": scores["encoder"]["weights"],
         "encoder_sha256": scores["encoder"]["sha256"],
+        # Scores of before there was a choice name none.
+        "encoder_precision": scores["encoder"].get("precision", "float32"),
     }
 
 

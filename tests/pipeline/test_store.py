@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
 def test_show_tells_size_and_encoders(root: Path) -> None:
     shown = _invoke("show", "--root", str(root)).output
     row = next(line.split() for line in shown.splitlines() if line.startswith("Inception"))
-    assert row[:5] == ["InceptionV3,", "file", "aaaaaaaa", "3", "2"]
+    assert row[:6] == ["InceptionV3,", "file,", "float32", "aaaaaaaa", "3", "2"]
     assert f"2 files, 381B in {root}/features" in shown
 
 

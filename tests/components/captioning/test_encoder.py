@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from components.captioning import encoder as encoder_module
+from components.captioning import precision as precision_module
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE, Encoder, EncoderIdentity
 from components.captioning.photos import load_photo
 from components.captioning.precision import has_bfloat16
@@ -203,6 +204,12 @@ def test_encode_in_bfloat16_leaves_others_alone(
     np.testing.assert_array_equal(graph(batch).numpy(), other)
     again = tf.function(lambda batch: reference(tf.cast(batch, tf.float32)))
     np.testing.assert_array_equal(again(batch).numpy(), other)
+
+
+def test_build_of_bfloat16_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision_module, "has_bfloat16", lambda: False)
+    with pytest.raises(SettingError, match=r"must be float32 .* Received: bfloat16.* --precision"):
+        Encoder.build("MobileNetV2", "random", precision="bfloat16")
 
 
 def test_load_of_bfloat16_where_there_is_none_computes_in_float32_and_says_so(

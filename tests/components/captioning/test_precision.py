@@ -5,9 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf.config_pb2 import ConfigProto
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
+from tensorflow.python.eager import context
 
 from components.captioning import precision
-from components.captioning.precision import choose_precision, computing_in, has_bfloat16
+from components.captioning.precision import (
+    choose_precision,
+    computing_in,
+    has_bfloat16,
+    require_precision,
+)
 from components.platform.errors import SettingError
 
 NEEDS_BFLOAT16 = pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
@@ -79,6 +87,38 @@ def test_choose_precision_is_bfloat16_only_where_wanted_and_to_be_had(
 def test_choose_precision_of_an_unknown_setting_names_rule_and_value() -> None:
     with pytest.raises(SettingError, match=r"'float32' or 'mixed'. Received: 'bfloat16'"):
         choose_precision("bfloat16", "InceptionV3", "imagenet")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_require_precision_refuses_bfloat16_only_where_there_is_none(
+    there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: there)
+    require_precision("float32")
+    if there:
+        require_precision("bfloat16")
+        return
+    with pytest.raises(SettingError, match=r"Received: bfloat16.*--precision float32"):
+        require_precision("bfloat16")
+
+
+def _rewrites() -> bool:
+    """Returns whether TensorFlow is told to rewrite what this thread calls."""
+    options = ConfigProto.FromString(
+        context.context().function_call_options.config_proto_serialized
+    ).graph_options.rewrite_options
+    return bool(options.auto_mixed_precision_onednn_bfloat16 == RewriterConfig.ON)
+
+
+def test_computing_in_bfloat16_tells_tensorflow_so_in_this_thread_alone() -> None:
+    before = context.context().function_call_options.config_proto_serialized
+    with ThreadPoolExecutor(1) as another, computing_in("bfloat16"):
+        assert _rewrites()
+        assert not another.submit(_rewrites).result()
+    assert not _rewrites()
+    with pytest.raises(ZeroDivisionError), computing_in("bfloat16"):
+        raise ZeroDivisionError
+    assert context.context().function_call_options.config_proto_serialized == before
 
 
 @NEEDS_BFLOAT16

@@ -1,6 +1,7 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from google.cloud import storage
 from kfp.dsl import Dataset
 from PIL import Image
 
-from components.captioning.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning import precision
+from components.captioning.encoder import ENCODER_WEIGHTS_FILE, EncoderIdentity
 from components.captioning.networks import Network
 from components.captioning.photos import load_photo
 from components.captioning.precision import has_bfloat16
@@ -122,6 +124,16 @@ def test_encode_photos_keeps_batches_in_order(
     # The run computed them in another batch.
     np.testing.assert_allclose(features[:3], read_examples(examples, "train").features, atol=4e-3)
     assert "features 5/20, " in caplog.text
+
+
+def test_encode_photos_in_bfloat16_where_there_is_none_is_refused(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace(EncoderIdentity.load(run[1]), precision="bfloat16").save(tmp_path)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
+    step = EncodePhotos(tmp_path, Shared(), FeatureStore("", tmp_path), batch_size=2, total=20)
+    with pytest.raises(SettingError, match=r"must be float32 .* Received: bfloat16.* --precision"):
+        step.setup()
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf])
@@ -251,6 +263,20 @@ def test_extract_features_in_bfloat16_are_others_to_the_store(run: Any, tmp_path
     for one, other in zip(exact.astype(np.float64), rounded.astype(np.float64), strict=True):
         # Random weights add rounding up.
         assert one @ other / np.linalg.norm(one) / np.linalg.norm(other) > 0.98
+
+
+def test_extract_features_whose_encoder_is_not_kept_puts_none_into_the_store(
+    data_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep_encoder(*_: object) -> None:
+        raise SettingError("the store is full")
+
+    monkeypatch.setattr(FeatureStore, "keep_encoder", keep_encoder)
+    settings = {**SETTINGS, "encoder": "MobileNetV3Small", "store": str(tmp_path / "store")}
+    with pytest.raises(SettingError, match="the store is full"):
+        extract_features(data_set.manifest, data_set.captions, tmp_path / "examples", **settings)
+    # They would be of an encoder that nobody has.
+    assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
 
 
 def test_extract_features_after_a_broken_run_computes_what_is_left(

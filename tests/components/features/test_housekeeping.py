@@ -11,6 +11,12 @@ KEYS = {"old": "a" * 64, "new": "b" * 64}
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
 
+def _identity(which: str) -> str:
+    # Files of before say nothing of a precision.
+    more = ', "precision": "bfloat16"' if which == "new" else ""
+    return f'{{"network": "{which}", "weights": "file"{more}}}'
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """Of an old encoder two segments, of a new one two; a stranger's file."""
@@ -18,7 +24,7 @@ def store(tmp_path: Path) -> Path:
     for which, days in (("old", (90, 40)), ("new", (40, 1))):
         folder = root / KEYS[which]
         folder.mkdir(parents=True)
-        (folder / f"{'1' * 64}.json").write_text(f'{{"network": "{which}", "weights": "file"}}')
+        (folder / f"{'1' * 64}.json").write_text(_identity(which))
         (folder / f"{'2' * 64}.h5").write_bytes(bytes(1000))
         for number, age in enumerate(days):
             path = folder / f"{str(number) * 64}-{10 * age}.npy"
@@ -33,10 +39,11 @@ def store(tmp_path: Path) -> Path:
 
 def test_survey_tells_encoders_apart(store: Path) -> None:
     new, old = survey(str(store))
-    assert (new.name, new.key, new.features, len(new.files)) == ("new, file", KEYS["new"], 410, 4)
-    assert (old.name, old.key, old.features, len(old.files)) == ("old, file", KEYS["old"], 1300, 4)
+    assert (new.name, new.key) == ("new, file, bfloat16", KEYS["new"])
+    assert (old.name, old.key) == ("old, file, float32", KEYS["old"])
+    assert [(each.features, len(each.files)) for each in (new, old)] == [(410, 4), (1300, 4)]
     assert new.used == NOW - timedelta(days=1)
-    assert new.size == 1200 + len('{"network": "new", "weights": "file"}')
+    assert new.size == 1200 + len(_identity("new"))
 
 
 def test_survey_of_no_store_is_empty(tmp_path: Path) -> None:

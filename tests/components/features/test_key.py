@@ -41,6 +41,16 @@ def test_encoder_key_differs_with_all_that_changes_features(
     assert len(keys) == 7
 
 
+def test_encoder_key_of_float32_is_that_of_before_there_was_a_choice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(key, "FEATURES_VERSION", 1)
+    monkeypatch.setattr(key, "version", lambda library: "1")
+    # As it was computed then: what a store has of float32 is still good.
+    before = "be982d08f47096c7baa07135f17906e17b7e8d1ef2cbf7983cdb23d91b82e32a"
+    assert encoder_key("InceptionV3", "random", 1, "float32") == before
+
+
 def test_encoder_key_of_wrong_settings_names_them(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"encoder must name .*InceptionV3"):
         encoder_key("InceptionV9", "imagenet", 1, "float32")

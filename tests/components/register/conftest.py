@@ -28,7 +28,12 @@ _SCORES: dict[str, Any] = {
     "max_words": 5,
     "test_fingerprint": "f" * 64,
     "dataset_fingerprint": "d" * 64,
-    "encoder": {"network": "MobileNetV3Small", "weights": "random", "sha256": "e" * 64},
+    "encoder": {
+        "network": "MobileNetV3Small",
+        "weights": "random",
+        "sha256": "e" * 64,
+        "precision": "bfloat16",
+    },
 }
 
 

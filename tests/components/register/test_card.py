@@ -44,7 +44,7 @@ def test_model_card_tells_data_scores_encoder_and_decision(
         "of about 10 words",
         "one in train, the other in dev or test: 4.",
         f"`{'f' * 64}`",
-        f"SHA-256 `{'e' * 64}`",
+        f"SHA-256 `{'e' * 64}`; they are in the model.\n  It was scored on features in bfloat16.\n",
         "The gate said: passed: it is better",
         "It was trained because: the data changed",
         "BLEU: `nrefs:5|tok:none`\nCIDEr-D and ROUGE-L, times 100: `cider-d:n=4|tok:none`",
@@ -69,10 +69,17 @@ def test_model_card_shows_what_it_is_given_as_text_alone(
     for tag in ("<script", "<img", "<a ", "<strong", "<em", "<h1", "<h2", "<tr", "<p"):
         assert page.count(tag) == plain.count(tag)
     shown = "&lt;script&gt;x()&lt;/script&gt; [a](javascript:x()) "
-    # Cause, reason and network as text; in code only the backticks are other ones.
-    assert page.count(f"{shown}`` ![b](c) **d** e_f | g # h &amp;amp;") == 3
+    # Cause, reason, network and precision as text; in code only the backticks are other ones.
+    assert page.count(f"{shown}`` ![b](c) **d** e_f | g # h &amp;amp;") == 4
     code = f"<code>{shown}'' ![b](c) **d** e_f | g # h &amp;amp;</code>"
     assert page.count(code) == len(texts) - 1 + 2  # all but `split`; weights and sha256
+
+
+def test_model_card_of_scores_before_there_was_bfloat16_says_float32(
+    scores: dict[str, Any], artifacts: dict[str, Path]
+) -> None:
+    del scores["encoder"]["precision"]
+    assert "on features in float32." in _card(scores, artifacts)
 
 
 def test_model_card_of_scores_without_an_encoder_is_an_error(

@@ -52,6 +52,7 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "encoder_network": "MobileNetV3Small",
         "encoder_weights": "random",
         "encoder_sha256": "e" * 64,
+        "encoder_precision": "bfloat16",
         "recipe": '{"data": "d"}',
         "trained_because": "training: there is no champion yet",
         "gate_reason": "passed: it is the first",
