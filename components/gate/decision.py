@@ -24,7 +24,7 @@ class Decision(NamedTuple):
         passed: Whether it does.
         reason: Why, or why not.
         comparison: With the champion; None if there is none, or it came to no comparison.
-        champion: The champion's version; empty if there is none.
+        champion: The champion's version that the gate compared with; empty if there was none.
     """
 
     passed: bool

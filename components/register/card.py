@@ -3,7 +3,6 @@
 Its parts are those of Mitchell et al., 2019, "Model Cards for Model Reporting" (arXiv:1810.03993).
 """
 
-import html
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from components.platform.manifest import SPLITS, Photo
 from components.platform.scores import TITLES, search_scores
 
+# What readers of Markdown take for more than itself, MLflow's among them: HTML, emphasis, links,
+# tables, `~~struck~~`, `@name`, `:smile:`, bare addresses, and three dots as one letter.
+_MEANINGFUL = re.compile(r"[&<>\\`*_\[\]|~@]|:(?=\S)|\.(?=\.)|(?<=www)\.", re.IGNORECASE)
 _USES = {
     "train": "learning, and the vocabulary",
     "dev": "when to stop",
@@ -58,9 +60,9 @@ def model_card(
 
 
 def _as_text(value: object) -> str:
-    """Returns a value as Markdown that shows it letter by letter, whatever it holds."""
-    plain = html.escape(" ".join(str(value).split()), quote=False)
-    return re.sub(r"([\\`*_\[\]|])", r"\\\1", plain)
+    """Returns a value as Markdown that shows it on one line, letter by letter."""
+    plain = " ".join(str(value).split())
+    return _MEANINGFUL.sub(lambda found: f"&#{ord(found[0])};", plain)
 
 
 def _as_code(value: object) -> str:

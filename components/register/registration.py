@@ -85,13 +85,13 @@ def register_model(
     photos = read_manifest(manifest)
     require_run(run_id)
     now = champion(model_name)
-    # A step that is repeated may find its own version.
-    if now is None or now.run_id != run_id:
-        require_compared(model_name, now.version if now else None, compared_with)
-    note_learnt(run_id, photos)
     with mlflow_client() as client:
-        tags |= _gate_tags(client, run_id, reason)
         version = _version_of(client, model_name, run_id, tags)
+        # A step that is repeated may find that its own version is champion already.
+        if now is None or version is None or now.version != str(version.version):
+            require_compared(model_name, now.version if now else None, compared_with)
+        note_learnt(run_id, photos)
+        tags |= _gate_tags(client, run_id, reason)
         if version is None:
             logged = log_bundle(Path(model), photos, run_id, decoding=decoding)
             check_parity(f"models:/{logged}", Path(scores), photos)

@@ -21,7 +21,9 @@ from components.register.card import model_card
 MODEL = "captionflow-sample"
 HOSTILE = (
     "<script>window.executed = 1</script> <img src=x onerror=window.executed=2> "
-    "[press](javascript:window.executed=3) <a href=javascript:window.executed=4>press</a>"
+    "[press](javascript:window.executed=3) <a href=javascript:window.executed=4>press</a> "
+    # Only what it looks like is at stake here.
+    "~~x~~ @name :smile: http://a.example www.a.example x@a.example ... &#64; \\\\ \\@"
 )
 
 
@@ -129,7 +131,10 @@ def test_version_page_executes_nothing_of_what_it_shows(
     row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="gate_reason"))
     expect(row).to_contain_text(HOSTILE)
     if escaped:
-        expect(page.get_by_text(f"The gate said: {HOSTILE}")).to_be_visible()
+        shown = page.get_by_text(f"The gate said: {HOSTILE}")
+        expect(shown).to_be_visible()
+        # Text alone: no link, no emphasis.
+        expect(shown.locator("*")).to_have_count(0)
     for link in page.get_by_text("press", exact=True).all():
         link.click()
     assert page.evaluate("window.executed") is None

@@ -1,5 +1,6 @@
 """Registered again: the same training, by a step that is repeated, scored or judged anew."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from components.captioning.decoding import DecodingConfig
+from components.platform.errors import DataError
 from components.platform.registry import champion, start_run
 from components.register.registration import Registered
 
@@ -60,6 +62,22 @@ def test_register_model_scored_with_another_search_is_a_version_that_searches_so
     assert done.version == "2"
     model = mlflow.pyfunc.load_model(done.model_uri).unwrap_python_model()
     assert model._describer.bundle.decoding == DecodingConfig(3, 0.5, 5)
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_whose_run_has_another_champion_since_the_gate_does_nothing(
+    first: dict[str, Path], register: Any, rescored: Any
+) -> None:
+    inputs = rescored(first, 41.5, beam_width=3)
+    client = MlflowClient()
+    run_id = json.loads((first["model"] / "training.json").read_text())["mlflow_run_id"]
+    # The same training with yet another search.
+    client.create_model_version("captioner", "file:///nowhere", run_id, tags={"beam_width": "7"})
+    client.set_registered_model_alias("captioner", "champion", "2")
+    with pytest.raises(DataError, match=r"the gate compared with, version 1: .*: version 2$"):
+        register(inputs, "passed: wider")
+    assert len(client.search_model_versions("name = 'captioner'")) == 2
+    assert len(client.search_logged_models(["1"])) == 1
 
 
 @pytest.mark.usefixtures("store")
