@@ -63,7 +63,7 @@ class Neighbours:
 
         Raises:
             OSError: If a file is missing.
-            ValueError: If one is broken, or they do not fit each other.
+            LookupError, TypeError, ValueError: If one is broken, or they do not fit each other.
         """
         features = np.load(directory / FEATURES_FILE, allow_pickle=False)
         facts = read_json(directory / CAPTIONS_FILE)
@@ -74,6 +74,11 @@ class Neighbours:
             raise ValueError(
                 f"{CAPTIONS_FILE} must have captions for each of the {len(features)} photos in "
                 f"{FEATURES_FILE}. Received: {len(captions)}"
+            )
+        if features.ndim != 2 or not np.isfinite(features).all():
+            raise ValueError(
+                f"{FEATURES_FILE} must hold numbers, a row a photo. Received: {features.dtype} of "
+                f"shape {features.shape}, all of them finite: {bool(np.isfinite(features).all())}"
             )
         return cls(features, captions, facts["rule"])
 
@@ -146,7 +151,7 @@ def _hash(captions: Sequence[str], order: int) -> Any:
     return HashingVectorizer(
         n_features=_PLACES,
         ngram_range=(order, order),
-        token_pattern=r"[^ ]+",  # noqa: S106 # no password: what a word is
+        token_pattern=r"[^ ]+",  # noqa: S106 # a pattern for words, no password
         lowercase=False,
         alternate_sign=False,
         norm=None,

@@ -94,6 +94,16 @@ def test_neighbours_that_do_not_fit_each_other_are_refused(tmp_path: Path) -> No
         Neighbours.load(tmp_path)
 
 
+@pytest.mark.parametrize("features", [[[np.nan, 0], [0, 1]], [[np.inf, 0], [0, 1]], [1, 0]])
+def test_neighbours_of_no_numbers_or_another_shape_are_refused(
+    tmp_path: Path, features: list[object]
+) -> None:
+    NEIGHBOURS.save(tmp_path)
+    np.save(tmp_path / consensus.FEATURES_FILE, np.array(features, np.float16))
+    with pytest.raises(ValueError, match=r"neighbours\.npy must hold numbers, a row a photo"):
+        Neighbours.load(tmp_path)
+
+
 def test_neighbours_are_never_unpickled(tmp_path: Path) -> None:
     NEIGHBOURS.save(tmp_path)
     np.save(tmp_path / consensus.FEATURES_FILE, np.array([{}], object), allow_pickle=True)
