@@ -43,7 +43,7 @@ from pipeline.describing import (
 from pipeline.presets import make_settings
 
 if TYPE_CHECKING:
-    from components.captioning.bundle import Describer
+    from components.captioning.describer import Describer
 
 _HERE = "127.0.0.1"
 # As many alternatives as the eye takes in, and the ear bears.

@@ -1,24 +1,22 @@
 """The bundle: all that describes photos, in one directory, without pickle.
 
-`network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`, `decoding.json`
-(how captions are searched), `neighbours.npy` and `neighbours.json` (features and captions of the
-train photos), `encoder.json` and `encoder.weights.h5` (the photo encoder).
+`network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`,
+`normalizer.json` (how words were made of captions), `decoding.json` (how captions are searched),
+`neighbours.npy` and `neighbours.json` (features and captions of the train photos), `encoder.json`
+and `encoder.weights.h5` (the photo encoder).
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from components.captioning.consensus import CAPTIONS_FILE, RULE, Neighbours
 from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig, search_alternatives
-from components.captioning.encoder import Encoder
 from components.captioning.network import CaptionNetwork, build_network
-from components.captioning.photos import load_photo
+from components.captioning.tokens import NORMALIZER, Normalizer
 from components.captioning.vocabulary import Vocabulary
 from components.platform.artifacts import read_json, write_json
 from components.platform.captions import VOCABULARY_FILE
@@ -27,9 +25,6 @@ from components.platform.errors import DataError
 NETWORK_FILE = "network.json"
 NETWORK_WEIGHTS_FILE = "network.weights.h5"
 DECODING_FILE = "decoding.json"
-
-# New photos come one or a few at a time; a batch is always computed full.
-_PHOTOS_AT_ONCE = 4
 
 
 class Said(NamedTuple):
@@ -48,12 +43,14 @@ class Bundle:
         vocabulary: Its words.
         decoding: How captions are searched.
         neighbours: The train photos, for consensus.
+        normalizer: What made words of the captions that it learnt from.
     """
 
     network: CaptionNetwork
     vocabulary: Vocabulary
     decoding: DecodingConfig
     neighbours: Neighbours
+    normalizer: Normalizer = NORMALIZER
 
     def save(self, directory: Path) -> None:
         """Writes all but the encoder, which saves itself there."""
@@ -66,6 +63,7 @@ class Bundle:
         self.vocabulary.save(directory / VOCABULARY_FILE)
         write_json(directory / DECODING_FILE, asdict(self.decoding))
         self.neighbours.save(directory)
+        self.normalizer.save(directory)
 
     @classmethod
     def load(cls, directory: str | Path) -> "Bundle":
@@ -81,6 +79,7 @@ class Bundle:
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
             decoding = DecodingConfig(**read_json(root / DECODING_FILE))
             neighbours = Neighbours.load(root)
+            normalizer = Normalizer.load(root)
         except (OSError, ValueError, TypeError, LookupError) as error:
             raise DataError(f"{root} must be a whole model bundle: {error}") from error
         if len(vocabulary) != network.config.vocabulary_size:
@@ -94,7 +93,7 @@ class Bundle:
                 f"captionflow finds it. Received in {CAPTIONS_FILE}: {neighbours.rule}. Train "
                 "again, or use the version that made it"
             )
-        return cls(network, vocabulary, decoding, neighbours)
+        return cls(network, vocabulary, decoding, neighbours, normalizer)
 
     def captions(self, features: np.ndarray) -> list[str]:
         """Returns a caption for each row of features, float [N, D]."""
@@ -140,52 +139,3 @@ class Bundle:
             )
             for photo, agreements in zip(found, agreement, strict=True)
         ]
-
-
-class Describer:
-    """A bundle with its photo encoder: describes photos.
-
-    Args:
-        directory: A bundle that holds its encoder.
-        batch_size: Photos that are encoded at once; fewer cost as much.
-
-    Raises:
-        DataError: If the bundle or its encoder is not whole.
-    """
-
-    def __init__(self, directory: str | Path, *, batch_size: int = _PHOTOS_AT_ONCE) -> None:
-        self.bundle = Bundle.load(directory)
-        self.encoder = Encoder.load(directory, batch_size=batch_size)
-
-    def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
-        """Returns a caption for each photo, given as encoded bytes or as a path.
-
-        Raises:
-            DataError: If a photo can't be read.
-        """
-        return self.describe_pixels([self.load(photo) for photo in photos])
-
-    def load(self, photo: bytes | str | Path, *, named: str = "") -> NDArray[np.uint8]:
-        """Returns a photo as the encoder takes it, uint8 [S, S, 3]; see `photos.load_photo`.
-
-        Raises:
-            DataError: If it can't be read.
-        """
-        return load_photo(photo, self.encoder.identity.size, named=named)
-
-    def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
-        """Returns a caption for each of one or more loaded photos."""
-        return [found[0].caption for found in self.alternatives(pixels)]
-
-    def alternatives(
-        self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
-    ) -> list[list[Said]]:
-        """Returns, best first, all captions that the beam ends with for one or more loaded photos.
-
-        Args:
-            pixels: Of each photo what `load` returned.
-            beam_width: As for `Bundle.alternatives`.
-        """
-        features = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] to float32 [N, D]
-        # As records hold them: a photo is described as it was scored.
-        return self.bundle.alternatives(features.astype(np.float16), beam_width=beam_width)

@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.bundle import Describer, Said
+from components.captioning.bundle import Said
+from components.captioning.describer import Describer
+from components.platform.errors import DataError
 
 # Photos that are taken at once; whatever is waiting, memory stays the same.
 _AT_ONCE = 32
@@ -43,6 +45,9 @@ class Together:
         Args:
             pixels: Of each photo what `Describer.load` returned.
             beam_width: Captions searched at once.
+
+        Raises:
+            DataError: If one of these photos can't be described; those of other callers can be.
         """
         asked = [_Waiting(photo, beam_width, Future()) for photo in pixels]
         for each in asked:
@@ -63,7 +68,7 @@ class Together:
 
     def _describe(self, those: Sequence[_Waiting], beam_width: int) -> None:
         try:
-            found = self._describer.alternatives(
+            found = self._describer.alternatives_or_errors(
                 [each.pixels for each in those], beam_width=beam_width
             )
         except BaseException as error:  # each caller gets it, in its own thread
@@ -71,4 +76,7 @@ class Together:
                 each.told.set_exception(error)
             return
         for each, said in zip(those, found, strict=True):
-            each.told.set_result(said)
+            if isinstance(said, DataError):
+                each.told.set_exception(said)
+            else:
+                each.told.set_result(said)

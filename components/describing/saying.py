@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.bundle import Describer, Said
+from components.captioning.bundle import Said
+from components.captioning.describer import Describer
 from components.describing.model import Asked, Model
 from components.describing.photo_files import PhotoFile, content_of, reading
 from components.platform.errors import DataError
@@ -77,11 +78,11 @@ def say(describer: Describer, loaded: Sequence[Loaded], asked: Asked) -> list[di
         then `content` if it could be read.
     """
     seen = [each.pixels for each in loaded if each.pixels is not None]
-    said = iter(describer.alternatives(seen, beam_width=asked.beam_width) if seen else [])
+    said = iter(describer.alternatives_or_errors(seen, beam_width=asked.beam_width) if seen else [])
     return [
         {
             "photo": each.photo.name,
-            **(_told(next(said), asked) if each.pixels is not None else {"error": each.error}),
+            **_told(each.error if each.pixels is None else next(said), asked),
             **({"content": each.content} if each.content else {}),
         }
         for each in loaded
@@ -102,7 +103,9 @@ def say_one_by_one(
             yield from say(describer, [load(photo, read, describer) for photo in few], asked)
 
 
-def _told(found: Sequence[Said], asked: Asked) -> dict[str, Any]:
+def _told(found: Sequence[Said] | DataError | str, asked: Asked) -> dict[str, Any]:
+    if isinstance(found, DataError | str):
+        return {"error": str(found)}
     best, *others = [
         {"caption": said.caption, "score": round(said.score, _DIGITS)}
         for said in found[: asked.alternatives + 1]

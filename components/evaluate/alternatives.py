@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.captioning.bundle import Describer
 from components.captioning.decoding import DecodingConfig
+from components.captioning.describer import Describer
 from components.platform.artifacts import SCORES_FILE, read_json
 from components.platform.errors import DataError
 from components.platform.manifest import Photo

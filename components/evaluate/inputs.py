@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from components.captioning.bundle import Bundle
-from components.captioning.encoder import EncoderIdentity
+from components.captioning.identity import EncoderIdentity
 from components.platform.artifacts import TRAINING_FILE
 from components.platform.errors import DataError, SettingError
 from components.platform.manifest import REPORT_FILE, Photo, read_manifest

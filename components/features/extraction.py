@@ -15,7 +15,8 @@ import tensorflow as tf
 from apache_beam.utils.shared import Shared
 
 from components.captioning.dead_leaves import draw_leaves
-from components.captioning.encoder import Encoder, EncoderIdentity
+from components.captioning.encoder import Encoder
+from components.captioning.identity import EncoderIdentity
 from components.captioning.precision import Precision, choose_precision
 from components.captioning.weights import RANDOM
 from components.features.inference import EncodePhotos

@@ -12,7 +12,9 @@ import numpy as np
 from apache_beam.utils.shared import Shared
 from numpy.typing import NDArray
 
-from components.captioning.encoder import Encoder, EncoderIdentity
+from components.captioning.encoder import Encoder
+from components.captioning.features import to_float16
+from components.captioning.identity import EncoderIdentity
 from components.captioning.precision import require_precision
 from components.features.merging import SEGMENT_BYTES
 from components.features.segments import write_segment
@@ -80,9 +82,8 @@ class EncodePhotos(beam.DoFn):
         photos: list[str] = []
         features: list[NDArray[np.float16]] = []
         for tasks, pixels in self._batches(element):
-            with np.errstate(over="ignore"):
-                encoded = self._encoder.encode(pixels).astype(np.float16)
-            check_features(tasks, encoded)
+            encoded, fit = to_float16(self._encoder.encode(pixels))
+            check_features(tasks, fit)
             photos += [task.sha256 for task in tasks]
             features.append(encoded)
             if sum(batch.nbytes for batch in features) >= SEGMENT_BYTES:
@@ -113,17 +114,16 @@ class EncodePhotos(beam.DoFn):
             yield _decoded(*begun.popleft())
 
 
-def check_features(tasks: Sequence[EncodingTask], features: NDArray[np.float16]) -> None:
-    """Checks that features, [B, ...], are numbers: not NaN, and not too large for float16.
+def check_features(tasks: Sequence[EncodingTask], fit: NDArray[np.bool_]) -> None:
+    """Checks that all photos' features, bool [B], are numbers as `to_float16` tells.
 
     Raises:
         DataError: If they are not, with the first photo's name.
     """
-    fits = np.isfinite(features).reshape(len(features), -1).all(axis=1)  # [B, ...] to [B]
-    if not fits.all():
+    if not fit.all():
         raise DataError(
             "Features must be numbers within float16, up to 65504. The encoder's are not for "
-            f"photo {tasks[int(fits.argmin())].image_id}: check encoder_weights"
+            f"photo {tasks[int(fit.argmin())].image_id}: check encoder_weights"
         )
 
 

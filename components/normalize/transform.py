@@ -14,7 +14,7 @@ from apache_beam.io.parquetio import WriteToParquet
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.public.tfxio import TensorAdapterConfig
 
-from components.captioning.tokens import normalize
+from components.captioning.tokens import NORMALIZER
 from components.captioning.vocabulary import MARKS, UNK
 from components.platform.beam import beam_pipeline
 
@@ -109,7 +109,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], *, min_count: int) -> dict[st
         `reference`: normalised captions, strings of shape [B]; `tokens`: their ids, int64 of
         shape [B, (words)], ragged.
     """
-    reference = normalize(inputs[CAPTION])
+    reference = NORMALIZER(inputs[CAPTION])
     words = tf.strings.split(reference)  # [B] -> [B, (words)]
     vocabulary = tft.vocabulary(
         words,

@@ -7,7 +7,7 @@ code*). `components` comes along as the model's own code.
 import base64
 import binascii
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from components.platform.errors import DataError
+
+if TYPE_CHECKING:
+    from components.captioning.bundle import Said
 
 # As the command line tells them; further digits differ with what is computed side by side.
 _DIGITS = 4
@@ -51,7 +54,7 @@ class PhotoDescriber(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Reads the bundle."""
         # TensorFlow comes with it, and only who describes photos needs that.
-        from components.captioning.bundle import Describer
+        from components.captioning.describer import Describer
         from components.captioning.together import Together
 
         self._describer = Describer(context.artifacts["bundle"])
@@ -86,10 +89,7 @@ class PhotoDescriber(PythonModel):
         told = [
             found[: others + 1]
             for start in range(0, len(photos), _BATCH)
-            for found in self._together.alternatives(
-                [self._load(row, photo) for row, photo in photos[start : start + _BATCH]],
-                beam_width=width,
-            )
+            for found in self._describe(photos[start : start + _BATCH], width)
         ]
         return pd.DataFrame(
             {
@@ -102,6 +102,13 @@ class PhotoDescriber(PythonModel):
             },
             index=model_input.index,
         )
+
+    def _describe(self, photos: list[tuple[Any, Any]], width: int) -> "list[list[Said]]":
+        pixels = [self._load(row, photo) for row, photo in photos]
+        try:
+            return self._together.alternatives(pixels, beam_width=width)
+        except DataError as error:
+            raise Unusable(str(error)) from error
 
     def _load(self, row: Any, photo: Any) -> NDArray[np.uint8]:
         try:

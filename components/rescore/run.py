@@ -31,8 +31,9 @@ def rescore_champion(
     """Lets the champion describe the test photos, and writes what it says.
 
     1. Without a champion there is nothing to compare with, and that is written.
-    2. A champion that learnt from a photo of test, or of which that is not known, or whose files
-       are gone, does not compare: why is written.
+    2. A champion that learnt from a photo of test, or of which that is not known, whose words were
+       made by other rules than the references, or whose files are gone, does not compare: why is
+       written.
     3. Otherwise it describes all photos of test with the weights and the search that it was
        registered with, by the code of today: from the examples' features if they are of its
        encoder, from the photos themselves if not.
@@ -89,12 +90,18 @@ def _describe(
     examples: Path, test: dict[str, Photo], model_name: str, version: str
 ) -> dict[str, str]:
     # TensorFlow comes with them, which a first run does not need here.
-    from components.captioning.bundle import Bundle, Describer
-    from components.captioning.encoder import EncoderIdentity
+    from components.captioning.bundle import Bundle
+    from components.captioning.describer import Describer
+    from components.captioning.identity import EncoderIdentity
+    from components.captioning.tokens import NORMALIZER, Normalizer
     from components.platform.records import read_examples
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
         bundle = fetch_released(model_name, version, Path(folder)).bundle
+        if Normalizer.load(bundle) != NORMALIZER:
+            raise DataError(
+                "it learnt from captions that were normalised by other rules than the references"
+            )
         theirs, ours = EncoderIdentity.load(bundle), EncoderIdentity.load(examples)
         if (theirs.sha256, theirs.precision) == (ours.sha256, ours.precision):
             seen = read_examples(examples, "test")

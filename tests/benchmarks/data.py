@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.captioning.tokens import normalize
+from components.captioning.tokens import NORMALIZER
 from components.captioning.vocabulary import MARKS, UNK, Vocabulary
 from components.embeddings.matrix import build_embeddings
 from components.ingest.division import divide_photos
@@ -126,7 +126,7 @@ def _splits_and_references(root: Path) -> tuple[dict[str, str], dict[str, list[s
     # The lists decide; a photo of train whose bytes are in dev or test too is left out.
     splits = divide_photos(digests, source.split_lists, seed=0, dev_share=0, test_share=0).splits
     owners = [name for name in splits for _ in captions[name]]
-    texts = normalize(tf.constant([text for name in splits for text in captions[name]])).numpy()
+    texts = NORMALIZER(tf.constant([text for name in splits for text in captions[name]])).numpy()
     references: dict[str, list[str]] = {}
     for name, text in zip(owners, texts, strict=True):
         if text:

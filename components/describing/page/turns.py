@@ -13,7 +13,7 @@ from components.describing.photo_files import PhotoFile
 from components.platform.errors import CaptionflowError
 
 if TYPE_CHECKING:
-    from components.captioning.bundle import Describer
+    from components.captioning.describer import Describer
 
 #: Photos that may wait, or be on their way here: each takes as much memory as a file may have.
 MAX_WAITING = 8

@@ -1,7 +1,6 @@
-import json
 import logging
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -11,16 +10,18 @@ import tensorflow as tf
 
 from components.captioning import encoder as encoder_module
 from components.captioning import precision as precision_module
-from components.captioning.encoder import ENCODER_WEIGHTS_FILE, Encoder, EncoderIdentity
+from components.captioning.encoder import ENCODER_WEIGHTS_FILE, Encoder
+from components.captioning.identity import EncoderIdentity
 from components.captioning.photos import load_photo
 from components.captioning.precision import has_bfloat16
 from components.platform.errors import DataError, SettingError
-from components.platform.records import ENCODER_FILE
 
 SHARED = Path(__file__).parents[3].parent / "shared"
 REAL_WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
 PHOTOS = sorted((SHARED / "flickr8k").rglob("*.jpg"))[:8]
-IDENTITY = EncoderIdentity("MobileNetV2", "random", 1, "0" * 64, 1280, 224, "float32")
+
+
+IDENTITY = EncoderIdentity("MobileNetV2", "random", 1, "0" * 64, 1280, 224)
 
 
 def photos(count: int, size: int = 224) -> np.ndarray:
@@ -73,44 +74,9 @@ def reference(saved: Path) -> keras.Model:
     return model
 
 
-def test_identity_journey_keeps_everything(tmp_path: Path) -> None:
-    IDENTITY.save(tmp_path)
-    assert EncoderIdentity.load(tmp_path) == IDENTITY
-    assert json.loads((tmp_path / ENCODER_FILE).read_text())["weights"] == "random"
-
-
-def test_identity_of_before_there_was_a_choice_is_of_float32(tmp_path: Path) -> None:
-    facts = asdict(IDENTITY)
-    del facts["precision"]
-    (tmp_path / ENCODER_FILE).write_text(json.dumps(facts))
-    assert EncoderIdentity.load(tmp_path) == IDENTITY
-
-
-@pytest.mark.parametrize(
-    ("content", "named"),
-    [
-        ("", "Invalid JSON"),
-        ("[]", "Input should be an object"),
-        ('{"network": "MobileNetV2"}', "sha256"),
-        (json.dumps({**asdict(IDENTITY), "width": 0}), "width"),
-        (json.dumps({**asdict(IDENTITY), "weights": "guessed"}), "weights"),
-        (json.dumps({**asdict(IDENTITY), "precision": "int8"}), "precision"),
-    ],
-)
-def test_identity_that_is_none_names_the_file(tmp_path: Path, content: str, named: str) -> None:
-    (tmp_path / ENCODER_FILE).write_text(content)
-    with pytest.raises(DataError, match=rf"(?s)encoder.json must hold .*{named}"):
-        EncoderIdentity.load(tmp_path)
-
-
-def test_identity_missing_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"An encoder must have its encoder.json"):
-        EncoderIdentity.load(tmp_path)
-
-
 def test_build_records_what_tells_it_from_others(encoder: Encoder, saved: Path) -> None:
     identity = encoder.identity
-    assert asdict(identity) == {**asdict(IDENTITY), "sha256": identity.sha256}
+    assert identity == replace(IDENTITY, sha256=identity.sha256)
     from_file = Encoder.build("MobileNetV2", str(saved / ENCODER_WEIGHTS_FILE)).identity
     assert from_file == replace(identity, weights="file", seed=None)
 

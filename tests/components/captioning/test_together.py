@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from components.captioning.bundle import Describer, Said
+from components.captioning.bundle import Said
+from components.captioning.describer import Describer
 from components.captioning.together import Together
 
 

@@ -11,7 +11,7 @@ import pytest
 from google.cloud import storage
 from PIL import Image
 
-from components.captioning.bundle import Describer
+from components.captioning.describer import Describer
 from components.describing import batch
 from components.describing.batch import Outcome, caption_to_file
 from components.describing.model import Asked, Model

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from components.captioning.bundle import Describer
+from components.captioning.describer import Describer
 from components.describing.model import Asked, Model
 from components.describing.photo_files import find_photos
 from components.describing.saying import make_describer, say_one_by_one

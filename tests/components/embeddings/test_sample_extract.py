@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from components.captioning.tokens import normalize
+from components.captioning.tokens import NORMALIZER
 from components.embeddings.glove import glove_vectors
 from components.embeddings.source import SAMPLE, open_glove
 from components.ingest.sample.grammar import describe_scene
@@ -13,7 +13,7 @@ def _sample_words(scenes: int) -> set[str]:
     for index in range(scenes):
         random = np.random.default_rng([7, index])
         captions += describe_scene(make_scene(random), random)
-    return set(b" ".join(normalize(tf.constant(captions)).numpy()).decode().split(" "))
+    return set(b" ".join(NORMALIZER(tf.constant(captions)).numpy()).decode().split(" "))
 
 
 def test_sample_extract_covers_the_drawn_samples_words() -> None:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captioning.bundle import Bundle, Describer
+from components.captioning.bundle import Bundle
 from components.captioning.consensus import Neighbours
 from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig
+from components.captioning.describer import Describer
 from components.captioning.encoder import Encoder
 from components.captioning.network import build_network
 from components.captioning.vocabulary import MARKS, Vocabulary

@@ -55,7 +55,7 @@ def artifacts(
     tiny_bundle: Path, photos: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """The three inputs; the model lacks the name of its run."""
-    from components.captioning.bundle import Describer
+    from components.captioning.describer import Describer
     from components.platform.manifest import Photo, write_manifest
 
     root = tmp_path_factory.mktemp("artifacts")
@@ -149,8 +149,8 @@ def of_run(tmp_path: Path) -> Callable[[dict[str, Path], str], dict[str, Path]]:
 @pytest.fixture
 def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
     """Gives the artifacts scored anew, perhaps with another search."""
-    from components.captioning.bundle import Describer
     from components.captioning.decoding import DecodingConfig
+    from components.captioning.describer import Describer
     from components.platform.manifest import read_manifest
 
     def rescored(artifacts: dict[str, Path], bleu4: float, **search: float) -> dict[str, Path]:

@@ -12,7 +12,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from components.captioning.bundle import Describer
+from components.captioning.describer import Describer
 from components.platform.tracking import local_tracking_uri
 
 

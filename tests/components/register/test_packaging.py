@@ -12,7 +12,7 @@ from typing import Any
 import mlflow
 import pytest
 
-from components.captioning.bundle import Describer
+from components.captioning.describer import Describer
 from components.platform.errors import DataError
 from components.platform.registry import start_run
 from components.platform.tracking import local_tracking_uri

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.captioning.bundle import Describer
+from components.captioning.describer import Describer
 from components.platform.artifacts import read_json
 from components.platform.errors import DataError
 from components.platform.manifest import read_manifest

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from components.captioning.bundle import Describer
+from components.captioning.describer import Describer
 from components.platform.tracking import local_tracking_uri
 
 Post = Callable[..., httpx.Response]

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from components.captioning import tokens
+from components.captioning.tokens import Normalizer
 from components.platform.learnt import read_learnt
 from components.platform.manifest import Photo, read_manifest, write_manifest
 from components.platform.registry import champion
@@ -102,6 +104,16 @@ def test_rescore_champion_and_challenger_that_know_the_same_test_photo_compare(
         rival=tmp_path / "rival",
     )
     assert found == Rival("1", captions=said)
+
+
+def test_rescore_champion_whose_words_came_from_other_rules_does_not_compare(
+    examples: Path, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the rules had changed since it was released.
+    monkeypatch.setattr(tokens, "NORMALIZER", Normalizer("unicode", (("[^a-z]+", " "),)))
+    found = rescore_champion(examples, manifest, model_name=MODEL, rival=tmp_path / "rival")
+    refusal = "can't describe them: it learnt from captions that were normalised by other rules"
+    assert found is not None and found.refusal.startswith(refusal)
 
 
 @pytest.mark.parametrize(("kept", "grew"), [(1.0, True), (0.5, False)])

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 import uvicorn
 
-from components.captioning.bundle import Describer
+from components.captioning.describer import Describer
 from components.describing.model import Asked, Model
 from components.describing.page.application import make_application
 from components.describing.page.turns import Turns

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from components.captioning.bundle import Describer
+from components.captioning.describer import Describer
 from components.captioning.vocabulary import MARKS, Vocabulary
 from components.describing.page import application, turns
 from components.platform.errors import DataError

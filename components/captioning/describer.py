@@ -1,0 +1,86 @@
+"""A bundle with its photo encoder: describes photos."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.captioning.bundle import Bundle, Said
+from components.captioning.encoder import Encoder
+from components.captioning.features import to_float16
+from components.captioning.photos import load_photo
+from components.platform.errors import DataError
+
+# New photos come one or a few at a time; a batch is always computed full.
+_PHOTOS_AT_ONCE = 4
+
+
+class Describer:
+    """A bundle with its photo encoder: describes photos.
+
+    Args:
+        directory: A bundle that holds its encoder.
+        batch_size: Photos that are encoded at once; fewer cost as much.
+
+    Raises:
+        DataError: If the bundle or its encoder is not whole.
+    """
+
+    def __init__(self, directory: str | Path, *, batch_size: int = _PHOTOS_AT_ONCE) -> None:
+        self.bundle = Bundle.load(directory)
+        self.encoder = Encoder.load(directory, batch_size=batch_size)
+
+    def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
+        """Returns a caption for each photo, given as encoded bytes or as a path.
+
+        Raises:
+            DataError: If a photo can't be read.
+        """
+        return self.describe_pixels([self.load(photo) for photo in photos])
+
+    def load(self, photo: bytes | str | Path, *, named: str = "") -> NDArray[np.uint8]:
+        """Returns a photo as the encoder takes it, uint8 [S, S, 3]; see `photos.load_photo`.
+
+        Raises:
+            DataError: If it can't be read.
+        """
+        return load_photo(photo, self.encoder.identity.size, named=named)
+
+    def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
+        """Returns a caption for each of one or more loaded photos."""
+        return [found[0].caption for found in self.alternatives(pixels)]
+
+    def alternatives(
+        self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
+    ) -> list[list[Said]]:
+        """Returns, best first, all captions that the beam ends with for one or more loaded photos.
+
+        Args:
+            pixels: Of each photo what `load` returned.
+            beam_width: As for `Bundle.alternatives`.
+
+        Raises:
+            DataError: If the encoder's features of a photo are no numbers that records could hold.
+        """
+        seen = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] to float32 [N, D]
+        # As records hold them: a photo is described as it was scored.
+        features, fit = to_float16(seen)
+        if not fit.all():
+            raise DataError(
+                "A photo's features must be numbers within float16, up to 65504. The encoder's are "
+                f"not: {(~fit).sum()} of {len(fit)} photos can't be described by this model"
+            )
+        return self.bundle.alternatives(features, beam_width=beam_width)
+
+    def alternatives_or_errors(
+        self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
+    ) -> list[list[Said] | DataError]:
+        """Returns of each photo what `alternatives` returns or raises: one spoils no other's."""
+        try:
+            return list(self.alternatives(pixels, beam_width=beam_width))
+        except DataError as error:
+            if len(pixels) == 1:
+                return [error]
+            alone = [self.alternatives_or_errors([one], beam_width=beam_width) for one in pixels]
+            return [found for one in alone for found in one]
