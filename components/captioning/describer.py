@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from components.captioning.bundle import Bundle, Said
 from components.captioning.encoder import Encoder
 from components.captioning.features import to_float16
+from components.captioning.looking import Look, look
 from components.captioning.photos import load_photo
 from components.platform.errors import DataError
 
@@ -72,6 +73,24 @@ class Describer:
                 f"not: {(~fit).sum()} of {len(fit)} photos can't be described by this model"
             )
         return self.bundle.alternatives(features, beam_width=beam_width)
+
+    def looks(self, pixels: NDArray[np.uint8], caption: str) -> list[Look]:
+        """Returns where the network looked for each word of a caption.
+
+        Args:
+            pixels: Of the photo what `load` returned.
+            caption: What was said of it.
+
+        Returns:
+            Word by word; nothing if there is no word, or the encoder's network has no map of the
+            photo.
+        """
+        if not caption:
+            return []
+        cells = self.encoder.cells(pixels[np.newaxis])  # float32 [1, H, W, D]
+        if cells is None:
+            return []
+        return look(self.bundle.network, cells[0], caption, self.bundle.vocabulary.encode(caption))
 
     def alternatives_or_errors(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None

@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 ENCODER_WEIGHTS_FILE = "encoder.weights.h5"
 
+_Compiled = Callable[[tf.Tensor], tf.Tensor]
+
 
 class Encoder:
     """A network up to its last average pooling, its own preprocessing included.
@@ -61,7 +63,8 @@ class Encoder:
                 "float32"
             )
             self._precision = "float32"
-        self._compiled: Callable[[tf.Tensor], tf.Tensor] | None = None
+        self._features: _Compiled | None = None
+        self._cells: _Compiled | None = None
 
     @classmethod
     def build(
@@ -151,7 +154,7 @@ class Encoder:
                 tf.constant(photos)
             )
         self.identity = replace(self.identity, sha256=weights_sha256(self._model))
-        self._compiled = None
+        self._features = self._cells = None
         logger.info("calibrated %d layers on %d photos", len(norms), len(photos))
 
     def encode(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -163,33 +166,52 @@ class Encoder:
         Returns:
             float32 [B, width].
         """
-        self._compiled = self._compiled or self._compile()
-        features = np.empty((len(photos), self.identity.width), np.float32)
+        self._features = self._features or self._compile(self._model)
+        return self._compute(self._features, photos, self._model.output_shape[1:])
+
+    def cells(self, photos: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Returns the last maps of photos, whose cells are each of another part of the photo.
+
+        Args:
+            photos: As for `encode`.
+
+        Returns:
+            float32 [B, H, W, width], whose means over H and W are the features; None if the
+            network does not end with that mean.
+        """
+        mean = self._model.layers[-1]
+        if not isinstance(mean, keras.layers.GlobalAveragePooling2D):
+            return None
+        self._cells = self._cells or self._compile(keras.Model(self._model.input, mean.input))
+        return self._compute(self._cells, photos, mean.input.shape[1:])
+
+    def _compute(
+        self, compiled: _Compiled, photos: NDArray[np.uint8], shape: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        computed = np.empty((len(photos), *shape), np.float32)
         for start in range(0, len(photos), self.batch_size):
             batch = photos[start : start + self.batch_size]
             if missing := self.batch_size - len(batch):
                 # One shape for all batches, so that nothing is compiled twice.
                 batch = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))
-            encoded = self._compiled(tf.constant(batch)).numpy()
-            features[start : start + self.batch_size] = encoded[: self.batch_size - missing]
-        return features
+            found = compiled(tf.constant(batch)).numpy()
+            computed[start : start + self.batch_size] = found[: self.batch_size - missing]
+        return computed
 
     def _prepare(self, photos: tf.Tensor) -> tf.Tensor:
         return self._network.preprocess(tf.cast(photos, tf.float32))
 
-    def _compile(self) -> Callable[[tf.Tensor], tf.Tensor]:
+    def _compile(self, model: keras.Model) -> _Compiled:
         trained, others = (
             [variable.numpy() for variable in variables]
-            for variables in (self._model.trainable_variables, self._model.non_trainable_variables)
+            for variables in (model.trainable_variables, model.non_trainable_variables)
         )
 
         def forward(photos: tf.Tensor) -> tf.Tensor:
             # With the weights as constants TensorFlow folds normalisation into the convolutions.
             constants = ([tf.constant(value) for value in values] for values in (trained, others))
-            features, _ = self._model.stateless_call(
-                *constants, self._prepare(photos), training=False
-            )
-            return features
+            found, _ = model.stateless_call(*constants, self._prepare(photos), training=False)
+            return found
 
         shape = (self.batch_size, self.identity.size, self.identity.size, 3)
         graph = tf.function(forward).get_concrete_function(tf.TensorSpec(shape, tf.uint8))

@@ -24,9 +24,9 @@ class Vocabulary:
                 f"Received: {', '.join(words[: len(MARKS)])}"
             )
         self.words = tuple(words)
-        ids = {word: index for index, word in enumerate(self.words)}
-        if len(ids) != len(self.words):
-            twice = next(word for i, word in enumerate(self.words) if ids[word] != i)
+        self._ids = {word: index for index, word in enumerate(self.words)}
+        if len(self._ids) != len(self.words):
+            twice = next(word for i, word in enumerate(self.words) if self._ids[word] != i)
             raise ValueError(f"A word must have one id. Received twice: {twice!r}")
 
     @classmethod
@@ -41,6 +41,10 @@ class Vocabulary:
     def __len__(self) -> int:
         """Returns the number of ids, marks included."""
         return len(self.words)
+
+    def encode(self, caption: str) -> list[int]:
+        """Returns the ids of a normalised caption's words, without marks; `UNK` if unknown."""
+        return [self._ids.get(word, UNK) for word in caption.split()]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Returns the words of ids up to the first `END`, without marks, as one string."""

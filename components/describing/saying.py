@@ -14,6 +14,8 @@ from components.platform.errors import DataError
 
 # A score's digits; further ones differ with what is computed side by side.
 _DIGITS = 4
+# Of a share that is shown as brightness.
+_SHARE_DIGITS = 2
 # For a person: each is told as soon as it is known, though four cost as much as one.
 _SIDE_BY_SIDE = 4
 
@@ -87,6 +89,32 @@ def say(describer: Describer, loaded: Sequence[Loaded], asked: Asked) -> list[di
         }
         for each in loaded
     ]
+
+
+def tell_looks(describer: Describer, loaded: Loaded, said: dict[str, Any]) -> dict[str, Any]:
+    """Tells where the model looked.
+
+    Args:
+        describer: The model.
+        loaded: A photo.
+        said: What `say` said of it.
+
+    Returns:
+        JSON-able `looks`: for each word of the caption `word`, `place` in words, and `cells`, rows
+        of numbers 0 to 1, see `looking.Look`; empty if there is no caption, or nothing is known.
+    """
+    caption = said.get("caption", "")
+    looks = describer.looks(loaded.pixels, caption) if loaded.pixels is not None else []
+    return {
+        "looks": [
+            {
+                "word": each.word,
+                "place": each.place,
+                "cells": each.cells.astype(float).round(_SHARE_DIGITS).tolist(),
+            }
+            for each in looks
+        ]
+    }
 
 
 def say_one_by_one(

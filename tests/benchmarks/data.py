@@ -14,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.captioning.tokens import NORMALIZER
-from components.captioning.vocabulary import MARKS, UNK, Vocabulary
+from components.captioning.vocabulary import MARKS, Vocabulary
 from components.embeddings.matrix import build_embeddings
 from components.ingest.division import divide_photos
 from components.ingest.layouts.source import image_name
@@ -66,7 +66,7 @@ def load_examples(
             [name for name in sorted(references) if splits[name] == split and name in rows],
             rows,
             references,
-            {word: index for index, word in enumerate(vocabulary.words)},
+            vocabulary,
         )
         for split in SPLITS
     }
@@ -138,14 +138,13 @@ def _examples(
     names: list[str],
     rows: Mapping[str, NDArray[np.float16]],
     references: Mapping[str, list[str]],
-    ids: Mapping[str, int],
+    vocabulary: Vocabulary,
 ) -> Examples:
     return Examples(
         image_ids=names,
         features=np.stack([rows[name] for name in names]),  # float16 [N, D]
         tokens=[
-            tuple(tuple(ids.get(word, UNK) for word in text.split()) for text in references[name])
-            for name in names
+            tuple(tuple(vocabulary.encode(text)) for text in references[name]) for name in names
         ],
         references=[tuple(references[name]) for name in names],
     )

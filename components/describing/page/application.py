@@ -32,7 +32,8 @@ def make_application(turns: Turns, model: str) -> Starlette:
 
     `GET /` is the page, `GET /status` says whether the model is `ready`. `POST /captions?name=…`
     takes a photo's file as its body, and answers with the object that `pipeline.caption --json`
-    prints. What can't be described is `{"error": …}`, a line for people; nothing is kept.
+    prints, and `looks`: where the model looked, word by word. What can't be described is
+    `{"error": …}`, a line for people; nothing is kept.
 
     Args:
         turns: Who describes; closed when the application ends.

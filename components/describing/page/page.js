@@ -30,12 +30,52 @@ function item(other) {
   return line;
 }
 
+// Darkens the photo but for what speaks for a word; the browser smooths between the cells.
+function light(look) {
+  const canvas = $("light");
+  canvas.hidden = !look;
+  if (!look) return;
+  const { cells } = look;
+  // A word without a place stays dark.
+  const most = look.place ? Math.max(...cells.flat()) : 1;
+  canvas.height = cells.length;
+  canvas.width = cells[0].length;
+  const drawing = canvas.getContext("2d");
+  const dark = drawing.createImageData(canvas.width, canvas.height);
+  cells.flat().forEach((share, place) => { dark.data[4 * place + 3] = 200 * (1 - share / most); });
+  drawing.putImageData(dark, 0, 0);
+}
+
+function lookAt(button, look) {
+  const chosen = button.getAttribute("aria-pressed") !== "true";
+  for (const other of $("looked").querySelectorAll("button")) other.setAttribute("aria-pressed", "false");
+  button.setAttribute("aria-pressed", String(chosen));
+  light(chosen && look);
+}
+
+function word(look) {
+  const place = document.createElement("small");
+  place.textContent = look.place;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "word";
+  button.setAttribute("aria-pressed", "false");
+  button.append(look.word, " ", place);
+  button.addEventListener("click", () => lookAt(button, look));
+  const line = document.createElement("li");
+  line.append(button);
+  return line;
+}
+
 function show(said) {
   tell("said", said.caption || NO_WORDS);
   $("score").textContent = shown(said.score);
   const others = (said.alternatives || []).map(item);
   $("list").replaceChildren(...others);
   $("others").hidden = $("hint").hidden = others.length === 0;
+  const looks = said.looks.map(word);
+  $("looked").replaceChildren(...looks);
+  $("looks").hidden = looks.length === 0;
   $("below").hidden = false;
 }
 
@@ -50,7 +90,8 @@ function preview(file) {
 
 function clear() {
   if (speech) speech.cancel();
-  for (const id of ["below", "others", "hint"]) $(id).hidden = true;
+  for (const id of ["below", "looks", "others", "hint"]) $(id).hidden = true;
+  light(null);
 }
 
 async function describe(file) {

@@ -69,7 +69,7 @@ class Turns:
             self._waiting -= 1
 
     async def say(self, name: str, encoded: bytes) -> dict[str, Any]:
-        """Returns of a photo what `saying.say` does.
+        """Returns of a photo what `saying.say` and `saying.tell_looks` do.
 
         Args:
             name: What errors call it.
@@ -106,14 +106,16 @@ class Turns:
         describer = self._make()
         # TensorFlow compiles what it computes at the first photo; no one should wait for that.
         size = describer.encoder.identity.size
-        describer.alternatives(
-            [np.zeros((size, size, 3), np.uint8)], beam_width=self._asked.beam_width
-        )
+        black = np.zeros((size, size, 3), np.uint8)
+        (found,) = describer.alternatives([black], beam_width=self._asked.beam_width)
+        describer.looks(black, found[0].caption)
         return describer
 
     def _say(self, name: str, encoded: bytes) -> dict[str, Any]:
         # By now TensorFlow is there, which these import.
-        from components.describing.saying import load, say
+        from components.describing.saying import load, say, tell_looks
 
         describer = self.made.result()
-        return say(describer, [load(PhotoFile(name), lambda _: encoded, describer)], self._asked)[0]
+        loaded = load(PhotoFile(name), lambda _: encoded, describer)
+        said = say(describer, [loaded], self._asked)[0]
+        return said if "error" in said else said | tell_looks(describer, loaded, said)

@@ -205,6 +205,17 @@ def test_load_of_other_weights_names_both_sums(
         Encoder.load(tmp_path)
 
 
+def test_cells_are_what_features_are_the_mean_of(encoder: Encoder) -> None:
+    cells = encoder.cells(photos(5))
+    assert cells is not None
+    assert (cells.dtype, cells.shape) == (np.float32, (5, 7, 7, 1280))
+    np.testing.assert_allclose(cells.mean(axis=(1, 2)), encoder.encode(photos(5)), atol=1e-5)
+
+
+def test_cells_of_a_network_that_does_not_end_with_their_mean_are_none() -> None:
+    assert Encoder.build("ConvNeXtTiny", "random").cells(photos(1)) is None
+
+
 def test_load_without_weights_names_the_file(tmp_path: Path) -> None:
     IDENTITY.save(tmp_path)
     with pytest.raises(DataError, match=r"encoder.weights.h5 does not"):

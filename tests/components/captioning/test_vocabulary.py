@@ -37,3 +37,11 @@ def test_vocabulary_without_marks_first_is_refused() -> None:
 def test_vocabulary_word_twice_is_refused() -> None:
     with pytest.raises(ValueError, match=r"one id\. Received twice: 'dog'"):
         Vocabulary([*MARKS, "dog", "a", "dog"])
+
+
+def test_encode_is_what_decode_reads_and_tells_unknown_words() -> None:
+    vocabulary = Vocabulary([*MARKS, "a", "dog"])
+    assert vocabulary.encode("a dog a") == [4, 5, 4]
+    assert vocabulary.decode(vocabulary.encode("a dog a")) == "a dog a"
+    assert vocabulary.encode("a cat") == [4, UNK]
+    assert vocabulary.encode("") == []

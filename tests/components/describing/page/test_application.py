@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -54,6 +55,16 @@ def test_captions_are_what_the_model_says(service: Any, expected: dict[str, Any]
     assert says(answer) == expected
     assert answer.json()["photo"] == "my photo.png"
     assert says(post(service, encoded(RED))) != expected
+
+
+def test_captions_come_with_where_the_model_looked(service: Any) -> None:
+    describer = service.turns.made.result()
+    told = post(service, encoded(GREY)).json()
+    looks = describer.looks(describer.load(encoded(GREY)), told["caption"])
+    assert [each["word"] for each in told["looks"]] == told["caption"].split()
+    assert [each["place"] for each in told["looks"]] == [each.place for each in looks]
+    for one, other in zip(told["looks"], looks, strict=True):
+        np.testing.assert_allclose(one["cells"], other.cells, atol=0.005)
 
 
 def test_captions_of_a_turned_photo_are_those_of_the_upright_one(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from components.captioning.looking import Look
 from components.ingest.sample.drawing import draw_scene
 from components.ingest.sample.scenes import make_scene
 
@@ -46,6 +47,14 @@ GIVE = """([kind, name, encoded]) => {
   document.body.dispatchEvent(kind === "drop"
     ? new DragEvent("drop", {...options, dataTransfer: data})
     : new ClipboardEvent("paste", {...options, clipboardData: data}));
+}"""
+# How dark each part of the photo is made, of 255.
+DARKNESS = """() => {
+  const canvas = document.querySelector("canvas");
+  const {width, height} = canvas;
+  const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+  return Array.from({length: height}, (_, row) =>
+    Array.from({length: width}, (_, column) => data[4 * (row * width + column) + 3]));
 }"""
 # In place of voices, which a browser without a screen has none of: what they are given to say.
 VOICES = """(() => {
@@ -123,11 +132,51 @@ def test_photo_is_described_in_the_live_region_with_alternatives(
     best, *others = captions(service, photos / "first.jpg")
     expect(page.get_by_role("status")).to_have_text(best)
     expect(page.get_by_role("img", name="Your photo")).to_be_visible()
-    lines = page.get_by_role("list", name="").get_by_role("listitem")
+    lines = page.get_by_role("region", name="Next best").get_by_role("listitem")
     expect(lines).to_have_count(2)
     for line, caption in zip(lines.all(), others, strict=True):
         expect(line).to_contain_text(caption)
         assert float(line.locator("span").inner_text().replace("\N{MINUS SIGN}", "-")) < 0
+
+
+def test_words_light_up_where_the_model_looked(page: Any, service: Any, photos: Path) -> None:
+    page.get_by_label("Choose a photo").set_input_files(photos / "first.jpg")
+    words = page.get_by_role("region", name="Where it looked").get_by_role("button")
+    looks = _looks(service, photos / "first.jpg")
+    expect(words).to_have_count(len(looks))
+    for button, each in zip(words.all(), looks, strict=True):
+        expect(button).to_have_accessible_name(f"{each.word} {each.place}".strip())
+    canvas, first, last = page.locator("canvas"), words.first, words.last
+    expect(canvas).to_be_hidden()
+    # By keys too; a word at a time, and none when it is chosen again.
+    first.focus()
+    page.keyboard.press("Enter")
+    expect(first).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate(DARKNESS) == _darkness(looks[0])
+    assert canvas.bounding_box() == page.locator("#preview").bounding_box()
+    last.click()
+    expect(first).to_have_attribute("aria-pressed", "false")
+    assert page.evaluate(DARKNESS) == _darkness(looks[-1])
+    last.click()
+    expect(canvas).to_be_hidden()
+    last.click()
+    page.get_by_label("Choose a photo").set_input_files(photos / "notes.txt")
+    expect(words).to_have_count(0)
+    expect(canvas).to_be_hidden()
+
+
+def _looks(service: Any, photo: Path) -> list[Look]:
+    describer = service.turns.made.result()
+    found: list[Look] = describer.looks(describer.load(photo), captions(service, photo)[0])
+    assert len(found) > 1
+    return found
+
+
+def _darkness(look: Look) -> list[list[int]]:
+    told = look.cells.astype(float).round(2)
+    most = told.max() if look.place else 1
+    darkness: list[list[int]] = np.round(200 * (1 - told / most)).tolist()
+    return darkness
 
 
 def test_text_is_told_as_an_error_and_the_next_photo_is_described(

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from components.captioning.decoder import NetworkConfig
+from components.captioning.looking import look, word_weights
+from components.captioning.network import CaptionNetwork, build_network
+
+RED, BLUE = 4, 5
+
+
+@pytest.fixture
+def network() -> CaptionNetwork:
+    """Says "red" as much as the first feature says, and "blue" as much as the second.
+
+    The photo's features start the LSTM, whose forget gate is open and whose other gates give
+    back what is kept: the logit of a word is tanh of its feature, whatever was said before.
+    """
+    network = build_network(NetworkConfig(6, 2, 1, 2, 0.0, True, "lstm"))
+    decoder = network.decoders[0]
+    decoder.embedding.set_weights([np.zeros((6, 1))])
+    decoder.start_hidden.set_weights([np.zeros((2, 2)), np.zeros(2)])
+    decoder.start_cell.set_weights([np.eye(2), np.zeros(2)])
+    gates = np.repeat([-30.0, 30.0, 0.0, 30.0], 2)  # input, forget, candidate, output
+    decoder.lstm.set_weights([np.zeros((1, 8)), np.zeros((2, 8)), gates])
+    scores = np.zeros((2, 6))
+    scores[0, RED] = scores[1, BLUE] = 1.0
+    decoder.words.set_weights([scores, np.full(6, 0.0)])
+    return network
+
+
+def _log_probability(word: int, red: float, blue: float) -> float:
+    logits = np.array([0, 0, 0, 0, np.tanh(red), np.tanh(blue)])
+    return float(logits[word] - np.log(np.exp(logits).sum()))
+
+
+def test_word_weights_are_what_a_word_loses_without_a_cell(network: CaptionNetwork) -> None:
+    cells = np.array([[3.0, 0.0], [0.0, 0.3], [0.0, 0.0]], np.float32)
+    weights = word_weights(network, cells, [RED, BLUE])
+    # The mean is (1, 0.1); without the first cell it is (0, 0.15), without the second (1.5, 0)...
+    without = [(0.0, 0.15), (1.5, 0.0), (1.5, 0.15)]
+    expected = [
+        [_log_probability(word, 1.0, 0.1) - _log_probability(word, *other) for other in without]
+        for word in (RED, BLUE)
+    ]
+    np.testing.assert_allclose(weights, expected, atol=1e-5)
+    assert weights[0].argmax() == 0
+
+
+def test_look_tells_each_words_part_and_place(network: CaptionNetwork) -> None:
+    cells = np.zeros((6, 6, 2), np.float32)
+    cells[4:, :2, 0] = 3.0
+    cells[0, 5, 1] = 3.0
+    red, blue = look(network, cells, "red blue", [RED, BLUE])
+    assert (red.word, red.place) == ("red", "lower left")
+    assert (blue.word, blue.place) == ("blue", "upper right")
+    assert max(red.cells.max(), blue.cells.max()) == 1.0
+    assert (red.cells[4:, :2] > 0.3).all()
+    assert np.count_nonzero(red.cells > 0.3) == 4
+    # What speaks against a word is nothing.
+    assert red.cells[0, 5] == 0.0
+
+
+def test_look_for_words_that_no_part_speaks_for_has_no_place(network: CaptionNetwork) -> None:
+    cells = np.zeros((3, 3, 2), np.float32)
+    (alone,) = look(network, cells, "red", [RED])
+    assert (alone.place, alone.cells.tolist()) == ("", [[0.0] * 3] * 3)
+    cells[1, 1, 0] = 1.0
+    assert look(network, cells, "red", [RED])[0].place == "middle"
