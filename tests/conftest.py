@@ -166,6 +166,29 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with an encoder that is not made for bright photos: its features leave float16."""
+    import keras
+    import numpy as np
+
+    from components.captioning.encoder import ENCODER_WEIGHTS_FILE, Encoder
+    from components.captioning.networks import find_network
+
+    directory = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("dim") / "bundle")
+    levels = [np.full((224, 224, 3), level, np.uint8) for level in (120, 255)]
+    seen = np.abs(Encoder.load(directory).encode(np.stack(levels))).max(axis=1)
+    model = find_network("MobileNetV3Small").build()
+    model.load_weights(directory / ENCODER_WEIGHTS_FILE)
+    last = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)][-1]
+    # So much that one is as far below float16's end as the other is beyond.
+    last.gamma.assign(last.gamma * 65504 / np.sqrt(np.prod(seen)))
+    loud = str(directory.with_name("loud.weights.h5"))
+    model.save_weights(loud)
+    Encoder.build("MobileNetV3Small", loud).save(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """Gives a port of this machine where nobody listens."""
 

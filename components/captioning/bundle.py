@@ -16,7 +16,6 @@ from components.captioning.consensus import CAPTIONS_FILE, RULE, Neighbours
 from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig, search_alternatives
 from components.captioning.network import CaptionNetwork, build_network
-from components.captioning.tokens import NORMALIZER, Normalizer
 from components.captioning.vocabulary import Vocabulary
 from components.platform.artifacts import read_json, write_json
 from components.platform.captions import VOCABULARY_FILE
@@ -43,17 +42,15 @@ class Bundle:
         vocabulary: Its words.
         decoding: How captions are searched.
         neighbours: The train photos, for consensus.
-        normalizer: What made words of the captions that it learnt from.
     """
 
     network: CaptionNetwork
     vocabulary: Vocabulary
     decoding: DecodingConfig
     neighbours: Neighbours
-    normalizer: Normalizer = NORMALIZER
 
     def save(self, directory: Path) -> None:
-        """Writes all but the encoder, which saves itself there."""
+        """Writes all but encoder and normaliser, which save themselves there."""
         write_json(directory / NETWORK_FILE, asdict(self.network.config))
         # Not the trained network's own file: Keras would put the optimizer's state into it, twice
         # as much again.
@@ -63,7 +60,6 @@ class Bundle:
         self.vocabulary.save(directory / VOCABULARY_FILE)
         write_json(directory / DECODING_FILE, asdict(self.decoding))
         self.neighbours.save(directory)
-        self.normalizer.save(directory)
 
     @classmethod
     def load(cls, directory: str | Path) -> "Bundle":
@@ -79,7 +75,6 @@ class Bundle:
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
             decoding = DecodingConfig(**read_json(root / DECODING_FILE))
             neighbours = Neighbours.load(root)
-            normalizer = Normalizer.load(root)
         except (OSError, ValueError, TypeError, LookupError) as error:
             raise DataError(f"{root} must be a whole model bundle: {error}") from error
         if len(vocabulary) != network.config.vocabulary_size:
@@ -93,7 +88,7 @@ class Bundle:
                 f"captionflow finds it. Received in {CAPTIONS_FILE}: {neighbours.rule}. Train "
                 "again, or use the version that made it"
             )
-        return cls(network, vocabulary, decoding, neighbours, normalizer)
+        return cls(network, vocabulary, decoding, neighbours)
 
     def captions(self, features: np.ndarray) -> list[str]:
         """Returns a caption for each row of features, float [N, D]."""

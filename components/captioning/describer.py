@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from components.captioning.bundle import Bundle, Said
 from components.captioning.encoder import Encoder
-from components.captioning.features import to_float16
 from components.captioning.looking import Look, look
+from components.captioning.narrowing import to_float16
 from components.captioning.photos import load_photo
 from components.platform.errors import DataError
 
@@ -36,7 +36,7 @@ class Describer:
         """Returns a caption for each photo, given as encoded bytes or as a path.
 
         Raises:
-            DataError: If a photo can't be read.
+            DataError: If a photo can't be read, or as by `alternatives`.
         """
         return self.describe_pixels([self.load(photo) for photo in photos])
 
@@ -49,7 +49,7 @@ class Describer:
         return load_photo(photo, self.encoder.identity.size, named=named)
 
     def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
-        """Returns a caption for each of one or more loaded photos."""
+        """Returns a caption for each of one or more loaded photos; raises as `alternatives`."""
         return [found[0].caption for found in self.alternatives(pixels)]
 
     def alternatives(
@@ -64,15 +64,30 @@ class Describer:
         Raises:
             DataError: If the encoder's features of a photo are no numbers that records could hold.
         """
+        found = []
+        for each in self.alternatives_or_errors(pixels, beam_width=beam_width):
+            if isinstance(each, DataError):
+                raise each
+            found.append(each)
+        return found
+
+    def alternatives_or_errors(
+        self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
+    ) -> list[list[Said] | DataError]:
+        """Returns of each photo what `alternatives` returns or raises: one spoils no other's."""
         seen = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] to float32 [N, D]
         # As records hold them: a photo is described as it was scored.
         features, fit = to_float16(seen)
-        if not fit.all():
-            raise DataError(
-                "A photo's features must be numbers within float16, up to 65504. The encoder's are "
-                f"not: {(~fit).sum()} of {len(fit)} photos can't be described by this model"
+        some = self.bundle.alternatives(features[fit], beam_width=beam_width) if fit.any() else []
+        told = iter(some)
+        return [
+            next(told) if fits
+            else DataError(
+                "this model can't describe it: the encoder's features must be numbers within "
+                "float16, up to 65504, and are not"
             )
-        return self.bundle.alternatives(features, beam_width=beam_width)
+            for fits in fit
+        ]  # fmt: skip
 
     def looks(self, pixels: NDArray[np.uint8], caption: str) -> list[Look]:
         """Returns where the network looked for each word of a caption.
@@ -82,24 +97,9 @@ class Describer:
             caption: What was said of it.
 
         Returns:
-            Word by word; nothing if there is no word, or the encoder's network has no map of the
-            photo.
+            Word by word; nothing if the encoder's network has no map of the photo.
         """
-        if not caption:
-            return []
         cells = self.encoder.cells(pixels[np.newaxis])  # float32 [1, H, W, D]
         if cells is None:
             return []
         return look(self.bundle.network, cells[0], caption, self.bundle.vocabulary.encode(caption))
-
-    def alternatives_or_errors(
-        self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
-    ) -> list[list[Said] | DataError]:
-        """Returns of each photo what `alternatives` returns or raises: one spoils no other's."""
-        try:
-            return list(self.alternatives(pixels, beam_width=beam_width))
-        except DataError as error:
-            if len(pixels) == 1:
-                return [error]
-            alone = [self.alternatives_or_errors([one], beam_width=beam_width) for one in pixels]
-            return [found for one in alone for found in one]

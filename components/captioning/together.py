@@ -19,7 +19,7 @@ _AT_ONCE = 32
 class _Waiting(NamedTuple):
     pixels: NDArray[np.uint8]
     beam_width: int
-    told: "Future[list[Said]]"
+    told: "Future[list[Said] | DataError]"
 
 
 class Together:
@@ -37,17 +37,14 @@ class Together:
         self._waiting: SimpleQueue[_Waiting] = SimpleQueue()
         self._thread = ThreadPoolExecutor(1, "describing")
 
-    def alternatives(
+    def alternatives_or_errors(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int
-    ) -> list[list[Said]]:
-        """Returns what `Describer.alternatives` does, once it is these photos' turn.
+    ) -> list[list[Said] | DataError]:
+        """Returns what `Describer.alternatives_or_errors` does, once it is these photos' turn.
 
         Args:
             pixels: Of each photo what `Describer.load` returned.
             beam_width: Captions searched at once.
-
-        Raises:
-            DataError: If one of these photos can't be described; those of other callers can be.
         """
         asked = [_Waiting(photo, beam_width, Future()) for photo in pixels]
         for each in asked:
@@ -76,7 +73,4 @@ class Together:
                 each.told.set_exception(error)
             return
         for each, said in zip(those, found, strict=True):
-            if isinstance(said, DataError):
-                each.told.set_exception(said)
-            else:
-                each.told.set_result(said)
+            each.told.set_result(said)

@@ -1,43 +1,40 @@
 """What a token is: the one definition, for training and scoring both.
 
-It is data (`NORMALIZER`), so that a bundle can hold the rules that its words came from, and two
-models can be asked whether theirs are the same. Applied in TensorFlow's string operations, so that
-the transform graph which `normalize` saves holds it and nothing else needs it: everything later
-reads that graph's output strings.
+It is data, `NORMALIZER`, so that captions, examples and bundle can tell by which rules their words
+were made, and two of them be asked whether theirs are the same. Done by TensorFlow's string
+operations, so that the transform graph which `normalize` saves holds it and nothing else needs it:
+everything later reads that graph's output strings.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from components.platform.artifacts import write_json
 from components.platform.errors import DataError
 
 NORMALIZER_FILE = "normalizer.json"
 
-# Patterns of RE2, which knows Unicode's categories: letters, marks (accents), decimal digits.
-_WORD_CHARACTER = r"[\p{L}\p{M}\p{Nd}]"
+_Step = tuple[Literal["lower", "strip"]] | tuple[Literal["replace"], str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Normalizer:
     """Makes captions of what people write: words with one space between them.
 
     The tokens of a caption are its normalised string split at the spaces.
 
     Attributes:
-        case: Which letters become lower case first: all of Unicode's.
-        replaced: Patterns of RE2, each with what takes the place of all its matches, one after
-            the other.
-        stripped: Whether spaces at both ends go at last.
+        steps: Done one after the other: `("lower",)`, all of Unicode's letters; `("replace",
+            pattern, instead)`, all matches of a pattern of RE2; `("strip",)`, spaces at both ends.
     """
 
-    case: Literal["unicode"]
-    replaced: tuple[tuple[str, str], ...]
-    stripped: Literal[True] = True
+    steps: tuple[_Step, ...]
 
     def __call__(self, captions: tf.Tensor) -> tf.Tensor:
         """Returns normalised captions.
@@ -48,12 +45,9 @@ class Normalizer:
         Returns:
             Strings of the same shape; empty where a caption held no word.
         """
-        # ASCII first: the second operation follows the machine's language, and in Turkish "I"
-        # would become another letter than "i".
-        text = tf.strings.lower(tf.strings.lower(captions), encoding="utf-8")
-        for pattern, instead in self.replaced:
-            text = tf.strings.regex_replace(text, pattern, instead)
-        return tf.strings.strip(text)
+        for name, *values in self.steps:
+            captions = _DONE_BY[name](captions, *values)
+        return captions
 
     def save(self, directory: Path) -> None:
         """Writes `normalizer.json` into a directory."""
@@ -61,7 +55,9 @@ class Normalizer:
 
     @classmethod
     def load(cls, directory: Path) -> "Normalizer":
-        """Reads the `normalizer.json` of a directory; the first bundles have none, and its rules.
+        """Reads the `normalizer.json` of a directory.
+
+        One that has none is of before there was such a file, and of the rules of that time.
 
         Raises:
             DataError: If it does not hold a normaliser.
@@ -73,25 +69,49 @@ class Normalizer:
             normalizer = TypeAdapter(cls).validate_json(path.read_bytes())
             normalizer(tf.constant(""))
         except (OSError, ValidationError, tf.errors.InvalidArgumentError) as error:
-            raise DataError(f"{path} must hold a normaliser of captions: {error}") from error
+            raise DataError(
+                f"{path} must hold a normaliser's steps, as normalize writes them: run it again. "
+                f"Received: {_first_line(error)}"
+            ) from error
         return normalizer
 
 
-# Bundles without a file were made by these, whatever `NORMALIZER` becomes.
+def _lower(captions: tf.Tensor) -> tf.Tensor:
+    # ASCII first: the second operation follows the machine's language, and in Turkish "I" would
+    # become another letter than "i".
+    return tf.strings.lower(tf.strings.lower(captions), encoding="utf-8")
+
+
+def _first_line(error: Any) -> str:
+    if isinstance(error, ValidationError):
+        fault = error.errors()[0]
+        return f"{fault['input']!r} ({'.'.join(map(str, fault['loc']))}: {fault['msg']})"
+    return str(getattr(error, "message", error))
+
+
+_DONE_BY: Mapping[str, Callable[..., tf.Tensor]] = {
+    "lower": _lower,
+    "replace": tf.strings.regex_replace,
+    "strip": tf.strings.strip,
+}
+
+# RE2 knows Unicode's categories: letters, marks (accents), decimal digits.
 _FIRST = Normalizer(
-    case="unicode",
-    replaced=(
+    (
+        ("lower",),
         # Apostrophes inside words go (`dog's` -> `dogs`), typewriter's and printer's. At a word's
         # end one would become a space anyway, so what follows is no matter.
-        (rf"({_WORD_CHARACTER})['\x{{2019}}]", r"\1"),
+        ("replace", r"([\p{L}\p{M}\p{Nd}])['\x{2019}]", r"\1"),
         # Each run of other characters that are no letter, mark or digit becomes one space
         # (`T-shirt` -> `t shirt`).
-        (r"[^\p{L}\p{M}\p{Nd}]+", " "),
+        ("replace", r"[^\p{L}\p{M}\p{Nd}]+", " "),
         # So does a mark with no letter to sit on (as emoji leave behind).
-        (r"(^| )\p{M}+", r"\1"),
-        (r" +", " "),
-    ),
+        ("replace", r"(^| )\p{M}+", r"\1"),
+        ("replace", r" +", " "),
+        ("strip",),
+    )
 )
 
-#: The tradition of Show and Tell: lower case, no punctuation.
+#: The tradition of Show and Tell: lower case, no punctuation. Another one needs another name:
+#: `_FIRST` is what artifacts without a file were made by.
 NORMALIZER = _FIRST

@@ -84,37 +84,35 @@ def say(describer: Describer, loaded: Sequence[Loaded], asked: Asked) -> list[di
     return [
         {
             "photo": each.photo.name,
-            **_told(each.error if each.pixels is None else next(said), asked),
+            **({"error": each.error} if each.pixels is None else _told(each, next(said), asked)),
             **({"content": each.content} if each.content else {}),
         }
         for each in loaded
     ]
 
 
-def tell_looks(describer: Describer, loaded: Loaded, said: dict[str, Any]) -> dict[str, Any]:
+def tell_looks(
+    describer: Describer, pixels: NDArray[np.uint8], caption: str
+) -> list[dict[str, Any]]:
     """Tells where the model looked.
 
     Args:
         describer: The model.
-        loaded: A photo.
-        said: What `say` said of it.
+        pixels: Of a photo, uint8 [S, S, 3].
+        caption: What was said of it.
 
     Returns:
-        JSON-able `looks`: for each word of the caption `word`, `place` in words, and `cells`, rows
-        of numbers 0 to 1, see `looking.Look`; empty if there is no caption, or nothing is known.
+        JSON-able: for each word of the caption `word`, `place` in words, and `cells`, rows of
+        numbers 0 to 1, see `looking.Look`; empty if there is no word, or nothing is known.
     """
-    caption = said.get("caption", "")
-    looks = describer.looks(loaded.pixels, caption) if loaded.pixels is not None else []
-    return {
-        "looks": [
-            {
-                "word": each.word,
-                "place": each.place,
-                "cells": each.cells.astype(float).round(_SHARE_DIGITS).tolist(),
-            }
-            for each in looks
-        ]
-    }
+    return [
+        {
+            "word": each.word,
+            "place": each.place,
+            "cells": each.cells.astype(float).round(_SHARE_DIGITS).tolist(),
+        }
+        for each in describer.looks(pixels, caption)
+    ]
 
 
 def say_one_by_one(
@@ -131,9 +129,9 @@ def say_one_by_one(
             yield from say(describer, [load(photo, read, describer) for photo in few], asked)
 
 
-def _told(found: Sequence[Said] | DataError | str, asked: Asked) -> dict[str, Any]:
-    if isinstance(found, DataError | str):
-        return {"error": str(found)}
+def _told(loaded: Loaded, found: Sequence[Said] | DataError, asked: Asked) -> dict[str, Any]:
+    if isinstance(found, DataError):
+        return {"error": f"{loaded.photo.name}: {found}"}
     best, *others = [
         {"caption": said.caption, "score": round(said.score, _DIGITS)}
         for said in found[: asked.alternatives + 1]

@@ -18,6 +18,7 @@ from components.captioning.dead_leaves import draw_leaves
 from components.captioning.encoder import Encoder
 from components.captioning.identity import EncoderIdentity
 from components.captioning.precision import Precision, choose_precision
+from components.captioning.tokens import Normalizer
 from components.captioning.weights import RANDOM
 from components.features.inference import EncodePhotos
 from components.features.key import encoder_key
@@ -83,7 +84,8 @@ def extract_features(
     Raises:
         SettingError: If encoder, encoder_batch, precision, beam_flags or store break their rules,
             or a worker has not the precision that was chosen here.
-        DataError: If weights can't be had, or a photo is not as `ingest` found it.
+        DataError: If weights can't be had, a photo is not as `ingest` found it, or the captions'
+            normaliser is broken.
         CaptionflowError: If the store's bucket does not answer.
     """
     if encoder_batch < MIN_BATCH:
@@ -115,6 +117,8 @@ def extract_features(
         _write_records(tasks, places, kept.scratch, aside, beam_flags)
         kept.finish({places[task.sha256][0] for task in tasks})
         shutil.rmtree(kept.scratch)
+        # The records hold references: what made them goes along.
+        Normalizer.load(Path(captions)).save(aside)
         identity = EncoderIdentity.load(aside)
     seconds = time.perf_counter() - started
     logger.info("%d photos in %.0f s, %.1f photos/s", len(tasks), seconds, len(tasks) / seconds)

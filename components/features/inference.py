@@ -13,8 +13,8 @@ from apache_beam.utils.shared import Shared
 from numpy.typing import NDArray
 
 from components.captioning.encoder import Encoder
-from components.captioning.features import to_float16
 from components.captioning.identity import EncoderIdentity
+from components.captioning.narrowing import to_float16
 from components.captioning.precision import require_precision
 from components.features.merging import SEGMENT_BYTES
 from components.features.segments import write_segment
@@ -83,7 +83,7 @@ class EncodePhotos(beam.DoFn):
         features: list[NDArray[np.float16]] = []
         for tasks, pixels in self._batches(element):
             encoded, fit = to_float16(self._encoder.encode(pixels))
-            check_features(tasks, fit)
+            require_numbers(tasks, fit)
             photos += [task.sha256 for task in tasks]
             features.append(encoded)
             if sum(batch.nbytes for batch in features) >= SEGMENT_BYTES:
@@ -114,8 +114,12 @@ class EncodePhotos(beam.DoFn):
             yield _decoded(*begun.popleft())
 
 
-def check_features(tasks: Sequence[EncodingTask], fit: NDArray[np.bool_]) -> None:
-    """Checks that all photos' features, bool [B], are numbers as `to_float16` tells.
+def require_numbers(tasks: Sequence[EncodingTask], fit: NDArray[np.bool_]) -> None:
+    """Checks that all photos' features are numbers.
+
+    Args:
+        tasks: B photos.
+        fit: bool [B], what `to_float16` tells of them.
 
     Raises:
         DataError: If they are not, with the first photo's name.

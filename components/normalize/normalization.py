@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from components.captioning.tokens import NORMALIZER
 from components.captioning.vocabulary import MARKS, Vocabulary
 from components.normalize.report import caption_report
 from components.normalize.transform import RESULT_SCHEMA, Caption, transform_captions
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 def normalize_captions(
     manifest: str | Path, directory: str | Path, *, min_count: int, beam_flags: str = ""
 ) -> dict[str, Any]:
-    """Writes the captions artifact: token ids, references, vocabulary and transform graph.
+    """Writes the captions artifact: token ids, references, vocabulary, and what made them.
 
     The vocabulary comes from the train split alone. Captions without a word are dropped, and
     photos without a caption left; the report tells which.
@@ -72,6 +73,7 @@ def normalize_captions(
             )
         vocabulary = Vocabulary(words)
         vocabulary.save(aside / VOCABULARY_FILE)
+        NORMALIZER.save(aside)
         normalised = _captioned_photos(photos, results)
         write_captions(aside, normalised)
         report = caption_report(photos, normalised, vocabulary, min_count)

@@ -1,7 +1,8 @@
 """The captions artifact: token ids and reference strings by photo.
 
-A directory of `captions.parquet`, `vocabulary.txt` (see `captioning.vocabulary`), `report.json`
-and `transform/`, the TFT graph that made them. Written by `normalize`; read by `features`,
+A directory of `captions.parquet`, `vocabulary.txt` (see `captioning.vocabulary`), `report.json`,
+`transform/`, the TFT graph that made them, and `normalizer.json`, the rules in it that make words
+(see `captioning.tokens`). Written by `normalize`; read by `features`,
 `embeddings` and `train`.
 """
 

@@ -1,7 +1,8 @@
 """The examples artifact: one record a photo, in shards of TFRecords.
 
-A directory of `{split}-00000-of-000NN.tfrecord` and the encoder that made them: `encoder.json`
-and `encoder.weights.h5`. Written by `features`; read by `train`, `evaluate` and `rescore`.
+A directory of `{split}-00000-of-000NN.tfrecord`; what made their features, `encoder.json` and
+`encoder.weights.h5`; and what made their references, `normalizer.json`. Written by `features`; read
+by `train`, `evaluate` and `rescore`.
 """
 
 import re

@@ -7,6 +7,7 @@ code*). `components` comes along as the model's own code.
 import base64
 import binascii
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,7 +83,8 @@ class PhotoDescriber(PythonModel):
             compare; and `alternatives`, for each row a list of `caption` and `score`, best first.
 
         Raises:
-            Unusable: If a photo can't be read, it names its row; or if a parameter breaks its rule.
+            Unusable: If a photo can't be read or described, it names its row; or if a parameter
+                breaks its rule.
         """
         width, others = _parameters(params or {}, self._describer.bundle.decoding.beam_width)
         photos = list(model_input["photo"].items())
@@ -103,18 +105,23 @@ class PhotoDescriber(PythonModel):
             index=model_input.index,
         )
 
-    def _describe(self, photos: list[tuple[Any, Any]], width: int) -> "list[list[Said]]":
+    def _describe(self, photos: list[tuple[Any, Any]], width: int) -> Iterator["list[Said]"]:
         pixels = [self._load(row, photo) for row, photo in photos]
-        try:
-            return self._together.alternatives(pixels, beam_width=width)
-        except DataError as error:
-            raise Unusable(str(error)) from error
+        told = self._together.alternatives_or_errors(pixels, beam_width=width)
+        for (row, _), said in zip(photos, told, strict=True):
+            if isinstance(said, DataError):
+                raise _unusable(row, said) from said
+            yield said
 
     def _load(self, row: Any, photo: Any) -> NDArray[np.uint8]:
         try:
             return self._describer.load(_encoded(photo))
         except DataError as error:
-            raise Unusable(f"Row {row} of `photo` can't be used: {error}") from error
+            raise _unusable(row, error) from error
+
+
+def _unusable(row: Any, error: DataError) -> Unusable:
+    return Unusable(f"Row {row} of `photo` can't be used: {error}")
 
 
 def _parameters(params: dict[str, Any], own_width: int) -> tuple[int, int]:

@@ -25,6 +25,10 @@ _BATCH = 32
 _KEPT = 0.9
 
 
+class _IncomparableError(Exception):
+    """The champion could describe the photos, but it would not be scored as it was."""
+
+
 def rescore_champion(
     examples: str | Path, manifest: str | Path, *, model_name: str, rival: str | Path
 ) -> Rival | None:
@@ -80,6 +84,8 @@ def _compare(released: Champion, examples: Path, manifest: Path, model_name: str
         return Rival(released.version, refusal=refusal)
     try:
         captions = _describe(examples, test, model_name, released.version)
+    except _IncomparableError as error:
+        return Rival(released.version, refusal=str(error))
     except DataError as error:
         return Rival(released.version, refusal=f"can't describe them: {error}")
     grew = len(ours) > len(theirs) and len(ours & theirs) >= _KEPT * len(theirs)
@@ -93,14 +99,14 @@ def _describe(
     from components.captioning.bundle import Bundle
     from components.captioning.describer import Describer
     from components.captioning.identity import EncoderIdentity
-    from components.captioning.tokens import NORMALIZER, Normalizer
+    from components.captioning.tokens import Normalizer
     from components.platform.records import read_examples
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
         bundle = fetch_released(model_name, version, Path(folder)).bundle
-        if Normalizer.load(bundle) != NORMALIZER:
-            raise DataError(
-                "it learnt from captions that were normalised by other rules than the references"
+        if Normalizer.load(bundle) != Normalizer.load(examples):
+            raise _IncomparableError(
+                "learnt from captions that were normalised by other rules than today's references"
             )
         theirs, ours = EncoderIdentity.load(bundle), EncoderIdentity.load(examples)
         if (theirs.sha256, theirs.precision) == (ours.sha256, ours.precision):

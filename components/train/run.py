@@ -18,6 +18,7 @@ from components.captioning.bundle import Bundle
 from components.captioning.consensus import Neighbours
 from components.captioning.decoding import DecodingConfig
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.tokens import Normalizer
 from components.captioning.vocabulary import Vocabulary
 from components.platform.artifacts import (
     MATRIX_FILE,
@@ -89,6 +90,7 @@ def train_model(
             f"The embeddings must have a row for each of the vocabulary's {len(vocabulary)} "
             f"words. Received: {len(start_matrix)} rows"
         )
+    normalizer = Normalizer.load(Path(captions))
     encoder = read_json(Path(examples) / ENCODER_FILE)
     identity = {
         "settings": settings.to_dict(),
@@ -120,6 +122,7 @@ def train_model(
         decoding = DecodingConfig(max_words=settings.max_words)
         neighbours = Neighbours(train.features, train.references)
         Bundle(trained, vocabulary, decoding, neighbours).save(aside)
+        normalizer.save(aside)
         for name in (ENCODER_FILE, ENCODER_WEIGHTS_FILE):
             shutil.copyfile(Path(examples) / name, aside / name)
         write_json(aside / TRAINING_FILE, training)

@@ -60,7 +60,9 @@ function word(look) {
   button.type = "button";
   button.className = "word";
   button.setAttribute("aria-pressed", "false");
-  button.append(look.word, " ", place);
+  button.append(look.word, place);
+  // Heard, the place is told from the word.
+  if (look.place) button.setAttribute("aria-label", `${look.word}: ${look.place}`);
   button.addEventListener("click", () => lookAt(button, look));
   const line = document.createElement("li");
   line.append(button);

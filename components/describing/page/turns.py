@@ -69,7 +69,9 @@ class Turns:
             self._waiting -= 1
 
     async def say(self, name: str, encoded: bytes) -> dict[str, Any]:
-        """Returns of a photo what `saying.say` and `saying.tell_looks` do.
+        """Returns of a photo what `saying.say` does, and with a caption its `looks`.
+
+        See `saying.tell_looks`.
 
         Args:
             name: What errors call it.
@@ -107,8 +109,8 @@ class Turns:
         # TensorFlow compiles what it computes at the first photo; no one should wait for that.
         size = describer.encoder.identity.size
         black = np.zeros((size, size, 3), np.uint8)
-        (found,) = describer.alternatives([black], beam_width=self._asked.beam_width)
-        describer.looks(black, found[0].caption)
+        describer.alternatives_or_errors([black], beam_width=self._asked.beam_width)
+        describer.looks(black, describer.bundle.vocabulary.words[-1])
         return describer
 
     def _say(self, name: str, encoded: bytes) -> dict[str, Any]:
@@ -117,5 +119,7 @@ class Turns:
 
         describer = self.made.result()
         loaded = load(PhotoFile(name), lambda _: encoded, describer)
-        said = say(describer, [loaded], self._asked)[0]
-        return said if "error" in said else said | tell_looks(describer, loaded, said)
+        (said,) = say(describer, [loaded], self._asked)
+        if loaded.pixels is None or "error" in said:
+            return said
+        return said | {"looks": tell_looks(describer, loaded.pixels, said["caption"])}

@@ -9,7 +9,6 @@ from components.captioning.consensus import CAPTIONS_FILE, FEATURES_FILE, Neighb
 from components.captioning.decoder import NetworkConfig
 from components.captioning.decoding import DecodingConfig
 from components.captioning.network import build_network
-from components.captioning.tokens import NORMALIZER_FILE
 from components.captioning.vocabulary import END, MARKS, Vocabulary
 from components.platform.artifacts import write_json
 from components.platform.errors import DataError
@@ -83,14 +82,6 @@ def test_bundle_saved_and_loaded_says_the_same(bundle: Bundle, tmp_path: Path) -
     loaded = Bundle.load(tmp_path)
     assert loaded.decoding == bundle.decoding
     assert loaded.alternatives(FEATURES) == bundle.alternatives(FEATURES)
-    assert loaded.normalizer == bundle.normalizer
-
-
-def test_bundle_whose_normalizer_is_broken_is_refused(bundle: Bundle, tmp_path: Path) -> None:
-    bundle.save(tmp_path)
-    (tmp_path / NORMALIZER_FILE).write_text('{"case": "turkish", "replaced": []}')
-    with pytest.raises(DataError, match=r"normalizer\.json must hold a normaliser of captions: "):
-        Bundle.load(tmp_path)
 
 
 def test_bundle_without_its_neighbours_is_refused(bundle: Bundle, tmp_path: Path) -> None:

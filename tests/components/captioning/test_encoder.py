@@ -43,6 +43,8 @@ def uncalibrated() -> Encoder:
 
 @pytest.fixture(scope="module")
 def uncalibrated_features(uncalibrated: Encoder) -> np.ndarray:
+    # A compiled graph of before, which calibrating has to drop.
+    uncalibrated.cells(photos(1))
     return uncalibrated.encode(photos(8))
 
 

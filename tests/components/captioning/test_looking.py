@@ -1,9 +1,13 @@
+from typing import Any
+
+import keras
 import numpy as np
 import pytest
 
 from components.captioning.decoder import NetworkConfig
 from components.captioning.looking import look, word_weights
 from components.captioning.network import CaptionNetwork, build_network
+from components.captioning.vocabulary import START
 
 RED, BLUE = 4, 5
 
@@ -36,7 +40,7 @@ def _log_probability(word: int, red: float, blue: float) -> float:
 def test_word_weights_are_what_a_word_loses_without_a_cell(network: CaptionNetwork) -> None:
     cells = np.array([[3.0, 0.0], [0.0, 0.3], [0.0, 0.0]], np.float32)
     weights = word_weights(network, cells, [RED, BLUE])
-    # The mean is (1, 0.1); without the first cell it is (0, 0.15), without the second (1.5, 0)...
+    # The mean is (1, 0.1); without the first cell it is (0, 0.15), without the second (1.5, 0).
     without = [(0.0, 0.15), (1.5, 0.0), (1.5, 0.15)]
     expected = [
         [_log_probability(word, 1.0, 0.1) - _log_probability(word, *other) for other in without]
@@ -60,9 +64,53 @@ def test_look_tells_each_words_part_and_place(network: CaptionNetwork) -> None:
     assert red.cells[0, 5] == 0.0
 
 
-def test_look_for_words_that_no_part_speaks_for_has_no_place(network: CaptionNetwork) -> None:
-    cells = np.zeros((3, 3, 2), np.float32)
-    (alone,) = look(network, cells, "red", [RED])
-    assert (alone.place, alone.cells.tolist()) == ("", [[0.0] * 3] * 3)
-    cells[1, 1, 0] = 1.0
+@pytest.mark.parametrize("level", [0.0, 0.1])
+def test_look_at_a_photo_that_is_the_same_everywhere_finds_no_place(
+    network: CaptionNetwork, level: float
+) -> None:
+    (alone,) = look(network, np.full((3, 3, 2), level, np.float32), "red", [RED])
+    assert alone.place == ""
+    assert alone.cells.max() < 0.01
+
+
+@pytest.mark.parametrize("side", [3, 7, 8])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_look_tells_mirrored_places_of_a_mirrored_photo(
+    network: CaptionNetwork, side: int, mirrored: bool
+) -> None:
+    for column, place in ((0, "left"), (side // 2, "middle"), (side - 1, "right")):
+        cells = np.zeros((side, side, 2), np.float32)
+        cells[side // 2, column, 0] = side
+        seen = cells[:, ::-1] if mirrored else cells
+        told = {"left": "right", "right": "left"}.get(place, place) if mirrored else place
+        assert look(network, seen, "red", [RED])[0].place == told
+
+
+def test_look_finds_a_place_within_the_photo_rather_than_at_its_border(
+    network: CaptionNetwork,
+) -> None:
+    cells = np.zeros((8, 8, 2), np.float32)
+    cells[0, 0, 0], cells[4, 4, 0] = 7.0, 10.0
     assert look(network, cells, "red", [RED])[0].place == "middle"
+
+
+def test_look_without_words_or_parts_finds_nothing(network: CaptionNetwork) -> None:
+    assert look(network, np.ones((3, 3, 2), np.float32), "", []) == []
+    assert look(network, np.ones((1, 1, 2), np.float32), "red", [RED]) == []
+
+
+@pytest.mark.parametrize(("decoder", "members"), [("lstm", 1), ("guided", 3)])
+def test_word_weights_of_one_cell_after_the_other_and_of_all_at_once_agree(
+    decoder: Any, members: int
+) -> None:
+    network = build_network(NetworkConfig(6, 2, 3, 4, 0.0, True, decoder, members), seed=1)
+    cells = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
+    weights = word_weights(network, cells, [RED, BLUE, RED])
+    assert weights.shape == (3, 100)
+    features = np.stack([cells.mean(axis=0), np.delete(cells, 77, axis=0).mean(axis=0)])
+    state, said = network.start(features), np.array([START, START])
+    for place, word in enumerate([RED, BLUE, RED]):
+        logits, state = network.step(said, state)
+        whole, without = np.asarray(keras.ops.log_softmax(logits))[:, word]
+        assert weights[place, 77] == pytest.approx(whole - without, abs=1e-5)
+        said = np.array([word, word])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from components.captioning.bundle import Said
 from components.captioning.describer import Describer
 from components.captioning.together import Together
+from components.platform.errors import DataError
 
 
 class Counted(Describer):
@@ -17,11 +18,11 @@ class Counted(Describer):
 
     calls: list[tuple[int, int | None]]
 
-    def alternatives(
+    def alternatives_or_errors(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
-    ) -> list[list[Said]]:
+    ) -> list[list[Said] | DataError]:
         self.calls.append((len(pixels), beam_width))
-        return super().alternatives(pixels, beam_width=beam_width)
+        return super().alternatives_or_errors(pixels, beam_width=beam_width)
 
 
 @pytest.fixture
@@ -37,14 +38,20 @@ def _photos(describer: Describer, several: int) -> list[NDArray[np.uint8]]:
     return [random.integers(256, size=(size, size, 3), dtype=np.uint8) for _ in range(several)]
 
 
+def _ask(together: Together, photo: NDArray[np.uint8], beam_width: int) -> list[Said]:
+    (said,) = together.alternatives_or_errors([photo], beam_width=beam_width)
+    assert not isinstance(said, DataError)
+    return said
+
+
 def test_alternatives_of_many_threads_are_each_ones_own(describer: Counted) -> None:
     photos = _photos(describer, 40)
     alone = [found[0].caption for found in describer.alternatives(photos, beam_width=3)]
     describer.calls.clear()
     together = Together(describer)
     with ThreadPoolExecutor(40) as threads:
-        found = list(threads.map(lambda p: together.alternatives([p], beam_width=3), photos))
-    assert [said[0][0].caption for said in found] == alone
+        found = list(threads.map(lambda photo: _ask(together, photo, 3), photos))
+    assert [said[0].caption for said in found] == alone
     assert sum(several for several, _ in describer.calls) == 40
     # What came while others were described went together.
     assert 1 < max(several for several, _ in describer.calls) <= 32
@@ -55,10 +62,8 @@ def test_alternatives_with_different_beams_are_not_mixed(describer: Counted) -> 
     photos = _photos(describer, 6)
     widths = [2, 3, 2, 3, 2, 3]
     with ThreadPoolExecutor(6) as threads:
-        found = list(
-            threads.map(lambda p, w: together.alternatives([p], beam_width=w), photos, widths)
-        )
-    assert [len(said[0]) for said in found] == widths
+        found = list(threads.map(lambda photo, width: _ask(together, photo, width), photos, widths))
+    assert [len(said) for said in found] == widths
 
 
 def test_alternatives_that_fail_fail_for_who_asked_and_the_next_are_described(
@@ -67,5 +72,21 @@ def test_alternatives_that_fail_fail_for_who_asked_and_the_next_are_described(
     together = Together(describer)
     wrong: Any = np.zeros((2, 2), np.uint8)
     with pytest.raises(Exception, match="shape"):
-        together.alternatives([wrong], beam_width=2)
-    assert len(together.alternatives(_photos(describer, 1), beam_width=2)) == 1
+        together.alternatives_or_errors([wrong], beam_width=2)
+    assert len(together.alternatives_or_errors(_photos(describer, 1), beam_width=2)) == 1
+
+
+def test_photo_that_the_model_cant_describe_spoils_no_other_callers(dim_bundle: Path) -> None:
+    describer = Counted(dim_bundle)
+    describer.calls = []
+    together = Together(describer)
+    dark, bright = (np.full((224, 224, 3), level, np.uint8) for level in (120, 255))
+    with ThreadPoolExecutor(12) as threads:
+        found = list(
+            threads.map(
+                lambda photo: together.alternatives_or_errors([photo], beam_width=2)[0],
+                [dark, bright] * 6,
+            )
+        )
+    assert [isinstance(said, DataError) for said in found] == [False, True] * 6
+    assert max(several for several, _ in describer.calls) > 1

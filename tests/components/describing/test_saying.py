@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from components.captioning.describer import Describer
 from components.describing.model import Asked, Model
@@ -40,6 +41,19 @@ def test_say_one_by_one_with_alternatives_tells_the_next_best(
     assert len(expected) == 4
     assert [each["caption"] for each in told] == [each.caption for each in expected[:3]]
     assert [each["score"] for each in told] == [round(each.score, 4) for each in expected[:3]]
+
+
+def test_say_one_by_one_of_a_photo_that_the_model_cant_describe_says_so(
+    dim_bundle: Path, tmp_path: Path
+) -> None:
+    for name, level in (("bright", 255), ("dark", 120)):
+        Image.new("L", (8, 8), level).save(tmp_path / f"{name}.png")
+    bright, dark = say_one_by_one(
+        make_describer(Model("dim", dim_bundle)), find_photos([str(tmp_path)]), Asked(2, 0)
+    )
+    assert bright["error"].startswith(f"{tmp_path}/bright.png: this model can't describe it: ")
+    assert list(bright) == ["photo", "error", "content"]
+    assert list(dark) == ["photo", "caption", "score", "content"]
 
 
 def test_make_describer_of_a_broken_bundle_names_the_model(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.captioning.tokens import Normalizer
 from components.platform.captions import CaptionedPhoto, write_captions
 from components.platform.manifest import Photo, write_manifest
 
@@ -42,6 +43,7 @@ def make_data_set(root: Path) -> DataSet:
             )
     write_manifest(root / "manifest", photos)
     write_captions(root / "captions", captions)
+    Normalizer((("lower",),)).save(root / "captions")
     return DataSet(root / "manifest", root / "captions")
 
 

@@ -19,9 +19,10 @@ from components.captioning.identity import EncoderIdentity
 from components.captioning.networks import Network
 from components.captioning.photos import load_photo
 from components.captioning.precision import has_bfloat16
+from components.captioning.tokens import Normalizer
 from components.features.component import features as features_component
 from components.features.extraction import extract_features
-from components.features.inference import EncodePhotos, check_features
+from components.features.inference import EncodePhotos, require_numbers
 from components.features.segments import read_segment
 from components.features.store import FeatureStore
 from components.features.tasks import plan_tasks
@@ -58,9 +59,12 @@ def test_extract_features_writes_shards_by_split_and_the_encoder(run: Any) -> No
         "dev-00000-of-00001.tfrecord",
         "encoder.json",
         "encoder.weights.h5",
+        "normalizer.json",
         "test-00000-of-00001.tfrecord",
         "train-00000-of-00001.tfrecord",
     ]
+    # The captions' own.
+    assert Normalizer.load(examples) == Normalizer((("lower",),))
     identity = json.loads((examples / "encoder.json").read_text())
     assert facts == {
         "photos": 5,
@@ -137,11 +141,11 @@ def test_encode_photos_in_bfloat16_where_there_is_none_is_refused(
         step.setup()
 
 
-def test_check_features_names_the_photo_whose_are_no_numbers(data_set: Any) -> None:
+def test_require_numbers_names_the_photo_whose_are_no_numbers(data_set: Any) -> None:
     tasks = plan_tasks(read_manifest(data_set.manifest), read_captions(data_set.captions))
-    check_features(tasks, np.ones(5, np.bool_))
+    require_numbers(tasks, np.ones(5, np.bool_))
     with pytest.raises(DataError, match=r"within float16, .* not for photo 2.png: check"):
-        check_features(tasks, np.array([True, True, False, True, False]))
+        require_numbers(tasks, np.array([True, True, False, True, False]))
 
 
 def test_component_writes_the_same_bytes_and_sets_metadata(run: Any) -> None:
@@ -157,7 +161,7 @@ def test_component_writes_the_same_bytes_and_sets_metadata(run: Any) -> None:
     assert again.metadata == facts  # It has no store, so it computes all anew.
     # Of the weights' file the bytes differ within a process: Keras counts its layers' names on.
     files = [path for path in examples.iterdir() if path.suffix in (".tfrecord", ".json")]
-    assert len(files) == 4
+    assert len(files) == 5
     for path in files:
         assert (Path(again.path) / path.name).read_bytes() == path.read_bytes()
 

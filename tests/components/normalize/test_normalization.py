@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from kfp.dsl import Dataset
 
+from components.captioning.tokens import Normalizer
 from components.captioning.vocabulary import MARKS, UNK, Vocabulary
 from components.normalize.component import normalize
 from components.normalize.normalization import normalize_captions
@@ -117,6 +118,8 @@ def test_normalize_captions_report_tells_what_was_dropped(artifact: Path) -> Non
 
 
 def test_normalize_captions_journey_of_a_token_through_the_saved_graph(artifact: Path) -> None:
+    normalizer = Normalizer.load(artifact)
+    assert (artifact / "normalizer.json").exists()
     graph = tft.TFTransformOutput(str(artifact / "transform")).transform_features_layer()
     vocabulary = Vocabulary.load(artifact / "vocabulary.txt")
     known_ids = {word: index for index, word in enumerate(vocabulary.words)}
@@ -126,6 +129,10 @@ def test_normalize_captions_journey_of_a_token_through_the_saved_graph(artifact:
         references = [text.decode() for text in result["reference"].numpy()]
         tokens = tuple(tuple(ids) for ids in result["tokens"].to_list())
         assert tuple(references) == photo.references
+        # The rules beside the graph are those in it.
+        assert (
+            normalizer(raw[photo.image_id]).numpy().tolist() == result["reference"].numpy().tolist()
+        )
         assert tokens == photo.tokens
         for reference, ids in zip(references, tokens, strict=True):
             assert ids == tuple(known_ids.get(word, UNK) for word in reference.split(" "))

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import PythonModelContext
 from PIL import Image
 
 from components.captioning.describer import Describer
 from components.platform.tracking import local_tracking_uri
+from components.register import model_code
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +104,15 @@ def test_predict_path_is_not_opened(loaded: Any, artifacts: dict[str, Path]) -> 
 def test_predict_what_is_no_pixels_is_refused(pixels: Any, received: str, loaded: Any) -> None:
     with pytest.raises(MlflowException, match=rf"whole numbers, 0 to 255, .* Received: {received}"):
         loaded.predict(pd.DataFrame({"photo": [pixels]}))
+
+
+def test_predict_of_a_photo_that_the_model_cant_describe_names_its_row(
+    dim_bundle: Path,
+) -> None:
+    model = model_code.PhotoDescriber()
+    model.load_context(PythonModelContext({"bundle": str(dim_bundle)}, None))
+    context: Any = None
+    grey, white = (np.full((8, 8, 3), level).tolist() for level in (120, 255))
+    assert len(model.predict(context, pd.DataFrame({"photo": [grey]}))) == 1
+    with pytest.raises(MlflowException, match=r"^Row 1 of `photo` can't be used: this model can't"):
+        model.predict(context, pd.DataFrame({"photo": [grey, white]}))

@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 
 from components.captioning.bundle import Bundle
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.tokens import Normalizer
 from components.captioning.vocabulary import MARKS, Vocabulary
 from components.platform.artifacts import MATRIX_FILE, write_json
 from components.platform.attempts import RUN_ID_VARIABLE
@@ -42,6 +43,7 @@ def train(
     (tmp_path / "captions").mkdir()
     words = [*MARKS, "a", "red", "blue", "circle", "square"]
     Vocabulary(words).save(tmp_path / "captions" / VOCABULARY_FILE)
+    Normalizer((("lower",),)).save(tmp_path / "captions")
     (tmp_path / "matrix").mkdir()
     np.save(tmp_path / "matrix" / MATRIX_FILE, matrix)
 
@@ -88,6 +90,8 @@ def test_train_model_on_a_new_pod_goes_on_from_the_checkpoint_in_a_bucket(
     train: Train, bucket: storage.Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unbroken = train("unbroken", tmp_path / "own")
+    # What made the captions goes with what was learnt from them.
+    assert Normalizer.load(tmp_path / "unbroken") == Normalizer((("lower",),))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         _die_after_the_first_epoch(patch)
         train("killed", "gs://runs/checkpoints")

@@ -145,7 +145,8 @@ def test_words_light_up_where_the_model_looked(page: Any, service: Any, photos: 
     looks = _looks(service, photos / "first.jpg")
     expect(words).to_have_count(len(looks))
     for button, each in zip(words.all(), looks, strict=True):
-        expect(button).to_have_accessible_name(f"{each.word} {each.place}".strip())
+        named = f"{each.word}: {each.place}" if each.place else each.word
+        expect(button).to_have_accessible_name(named)
     canvas, first, last = page.locator("canvas"), words.first, words.last
     expect(canvas).to_be_hidden()
     # By keys too; a word at a time, and none when it is chosen again.
@@ -266,6 +267,11 @@ def test_nothing_is_wider_than_a_phone(page: Any, service: Any, photos: Path) ->
     picker.set_input_files(photos / "first.jpg")
     expect(status).to_have_text(captions(service, photos / "first.jpg")[0])
     assert not too_wide()
+    # A word's light is seen where the word is.
+    page.get_by_role("region", name="Where it looked").get_by_role("button").last.click()
+    expect(page.locator("canvas")).to_be_in_viewport(ratio=0.99)
+    assert page.locator("canvas").bounding_box() == page.locator("#preview").bounding_box()
+    assert not too_wide()
     picker.set_input_files(photos / "notes.txt")
     expect(status).to_contain_text("not an image")
     assert not too_wide()
@@ -281,6 +287,9 @@ def test_all_text_can_be_read(page: Any, service: Any, photos: Path) -> None:
     picker.set_input_files(photos / "first.jpg")
     expect(status).to_have_text(captions(service, photos / "first.jpg")[0])
     found |= page.evaluate(CONTRASTS)
+    for word in page.get_by_role("region", name="Where it looked").get_by_role("button").all():
+        word.click()
+        found |= {f"chosen {text}": ratio for text, ratio in page.evaluate(CONTRASTS).items()}
     picker.set_input_files(photos / "notes.txt")
     expect(status).to_contain_text("not an image")
     found |= page.evaluate(CONTRASTS)

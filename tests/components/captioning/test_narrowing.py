@@ -1,6 +1,6 @@
 import numpy as np
 
-from components.captioning.features import to_float16
+from components.captioning.narrowing import to_float16
 
 
 def test_to_float16_tells_which_photos_have_numbers() -> None:
