@@ -13,6 +13,7 @@ from components.captioning.looking import Look
 from components.ingest.sample.drawing import draw_scene
 from components.ingest.sample.scenes import make_scene
 
+REAL = Path(__file__).parents[5] / "shared" / "flickr8k" / "Images"
 PHONE = {"width": 360, "height": 740}
 
 # Of each text that is seen, its contrast with what is behind it, as WCAG 2 computes it.
@@ -137,6 +138,15 @@ def test_photo_is_described_in_the_live_region_with_alternatives(
     for line, caption in zip(lines.all(), others, strict=True):
         expect(line).to_contain_text(caption)
         assert float(line.locator("span").inner_text().replace("\N{MINUS SIGN}", "-")) < 0
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/flickr8k")
+def test_real_photo_is_described(page: Any, service: Any) -> None:
+    photo = sorted(REAL.glob("*.jpg"))[0]
+    page.get_by_label("Choose a photo").set_input_files(photo)
+    expect(page.get_by_role("status")).to_have_text(captions(service, photo)[0])
+    expect(page.get_by_role("img", name="Your photo")).to_be_visible()
+    assert page.get_by_role("img", name="Your photo").evaluate("e => e.naturalWidth") == 224
 
 
 def test_words_light_up_where_the_model_looked(page: Any, service: Any, photos: Path) -> None:
