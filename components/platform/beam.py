@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from components.platform.errors import CaptionflowError
+from components.platform.errors import CaptionflowError, DataError, SettingError
 
 # Named in full: "DirectRunner" may go and fetch another runner from the network.
 _LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -41,14 +41,24 @@ def beam_pipeline(flags: str = "") -> beam.Pipeline:
 def own_errors() -> Iterator[None]:
     """Gives errors of ours, and an interruption, back as they were raised in a transform.
 
-    Beam adds to an error in which transform it was raised, which helps nobody to mend it, and
-    makes an interruption an error.
+    Beam adds to an error in which transform it was raised, which helps nobody to mend it; of one in
+    another process it has only the traceback's text; and it makes an interruption an error.
     """
     try:
         yield
     except CaptionflowError as error:
         raise type(error)(str(error).partition(_RAISED_IN)[0]) from error
     except RuntimeError as error:
+        if ours := _from_traceback(str(error)):
+            raise ours from error
         if str(error).startswith(f"{KeyboardInterrupt.__name__}{_RAISED_IN}"):
             raise KeyboardInterrupt from error
         raise
+
+
+def _from_traceback(text: str) -> CaptionflowError | None:
+    """Returns the error of ours that a traceback ends with, if it does."""
+    # As Python ends it: module, class, message.
+    name, _, message = text.rpartition(f"\n{CaptionflowError.__module__}.")[2].partition(": ")
+    kinds = {kind.__name__: kind for kind in (CaptionflowError, DataError, SettingError)}
+    return kinds[name](message.partition(_RAISED_IN)[0]) if name in kinds else None

@@ -11,14 +11,19 @@ def _fail(kind: str) -> None:
     raise KINDS[kind]("the photo [1] is gone")
 
 
-def _run(kind: str) -> None:
-    with own_errors(), beam_pipeline() as pipeline:
+def _run(kind: str, flags: str = "") -> None:
+    with own_errors(), beam_pipeline(flags) as pipeline:
         _ = pipeline | beam.Create([kind]) | beam.Map(_fail)
 
 
-def test_own_errors_in_a_transform_are_as_they_were_raised() -> None:
+@pytest.mark.parametrize(
+    "flags",
+    ["", "--direct_running_mode=multi_processing --direct_num_workers=2"],
+    ids=["here", "in another process"],
+)
+def test_own_errors_in_a_transform_are_as_they_were_raised(flags: str) -> None:
     with pytest.raises(DataError) as caught:
-        _run("ours")
+        _run("ours", flags)
     assert str(caught.value) == "the photo [1] is gone"
 
 
