@@ -117,7 +117,7 @@ def test_doctor_with_a_dead_mlflow_says_so_soon(
         f"wrong tracking             MLflow at http://127.0.0.1:{port} does not answer: start it, "
         "or set MLFLOW_TRACKING_URI to one that runs"
     )
-    assert time.monotonic() - started < 15  # MLflow's import takes a few of them
+    assert time.monotonic() - started < 60  # MLflow tries for minutes
 
 
 def test_doctor_with_a_sqlite_store_is_well(
