@@ -27,7 +27,7 @@ _FAINT = 0.15
 # In nats: less than that, all cells of a photo do nothing, and differ by rounding.
 _LEAST = 0.001
 # Photos without a cell that are computed at once.
-_AT_ONCE = 64
+_AT_ONCE = 128
 
 
 class Look(NamedTuple):
@@ -36,7 +36,8 @@ class Look(NamedTuple):
     Attributes:
         word: As in the caption.
         cells: float32 [H, W], how much each part of the photo speaks for the word: 1 is the most
-            that any part does for any word of the caption, 0 nothing or against it.
+            that any part does for any word of the caption (or 0.001 nats, if that is more), 0
+            nothing or against it.
         place: Where parts together do the most, in words, such as "upper left"; empty if none does
             much.
     """

@@ -20,7 +20,7 @@ from components.platform.errors import DataError
 
 NORMALIZER_FILE = "normalizer.json"
 
-_Step = tuple[Literal["lower", "strip"]] | tuple[Literal["replace"], str, str]
+_Step = tuple[Literal["replace"], str, str] | tuple[Literal["lower", "strip"]]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
@@ -70,8 +70,8 @@ class Normalizer:
             normalizer(tf.constant(""))
         except (OSError, ValidationError, tf.errors.InvalidArgumentError) as error:
             raise DataError(
-                f"{path} must hold a normaliser's steps, as normalize writes them: run it again. "
-                f"Received: {_first_line(error)}"
+                f"{path} must hold a normaliser's steps, as normalize writes them. Received: "
+                f"{_first_line(error)}"
             ) from error
         return normalizer
 

@@ -92,6 +92,7 @@ def extract_features(
         raise SettingError(f"encoder_batch must be at least {MIN_BATCH}. Received: {encoder_batch}")
     computing = choose_precision(precision, encoder, encoder_weights)
     tasks = plan_tasks(read_manifest(manifest), read_captions(captions))
+    normalizer = Normalizer.load(Path(captions))
     started = time.perf_counter()
     with whole_directory(directory) as aside:
         kept = _open_store(store, aside, encoder, encoder_weights, seed, computing)
@@ -118,7 +119,7 @@ def extract_features(
         kept.finish({places[task.sha256][0] for task in tasks})
         shutil.rmtree(kept.scratch)
         # The records hold references: what made them goes along.
-        Normalizer.load(Path(captions)).save(aside)
+        normalizer.save(aside)
         identity = EncoderIdentity.load(aside)
     seconds = time.perf_counter() - started
     logger.info("%d photos in %.0f s, %.1f photos/s", len(tasks), seconds, len(tasks) / seconds)

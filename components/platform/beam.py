@@ -13,6 +13,7 @@ from components.platform.errors import CaptionflowError, DataError, SettingError
 _LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 # Begins what Beam adds to an error.
 _RAISED_IN = " [while running"
+_TRACEBACK = "Traceback (most recent call last):"
 
 
 def beam_options(flags: str = "") -> PipelineOptions:
@@ -57,8 +58,11 @@ def own_errors() -> Iterator[None]:
 
 
 def _from_traceback(text: str) -> CaptionflowError | None:
-    """Returns the error of ours that a traceback ends with, if it does."""
+    """Returns the error of ours that a traceback's text ends with; None if it ends with another."""
     # As Python ends it: module, class, message.
-    name, _, message = text.rpartition(f"\n{CaptionflowError.__module__}.")[2].partition(": ")
+    _, found, last = text.rpartition(f"\n{CaptionflowError.__module__}.")
+    name, _, message = last.partition(": ")
     kinds = {kind.__name__: kind for kind in (CaptionflowError, DataError, SettingError)}
-    return kinds[name](message.partition(_RAISED_IN)[0]) if name in kinds else None
+    if not found or name not in kinds or _TRACEBACK in message:
+        return None
+    return kinds[name](message.partition(_RAISED_IN)[0].rstrip())

@@ -7,6 +7,7 @@ those of today; whether it knew some of them is told too.
 import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
 
 from components.platform.artifacts import read_json, whole_directory
 from components.platform.errors import DataError
@@ -15,6 +16,11 @@ from components.platform.manifest import REPORT_FILE, Photo, read_manifest
 from components.platform.registry import Champion, champion
 from components.platform.released import fetch_released
 from components.platform.rival import Rival, write_rival
+
+if TYPE_CHECKING:
+    from components.captioning.identity import EncoderIdentity
+    from components.captioning.tokens import Normalizer
+    from components.platform.records import Examples
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +58,7 @@ def rescore_champion(
         The champion and its captions; None if there is none.
 
     Raises:
+        DataError: If the examples or the manifest are broken.
         CaptionflowError: If MLflow can't be used.
     """
     released = champion(model_name)
@@ -82,8 +89,10 @@ def _compare(released: Champion, examples: Path, manifest: Path, model_name: str
     if known:
         refusal = f"learnt from {len(known)} of the {len(test)} test photos, such as {known[0]}"
         return Rival(released.version, refusal=refusal)
+    # Outside of the try: what is wrong with them is no fault of the champion's.
+    today = _read_today(examples)
     try:
-        captions = _describe(examples, test, model_name, released.version)
+        captions = _describe(today, test, model_name, released.version)
     except _IncomparableError as error:
         return Rival(released.version, refusal=str(error))
     except DataError as error:
@@ -92,32 +101,52 @@ def _compare(released: Champion, examples: Path, manifest: Path, model_name: str
     return Rival(released.version, captions=captions, data_grew=grew)
 
 
-def _describe(
-    examples: Path, test: dict[str, Photo], model_name: str, version: str
-) -> dict[str, str]:
+class _Today(NamedTuple):
+    """What a new model is scored on: how photos and captions were read, and the test examples."""
+
+    encoder: "EncoderIdentity"
+    normalizer: "Normalizer"
+    test: "Examples"
+
+
+def _read_today(examples: Path) -> _Today:
     # TensorFlow comes with them, which a first run does not need here.
-    from components.captioning.bundle import Bundle
-    from components.captioning.describer import Describer
     from components.captioning.identity import EncoderIdentity
     from components.captioning.tokens import Normalizer
     from components.platform.records import read_examples
 
+    return _Today(
+        EncoderIdentity.load(examples), Normalizer.load(examples), read_examples(examples, "test")
+    )
+
+
+def _describe(
+    today: _Today, test: dict[str, Photo], model_name: str, version: str
+) -> dict[str, str]:
+    from components.captioning.bundle import Bundle
+    from components.captioning.describer import Describer
+    from components.captioning.identity import EncoderIdentity
+    from components.captioning.tokens import Normalizer
+
     with TemporaryDirectory(prefix="captionflow-") as folder:
         bundle = fetch_released(model_name, version, Path(folder)).bundle
-        if Normalizer.load(bundle) != Normalizer.load(examples):
+        if Normalizer.load(bundle) != today.normalizer:
             raise _IncomparableError(
                 "learnt from captions that were normalised by other rules than today's references"
             )
-        theirs, ours = EncoderIdentity.load(bundle), EncoderIdentity.load(examples)
+        theirs, ours = EncoderIdentity.load(bundle), today.encoder
         if (theirs.sha256, theirs.precision) == (ours.sha256, ours.precision):
-            seen = read_examples(examples, "test")
-            said = Bundle.load(bundle).captions(seen.features)
-            return dict(zip(seen.image_ids, said, strict=True))
+            found = Bundle.load(bundle).captions(today.test.features)
+            return dict(zip(today.test.image_ids, found, strict=True))
         describer = Describer(bundle, batch_size=_BATCH)
         names = list(test)
         captions: dict[str, str] = {}
         for start in range(0, len(names), _BATCH):
             few = names[start : start + _BATCH]
-            said = describer.describe([test[name].uri for name in few])
-            captions.update(zip(few, said, strict=True))
+            pixels = [describer.load(test[name].uri, named=name) for name in few]
+            told = describer.alternatives_or_errors(pixels)
+            for name, said in zip(few, told, strict=True):
+                if isinstance(said, DataError):
+                    raise DataError(f"{name}: {said}")
+                captions[name] = said[0].caption
         return captions

@@ -18,7 +18,7 @@ from components.captioning.bundle import Bundle
 from components.captioning.consensus import Neighbours
 from components.captioning.decoding import DecodingConfig
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE
-from components.captioning.tokens import Normalizer
+from components.captioning.tokens import NORMALIZER_FILE, Normalizer
 from components.captioning.vocabulary import Vocabulary
 from components.platform.artifacts import (
     MATRIX_FILE,
@@ -66,7 +66,7 @@ def train_model(
 
     Args:
         examples: The artifact of `features`.
-        captions: The artifact of `normalize`, for its vocabulary.
+        captions: The artifact of `normalize`, for its vocabulary and normaliser.
         matrix: The artifact of `embeddings`.
         directory: Becomes the bundle, with `training.json` beside it; whole or not at all.
         settings: How to train.
@@ -77,7 +77,7 @@ def train_model(
         What `training.json` holds: MLflow run, history, settings, best epoch.
 
     Raises:
-        DataError: If the artifacts do not fit each other, or a split is empty.
+        DataError: If the artifacts do not fit each other, one is broken, or a split is empty.
         SettingError: If the loss does not stay a number, or the bucket of the checkpoints is not
             there or not to be written.
         CaptionflowError: If MLflow or that bucket does not answer.
@@ -91,6 +91,11 @@ def train_model(
             f"words. Received: {len(start_matrix)} rows"
         )
     normalizer = Normalizer.load(Path(captions))
+    if normalizer != Normalizer.load(Path(examples)):
+        raise DataError(
+            "Captions and examples must be normalised by the same rules, and their "
+            f"{NORMALIZER_FILE} differ: run features again. Received: {captions} and {examples}"
+        )
     encoder = read_json(Path(examples) / ENCODER_FILE)
     identity = {
         "settings": settings.to_dict(),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from components.captioning.describer import Describer
+from components.captioning.looking import look
 from components.platform.errors import DataError
 
 DARK, BRIGHT = (np.full((224, 224, 3), level, np.uint8) for level in (120, 255))
@@ -34,5 +35,11 @@ def test_looks_are_of_the_captions_words_and_the_encoders_map(tiny_bundle: Path)
     found = describer.looks(photo, "a red unknown")
     assert [each.word for each in found] == ["a", "red", "unknown"]
     assert {each.cells.shape for each in found} == {(7, 7)}
-    assert max(each.cells.max() for each in found) <= 1.0
+    cells = describer.encoder.cells(photo[np.newaxis])
+    ids = describer.bundle.vocabulary.encode("a red unknown")
+    for one, other in zip(
+        found, look(describer.bundle.network, cells[0], "a red unknown", ids), strict=True
+    ):
+        np.testing.assert_array_equal(one.cells, other.cells)
+    assert np.ptp([each.cells for each in found]) > 0
     assert describer.looks(photo, "") == []

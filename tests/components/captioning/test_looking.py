@@ -73,17 +73,20 @@ def test_look_at_a_photo_that_is_the_same_everywhere_finds_no_place(
     assert alone.cells.max() < 0.01
 
 
-@pytest.mark.parametrize("side", [3, 7, 8])
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_look_tells_mirrored_places_of_a_mirrored_photo(
-    network: CaptionNetwork, side: int, mirrored: bool
+@pytest.mark.parametrize(
+    ("side", "columns"), [(1, "m"), (2, "lr"), (3, "lmr"), (7, "llmmmrr"), (8, "lllmmrrr")]
+)
+def test_look_tells_places_by_thirds_alike_on_both_sides(
+    network: CaptionNetwork, side: int, columns: str
 ) -> None:
-    for column, place in ((0, "left"), (side // 2, "middle"), (side - 1, "right")):
-        cells = np.zeros((side, side, 2), np.float32)
-        cells[side // 2, column, 0] = side
-        seen = cells[:, ::-1] if mirrored else cells
-        told = {"left": "right", "right": "left"}.get(place, place) if mirrored else place
-        assert look(network, seen, "red", [RED])[0].place == told
+    told = []
+    for column in range(side):
+        cells = np.zeros((3, side, 2), np.float32)
+        cells[1, column, 0] = 3 * side
+        told.append(look(network, cells, "red", [RED])[0].place[0])
+        across = look(network, cells.transpose(1, 0, 2), "red", [RED])[0].place
+        assert across == {"l": "upper", "m": "middle", "r": "lower"}[columns[column]]
+    assert "".join(told) == columns
 
 
 def test_look_finds_a_place_within_the_photo_rather_than_at_its_border(

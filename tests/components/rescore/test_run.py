@@ -10,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from components.captioning.tokens import NORMALIZER, NORMALIZER_FILE, Normalizer
+from components.platform.errors import DataError
 from components.platform.learnt import read_learnt
 from components.platform.manifest import Photo, read_manifest, write_manifest
 from components.platform.registry import champion
@@ -115,6 +116,16 @@ def test_rescore_champion_whose_words_came_from_other_rules_does_not_compare(
     found = rescore_champion(others, manifest, model_name=MODEL, rival=tmp_path / "rival")
     refusal = "learnt from captions that were normalised by other rules than today's references"
     assert found == Rival("1", refusal=refusal)
+
+
+def test_rescore_champion_on_broken_examples_is_no_fault_of_the_champions(
+    examples: Path, manifest: Path, tmp_path: Path
+) -> None:
+    others = shutil.copytree(examples, tmp_path / "examples")
+    (others / NORMALIZER_FILE).write_text("{}")
+    with pytest.raises(DataError, match=r"examples/normalizer\.json must hold"):
+        rescore_champion(others, manifest, model_name=MODEL, rival=tmp_path / "rival")
+    assert not (tmp_path / "rival").exists()
 
 
 def test_champion_holds_what_made_its_words(tmp_path: Path) -> None:

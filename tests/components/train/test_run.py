@@ -19,7 +19,7 @@ from components.captioning.vocabulary import MARKS, Vocabulary
 from components.platform.artifacts import MATRIX_FILE, write_json
 from components.platform.attempts import RUN_ID_VARIABLE
 from components.platform.captions import VOCABULARY_FILE
-from components.platform.errors import SettingError
+from components.platform.errors import DataError, SettingError
 from components.platform.records import ENCODER_FILE, Examples, shard_name, to_example
 from components.train import callbacks
 from components.train.run import train_model
@@ -43,7 +43,8 @@ def train(
     (tmp_path / "captions").mkdir()
     words = [*MARKS, "a", "red", "blue", "circle", "square"]
     Vocabulary(words).save(tmp_path / "captions" / VOCABULARY_FILE)
-    Normalizer((("lower",),)).save(tmp_path / "captions")
+    for name in ("captions", "examples"):
+        Normalizer((("lower",),)).save(tmp_path / name)
     (tmp_path / "matrix").mkdir()
     np.save(tmp_path / "matrix" / MATRIX_FILE, matrix)
 
@@ -84,6 +85,13 @@ def _die_after_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
     # What comes after the checkpoint, when an epoch ends.
     monkeypatch.setattr(callbacks, "log_metrics", die)
+
+
+def test_train_model_on_captions_of_other_rules_is_refused(train: Train, tmp_path: Path) -> None:
+    Normalizer((("strip",),)).save(tmp_path / "captions")
+    with pytest.raises(DataError, match=r"must be normalised by the same rules.* run features"):
+        train("model", tmp_path / "own")
+    assert not (tmp_path / "model").exists()
 
 
 def test_train_model_on_a_new_pod_goes_on_from_the_checkpoint_in_a_bucket(
