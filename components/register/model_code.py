@@ -8,6 +8,7 @@ import base64
 import binascii
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,8 +74,9 @@ class PhotoDescriber(PythonModel):
         Args:
             context: MLflow's, not used.
             model_input: Column `photo`: each an image file's bytes, the same as base64 text (as
-                JSON carries it), or pixels, uint8 [H, W, 3] or nested lists of them. Paths and
-                addresses are refused: nothing is fetched.
+                JSON carries it), pixels, uint8 [H, W, 3] or nested lists of them, or a
+                `pathlib.Path`, which nobody can send over HTTP. Paths and addresses as text are
+                refused: who sends them would read a server's files, or have it fetch.
             params: `beam_width`, captions searched at once, 1 to 100; `alternatives`, how many are
                 told besides the best one, fewer than the beam has. MLflow fills in the defaults.
 
@@ -115,7 +117,7 @@ class PhotoDescriber(PythonModel):
 
     def _load(self, row: Any, photo: Any) -> NDArray[np.uint8]:
         try:
-            return self._describer.load(_encoded(photo))
+            return self._describer.load(photo if isinstance(photo, Path) else _encoded(photo))
         except DataError as error:
             raise _unusable(row, error) from error
 
@@ -156,7 +158,7 @@ def _encoded(photo: Any) -> bytes:
     if isinstance(photo, list | np.ndarray):
         return _as_file(photo)
     raise DataError(
-        "it must be an image file's bytes, these as base64, or pixels. Received: "
+        "it must be an image file's bytes, these as base64, pixels, or a pathlib.Path. Received: "
         f"{type(photo).__name__}"
     )
 

@@ -84,7 +84,20 @@ def test_predict_unreadable_photo_names_its_row(loaded: Any, photos: dict[str, b
         loaded.predict(rows)
 
 
-def test_predict_path_is_not_opened(loaded: Any, artifacts: dict[str, Path]) -> None:
+def test_predict_path_of_python_is_opened_and_told_if_it_cant_be(
+    loaded: Any, photos: dict[str, bytes], tmp_path: Path
+) -> None:
+    for name in ("red.png", "grey.png"):
+        (tmp_path / name).write_bytes(photos[name])
+    paths = [tmp_path / "red.png", tmp_path / "grey.png"]
+    told = loaded.predict(pd.DataFrame({"photo": paths}))
+    content = loaded.predict(pd.DataFrame({"photo": [photos["red.png"], photos["grey.png"]]}))
+    assert told.equals(content)
+    with pytest.raises(MlflowException, match=r"Row 0 .*gone\.png can't be read"):
+        loaded.predict(pd.DataFrame({"photo": [tmp_path / "gone.png"]}))
+
+
+def test_predict_path_as_text_is_not_opened(loaded: Any, artifacts: dict[str, Path]) -> None:
     path = str(artifacts["manifest"] / "photos" / "red.png")
     for text in (path, "https://127.0.0.1/red.png"):
         with pytest.raises(MlflowException, match=r"Row 0 of `photo` .* file in base64\. Received"):
