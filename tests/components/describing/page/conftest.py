@@ -5,21 +5,49 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import uvicorn
+from playwright.sync_api import expect
 
 from components.captioning.describer import Describer
 from components.describing.model import Asked, Model
 from components.describing.page.application import make_application
 from components.describing.page.turns import Turns
 from components.describing.saying import make_describer
+from components.ingest.sample.drawing import draw_scene
+from components.ingest.sample.scenes import make_scene
+
+# In place of voices, which a browser without a screen has none of: what they are given to say.
+VOICES = """(() => {
+  const voices = speechSynthesis;
+  window.said = [];
+  let now = null;
+  Object.defineProperty(voices, "speaking", {get: () => now !== null});
+  voices.speak = (words) => {
+    window.said.push([words.lang, words.text]);
+    now = words;
+    words.dispatchEvent(new Event("start"));
+  };
+  voices.cancel = () => {
+    const words = now;
+    now = null;
+    if (words) words.dispatchEvent(new Event("end"));
+  };
+})()"""
 
 
 class Service(NamedTuple):
     url: str
     turns: Turns
+
+    def captions(self, photo: Path) -> list[str]:
+        """Returns what the page is to show of a photo, asked directly."""
+        describer = self.turns.made.result()
+        (found,) = describer.alternatives([describer.load(photo)], beam_width=4)
+        return [said.caption for said in found[:3]]
 
 
 @contextmanager
@@ -58,3 +86,34 @@ def service(make: Callable[[], Describer]) -> Iterator[Service]:
     with _serving(make) as service:
         service.turns.made.result()
         yield service
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two photos and a text."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("first", "second"):
+        scene = make_scene(np.random.default_rng(len(name)))
+        draw_scene(scene).save(folder / f"{name}.jpg")
+    (folder / "notes.txt").write_text("milk, bread")
+    return folder
+
+
+@pytest.fixture
+def page(browser: Any, service: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The page when the model is ready; nothing of it may break a rule, or fail."""
+    wrong: list[str] = []
+    context = browser.new_context(**getattr(request, "param", {}))
+    page = context.new_page()
+    # Playwright intercepts file choosers from the first listener on, and Enter is faster than that.
+    page.on("filechooser", lambda _: None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console", lambda told: "Content Security" in told.text and wrong.append(told.text)
+    )  # fmt: skip
+    page.add_init_script(VOICES)
+    page.goto(service.url)
+    expect(page.get_by_role("status")).to_have_text("Ready. Choose a photo.")
+    yield page
+    context.close()
+    assert wrong == []

@@ -1,17 +1,11 @@
 """The page as people use it, in a browser that is on this machine."""
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from playwright.sync_api import expect
-
-from components.captioning.looking import Look
-from components.ingest.sample.drawing import draw_scene
-from components.ingest.sample.scenes import make_scene
 
 REAL = Path(__file__).parents[5] / "shared" / "flickr8k" / "Images"
 PHONE = {"width": 360, "height": 740}
@@ -52,68 +46,6 @@ GIVE = """([kind, name, encoded]) => {
     ? new DragEvent("drop", {...options, dataTransfer: data})
     : new ClipboardEvent("paste", {...options, clipboardData: data}));
 }"""
-# How dark each part of the photo is made, of 255.
-DARKNESS = """() => {
-  const canvas = document.querySelector("canvas");
-  const {width, height} = canvas;
-  const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
-  return Array.from({length: height}, (_, row) =>
-    Array.from({length: width}, (_, column) => data[4 * (row * width + column) + 3]));
-}"""
-# In place of voices, which a browser without a screen has none of: what they are given to say.
-VOICES = """(() => {
-  const voices = speechSynthesis;
-  window.said = [];
-  let now = null;
-  Object.defineProperty(voices, "speaking", {get: () => now !== null});
-  voices.speak = (words) => {
-    window.said.push([words.lang, words.text]);
-    now = words;
-    words.dispatchEvent(new Event("start"));
-  };
-  voices.cancel = () => {
-    const words = now;
-    now = null;
-    if (words) words.dispatchEvent(new Event("end"));
-  };
-})()"""
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two photos and a text."""
-    folder = tmp_path_factory.mktemp("photos")
-    for name in ("first", "second"):
-        scene = make_scene(np.random.default_rng(len(name)))
-        draw_scene(scene).save(folder / f"{name}.jpg")
-    (folder / "notes.txt").write_text("milk, bread")
-    return folder
-
-
-@pytest.fixture
-def page(browser: Any, service: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The page when the model is ready; nothing of it may break a rule, or fail."""
-    wrong: list[str] = []
-    context = browser.new_context(**getattr(request, "param", {}))
-    page = context.new_page()
-    # Playwright intercepts file choosers from the first listener on, and Enter is faster than that.
-    page.on("filechooser", lambda _: None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "console", lambda told: "Content Security" in told.text and wrong.append(told.text)
-    )  # fmt: skip
-    page.add_init_script(VOICES)
-    page.goto(service.url)
-    expect(page.get_by_role("status")).to_have_text("Ready. Choose a photo.")
-    yield page
-    context.close()
-    assert wrong == []
-
-
-def captions(service: Any, photo: Path) -> list[str]:
-    describer = service.turns.made.result()
-    (found,) = describer.alternatives([describer.load(photo)], beam_width=4)
-    return [said.caption for said in found[:3]]
 
 
 def test_page_has_a_title_a_label_and_a_live_region(page: Any) -> None:
@@ -133,7 +65,7 @@ def test_photo_is_described_in_the_live_region_with_alternatives(
     page: Any, service: Any, photos: Path
 ) -> None:
     page.get_by_label("Choose a photo").set_input_files(photos / "first.jpg")
-    best, *others = captions(service, photos / "first.jpg")
+    best, *others = service.captions(photos / "first.jpg")
     expect(page.get_by_role("status")).to_have_text(best)
     expect(page.get_by_role("img", name="Your photo")).to_be_visible()
     lines = page.get_by_role("region", name="Next best").get_by_role("listitem")
@@ -147,50 +79,9 @@ def test_photo_is_described_in_the_live_region_with_alternatives(
 def test_real_photo_is_described(page: Any, service: Any) -> None:
     photo = sorted(REAL.glob("*.jpg"))[0]
     page.get_by_label("Choose a photo").set_input_files(photo)
-    expect(page.get_by_role("status")).to_have_text(captions(service, photo)[0])
+    expect(page.get_by_role("status")).to_have_text(service.captions(photo)[0])
     expect(page.get_by_role("img", name="Your photo")).to_be_visible()
     assert page.get_by_role("img", name="Your photo").evaluate("e => e.naturalWidth") == 224
-
-
-def test_words_light_up_where_the_model_looked(page: Any, service: Any, photos: Path) -> None:
-    page.get_by_label("Choose a photo").set_input_files(photos / "first.jpg")
-    words = page.get_by_role("region", name="Where it looked").get_by_role("button")
-    looks = _looks(service, photos / "first.jpg")
-    expect(words).to_have_count(len(looks))
-    for button, each in zip(words.all(), looks, strict=True):
-        named = f"{each.word}: {each.place}" if each.place else each.word
-        expect(button).to_have_accessible_name(named)
-    canvas, first, last = page.locator("canvas"), words.first, words.last
-    expect(canvas).to_be_hidden()
-    # By keys too; a word at a time, and none when it is chosen again.
-    first.focus()
-    page.keyboard.press("Enter")
-    expect(first).to_have_attribute("aria-pressed", "true")
-    assert page.evaluate(DARKNESS) == _darkness(looks[0])
-    assert canvas.bounding_box() == page.locator("#preview").bounding_box()
-    last.click()
-    expect(first).to_have_attribute("aria-pressed", "false")
-    assert page.evaluate(DARKNESS) == _darkness(looks[-1])
-    last.click()
-    expect(canvas).to_be_hidden()
-    last.click()
-    page.get_by_label("Choose a photo").set_input_files(photos / "notes.txt")
-    expect(words).to_have_count(0)
-    expect(canvas).to_be_hidden()
-
-
-def _looks(service: Any, photo: Path) -> list[Look]:
-    describer = service.turns.made.result()
-    found: list[Look] = describer.looks(describer.load(photo), captions(service, photo)[0])
-    assert len(found) > 1
-    return found
-
-
-def _darkness(look: Look) -> list[list[int]]:
-    told = look.cells.astype(float).round(2)
-    most = told.max() if look.place else 1
-    darkness: list[list[int]] = np.round(200 * (1 - told / most)).tolist()
-    return darkness
 
 
 def test_text_is_told_as_an_error_and_the_next_photo_is_described(
@@ -198,7 +89,7 @@ def test_text_is_told_as_an_error_and_the_next_photo_is_described(
 ) -> None:
     picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
     picker.set_input_files(photos / "first.jpg")
-    expect(status).to_have_text(captions(service, photos / "first.jpg")[0])
+    expect(status).to_have_text(service.captions(photos / "first.jpg")[0])
     picker.set_input_files(photos / "notes.txt")
     expect(status).to_have_text(
         "notes.txt can't be read as a photo: the content is not an image of a known format "
@@ -207,7 +98,7 @@ def test_text_is_told_as_an_error_and_the_next_photo_is_described(
     expect(page.get_by_role("img", name="Your photo")).to_be_hidden()
     expect(page.get_by_role("listitem")).to_have_count(0)
     picker.set_input_files(photos / "second.jpg")
-    expect(status).to_have_text(captions(service, photos / "second.jpg")[0])
+    expect(status).to_have_text(service.captions(photos / "second.jpg")[0])
     expect(page.get_by_role("img", name="Your photo")).to_be_visible()
 
 
@@ -222,7 +113,7 @@ def test_keys_alone_choose_a_photo_and_have_it_read_aloud(
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(photos / "first.jpg")
-    expect(page.get_by_role("status")).to_have_text(captions(service, photos / "first.jpg")[0])
+    expect(page.get_by_role("status")).to_have_text(service.captions(photos / "first.jpg")[0])
     page.keyboard.press("Tab")
     aloud = page.get_by_role("button", name="Read aloud")
     expect(aloud).to_be_focused()
@@ -235,7 +126,7 @@ def test_caption_is_read_aloud_until_stopped_or_another_photo_comes(
     picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
     read, stop = (page.get_by_role("button", name=name) for name in ("Read aloud", "Stop"))
     picker.set_input_files(photos / "first.jpg")
-    (first, second) = (captions(service, photos / f"{name}.jpg")[0] for name in ("first", "second"))
+    (first, second) = (service.captions(photos / f"{name}.jpg")[0] for name in ("first", "second"))
     expect(status).to_have_text(first)
     assert page.evaluate("said") == []
     read.click()
@@ -254,7 +145,7 @@ def test_caption_is_read_aloud_until_stopped_or_another_photo_comes(
 def test_photo_can_be_dropped_or_pasted(page: Any, service: Any, photos: Path, kind: str) -> None:
     content = base64.b64encode((photos / "second.jpg").read_bytes()).decode()
     page.evaluate(GIVE, [kind, "second.jpg", content])
-    expect(page.get_by_role("status")).to_have_text(captions(service, photos / "second.jpg")[0])
+    expect(page.get_by_role("status")).to_have_text(service.captions(photos / "second.jpg")[0])
 
 
 def test_file_that_is_too_large_is_told_before_it_is_sent(page: Any, photos: Path) -> None:
@@ -278,7 +169,7 @@ def test_nothing_is_wider_than_a_phone(page: Any, service: Any, photos: Path) ->
     picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
     assert not too_wide()
     picker.set_input_files(photos / "first.jpg")
-    expect(status).to_have_text(captions(service, photos / "first.jpg")[0])
+    expect(status).to_have_text(service.captions(photos / "first.jpg")[0])
     assert not too_wide()
     # A word's light is seen where the word is.
     page.get_by_role("region", name="Where it looked").get_by_role("button").last.click()
@@ -305,7 +196,7 @@ def test_all_text_can_be_read(page: Any, service: Any, photos: Path) -> None:
     found = page.evaluate(CONTRASTS)
     picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
     picker.set_input_files(photos / "first.jpg")
-    expect(status).to_have_text(captions(service, photos / "first.jpg")[0])
+    expect(status).to_have_text(service.captions(photos / "first.jpg")[0])
     found |= page.evaluate(CONTRASTS)
     words = page.get_by_role("region", name="Where it looked").get_by_role("button").all()
     for number, word in enumerate(words):
