@@ -170,7 +170,7 @@ class Encoder:
         return self._compute(self._features, photos, self._model.output_shape[1:])
 
     def cells(self, photos: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Returns the last maps of photos, whose cells are each of another part of the photo.
+        """Returns the last maps of photos, each cell of which sees most of one part.
 
         Args:
             photos: As for `encode`.

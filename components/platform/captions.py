@@ -2,8 +2,7 @@
 
 A directory of `captions.parquet`, `vocabulary.txt` (see `captioning.vocabulary`), `report.json`,
 `transform/`, the TFT graph that made them, and `normalizer.json`, the rules in it that make words
-(see `captioning.tokens`). Written by `normalize`; read by `features`,
-`embeddings` and `train`.
+(see `captioning.tokens`). Written by `normalize`; read by `features`, `embeddings` and `train`.
 """
 
 from collections.abc import Iterable

@@ -1,32 +1,24 @@
 import json
-import logging
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from apache_beam.utils.shared import Shared
 from google.cloud import storage
 from kfp.dsl import Dataset
 from PIL import Image
 
-from components.captioning import precision
 from components.captioning.encoder import ENCODER_WEIGHTS_FILE
-from components.captioning.identity import EncoderIdentity
 from components.captioning.networks import Network
 from components.captioning.photos import load_photo
 from components.captioning.precision import has_bfloat16
 from components.captioning.tokens import Normalizer
 from components.features.component import features as features_component
 from components.features.extraction import extract_features
-from components.features.inference import EncodePhotos, require_numbers
-from components.features.segments import read_segment
 from components.features.store import FeatureStore
-from components.features.tasks import plan_tasks
-from components.platform.captions import CaptionedPhoto, read_captions, write_captions
+from components.platform.captions import CaptionedPhoto, write_captions
 from components.platform.errors import DataError, SettingError
 from components.platform.fingerprint import fingerprint_file
 from components.platform.manifest import Photo, read_manifest, write_manifest
@@ -112,40 +104,6 @@ def test_extract_features_calibrates_random_weights(run: Any) -> None:
     train = read_examples(examples, "train").features.astype(np.float32)
     # Correlations of one photo's features with another's; 0.98 without calibration.
     assert np.corrcoef(train)[np.triu_indices(3, 1)].max() < 0.85
-
-
-def test_encode_photos_keeps_batches_in_order(
-    run: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    data_set, examples, _ = run
-    tasks = plan_tasks(read_manifest(data_set.manifest), read_captions(data_set.captions))
-    step = EncodePhotos(examples, Shared(), FeatureStore("", tmp_path), batch_size=2, total=20)
-    step.setup()
-    with caplog.at_level(logging.INFO):
-        [name] = step.process(tasks)
-    step.teardown()
-    photos, features = read_segment(tmp_path / name)
-    assert photos == [task.sha256 for task in tasks]
-    # The run computed them in another batch.
-    np.testing.assert_allclose(features[:3], read_examples(examples, "train").features, atol=4e-3)
-    assert "features 5/20, " in caplog.text
-
-
-def test_encode_photos_in_bfloat16_where_there_is_none_is_refused(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    replace(EncoderIdentity.load(run[1]), precision="bfloat16").save(tmp_path)
-    monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
-    step = EncodePhotos(tmp_path, Shared(), FeatureStore("", tmp_path), batch_size=2, total=20)
-    with pytest.raises(SettingError, match=r"must be float32 .* Received: bfloat16.* --precision"):
-        step.setup()
-
-
-def test_require_numbers_names_the_photo_whose_are_no_numbers(data_set: Any) -> None:
-    tasks = plan_tasks(read_manifest(data_set.manifest), read_captions(data_set.captions))
-    require_numbers(tasks, np.ones(5, np.bool_))
-    with pytest.raises(DataError, match=r"within float16, .* not for photo 2.png: check"):
-        require_numbers(tasks, np.array([True, True, False, True, False]))
 
 
 def test_component_writes_the_same_bytes_and_sets_metadata(run: Any) -> None:
