@@ -1,7 +1,6 @@
 """The train step: from examples and embeddings to a model bundle."""
 
 import hashlib
-import inspect
 import logging
 import os
 import shutil
@@ -9,11 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from components.captioning import beginnings, decoder, losses, network, recurrence
+from components.artifacts.code_version import code_version
 from components.captioning.bundle import Bundle
 from components.captioning.consensus import Neighbours
 from components.captioning.decoding import DecodingConfig
@@ -30,7 +27,7 @@ from components.platform.artifacts import (
 from components.platform.attempts import RUN_ID_VARIABLE
 from components.platform.captions import VOCABULARY_FILE
 from components.platform.errors import DataError
-from components.platform.fingerprint import fingerprint_tree, fingerprint_value
+from components.platform.fingerprint import fingerprint_value
 from components.platform.records import ENCODER_FILE, Examples, read_examples
 from components.platform.registry import experiment_identity, finish_run, start_run
 from components.platform.storage import is_remote, require_writable
@@ -41,10 +38,6 @@ from components.train.trainer import fit_network
 logger = logging.getLogger(__name__)
 
 _DAYS_KEPT = 7
-# A checkpoint of older code is another training's.
-_CODE = [Path(__file__).with_name(name) for name in ("trainer.py", "data.py", "settings.py")] + [
-    Path(inspect.getfile(module)) for module in (beginnings, decoder, losses, network, recurrence)
-]
 
 
 def train_model(
@@ -104,8 +97,7 @@ def train_model(
         "data": [_content(split) for split in (train, dev)],
         "matrix": _sha256(start_matrix),
         "experiment": experiment_identity(experiment),
-        "code": [fingerprint_tree(folder) for folder in _CODE],
-        "libraries": [keras.__version__, tf.__version__],
+        "code": code_version("components.train"),
     }
     key = fingerprint_value(identity)[:32]
     cluster_run = os.environ.get(RUN_ID_VARIABLE)

@@ -1,12 +1,12 @@
 """What a model is made of: data, encoder and settings, by content."""
 
-import importlib.resources
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.code_version import code_version
 from components.captioning.catalogue import spell_network
 from components.platform.artifacts import read_json
 from components.platform.contents import named_content
@@ -19,7 +19,7 @@ _CONTENTS = {"data": "the data", "encoder_weights": "the encoder's weights", "gl
 # What the features are made of, photos and token ids.
 _FEATURES = ("data", "encoder", "encoder_weights", "min_count", "seed", "precision")
 # Whose code makes them.
-_CODE = ("components.features", "components.normalize", "components.captioning")
+_CODE = ("components.features", "components.normalize")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Recipe:
         On a cluster KFP's cache knows artifacts by name, and code by the image's name; with this
         beside them it sees that photos, captions, weights or code are others.
         """
-        code = [fingerprint_value(_sources(package)) for package in _CODE]
+        code = [code_version(package) for package in _CODE]
         return fingerprint_value([code, {name: self.parts[name] for name in _FEATURES}])
 
     def changes_from(self, other: "Recipe") -> list[str]:
@@ -71,11 +71,6 @@ class Recipe:
             else:
                 changes.append(f"{name} was {before}, is {now}")
         return changes
-
-
-def _sources(package: str) -> list[tuple[str, str]]:
-    files = importlib.resources.files(package).iterdir()
-    return sorted((file.name, file.read_text()) for file in files if file.name.endswith(".py"))
 
 
 def make_recipe(

@@ -54,7 +54,7 @@ _ARGUMENTS = {"dataset": "here", "seed": 1, "encoder": "net", "epochs": 3, "chec
 
 @pytest.fixture(autouse=True)
 def code(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    versions = {"ingest": "1", "features": "1", "train": "1"}
+    versions = {f"components.{step}": "1" for step in ("ingest", "features", "train")}
     monkeypatch.setattr(module, "code_version", versions.__getitem__)
     return versions
 
@@ -104,7 +104,7 @@ def test_plan_steps_counts_the_code_of_a_step_and_of_those_before(
     tmp_path: Path, code: dict[str, str]
 ) -> None:
     before = _keys(tmp_path)
-    code["features"] = "2"
+    code["components.features"] = "2"
     assert _changed(before, _keys(tmp_path)) == {"features", "train"}
 
 
@@ -152,7 +152,7 @@ def test_plan_steps_reuses_what_was_run_and_says_why_it_runs_the_rest(
     assert [step.reused for step in planned] == [True, True, True, False]
     found = step_outputs(spec, "ingest", tmp_path / "cache")
     assert found is not None and found["made"].path == str(tmp_path / "ingest")
-    code["train"] = "2"
+    code["components.train"] = "2"
     assert _whys(_plan(tmp_path / "cache", encoder="wide", epochs=4)[1]) == {
         "ingest": "nothing changed",
         "features": "encoder: net → wide",

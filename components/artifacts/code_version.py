@@ -1,39 +1,45 @@
-"""The version of a step's code: what it would run, no more and no less."""
+"""The one fingerprint of code: a package, all that it imports, and the libraries they use.
+
+The cache of local runs, the trigger, checkpoints and the feature store all use it, so none of them
+takes up a result of other code.
+"""
 
 import ast
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from components.platform.fingerprint import fingerprint_file, fingerprint_value
 
-_PROJECT = Path(__file__).resolve().parent.parent
+_PROJECT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("components", "pipeline")
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def code_version(step: str) -> str:
-    """Fingerprints the code behind a step.
+def code_version(package: str) -> str:
+    """Fingerprints the code behind a package.
 
-    All files of the step's folder count, every module of this project that they import, however
-    far down, and the version of each library that any of them imports. So a change in training
-    leaves the features of yesterday valid, and a new TensorFlow does not.
+    All files in the package's folder count, every module of this project that they import, directly
+    or not, and the version of each library that any of them imports. So a change to the trainer
+    leaves yesterday's features valid, and a new TensorFlow does not. Comments, docstrings and
+    layout do not count.
 
     Args:
-        step: The name of a folder in `components`.
+        package: The dotted name of a package of this project, such as `components.train`.
 
     Returns:
         64 hex digits.
 
     Raises:
-        FileNotFoundError: If there is no such step.
+        FileNotFoundError: If there is no such package.
     """
-    folder = _PROJECT / "components" / step
+    folder = _PROJECT.joinpath(*package.split("."))
     own = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
     if not own:
-        raise FileNotFoundError(f"No step of this name: {step}")
+        raise FileNotFoundError(f"There is no package {package}")
     files, libraries = set(own), set[str]()
     pending = [path for path in own if path.suffix == ".py"]
     while pending:
@@ -61,26 +67,28 @@ def code_version(step: str) -> str:
 
 @cache
 def _distributions() -> Mapping[str, list[str]]:
-    # A third of a second, and the same for all steps.
+    # Takes a third of a second, and is the same for all packages.
     return packages_distributions()
 
 
 def _content(path: Path) -> str:
-    # Layout and comments are no change of what runs.
     if path.suffix != ".py":
         return fingerprint_file(path)
-    return hashlib.sha256(ast.dump(ast.parse(path.read_bytes())).encode()).hexdigest()
+    tree = ast.parse(path.read_bytes())
+    for node in ast.walk(tree):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
-def _imported(path: Path) -> set[str]:
-    names = set[str]()
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            # `from package import x`: x may be a module or a name in the package.
-            names.update((node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
-    return names
+            yield node.module
+            # In `from package import x`, x may be a module or a name in the package.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _module_file(name: str) -> Path | None:
