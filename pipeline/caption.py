@@ -22,7 +22,7 @@ import typer
 from components.describing.model import Asked, Model, open_model, what_to_ask
 from components.describing.photo_files import find_photos
 from components.describing.speech import find_speech, speak
-from components.platform.errors import CaptionflowError, DataError, SettingError
+from components.errors import CaptionflowError, DataError, SettingError
 from components.platform.storage import is_remote
 from pipeline.describing import (
     DEFAULT_MODEL,

@@ -15,9 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from components.captioning.catalogue import spell_network
-from components.gate.floors import read_floors
-from components.platform.errors import SettingError
+from components.captioning.encoder.backbone_names import spell_network
+from components.errors import SettingError
+from components.gate.thresholds import read_floors
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
 _Text = Annotated[str, Field(min_length=1)]

@@ -11,7 +11,7 @@
 9. gate        good enough, and better than the champion? If so:
 10. register   a new version in the MLflow registry, the new champion
 
-The parameters are the fields of `pipeline.config.Settings` and `pipeline.placement.Placement`.
+The parameters are the fields of `pipeline.config.Settings` and `pipeline.kubernetes.Placement`.
 `python -m pipeline.local` runs it here; `python -m pipeline.kubeflow compile`, or `kfp dsl compile
 --py pipeline/dag.py --output FILE`, makes the package for a cluster.
 """
@@ -29,8 +29,8 @@ from components.rescore.component import rescore
 from components.train.component import train
 from components.trigger.component import trigger
 from pipeline.config import Settings
+from pipeline.kubernetes import Placement, place
 from pipeline.parameters import Parameters, parameters_of
-from pipeline.placement import Placement, place
 
 
 @dsl.pipeline(name="captionflow")

@@ -27,7 +27,7 @@ import uvicorn
 from components.describing.model import Asked, Model, open_model, what_to_ask
 from components.describing.page.application import make_application
 from components.describing.page.turns import Turns
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 from pipeline.describing import (
     DEFAULT_MODEL,
     INTERRUPTED,
@@ -43,7 +43,7 @@ from pipeline.describing import (
 from pipeline.presets import make_settings
 
 if TYPE_CHECKING:
-    from components.captioning.describer import Describer
+    from components.captioning.inference.captioner import Describer
 
 _HERE = "127.0.0.1"
 # As many alternatives as the eye takes in, and the ear bears.

@@ -23,15 +23,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 from pipeline.cluster import runs, schedules
 from pipeline.cluster.connection import Address, connect
 from pipeline.cluster.cron import read_cron
 from pipeline.cluster.follow import follow_run
 from pipeline.cluster.runs import PIPELINE
 from pipeline.config import Settings
+from pipeline.kubernetes import Placement, make_placement
 from pipeline.options import with_options
-from pipeline.placement import Placement, make_placement
 from pipeline.presets import Preset, make_settings
 
 _INTERRUPTED = 130

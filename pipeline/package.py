@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kfp import compiler
 
-from components.platform.artifacts import whole_file
+from components.artifacts.files import whole_file
 from pipeline.dag import captioning_pipeline
 
 

@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.artifacts.code_version import code_version
-from components.platform.fingerprint import fingerprint_value
+from components.artifacts.fingerprint import fingerprint_value
 from pipeline.tasks import Argument, Step
 
 #: Steps whose result hangs on what the registry holds: never taken from a cache.

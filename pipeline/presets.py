@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.platform.errors import SettingError, broken_settings
+from components.errors import SettingError, broken_settings
 from pipeline.config import Settings, flag
 
 

@@ -18,8 +18,8 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Column, Table
 
-from components.features.housekeeping import choose, survey
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
+from components.features.eviction import choose, survey
 from components.platform.folders import StoredFile, remove_files
 from components.platform.storage import is_remote
 from pipeline.config import Settings

@@ -16,7 +16,7 @@ import pytest
 
 # These look at `small_run`: as many runs of the whole pipeline fewer.
 _ON_SMALL_RUN = (
-    "tests/pipeline/test_local.py",
+    "tests/pipeline/local/test_run.py",
     "tests/notebooks/test_as_run.py",
     "tests/components/rescore/",
     "tests/pipeline/test_version_page.py",
@@ -71,9 +71,9 @@ def small_run(
     """
     from rich.console import Console
 
-    from pipeline.local import run_pipeline
+    from pipeline.local.run import run_pipeline
+    from pipeline.local.summary import show_summary
     from pipeline.presets import Preset, make_settings
-    from pipeline.summary import show_summary
 
     # A name such as people give folders.
     root, shown = tmp_path_factory.mktemp("small") / "my 'runs'", io.StringIO()
@@ -144,13 +144,13 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with its encoder, both untrained: what it says differs from photo to photo."""
     import numpy as np
 
-    from components.captioning.bundle import Bundle
-    from components.captioning.consensus import Neighbours
-    from components.captioning.decoder import NetworkConfig
-    from components.captioning.decoding import DecodingConfig
-    from components.captioning.encoder import Encoder
-    from components.captioning.network import build_network
-    from components.captioning.vocabulary import MARKS, Vocabulary
+    from components.captioning.decoding.reranking import Neighbours
+    from components.captioning.decoding.search import DecodingConfig
+    from components.captioning.encoder.encoder import Encoder
+    from components.captioning.inference.bundle import Bundle
+    from components.captioning.model.decoder import NetworkConfig
+    from components.captioning.model.ensemble import build_network
+    from components.captioning.model.vocabulary import MARKS, Vocabulary
 
     directory = tmp_path_factory.mktemp("tiny") / "bundle"
     directory.mkdir()
@@ -171,8 +171,8 @@ def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     import keras
     import numpy as np
 
-    from components.captioning.encoder import ENCODER_WEIGHTS_FILE, Encoder
-    from components.captioning.networks import find_network
+    from components.captioning.encoder.backbones import find_network
+    from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE, Encoder
 
     directory = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("dim") / "bundle")
     levels = [np.full((224, 224, 3), level, np.uint8) for level in (120, 255)]

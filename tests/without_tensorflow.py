@@ -13,9 +13,9 @@ from typing import Any
 from kfp import dsl
 from typer.testing import CliRunner
 
-from components.captioning.vocabulary import MARKS, Vocabulary
-from components.platform.captions import CaptionedPhoto, write_captions
-from components.platform.manifest import write_manifest
+from components.artifacts.captions import CaptionedPhoto, write_captions
+from components.artifacts.manifest import write_manifest
+from components.captioning.model.vocabulary import MARKS, Vocabulary
 from pipeline.presets import make_settings
 
 _HEAVY = ("tensorflow", "keras", "apache_beam", "mlflow")

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
-from components.platform.fingerprint import fingerprint_file, fingerprint_value
+from components.artifacts.fingerprint import fingerprint_file, fingerprint_value
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("components", "pipeline")

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
+from components.artifacts.fingerprint import fingerprint_tree
 from components.describing.inference import BATCH, CaptionPhotos
 from components.describing.lines import begin_anew, put_in_order, read_lines, sole_writer
 from components.describing.model import Asked, Model
 from components.describing.photo_files import PhotoFile, content_of, find_photos, reading
 from components.describing.saying import make_describer
-from components.platform.beam import beam_pipeline, own_errors
-from components.platform.errors import DataError, SettingError
-from components.platform.fingerprint import fingerprint_tree
+from components.errors import DataError, SettingError
+from components.runtime.beam import beam_pipeline, own_errors
 
 logger = logging.getLogger(__name__)
 

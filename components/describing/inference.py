@@ -11,7 +11,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
-from components.captioning.describer import Describer
+from components.captioning.inference.captioner import Describer
 from components.describing.lines import append_lines
 from components.describing.model import Asked, Model
 from components.describing.photo_files import PhotoFile, reading

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components.platform.artifacts import whole_file
-from components.platform.errors import CaptionflowError, SettingError
+from components.artifacts.files import whole_file
+from components.errors import CaptionflowError, SettingError
 
 # How each line begins, and so a half one.
 _BEGINNING = b'{"photo": '

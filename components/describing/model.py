@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from components.platform.artifacts import read_json
-from components.platform.errors import DataError, SettingError
+from components.artifacts.files import read_json
+from components.errors import DataError, SettingError
 
 # As `captioning.bundle` names it, which imports TensorFlow.
 _DECODING_FILE = "decoding.json"

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.bundle import Said
-from components.captioning.describer import Describer
+from components.captioning.inference.bundle import Said
+from components.captioning.inference.captioner import Describer
 from components.describing.model import Asked, Model
 from components.describing.photo_files import PhotoFile, content_of, reading
-from components.platform.errors import DataError
+from components.errors import DataError
 
 # A score's digits; further ones differ with what is computed side by side.
 _DIGITS = 4

@@ -2,7 +2,7 @@
 
 from kfp.dsl import Artifact, Dataset, Input, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -11,7 +11,7 @@ def embeddings(captions: Input[Dataset], glove: str, seed: int, matrix: Output[A
 
     See `components.embeddings.matrix.build_embeddings`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import running
 
     with running("embeddings") as ready:
         from components.embeddings.matrix import build_embeddings

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.vocabulary import MARKS, PAD, Vocabulary
+from components.artifacts.captions import VOCABULARY_FILE, read_captions
+from components.artifacts.files import MATRIX_FILE, whole_directory, write_json
+from components.captioning.model.vocabulary import MARKS, PAD, Vocabulary
 from components.embeddings.glove import glove_vectors
 from components.embeddings.source import open_glove
-from components.platform.artifacts import MATRIX_FILE, whole_directory, write_json
-from components.platform.captions import VOCABULARY_FILE, read_captions
-from components.platform.errors import DataError, SettingError
+from components.errors import DataError, SettingError
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -24,11 +24,11 @@ def evaluate(
     import json
     from pathlib import Path
 
-    from components.platform.running import running
+    from components.runtime.execution import running
 
     with running("evaluate") as ready:
+        from components.artifacts.scores import main_figures
         from components.evaluate.run import evaluate_model
-        from components.platform.scores import main_figures
 
         ready()
         measured = evaluate_model(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from components.captioning.bleu import sentence_bleu
-from components.captioning.photos import load_photo
-from components.platform.errors import DataError
-from components.platform.manifest import Photo
+from components.artifacts.manifest import Photo
+from components.captioning.encoder.images import load_photo
+from components.captioning.metrics.bleu import sentence_bleu
+from components.errors import DataError
 
 logger = logging.getLogger(__name__)
 

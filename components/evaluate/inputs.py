@@ -7,12 +7,12 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasPath, BaseModel, Field, ValidationError
 
-from components.captioning.bundle import Bundle
-from components.captioning.identity import EncoderIdentity
-from components.platform.artifacts import TRAINING_FILE
-from components.platform.errors import DataError, SettingError
-from components.platform.manifest import REPORT_FILE, Photo, read_manifest
-from components.platform.records import Examples, read_examples
+from components.artifacts.examples import Examples, read_examples
+from components.artifacts.files import TRAINING_FILE
+from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
+from components.captioning.encoder.spec import EncoderIdentity
+from components.captioning.inference.bundle import Bundle
+from components.errors import DataError, SettingError
 
 SPLIT = "test"
 

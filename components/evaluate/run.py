@@ -13,20 +13,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from components.captioning.vocabulary import MARKS
-from components.evaluate.gallery import pick_captions, rank_captions
-from components.evaluate.inputs import SPLIT, Inputs, read_inputs
-from components.evaluate.report import gallery_sections, render_report
-from components.evaluate.scoring import Captions, score_captions, search_both
-from components.platform.artifacts import (
+from components.artifacts.examples import Examples
+from components.artifacts.files import (
     CAPTIONS_FILE,
     SCORES_FILE,
     whole_directory,
     whole_file,
     write_json,
 )
-from components.platform.records import Examples
-from components.platform.scores import search_scores
+from components.artifacts.scores import search_scores
+from components.captioning.model.vocabulary import MARKS
+from components.evaluate.gallery import pick_captions, rank_captions
+from components.evaluate.inputs import SPLIT, Inputs, read_inputs
+from components.evaluate.report import gallery_sections, render_report
+from components.evaluate.scoring import Captions, score_captions, search_both
 
 logger = logging.getLogger(__name__)
 

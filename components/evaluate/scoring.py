@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.bleu import corpus_bleu
-from components.captioning.bundle import Bundle
-from components.captioning.coco_scores import coco_scores
+from components.captioning.inference.bundle import Bundle
+from components.captioning.metrics.bleu import corpus_bleu
+from components.captioning.metrics.coco import coco_scores
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from kfp.dsl import Dataset, Input, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -24,7 +24,7 @@ def features(
     What the store has is not computed again. `origin` is what KFP's cache on a cluster tells other
     photos, captions and weights by. See `components.features.extraction.extract_features`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import running
 
     with running("features") as ready:
         from components.features.extraction import extract_features

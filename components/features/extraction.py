@@ -14,23 +14,23 @@ import apache_beam as beam
 import tensorflow as tf
 from apache_beam.utils.shared import Shared
 
-from components.captioning.dead_leaves import draw_leaves
-from components.captioning.encoder import Encoder
-from components.captioning.identity import EncoderIdentity
-from components.captioning.precision import Precision, choose_precision
-from components.captioning.tokens import Normalizer
-from components.captioning.weights import RANDOM
-from components.features.inference import EncodePhotos
+from components.artifacts.captions import read_captions
+from components.artifacts.examples import to_example
+from components.artifacts.files import whole_directory
+from components.artifacts.manifest import read_manifest
+from components.captioning.encoder.dead_leaves import draw_leaves
+from components.captioning.encoder.encoder import Encoder
+from components.captioning.encoder.precision import Precision, choose_precision
+from components.captioning.encoder.spec import EncoderIdentity
+from components.captioning.encoder.weights import RANDOM
+from components.captioning.model.normalizer import Normalizer
+from components.errors import SettingError
+from components.features.encoding import EncodePhotos
 from components.features.key import encoder_key
-from components.features.segments import read_segment
+from components.features.shards import read_segment
 from components.features.store import FeatureStore, Place
 from components.features.tasks import EncodingTask, plan_tasks
-from components.platform.artifacts import whole_directory
-from components.platform.beam import beam_pipeline, own_errors
-from components.platform.captions import read_captions
-from components.platform.errors import SettingError
-from components.platform.manifest import read_manifest
-from components.platform.records import to_example
+from components.runtime.beam import beam_pipeline, own_errors
 
 logger = logging.getLogger(__name__)
 

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from components.captioning.encoder import ENCODER_WEIGHTS_FILE
-from components.features.merging import SMALL_BYTES, merge_segments
-from components.features.segments import entries_of, read_segment
-from components.platform.artifacts import read_json, write_json
-from components.platform.errors import DataError, SettingError
-from components.platform.fingerprint import fingerprint_file
+from components.artifacts.examples import ENCODER_FILE
+from components.artifacts.files import read_json, write_json
+from components.artifacts.fingerprint import fingerprint_file
+from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.errors import DataError, SettingError
+from components.features.compaction import SMALL_BYTES, merge_segments
+from components.features.shards import entries_of, read_segment
 from components.platform.folders import (
     fetch_files,
     list_files,
@@ -35,7 +36,6 @@ from components.platform.folders import (
     put_file,
     remove_files,
 )
-from components.platform.records import ENCODER_FILE
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp.dsl import HTML, Artifact, Input, Model
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -23,7 +23,7 @@ def gate(
 
     See `components.gate.verdict.judge`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import running
 
     with running("gate") as ready:
         from components.gate.verdict import judge

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from components.artifacts.champion_predictions import Rival
+from components.artifacts.scores import TITLES, search_scores
+from components.errors import SettingError
 from components.gate.comparison import Comparison, compare
-from components.gate.floors import read_floors
-from components.platform.errors import SettingError
-from components.platform.rival import Rival
-from components.platform.scores import TITLES, search_scores
+from components.gate.thresholds import read_floors
 
 #: A difference that chance makes more often than this is no progress.
 SIGNIFICANT = 0.05

@@ -8,12 +8,12 @@ from typing import Any
 
 from mlflow.entities import RunTag
 
+from components.artifacts.champion_predictions import Rival, read_rival
+from components.artifacts.files import CAPTIONS_FILE, SCORES_FILE, TRAINING_FILE, read_json
+from components.artifacts.scores import main_figures
 from components.gate.decision import Decision, Described, decide
-from components.platform.artifacts import CAPTIONS_FILE, SCORES_FILE, TRAINING_FILE, read_json
 from components.platform.refusals import note_refusal, refusal_key
 from components.platform.registry import Champion, champion, log_metrics, require_run
-from components.platform.rival import Rival, read_rival
-from components.platform.scores import main_figures
 from components.platform.tracking import mlflow_client
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def judge(
 ) -> Decision:
     """Decides whether a model passes, and notes scores, report and decision in its MLflow run.
 
-    The run gets as metrics what `platform.scores.main_figures` names, each with `test_` before it
+    The run gets as metrics what `artifacts.scores.main_figures` names, each with `test_` before it
     (`test_bleu4`, `test_cider_d`, `test_greedy_bleu4`, ...), as tags the decision and what it
     rests on (`gate_passed`, `gate_reason`, ...), and as artifacts `scores.json`, `captions.jsonl`
     and `report.html`.

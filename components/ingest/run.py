@@ -14,18 +14,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.files import whole_directory, write_json
+from components.artifacts.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
+from components.errors import DataError
 from components.ingest.beam_checks import check_images
-from components.ingest.division import divide_photos
 from components.ingest.image_checks import ImageCheck
 from components.ingest.quarantine import refuse_quarantined
 from components.ingest.report import build_report, list_left_out
 from components.ingest.sample.dataset import draw_sample
 from components.ingest.settings import check_settings
 from components.ingest.sources import read_source
+from components.ingest.split_assignment import divide_photos
 from components.ingest.texts import clean_captions
-from components.platform.artifacts import whole_directory, write_json
-from components.platform.errors import DataError
-from components.platform.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
 
 logger = logging.getLogger(__name__)
 

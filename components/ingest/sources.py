@@ -5,10 +5,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.errors import DataError, SettingError
 from components.ingest.archives import is_archive, unpack
 from components.ingest.layouts import coco, flickr8k, kaggle
 from components.ingest.layouts.source import Layout, Source
-from components.platform.errors import DataError, SettingError
 from components.platform.storage import is_remote, local_copy
 
 logger = logging.getLogger(__name__)

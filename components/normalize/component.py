@@ -2,7 +2,7 @@
 
 from kfp.dsl import Dataset, Input, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -13,7 +13,7 @@ def normalize(
 
     See `components.normalize.normalization.normalize_captions`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import running
 
     with running("normalize") as ready:
         from components.normalize.normalization import normalize_captions

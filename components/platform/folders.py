@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.platform.artifacts import whole_file
-from components.platform.errors import SettingError
+from components.artifacts.files import whole_file
+from components.errors import SettingError
 from components.platform.storage import PATIENCE, is_remote, require_writable, upload
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ the champion by chance.
 
 from datetime import timedelta
 
-from components.platform.fingerprint import fingerprint_value
+from components.artifacts.fingerprint import fingerprint_value
 from components.platform.registry import find_event, note_event
 
 _EVER = timedelta(days=36_500)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp.dsl import Artifact, Dataset, Input, Model
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -22,7 +22,7 @@ def register(
 
     See `components.register.registration.register_model`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import running
 
     with running("register") as ready:
         from components.register.registration import register_model

@@ -20,10 +20,10 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.platform.errors import DataError
+from components.errors import DataError
 
 if TYPE_CHECKING:
-    from components.captioning.bundle import Said
+    from components.captioning.inference.bundle import Said
 
 # As the command line tells them; further digits differ with what is computed side by side.
 _DIGITS = 4
@@ -56,8 +56,8 @@ class PhotoDescriber(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Reads the bundle."""
         # TensorFlow comes with it, and only who describes photos needs that.
-        from components.captioning.describer import Describer
-        from components.captioning.together import Together
+        from components.captioning.inference.batching import Together
+        from components.captioning.inference.captioner import Describer
 
         self._describer = Describer(context.artifacts["bundle"])
         # A server asks from as many threads as it has requests.

@@ -8,11 +8,11 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from components.platform.artifacts import SCORES_FILE, TRAINING_FILE, read_json
+from components.artifacts.files import SCORES_FILE, TRAINING_FILE, read_json
+from components.artifacts.manifest import read_manifest
+from components.artifacts.scores import search_scores
 from components.platform.learnt import note_learnt
-from components.platform.manifest import read_manifest
 from components.platform.registry import RECIPE_TAG, champion, require_run
-from components.platform.scores import search_scores
 from components.platform.tracking import mlflow_client
 from components.register.card import model_card
 from components.register.packaging import log_bundle

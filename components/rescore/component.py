@@ -2,7 +2,7 @@
 
 from kfp.dsl import Artifact, Dataset, Input, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -16,7 +16,7 @@ def rescore(
 
     See `components.rescore.run.rescore_champion`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import running
 
     with running("rescore") as ready:
         from components.rescore.run import rescore_champion

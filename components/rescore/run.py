@@ -9,18 +9,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from components.platform.artifacts import read_json, whole_directory
-from components.platform.errors import DataError
+from components.artifacts.champion_predictions import Rival, write_rival
+from components.artifacts.files import read_json, whole_directory
+from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
+from components.errors import DataError
 from components.platform.learnt import learnt_photos, read_learnt
-from components.platform.manifest import REPORT_FILE, Photo, read_manifest
 from components.platform.registry import Champion, champion
 from components.platform.released import fetch_released
-from components.platform.rival import Rival, write_rival
 
 if TYPE_CHECKING:
-    from components.captioning.identity import EncoderIdentity
-    from components.captioning.tokens import Normalizer
-    from components.platform.records import Examples
+    from components.artifacts.examples import Examples
+    from components.captioning.encoder.spec import EncoderIdentity
+    from components.captioning.model.normalizer import Normalizer
 
 logger = logging.getLogger(__name__)
 
@@ -111,9 +111,9 @@ class _Today(NamedTuple):
 
 def _read_today(examples: Path) -> _Today:
     # TensorFlow comes with them, which a first run does not need here.
-    from components.captioning.identity import EncoderIdentity
-    from components.captioning.tokens import Normalizer
-    from components.platform.records import read_examples
+    from components.artifacts.examples import read_examples
+    from components.captioning.encoder.spec import EncoderIdentity
+    from components.captioning.model.normalizer import Normalizer
 
     return _Today(
         EncoderIdentity.load(examples), Normalizer.load(examples), read_examples(examples, "test")
@@ -123,10 +123,10 @@ def _read_today(examples: Path) -> _Today:
 def _describe(
     today: _Today, test: dict[str, Photo], model_name: str, version: str
 ) -> dict[str, str]:
-    from components.captioning.bundle import Bundle
-    from components.captioning.describer import Describer
-    from components.captioning.identity import EncoderIdentity
-    from components.captioning.tokens import Normalizer
+    from components.captioning.encoder.spec import EncoderIdentity
+    from components.captioning.inference.bundle import Bundle
+    from components.captioning.inference.captioner import Describer
+    from components.captioning.model.normalizer import Normalizer
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
         bundle = fetch_released(model_name, version, Path(folder)).bundle

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from components.platform.artifacts import whole_file
+from components.artifacts.files import whole_file
 from components.platform.storage import exists, is_remote, local_copy, remove, upload
 
 #: One epoch's figures: `loss`, `word_loss`, `dev_word_loss`, `learning_rate`, `seconds`.

@@ -2,7 +2,7 @@
 
 from kfp.dsl import Artifact, Dataset, Input, Model, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -36,7 +36,7 @@ def train(
 
     See `components.train.run.train_model`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import running
 
     with running("train") as ready:
         from components.train.devices import require_gpus

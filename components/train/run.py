@@ -10,27 +10,27 @@ from typing import Any
 
 import numpy as np
 
+from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.code_version import code_version
-from components.captioning.bundle import Bundle
-from components.captioning.consensus import Neighbours
-from components.captioning.decoding import DecodingConfig
-from components.captioning.encoder import ENCODER_WEIGHTS_FILE
-from components.captioning.tokens import NORMALIZER_FILE, Normalizer
-from components.captioning.vocabulary import Vocabulary
-from components.platform.artifacts import (
+from components.artifacts.examples import ENCODER_FILE, Examples, read_examples
+from components.artifacts.files import (
     MATRIX_FILE,
     TRAINING_FILE,
     read_json,
     whole_directory,
     write_json,
 )
-from components.platform.attempts import RUN_ID_VARIABLE
-from components.platform.captions import VOCABULARY_FILE
-from components.platform.errors import DataError
-from components.platform.fingerprint import fingerprint_value
-from components.platform.records import ENCODER_FILE, Examples, read_examples
+from components.artifacts.fingerprint import fingerprint_value
+from components.captioning.decoding.reranking import Neighbours
+from components.captioning.decoding.search import DecodingConfig
+from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.inference.bundle import Bundle
+from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
+from components.captioning.model.vocabulary import Vocabulary
+from components.errors import DataError
 from components.platform.registry import experiment_identity, finish_run, start_run
 from components.platform.storage import is_remote, require_writable
+from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.train.checkpoint import TrainingState, remove_checkpoint
 from components.train.settings import TrainSettings
 from components.train.trainer import fit_network

@@ -7,11 +7,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from components.captioning.beginnings import begin
-from components.captioning.decoder import NetworkConfig
-from components.captioning.losses import WordCrossEntropy, WordLoss
-from components.captioning.network import CaptionNetwork, build_network
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.decoder import NetworkConfig
+from components.captioning.model.ensemble import CaptionNetwork, build_network
+from components.captioning.model.initialization import begin
+from components.captioning.model.losses import WordCrossEntropy, WordLoss
 from components.platform.registry import has_run, log_metrics
 from components.train.callbacks import EpochEnd
 from components.train.checkpoint import (

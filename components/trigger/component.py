@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp.dsl import Dataset, Input
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -44,11 +44,11 @@ def trigger(
 
     See `components.trigger.decision.find_reason`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import running
 
     with running("trigger") as ready:
         from components.trigger.decision import find_reason
-        from components.trigger.recipe import make_recipe
+        from components.trigger.training_config import make_recipe
 
         ready()
         recipe = make_recipe(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from components.platform.refusals import find_refusal, refusal_key
 from components.platform.registry import RECIPE_TAG, Champion, champion, note_event
-from components.trigger.recipe import Recipe
+from components.trigger.training_config import Recipe
 
 logger = logging.getLogger(__name__)
 

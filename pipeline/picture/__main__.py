@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from components.platform.artifacts import whole_file
-from components.platform.errors import CaptionflowError, SettingError
+from components.artifacts.files import whole_file
+from components.errors import CaptionflowError, SettingError
 from pipeline.picture.svg import draw
 
 PICTURE = Path(".github/dag.svg")

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from processes import peak_memory
 
-from components.captioning.encoder import Encoder
-from components.captioning.networks import find_network
-from components.captioning.photos import load_photo
-from components.captioning.precision import Precision, choose_precision
-from components.captioning.weights import build_with_weights
+from components.artifacts.manifest import read_manifest, write_manifest
+from components.captioning.encoder.backbones import find_network
+from components.captioning.encoder.encoder import Encoder
+from components.captioning.encoder.images import load_photo
+from components.captioning.encoder.precision import Precision, choose_precision
+from components.captioning.encoder.weights import build_with_weights
 from components.features.extraction import extract_features
 from components.ingest.run import ingest_dataset
 from components.normalize.normalization import normalize_captions
-from components.platform.manifest import read_manifest, write_manifest
-from components.platform.memory import keep_freed_memory
+from components.runtime.memory import keep_freed_memory
 
 NETWORK = "InceptionV3"
 _SEED = 17

@@ -7,9 +7,9 @@ from keras import ops
 from numpy.typing import NDArray
 from our_trainer import our_settings
 
-from components.captioning.decoder import NetworkConfig
-from components.captioning.network import build_network
-from components.captioning.vocabulary import END, START
+from components.captioning.model.decoder import NetworkConfig
+from components.captioning.model.ensemble import build_network
+from components.captioning.model.vocabulary import END, START
 
 _VOCABULARY_SIZE, _GLOVE_WIDTH = 2533, 50
 

@@ -27,15 +27,15 @@ from processes import alone
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.bundle import Bundle
-from components.captioning.consensus import Neighbours
-from components.captioning.decoding import DecodingConfig
-from components.captioning.vocabulary import Vocabulary
+from components.artifacts.examples import Examples
+from components.artifacts.files import TRAINING_FILE, read_json, whole_directory, write_json
+from components.artifacts.scores import TITLES, search_scores
+from components.captioning.decoding.reranking import Neighbours
+from components.captioning.decoding.search import DecodingConfig
+from components.captioning.inference.bundle import Bundle
+from components.captioning.model.vocabulary import Vocabulary
 from components.evaluate.scoring import score_captions, search_both
-from components.platform.artifacts import TRAINING_FILE, read_json, whole_directory, write_json
-from components.platform.memory import keep_freed_memory
-from components.platform.records import Examples
-from components.platform.scores import TITLES, search_scores
+from components.runtime.memory import keep_freed_memory
 
 _SEARCHES: tuple[Literal["beam", "greedy"], ...] = ("beam", "greedy")
 

@@ -29,11 +29,11 @@ from plain_search import PlainSearch
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.beams import search_beams
-from components.captioning.bundle import Bundle
-from components.captioning.decoding import DecodingConfig, search_captions
-from components.captioning.vocabulary import PAD
-from components.platform.memory import keep_freed_memory
+from components.captioning.decoding.beam_search import search_beams
+from components.captioning.decoding.search import DecodingConfig, search_captions
+from components.captioning.inference.bundle import Bundle
+from components.captioning.model.vocabulary import PAD
+from components.runtime.memory import keep_freed_memory
 
 AGAIN, CARRIED, OURS = "every word again", "state carried, every beam to the end", "captionflow"
 FIRST, GREEDY = f"{OURS}, first time (compiles)", f"{OURS}, greedy"

@@ -22,8 +22,8 @@ from processes import alone
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.beginnings import SPREAD_BESIDE_LOUD, widen
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.initialization import SPREAD_BESIDE_LOUD, widen
 from components.train.devices import precision_policy
 
 PLAIN, TUTORIAL, OURS = "plain Keras", "tutorials' recipe", "captionflow"

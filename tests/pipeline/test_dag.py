@@ -8,8 +8,8 @@ import yaml
 from pydantic import BaseModel
 
 from pipeline.config import Settings
+from pipeline.kubernetes import Placement
 from pipeline.package import compile_package
-from pipeline.placement import Placement
 
 _COMPILE = (Path(sys.executable).with_name("kfp"), "dsl", "compile", "--py")
 DAG = Path(__file__).parents[2] / "pipeline" / "dag.py"

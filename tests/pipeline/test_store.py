@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from components.features.segments import write_segment
-from pipeline import local
+from components.features.shards import write_segment
 from pipeline.config import Settings
+from pipeline.local import run
 from pipeline.store import app
 
 
@@ -79,6 +79,6 @@ def test_no_store_does_without(
         seen.append(settings)
         return []
 
-    monkeypatch.setattr(local, "plan_run", plan_run)
-    assert CliRunner().invoke(local.app, ["--plan", *options]).exit_code == 0
+    monkeypatch.setattr(run, "plan_run", plan_run)
+    assert CliRunner().invoke(run.app, ["--plan", *options]).exit_code == 0
     assert [settings.store for settings in seen] == [store]

@@ -14,10 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from components.captioning.photos import FORMATS, MAX_BYTES, MAX_PIXELS
+from components.captioning.encoder.images import FORMATS, MAX_BYTES, MAX_PIXELS
 from components.describing.page.guard import HOSTS, WithHeaders, is_from_elsewhere
 from components.describing.page.turns import Turns
-from components.platform.errors import CaptionflowError
+from components.errors import CaptionflowError
 
 _HERE = Path(__file__).parent
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}

@@ -10,10 +10,10 @@ import numpy as np
 
 from components.describing.model import Asked
 from components.describing.photo_files import PhotoFile
-from components.platform.errors import CaptionflowError
+from components.errors import CaptionflowError
 
 if TYPE_CHECKING:
-    from components.captioning.describer import Describer
+    from components.captioning.inference.captioner import Describer
 
 #: Photos that may wait, or be on their way here: each takes as much memory as a file may have.
 MAX_WAITING = 8

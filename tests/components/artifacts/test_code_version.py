@@ -42,15 +42,18 @@ def test_code_version_counts_the_steps_own_files(
 def test_code_version_counts_what_the_step_imports_and_nothing_else(
     append: Callable[[str, str], None],
 ) -> None:
-    embeddings, features = code_version("components.embeddings"), code_version("components.features")
-    append("components/captioning/vocabulary.py", "\nMORE = 1\n")  # both use it
+    embeddings = code_version("components.embeddings")
+    append("components/captioning/model/vocabulary.py", "\nMORE = 1\n")  # both use it
     assert code_version("components.embeddings") != embeddings
     features = code_version("components.features")
     embeddings = code_version("components.embeddings")
-    append("components/captioning/decoding.py", "\nMORE = 1\n")  # neither does
+    append("components/captioning/decoding/search.py", "\nMORE = 1\n")  # neither does
     append("components/train/trainer.py", "\nMORE = 1\n")
-    assert (code_version("components.embeddings"), code_version("components.features")) == (embeddings, features)
-    append("components/captioning/photos.py", "\nMORE = 1\n")  # features does
+    assert (code_version("components.embeddings"), code_version("components.features")) == (
+        embeddings,
+        features,
+    )
+    append("components/captioning/encoder/images.py", "\nMORE = 1\n")  # features does
     assert code_version("components.features") != features
 
 

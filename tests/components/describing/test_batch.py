@@ -11,11 +11,11 @@ import pytest
 from google.cloud import storage
 from PIL import Image
 
-from components.captioning.describer import Describer
+from components.captioning.inference.captioner import Describer
 from components.describing import batch
 from components.describing.batch import Outcome, caption_to_file
 from components.describing.model import Asked, Model
-from components.platform.errors import SettingError
+from components.errors import SettingError
 
 PROJECT = Path(__file__).parents[3]
 ASKED = Asked(2, 0)

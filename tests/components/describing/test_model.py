@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from components.describing.model import Asked, Model, open_model, what_to_ask
-from components.platform.errors import DataError, SettingError
+from components.errors import DataError, SettingError
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from components.captioning.describer import Describer
+from components.captioning.inference.captioner import Describer
 from components.describing.model import Asked, Model
 from components.describing.photo_files import find_photos
 from components.describing.saying import make_describer, say_one_by_one
-from components.platform.errors import DataError
+from components.errors import DataError
 
 
 @pytest.fixture(scope="module")

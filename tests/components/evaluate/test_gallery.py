@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from components.captioning.bleu import sentence_bleu
+from components.artifacts.manifest import Photo
+from components.captioning.metrics.bleu import sentence_bleu
 from components.evaluate.gallery import Ranked, pick_captions, rank_captions, thumbnail
-from components.platform.manifest import Photo
 
 
 def test_rank_captions_from_best_to_worst() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from components.captioning.decoding import DecodingConfig
+from components.captioning.decoding.search import DecodingConfig
+from components.errors import DataError, SettingError
 from components.evaluate.inputs import Inputs, read_inputs
-from components.platform.errors import DataError, SettingError
 
 
 def _read(

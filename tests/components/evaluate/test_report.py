@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from components.artifacts.manifest import Photo
 from components.evaluate.gallery import Picks, Ranked
 from components.evaluate.inputs import Training
 from components.evaluate.report import gallery_sections, render_report
-from components.platform.manifest import Photo
 
 BLEU = {"bleu1": 64.31, "bleu2": 46.3, "bleu3": 32.4, "bleu4": 22.349}
 SCORES: dict[str, Any] = {

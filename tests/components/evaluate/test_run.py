@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from kfp.dsl import HTML, Artifact, Dataset, Metrics, Model
 
+from components.errors import DataError
 from components.evaluate.component import evaluate
 from components.evaluate.run import evaluate_model
-from components.platform.errors import DataError
 
 # The model says "dog dog dog" of both photos. References "dog dog dog" and "dog" of one, "a dog"
 # of the other: 6 words against 3 + 2, no penalty.

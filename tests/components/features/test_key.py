@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captioning.dead_leaves import draw_leaves
-from components.captioning.encoder import Encoder
-from components.captioning.photos import load_photo
+from components.captioning.encoder.dead_leaves import draw_leaves
+from components.captioning.encoder.encoder import Encoder
+from components.captioning.encoder.images import load_photo
+from components.errors import DataError, SettingError
 from components.features import key
 from components.features.key import FEATURES_VERSION, encoder_key
-from components.platform.errors import DataError, SettingError
 
 
 def test_encoder_key_counts_a_weights_file_by_its_content(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.features import store as store_module
-from components.features.segments import read_segment, write_segment
+from components.features.shards import read_segment, write_segment
 from components.features.store import FeatureStore
 from components.platform.folders import list_files
 

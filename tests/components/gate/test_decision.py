@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from components.artifacts.champion_predictions import Rival
+from components.errors import SettingError
 from components.gate.decision import Described, decide
-from components.platform.errors import SettingError
-from components.platform.rival import Rival
 
 RIGHT = ("a red dog runs over the grass", "two men sit on a bench")
 WRONG = ("a red dog runs on the grass", "two men sit in a car")

@@ -7,12 +7,12 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.artifacts.champion_predictions import Rival, write_rival
+from components.errors import DataError
 from components.gate.component import gate
 from components.gate.verdict import judge
-from components.platform.errors import DataError
 from components.platform.refusals import find_refusal, refusal_key
 from components.platform.registry import start_run
-from components.platform.rival import Rival, write_rival
 
 SCORES: dict[str, Any] = {
     "bleu": {"bleu1": 80.5, "bleu2": 75.25, "bleu3": 70.0, "bleu4": 66.125},

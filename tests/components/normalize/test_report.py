@@ -1,7 +1,7 @@
-from components.captioning.vocabulary import MARKS, Vocabulary
+from components.artifacts.captions import CaptionedPhoto
+from components.artifacts.manifest import Photo
+from components.captioning.model.vocabulary import MARKS, Vocabulary
 from components.normalize.report import caption_report
-from components.platform.captions import CaptionedPhoto
-from components.platform.manifest import Photo
 
 
 def _photo(image_id: str, split: str, *captions: str) -> Photo:

@@ -9,17 +9,17 @@ import pytest
 from google.cloud import storage
 from PIL import Image
 
-from components.captioning.bundle import Bundle
-from components.captioning.consensus import Neighbours
-from components.captioning.decoder import NetworkConfig
-from components.captioning.decoding import DecodingConfig
-from components.captioning.network import build_network
-from components.captioning.vocabulary import MARKS, Vocabulary
+from components.artifacts.examples import ENCODER_FILE, read_examples, shard_name, to_example
+from components.artifacts.files import write_json
+from components.artifacts.fingerprint import fingerprint_tree
+from components.artifacts.manifest import read_manifest
+from components.captioning.decoding.reranking import Neighbours
+from components.captioning.decoding.search import DecodingConfig
+from components.captioning.inference.bundle import Bundle
+from components.captioning.model.decoder import NetworkConfig
+from components.captioning.model.ensemble import build_network
+from components.captioning.model.vocabulary import MARKS, Vocabulary
 from components.ingest.run import ingest_dataset
-from components.platform.artifacts import write_json
-from components.platform.fingerprint import fingerprint_tree
-from components.platform.manifest import read_manifest
-from components.platform.records import ENCODER_FILE, read_examples, shard_name, to_example
 from components.platform.storage import local_copy, upload
 
 _WORDS = (*MARKS, "a", "red", "blue", "circle")

@@ -55,8 +55,8 @@ def artifacts(
     tiny_bundle: Path, photos: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """The three inputs; the model lacks the name of its run."""
-    from components.captioning.describer import Describer
-    from components.platform.manifest import Photo, write_manifest
+    from components.artifacts.manifest import Photo, write_manifest
+    from components.captioning.inference.captioner import Describer
 
     root = tmp_path_factory.mktemp("artifacts")
     shutil.copytree(tiny_bundle, root / "model")
@@ -149,9 +149,9 @@ def of_run(tmp_path: Path) -> Callable[[dict[str, Path], str], dict[str, Path]]:
 @pytest.fixture
 def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
     """Gives the artifacts scored anew, perhaps with another search."""
-    from components.captioning.decoding import DecodingConfig
-    from components.captioning.describer import Describer
-    from components.platform.manifest import read_manifest
+    from components.artifacts.manifest import read_manifest
+    from components.captioning.decoding.search import DecodingConfig
+    from components.captioning.inference.captioner import Describer
 
     def rescored(artifacts: dict[str, Path], bleu4: float, **search: float) -> dict[str, Path]:
         scores = json.loads((artifacts["scores"] / "scores.json").read_text()) | search

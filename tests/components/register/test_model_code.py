@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModelContext
 from PIL import Image
 
-from components.captioning.describer import Describer
+from components.captioning.inference.captioner import Describer
 from components.platform.tracking import local_tracking_uri
 from components.register import model_code
 

@@ -12,8 +12,8 @@ from typing import Any
 import mlflow
 import pytest
 
-from components.captioning.describer import Describer
-from components.platform.errors import DataError
+from components.captioning.inference.captioner import Describer
+from components.errors import DataError
 from components.platform.registry import start_run
 from components.platform.tracking import local_tracking_uri
 from components.register.packaging import log_bundle

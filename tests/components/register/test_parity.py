@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components.captioning.describer import Describer
-from components.platform.artifacts import read_json
-from components.platform.errors import DataError
-from components.platform.manifest import read_manifest
+from components.artifacts.files import read_json
+from components.artifacts.manifest import read_manifest
+from components.captioning.inference.captioner import Describer
+from components.errors import DataError
 from components.platform.registry import champion
 from components.platform.released import fetch_released
 from components.platform.tracking import local_tracking_uri

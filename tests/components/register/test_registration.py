@@ -9,7 +9,7 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
-from components.platform.errors import CaptionflowError, DataError
+from components.errors import CaptionflowError, DataError
 from components.platform.learnt import read_learnt
 from components.platform.registry import champion, start_run
 from components.platform.released import fetch_released

@@ -9,8 +9,8 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from components.captioning.decoding import DecodingConfig
-from components.platform.errors import DataError
+from components.captioning.decoding.search import DecodingConfig
+from components.errors import DataError
 from components.platform.registry import champion, start_run
 from components.register.registration import Registered
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from components.captioning.describer import Describer
+from components.captioning.inference.captioner import Describer
 from components.platform.tracking import local_tracking_uri
 
 Post = Callable[..., httpx.Response]

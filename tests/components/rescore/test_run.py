@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from components.captioning.tokens import NORMALIZER, NORMALIZER_FILE, Normalizer
-from components.platform.errors import DataError
+from components.artifacts.champion_predictions import Rival, read_rival
+from components.artifacts.manifest import Photo, read_manifest, write_manifest
+from components.captioning.model.normalizer import NORMALIZER, NORMALIZER_FILE, Normalizer
+from components.errors import DataError
 from components.platform.learnt import read_learnt
-from components.platform.manifest import Photo, read_manifest, write_manifest
 from components.platform.registry import champion
 from components.platform.released import fetch_released
-from components.platform.rival import Rival, read_rival
 from components.platform.tracking import local_tracking_uri
 from components.rescore.run import rescore_champion
 

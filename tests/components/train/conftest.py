@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.captioning.vocabulary import MARKS
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.vocabulary import MARKS
 from components.train.settings import TrainSettings
 
 WORDS = (*MARKS, "a", "red", "blue", "circle", "square")

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from components.captioning.beginnings import widen
-from components.captioning.decoding import DecodingConfig, search_captions
-from components.captioning.vocabulary import END
-from components.platform.errors import SettingError
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.decoding.search import DecodingConfig, search_captions
+from components.captioning.model.initialization import widen
+from components.captioning.model.vocabulary import END
+from components.errors import SettingError
 from components.platform.registry import start_run
 from components.train.settings import TrainSettings
 from components.train.trainer import fit_network
@@ -167,7 +167,7 @@ import numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from components.train import trainer
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
 from components.train.settings import TrainSettings
 trainer.training_strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 from pathlib import Path

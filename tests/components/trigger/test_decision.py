@@ -10,7 +10,7 @@ from components.platform.refusals import note_refusal, refusal_key
 from components.platform.registry import Champion, start_run
 from components.trigger.component import trigger
 from components.trigger.decision import Reason, compare, find_reason
-from components.trigger.recipe import Recipe
+from components.trigger.training_config import Recipe
 
 _RECIPE = Recipe({"data": "d", "epochs": 3})
 _RULES: dict[str, Any] = {"model_name": "captioner", "floors": "bleu4=40", "tolerance": 0.5}

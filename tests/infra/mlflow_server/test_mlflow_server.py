@@ -20,17 +20,17 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
+from components.artifacts.champion_predictions import Rival
+from components.artifacts.manifest import read_manifest, write_manifest
 from components.embeddings.source import open_glove
-from components.platform.errors import CaptionflowError
-from components.platform.manifest import read_manifest, write_manifest
+from components.errors import CaptionflowError
 from components.platform.registry import champion
-from components.platform.rival import Rival
 from components.register.registration import register_model
 from components.rescore.run import rescore_champion
 from pipeline.config import Settings
-from pipeline.local import StepFailedError, run_pipeline
+from pipeline.local.run import StepFailedError, run_pipeline
+from pipeline.local.summary import Summary
 from pipeline.presets import Preset, make_settings
-from pipeline.summary import Summary
 
 _EPOCHS = 12
 _DEAD = "MLflow at {} does not answer: start it, or set MLFLOW_TRACKING_URI to one that runs"

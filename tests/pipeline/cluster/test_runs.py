@@ -15,7 +15,7 @@ from pipeline.cluster import runs
 from pipeline.cluster.connection import Address, connect
 from pipeline.config import Settings
 from pipeline.kubeflow import app
-from pipeline.placement import Placement
+from pipeline.kubernetes import Placement
 
 PROJECT = Path(__file__).parents[3]
 Call = Callable[..., Result]

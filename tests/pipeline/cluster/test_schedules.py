@@ -14,7 +14,7 @@ import yaml
 from click.testing import Result
 
 from pipeline.config import Settings
-from pipeline.placement import Placement
+from pipeline.kubernetes import Placement
 
 PROJECT = Path(__file__).parents[3]
 Call = Callable[..., Result]

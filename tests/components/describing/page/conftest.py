@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import expect
 
-from components.captioning.describer import Describer
+from components.captioning.inference.captioner import Describer
 from components.describing.model import Asked, Model
 from components.describing.page.application import make_application
 from components.describing.page.turns import Turns

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captioning.describer import Describer
-from components.captioning.vocabulary import MARKS, Vocabulary
+from components.captioning.inference.captioner import Describer
+from components.captioning.model.vocabulary import MARKS, Vocabulary
 from components.describing.page import application, turns
-from components.platform.errors import DataError
+from components.errors import DataError
 
 Serving = Callable[[Callable[[], Describer]], AbstractContextManager[Any]]
 

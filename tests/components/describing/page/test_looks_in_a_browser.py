@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import expect
 
-from components.captioning.looking import Look
+from components.captioning.inference.saliency import Look
 
 # How dark each part of the photo is made, of 255.
 DARKNESS = """() => {
