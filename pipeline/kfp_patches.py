@@ -30,7 +30,7 @@ def with_interpreter(full_command: list[str], new_executable: str) -> list[str]:
 
 
 @contextmanager
-def careful_runner() -> Iterator[list[str]]:
+def patched_kfp() -> Iterator[list[str]]:
     """Makes kfp.local use `with_interpreter` within the block.
 
     Yields:

@@ -28,7 +28,7 @@ _GPU_NODES = [
 ]
 
 
-class Placement(BaseModel):
+class KubernetesSettings(BaseModel):
     """Which images and nodes a run on a cluster uses; further parameters of the pipeline."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,7 +66,7 @@ class Placement(BaseModel):
             ) from error
 
 
-def make_placement(given: dict[str, Any]) -> Placement:
+def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
     """Returns a placement with what a user gave, and fitting defaults for the rest.
 
     With GPUs, train runs in the image whose name goes on with `-gpu`; without, in that of the other
@@ -77,9 +77,11 @@ def make_placement(given: dict[str, Any]) -> Placement:
     """
     image = given.get("image", IMAGE)
     try:
-        made = Placement.model_validate({"train_image": f"{image}-gpu"} | given)
+        made = KubernetesSettings.model_validate({"train_image": f"{image}-gpu"} | given)
         if made.gpus == "0":
-            made = Placement.model_validate({"train_image": image, "train_nodes": {}} | given)
+            made = KubernetesSettings.model_validate(
+                {"train_image": image, "train_nodes": {}} | given
+            )
         return made
     except ValidationError as error:
         raise broken_settings(error) from error
@@ -118,7 +120,7 @@ NEEDS = {
 
 
 @quick_settings()
-def place(task: PipelineTask, title: str, parameters: Parameters) -> PipelineTask:
+def configure(task: PipelineTask, title: str, parameters: Parameters) -> PipelineTask:
     """Gives a task of the DAG what it needs on a cluster.
 
     A pod that was preempted or killed is tried again, up to three times, a minute later and then
@@ -129,7 +131,7 @@ def place(task: PipelineTask, title: str, parameters: Parameters) -> PipelineTas
     Args:
         task: A step; its component's name is a key of `NEEDS`.
         title: Its name in the user interface.
-        parameters: The pipeline's parameters, with those of `Placement`.
+        parameters: The pipeline's parameters, with those of `KubernetesSettings`.
     """
     name = task.component_spec.name
     needs = NEEDS[name]

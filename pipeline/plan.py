@@ -53,7 +53,7 @@ class PlannedStep:
     key: str = ""
 
 
-def decisive_parts(
+def result_inputs(
     steps: list[Step], arguments: Mapping[str, Any], contents: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
     """Collects all that decides the result of each step which may be reused.

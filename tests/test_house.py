@@ -72,7 +72,7 @@ def test_body_of_a_step_imports_first_then_says_that_it_is_ready(step: str) -> N
     # What its start-up takes ends there: see `components.runtime.execution`.
     tree = ast.parse((PROJECT / "components" / step / "component.py").read_text())
     (block,) = (node for node in ast.walk(tree) if isinstance(node, ast.With))
-    assert ast.unparse(block.items[0]) == f"running({step!r}) as ready"
+    assert ast.unparse(block.items[0]) == f"run_step({step!r}) as ready"
     statements = [ast.unparse(statement) for statement in block.body]
     begins = statements.index("ready()")
     assert begins > 0

@@ -9,7 +9,7 @@ import numpy as np
 from components.artifacts.files import SCORES_FILE, read_json
 from components.artifacts.manifest import Photo
 from components.captioning.decoding.search import DecodingConfig
-from components.captioning.inference.captioner import Describer
+from components.captioning.inference.captioner import Captioner
 from components.errors import DataError
 
 
@@ -57,10 +57,10 @@ def describe_with_alternatives(
     Raises:
         DataError: If the bundle is not whole, or a photo can't be read.
     """
-    describer = Describer(model)
-    pixels = np.stack([describer.load(photo.uri) for photo in photos])  # uint8 [N, S, S, 3]
-    features = describer.encoder.encode(pixels)
-    found = replace(describer.bundle, decoding=decoding).alternatives(features)
+    captioner = Captioner(model)
+    pixels = np.stack([captioner.load(photo.uri) for photo in photos])  # uint8 [N, S, S, 3]
+    features = captioner.encoder.encode(pixels)
+    found = replace(captioner.bundle, decoding=decoding).alternatives(features)
     return [
         Alternative(photo.image_id, rank, said.score, said.caption)
         for photo, captions in zip(photos, found, strict=True)

@@ -26,7 +26,7 @@ KINDS: Final = {
 }
 
 
-def find_errors(caption: str, references: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def find_mistakes(caption: str, references: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Tells what is amiss with a caption.
 
     Content words are all but those of the closed classes, see `word_classes`. Of a caption that

@@ -1,4 +1,4 @@
-"""The rival artifact: what the champion says of the test photos that a new model is scored on.
+"""The baseline artifact: what the champion says of the test photos that a new model is scored on.
 
 Written by `rescore`, read by `gate`.
 """
@@ -8,32 +8,32 @@ from pathlib import Path
 
 from components.artifacts.files import read_json, write_json
 
-_FILE = "rival.json"
+_FILE = "champion_predictions.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class ChampionPredictions:
     """A champion, as the one to be better than.
 
     Attributes:
         version: In the registry.
         captions: What it says of each test photo, by image id; empty if it does not compare.
-        refusal: Why it does not compare, in words that follow its name; empty if it does.
+        incomparable: Why it does not compare, in words that follow its name; empty if it does.
         data_grew: Whether the new model learnt from more photos than it.
     """
 
     version: str
     captions: dict[str, str] = field(default_factory=dict)
-    refusal: str = ""
+    incomparable: str = ""
     data_grew: bool = False
 
 
-def write_rival(directory: Path, rival: Rival | None) -> None:
+def write_champion_predictions(directory: Path, baseline: ChampionPredictions | None) -> None:
     """Writes the artifact into a directory; None: there is no champion."""
-    write_json(directory / _FILE, None if rival is None else asdict(rival))
+    write_json(directory / _FILE, None if baseline is None else asdict(baseline))
 
 
-def read_rival(directory: str | Path) -> Rival | None:
-    """Returns what `write_rival` wrote."""
+def read_champion_predictions(directory: str | Path) -> ChampionPredictions | None:
+    """Returns what `write_champion_predictions` wrote."""
     found = read_json(Path(directory) / _FILE)
-    return None if found is None else Rival(**found)
+    return None if found is None else ChampionPredictions(**found)

@@ -20,7 +20,7 @@ CAPTIONS_FILE = "captions.jsonl"
 
 
 @contextmanager
-def whole_directory(path: str | Path) -> Iterator[Path]:
+def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yields an empty directory that becomes `path` when the block ends without an error.
 
     Args:
@@ -45,7 +45,7 @@ def whole_directory(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def atomic_file(path: str | Path) -> Iterator[Path]:
     """Yields a path to write to; the file becomes `path` when the block ends without an error.
 
     Args:
@@ -66,7 +66,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Writes `value` as indented UTF-8 JSON, whole or not at all."""
-    with whole_file(path) as aside:
+    with atomic_file(path) as aside:
         text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
         # A file's name may hold bytes that are no UTF-8.
         aside.write_text(text, encoding="utf-8", errors="backslashreplace")

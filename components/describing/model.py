@@ -27,7 +27,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DecodeOptions:
     """What is asked of a model for each photo.
 
     Attributes:
@@ -66,7 +66,7 @@ def open_model(
         yield Model(f"{model_name} version {released.version}", released.bundle)
 
 
-def what_to_ask(model: Model, beam_width: int | None, alternatives: int) -> Asked:
+def decode_options(model: Model, beam_width: int | None, alternatives: int) -> DecodeOptions:
     """Returns what to ask of a model, with its own beam where none is named.
 
     Raises:
@@ -83,4 +83,4 @@ def what_to_ask(model: Model, beam_width: int | None, alternatives: int) -> Aske
             f"--alternatives must be below the {width} captions of the beam: widen it with --beam. "
             f"Received: {alternatives}"
         )
-    return Asked(width, alternatives)
+    return DecodeOptions(width, alternatives)

@@ -12,7 +12,7 @@ def evaluate(
     manifest: Input[Dataset],
     beam_width: int,
     length_penalty: float,
-    consensus: float,
+    reranking_weight: float,
     scores: Output[Artifact],
     metrics: Output[Metrics],
     report: Output[HTML],
@@ -24,16 +24,16 @@ def evaluate(
     import json
     from pathlib import Path
 
-    from components.runtime.execution import running
+    from components.runtime.execution import run_step
 
-    with running("evaluate") as ready:
+    with run_step("evaluate") as ready:
         from components.artifacts.scores import main_figures
         from components.evaluate.run import evaluate_model
 
         ready()
         measured = evaluate_model(
             model.path, examples.path, manifest.path,
-            beam_width=beam_width, length_penalty=length_penalty, consensus=consensus,
+            beam_width=beam_width, length_penalty=length_penalty, reranking_weight=reranking_weight,
             scores=scores.path, report=report.path,
         )  # fmt: skip
         for name, value in main_figures(measured).items():

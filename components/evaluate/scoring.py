@@ -38,7 +38,7 @@ def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
     """
     started = time.perf_counter()
     beam = bundle.captions(features)
-    alone = replace(bundle, decoding=replace(bundle.decoding, beam_width=1, consensus=0.0))
+    alone = replace(bundle, decoding=replace(bundle.decoding, beam_width=1, reranking_weight=0.0))
     greedy = beam if bundle.decoding.beam_width == 1 else alone.captions(features)
     seconds = time.perf_counter() - started
     width = bundle.decoding.beam_width

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.features.shards import read_segment, write_segment
+from components.features.shards import read_feature_shard, write_feature_shard
 
 #: Bytes of features that a segment is meant to hold at most.
-SEGMENT_BYTES = 32 * 2**20
+SHARD_BYTES = 32 * 2**20
 #: A segment of fewer bytes is a small one.
-SMALL_BYTES = SEGMENT_BYTES // 2
+SMALL_BYTES = SHARD_BYTES // 2
 
 
-def merge_segments(paths: Sequence[Path], directory: Path) -> list[Path]:
+def compact_shards(paths: Sequence[Path], directory: Path) -> list[Path]:
     """Writes what segments hold into few large ones; a photo that is in several, once.
 
     Args:
@@ -25,7 +25,7 @@ def merge_segments(paths: Sequence[Path], directory: Path) -> list[Path]:
         The new ones. The same segments give the same.
 
     Raises:
-        DataError: As `read_segment`.
+        DataError: As `read_feature_shard`.
     """
     photos: list[str] = []
     features: list[NDArray[np.float16]] = []
@@ -36,14 +36,14 @@ def merge_segments(paths: Sequence[Path], directory: Path) -> list[Path]:
         seen.add(photo)
         photos.append(photo)
         features.append(feature)
-        if len(photos) * feature.nbytes >= SEGMENT_BYTES:
-            merged.append(write_segment(directory, photos, np.stack(features)))
+        if len(photos) * feature.nbytes >= SHARD_BYTES:
+            merged.append(write_feature_shard(directory, photos, np.stack(features)))
             photos, features = [], []
     if photos:
-        merged.append(write_segment(directory, photos, np.stack(features)))
+        merged.append(write_feature_shard(directory, photos, np.stack(features)))
     return merged
 
 
 def _entries(paths: Sequence[Path]) -> Iterator[tuple[str, NDArray[np.float16]]]:
     for path in paths:
-        yield from zip(*read_segment(path), strict=True)
+        yield from zip(*read_feature_shard(path), strict=True)

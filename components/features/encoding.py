@@ -12,13 +12,13 @@ import numpy as np
 from apache_beam.utils.shared import Shared
 from numpy.typing import NDArray
 
-from components.captioning.encoder.casting import to_float16
+from components.captioning.encoder.casting import cast_to_float16
 from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.precision import require_precision
-from components.captioning.encoder.spec import EncoderIdentity
+from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError
-from components.features.compaction import SEGMENT_BYTES
-from components.features.shards import write_segment
+from components.features.compaction import SHARD_BYTES
+from components.features.shards import write_feature_shard
 from components.features.store import FeatureStore
 from components.features.tasks import EncodingTask, read_photo
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 _AHEAD = 1
 
 
-class EncodePhotos(beam.DoFn):
+class EncodeImages(beam.DoFn):
     """Encodes lists of tasks: each becomes segments in the store, whose names are the output.
 
     Args:
@@ -58,7 +58,7 @@ class EncodePhotos(beam.DoFn):
             DataError: If there is no encoder, or not a whole one.
         """
         # The features would go to those of another precision.
-        require_precision(EncoderIdentity.load(self._directory).precision)
+        require_precision(EncoderSpec.load(self._directory).precision)
         self._encoder: Encoder = self._shared.acquire(
             lambda: Encoder.load(self._directory, batch_size=self._batch_size)
         )
@@ -82,18 +82,18 @@ class EncodePhotos(beam.DoFn):
         photos: list[str] = []
         features: list[NDArray[np.float16]] = []
         for tasks, pixels in self._batches(element):
-            encoded, fit = to_float16(self._encoder.encode(pixels))
+            encoded, fit = cast_to_float16(self._encoder.encode(pixels))
             require_numbers(tasks, fit)
             photos += [task.sha256 for task in tasks]
             features.append(encoded)
-            if sum(batch.nbytes for batch in features) >= SEGMENT_BYTES:
+            if sum(batch.nbytes for batch in features) >= SHARD_BYTES:
                 yield self._keep(photos, features)
                 photos, features = [], []
         if photos:
             yield self._keep(photos, features)
 
     def _keep(self, photos: list[str], features: list[NDArray[np.float16]]) -> str:
-        path = write_segment(self._store.scratch, photos, np.concatenate(features))
+        path = write_feature_shard(self._store.scratch, photos, np.concatenate(features))
         self._store.add(path)
         self._done += len(photos)
         rate = self._done / (time.perf_counter() - self._started)
@@ -103,7 +103,7 @@ class EncodePhotos(beam.DoFn):
     def _batches(
         self, tasks: Sequence[EncodingTask]
     ) -> Iterator[tuple[Sequence[EncodingTask], NDArray[np.uint8]]]:
-        size = self._encoder.identity.size
+        size = self._encoder.spec.size
         begun: deque[tuple[Sequence[EncodingTask], list[Future[NDArray[np.uint8]]]]] = deque()
         for start in range(0, len(tasks), self._batch_size):
             batch = tasks[start : start + self._batch_size]
@@ -119,7 +119,7 @@ def require_numbers(tasks: Sequence[EncodingTask], fit: NDArray[np.bool_]) -> No
 
     Args:
         tasks: B photos.
-        fit: bool [B], what `to_float16` tells of them.
+        fit: bool [B], what `cast_to_float16` tells of them.
 
     Raises:
         DataError: If they are not, with the first photo's name.

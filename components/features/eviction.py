@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from components.artifacts.files import read_json
-from components.features.shards import entries_of
+from components.features.shards import entry_count
 from components.platform.folders import StoredFile, fetch_files, list_files
 
 # ENCODER'S KEY/FILE, as `components.features.store` names them; no other file is touched.
@@ -16,7 +16,7 @@ _FILE = re.compile(r"([0-9a-f]{64})/([0-9a-f]{64}(?:\.json|\.h5|-\d+\.npy))")
 
 
 @dataclass(frozen=True, slots=True)
-class KeptEncoder:
+class StoredEncoder:
     """What a store holds of one encoder.
 
     Attributes:
@@ -42,7 +42,7 @@ class KeptEncoder:
         return max(file.used for file in self.files)
 
 
-def survey(store: str) -> list[KeptEncoder]:
+def survey(store: str) -> list[StoredEncoder]:
     """Returns what a store holds, encoder by encoder, what was used last first.
 
     Args:
@@ -57,10 +57,10 @@ def survey(store: str) -> list[KeptEncoder]:
         if match := _FILE.fullmatch(file.name):
             by_key.setdefault(match[1], []).append(file)
     found = [
-        KeptEncoder(
+        StoredEncoder(
             _name(store, key, files),
             key,
-            sum(entries_of(Path(file.name).name) or 0 for file in files),
+            sum(entry_count(Path(file.name).name) or 0 for file in files),
             tuple(files),
         )
         for key, files in by_key.items()
@@ -68,8 +68,8 @@ def survey(store: str) -> list[KeptEncoder]:
     return sorted(found, key=lambda encoder: encoder.used, reverse=True)
 
 
-def choose(
-    encoders: Iterable[KeptEncoder],
+def choose_evicted(
+    encoders: Iterable[StoredEncoder],
     *,
     older_than: timedelta | None = None,
     keep_bytes: int | None = None,
@@ -98,11 +98,11 @@ def choose(
     return chosen
 
 
-def _groups(encoder: KeptEncoder) -> list[list[StoredFile]]:
+def _groups(encoder: StoredEncoder) -> list[list[StoredFile]]:
     segments: list[StoredFile] = []
     own: list[StoredFile] = []
     for file in encoder.files:
-        is_segment = entries_of(Path(file.name).name) is not None
+        is_segment = entry_count(Path(file.name).name) is not None
         (segments if is_segment else own).append(file)
     segments.sort(key=lambda file: file.used)
     return [[file] for file in segments[:-1]] + [segments[-1:] + own]

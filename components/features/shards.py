@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.artifacts.files import whole_file
+from components.artifacts.files import atomic_file
 from components.artifacts.fingerprint import fingerprint_file
 from components.errors import DataError
 
@@ -25,13 +25,15 @@ _FEATURE_TYPE = np.dtype("<f2")
 _SUM = 32
 
 
-def entries_of(name: str) -> int | None:
+def entry_count(name: str) -> int | None:
     """Returns the number of entries that a segment's name tells; None if it is none's name."""
     match = _NAME.fullmatch(name)
     return int(match[2]) if match else None
 
 
-def write_segment(directory: Path, photos: Sequence[str], features: NDArray[np.float16]) -> Path:
+def write_feature_shard(
+    directory: Path, photos: Sequence[str], features: NDArray[np.float16]
+) -> Path:
     """Writes a segment, whole or not at all.
 
     Args:
@@ -51,16 +53,16 @@ def write_segment(directory: Path, photos: Sequence[str], features: NDArray[np.f
     np.save(buffer, entries, allow_pickle=False)
     content = buffer.getvalue()
     path = directory / f"{hashlib.sha256(content).hexdigest()}-{len(photos)}.npy"
-    with whole_file(path) as aside:
+    with atomic_file(path) as aside:
         aside.write_bytes(content)
     return path
 
 
-def read_segment(path: Path) -> tuple[list[str], NDArray[np.float16]]:
+def read_feature_shard(path: Path) -> tuple[list[str], NDArray[np.float16]]:
     """Reads a segment.
 
     Args:
-        path: Written by `write_segment`.
+        path: Written by `write_feature_shard`.
 
     Returns:
         The photos, and float16 [N, ...], their features. These stay in the file until used.

@@ -4,7 +4,7 @@ from components.artifacts.scores import TITLES
 from components.errors import SettingError
 
 
-def read_floors(text: str) -> dict[str, float]:
+def read_thresholds(text: str) -> dict[str, float]:
     """Returns the floors that a setting names.
 
     Args:

@@ -20,9 +20,9 @@ def ingest(
 
     See `components.ingest.run.ingest_dataset`.
     """
-    from components.runtime.execution import running
+    from components.runtime.execution import run_step
 
-    with running("ingest") as ready:
+    with run_step("ingest") as ready:
         from components.ingest.run import ingest_dataset
 
         ready()

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.artifacts.files import whole_directory, write_json
+from components.artifacts.files import atomic_directory, write_json
 from components.artifacts.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
 from components.errors import DataError
 from components.ingest.beam_checks import check_images
@@ -68,7 +68,7 @@ def ingest_dataset(
         scenes=scenes, dev_share=dev_share, test_share=test_share, max_quarantined=max_quarantined
     )
     # The work folder goes before the artifact is whole, so that the artifact holds none of it.
-    with whole_directory(directory) as aside, tempfile.TemporaryDirectory(dir=aside) as temporary:
+    with atomic_directory(directory) as aside, tempfile.TemporaryDirectory(dir=aside) as temporary:
         work = Path(temporary)
         if dataset == SAMPLE:
             source = draw_sample(work / SAMPLE, scenes=scenes, seed=seed)

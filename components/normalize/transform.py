@@ -15,7 +15,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.public.tfxio import TensorAdapterConfig
 
 from components.captioning.model.normalizer import NORMALIZER
-from components.captioning.model.vocabulary import MARKS, UNK
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK
 from components.runtime.beam import beam_pipeline
 
 #: Names in the transform graph: raw caption in; normalised caption and token ids out.
@@ -115,7 +115,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], *, min_count: int) -> dict[st
         words,
         # TFT warns of a threshold that everything passes.
         frequency_threshold=min_count if min_count > 1 else None,
-        reserved_tokens=MARKS,
+        reserved_tokens=SPECIAL_TOKENS,
         vocab_filename=_VOCABULARY,
     )
     tokens = tft.apply_vocabulary(words, vocabulary, default_value=UNK)

@@ -39,7 +39,7 @@ def beam_pipeline(flags: str = "") -> beam.Pipeline:
 
 
 @contextmanager
-def own_errors() -> Iterator[None]:
+def unwrapped_errors() -> Iterator[None]:
     """Gives errors of ours, and an interruption, back as they were raised in a transform.
 
     Beam adds to an error in which transform it was raised, which helps nobody to mend it; of one in

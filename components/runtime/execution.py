@@ -11,14 +11,14 @@ from pathlib import Path
 
 from components.errors import CaptionflowError
 from components.runtime.memory import keep_freed_memory
-from components.runtime.retry_policy import end_if_hopeless, note_failure
+from components.runtime.retry_policy import raise_permanent_failure, record_permanent_failure
 
 #: How the last line of a step begins that failed, and of one that did not.
 FAILED_MARK, TOOK_MARK = "FAILED", "TOOK"
 
 
 @contextmanager
-def running(name: str) -> Iterator[Callable[[], None]]:
+def run_step(name: str) -> Iterator[Callable[[], None]]:
     """Runs a step's body: logs lines to standard output and ends errors in one clear line.
 
     The last line of a body that did not fail tells its start-up (Python, KFP's executor and all
@@ -46,11 +46,11 @@ def running(name: str) -> Iterator[Callable[[], None]]:
 
     try:
         with _own_lines(name):
-            end_if_hopeless(name)
+            raise_permanent_failure(name)
             try:
                 yield ready
             except CaptionflowError as error:
-                note_failure(name, error)
+                record_permanent_failure(name, error)
                 raise
     except CaptionflowError as error:
         _fail(name, str(error), error.exit_code)

@@ -26,7 +26,7 @@ _MINUTES = 30
 _FINAL = {error.exit_code: error for error in (SettingError, DataError)}
 
 
-def end_if_hopeless(step: str) -> None:
+def raise_permanent_failure(step: str) -> None:
     """Ends a step whose earlier attempt in this Kubeflow run failed for good.
 
     Raises:
@@ -49,7 +49,7 @@ def end_if_hopeless(step: str) -> None:
         raise _FINAL[int(note["exit_code"])](note["error"])
 
 
-def note_failure(step: str, error: CaptionflowError) -> None:
+def record_permanent_failure(step: str, error: CaptionflowError) -> None:
     """Notes a failure that another attempt can't mend; other failures may be tried again."""
     run_id = os.environ.get(RUN_ID_VARIABLE)
     if not run_id or error.exit_code not in _FINAL:

@@ -16,12 +16,12 @@ from components.artifacts.examples import ENCODER_FILE, Examples, read_examples
 from components.artifacts.files import (
     MATRIX_FILE,
     TRAINING_FILE,
+    atomic_directory,
     read_json,
-    whole_directory,
     write_json,
 )
 from components.artifacts.fingerprint import fingerprint_value
-from components.captioning.decoding.reranking import Neighbours
+from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.inference.bundle import Bundle
@@ -115,10 +115,10 @@ def train_model(
         ),
     )
     training = _facts(state, settings)
-    with whole_directory(directory) as aside:
+    with atomic_directory(directory) as aside:
         decoding = DecodingConfig(max_words=settings.max_words)
-        neighbours = Neighbours(train.features, train.references)
-        Bundle(trained, vocabulary, decoding, neighbours).save(aside)
+        reranker_data = RerankerData(train.features, train.references)
+        Bundle(trained, vocabulary, decoding, reranker_data).save(aside)
         normalizer.save(aside)
         for name in (ENCODER_FILE, ENCODER_WEIGHTS_FILE):
             shutil.copyfile(Path(examples) / name, aside / name)

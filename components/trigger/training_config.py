@@ -10,7 +10,7 @@ from components.artifacts.code_version import code_version
 from components.artifacts.files import read_json
 from components.artifacts.fingerprint import fingerprint_value
 from components.artifacts.manifest import REPORT_FILE
-from components.captioning.encoder.backbone_names import spell_network
+from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.errors import DataError
 from components.platform.contents import named_content
 
@@ -23,7 +23,7 @@ _CODE = ("components.features", "components.normalize")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingConfig:
     """All that decides what a training comes to.
 
     Attributes:
@@ -34,7 +34,7 @@ class Recipe:
     parts: Mapping[str, Any]
 
     @classmethod
-    def from_json(cls, text: str) -> "Recipe":
+    def from_json(cls, text: str) -> "TrainingConfig":
         """Reads what `to_json` wrote.
 
         Raises:
@@ -42,15 +42,15 @@ class Recipe:
         """
         parts = json.loads(text)
         if not isinstance(parts, dict):
-            raise ValueError(f"A recipe must be a JSON object. Received: {text[:80]!r}")
+            raise ValueError(f"A training_config must be a JSON object. Received: {text[:80]!r}")
         return cls(parts)
 
     def to_json(self) -> str:
-        """Returns the recipe as a line of JSON, equal for equal recipes."""
+        """Returns the training_config as a line of JSON, equal for equal recipes."""
         return json.dumps(self.parts, sort_keys=True)
 
     @property
-    def origin(self) -> str:
+    def feature_fingerprint(self) -> str:
         """What the features are made of, as a fingerprint.
 
         On a cluster KFP's cache knows artifacts by name, and code by the image's name; with this
@@ -59,8 +59,8 @@ class Recipe:
         code = [code_version(package) for package in _CODE]
         return fingerprint_value([code, {name: self.parts[name] for name in _FEATURES}])
 
-    def changes_from(self, other: "Recipe") -> list[str]:
-        """Returns in words what is otherwise here than in another recipe."""
+    def changes_from(self, other: "TrainingConfig") -> list[str]:
+        """Returns in words what is otherwise here than in another training_config."""
         changes = []
         for name in sorted({**self.parts, **other.parts}, key=lambda name: name not in _CONTENTS):
             before, now = other.parts.get(name), self.parts.get(name)
@@ -73,10 +73,10 @@ class Recipe:
         return changes
 
 
-def make_recipe(
+def make_training_config(
     manifest: str | Path, *, encoder: str, encoder_weights: str, glove: str, **settings: Any
-) -> Recipe:
-    """Returns the recipe of a run.
+) -> TrainingConfig:
+    """Returns the training_config of a run.
 
     Args:
         manifest: The manifest artifact, whose report has the data's fingerprint.
@@ -97,10 +97,10 @@ def make_recipe(
             f"The manifest must have its whole {REPORT_FILE}: run again with --no-cache. "
             f"Received: {error}"
         ) from error
-    return Recipe(
+    return TrainingConfig(
         {
             "data": data,
-            "encoder": spell_network(encoder),
+            "encoder": canonical_backbone_name(encoder),
             "encoder_weights": named_content(encoder_weights, "imagenet", "random"),
             "glove": named_content(glove, "sample"),
             **settings,

@@ -22,9 +22,9 @@ from pipeline.plan import (
     ASK_THE_REGISTRY,
     FORCED,
     PlannedStep,
-    decisive_parts,
     explain,
     located,
+    result_inputs,
 )
 from pipeline.tasks import Step, steps_of
 
@@ -55,7 +55,7 @@ def plan_steps(
     """
     store = LocalCache(str(cache)) if cache.exists() else None
     steps = steps_of(spec)
-    parts = decisive_parts(steps, arguments, contents)
+    parts = result_inputs(steps, arguments, contents)
     planned = []
     for step in steps:
         step.task.ClearField("retry_policy")
@@ -98,7 +98,7 @@ def remember(spec: Any, planned: list[PlannedStep], cache: Path) -> None:
 
 
 @contextmanager
-def put_back(spec: Any) -> Iterator[Any]:
+def restored_spec(spec: Any) -> Iterator[Any]:
     """Yields a spec, and takes all changes back: a package compiled later must not have them."""
     kept = copy.deepcopy(spec)
     try:

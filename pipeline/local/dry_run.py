@@ -9,17 +9,17 @@ from components.platform.refusals import find_refusal, refusal_key
 from components.platform.registry import champion
 from components.platform.tracking import store_exists
 from components.trigger.decision import compare
-from components.trigger.training_config import make_recipe
+from components.trigger.training_config import make_training_config
 from pipeline.local.cache import plan_steps, step_outputs
 from pipeline.plan import PlannedStep
 from pipeline.tasks import Argument, steps_of
 
 _IF_PASSED = "if the gate lets the model pass"
-# Parameters of `trigger` that are no part of a recipe.
-_NO_INGREDIENTS = frozenset({"force", "model_name", "experiment", "floors", "tolerance"})
+# Parameters of `trigger` that are no part of a training_config.
+_NO_INGREDIENTS = frozenset({"force", "model_name", "experiment", "floors", "margin"})
 
 
-def preview(
+def dry_run(
     spec: Any,
     arguments: Mapping[str, Any],
     contents: Mapping[str, str],
@@ -55,13 +55,13 @@ def preview(
         for name, source in task.parameters.items()
         if isinstance(source, Argument) and name == source.name and name not in _NO_INGREDIENTS
     }
-    recipe = make_recipe(manifest.path, **settings)
-    rules = {name: arguments[name] for name in ("model_name", "floors", "tolerance")}
+    training_config = make_training_config(manifest.path, **settings)
+    rules = {name: arguments[name] for name in ("model_name", "floors", "margin")}
     # To look must not make a store.
     released = champion(arguments["model_name"]) if store_exists() else None
-    key = refusal_key(recipe.to_json(), released.version, **rules) if released else ""
+    key = refusal_key(training_config.to_json(), released.version, **rules) if released else ""
     refused = find_refusal(arguments["experiment"], key) if released else ""
-    reason = compare(recipe, released, force=arguments["force"], refused=refused)
+    reason = compare(training_config, released, force=arguments["force"], refused=refused)
     planned = _told(planned, "trigger", reason.text)
     if reason.train:
         return _told(planned, "register", _IF_PASSED)

@@ -10,7 +10,7 @@ from components.errors import CaptionflowError, SettingError
 from components.platform.contents import named_content, split_member
 from components.platform.storage import is_remote
 from pipeline.config import Settings
-from pipeline.kubernetes import Placement, make_placement
+from pipeline.kubernetes import KubernetesSettings, make_kubernetes_settings
 
 
 def set_environment(root: Path) -> None:
@@ -39,7 +39,7 @@ def make_root(root: Path) -> None:
 
 def arguments_of(settings: Settings, root: Path) -> dict[str, Any]:
     """Returns the pipeline's parameters for a run on this machine."""
-    here: Placement = make_placement({"gpus": "0"})
+    here: KubernetesSettings = make_kubernetes_settings({"gpus": "0"})
     arguments = {**settings.model_dump(), **here.model_dump()}
     for name in ("checkpoints", "store"):
         # An empty name stands for no folder at all.
@@ -79,7 +79,7 @@ def contents_of(settings: Settings) -> dict[str, str]:
     return contents
 
 
-def identify_experiment(name: str, *, make: bool) -> str:
+def experiment_fingerprint(name: str, *, make: bool) -> str:
     """Returns what tells an MLflow experiment from one of the same name in another store.
 
     Args:

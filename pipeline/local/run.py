@@ -25,13 +25,13 @@ from components.platform.publish import upload_artifacts
 from components.platform.storage import require_writable
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
-from pipeline.kfp_patches import careful_runner
-from pipeline.local.cache import plan_steps, put_back, remember, step_outputs
+from pipeline.kfp_patches import patched_kfp
+from pipeline.local.cache import plan_steps, remember, restored_spec, step_outputs
 from pipeline.local.console import RunView
 from pipeline.local.environment import (
     arguments_of,
     contents_of,
-    identify_experiment,
+    experiment_fingerprint,
     make_root,
     set_environment,
 )
@@ -81,7 +81,7 @@ def run_pipeline(
     set_environment(root)
     arguments, contents = arguments_of(settings, root), contents_of(settings)
     # A model trained into one MLflow store is not in another.
-    contents["experiment"] = identify_experiment(settings.experiment, make=True)
+    contents["experiment"] = experiment_fingerprint(settings.experiment, make=True)
     cache = root / "cache"
     local.init(
         runner=local.SubprocessRunner(use_venv=False),
@@ -91,7 +91,7 @@ def run_pipeline(
     )
     log_file = root / "logs" / f"{datetime.now():%Y-%m-%d-%H%M%S}.log"
     log_file.parent.mkdir(exist_ok=True)
-    with put_back(captioning_pipeline.pipeline_spec) as spec:
+    with restored_spec(captioning_pipeline.pipeline_spec) as spec:
         planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
         _say_what_is_reused(console, planned)
         try:
@@ -123,7 +123,7 @@ def _run(pipeline: Any, arguments: Mapping[str, Any], view: RunView, log: Path) 
     try:
         with (
             contextlib.redirect_stdout(view),
-            careful_runner() as folders,
+            patched_kfp() as folders,
             warnings.catch_warnings(),
         ):
             # That display names have no effect here is no news to anyone.
@@ -165,14 +165,14 @@ def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[Plan
         DataError: If a path in the settings leads nowhere.
         CaptionflowError: If MLflow can't be used.
     """
-    from pipeline.local.dry_run import preview
+    from pipeline.local.dry_run import dry_run
 
     root = root.absolute()
     set_environment(root)
     arguments, contents = arguments_of(settings, root), contents_of(settings)
-    contents["experiment"] = identify_experiment(settings.experiment, make=False)
-    with put_back(captioning_pipeline.pipeline_spec) as spec:
-        return preview(spec, arguments, contents, root / "cache", reuse=reuse)
+    contents["experiment"] = experiment_fingerprint(settings.experiment, make=False)
+    with restored_spec(captioning_pipeline.pipeline_spec) as spec:
+        return dry_run(spec, arguments, contents, root / "cache", reuse=reuse)
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -197,7 +197,7 @@ def main(
             show_plan(plan_run(settings, root, reuse=cache))
             return
         if upload:
-            # Asked now, not after an hour.
+            # DecodeOptions now, not after an hour.
             require_writable(upload)
         summary = run_pipeline(settings, root, reuse=cache)
         show_summary(summary)

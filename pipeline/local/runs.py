@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from components.artifacts.captions import CAPTIONS_FILE, VOCABULARY_FILE
 from components.artifacts.files import SCORES_FILE, read_json
 from components.artifacts.manifest import MANIFEST_FILE, REPORT_FILE
-from components.captioning.model.vocabulary import MARKS, Vocabulary
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.embeddings.matrix import COVERAGE_FILE
 from components.errors import DataError
 
@@ -111,7 +111,7 @@ def find_scores(root: str | Path, run: str = ANY) -> FoundScores:
         return bool(report["dataset_fingerprint"] == facts["dataset_fingerprint"])
 
     def of_this_kind(model: Path) -> bool:
-        known = len(Vocabulary.load(model / VOCABULARY_FILE)) - len(MARKS)
+        known = len(Vocabulary.load(model / VOCABULARY_FILE)) - len(SPECIAL_TOKENS)
         encoder = read_json(model / ENCODER_FILE)
         return (encoder["sha256"], known) == (facts["encoder"]["sha256"], facts["vocabulary_known"])
 

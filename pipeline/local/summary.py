@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from components.artifacts.files import SCORES_FILE, read_json, whole_file
+from components.artifacts.files import SCORES_FILE, atomic_file, read_json
 from components.artifacts.scores import TITLES, search_scores
 from pipeline.local.console import Seconds
 
@@ -151,7 +151,7 @@ def _released(summary: Summary) -> str:
 def _report(summary: Summary) -> str:
     # KFP's file has no suffix, and a browser goes by it.
     target = summary.root / "report.html"
-    with whole_file(target) as aside:
+    with atomic_file(target) as aside:
         shutil.copyfile(summary.outputs["evaluate"]["report"].path, aside)
     return _short(target)
 

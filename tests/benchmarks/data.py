@@ -18,7 +18,7 @@ from components.artifacts.examples import Examples
 from components.artifacts.files import MATRIX_FILE
 from components.artifacts.manifest import SPLITS
 from components.captioning.model.normalizer import NORMALIZER
-from components.captioning.model.vocabulary import MARKS, Vocabulary
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.embeddings.matrix import build_embeddings
 from components.ingest.layouts.source import image_name
 from components.ingest.sources import read_source
@@ -58,7 +58,7 @@ def load_examples(
     )
     frequent = [(count, word.encode()) for word, count in counts.items() if count >= min_count]
     words = [word.decode() for _, word in sorted(frequent, reverse=True)]
-    vocabulary = Vocabulary((*MARKS, *words))
+    vocabulary = Vocabulary((*SPECIAL_TOKENS, *words))
     with np.load(features) as stored:
         rows = dict(zip(map(image_name, stored["names"].tolist()), stored["x"], strict=True))
     examples = {

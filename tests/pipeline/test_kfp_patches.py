@@ -5,7 +5,7 @@ from kfp import dsl
 from kfp.local import subprocess_task_handler
 
 from pipeline.dag import captioning_pipeline
-from pipeline.kfp_patches import careful_runner, quick_settings, with_interpreter
+from pipeline.kfp_patches import patched_kfp, quick_settings, with_interpreter
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_with_interpreter_puts_it_where_it_is_called_and_nowhere_else(command: l
 
 def test_careful_runner_lasts_for_its_block() -> None:
     before = subprocess_task_handler.replace_python_executable
-    with careful_runner():
+    with patched_kfp():
         assert subprocess_task_handler.replace_python_executable is with_interpreter
     assert subprocess_task_handler.replace_python_executable is before
 

@@ -5,7 +5,7 @@ import yaml
 
 from components.errors import SettingError
 from components.runtime.step import IMAGE
-from pipeline.kubernetes import NEEDS, make_placement
+from pipeline.kubernetes import NEEDS, make_kubernetes_settings
 from pipeline.package import compile_package
 
 
@@ -52,7 +52,7 @@ def test_package_lets_kfp_reuse_features_alone(
     cached = {name for name, task in tasks.items() if task["cachingOptions"].get("enableCache")}
     assert cached == {"features"}
     # What KFP's cache can't see in an artifact's name.
-    assert "origin" in tasks["features"]["inputs"]["parameters"]
+    assert "feature_fingerprint" in tasks["features"]["inputs"]["parameters"]
 
 
 def test_package_brings_secrets_as_files_and_none_as_parameters(
@@ -112,18 +112,23 @@ def test_package_carries_what_conditions_need_into_them(
 
 
 def test_make_placement_without_gpus_trains_in_the_common_image_on_any_node() -> None:
-    made = make_placement({"gpus": "0", "image": "here/captionflow:1"})
+    made = make_kubernetes_settings({"gpus": "0", "image": "here/captionflow:1"})
     assert (made.train_image, made.train_nodes) == ("here/captionflow:1", {})
-    assert make_placement({"gpus": "00"}).train_image == IMAGE
+    assert make_kubernetes_settings({"gpus": "00"}).train_image == IMAGE
 
 
 def test_make_placement_with_gpus_trains_in_the_image_that_has_cuda() -> None:
-    assert make_placement({"image": "here/captionflow:1"}).train_image == "here/captionflow:1-gpu"
-    assert make_placement({}).train_image == f"{IMAGE}-gpu"
+    assert (
+        make_kubernetes_settings({"image": "here/captionflow:1"}).train_image
+        == "here/captionflow:1-gpu"
+    )
+    assert make_kubernetes_settings({}).train_image == f"{IMAGE}-gpu"
 
 
 def test_make_placement_keeps_what_was_named() -> None:
-    made = make_placement({"gpus": "0", "train_nodes": '{"disk": "fast"}', "train_image": "x:1"})
+    made = make_kubernetes_settings(
+        {"gpus": "0", "train_nodes": '{"disk": "fast"}', "train_image": "x:1"}
+    )
     assert (made.train_image, made.train_nodes) == ("x:1", {"disk": "fast"})
 
 
@@ -139,4 +144,4 @@ def test_make_placement_keeps_what_was_named() -> None:
 )
 def test_make_placement_of_a_wrong_value_says_the_rule(given: dict[str, str], told: str) -> None:
     with pytest.raises(SettingError, match=told.replace("(", r"\(")):
-        make_placement(given)
+        make_kubernetes_settings(given)

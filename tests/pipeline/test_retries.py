@@ -11,9 +11,9 @@ from components.runtime.step import step
 
 @step
 def broken(folder: str, error: str) -> None:
-    from components.runtime.execution import running
+    from components.runtime.execution import run_step
 
-    with running("broken"):
+    with run_step("broken"):
         from pathlib import Path
 
         from components import errors

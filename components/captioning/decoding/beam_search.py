@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.decoding.beam_state import Rows
+from components.captioning.decoding.beam_state import BeamState
 from components.captioning.model.ensemble import CaptionNetwork
-from components.captioning.model.vocabulary import END, MARKS, PAD, START
+from components.captioning.model.vocabulary import END, PAD, SPECIAL_TOKENS, START
 
 # Photos searched side by side: 128 take 8 % longer on two cores, 512 are no faster.
 _BATCH_SIZE = 256
@@ -52,7 +52,7 @@ class Beams:
         return self.ranked(length_penalty)[0][:, 0]
 
 
-def search_beams(
+def beam_search(
     network: CaptionNetwork,
     features: NDArray[Any],
     *,
@@ -81,15 +81,17 @@ def search_beams(
     words = np.full((len(features), beam_width, max_words + 1), PAD, np.int32)
     log_probabilities = np.full((len(features), beam_width), -np.inf)
     # Of the marks only END may follow.
-    count = min(beam_width, network.config.vocabulary_size - len(MARKS) + 1)
+    count = min(beam_width, network.config.vocabulary_size - len(SPECIAL_TOKENS) + 1)
     for begin in range(0, len(features), batch_size):
         part = slice(begin, begin + batch_size)
-        _search(Rows(network, features[part]), count, words[part], log_probabilities[part])
+        _search(BeamState(network, features[part]), count, words[part], log_probabilities[part])
     words[np.isneginf(log_probabilities)] = PAD
     return Beams(words, log_probabilities)
 
 
-def _search(rows: Rows, count: int, words: NDArray[np.int32], totals: NDArray[np.float64]) -> None:
+def _search(
+    rows: BeamState, count: int, words: NDArray[np.int32], totals: NDArray[np.float64]
+) -> None:
     """Searches B photos side by side, with C continuations looked at of each caption.
 
     Fills in `words` [B, K, T], which are all `PAD`, and `totals` [B, K], which are all -inf.
@@ -102,7 +104,7 @@ def _search(rows: Rows, count: int, words: NDArray[np.int32], totals: NDArray[np
     photos, places = np.arange(batch), np.zeros(batch, np.intp)
     parents, said = np.arange(batch), np.full(batch, START)
     for position in range(longest):
-        found = rows.advance(said, parents, photos, count)
+        found = rows.decode_step(said, parents, photos, count)
         following = np.full((batch, width, count), PAD, np.int32)
         candidates = np.full((batch, width, count), -np.inf)
         candidates[ended, 0] = totals[ended]

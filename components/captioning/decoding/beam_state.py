@@ -17,7 +17,7 @@ from components.captioning.model.vocabulary import END, PAD, START, UNK
 _NEVER = -1.0e9
 
 
-class Continuations(NamedTuple):
+class NextWords(NamedTuple):
     """How R partial captions may go on.
 
     Attributes:
@@ -32,7 +32,7 @@ class Continuations(NamedTuple):
     ends: NDArray[np.float32]
 
 
-class Rows:
+class BeamState:
     """The rows of a batch: partial captions with the network's state after each.
 
     At first there is one a photo, in the photos' order.
@@ -47,13 +47,13 @@ class Rows:
         if network not in _STEPS:
             _STEPS[network] = _Step(network, features[:1])
         self._step = _STEPS[network]
-        self._changing, self._lasting = self._step.divide(network.start(features))
-        # The lasting parts are moved only when the rows' photos change.
-        self._shown, self._photos = self._lasting, np.arange(len(features))
+        self._dynamic, self._static = self._step.divide(network.start(features))
+        # The static parts are moved only when the rows' photos change.
+        self._shown, self._photos = self._static, np.arange(len(features))
 
-    def advance(
+    def decode_step(
         self, said: NDArray[Any], parents: NDArray[Any], photos: NDArray[Any], count: int
-    ) -> Continuations:
+    ) -> NextWords:
         """Makes R rows out of those that were there, and goes one word further with each.
 
         Args:
@@ -63,12 +63,12 @@ class Rows:
             count: C, continuations wanted.
         """
         if not np.array_equal(photos, self._photos):
-            self._shown = [ops.take(part, photos, axis=0) for part in self._lasting]
+            self._shown = [ops.take(part, photos, axis=0) for part in self._static]
             self._photos = photos
-        *found, self._changing = self._step.run(
-            said.astype(np.int32), parents.astype(np.int32), self._changing, self._shown, count
+        *found, self._dynamic = self._step.run(
+            said.astype(np.int32), parents.astype(np.int32), self._dynamic, self._shown, count
         )
-        return Continuations(*map(ops.convert_to_numpy, found))
+        return NextWords(*map(ops.convert_to_numpy, found))
 
 
 class _Step:
@@ -94,14 +94,14 @@ class _Step:
         self.run = _compiled(self._advance, said, said, *parts, np.int32(1))
 
     def divide(self, state: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
-        """Returns the state's changing parts and its lasting ones."""
+        """Returns the state's dynamic parts and its static ones."""
         changes = list(zip(state, self._changes, strict=True))
         return [part for part, new in changes if new], [part for part, new in changes if not new]
 
     def _advance(
-        self, said: Any, parents: Any, changing: list[Any], lasting: list[Any], count: Any
+        self, said: Any, parents: Any, dynamic: list[Any], static: list[Any], count: Any
     ) -> tuple[Any, ...]:
-        moved, stayed = iter(ops.take(part, parents, axis=0) for part in changing), iter(lasting)
+        moved, stayed = iter(ops.take(part, parents, axis=0) for part in dynamic), iter(static)
         state = tuple(next(moved) if new else next(stayed) for new in self._changes)
         logits, state = self._network.step(said, state)
         log_probabilities = ops.log_softmax(logits, axis=-1)  # [R, V]

@@ -20,8 +20,8 @@ from sklearn.preprocessing import normalize
 
 from components.artifacts.files import read_json, write_json
 
-FEATURES_FILE = "neighbours.npy"
-CAPTIONS_FILE = "neighbours.json"
+FEATURES_FILE = "reranker_features.npy"
+CAPTIONS_FILE = "reranker_captions.json"
 #: How agreement is found. A weight that was tuned for one rule means nothing to another.
 RULE = "ridge regression"
 
@@ -34,7 +34,7 @@ _PLACES = 2**18
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class RerankerData:
     """The photos that are asked: those of the train split.
 
     Attributes:
@@ -48,9 +48,9 @@ class Neighbours:
     rule: str = RULE
 
     @cached_property
-    def consensus(self) -> "Consensus":
+    def reranker(self) -> "Reranker":
         """What compares captions with theirs; made at the first use, which takes seconds."""
-        return Consensus(self)
+        return Reranker(self)
 
     def save(self, directory: Path) -> None:
         """Writes them, without pickle."""
@@ -58,7 +58,7 @@ class Neighbours:
         write_json(directory / CAPTIONS_FILE, {"rule": self.rule, "captions": self.captions})
 
     @classmethod
-    def load(cls, directory: Path) -> "Neighbours":
+    def load(cls, directory: Path) -> "RerankerData":
         """Reads what `save` wrote.
 
         Raises:
@@ -83,29 +83,29 @@ class Neighbours:
         return cls(features, captions, facts["rule"])
 
 
-class Consensus:
+class Reranker:
     """Says how much captions agree with what people would say of such a photo.
 
     Args:
-        neighbours: The photos that are asked.
+        reranker_data: The photos that are asked.
     """
 
-    def __init__(self, neighbours: Neighbours) -> None:
-        captions = [caption for photo in neighbours.captions for caption in photo]
-        counts = np.array([len(photo) for photo in neighbours.captions])
+    def __init__(self, reranker_data: RerankerData) -> None:
+        captions = [caption for photo in reranker_data.captions for caption in photo]
+        counts = np.array([len(photo) for photo in reranker_data.captions])
         photos = np.repeat(np.arange(len(counts)), counts)  # [C], whose each caption is
-        self._rarities = [_rarity(_hash(captions, order), photos, len(counts)) for order in _ORDERS]
+        self._idfs = [_idf(_hash(captions, order), photos, len(counts)) for order in _ORDERS]
         means = sparse.csr_matrix(
             (1 / counts[photos], (photos, np.arange(len(photos)))), shape=(len(counts), len(photos))
         )
         self._said = (means @ self._weigh(captions)).tocsr()  # [N, F], each photo's mean caption
-        rooted = _root(neighbours.features)
+        rooted = _root(reranker_data.features)
         self._centre = rooted.mean(axis=0)
         self._views = _unit(rooted - self._centre)  # [N, D]
         squares = self._views.T @ self._views + _RIDGE * np.eye(rooted.shape[1], dtype=np.float32)
         self._squares = linalg.cho_factor(squares)
 
-    def agreement(
+    def score(
         self, features: NDArray[Any], captions: Sequence[Sequence[str]]
     ) -> list[NDArray[np.float64]]:
         """Compares captions with what a regression over the train photos expects.
@@ -139,8 +139,8 @@ class Consensus:
     def _weigh(self, captions: Sequence[str]) -> Any:
         return sparse.hstack(
             [
-                normalize(_hash(captions, order).multiply(rarity).tocsr())
-                for order, rarity in zip(_ORDERS, self._rarities, strict=True)
+                normalize(_hash(captions, order).multiply(idf).tocsr())
+                for order, idf in zip(_ORDERS, self._idfs, strict=True)
             ],
             format="csr",
         )
@@ -158,7 +158,7 @@ def _hash(captions: Sequence[str], order: int) -> Any:
     ).transform(captions)  # sparse [C, _PLACES]
 
 
-def _rarity(counts: Any, photos: NDArray[np.intp], total: int) -> NDArray[np.float64]:
+def _idf(counts: Any, photos: NDArray[np.intp], total: int) -> NDArray[np.float64]:
     """Returns the inverse document frequency of each n-gram, [1, _PLACES]; a document is a photo.
 
     Args:
@@ -168,8 +168,8 @@ def _rarity(counts: Any, photos: NDArray[np.intp], total: int) -> NDArray[np.flo
     """
     owners = sparse.csr_matrix((np.ones(len(photos)), (photos, np.arange(len(photos)))))
     frequencies = np.asarray((owners @ (counts > 0) > 0).sum(axis=0))  # [1, _PLACES]
-    rarity: NDArray[np.float64] = np.log(total / np.maximum(frequencies, 1))
-    return rarity
+    idf: NDArray[np.float64] = np.log(total / np.maximum(frequencies, 1))
+    return idf
 
 
 def _root(features: NDArray[Any]) -> NDArray[np.float32]:

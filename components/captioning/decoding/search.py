@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.captioning.decoding.beam_search import search_beams
+from components.captioning.decoding.beam_search import beam_search
 from components.captioning.model.ensemble import CaptionNetwork
 
 
@@ -17,22 +17,22 @@ class DecodingConfig:
         length_penalty: Power of the length by which a caption's log-probability is divided:
             0 compares plain sums (short captions win), 1 means a word.
         max_words: Longest caption.
-        consensus: How much a caption's agreement with what the train photos let expect counts
-            beside its log-probability; see `consensus.Consensus`. 0 asks nobody.
+        reranking_weight: How much a caption's agreement with what the train photos let expect
+            counts beside its log-probability; see `consensus.Reranker`. 0 asks nobody.
     """
 
     beam_width: int = 5
     length_penalty: float = 1.0
     max_words: int = 20
-    consensus: float = 0.0
+    reranking_weight: float = 0.0
 
 
 def search_captions(
     network: CaptionNetwork, features: np.ndarray, config: DecodingConfig
 ) -> np.ndarray:
-    """Searches captions for photos; see `beams.search_beams`.
+    """Searches captions for photos; see `beams.beam_search`.
 
-    To try many penalties, search once with `search_beams` and take `Beams.best` of each.
+    To try many penalties, search once with `beam_search` and take `Beams.best` of each.
 
     Args:
         network: Trained.
@@ -61,8 +61,6 @@ def search_alternatives(
         what `search_captions` finds. Where fewer than K captions can be said, the others' score
         is minus infinity.
     """
-    beams = search_beams(
-        network, features, beam_width=config.beam_width, max_words=config.max_words
-    )
+    beams = beam_search(network, features, beam_width=config.beam_width, max_words=config.max_words)
     words, scores = beams.ranked(config.length_penalty)
     return words, scores.astype(np.float32)

@@ -50,7 +50,7 @@ INPUT_SIZES = {
 }
 
 
-def spell_network(name: str) -> str:
+def canonical_backbone_name(name: str) -> str:
     """Returns a network's name as Keras spells it; upper and lower case are the same.
 
     Raises:

@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 
-from components.captioning.encoder.backbone_names import INPUT_SIZES, spell_network
+from components.captioning.encoder.backbone_names import INPUT_SIZES, canonical_backbone_name
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class Backbone:
     """A network of keras.applications.
 
     Attributes:
@@ -41,16 +41,16 @@ class Network:
         )
 
 
-def find_network(name: str) -> Network:
+def find_backbone(name: str) -> Backbone:
     """Returns the network of keras.applications with a name; upper and lower case are the same.
 
     Raises:
         SettingError: If there is none.
     """
-    found = spell_network(name)
+    found = canonical_backbone_name(name)
     # Each network stands in one module with the preprocessing that belongs to it.
     module: Any = inspect.getmodule(_constructor(found))
-    return Network(found, INPUT_SIZES[found], module.preprocess_input)
+    return Backbone(found, INPUT_SIZES[found], module.preprocess_input)
 
 
 def _constructor(name: str) -> Any:

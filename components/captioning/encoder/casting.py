@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def to_float16(features: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+def cast_to_float16(features: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
     """Narrows features.
 
     Args:

@@ -14,7 +14,7 @@ _LEAVES = 400
 _SMALLEST, _LARGEST = 0.02, 0.5
 
 
-def draw_leaves(count: int, size: int, seed: int) -> NDArray[np.uint8]:
+def draw_dead_leaves(count: int, size: int, seed: int) -> NDArray[np.uint8]:
     """Draws pictures, each another.
 
     Args:

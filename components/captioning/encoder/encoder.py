@@ -13,14 +13,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.artifacts.examples import ENCODER_FILE
-from components.captioning.encoder.backbones import Network, find_network
+from components.captioning.encoder.backbones import Backbone, find_backbone
 from components.captioning.encoder.precision import (
     Precision,
     computing_in,
     has_bfloat16,
     require_precision,
 )
-from components.captioning.encoder.spec import EncoderIdentity
+from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.encoder.weights import (
     FILE,
     IMAGENET,
@@ -45,26 +45,26 @@ class Encoder:
     computes in float32, and logs it: photos can be described so, but no features be kept.
 
     Attributes:
-        identity: What tells this encoder from others.
+        spec: What tells this encoder from others.
         batch_size: Photos that are computed at once; fewer are filled up with black ones.
     """
 
     def __init__(
-        self, model: keras.Model, network: Network, identity: EncoderIdentity, batch_size: int
+        self, model: keras.Model, network: Backbone, spec: EncoderSpec, batch_size: int
     ) -> None:
-        self.identity = identity
+        self.spec = spec
         self.batch_size = batch_size
         self._model = model
         self._network = network
-        self._precision = identity.precision
-        if identity.precision == "bfloat16" and not has_bfloat16():
+        self._precision = spec.precision
+        if spec.precision == "bfloat16" and not has_bfloat16():
             logger.warning(
                 "this encoder is of bfloat16, which this machine does not have: it computes in "
                 "float32"
             )
             self._precision = "float32"
         self._features: _Compiled | None = None
-        self._cells: _Compiled | None = None
+        self._feature_map: _Compiled | None = None
 
     @classmethod
     def build(
@@ -92,9 +92,9 @@ class Encoder:
             DataError: If Keras can't fetch the weights, or the file isn't this network's.
         """
         require_precision(precision)
-        found = find_network(network)
+        found = find_backbone(network)
         model = build_with_weights(found, weights, seed)
-        identity = EncoderIdentity(
+        spec = EncoderSpec(
             network=found.name,
             weights=weights if weights in (IMAGENET, RANDOM) else FILE,  # type: ignore[arg-type] # mypy sees no Literal in `in`.
             seed=seed if weights == RANDOM else None,
@@ -104,34 +104,34 @@ class Encoder:
             precision=precision,
         )
         logger.info(
-            "encoder %s, weights %s, %d wide, %s", found.name, weights, identity.width, precision
+            "encoder %s, weights %s, %d wide, %s", found.name, weights, spec.width, precision
         )
-        return cls(model, found, identity, batch_size)
+        return cls(model, found, spec, batch_size)
 
     @classmethod
     def load(cls, directory: str | Path, *, batch_size: int = 32) -> "Encoder":
         """Reads an encoder that `save` wrote.
 
         Raises:
-            DataError: If files are missing or broken, or the weights aren't those of the identity.
+            DataError: If files are missing or broken, or the weights aren't those of the spec.
         """
-        identity = EncoderIdentity.load(directory)
-        network = find_network(identity.network)
+        spec = EncoderSpec.load(directory)
+        network = find_backbone(spec.network)
         model = network.build()
         file = Path(directory) / ENCODER_WEIGHTS_FILE
         load_weights(model, network, file, named=str(file))
         sha256 = weights_sha256(model)
-        if sha256 != identity.sha256:
+        if sha256 != spec.sha256:
             raise DataError(
                 f"The weights in {file} must be those that {ENCODER_FILE} names, with SHA-256 "
-                f"{identity.sha256}. Received: {sha256}. Write the encoder anew"
+                f"{spec.sha256}. Received: {sha256}. Write the encoder anew"
             )
-        return cls(model, network, identity, batch_size)
+        return cls(model, network, spec, batch_size)
 
     def save(self, directory: str | Path) -> None:
         """Writes `encoder.json` and `encoder.weights.h5` into a directory."""
         self._model.save_weights(Path(directory) / ENCODER_WEIGHTS_FILE)
-        self.identity.save(directory)
+        self.spec.save(directory)
 
     def calibrate(self, photos: NDArray[np.uint8]) -> None:
         """Sets the statistics of batch normalisation to those of some photos, layer by layer.
@@ -153,8 +153,8 @@ class Encoder:
             tf.function(lambda batch: self._model(self._prepare(batch), training=True))(
                 tf.constant(photos)
             )
-        self.identity = replace(self.identity, sha256=weights_sha256(self._model))
-        self._features = self._cells = None
+        self.spec = replace(self.spec, sha256=weights_sha256(self._model))
+        self._features = self._feature_map = None
         logger.info("calibrated %d layers on %d photos", len(norms), len(photos))
 
     def encode(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -169,7 +169,7 @@ class Encoder:
         self._features = self._features or self._compile(self._model)
         return self._compute(self._features, photos, self._model.output_shape[1:])
 
-    def cells(self, photos: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    def feature_map(self, photos: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Returns the last maps of photos, each cell of which sees most of one part.
 
         Args:
@@ -182,8 +182,10 @@ class Encoder:
         mean = self._model.layers[-1]
         if not isinstance(mean, keras.layers.GlobalAveragePooling2D):
             return None
-        self._cells = self._cells or self._compile(keras.Model(self._model.input, mean.input))
-        return self._compute(self._cells, photos, mean.input.shape[1:])
+        self._feature_map = self._feature_map or self._compile(
+            keras.Model(self._model.input, mean.input)
+        )
+        return self._compute(self._feature_map, photos, mean.input.shape[1:])
 
     def _compute(
         self, compiled: _Compiled, photos: NDArray[np.uint8], shape: tuple[int, ...]
@@ -213,7 +215,7 @@ class Encoder:
             found, _ = model.stateless_call(*constants, self._prepare(photos), training=False)
             return found
 
-        shape = (self.batch_size, self.identity.size, self.identity.size, 3)
+        shape = (self.batch_size, self.spec.size, self.spec.size, 3)
         graph = tf.function(forward).get_concrete_function(tf.TensorSpec(shape, tf.uint8))
 
         def compiled(photos: tf.Tensor) -> tf.Tensor:

@@ -17,7 +17,7 @@ from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.eager import context
 from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
-from components.captioning.encoder.backbone_names import spell_network
+from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.captioning.encoder.weights import RANDOM
 from components.errors import SettingError
 
@@ -45,7 +45,7 @@ def choose_precision(setting: str, network: str, weights: str) -> Precision:
     """
     if setting not in _SETTINGS:
         raise SettingError(f"precision must be 'auto', 'float32' or 'mixed'. Received: {setting!r}")
-    measured = spell_network(network) in _MEASURED and weights != RANDOM
+    measured = canonical_backbone_name(network) in _MEASURED and weights != RANDOM
     wanted = setting == "mixed" or (setting == "auto" and measured)
     return "bfloat16" if wanted and has_bfloat16() else "float32"
 

@@ -13,7 +13,7 @@ from components.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderIdentity:
+class EncoderSpec:
     """What tells two encoders apart; `encoder.json`.
 
     Attributes:
@@ -35,11 +35,11 @@ class EncoderIdentity:
     precision: Precision = "float32"
 
     @classmethod
-    def load(cls, directory: str | Path) -> "EncoderIdentity":
+    def load(cls, directory: str | Path) -> "EncoderSpec":
         """Reads the `encoder.json` of a directory.
 
         Raises:
-            DataError: If there is none, or it does not hold an identity.
+            DataError: If there is none, or it does not hold an spec.
         """
         path = Path(directory) / ENCODER_FILE
         try:
@@ -47,7 +47,7 @@ class EncoderIdentity:
         except OSError as error:
             raise DataError(f"An encoder must have its {ENCODER_FILE}: {error}") from error
         except ValidationError as error:
-            raise DataError(f"{path} must hold an encoder's identity: {error}") from error
+            raise DataError(f"{path} must hold an encoder's spec: {error}") from error
 
     def save(self, directory: str | Path) -> None:
         """Writes `encoder.json` into a directory."""

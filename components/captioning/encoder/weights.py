@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from components.captioning.encoder.backbones import Network
+from components.captioning.encoder.backbones import Backbone
 from components.errors import DataError
 from components.platform.storage import local_copy
 
@@ -26,7 +26,7 @@ _FILE_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, Run
 _IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
-def build_with_weights(network: Network, weights: str, seed: int = 0) -> keras.Model:
+def build_with_weights(network: Backbone, weights: str, seed: int = 0) -> keras.Model:
     """Builds a network and gives it its weights.
 
     Args:
@@ -53,7 +53,7 @@ def build_with_weights(network: Network, weights: str, seed: int = 0) -> keras.M
     return model
 
 
-def load_weights(model: keras.Model, network: Network, file: Path, *, named: str) -> None:
+def load_weights(model: keras.Model, network: Backbone, file: Path, *, named: str) -> None:
     """Loads a weights file whole, or fails.
 
     Args:
@@ -105,7 +105,7 @@ def weights_sha256(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def _from_imagenet(network: Network) -> keras.Model:
+def _from_imagenet(network: Backbone) -> keras.Model:
     try:
         fetched = network.build(IMAGENET)
     except Exception as error:  # Keras raises a bare Exception when a download fails.

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.inference.bundle import Said
-from components.captioning.inference.captioner import Describer
+from components.captioning.inference.bundle import Caption
+from components.captioning.inference.captioner import Captioner
 from components.errors import DataError
 
 # Photos that are taken at once; whatever is waiting, memory stays the same.
@@ -19,31 +19,31 @@ _AT_ONCE = 32
 class _Waiting(NamedTuple):
     pixels: NDArray[np.uint8]
     beam_width: int
-    told: "Future[list[Said] | DataError]"
+    told: "Future[list[Caption] | DataError]"
 
 
-class Together:
-    """A describer that many threads may ask.
+class DynamicBatcher:
+    """A captioner that many threads may ask.
 
     A few photos cost as much as one, so what has come meanwhile is taken together; and only one
     thread computes, so that many callers need no more memory than one, and no more processors.
 
     Args:
-        describer: Who describes.
+        captioner: Who describes.
     """
 
-    def __init__(self, describer: Describer) -> None:
-        self._describer = describer
+    def __init__(self, captioner: Captioner) -> None:
+        self._captioner = captioner
         self._waiting: SimpleQueue[_Waiting] = SimpleQueue()
         self._thread = ThreadPoolExecutor(1, "describing")
 
     def alternatives_or_errors(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int
-    ) -> list[list[Said] | DataError]:
-        """Returns what `Describer.alternatives_or_errors` does, once it is these photos' turn.
+    ) -> list[list[Caption] | DataError]:
+        """Returns what `Captioner.alternatives_or_errors` does, once it is these photos' turn.
 
         Args:
-            pixels: Of each photo what `Describer.load` returned.
+            pixels: Of each photo what `Captioner.load` returned.
             beam_width: Captions searched at once.
         """
         asked = [_Waiting(photo, beam_width, Future()) for photo in pixels]
@@ -65,7 +65,7 @@ class Together:
 
     def _describe(self, those: Sequence[_Waiting], beam_width: int) -> None:
         try:
-            found = self._describer.alternatives_or_errors(
+            found = self._captioner.alternatives_or_errors(
                 [each.pixels for each in those], beam_width=beam_width
             )
         except BaseException as error:  # each caller gets it, in its own thread

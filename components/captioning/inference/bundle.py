@@ -2,7 +2,7 @@
 
 `network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`,
 `normalizer.json` (how words were made of captions), `decoding.json` (how captions are searched),
-`neighbours.npy` and `neighbours.json` (features and captions of the train photos), `encoder.json`
+`reranker_npy` and `reranker_json` (features and captions of the train photos), `encoder.json`
 and `encoder.weights.h5` (the photo encoder).
 """
 
@@ -14,9 +14,9 @@ import numpy as np
 
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.files import read_json, write_json
-from components.captioning.decoding.reranking import CAPTIONS_FILE, RULE, Neighbours
+from components.captioning.decoding.reranking import CAPTIONS_FILE, RULE, RerankerData
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
-from components.captioning.model.decoder import NetworkConfig
+from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
@@ -26,7 +26,7 @@ NETWORK_WEIGHTS_FILE = "network.weights.h5"
 DECODING_FILE = "decoding.json"
 
 
-class Said(NamedTuple):
+class Caption(NamedTuple):
     """A caption with its score; what a score is, `Bundle.alternatives` says."""
 
     caption: str
@@ -41,13 +41,13 @@ class Bundle:
         network: The caption network.
         vocabulary: Its words.
         decoding: How captions are searched.
-        neighbours: The train photos, for consensus.
+        reranker_data: The train photos, for consensus.
     """
 
     network: CaptionNetwork
     vocabulary: Vocabulary
     decoding: DecodingConfig
-    neighbours: Neighbours
+    reranker_data: RerankerData
 
     def save(self, directory: Path) -> None:
         """Writes all but encoder and normaliser, which save themselves there."""
@@ -59,7 +59,7 @@ class Bundle:
         bare.save_weights(directory / NETWORK_WEIGHTS_FILE)
         self.vocabulary.save(directory / VOCABULARY_FILE)
         write_json(directory / DECODING_FILE, asdict(self.decoding))
-        self.neighbours.save(directory)
+        self.reranker_data.save(directory)
 
     @classmethod
     def load(cls, directory: str | Path) -> "Bundle":
@@ -70,11 +70,11 @@ class Bundle:
         """
         root = Path(directory)
         try:
-            network = build_network(NetworkConfig(**read_json(root / NETWORK_FILE)))
+            network = build_network(ModelConfig(**read_json(root / NETWORK_FILE)))
             network.load_weights(root / NETWORK_WEIGHTS_FILE)
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
             decoding = DecodingConfig(**read_json(root / DECODING_FILE))
-            neighbours = Neighbours.load(root)
+            reranker_data = RerankerData.load(root)
         except (OSError, ValueError, TypeError, LookupError) as error:
             raise DataError(f"{root} must be a whole model bundle: {error}") from error
         if len(vocabulary) != network.config.vocabulary_size:
@@ -82,13 +82,13 @@ class Bundle:
                 f"{root / VOCABULARY_FILE} must have the network's "
                 f"{network.config.vocabulary_size} words. Received: {len(vocabulary)}"
             )
-        if decoding.consensus and neighbours.rule != RULE:
+        if decoding.reranking_weight and reranker_data.rule != RULE:
             raise DataError(
                 f"{root} must have been scored with consensus by {RULE}, as this version of "
-                f"captionflow finds it. Received in {CAPTIONS_FILE}: {neighbours.rule}. Train "
+                f"captionflow finds it. Received in {CAPTIONS_FILE}: {reranker_data.rule}. Train "
                 "again, or use the version that made it"
             )
-        return cls(network, vocabulary, decoding, neighbours)
+        return cls(network, vocabulary, decoding, reranker_data)
 
     def captions(self, features: np.ndarray) -> list[str]:
         """Returns a caption for each row of features, float [N, D]."""
@@ -96,7 +96,7 @@ class Bundle:
 
     def alternatives(
         self, features: np.ndarray, *, beam_width: int | None = None
-    ) -> list[list[Said]]:
+    ) -> list[list[Caption]]:
         """Returns all captions that the beam ends with for each row of features.
 
         Of each photo the best comes first: the one with the highest log-probability / length **
@@ -112,22 +112,24 @@ class Bundle:
         words, scores = search_alternatives(self.network, features, decoding)
         found = [
             [
-                Said(self.vocabulary.decode(row), score)
+                Caption(self.vocabulary.decode(row), score)
                 for row, score in zip(rows, row_scores, strict=True)
                 if np.isfinite(score)
             ]
             for rows, row_scores in zip(words.tolist(), scores.tolist(), strict=True)
         ]
-        return self._ask_neighbours(features, found) if self.decoding.consensus else found
+        return self._ask_neighbours(features, found) if self.decoding.reranking_weight else found
 
-    def _ask_neighbours(self, features: np.ndarray, found: list[list[Said]]) -> list[list[Said]]:
+    def _ask_neighbours(
+        self, features: np.ndarray, found: list[list[Caption]]
+    ) -> list[list[Caption]]:
         captions = [[said.caption for said in photo] for photo in found]
-        agreement = self.neighbours.consensus.agreement(features, captions)
-        weight = self.decoding.consensus
+        agreement = self.reranker_data.reranker.score(features, captions)
+        weight = self.decoding.reranking_weight
         return [
             sorted(
                 (
-                    Said(said.caption, said.score + weight * float(agreed))
+                    Caption(said.caption, said.score + weight * float(agreed))
                     for said, agreed in zip(photo, agreements, strict=True)
                 ),
                 key=lambda said: -said.score,

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.encoder.casting import to_float16
+from components.captioning.encoder.casting import cast_to_float16
 from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.images import load_photo
-from components.captioning.inference.bundle import Bundle, Said
-from components.captioning.inference.saliency import Look, look
+from components.captioning.inference.bundle import Bundle, Caption
+from components.captioning.inference.saliency import WordSaliency, word_saliency
 from components.errors import DataError
 
 # New photos come one or a few at a time; a batch is always computed full.
 _PHOTOS_AT_ONCE = 4
 
 
-class Describer:
+class Captioner:
     """A bundle with its photo encoder: describes photos.
 
     Args:
@@ -46,7 +46,7 @@ class Describer:
         Raises:
             DataError: If it can't be read.
         """
-        return load_photo(photo, self.encoder.identity.size, named=named)
+        return load_photo(photo, self.encoder.spec.size, named=named)
 
     def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
         """Returns a caption for each of one or more loaded photos; raises as `alternatives`."""
@@ -54,7 +54,7 @@ class Describer:
 
     def alternatives(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
-    ) -> list[list[Said]]:
+    ) -> list[list[Caption]]:
         """Returns, best first, all captions that the beam ends with for one or more loaded photos.
 
         Args:
@@ -73,11 +73,11 @@ class Describer:
 
     def alternatives_or_errors(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
-    ) -> list[list[Said] | DataError]:
+    ) -> list[list[Caption] | DataError]:
         """Returns of each photo what `alternatives` returns or raises: one spoils no other's."""
         seen = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] to float32 [N, D]
         # As records hold them: a photo is described as it was scored.
-        features, fit = to_float16(seen)
+        features, fit = cast_to_float16(seen)
         some = self.bundle.alternatives(features[fit], beam_width=beam_width) if fit.any() else []
         told = iter(some)
         return [
@@ -89,7 +89,7 @@ class Describer:
             for fits in fit
         ]  # fmt: skip
 
-    def looks(self, pixels: NDArray[np.uint8], caption: str) -> list[Look]:
+    def saliency(self, pixels: NDArray[np.uint8], caption: str) -> list[WordSaliency]:
         """Returns where the network looked for each word of a caption.
 
         Args:
@@ -99,7 +99,9 @@ class Describer:
         Returns:
             Word by word; nothing if the encoder's network has no map of the photo.
         """
-        cells = self.encoder.cells(pixels[np.newaxis])  # float32 [1, H, W, D]
+        cells = self.encoder.feature_map(pixels[np.newaxis])  # float32 [1, H, W, D]
         if cells is None:
             return []
-        return look(self.bundle.network, cells[0], caption, self.bundle.vocabulary.encode(caption))
+        return word_saliency(
+            self.bundle.network, cells[0], caption, self.bundle.vocabulary.encode(caption)
+        )

@@ -16,7 +16,7 @@ from keras import ops
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from components.captioning.model.ensemble import CaptionNetwork, together
+from components.captioning.model.ensemble import CaptionNetwork, ensemble_logits
 from components.captioning.model.vocabulary import START
 
 _ROWS = ("upper", "", "lower")
@@ -30,7 +30,7 @@ _LEAST = 0.001
 _AT_ONCE = 128
 
 
-class Look(NamedTuple):
+class WordSaliency(NamedTuple):
     """Where the network looked for a word.
 
     Attributes:
@@ -47,9 +47,9 @@ class Look(NamedTuple):
     place: str
 
 
-def look(
+def word_saliency(
     network: CaptionNetwork, cells: NDArray[np.float32], caption: str, ids: Sequence[int]
-) -> list[Look]:
+) -> list[WordSaliency]:
     """Returns where the network looked, word by word.
 
     Args:
@@ -68,7 +68,8 @@ def look(
     weights = word_weights(network, cells.reshape(-1, depth), ids).reshape(-1, height, width)
     shares = np.maximum(weights, 0) / max(float(weights.max()), _LEAST)
     return [
-        Look(word, each, _place(each)) for word, each in zip(caption.split(), shares, strict=True)
+        WordSaliency(word, each, _place(each))
+        for word, each in zip(caption.split(), shares, strict=True)
     ]
 
 
@@ -100,7 +101,7 @@ def _log_probabilities(
     for start in range(0, len(features), _AT_ONCE):
         few = features[start : start + _AT_ONCE]
         said = np.tile(np.array([START, *ids[:-1]], np.int32), (len(few), 1))  # [R, T]
-        logits = together(network({"features": few, "words": said}))  # [R * T, V]
+        logits = ensemble_logits(network({"features": few, "words": said}))  # [R * T, V]
         every = ops.convert_to_numpy(ops.log_softmax(logits))
         # [R * T, V] -> [R, T, V] -> [R, T]
         yield every.reshape(len(few), len(ids), -1)[:, places, ids]

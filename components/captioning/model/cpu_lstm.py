@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 
-class ColumnLSTM(layers.LSTM):
+class CpuLSTM(layers.LSTM):
     """Keras' LSTM, the same weights and numbers, with a loop that suits processors.
 
     Keras multiplies and sums weight gradients at every step, with as few rows as a batch has

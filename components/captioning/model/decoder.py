@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from components.captioning.model.cpu_lstm import ColumnLSTM
+from components.captioning.model.cpu_lstm import CpuLSTM
 from components.captioning.model.vocabulary import PAD
 
 #: Hidden and cell state of the LSTM, each float [B, units]; with the decoder `guided` also what
@@ -24,7 +24,7 @@ State = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
+class ModelConfig:
     """What fixes the network's shape, and so which weights fit it.
 
     Attributes:
@@ -35,7 +35,7 @@ class NetworkConfig:
         dropout: Share of features, embeddings and LSTM outputs dropped while training.
         train_embeddings: Whether training changes the GloVe vectors.
         decoder: Whether the photo is seen at the start only (`lstm`) or at each word (`guided`).
-        members: Decoders of that kind that speak together.
+        ensemble_size: Decoders of that kind that speak together.
     """
 
     vocabulary_size: int
@@ -44,8 +44,8 @@ class NetworkConfig:
     units: int
     dropout: float
     train_embeddings: bool
-    decoder: Literal["lstm", "guided"] = "lstm"
-    members: int = 1
+    decoder: Literal["init_inject", "par_inject"] = "init_inject"
+    ensemble_size: int = 1
 
 
 class Decoder(layers.Layer):
@@ -57,7 +57,7 @@ class Decoder(layers.Layer):
         name: Of the layer.
     """
 
-    def __init__(self, config: NetworkConfig, seed: np.random.SeedSequence, name: str) -> None:
+    def __init__(self, config: ModelConfig, seed: np.random.SeedSequence, name: str) -> None:
         super().__init__(name=name)
         # Each random part gets a seed of its own, so that none depends on the order of building.
         seeds = iter(seed.generate_state(16).tolist())
@@ -74,8 +74,10 @@ class Decoder(layers.Layer):
         self.feature_dropout = dropout("feature_dropout")
         self.start_hidden = dense(config.units, "start_hidden", activation="tanh")
         self.start_cell = dense(config.units, "start_cell")
-        guided = config.decoder == "guided"
-        self.guide = dense(config.embedding_width, "guide") if guided else None
+        guided = config.decoder == "par_inject"
+        self.image_projection = (
+            dense(config.embedding_width, "image_projection") if guided else None
+        )
         self.embedding = layers.Embedding(
             config.vocabulary_size,
             config.embedding_width,
@@ -85,7 +87,7 @@ class Decoder(layers.Layer):
         )
         self.embedding_dropout = dropout("embedding_dropout")
         # tanh, sigmoid, no recurrent dropout, no unrolling: what cuDNN's LSTM kernel can do.
-        self.lstm = ColumnLSTM(
+        self.lstm = CpuLSTM(
             config.units,
             return_sequences=True,
             kernel_initializer=initializer(),
@@ -100,7 +102,7 @@ class Decoder(layers.Layer):
         """Returns the first state for photos' standardised features, float [B, D]."""
         seen = self.feature_dropout(features, training=training)
         state = (self.start_hidden(seen), self.start_cell(seen))
-        return state if self.guide is None else (*state, self.guide(seen))
+        return state if self.image_projection is None else (*state, self.image_projection(seen))
 
     def step(self, words: Any, state: State) -> tuple[Any, State]:
         """Goes one word further, outside training.
@@ -112,12 +114,12 @@ class Decoder(layers.Layer):
         Returns:
             Logits of the next word, float32 [B, V], and the state after this word.
         """
-        hidden, cell, *guide = state
+        hidden, cell, *image_projection = state
         inputs = self.embedding(words)  # [B, E]
-        for seen in guide:
+        for seen in image_projection:
             inputs = inputs + seen
         output, (hidden, cell) = self.lstm.cell(inputs, [hidden, cell])
-        return self.words(output), (hidden, cell, *guide)
+        return self.words(output), (hidden, cell, *image_projection)
 
     def call(self, features: Any, words: Any, training: bool = False) -> Any:
         """Scores all next words of whole captions at once (teacher forcing).
@@ -131,16 +133,16 @@ class Decoder(layers.Layer):
             Logits of the next word at each place that holds a word, caption by caption, float32
             [W, V]: padding costs no softmax.
         """
-        hidden, cell, *guide = self.start(features, training=training)
+        hidden, cell, *image_projection = self.start(features, training=training)
         embedded = self.embedding_dropout(self.embedding(words), training=training)
-        for seen in guide:
+        for seen in image_projection:
             embedded = embedded + ops.expand_dims(seen, 1)  # [B, T, E] + [B, 1, E]
         outputs = self.lstm(embedded, initial_state=[hidden, cell])  # [B, T, units]
-        outputs = spoken(outputs, words)  # [W, units]
+        outputs = mask_padding(outputs, words)  # [W, units]
         return self.words(self.output_dropout(outputs, training=training))
 
 
-def spoken(values: Any, words: Any) -> Any:
+def mask_padding(values: Any, words: Any) -> Any:
     """Picks the places that hold words.
 
     Args:

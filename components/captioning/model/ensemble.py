@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from components.captioning.model.decoder import Decoder, NetworkConfig, State
+from components.captioning.model.decoder import Decoder, ModelConfig, State
 
 
 class CaptionNetwork(keras.Model):
@@ -21,13 +21,13 @@ class CaptionNetwork(keras.Model):
         seed: Fixes initial weights and dropout.
     """
 
-    def __init__(self, config: NetworkConfig, seed: int = 0) -> None:
+    def __init__(self, config: ModelConfig, seed: int = 0) -> None:
         super().__init__(name="captioner")
         self.config = config
         self.standardize = Standardize(name="standardize")
         self.decoders = [
             Decoder(config, part, name=f"decoder_{index}")
-            for index, part in enumerate(np.random.SeedSequence(seed).spawn(config.members))
+            for index, part in enumerate(np.random.SeedSequence(seed).spawn(config.ensemble_size))
         ]
 
     def start(self, features: Any) -> State:
@@ -52,7 +52,7 @@ class CaptionNetwork(keras.Model):
             scores, moved = decoder.step(words, state[index * share : (index + 1) * share])
             logits.append(scores)
             after += moved
-        return together(ops.stack(logits, axis=1)), tuple(after)
+        return ensemble_logits(ops.stack(logits, axis=1)), tuple(after)
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """Scores all next words of whole captions at once (teacher forcing).
@@ -73,7 +73,7 @@ class CaptionNetwork(keras.Model):
         )
 
 
-def together(logits: Any) -> Any:
+def ensemble_logits(logits: Any) -> Any:
     """Returns what members say together: the mean of their probabilities.
 
     Args:
@@ -117,7 +117,7 @@ class Standardize(layers.Layer):
         return ops.cast(centred * self.scale, self.compute_dtype)
 
 
-def build_network(config: NetworkConfig, seed: int = 0) -> CaptionNetwork:
+def build_network(config: ModelConfig, seed: int = 0) -> CaptionNetwork:
     """Returns a network with all its weights made, ready to be loaded or trained."""
     network = CaptionNetwork(config, seed)
     network(

@@ -10,15 +10,16 @@ import numpy as np
 
 from components.captioning.model.ensemble import CaptionNetwork
 
-#: Of the numbers that `widen` returns, by what leads. GloVe's own have 0.7; projected to 256, 0.3.
-SPREAD_BESIDE_LOUD, _SPREAD_BESIDE_QUIET = 0.1, 0.3
+#: Of the numbers that `random_projection` returns, by what leads. GloVe's own have 0.7; projected
+#: to 256, 0.3.
+EMBEDDING_INIT_STD, _LOW_GAIN_EMBEDDING_INIT_STD = 0.1, 0.3
 # Each third member begins quiet: its views of the photo have a variance of 0.04 instead of about 3.
 # Two loud ones and a quiet one scored best on Flickr8k's dev split.
-_MEMBERS_TO_A_QUIET_ONE = 3
-_HUSHED = 0.115
+_LOW_GAIN_EVERY = 3
+_LOW_IMAGE_PROJECTION_GAIN = 0.115
 
 
-def begin(network: CaptionNetwork, matrix: np.ndarray, seed: int) -> None:
+def initialize_ensemble(network: CaptionNetwork, matrix: np.ndarray, seed: int) -> None:
     """Gives each member its words and its way to see the photo, before it learns.
 
     Args:
@@ -27,18 +28,18 @@ def begin(network: CaptionNetwork, matrix: np.ndarray, seed: int) -> None:
         seed: Fixes the projections to other widths, which each member has for itself.
     """
     for index, decoder in enumerate(network.decoders):
-        quiet = index % _MEMBERS_TO_A_QUIET_ONE == _MEMBERS_TO_A_QUIET_ONE - 1
-        spread = _SPREAD_BESIDE_QUIET if quiet else SPREAD_BESIDE_LOUD
+        quiet = index % _LOW_GAIN_EVERY == _LOW_GAIN_EVERY - 1
+        spread = _LOW_GAIN_EMBEDDING_INIT_STD if quiet else EMBEDDING_INIT_STD
         decoder.embedding.embeddings.assign(
-            widen(matrix, network.config.embedding_width, seed + index, spread)
+            random_projection(matrix, network.config.embedding_width, seed + index, spread)
         )
         # A decoder `lstm` does not hear the photo beside words.
-        if quiet and decoder.guide is not None:
-            for view in (decoder.guide, decoder.start_hidden, decoder.start_cell):
-                view.kernel.assign(view.kernel * _HUSHED)
+        if quiet and decoder.image_projection is not None:
+            for view in (decoder.image_projection, decoder.start_hidden, decoder.start_cell):
+                view.kernel.assign(view.kernel * _LOW_IMAGE_PROJECTION_GAIN)
 
 
-def widen(matrix: np.ndarray, width: int, seed: int, spread: float) -> np.ndarray:
+def random_projection(matrix: np.ndarray, width: int, seed: int, spread: float) -> np.ndarray:
     """Projects embeddings at random, which about keeps their angles, and scales them.
 
     Args:

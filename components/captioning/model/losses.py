@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from components.captioning.model.decoder import spoken
-from components.captioning.model.ensemble import together
+from components.captioning.model.decoder import mask_padding
+from components.captioning.model.ensemble import ensemble_logits
 
 
 def word_cross_entropy(targets: Any, logits: Any, smoothing: float = 0.0) -> Any:
@@ -45,7 +45,7 @@ class WordCrossEntropy(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns losses, float32 [W, M], of targets int [B, T] and logits [W, M, V]."""
         targets = ops.cast(y_true, "int32")
-        came = ops.expand_dims(spoken(targets, targets), 1)  # [W, 1]
+        came = ops.expand_dims(mask_padding(targets, targets), 1)  # [W, 1]
         came = ops.broadcast_to(came, ops.shape(y_pred)[:2])  # [W, M]
         return word_cross_entropy(came, y_pred, self.smoothing)
 
@@ -63,5 +63,5 @@ class WordLoss(keras.metrics.Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Adds a batch: targets int [B, T], logits float [W, M, V]."""
         targets = ops.cast(y_true, "int32")
-        losses = word_cross_entropy(spoken(targets, targets), together(y_pred))
+        losses = word_cross_entropy(mask_padding(targets, targets), ensemble_logits(y_pred))
         return super().update_state(losses)

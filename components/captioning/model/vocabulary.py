@@ -3,25 +3,25 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-MARKS = ("<pad>", "<start>", "<end>", "<unk>")
-PAD, START, END, UNK = range(len(MARKS))
+SPECIAL_TOKENS = ("<pad>", "<start>", "<end>", "<unk>")
+PAD, START, END, UNK = range(len(SPECIAL_TOKENS))
 
 
 class Vocabulary:
     """Words by id, as in `vocabulary.txt`: one word a line, the line's number its id.
 
     Args:
-        words: All words in the order of their ids, the four `MARKS` first.
+        words: All words in the order of their ids, the four `SPECIAL_TOKENS` first.
 
     Raises:
         ValueError: If the marks are not first, or a word stands twice.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
-        if tuple(words[: len(MARKS)]) != MARKS:
+        if tuple(words[: len(SPECIAL_TOKENS)]) != SPECIAL_TOKENS:
             raise ValueError(
-                f"A vocabulary must begin with {', '.join(MARKS)}. "
-                f"Received: {', '.join(words[: len(MARKS)])}"
+                f"A vocabulary must begin with {', '.join(SPECIAL_TOKENS)}. "
+                f"Received: {', '.join(words[: len(SPECIAL_TOKENS)])}"
             )
         self.words = tuple(words)
         self._ids = {word: index for index, word in enumerate(self.words)}
@@ -52,6 +52,6 @@ class Vocabulary:
         for index in ids:
             if index == END:
                 break
-            if index >= len(MARKS):
+            if index >= len(SPECIAL_TOKENS):
                 words.append(self.words[index])
         return " ".join(words)

@@ -13,14 +13,14 @@ from components.analysis.alternatives import (
     require_scored,
 )
 from components.artifacts.manifest import Photo
-from components.captioning.decoding.reranking import Neighbours
+from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.encoder import Encoder
 from components.captioning.inference.bundle import Bundle
-from components.captioning.inference.captioner import Describer
-from components.captioning.model.decoder import NetworkConfig
+from components.captioning.inference.captioner import Captioner
+from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import build_network
-from components.captioning.model.vocabulary import MARKS, Vocabulary
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
 
 WORDS = ("a", "dog", "runs")
@@ -32,15 +32,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("model")
     encoder = Encoder.build("MobileNetV2", "random")
     encoder.save(directory)
-    vocabulary = Vocabulary([*MARKS, *WORDS])
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, *WORDS])
     network = build_network(
-        NetworkConfig(len(vocabulary), encoder.identity.width, 3, 8, 0.0, train_embeddings=True)
+        ModelConfig(len(vocabulary), encoder.spec.width, 3, 8, 0.0, train_embeddings=True)
     )
     random = np.random.default_rng(0)
     for variable in network.trainable_variables:
         variable.assign(random.normal(scale=0.5, size=variable.shape))
-    neighbours = Neighbours(np.zeros((1, encoder.identity.width), np.float16), [("a",)])
-    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3), neighbours).save(directory)
+    reranker_data = RerankerData(np.zeros((1, encoder.spec.width), np.float16), [("a",)])
+    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3), reranker_data).save(directory)
     return directory
 
 
@@ -66,7 +66,7 @@ def test_describe_with_alternatives_ranks_each_photos_captions(
         assert [one.score for one in rows] == sorted((one.score for one in rows), reverse=True)
         assert len({one.caption for one in rows}) == 5
     # The bundle's own decoding settings are the same.
-    described = Describer(model).describe([photo.uri for photo in photos])
+    described = Captioner(model).describe([photo.uri for photo in photos])
     assert [found[0].caption, found[5].caption] == described
 
 
@@ -80,9 +80,9 @@ def test_describe_with_alternatives_leaves_out_what_does_not_exist(
 
 
 def test_decoding_of_scores(tmp_path: Path) -> None:
-    facts = {"beam_width": 4, "length_penalty": 0.7, "max_words": 12, "consensus": 3.0}
+    facts = {"beam_width": 4, "length_penalty": 0.7, "max_words": 12, "reranking_weight": 3.0}
     (tmp_path / "scores.json").write_text(json.dumps(facts))
-    assert decoding_of(tmp_path) == DecodingConfig(4, 0.7, 12, consensus=3.0)
+    assert decoding_of(tmp_path) == DecodingConfig(4, 0.7, 12, reranking_weight=3.0)
 
 
 def test_require_scored_takes_any_place_in_the_beam() -> None:

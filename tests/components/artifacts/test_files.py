@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from components.artifacts.files import read_json, whole_directory, whole_file, write_json
+from components.artifacts.files import atomic_directory, atomic_file, read_json, write_json
 
 
 def test_whole_directory_appears_when_the_block_ends(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "artifact"
-    with whole_directory(target) as aside:
+    with atomic_directory(target) as aside:
         (aside / "file").write_text("new")
         assert not target.exists()
     assert (target / "file").read_text() == "new"
@@ -18,7 +18,7 @@ def test_whole_directory_replaces_an_older_one(tmp_path: Path) -> None:
     target = tmp_path / "artifact"
     target.mkdir()
     (target / "old").touch()
-    with whole_directory(target) as aside:
+    with atomic_directory(target) as aside:
         (aside / "new").touch()
     assert [path.name for path in target.iterdir()] == ["new"]
 
@@ -27,7 +27,7 @@ def test_whole_directory_failing_leaves_the_older_one(tmp_path: Path) -> None:
     target = tmp_path / "artifact"
     target.mkdir()
     (target / "old").touch()
-    with pytest.raises(RuntimeError), whole_directory(target) as aside:
+    with pytest.raises(RuntimeError), atomic_directory(target) as aside:
         (aside / "half").touch()
         raise RuntimeError
     assert [path.name for path in target.iterdir()] == ["old"]
@@ -35,7 +35,7 @@ def test_whole_directory_failing_leaves_the_older_one(tmp_path: Path) -> None:
 
 
 def test_whole_directory_can_be_read_by_others(tmp_path: Path) -> None:
-    with whole_directory(tmp_path / "artifact"):
+    with atomic_directory(tmp_path / "artifact"):
         pass
     assert (tmp_path / "artifact").stat().st_mode & 0o777 == 0o755
 
@@ -43,7 +43,7 @@ def test_whole_directory_can_be_read_by_others(tmp_path: Path) -> None:
 def test_whole_file_failing_leaves_the_older_one(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
     target.write_text("old")
-    with pytest.raises(RuntimeError), whole_file(target) as aside:
+    with pytest.raises(RuntimeError), atomic_file(target) as aside:
         aside.write_text("half")
         raise RuntimeError
     assert target.read_text() == "old"

@@ -44,16 +44,16 @@ class Artifacts:
 
 
 def _save_model(directory: Path, seed: int | None, width: int) -> None:
-    from components.captioning.decoding.reranking import Neighbours
+    from components.captioning.decoding.reranking import RerankerData
     from components.captioning.decoding.search import DecodingConfig
     from components.captioning.inference.bundle import Bundle
-    from components.captioning.model.decoder import NetworkConfig
+    from components.captioning.model.decoder import ModelConfig
     from components.captioning.model.ensemble import build_network
-    from components.captioning.model.vocabulary import MARKS, Vocabulary
+    from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 
-    vocabulary = Vocabulary([*MARKS, "a", "dog", "runs"])
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs"])
     shape = {"embedding_width": 3, "units": 8, "dropout": 0.0, "train_embeddings": True}
-    network = build_network(NetworkConfig(len(vocabulary), width, **shape))
+    network = build_network(ModelConfig(len(vocabulary), width, **shape))
     if seed is None:
         bias = np.zeros(len(vocabulary), np.float32)
         bias[vocabulary.words.index("dog")] = 20
@@ -62,8 +62,8 @@ def _save_model(directory: Path, seed: int | None, width: int) -> None:
         random = np.random.default_rng(seed)
         for variable in network.trainable_variables:
             variable.assign(random.normal(scale=1.2, size=variable.shape))
-    neighbours = Neighbours(np.zeros((1, width), np.float16), [("dog",)])
-    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3), neighbours).save(directory)
+    reranker_data = RerankerData(np.zeros((1, width), np.float16), [("dog",)])
+    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3), reranker_data).save(directory)
 
 
 @pytest.fixture(scope="session")

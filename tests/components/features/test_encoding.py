@@ -11,10 +11,10 @@ from components.artifacts.captions import read_captions
 from components.artifacts.manifest import read_manifest
 from components.captioning.encoder import precision
 from components.captioning.encoder.encoder import Encoder
-from components.captioning.encoder.spec import EncoderIdentity
+from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError, SettingError
-from components.features.encoding import EncodePhotos, require_numbers
-from components.features.shards import read_segment
+from components.features.encoding import EncodeImages, require_numbers
+from components.features.shards import read_feature_shard
 from components.features.store import FeatureStore
 from components.features.tasks import EncodingTask, plan_tasks, read_photo
 
@@ -34,16 +34,16 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_encode_photos_keeps_batches_in_order(
     tasks: list[EncodingTask], encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    step = EncodePhotos(encoder, Shared(), FeatureStore("", tmp_path), batch_size=2, total=20)
+    step = EncodeImages(encoder, Shared(), FeatureStore("", tmp_path), batch_size=2, total=20)
     step.setup()
     with caplog.at_level(logging.INFO):
         [name] = step.process(tasks)
     step.teardown()
-    photos, features = read_segment(tmp_path / name)
+    photos, features = read_feature_shard(tmp_path / name)
     assert photos == [task.sha256 for task in tasks]
     # All in one batch.
     direct = Encoder.load(encoder, batch_size=5)
-    expected = direct.encode(np.stack([read_photo(t, direct.identity.size) for t in tasks]))
+    expected = direct.encode(np.stack([read_photo(t, direct.spec.size) for t in tasks]))
     np.testing.assert_allclose(features, expected, rtol=2e-3, atol=1e-6)
     assert len(np.unique(features.sum(axis=1, dtype=np.float32))) == 5
     assert "features 5/20, " in caplog.text
@@ -52,9 +52,9 @@ def test_encode_photos_keeps_batches_in_order(
 def test_encode_photos_in_bfloat16_where_there_is_none_is_refused(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace(EncoderIdentity.load(encoder), precision="bfloat16").save(tmp_path)
+    replace(EncoderSpec.load(encoder), precision="bfloat16").save(tmp_path)
     monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
-    step = EncodePhotos(tmp_path, Shared(), FeatureStore("", tmp_path), batch_size=2, total=20)
+    step = EncodeImages(tmp_path, Shared(), FeatureStore("", tmp_path), batch_size=2, total=20)
     with pytest.raises(SettingError, match=r"must be float32 .* Received: bfloat16.* --precision"):
         step.setup()
 

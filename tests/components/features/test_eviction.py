@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.features.eviction import choose, survey
+from components.features.eviction import choose_evicted, survey
 
 KEYS = {"old": "a" * 64, "new": "b" * 64}
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -51,7 +51,7 @@ def test_survey_of_no_store_is_empty(tmp_path: Path) -> None:
 
 
 def _chosen(store: Path, **rule: Any) -> list[str]:
-    files = choose(survey(str(store)), now=NOW, **rule)
+    files = choose_evicted(survey(str(store)), now=NOW, **rule)
     return [f"{file.name[0]} {file.name[65]} {Path(file.name).suffix}" for file in files]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from components.artifacts.fingerprint import fingerprint_file
 from components.errors import DataError
-from components.features.shards import entries_of, read_segment, write_segment
+from components.features.shards import entry_count, read_feature_shard, write_feature_shard
 
 PHOTOS = ["0a" * 32, "ff" * 32]
 
@@ -14,9 +14,9 @@ PHOTOS = ["0a" * 32, "ff" * 32]
 @pytest.mark.parametrize("shape", [(3,), (64, 5)])
 def test_segment_journey_keeps_features_of_any_shape(tmp_path: Path, shape: tuple) -> None:
     features = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float16)
-    path = write_segment(tmp_path, PHOTOS, features)
+    path = write_feature_shard(tmp_path, PHOTOS, features)
     assert path.name == f"{fingerprint_file(path)}-2.npy"
-    photos, read = read_segment(path)
+    photos, read = read_feature_shard(path)
     assert photos == PHOTOS
     assert read.dtype == np.float16
     np.testing.assert_array_equal(read, features)
@@ -24,7 +24,7 @@ def test_segment_journey_keeps_features_of_any_shape(tmp_path: Path, shape: tupl
 
 
 def test_write_segment_of_the_same_is_the_same_file(tmp_path: Path) -> None:
-    paths = {write_segment(tmp_path, PHOTOS, np.ones((2, 3), np.float16)) for _ in range(2)}
+    paths = {write_feature_shard(tmp_path, PHOTOS, np.ones((2, 3), np.float16)) for _ in range(2)}
     assert list(tmp_path.iterdir()) == list(paths)
 
 
@@ -35,10 +35,10 @@ def test_write_segment_of_the_same_is_the_same_file(tmp_path: Path) -> None:
 def test_read_segment_that_is_broken_says_so(
     tmp_path: Path, spoil: Callable[[bytes], bytes]
 ) -> None:
-    path = write_segment(tmp_path, PHOTOS, np.ones((2, 3), np.float16))
+    path = write_feature_shard(tmp_path, PHOTOS, np.ones((2, 3), np.float16))
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(DataError, match="must have the content that its name tells"):
-        read_segment(path)
+        read_feature_shard(path)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_read_segment_of_something_else_says_so(tmp_path: Path, array: np.ndarra
     path = tmp_path / f"{fingerprint_file(tmp_path / 'array.npy')}-2.npy"
     (tmp_path / "array.npy").rename(path)
     with pytest.raises(DataError, match="must be a segment of"):
-        read_segment(path)
+        read_feature_shard(path)
 
 
 def test_entries_of_is_in_the_name() -> None:
-    assert entries_of(f"{'0' * 64}-12.npy") == 12
-    assert entries_of(f"{'0' * 64}.h5") is None
-    assert entries_of("features-12.npy") is None
+    assert entry_count(f"{'0' * 64}-12.npy") == 12
+    assert entry_count(f"{'0' * 64}.h5") is None
+    assert entry_count("features-12.npy") is None

@@ -15,7 +15,7 @@ from kfp.dsl import Dataset
 from components.artifacts.captions import CaptionedPhoto, read_captions
 from components.artifacts.manifest import Photo, write_manifest
 from components.captioning.model.normalizer import Normalizer
-from components.captioning.model.vocabulary import MARKS, UNK, Vocabulary
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK, Vocabulary
 from components.errors import DataError, SettingError
 from components.normalize.component import normalize
 from components.normalize.normalization import normalize_captions
@@ -72,7 +72,7 @@ def test_normalize_captions_vocabulary_by_count_from_train_alone(artifact: Path)
     # Train has a 6 times, dog 5 times, and four words twice (in reverse alphabetical order);
     # newt and axolotl occur three times, but not in train.
     assert Vocabulary.load(artifact / "vocabulary.txt").words == (
-        *MARKS,
+        *SPECIAL_TOKENS,
         "a",
         "dog",
         "été",

@@ -4,7 +4,7 @@ import apache_beam as beam
 import pytest
 
 from components.errors import DataError, SettingError
-from components.runtime.beam import beam_pipeline, own_errors
+from components.runtime.beam import beam_pipeline, unwrapped_errors
 
 ELSEWHERE = "--direct_running_mode=multi_processing --direct_num_workers=2"
 KINDS = {"ours": DataError, "defect": RuntimeError, "interruption": KeyboardInterrupt}
@@ -15,7 +15,7 @@ def _fail(kind: str) -> None:
 
 
 def _run(kind: str, flags: str = "") -> None:
-    with own_errors(), beam_pipeline(flags) as pipeline:
+    with unwrapped_errors(), beam_pipeline(flags) as pipeline:
         _ = pipeline | beam.Create([kind]) | beam.Map(_fail)
 
 
@@ -43,12 +43,12 @@ def test_own_errors_leaves_a_defect_to_tell_its_transform(flags: str) -> None:
     ],
 )
 def test_own_errors_leaves_a_traceback_that_ends_otherwise(text: str) -> None:
-    with pytest.raises(RuntimeError, match="^" + re.escape(text)), own_errors():
+    with pytest.raises(RuntimeError, match="^" + re.escape(text)), unwrapped_errors():
         raise RuntimeError(text)
 
 
 def test_own_errors_reads_a_traceback_that_names_no_transform() -> None:
-    with pytest.raises(SettingError, match=r"^store must be there$"), own_errors():
+    with pytest.raises(SettingError, match=r"^store must be there$"), unwrapped_errors():
         raise RuntimeError("File\ncomponents.errors.SettingError: store must be there\n")
 
 

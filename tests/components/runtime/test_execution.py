@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.errors import CaptionflowError, DataError, SettingError
-from components.runtime.execution import running
+from components.runtime.execution import run_step
 
 
 def test_running_logs_lines_and_the_time_it_took(capsys: pytest.CaptureFixture[str]) -> None:
-    with running("ingest"):
+    with run_step("ingest"):
         logging.getLogger("components.ingest").info("8 photos")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "[ingest] 8 photos"
@@ -23,8 +23,8 @@ def test_running_tells_start_up_since_the_process_began_from_work() -> None:
     program = """
 import time
 time.sleep(0.3)
-from components.runtime.execution import running
-with running("ingest") as ready:
+from components.runtime.execution import run_step
+with run_step("ingest") as ready:
     time.sleep(0.2)
     ready()
     time.sleep(0.4)
@@ -43,13 +43,13 @@ with running("ingest") as ready:
 def test_running_without_word_of_its_imports_counts_them_as_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with running("ingest"):
+    with run_step("ingest"):
         time.sleep(0.2)
     assert float(capsys.readouterr().out.split()[-4]) >= 0.2
 
 
 def test_running_keeps_libraries_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    with running("ingest"):
+    with run_step("ingest"):
         logging.getLogger("apache_beam.runners").info("a bundle")
         logging.getLogger("apache_beam.runners").warning("a worker died")
     lines = capsys.readouterr().out.splitlines()
@@ -62,7 +62,7 @@ def test_running_keeps_libraries_quiet(capsys: pytest.CaptureFixture[str]) -> No
 def test_running_failure_of_ours_is_one_line_with_its_code(
     error: type[CaptionflowError], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as caught, running("ingest"):
+    with pytest.raises(SystemExit) as caught, run_step("ingest"):
         raise error("epochs must be\n  positive.\nReceived: -1")
     assert caught.value.code == code
     assert capsys.readouterr().out == "FAILED ingest: epochs must be positive. Received: -1\n"
@@ -71,7 +71,7 @@ def test_running_failure_of_ours_is_one_line_with_its_code(
 def test_running_defect_shows_its_traceback_and_ends_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(SystemExit) as caught, running("train"):
+    with pytest.raises(SystemExit) as caught, run_step("train"):
         {}["loss"]
     assert caught.value.code == 1
     lines = capsys.readouterr().out.splitlines()
@@ -80,7 +80,7 @@ def test_running_defect_shows_its_traceback_and_ends_in_one_line(
 
 
 def test_running_interrupted_ends_in_130(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught, running("train"):
+    with pytest.raises(SystemExit) as caught, run_step("train"):
         raise KeyboardInterrupt
     assert caught.value.code == 130
     assert capsys.readouterr().out == "FAILED train: interrupted\n"

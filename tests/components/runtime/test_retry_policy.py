@@ -3,7 +3,7 @@ from mlflow import MlflowClient
 
 from components.errors import CaptionflowError, DataError, SettingError
 from components.runtime import retry_policy as attempts
-from components.runtime.execution import running
+from components.runtime.execution import run_step
 from components.runtime.retry_policy import EXPERIMENT, RUN_ID_VARIABLE
 
 
@@ -11,7 +11,7 @@ def _attempt(step: str, error: Exception | None = None) -> tuple[bool, int]:
     """Returns whether the step's body was entered, and its exit code."""
     entered = False
     try:
-        with running(step):
+        with run_step(step):
             entered = True
             if error:
                 raise error

@@ -18,7 +18,7 @@ from components.artifacts.files import MATRIX_FILE, write_json
 from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.inference.bundle import Bundle
 from components.captioning.model.normalizer import Normalizer
-from components.captioning.model.vocabulary import MARKS, Vocabulary
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError, SettingError
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.train import callbacks
@@ -41,7 +41,7 @@ def train(
     for name, examples in (("train", train_examples), ("dev", dev_examples)):
         _write_examples(tmp_path / "examples", name, examples)
     (tmp_path / "captions").mkdir()
-    words = [*MARKS, "a", "red", "blue", "circle", "square"]
+    words = [*SPECIAL_TOKENS, "a", "red", "blue", "circle", "square"]
     Vocabulary(words).save(tmp_path / "captions" / VOCABULARY_FILE)
     for name in ("captions", "examples"):
         Normalizer((("lower",),)).save(tmp_path / name)

@@ -6,7 +6,7 @@ from kfp import dsl
 from kfp.local.cache import LocalCache
 
 from pipeline import plan as module
-from pipeline.local.cache import plan_steps, put_back, remember, step_outputs
+from pipeline.local.cache import plan_steps, remember, restored_spec, step_outputs
 from pipeline.plan import PlannedStep
 
 
@@ -208,7 +208,7 @@ def test_plan_steps_of_a_moved_data_set_says_so(tmp_path: Path) -> None:
 def test_put_back_takes_all_changes_back() -> None:
     spec = small.pipeline_spec
     before = spec.SerializeToString(deterministic=True)
-    with put_back(spec):
+    with restored_spec(spec):
         plan_steps(spec, _ARGUMENTS, {}, Path("nowhere"))
         assert spec.SerializeToString(deterministic=True) != before
     assert spec.SerializeToString(deterministic=True) == before

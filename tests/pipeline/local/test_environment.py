@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.dag import captioning_pipeline
 from pipeline.local.environment import arguments_of
-from pipeline.plan import decisive_parts
+from pipeline.plan import result_inputs
 from pipeline.presets import make_settings
 from pipeline.tasks import steps_of
 
@@ -31,7 +31,7 @@ def test_where_features_are_kept_decides_no_result() -> None:
     steps = steps_of(captioning_pipeline.pipeline_spec)
     assert "store" in next(step for step in steps if step.name == "features").parameters
     with_store, without = (
-        decisive_parts(steps, arguments_of(make_settings("sample", {"store": store}), ROOT), {})
+        result_inputs(steps, arguments_of(make_settings("sample", {"store": store}), ROOT), {})
         for store in ("features", "")
     )
     assert with_store == without

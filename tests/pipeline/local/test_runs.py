@@ -6,7 +6,7 @@ import pytest
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.manifest import Photo, write_manifest
-from components.captioning.model.vocabulary import MARKS, Vocabulary
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
 from pipeline.local.runs import find_data, find_scores
 
@@ -43,14 +43,14 @@ def _captions(
         directory,
         [CaptionedPhoto(name, split, ("a dog",), ((4, 5),)) for name, split in splits.items()],
     )
-    Vocabulary([*MARKS, *words]).save(directory / "vocabulary.txt")
+    Vocabulary([*SPECIAL_TOKENS, *words]).save(directory / "vocabulary.txt")
     _json(directory / "report.json", {"photos_without_caption": dropped})
     return directory
 
 
 def _matrix(root: Path, run: str, found: int, *missing: str) -> Path:
     directory = _place(root, run, "embeddings", "matrix")
-    rules = dict.fromkeys((*MARKS, *missing), "normal")
+    rules = dict.fromkeys((*SPECIAL_TOKENS, *missing), "normal")
     _json(directory / "coverage.json", {"found": found, "missing": rules})
     return directory
 
@@ -69,7 +69,7 @@ def _scores(root: Path, run: str, fingerprint: str = "d", sha256: str = "e") -> 
 def _model(root: Path, run: str, sha256: str = "e", words: tuple[str, ...] = ("a", "dog")) -> Path:
     directory = _place(root, run, "train", "model")
     _json(directory / "encoder.json", {"sha256": sha256})
-    Vocabulary([*MARKS, *words]).save(directory / "vocabulary.txt")
+    Vocabulary([*SPECIAL_TOKENS, *words]).save(directory / "vocabulary.txt")
     return directory
 
 

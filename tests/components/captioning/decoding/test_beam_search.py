@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from components.captioning.decoding.beam_search import Beams, search_beams
+from components.captioning.decoding.beam_search import Beams, beam_search
 from components.captioning.decoding.search import (
     DecodingConfig,
     search_alternatives,
@@ -129,9 +129,9 @@ def test_plain_search_shows_what_the_cases_are_worth(network: Any) -> None:
 @pytest.mark.parametrize("width", [1, 5])
 def test_search_computes_live_captions_only_and_each_word_once(width: int) -> None:
     network: Any = TinyNetwork(1)
-    search_beams(network, FEATURES, beam_width=width, max_words=MAX_WORDS)  # compiles
+    beam_search(network, FEATURES, beam_width=width, max_words=MAX_WORDS)  # compiles
     network.rows.clear()
-    search_beams(network, FEATURES, beam_width=width, max_words=MAX_WORDS)
+    beam_search(network, FEATURES, beam_width=width, max_words=MAX_WORDS)
     live = np.zeros(MAX_WORDS + 1, int)
     for feature in FEATURES:
         beams = _plain_search(network, feature, width)[:0:-1]  # before each word
@@ -142,10 +142,8 @@ def test_search_computes_live_captions_only_and_each_word_once(width: int) -> No
 
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_search_in_smaller_batches_finds_the_same(network: Any, batch_size: int) -> None:
-    whole = search_beams(network, FEATURES, beam_width=5, max_words=MAX_WORDS)
-    parts = search_beams(
-        network, FEATURES, beam_width=5, max_words=MAX_WORDS, batch_size=batch_size
-    )
+    whole = beam_search(network, FEATURES, beam_width=5, max_words=MAX_WORDS)
+    parts = beam_search(network, FEATURES, beam_width=5, max_words=MAX_WORDS, batch_size=batch_size)
     np.testing.assert_array_equal(parts.words, whole.words)
     np.testing.assert_allclose(parts.log_probabilities, whole.log_probabilities, rtol=1e-5)
 
@@ -153,7 +151,7 @@ def test_search_in_smaller_batches_finds_the_same(network: Any, batch_size: int)
 def test_search_compiles_once_for_all_widths_and_numbers_of_photos() -> None:
     network: Any = TinyNetwork(1)
     for width, photos in ((1, 9), (5, 9), (3, 2)):
-        search_beams(network, FEATURES[:photos], beam_width=width, max_words=MAX_WORDS)
+        beam_search(network, FEATURES[:photos], beam_width=width, max_words=MAX_WORDS)
     # Once to see which parts of the state last, once to be compiled.
     assert network.traced == 2
 

@@ -10,7 +10,7 @@ from components.captioning.decoding.search import (
     search_alternatives,
     search_captions,
 )
-from components.captioning.model.decoder import NetworkConfig
+from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import END, PAD, START, UNK
 
@@ -25,7 +25,7 @@ Caption = tuple[int, ...]
 
 
 def _network(seed: int) -> CaptionNetwork:
-    config = NetworkConfig(
+    config = ModelConfig(
         vocabulary_size=7,
         feature_width=5,
         embedding_width=3,

@@ -3,7 +3,7 @@ import inspect
 import keras
 import pytest
 
-from components.captioning.encoder.backbone_names import INPUT_SIZES, spell_network
+from components.captioning.encoder.backbone_names import INPUT_SIZES, canonical_backbone_name
 from components.errors import SettingError
 
 
@@ -21,14 +21,14 @@ def test_input_sizes_other_than_the_usual_are_those_that_keras_names(name: str, 
 
 
 def test_spell_network_ignores_upper_and_lower_case() -> None:
-    assert spell_network("inceptionV3") == "InceptionV3"
+    assert canonical_backbone_name("inceptionV3") == "InceptionV3"
 
 
 def test_spell_network_unknown_lists_close_ones() -> None:
     with pytest.raises(SettingError, match=r"InceptionV3.* Received: 'InceptionV4'"):
-        spell_network("InceptionV4")
+        canonical_backbone_name("InceptionV4")
 
 
 def test_spell_network_unlike_any_lists_all() -> None:
     with pytest.raises(SettingError, match=r"ConvNeXtBase, .*, VGG19, Xception. Received: ''"):
-        spell_network("")
+        canonical_backbone_name("")

@@ -1,10 +1,10 @@
 import numpy as np
 
-from components.captioning.encoder.dead_leaves import draw_leaves
+from components.captioning.encoder.dead_leaves import draw_dead_leaves
 
 
 def test_draw_leaves_is_the_same_for_the_same_seed() -> None:
-    one, same, other = (draw_leaves(2, 50, seed) for seed in (1, 1, 2))
+    one, same, other = (draw_dead_leaves(2, 50, seed) for seed in (1, 1, 2))
     assert one.shape == (2, 50, 50, 3)
     assert one.dtype == np.uint8
     assert np.array_equal(one, same)
@@ -13,7 +13,7 @@ def test_draw_leaves_is_the_same_for_the_same_seed() -> None:
 
 
 def test_draw_leaves_covers_the_picture_with_edges_at_all_scales() -> None:
-    [picture] = draw_leaves(1, 128, 3)
+    [picture] = draw_dead_leaves(1, 128, 3)
     # Hardly anything of the black ground shows.
     assert (picture.sum(axis=-1) == 0).mean() < 0.02
     # As in photos, neighbours are mostly alike, and likeness falls off with the distance.

@@ -13,7 +13,7 @@ from components.captioning.encoder import precision as precision_module
 from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE, Encoder
 from components.captioning.encoder.images import load_photo
 from components.captioning.encoder.precision import has_bfloat16
-from components.captioning.encoder.spec import EncoderIdentity
+from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError, SettingError
 
 SHARED = Path(__file__).parents[4].parent / "shared"
@@ -21,7 +21,7 @@ REAL_WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
 PHOTOS = sorted((SHARED / "flickr8k").rglob("*.jpg"))[:8]
 
 
-IDENTITY = EncoderIdentity("MobileNetV2", "random", 1, "0" * 64, 1280, 224)
+IDENTITY = EncoderSpec("MobileNetV2", "random", 1, "0" * 64, 1280, 224)
 
 
 def photos(count: int, size: int = 224) -> np.ndarray:
@@ -44,7 +44,7 @@ def uncalibrated() -> Encoder:
 @pytest.fixture(scope="module")
 def uncalibrated_features(uncalibrated: Encoder) -> np.ndarray:
     # A compiled graph of before, which calibrating has to drop.
-    uncalibrated.cells(photos(1))
+    uncalibrated.feature_map(photos(1))
     return uncalibrated.encode(photos(8))
 
 
@@ -65,7 +65,7 @@ def saved(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rounded(saved: Path, tmp_path: Path) -> Path:
     """The same encoder, of bfloat16."""
     shutil.copy(saved / ENCODER_WEIGHTS_FILE, tmp_path)
-    replace(EncoderIdentity.load(saved), precision="bfloat16").save(tmp_path)
+    replace(EncoderSpec.load(saved), precision="bfloat16").save(tmp_path)
     return tmp_path
 
 
@@ -77,10 +77,10 @@ def reference(saved: Path) -> keras.Model:
 
 
 def test_build_records_what_tells_it_from_others(encoder: Encoder, saved: Path) -> None:
-    identity = encoder.identity
-    assert identity == replace(IDENTITY, sha256=identity.sha256)
-    from_file = Encoder.build("MobileNetV2", str(saved / ENCODER_WEIGHTS_FILE)).identity
-    assert from_file == replace(identity, weights="file", seed=None)
+    spec = encoder.spec
+    assert spec == replace(IDENTITY, sha256=spec.sha256)
+    from_file = Encoder.build("MobileNetV2", str(saved / ENCODER_WEIGHTS_FILE)).spec
+    assert from_file == replace(spec, weights="file", seed=None)
 
 
 def test_build_of_an_unknown_network_lists_close_ones() -> None:
@@ -109,10 +109,10 @@ def test_encode_of_no_photos_is_empty(encoder: Encoder) -> None:
 
 def test_random_encoder_is_the_same_for_the_same_seed_and_photos(encoder: Encoder) -> None:
     again = Encoder.build("MobileNetV2", "random", seed=1)
-    before = again.identity.sha256
+    before = again.spec.sha256
     again.calibrate(photos(8))
-    assert again.identity == encoder.identity
-    assert again.identity.sha256 != before
+    assert again.spec == encoder.spec
+    assert again.spec.sha256 != before
 
 
 def test_calibrate_makes_random_weights_tell_photos_apart(
@@ -139,15 +139,15 @@ def test_calibrate_sets_statistics_layer_by_layer(encoder: Encoder, reference: k
 
 def test_calibrate_without_batch_normalisation_changes_nothing() -> None:
     encoder = Encoder.build("VGG16", "random", seed=1)
-    before = encoder.identity
+    before = encoder.spec
     encoder.calibrate(photos(1))
-    assert encoder.identity == before
+    assert encoder.spec == before
     assert before.width == 512
 
 
 def test_load_encodes_the_same(encoder: Encoder, saved: Path) -> None:
     loaded = Encoder.load(saved, batch_size=4)
-    assert loaded.identity == encoder.identity
+    assert loaded.spec == encoder.spec
     assert np.array_equal(loaded.encode(photos(4)), encoder.encode(photos(4)))
 
 
@@ -192,7 +192,7 @@ def test_load_of_bfloat16_where_there_is_none_computes_in_float32_and_says_so(
     assert [record.getMessage() for record in caplog.records] == [
         "this encoder is of bfloat16, which this machine does not have: it computes in float32"
     ]
-    assert loaded.identity.precision == "bfloat16"
+    assert loaded.spec.precision == "bfloat16"
     np.testing.assert_array_equal(loaded.encode(photos(4)), encoder.encode(photos(4)))
 
 
@@ -202,20 +202,20 @@ def test_load_of_other_weights_names_both_sums(
     IDENTITY.save(tmp_path)
     shutil.copy(saved / ENCODER_WEIGHTS_FILE, tmp_path)
     with pytest.raises(
-        DataError, match=rf"encoder.json names, with SHA-256 0{{64}}. .*{encoder.identity.sha256}"
+        DataError, match=rf"encoder.json names, with SHA-256 0{{64}}. .*{encoder.spec.sha256}"
     ):
         Encoder.load(tmp_path)
 
 
 def test_cells_are_what_features_are_the_mean_of(encoder: Encoder) -> None:
-    cells = encoder.cells(photos(5))
+    cells = encoder.feature_map(photos(5))
     assert cells is not None
     assert (cells.dtype, cells.shape) == (np.float32, (5, 7, 7, 1280))
     np.testing.assert_allclose(cells.mean(axis=(1, 2)), encoder.encode(photos(5)), atol=1e-5)
 
 
 def test_cells_of_a_network_that_does_not_end_with_their_mean_are_none() -> None:
-    assert Encoder.build("ConvNeXtTiny", "random").cells(photos(1)) is None
+    assert Encoder.build("ConvNeXtTiny", "random").feature_map(photos(1)) is None
 
 
 def test_load_without_weights_names_the_file(tmp_path: Path) -> None:
@@ -227,8 +227,8 @@ def test_load_without_weights_names_the_file(tmp_path: Path) -> None:
 @pytest.mark.skipif(not REAL_WEIGHTS.exists(), reason="needs ../shared/encoders")
 def test_real_inception_weights_tell_photos_apart() -> None:
     encoder = Encoder.build("InceptionV3", str(REAL_WEIGHTS), batch_size=2)
-    assert encoder.identity.weights == "file"
-    assert (encoder.identity.width, encoder.identity.size) == (2048, 299)
+    assert encoder.spec.weights == "file"
+    assert (encoder.spec.width, encoder.spec.size) == (2048, 299)
     one, other = encoder.encode(photos(2, 299))
     assert (one >= 0).all()  # Means of what a ReLU lets through.
     assert np.corrcoef(one, other)[0, 1] < 0.99

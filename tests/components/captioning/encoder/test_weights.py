@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from components.captioning.encoder.backbones import find_network
+from components.captioning.encoder.backbones import find_backbone
 from components.captioning.encoder.weights import build_with_weights, weights_sha256
 from components.errors import DataError
 
-NETWORK = find_network("MobileNetV2")
+NETWORK = find_backbone("MobileNetV2")
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
@@ -99,7 +99,7 @@ def test_weights_from_an_empty_file_name_file_and_network(tmp_path: Path, name: 
 
 def test_weights_of_another_network_name_file_and_network(file: Path) -> None:
     with pytest.raises(DataError, match=r"weights of MobileNet, and .*mobilenet.weights.h5 does"):
-        build_with_weights(find_network("MobileNet"), str(file))
+        build_with_weights(find_backbone("MobileNet"), str(file))
 
 
 def test_weights_that_are_no_numbers_are_counted(file: Path, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_weights_of_imagenet_out_of_reach_say_how_to_supply_a_file(
 def test_weights_of_efficientnet_see_standardised_colours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = find_network("EfficientNetB0")
+    network = find_backbone("EfficientNetB0")
     published = network.build()
     normalization = published.layers[2]
     normalization.adapt_mean.assign([0.485, 0.456, 0.406])

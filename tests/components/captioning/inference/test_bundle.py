@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from components.artifacts.files import write_json
-from components.captioning.decoding.reranking import CAPTIONS_FILE, FEATURES_FILE, Neighbours
+from components.captioning.decoding.reranking import CAPTIONS_FILE, FEATURES_FILE, RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
-from components.captioning.model.decoder import NetworkConfig
+from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import build_network
-from components.captioning.model.vocabulary import END, MARKS, Vocabulary
+from components.captioning.model.vocabulary import END, SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
 
 A, DOG, CAT = 4, 5, 6
@@ -20,15 +20,15 @@ FEATURES = np.array([[1.0, 0.0]], np.float32)
 @pytest.fixture
 def bundle() -> Bundle:
     """Says "dog" with a probability of 0.3, "cat" with 0.2, "a" with 0.1, and ends at once."""
-    vocabulary = Vocabulary([*MARKS, "a", "dog", "cat"])
-    network = build_network(NetworkConfig(7, 2, 2, 3, 0.0, True, "guided"), seed=1)
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "cat"])
+    network = build_network(ModelConfig(7, 2, 2, 3, 0.0, True, "par_inject"), seed=1)
     bias = np.full(7, -20.0, np.float32)
     bias[[END, A, DOG, CAT]] = np.log([0.4, 0.1, 0.3, 0.2])
     network.decoders[0].words.set_weights([np.zeros((3, 7)), bias])
-    neighbours = Neighbours(
+    reranker_data = RerankerData(
         np.array([[1, 0], [0, 1]], np.float16), [("cat", "a cat"), ("a house by the sea",)]
     )
-    return Bundle(network, vocabulary, DecodingConfig(4, 0.0, max_words=1), neighbours)
+    return Bundle(network, vocabulary, DecodingConfig(4, 0.0, max_words=1), reranker_data)
 
 
 def _said(bundle: Bundle) -> list[tuple[str, float]]:
@@ -68,16 +68,16 @@ def test_alternatives_with_consensus_are_what_people_said_of_similar_photos(
     bundle: Bundle,
 ) -> None:
     before = dict(_said(bundle))
-    bundle.decoding = DecodingConfig(4, 0.0, max_words=1, consensus=50.0)
+    bundle.decoding = DecodingConfig(4, 0.0, max_words=1, reranking_weight=50.0)
     after = dict(_said(bundle))
     assert bundle.captions(FEATURES) == ["cat"]
-    agreed = bundle.neighbours.consensus.agreement(FEATURES, [["cat", "dog"]])[0]
+    agreed = bundle.reranker_data.reranker.score(FEATURES, [["cat", "dog"]])[0]
     assert after["cat"] == pytest.approx(before["cat"] + 50 * agreed[0])
     assert after["dog"] == pytest.approx(before["dog"] + 50 * agreed[1])
 
 
 def test_bundle_saved_and_loaded_says_the_same(bundle: Bundle, tmp_path: Path) -> None:
-    bundle.decoding = DecodingConfig(4, 0.0, max_words=1, consensus=50.0)
+    bundle.decoding = DecodingConfig(4, 0.0, max_words=1, reranking_weight=50.0)
     bundle.save(tmp_path)
     loaded = Bundle.load(tmp_path)
     assert loaded.decoding == bundle.decoding
@@ -96,9 +96,11 @@ def test_bundle_whose_consensus_was_found_otherwise_is_refused(
 ) -> None:
     for weight, folder in ((0.0, tmp_path / "without"), (50.0, tmp_path / "with")):
         folder.mkdir()
-        bundle.decoding = DecodingConfig(4, 0.0, max_words=1, consensus=weight)
+        bundle.decoding = DecodingConfig(4, 0.0, max_words=1, reranking_weight=weight)
         bundle.save(folder)
-        write_json(folder / CAPTIONS_FILE, bundle.neighbours.captions)
+        write_json(folder / CAPTIONS_FILE, bundle.reranker_data.captions)
     assert _said(Bundle.load(tmp_path / "without"))
-    with pytest.raises(DataError, match=r"consensus by ridge regression.*neighbours\.json: near"):
+    with pytest.raises(
+        DataError, match=r"reranking_weight by ridge regression.*neighbours\.json: near"
+    ):
         Bundle.load(tmp_path / "with")

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from components.captioning.inference.saliency import look, word_weights
-from components.captioning.model.decoder import NetworkConfig
+from components.captioning.inference.saliency import word_saliency, word_weights
+from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import START
 
@@ -19,7 +19,7 @@ def network() -> CaptionNetwork:
     The photo's features start the LSTM, whose forget gate is open and whose other gates give
     back what is kept: the logit of a word is tanh of its feature, whatever was said before.
     """
-    network = build_network(NetworkConfig(6, 2, 1, 2, 0.0, True, "lstm"))
+    network = build_network(ModelConfig(6, 2, 1, 2, 0.0, True, "lstm"))
     decoder = network.decoders[0]
     decoder.embedding.set_weights([np.zeros((6, 1))])
     decoder.start_hidden.set_weights([np.zeros((2, 2)), np.zeros(2)])
@@ -54,7 +54,7 @@ def test_look_tells_each_words_part_and_place(network: CaptionNetwork) -> None:
     cells = np.zeros((6, 6, 2), np.float32)
     cells[4:, :2, 0] = 3.0
     cells[0, 5, 1] = 3.0
-    red, blue = look(network, cells, "red blue", [RED, BLUE])
+    red, blue = word_saliency(network, cells, "red blue", [RED, BLUE])
     assert (red.word, red.place) == ("red", "lower left")
     assert (blue.word, blue.place) == ("blue", "upper right")
     assert max(red.cells.max(), blue.cells.max()) == 1.0
@@ -68,7 +68,7 @@ def test_look_tells_each_words_part_and_place(network: CaptionNetwork) -> None:
 def test_look_at_a_photo_that_is_the_same_everywhere_finds_no_place(
     network: CaptionNetwork, level: float
 ) -> None:
-    (alone,) = look(network, np.full((3, 3, 2), level, np.float32), "red", [RED])
+    (alone,) = word_saliency(network, np.full((3, 3, 2), level, np.float32), "red", [RED])
     assert alone.place == ""
     assert alone.cells.max() < 0.01
 
@@ -83,8 +83,8 @@ def test_look_tells_places_by_thirds_alike_on_both_sides(
     for column in range(side):
         cells = np.zeros((3, side, 2), np.float32)
         cells[1, column, 0] = 3 * side
-        told.append(look(network, cells, "red", [RED])[0].place[0])
-        across = look(network, cells.transpose(1, 0, 2), "red", [RED])[0].place
+        told.append(word_saliency(network, cells, "red", [RED])[0].place[0])
+        across = word_saliency(network, cells.transpose(1, 0, 2), "red", [RED])[0].place
         assert across == {"l": "upper", "m": "middle", "r": "lower"}[columns[column]]
     assert "".join(told) == columns
 
@@ -94,19 +94,19 @@ def test_look_finds_a_place_within_the_photo_rather_than_at_its_border(
 ) -> None:
     cells = np.zeros((8, 8, 2), np.float32)
     cells[0, 0, 0], cells[4, 4, 0] = 7.0, 10.0
-    assert look(network, cells, "red", [RED])[0].place == "middle"
+    assert word_saliency(network, cells, "red", [RED])[0].place == "middle"
 
 
 def test_look_without_words_or_parts_finds_nothing(network: CaptionNetwork) -> None:
-    assert look(network, np.ones((3, 3, 2), np.float32), "", []) == []
-    assert look(network, np.ones((1, 1, 2), np.float32), "red", [RED]) == []
+    assert word_saliency(network, np.ones((3, 3, 2), np.float32), "", []) == []
+    assert word_saliency(network, np.ones((1, 1, 2), np.float32), "red", [RED]) == []
 
 
-@pytest.mark.parametrize(("decoder", "members"), [("lstm", 1), ("guided", 3)])
+@pytest.mark.parametrize(("decoder", "ensemble_size"), [("init_inject", 1), ("par_inject", 3)])
 def test_word_weights_of_one_cell_after_the_other_and_of_all_at_once_agree(
-    decoder: Any, members: int
+    decoder: Any, ensemble_size: int
 ) -> None:
-    network = build_network(NetworkConfig(6, 2, 3, 4, 0.0, True, decoder, members), seed=1)
+    network = build_network(ModelConfig(6, 2, 3, 4, 0.0, True, decoder, ensemble_size), seed=1)
     cells = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
     weights = word_weights(network, cells, [RED, BLUE, RED])
     assert weights.shape == (3, 100)

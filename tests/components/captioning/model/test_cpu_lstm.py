@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.captioning.model.cpu_lstm import ColumnLSTM
+from components.captioning.model.cpu_lstm import CpuLSTM
 
 _RANDOM = np.random.default_rng(0)
 
@@ -36,7 +36,7 @@ def _outputs_and_gradients(layer: Any) -> list[Any]:
 @pytest.mark.parametrize("compiled", [False, True])
 def test_column_lstm_is_kerass_with_its_gradients(compiled: bool) -> None:
     found = []
-    for kind in (keras.layers.LSTM, ColumnLSTM):
+    for kind in (keras.layers.LSTM, CpuLSTM):
         layer = kind(5, return_sequences=True, return_state=True)
         layer(SEQUENCES)
         layer.set_weights(WEIGHTS)
@@ -47,7 +47,7 @@ def test_column_lstm_is_kerass_with_its_gradients(compiled: bool) -> None:
 
 
 def test_column_lstm_of_a_mask_is_kerass() -> None:
-    theirs, ours = keras.layers.LSTM(5), ColumnLSTM(5)
+    theirs, ours = keras.layers.LSTM(5), CpuLSTM(5)
     for layer in (theirs, ours):
         layer(SEQUENCES)
         layer.set_weights(WEIGHTS)

@@ -1,11 +1,11 @@
 import numpy as np
 
-from components.captioning.model.decoder import Decoder, NetworkConfig, spoken
+from components.captioning.model.decoder import Decoder, ModelConfig, mask_padding
 from components.captioning.model.vocabulary import PAD, START
 
 
 def test_decoder_guided_sees_the_photo_at_every_word() -> None:
-    config = NetworkConfig(7, 5, 3, 4, 0.0, train_embeddings=True, decoder="guided")
+    config = ModelConfig(7, 5, 3, 4, 0.0, train_embeddings=True, decoder="par_inject")
     decoder = Decoder(config, np.random.SeedSequence(1), "decoder")
     photos = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
     words = np.array([[START], [START]])
@@ -20,5 +20,5 @@ def test_decoder_guided_sees_the_photo_at_every_word() -> None:
 def test_spoken_picks_the_places_that_hold_words() -> None:
     words = np.array([[START, 4, PAD], [START, PAD, PAD]])
     values = np.arange(12).reshape(2, 3, 2)
-    assert np.asarray(spoken(values, words)).tolist() == [[0, 1], [2, 3], [6, 7]]
-    assert np.asarray(spoken(words, words)).tolist() == [START, 4, START]
+    assert np.asarray(mask_padding(values, words)).tolist() == [[0, 1], [2, 3], [6, 7]]
+    assert np.asarray(mask_padding(words, words)).tolist() == [START, 4, START]

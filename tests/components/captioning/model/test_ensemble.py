@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.captioning.model.decoder import NetworkConfig
+from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import (
     CaptionNetwork,
     Standardize,
     build_network,
-    together,
+    ensemble_logits,
 )
 from components.captioning.model.vocabulary import PAD, START
 
-CONFIG = NetworkConfig(
+CONFIG = ModelConfig(
     vocabulary_size=7,
     feature_width=5,
     embedding_width=3,
@@ -30,14 +30,14 @@ WORDS = np.array([[START, 4, 5, 6], [START, 6, 6, 4]])
 def _scores(network: CaptionNetwork, words: np.ndarray) -> np.ndarray:
     scores = np.full((*words.shape, 7), np.nan, np.float32)
     logits = network({"features": FEATURES, "words": words})  # [W, M, 7]
-    scores[words != PAD] = together(logits)  # [W, 7]
+    scores[words != PAD] = ensemble_logits(logits)  # [W, 7]
     return scores
 
 
-@pytest.mark.parametrize("members", [1, 3])
-@pytest.mark.parametrize("decoder", ["lstm", "guided"])
-def test_network_whole_captions_and_single_steps_agree(decoder: Any, members: int) -> None:
-    network = build_network(replace(CONFIG, decoder=decoder, members=members), seed=1)
+@pytest.mark.parametrize("ensemble_size", [1, 3])
+@pytest.mark.parametrize("decoder", ["init_inject", "par_inject"])
+def test_network_whole_captions_and_single_steps_agree(decoder: Any, ensemble_size: int) -> None:
+    network = build_network(replace(CONFIG, decoder=decoder, ensemble_size=ensemble_size), seed=1)
     network.standardize.adapt(np.random.default_rng(1).normal(2, 3, size=(20, 5)))
     state = network.start(FEATURES)
     for place in range(WORDS.shape[1]):
@@ -84,7 +84,7 @@ def test_build_network_same_seed_same_weights_and_dropout() -> None:
 
 def test_build_network_other_seed_other_weights() -> None:
     one, other = build_network(CONFIG, seed=3), build_network(CONFIG, seed=4)
-    for name in ("embedding", "start_hidden", "start_cell", "lstm", "words"):
+    for name in ("embedding", "start_hidden", "start_cell", "init_inject", "words"):
         ours, theirs = (
             getattr(network.decoders[0], name).get_weights()[0] for network in (one, other)
         )
@@ -92,7 +92,7 @@ def test_build_network_other_seed_other_weights() -> None:
 
 
 def test_build_network_parts_are_not_initialised_alike() -> None:
-    one, other = build_network(replace(CONFIG, members=2)).decoders
+    one, other = build_network(replace(CONFIG, ensemble_size=2)).decoders
     kernels = [np.asarray(part.kernel) for part in (one.start_hidden, one.start_cell)]
     kernels.append(np.asarray(other.start_hidden.kernel))
     for ours, theirs in combinations(kernels, 2):
@@ -121,12 +121,12 @@ def test_together_is_the_mean_of_probabilities() -> None:
     # Logits may be shifted: a softmax takes it away.
     shifts = np.array([[[5.0], [-1.0]]], np.float32)
     logits = np.log([[[0.2, 0.8], [0.6, 0.4]]]).astype(np.float32) + shifts
-    said = np.exp(together(logits))
+    said = np.exp(ensemble_logits(logits))
     np.testing.assert_allclose(said / said.sum(), [[0.4, 0.6]], atol=1e-6)
 
 
 def test_together_of_one_member_is_what_it_says() -> None:
-    np.testing.assert_array_equal(together(np.array([[[3.0, 4.0]]])), [[3.0, 4.0]])
+    np.testing.assert_array_equal(ensemble_logits(np.array([[[3.0, 4.0]]])), [[3.0, 4.0]])
 
 
 def test_standardize_changes_nothing_at_first() -> None:

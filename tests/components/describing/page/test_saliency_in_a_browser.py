@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import expect
 
-from components.captioning.inference.saliency import Look
+from components.captioning.inference.saliency import WordSaliency
 
 # How dark each part of the photo is made, of 255.
 DARKNESS = """() => {
@@ -45,14 +45,16 @@ def test_words_light_up_where_the_model_looked(page: Any, service: Any, photos: 
     expect(canvas).to_be_hidden()
 
 
-def _looks(service: Any, photo: Path) -> list[Look]:
-    describer = service.turns.made.result()
-    found: list[Look] = describer.looks(describer.load(photo), service.captions(photo)[0])
+def _looks(service: Any, photo: Path) -> list[WordSaliency]:
+    captioner = service.queue.made.result()
+    found: list[WordSaliency] = captioner.saliency(
+        captioner.load(photo), service.captions(photo)[0]
+    )
     assert len(found) > 1
     return found
 
 
-def _darkness(look: Look) -> list[list[int]]:
+def _darkness(look: WordSaliency) -> list[list[int]]:
     told = look.cells.astype(float).round(2)
     most = told.max() if look.place else 1
     darkness: list[list[int]] = np.round(200 * (1 - told / most)).tolist()

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.inference.bundle import Said
-from components.captioning.inference.captioner import Describer
-from components.describing.model import Asked, Model
+from components.captioning.inference.bundle import Caption
+from components.captioning.inference.captioner import Captioner
+from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import PhotoFile, content_of, reading
 from components.errors import DataError
 
@@ -36,41 +36,43 @@ class Loaded(NamedTuple):
     error: str
 
 
-def make_describer(model: Model, *, batch_size: int = _SIDE_BY_SIDE) -> Describer:
+def load_captioner(model: Model, *, batch_size: int = _SIDE_BY_SIDE) -> Captioner:
     """Reads a model.
 
     Raises:
         DataError: If it is not whole.
     """
     try:
-        return Describer(model.directory, batch_size=batch_size)
+        return Captioner(model.directory, batch_size=batch_size)
     except DataError as error:
         # Where a registered model's files were copied to is of no use to anyone.
         raise DataError(str(error).replace(str(model.directory), model.name)) from error
 
 
-def load(photo: PhotoFile, read: Callable[[PhotoFile], bytes], describer: Describer) -> Loaded:
+def load(photo: PhotoFile, read: Callable[[PhotoFile], bytes], captioner: Captioner) -> Loaded:
     """Reads and decodes a photo; nothing about the photo makes this function fail.
 
     Args:
         photo: Which.
         read: What `reading` yields.
-        describer: Who is to see it.
+        captioner: Who is to see it.
     """
     content = ""
     try:
         encoded = read(photo)
         content = content_of(photo.name, encoded)
-        return Loaded(photo, content, describer.load(encoded, named=photo.name), "")
+        return Loaded(photo, content, captioner.load(encoded, named=photo.name), "")
     except DataError as error:
         return Loaded(photo, content, None, str(error))
 
 
-def say(describer: Describer, loaded: Sequence[Loaded], asked: Asked) -> list[dict[str, Any]]:
+def caption_photos(
+    captioner: Captioner, loaded: Sequence[Loaded], asked: DecodeOptions
+) -> list[dict[str, Any]]:
     """Describes photos.
 
     Args:
-        describer: The model.
+        captioner: The model.
         loaded: Photos that are computed side by side.
         asked: Beam and alternatives.
 
@@ -80,7 +82,7 @@ def say(describer: Describer, loaded: Sequence[Loaded], asked: Asked) -> list[di
         then `content` if it could be read.
     """
     seen = [each.pixels for each in loaded if each.pixels is not None]
-    said = iter(describer.alternatives_or_errors(seen, beam_width=asked.beam_width) if seen else [])
+    said = iter(captioner.alternatives_or_errors(seen, beam_width=asked.beam_width) if seen else [])
     return [
         {
             "photo": each.photo.name,
@@ -91,13 +93,13 @@ def say(describer: Describer, loaded: Sequence[Loaded], asked: Asked) -> list[di
     ]
 
 
-def tell_looks(
-    describer: Describer, pixels: NDArray[np.uint8], caption: str
+def saliency_of(
+    captioner: Captioner, pixels: NDArray[np.uint8], caption: str
 ) -> list[dict[str, Any]]:
     """Tells where the model looked.
 
     Args:
-        describer: The model.
+        captioner: The model.
         pixels: Of a photo, uint8 [S, S, 3].
         caption: What was said of it.
 
@@ -111,12 +113,12 @@ def tell_looks(
             "place": each.place,
             "cells": each.cells.astype(float).round(_SHARE_DIGITS).tolist(),
         }
-        for each in describer.looks(pixels, caption)
+        for each in captioner.saliency(pixels, caption)
     ]
 
 
-def say_one_by_one(
-    describer: Describer, photos: Sequence[PhotoFile], asked: Asked
+def caption_one_by_one(
+    captioner: Captioner, photos: Sequence[PhotoFile], asked: DecodeOptions
 ) -> Iterator[dict[str, Any]]:
     """Yields what `say` returns, a few photos after the other.
 
@@ -126,10 +128,14 @@ def say_one_by_one(
     with reading(photos) as read:
         for start in range(0, len(photos), _SIDE_BY_SIDE):
             few = photos[start : start + _SIDE_BY_SIDE]
-            yield from say(describer, [load(photo, read, describer) for photo in few], asked)
+            yield from caption_photos(
+                captioner, [load(photo, read, captioner) for photo in few], asked
+            )
 
 
-def _told(loaded: Loaded, found: Sequence[Said] | DataError, asked: Asked) -> dict[str, Any]:
+def _told(
+    loaded: Loaded, found: Sequence[Caption] | DataError, asked: DecodeOptions
+) -> dict[str, Any]:
     if isinstance(found, DataError):
         return {"error": f"{loaded.photo.name}: {found}"}
     best, *others = [

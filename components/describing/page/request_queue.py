@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.describing.model import Asked
+from components.describing.model import DecodeOptions
 from components.describing.photo_files import PhotoFile
 from components.errors import CaptionflowError
 
 if TYPE_CHECKING:
-    from components.captioning.inference.captioner import Describer
+    from components.captioning.inference.captioner import Captioner
 
 #: Photos that may wait, or be on their way here: each takes as much memory as a file may have.
 MAX_WAITING = 8
@@ -21,8 +21,8 @@ MAX_WAITING = 8
 _ENDED = "The service was ended before the photo could be described"
 
 
-class Turns:
-    """A describer that many may ask, and that sees one photo at a time.
+class RequestQueue:
+    """A captioner that many may ask, and that sees one photo at a time.
 
     It is made in the background, at once; who asks earlier waits for it. One photo at a time also
     bounds the memory that decoded photos take.
@@ -35,14 +35,14 @@ class Turns:
         made: Done when the first photo can be described; it has what `make` raised.
     """
 
-    def __init__(self, make: "Callable[[], Describer]", asked: Asked) -> None:
+    def __init__(self, make: "Callable[[], Captioner]", asked: DecodeOptions) -> None:
         self._make = make
         self._asked = asked
         self._waiting = 0
         self._answers: set[asyncio.Future[dict[str, Any]]] = set()
         self._closed = False
         self._thread = ThreadPoolExecutor(1, "describing")
-        self.made: Future[Describer] = self._thread.submit(self._prepare)
+        self.made: Future[Captioner] = self._thread.submit(self._prepare)
 
     @property
     def ready(self) -> bool:
@@ -50,7 +50,7 @@ class Turns:
         return self.made.done() and self.made.exception() is None
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def place(self) -> Iterator[None]:
         """Keeps a place, from before a photo is read until it is described.
 
         To be entered by the event loop alone.
@@ -68,10 +68,8 @@ class Turns:
         finally:
             self._waiting -= 1
 
-    async def say(self, name: str, encoded: bytes) -> dict[str, Any]:
-        """Returns of a photo what `saying.say` does, and with a caption its `looks`.
-
-        See `saying.tell_looks`.
+    async def caption(self, name: str, encoded: bytes) -> dict[str, Any]:
+        """Captions a photo, see `captions.caption_photos`, and adds its `saliency`.
 
         Args:
             name: What errors call it.
@@ -104,22 +102,22 @@ class Turns:
         for answer in self._answers:
             answer.cancel()
 
-    def _prepare(self) -> "Describer":
-        describer = self._make()
+    def _prepare(self) -> "Captioner":
+        captioner = self._make()
         # TensorFlow compiles what it computes at the first photo; no one should wait for that.
-        size = describer.encoder.identity.size
+        size = captioner.encoder.spec.size
         black = np.zeros((size, size, 3), np.uint8)
-        describer.alternatives_or_errors([black], beam_width=self._asked.beam_width)
-        describer.looks(black, describer.bundle.vocabulary.words[-1])
-        return describer
+        captioner.alternatives_or_errors([black], beam_width=self._asked.beam_width)
+        captioner.saliency(black, captioner.bundle.vocabulary.words[-1])
+        return captioner
 
     def _say(self, name: str, encoded: bytes) -> dict[str, Any]:
         # By now TensorFlow is there, which these import.
-        from components.describing.saying import load, say, tell_looks
+        from components.describing.captions import caption_photos, load, saliency_of
 
-        describer = self.made.result()
-        loaded = load(PhotoFile(name), lambda _: encoded, describer)
-        (said,) = say(describer, [loaded], self._asked)
+        captioner = self.made.result()
+        loaded = load(PhotoFile(name), lambda _: encoded, captioner)
+        (said,) = caption_photos(captioner, [loaded], self._asked)
         if loaded.pixels is None or "error" in said:
             return said
-        return said | {"looks": tell_looks(describer, loaded.pixels, said["caption"])}
+        return said | {"saliency": saliency_of(captioner, loaded.pixels, said["caption"])}

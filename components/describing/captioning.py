@@ -11,11 +11,11 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
-from components.captioning.inference.captioner import Describer
+from components.captioning.inference.captioner import Captioner
+from components.describing.captions import Loaded, caption_photos, load, load_captioner
 from components.describing.lines import append_lines
-from components.describing.model import Asked, Model
+from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import PhotoFile, reading
-from components.describing.saying import Loaded, load, make_describer, say
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class CaptionPhotos(beam.DoFn):
         model: Model,
         shared: Shared,
         output: Path,
-        asked: Asked,
+        asked: DecodeOptions,
         by: Mapping[str, Any],
         total: int,
     ) -> None:
@@ -59,8 +59,8 @@ class CaptionPhotos(beam.DoFn):
 
     def setup(self) -> None:
         """Gets the model; Beam calls this once a worker."""
-        self._describer: Describer = self._shared.acquire(
-            lambda: make_describer(self._model, batch_size=BATCH)
+        self._captioner: Captioner = self._shared.acquire(
+            lambda: load_captioner(self._model, batch_size=BATCH)
         )
         self._readers = ThreadPoolExecutor()
         self._started = self._told = time.perf_counter()
@@ -81,7 +81,7 @@ class CaptionPhotos(beam.DoFn):
         """
         with reading(element) as read:
             for loaded in self._batches(element, read):
-                said = say(self._describer, loaded, self._asked)
+                said = caption_photos(self._captioner, loaded, self._asked)
                 append_lines(
                     self._output,
                     [line if "error" in line else {**line, "by": self._by} for line in said],
@@ -102,7 +102,7 @@ class CaptionPhotos(beam.DoFn):
         begun: deque[list[Future[Loaded]]] = deque()
         for start in range(0, len(photos), BATCH):
             batch = photos[start : start + BATCH]
-            begun.append([self._readers.submit(load, p, read, self._describer) for p in batch])
+            begun.append([self._readers.submit(load, p, read, self._captioner) for p in batch])
             if len(begun) > _AHEAD:
                 yield [each.result() for each in begun.popleft()]
         while begun:
