@@ -93,8 +93,8 @@ def test_what_needs_no_tensorflow_loads_none(mlflow_root: Path, tmp_path: Path) 
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout.splitlines()[-1]) == {
         "local --help": [], "kubeflow --help": [], "store --help": [], "doctor --help": [],
-        "registry --help": [], "picture.__main__ --help": [], "caption --help": [],
-        "demo --help": [], "compile": [], "decide": [], "embeddings": [],
+        "registry --help": [], "caption --help": [], "demo --help": [],
+        "compile": [], "decide": [], "embeddings": [],
         "trigger": ["mlflow"], "rescore": ["mlflow"], "gate": ["mlflow"],
         "local --plan": ["mlflow"],
         "ingest": ["apache_beam", "mlflow"],

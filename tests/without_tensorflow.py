@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
         told[what] = [name for name in _HEAVY if name in sys.modules]
 
     for module in (
-        "local", "kubeflow", "store", "doctor", "registry", "picture.__main__", "caption", "demo",
+        "local", "kubeflow", "store", "doctor", "registry", "caption", "demo",
     ):  # fmt: skip
         _invoke(f"pipeline.{module}", "--help")
         note(f"{module} --help")
