@@ -62,7 +62,7 @@ def describe_with_alternatives(
     features = captioner.encoder.encode(pixels)
     found = replace(captioner.bundle, decoding=decoding).alternatives(features)
     return [
-        Alternative(photo.image_id, rank, said.score, said.caption)
+        Alternative(photo.image_id, rank, said.score, said.text)
         for photo, captions in zip(photos, found, strict=True)
         for rank, said in enumerate(captions, start=1)
     ]

@@ -139,7 +139,7 @@ def _told(
     if isinstance(found, DataError):
         return {"error": f"{loaded.photo.name}: {found}"}
     best, *others = [
-        {"caption": said.caption, "score": round(said.score, _DIGITS)}
+        {"caption": said.text, "score": round(said.score, _DIGITS)}
         for said in found[: asked.alternatives + 1]
     ]
     return {**best, **({"alternatives": others} if asked.alternatives else {})}

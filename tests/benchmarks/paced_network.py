@@ -42,7 +42,7 @@ class PacedNetwork:
             embedding = decoder.embedding.embeddings
             embedding.assign(np.random.default_rng(seed).normal(scale=0.5, size=embedding.shape))
             logits, _ = decoder.step(said, decoder.start(features))
-            kernel = decoder.words.kernel
+            kernel = decoder.output_projection.kernel
             kernel.assign(kernel * (spread / np.std(logits)))
         self._is_end = np.eye(_VOCABULARY_SIZE, dtype=np.float32)[END]
 

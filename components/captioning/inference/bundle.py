@@ -1,9 +1,9 @@
-"""The bundle: all that describes photos, in one directory, without pickle.
+"""The bundle: everything needed to describe photos, in one directory, without pickle.
 
 `network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`,
-`normalizer.json` (how words were made of captions), `decoding.json` (how captions are searched),
-`reranker_npy` and `reranker_json` (features and captions of the train photos), `encoder.json`
-and `encoder.weights.h5` (the photo encoder).
+`normalizer.json` (how captions were normalized), `decoding.json` (how captions are decoded),
+`reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
+`encoder.json` and `encoder.weights.h5` (the image encoder).
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +14,7 @@ import numpy as np
 
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.files import read_json, write_json
-from components.captioning.decoding.reranking import CAPTIONS_FILE, RULE, RerankerData
+from components.captioning.decoding.reranking import CAPTIONS_FILE, METHOD, RerankerData
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
@@ -27,9 +27,9 @@ DECODING_FILE = "decoding.json"
 
 
 class Caption(NamedTuple):
-    """A caption with its score; what a score is, `Bundle.alternatives` says."""
+    """A caption and its score, which `Bundle.alternatives` defines."""
 
-    caption: str
+    text: str
     score: float
 
 
@@ -39,9 +39,9 @@ class Bundle:
 
     Attributes:
         network: The caption network.
-        vocabulary: Its words.
-        decoding: How captions are searched.
-        reranker_data: The train photos, for consensus.
+        vocabulary: The words it generates.
+        decoding: How captions are decoded.
+        reranker_data: Features and captions of the train photos, for reranking.
     """
 
     network: CaptionNetwork
@@ -50,23 +50,23 @@ class Bundle:
     reranker_data: RerankerData
 
     def save(self, directory: Path) -> None:
-        """Writes all but encoder and normaliser, which save themselves there."""
+        """Writes everything but the encoder and the normalizer, which are saved separately."""
         write_json(directory / NETWORK_FILE, asdict(self.network.config))
-        # Not the trained network's own file: Keras would put the optimizer's state into it, twice
-        # as much again.
-        bare = build_network(self.network.config)
-        bare.set_weights(self.network.get_weights())
-        bare.save_weights(directory / NETWORK_WEIGHTS_FILE)
+        # From an uncompiled copy: for a compiled network, Keras would also save the optimizer's
+        # state, which is twice as large as the weights.
+        uncompiled = build_network(self.network.config)
+        uncompiled.set_weights(self.network.get_weights())
+        uncompiled.save_weights(directory / NETWORK_WEIGHTS_FILE)
         self.vocabulary.save(directory / VOCABULARY_FILE)
         write_json(directory / DECODING_FILE, asdict(self.decoding))
         self.reranker_data.save(directory)
 
     @classmethod
     def load(cls, directory: str | Path) -> "Bundle":
-        """Reads a bundle; nothing but its directory is needed.
+        """Reads a bundle.
 
         Raises:
-            DataError: If a file of the bundle is missing or does not fit the others.
+            DataError: If a file of the bundle is missing, invalid, or does not match the others.
         """
         root = Path(directory)
         try:
@@ -82,57 +82,55 @@ class Bundle:
                 f"{root / VOCABULARY_FILE} must have the network's "
                 f"{network.config.vocabulary_size} words. Received: {len(vocabulary)}"
             )
-        if decoding.reranking_weight and reranker_data.rule != RULE:
+        if decoding.reranking_weight and reranker_data.method != METHOD:
             raise DataError(
-                f"{root} must have been scored with consensus by {RULE}, as this version of "
-                f"captionflow finds it. Received in {CAPTIONS_FILE}: {reranker_data.rule}. Train "
-                "again, or use the version that made it"
+                f"{root} must have been scored with reranking by {METHOD}, which this version of "
+                f"captionflow uses. Received in {CAPTIONS_FILE}: {reranker_data.method}. Train the "
+                "model again, or use the version of captionflow that made it"
             )
         return cls(network, vocabulary, decoding, reranker_data)
 
     def captions(self, features: np.ndarray) -> list[str]:
         """Returns a caption for each row of features, float [N, D]."""
-        return [found[0].caption for found in self.alternatives(features)]
+        return [alternatives[0].text for alternatives in self.alternatives(features)]
 
     def alternatives(
         self, features: np.ndarray, *, beam_width: int | None = None
     ) -> list[list[Caption]]:
-        """Returns all captions that the beam ends with for each row of features.
+        """Returns all captions of the final beam for each row of features, best first.
 
-        Of each photo the best comes first: the one with the highest log-probability / length **
-        penalty, plus, with consensus, its agreement times that weight.
+        A caption's score is its log-probability / length ** length penalty, plus, with reranking,
+        its reranking score times the reranking weight.
 
         Args:
             features: float [N, D].
-            beam_width: Captions searched at once; None: as many as the bundle was scored with.
+            beam_width: Hypotheses kept per photo; None for the bundle's own setting.
         """
         decoding = self.decoding
         if beam_width is not None:
             decoding = replace(decoding, beam_width=beam_width)
-        words, scores = search_alternatives(self.network, features, decoding)
-        found = [
+        tokens, scores = search_alternatives(self.network, features, decoding)
+        beams = [
             [
                 Caption(self.vocabulary.decode(row), score)
                 for row, score in zip(rows, row_scores, strict=True)
                 if np.isfinite(score)
             ]
-            for rows, row_scores in zip(words.tolist(), scores.tolist(), strict=True)
+            for rows, row_scores in zip(tokens.tolist(), scores.tolist(), strict=True)
         ]
-        return self._ask_neighbours(features, found) if self.decoding.reranking_weight else found
+        return self._rerank(features, beams) if decoding.reranking_weight else beams
 
-    def _ask_neighbours(
-        self, features: np.ndarray, found: list[list[Caption]]
-    ) -> list[list[Caption]]:
-        captions = [[said.caption for said in photo] for photo in found]
-        agreement = self.reranker_data.reranker.score(features, captions)
+    def _rerank(self, features: np.ndarray, beams: list[list[Caption]]) -> list[list[Caption]]:
+        texts = [[caption.text for caption in beam] for beam in beams]
+        reranking_scores = self.reranker_data.reranker.score(features, texts)
         weight = self.decoding.reranking_weight
         return [
             sorted(
                 (
-                    Caption(said.caption, said.score + weight * float(agreed))
-                    for said, agreed in zip(photo, agreements, strict=True)
+                    Caption(caption.text, caption.score + weight * float(score))
+                    for caption, score in zip(beam, scores, strict=True)
                 ),
-                key=lambda said: -said.score,
+                key=lambda caption: -caption.score,
             )
-            for photo, agreements in zip(found, agreement, strict=True)
+            for beam, scores in zip(beams, reranking_scores, strict=True)
         ]

@@ -47,7 +47,7 @@ class Service(NamedTuple):
         """Returns what the page is to show of a photo, asked directly."""
         captioner = self.queue.made.result()
         (found,) = captioner.alternatives([captioner.load(photo)], beam_width=4)
-        return [said.caption for said in found[:3]]
+        return [said.text for said in found[:3]]
 
 
 @contextmanager
