@@ -23,6 +23,7 @@ EXPERIMENT = "captionflow-failed-steps"
 
 # Longer than the pauses between retries take together, see `pipeline.kubernetes`.
 _MINUTES = 30
+_AS_LONG_AS_KUBEFLOW_RUNS = timedelta(days=365)
 _FINAL = {error.exit_code: error for error in (SettingError, DataError)}
 
 
@@ -62,3 +63,16 @@ def record_permanent_failure(step: str, error: CaptionflowError) -> None:
         note_event(EXPERIMENT, f"{step} failed", tags, "FAILED")
     except CaptionflowError as unreachable:
         logger.warning("this failure could not be noted: %s", unreachable)
+
+
+def failure_note(run_id: str, step: str) -> str:
+    """Returns why a step of a Kubeflow run failed for good; empty if nothing is noted.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
+    from components.platform.registry import find_event
+
+    wanted = {"kfp_run_id": run_id, "step": step}
+    note = find_event(EXPERIMENT, wanted, newer_than=_AS_LONG_AS_KUBEFLOW_RUNS)
+    return note["error"] if note else ""

@@ -111,13 +111,12 @@ def test_find_reason_what_the_gate_refused_is_not_trained_again() -> None:
 
 
 @pytest.mark.usefixtures("mlflow_root")
-def test_trigger_component_puts_out_decision_reason_recipe_and_origin(tmp_path: Path) -> None:
+def test_trigger_component_puts_out_decision_reason_and_recipe(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
-    wanted, reason, training_config, feature_fingerprint = trigger.python_func(
+    wanted, reason, training_config = trigger.python_func(
         dsl.Dataset(uri=str(tmp_path)), "InceptionV3", "random", "sample", 1, "init_inject", 1, 8,
         0, 0.5, True, 2, 64, 0.002, "cosine", 0.05, 5.0, 0.0, 5, 20, "auto", 17, 5, 1.0, 0.0,
         "bleu4=40", 0.5, False, "captioner", "photos",
     )  # fmt: skip
     assert (wanted, reason) == (True, "training: there is no champion yet")
     assert TrainingConfig.from_json(training_config).parts["learning_rate"] == 0.002
-    assert feature_fingerprint == TrainingConfig.from_json(training_config).feature_fingerprint
