@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.errors import CaptionflowError
-from components.platform.storage import exists, is_remote, local_copy
+from components.storage.filesystem import is_remote
+from components.storage.transfer import exists, local_copy
 from pipeline.finding import Finding
 from pipeline.mlflow_check import check_mlflow
 
@@ -35,7 +36,7 @@ def examine(stores: Iterable[str] = (), *, quick: bool = False) -> Iterator[Find
     """Looks at everything that is configured here, one thing after the other.
 
     Args:
-        stores: Local and `gs://` paths that must be readable.
+        stores: Paths, local or in buckets, that must be readable.
         quick: Whether to leave out what takes a while or writes: the GPUs, for which TensorFlow is
             loaded, and MLflow's artifact store.
 
@@ -127,7 +128,7 @@ def check_store(uri: str) -> Finding:
     """Reads what a path names: a folder or file here, or a place in a bucket.
 
     Args:
-        uri: A local or `gs://` path.
+        uri: A path, local or in a bucket.
     """
     # Here, since `--help` is to come at once.
     from components.platform.tracking import without_credentials
@@ -135,7 +136,7 @@ def check_store(uri: str) -> Finding:
     subject = f"store {without_credentials(uri)}"
     try:
         if is_remote(uri):
-            empty = not exists(uri, patience=_PATIENCE)
+            empty = not exists(uri, timeout=_PATIENCE)
             return Finding(subject, f"can be read{', nothing lies there yet' * empty}")
         path = local_copy(uri, Path())
         if path.is_dir():
@@ -167,7 +168,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def main(
     store: Annotated[
-        list[str] | None, typer.Option(help="A local or gs:// path to read; may be repeated.")
+        list[str] | None,
+        typer.Option(help="A path to read, local, gs:// or s3://; may be repeated."),
     ] = None,
     quick: Annotated[bool, typer.Option(help=_QUICK_HELP)] = False,
 ) -> None:

@@ -71,12 +71,12 @@ def extract_features(
         captions: The captions artifact.
         directory: Where the examples artifact goes, whole or not at all.
         encoder: A network of keras.applications.
-        encoder_weights: "imagenet", "random", or the local or `gs://` path of a weights file.
+        encoder_weights: "imagenet", "random", or the path of a weights file.
         encoder_batch: Photos that are encoded at once, 32 or more.
         seed: Of random weights.
         precision: `auto`, `float32` or `mixed`, see `choose_precision`.
         beam_flags: How Beam runs, as on a command line.
-        store: Folder of the feature store, local or `gs://`; empty for none.
+        store: Folder of the feature store, local or in a bucket; empty for none.
 
     Returns:
         Facts: photos in all, by split and of them encoded in this run; what identifies the encoder.

@@ -1,10 +1,10 @@
 """The key of an encoder in the feature store, computed without loading a network."""
 
 from components.artifacts.code_version import code_version
+from components.artifacts.external import external_content_hash
 from components.artifacts.fingerprint import fingerprint_value
 from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.captioning.encoder.weights import IMAGENET, RANDOM
-from components.platform.contents import named_content
 
 # Reads and resizes photos, builds and computes the network.
 _CODE = "components.captioning.encoder"
@@ -34,7 +34,7 @@ def encoder_key(network: str, weights: str, seed: int, precision: str) -> str:
         {
             "code": code_version(_CODE),
             "network": canonical_backbone_name(network),
-            "weights": named_content(weights, IMAGENET, RANDOM),
+            "weights": external_content_hash(weights, IMAGENET, RANDOM),
             "seed": seed if weights == RANDOM else None,
             "precision": precision,
         }

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.external import external_content_hash
 from components.artifacts.files import read_json
 from components.artifacts.manifest import REPORT_FILE
 from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.errors import DataError
-from components.platform.contents import named_content
 
 # Told by content: a hash says nothing to a person, so a change of it is only called a change.
 _CONTENTS = {"data": "the data", "encoder_weights": "the encoder's weights", "glove": "GloVe"}
@@ -85,8 +85,8 @@ def make_training_config(
         {
             "data": data,
             "encoder": canonical_backbone_name(encoder),
-            "encoder_weights": named_content(encoder_weights, "imagenet", "random"),
-            "glove": named_content(glove, "sample"),
+            "encoder_weights": external_content_hash(encoder_weights, "imagenet", "random"),
+            "glove": external_content_hash(glove, "sample"),
             **settings,
         }
     )

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.external import external_content_hash, split_member
 from components.artifacts.fingerprint import fingerprint_value
 from components.embeddings.source import open_glove
 from components.errors import CaptionflowError, SettingError
-from components.platform.contents import named_content, split_member
-from components.platform.storage import is_remote
+from components.storage.filesystem import is_remote, local_path
 from pipeline.config import Settings
 from pipeline.kubernetes import KubernetesSettings, make_kubernetes_settings
 
@@ -59,7 +59,7 @@ def arguments_of(settings: Settings, root: Path) -> dict[str, Any]:
     for name in ("checkpoints", "store"):
         # An empty name stands for no folder at all.
         if arguments[name] and not is_remote(arguments[name]):
-            arguments[name] = str(root / arguments[name])
+            arguments[name] = str(root / local_path(arguments[name]))
     return arguments
 
 
@@ -83,7 +83,7 @@ def contents_of(settings: Settings) -> dict[str, str]:
         if value in words:
             continue
         try:
-            contents[name] = named_content(value)
+            contents[name] = external_content_hash(value)
             if name == "glove" and not is_remote(split_member(value)[0]):
                 # Which text of a zip is meant is asked now, not after an hour.
                 with open_glove(value):

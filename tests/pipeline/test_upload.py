@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
+from components.platform.publish import upload_artifacts
+from components.platform.storage import local_copy
 from google.cloud import storage
 
 from components.errors import SettingError
-from components.platform.publish import upload_artifacts
-from components.platform.storage import local_copy
 
 
 @pytest.fixture
