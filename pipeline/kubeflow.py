@@ -24,7 +24,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.errors import CaptionflowError, SettingError
-from components.storage.filesystem import is_absolute
+from components.storage.filesystem import is_absolute, is_remote
 from pipeline.cluster import runs, schedules
 from pipeline.cluster.connection import Address, connect
 from pipeline.cluster.cron import read_cron

@@ -111,7 +111,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # MLflow takes seconds to make its tables: once for all tests.
-    from components.platform.tracking import local_tracking_uri, mlflow_client
+    from components.registry.client import local_tracking_uri, mlflow_client
 
     root = tmp_path_factory.mktemp("mlflow")
     with pytest.MonkeyPatch.context() as patch:
@@ -123,7 +123,7 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def mlflow_root(mlflow_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A work folder with an empty store, which MLFLOW_TRACKING_URI names."""
-    from components.platform.tracking import local_tracking_uri
+    from components.registry.client import local_tracking_uri
 
     # The name is what people call folders: with a space, a letter that is not ASCII, a percent.
     root = tmp_path / "my rüns 100%"
@@ -211,8 +211,8 @@ def dead_mlflow(free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:secret@127.0.0.1:{port}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     return (
-        f"MLflow at http://127.0.0.1:{port} does not answer: start it, or set MLFLOW_TRACKING_URI "
-        "to one that runs"
+        f"MLflow at http://127.0.0.1:{port} does not respond. Start the server, or set "
+        "MLFLOW_TRACKING_URI to one that is running"
     )
 
 

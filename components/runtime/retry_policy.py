@@ -36,7 +36,7 @@ def raise_permanent_failure(step: str) -> None:
     run_id = os.environ.get(RUN_ID_VARIABLE)
     if not run_id:
         return
-    from components.platform.registry import find_event
+    from components.registry.events import find_event
 
     try:
         wanted = {"kfp_run_id": run_id, "step": step}
@@ -55,12 +55,12 @@ def record_permanent_failure(step: str, error: CaptionflowError) -> None:
     run_id = os.environ.get(RUN_ID_VARIABLE)
     if not run_id or error.exit_code not in _FINAL:
         return
-    from components.platform.registry import note_event
+    from components.registry.events import record_event
 
     tags = {"kfp_run_id": run_id, "step": step}
     tags |= {"exit_code": str(error.exit_code), "error": str(error)[:5000]}
     try:
-        note_event(EXPERIMENT, f"{step} failed", tags, "FAILED")
+        record_event(EXPERIMENT, f"{step} failed", tags, "FAILED")
     except CaptionflowError as unreachable:
         logger.warning("this failure could not be noted: %s", unreachable)
 
@@ -71,7 +71,7 @@ def failure_note(run_id: str, step: str) -> str:
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    from components.platform.registry import find_event
+    from components.registry.events import find_event
 
     wanted = {"kfp_run_id": run_id, "step": step}
     note = find_event(EXPERIMENT, wanted, newer_than=_AS_LONG_AS_KUBEFLOW_RUNS)

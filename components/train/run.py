@@ -28,7 +28,8 @@ from components.captioning.inference.bundle import Bundle
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
-from components.platform.registry import experiment_identity, finish_run, start_run
+from components.registry.experiments import experiment_identity
+from components.registry.runs import finish_run, start_run
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.storage.filesystem import is_remote, local_path, require_writable
 from components.train.checkpoint import TrainingState, remove_checkpoint

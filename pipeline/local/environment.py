@@ -28,7 +28,7 @@ def set_environment(root: Path) -> None:
     MLflow's store is in the work folder. glibc reads its settings when a process starts, so they
     have no effect on this one.
     """
-    from components.platform.tracking import local_tracking_uri
+    from components.registry.client import local_tracking_uri
 
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(root)
@@ -104,9 +104,9 @@ def experiment_fingerprint(name: str, *, make: bool) -> str:
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    from components.platform.registry import experiment_identity
-    from components.platform.tracking import store_exists
+    from components.registry.client import store_exists
+    from components.registry.experiments import experiment_identity
 
     if not make and not store_exists():
         return ""
-    return fingerprint_value(experiment_identity(name, make=make))
+    return fingerprint_value(experiment_identity(name, create=make))

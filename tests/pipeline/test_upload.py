@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
-from components.platform.publish import upload_artifacts
-from components.platform.storage import local_copy
 from google.cloud import storage
 
 from components.errors import SettingError
+from components.storage.transfer import local_copy
+from pipeline.upload import upload_artifacts
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from components.platform.folders import list_files
 
 from components.features import store as store_module
 from components.features.shards import read_feature_shard, write_feature_shard
 from components.features.store import FeatureStore
+from components.storage.shared_folder import list_files
 
 OpenStore = Callable[[], FeatureStore]
 IDENTITY = {"network": "MobileNetV2", "weights": "random", "width": 2}

@@ -1,4 +1,4 @@
-"""The connection to MLflow: where it is, how long it may take, and its failures in one line."""
+"""The connection to MLflow: its address, its timeouts, and its errors as one readable line."""
 
 import configparser
 import fcntl
@@ -23,31 +23,37 @@ from sqlalchemy.exc import SQLAlchemyError
 from components.errors import CaptionflowError, SettingError
 
 _SQLITE = "sqlite:///"
-# How MLflow behaves here, where the environment does not say otherwise. A dead server ends a step
-# in some fifteen seconds (by default: four minutes), a silent one in four minutes (16).
-_BEHAVIOUR = {
+# Used unless the environment says otherwise. With these a step gives up on a server that is down
+# after about 15 seconds (MLflow's own defaults: four minutes), and on one that accepts
+# connections but never answers after four minutes (16).
+_DEFAULTS = {
     MLFLOW_HTTP_REQUEST_MAX_RETRIES: 3,
     MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR: 2,
     MLFLOW_HTTP_REQUEST_TIMEOUT: 60,
-    # It would print the server's address with the password in it.
+    # MLflow would print the server's address including the password.
     MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT: True,
 }
 
 
 def tracking_uri() -> str:
-    """Returns where MLflow keeps runs and models.
+    """Returns the address of the MLflow server or store.
 
     Raises:
-        SettingError: If `MLFLOW_TRACKING_URI` is not set: MLflow alone would quietly begin a
+        SettingError: If `MLFLOW_TRACKING_URI` is not set. MLflow itself would silently create a
             store in the working directory.
     """
     uri = str(MLFLOW_TRACKING_URI.get() or "").strip()
     if not uri:
         raise SettingError(
-            "MLFLOW_TRACKING_URI must name an MLflow server or store, for example "
-            "http://localhost:5000 or sqlite:////path/to/mlflow.db. Received: nothing"
+            "MLFLOW_TRACKING_URI is not set. Set it to an MLflow server or store, for example "
+            "http://localhost:5000 or sqlite:////path/to/mlflow.db"
         )
     return uri
+
+
+def printable_tracking_uri() -> str:
+    """Returns the same address without user and password, for messages."""
+    return without_credentials(tracking_uri())
 
 
 def local_tracking_uri(root: Path) -> str:
@@ -63,41 +69,51 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def store_exists() -> bool:
-    """Returns whether there is a store to look into: a SQLite one is made on first use."""
+    """Returns whether there is a store to read from; connecting would create a SQLite store."""
     database = sqlite_file(tracking_uri())
     return database is None or database.exists()
 
 
+def without_credentials(text: str) -> str:
+    """Removes user and password from all addresses in a text."""
+    return re.sub(r"//[^/@\s]+@", "//", text)
+
+
 @contextmanager
 def mlflow_client() -> Iterator[MlflowClient]:
-    """Yields MLflow's client for `tracking_uri()`; its failures in the block become one line.
+    """Yields MLflow's client for `tracking_uri()` and converts its errors to ours.
 
-    A SQLite store is made on first use.
+    A SQLite store is created on first use.
 
     Raises:
-        SettingError: If `MLFLOW_TRACKING_URI` is not set, or a store can't be made there; or the
-            file `~/.mlflow/credentials` can't be read.
-        CaptionflowError: If MLflow does not answer, or refuses the credentials or the request.
+        SettingError: If `MLFLOW_TRACKING_URI` is not set, no store can be created there, or the
+            file `~/.mlflow/credentials` can't be parsed.
+        CaptionflowError: If MLflow does not respond, or rejects the credentials or the request.
     """
     uri = tracking_uri()
-    for setting, value in _BEHAVIOUR.items():
+    for setting, value in _DEFAULTS.items():
         if not setting.is_set():
             setting.set(value)
     try:
         yield _connect(uri)
     except (MlflowException, SQLAlchemyError) as error:
-        raise CaptionflowError(_in_words(error, without_credentials(uri))) from error
+        raise CaptionflowError(_in_one_line(error, without_credentials(uri))) from error
     except configparser.Error:
-        # Not its own words, nor its traceback: the line it complains of may hold the password.
+        # Neither its message nor its traceback: both may quote the password.
         raise SettingError(
-            "~/.mlflow/credentials must be an ini file: [mlflow], then mlflow_tracking_username = "
-            "… and mlflow_tracking_password = … (each % in it written as %%)"
+            "~/.mlflow/credentials is not a valid ini file. It needs the section [mlflow] with "
+            "mlflow_tracking_username = … and mlflow_tracking_password = … (write % as %%)"
         ) from None
 
 
-def without_credentials(text: str) -> str:
-    """Returns a text with no user and password in the addresses that stand in it."""
-    return re.sub(r"//[^/@\s]+@", "//", text)
+def check_connection() -> None:
+    """Sends MLflow one small request.
+
+    Raises:
+        CaptionflowError: As `mlflow_client` does.
+    """
+    with mlflow_client() as client:
+        client.search_experiments(max_results=1)
 
 
 def _connect(uri: str) -> MlflowClient:
@@ -109,30 +125,30 @@ def _connect(uri: str) -> MlflowClient:
         folder = os.open(database.parent, os.O_RDONLY)
     except OSError as error:
         raise SettingError(
-            f"MLFLOW_TRACKING_URI must lie in a folder that can be written: {error}"
+            f"MLFLOW_TRACKING_URI must point to a writable folder: {error}"
         ) from error
     try:
-        # That it makes its tables is no news to anyone.
+        # It logs each table that it creates.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-        # Of two processes that make the tables of a new store at once, one fails.
+        # If two processes create the tables of a new store at once, one of them fails.
         fcntl.flock(folder, fcntl.LOCK_EX)
         return MlflowClient(uri)
     finally:
         os.close(folder)
 
 
-def _in_words(error: MlflowException | SQLAlchemyError, address: str) -> str:
+def _in_one_line(error: MlflowException | SQLAlchemyError, address: str) -> str:
     if isinstance(error, MlflowException):
         # MLflow raises its own error while it handles the network's.
         if isinstance(error.__context__, OSError):
             return (
-                f"MLflow at {address} does not answer: start it, or set MLFLOW_TRACKING_URI to "
-                "one that runs"
+                f"MLflow at {address} does not respond. Start the server, or set "
+                "MLFLOW_TRACKING_URI to one that is running"
             )
         if error.get_http_status_code() in (401, 403):
             return (
-                f"MLflow at {address} refuses these credentials: mend ~/.mlflow/credentials, or "
-                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+                f"MLflow at {address} rejects these credentials. Correct ~/.mlflow/credentials, "
+                "or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
                 "MLFLOW_TRACKING_TOKEN"
             )
     first_line = (str(error).splitlines() or [type(error).__name__])[0]

@@ -5,11 +5,11 @@ import pytest
 from mlflow import MlflowClient
 
 from components.errors import CaptionflowError, DataError, SettingError
-from components.platform.registry import (
-    Champion,
-    champion,
+from components.registry.runs import (
     finish_run,
     log_metrics,
+    log_tags,
+    log_text_files,
     require_run,
     start_run,
 )
@@ -49,7 +49,7 @@ def test_start_run_in_a_deleted_experiment_is_an_error(mlflow_root: Path) -> Non
     run_id = start_run("photos", "first", {})
     client = MlflowClient()
     client.delete_experiment(client.get_run(run_id).info.experiment_id)
-    with pytest.raises(SettingError, match=r"restore it, or name another. Received: photos"):
+    with pytest.raises(SettingError, match="experiment photos was deleted"):
         start_run("photos", "second", {})
 
 
@@ -73,27 +73,21 @@ def test_log_metrics_of_an_unknown_run_is_one_line(mlflow_root: Path) -> None:
 
 def test_require_run_of_another_store_is_an_error(mlflow_root: Path) -> None:
     require_run(start_run("photos", "first", {}))
-    with pytest.raises(DataError, match=r"set MLFLOW_TRACKING_URI to .* Received: elsewhere"):
+    with pytest.raises(DataError, match=r"run elsewhere is not in MLflow at sqlite:.*--force"):
         require_run("elsewhere")
 
 
-def test_champion_without_model_is_none(mlflow_root: Path) -> None:
-    assert champion("captioner") is None
+def test_log_tags_overwrites(mlflow_root: Path) -> None:
+    run_id = start_run("photos", "first", {})
+    log_tags(run_id, {"gate_passed": "false", "gate_p_value": "0.2"})
+    log_tags(run_id, {"gate_passed": "true", "gate_p_value": ""})
+    tags = MlflowClient().get_run(run_id).data.tags
+    assert (tags["gate_passed"], tags["gate_p_value"]) == ("true", "")
 
 
-def test_champion_without_alias_is_none(mlflow_root: Path) -> None:
-    client = MlflowClient()
-    client.create_registered_model("captioner")
-    client.create_model_version("captioner", "file:///nowhere", start_run("photos", "first", {}))
-    client.set_registered_model_alias("captioner", "challenger", "1")
-    assert champion("captioner") is None
-
-
-def test_champion_is_the_version_with_the_alias(mlflow_root: Path) -> None:
-    client = MlflowClient()
-    client.create_registered_model("captioner")
-    runs = [start_run("photos", name, {}) for name in ("first", "second", "third")]
-    for bleu4, run_id in zip(("20.5", "21.5", "19.5"), runs, strict=True):
-        client.create_model_version("captioner", "file:///x", run_id, tags={"bleu4": bleu4})
-    client.set_registered_model_alias("captioner", "champion", "2")
-    assert champion("captioner") == Champion("2", runs[1], {"bleu4": "21.5"})
+def test_log_text_files_stores_them_by_name(mlflow_root: Path, tmp_path: Path) -> None:
+    run_id = start_run("photos", "first", {})
+    (tmp_path / "report").write_text("<h1>Ein Bär</h1>", encoding="utf-8")
+    log_text_files(run_id, {"report.html": tmp_path / "report"})
+    stored = MlflowClient().download_artifacts(run_id, "report.html", str(tmp_path))
+    assert Path(stored).read_text(encoding="utf-8") == "<h1>Ein Bär</h1>"
