@@ -15,9 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from components.captioning.catalogue import spell_network
-from components.gate.floors import read_floors
-from components.platform.errors import SettingError
+from components.captioning.encoder.backbone_names import canonical_backbone_name
+from components.errors import SettingError
+from components.gate.thresholds import read_thresholds
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
 _Text = Annotated[str, Field(min_length=1)]
@@ -31,8 +31,8 @@ class Settings(BaseModel):
     # What to learn from
     dataset: _Text = Field(
         "sample",
-        description="Captioned photos: a folder, .zip or .tar.gz, local or gs://, in the layout "
-        "of Flickr8k, of Kaggle's Flickr8k or of COCO captions; or 'sample', drawn scenes",
+        description="Captioned photos: a folder, .zip or .tar.gz, local, gs:// or s3://, in "
+        "the layout of Flickr8k, Kaggle's Flickr8k or COCO captions; or 'sample', drawn scenes",
     )
     scenes: int = Field(480, ge=40, le=100_000, description="Scenes that 'sample' draws")
     dev_share: _Share = Field(
@@ -60,7 +60,7 @@ class Settings(BaseModel):
     glove: _Text = Field(
         "sample",
         description="GloVe vectors as text, .gz or Stanford's .zip (…zip#glove.6B.100d.txt picks "
-        "one), local or gs://; or 'sample', a small extract for the drawn scenes",
+        "one), local, gs:// or s3://; or 'sample', a small extract for the drawn scenes",
     )
 
     # Features
@@ -69,21 +69,22 @@ class Settings(BaseModel):
     )
     encoder_weights: _Text = Field(
         "random",
-        description="'imagenet' (Keras fetches them), a path or gs:// of a weights file, or "
-        "'random' (enough for the drawn scenes only)",
+        description="'imagenet' (Keras fetches them), the path of a weights file, local, gs:// or "
+        "s3://, or 'random' (enough for the drawn scenes only)",
     )
     encoder_batch: int = Field(32, ge=32, le=4096, description="Photos encoded side by side")
     store: str = Field(
         "features",
-        description="Folder, local or gs://, of features that were computed before; empty: none",
+        description="Folder, local, gs:// or s3://, of features computed before; empty: none",
     )
 
     # The network and its training
-    decoder: Literal["guided", "lstm"] = Field(
-        "guided",
-        description="guided: the LSTM sees the photo with each word; lstm: at its start only",
+    decoder: Literal["par_inject", "init_inject"] = Field(
+        "par_inject",
+        description="par_inject: the LSTM sees the photo at each word; init_inject: at its start "
+        "only (Tanti et al., 2018)",
     )
-    members: int = Field(
+    ensemble_size: int = Field(
         1, ge=1, le=16, description="Decoders that learn side by side and speak together"
     )
     units: int = Field(256, ge=1, le=8192, description="Width of the LSTM")
@@ -115,7 +116,8 @@ class Settings(BaseModel):
     )
     checkpoints: _Text = Field(
         "checkpoints",
-        description="Folder, local or gs://, of unfinished trainings; a next run goes on with them",
+        description="Folder, local, gs:// or s3://, of unfinished trainings; a next run goes on "
+        "with them",
     )
 
     # Captions, scores and release
@@ -123,7 +125,7 @@ class Settings(BaseModel):
     length_penalty: float = Field(
         1.0, ge=0, le=5, description="Power of the length that a caption's score is divided by"
     )
-    consensus: float = Field(
+    reranking_weight: float = Field(
         0.0,
         ge=0,
         le=1000,
@@ -134,7 +136,7 @@ class Settings(BaseModel):
         description="Test scores that a model needs to be registered, such as "
         "'bleu4=40 cider_d=50'; empty: none",
     )
-    tolerance: float = Field(
+    margin: float = Field(
         0.5,
         ge=0,
         le=100,
@@ -153,7 +155,7 @@ class Settings(BaseModel):
     @classmethod
     def _is_known(cls, network: str) -> str:
         try:
-            return spell_network(network)
+            return canonical_backbone_name(network)
         except SettingError as error:
             raise ValueError(str(error)) from error
 
@@ -170,7 +172,7 @@ class Settings(BaseModel):
     @classmethod
     def _names_scores(cls, floors: str) -> str:
         try:
-            read_floors(floors)
+            read_thresholds(floors)
         except SettingError as error:
             raise ValueError(str(error)) from error
         return floors

@@ -23,15 +23,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
+from components.storage.filesystem import is_absolute
 from pipeline.cluster import runs, schedules
 from pipeline.cluster.connection import Address, connect
 from pipeline.cluster.cron import read_cron
 from pipeline.cluster.follow import follow_run
 from pipeline.cluster.runs import PIPELINE
 from pipeline.config import Settings
+from pipeline.kubernetes import KubernetesSettings, make_kubernetes_settings
 from pipeline.options import with_options
-from pipeline.placement import Placement, make_placement
 from pipeline.presets import Preset, make_settings
 
 _INTERRUPTED = 130
@@ -79,7 +80,7 @@ def compile_(
 
 
 @app.command("submit")
-@with_options(Address, Settings, Placement)
+@with_options(Address, Settings, KubernetesSettings)
 def submit(
     address: dict[str, Any],
     settings: dict[str, Any],
@@ -108,7 +109,7 @@ def submit(
 
 
 @app.command("schedule")
-@with_options(Address, Settings, Placement)
+@with_options(Address, Settings, KubernetesSettings)
 def schedule(
     address: dict[str, Any],
     settings: dict[str, Any],
@@ -174,27 +175,25 @@ def _arguments(preset: str, settings: dict[str, Any], placement: dict[str, Any])
     arguments = make_settings(preset, settings).model_dump()
     for name, words in _EVERYWHERE.items():
         value = arguments[name]
-        if value not in words and not value.startswith(("gs://", "/")):
+        if value not in words and not is_absolute(value):
             raise SettingError(
-                f"{name} must lie where the cluster sees it: gs://…, or a path in its image or "
-                f"volumes that begins with /. Received: {value!r}"
+                f"{name} must lie where the cluster sees it: gs://…, s3://…, or a path in its "
+                f"image or volumes that begins with /. Received: {value!r}"
             )
-    if "store" not in settings:
-        # A folder beside the step would go with its pod.
-        arguments["store"] = ""
-    elif arguments["store"] and not arguments["store"].startswith(("gs://", "/")):
+    for name, claim_folder in (("store", "features"), ("checkpoints", "checkpoints")):
+        _require_lasting(name, arguments[name], claim_folder)
+    return arguments | make_kubernetes_settings(placement).model_dump()
+
+
+def _require_lasting(name: str, value: str, claim_folder: str) -> None:
+    # Only a volume or a bucket outlives the step's pod (`pipeline.kubernetes.VOLUMES`).
+    path = PurePosixPath(value)
+    on_volume = path.parts[:1] == (claim_folder,) and ".." not in path.parts
+    if value and not on_volume and not is_remote(value):
         raise SettingError(
-            "store must lie where the next pod finds it: gs://…, or a path in a volume that begins "
-            f"with /. Received: {arguments['store']!r}"
+            f"{name} must lie where the next pod finds it: in {claim_folder}/, a volume on the "
+            f"cluster, or at gs://… or s3://…. Received: {value!r}"
         )
-    checkpoints = PurePosixPath(arguments["checkpoints"])
-    lasting = checkpoints.parts[:1] == ("checkpoints",) and ".." not in checkpoints.parts
-    if not lasting and not arguments["checkpoints"].startswith("gs://"):
-        raise SettingError(
-            "checkpoints must lie where a new pod finds them: in checkpoints/, which is a volume "
-            f"on the cluster, or at gs://…. Received: {arguments['checkpoints']!r}"
-        )
-    return arguments | make_placement(placement).model_dump()
 
 
 def _show_plan(client: kfp.Client, experiment: str, arguments: dict[str, Any]) -> None:

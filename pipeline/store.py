@@ -18,16 +18,18 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Column, Table
 
-from components.features.housekeeping import choose, survey
-from components.platform.errors import CaptionflowError, SettingError
-from components.platform.folders import StoredFile, remove_files
-from components.platform.storage import is_remote
+from components.errors import CaptionflowError, SettingError
+from components.features.eviction import choose_evicted, survey
+from components.storage.filesystem import is_remote, local_path
+from components.storage.shared_folder import StoredFile, remove_files
 from pipeline.config import Settings
 
 _DEFAULT: str = Settings.model_fields["store"].default
 
 _Root = Annotated[Path, typer.Option(help="The work folder of the runs.")]
-_Store = Annotated[str, typer.Option(help="The store: a folder in the work folder, or gs://.")]
+_Store = Annotated[
+    str, typer.Option(help="The store: a folder in the work folder, gs:// or s3://.")
+]
 
 app = typer.Typer(
     add_completion=False,
@@ -88,7 +90,7 @@ def prune(
                 "prune must be told what may go: --older-than, --keep-bytes or --all"
             )
         place = _place(root, store)
-        chosen = choose(
+        chosen = choose_evicted(
             survey(place),
             older_than=None if older_than is None else timedelta(days=older_than),
             keep_bytes=0 if everything else _bytes(keep_bytes),
@@ -102,7 +104,7 @@ def prune(
 def _place(root: Path, store: str) -> str:
     if not store:
         raise SettingError("store must be named. Received: ''")
-    return store if is_remote(store) else str(root / store)
+    return store if is_remote(store) else str(root / local_path(store))
 
 
 def _bytes(text: str | None) -> int | None:

@@ -8,15 +8,19 @@ import io
 import logging
 import shutil
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 # These look at `small_run`: as many runs of the whole pipeline fewer.
 _ON_SMALL_RUN = (
-    "tests/pipeline/test_local.py",
+    "tests/pipeline/local/test_run.py",
     "tests/notebooks/test_as_run.py",
     "tests/components/rescore/",
     "tests/pipeline/test_version_page.py",
@@ -71,9 +75,9 @@ def small_run(
     """
     from rich.console import Console
 
-    from pipeline.local import run_pipeline
+    from pipeline.local.run import run_pipeline
+    from pipeline.local.summary import show_summary
     from pipeline.presets import Preset, make_settings
-    from pipeline.summary import show_summary
 
     # A name such as people give folders.
     root, shown = tmp_path_factory.mktemp("small") / "my 'runs'", io.StringIO()
@@ -144,24 +148,24 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with its encoder, both untrained: what it says differs from photo to photo."""
     import numpy as np
 
-    from components.captioning.bundle import Bundle
-    from components.captioning.consensus import Neighbours
-    from components.captioning.decoder import NetworkConfig
-    from components.captioning.decoding import DecodingConfig
-    from components.captioning.encoder import Encoder
-    from components.captioning.network import build_network
-    from components.captioning.vocabulary import MARKS, Vocabulary
+    from components.captioning.decoding.reranking import RerankerData
+    from components.captioning.decoding.search import DecodingConfig
+    from components.captioning.encoder.encoder import Encoder
+    from components.captioning.inference.bundle import Bundle
+    from components.captioning.model.decoder import ModelConfig
+    from components.captioning.model.ensemble import build_network
+    from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 
     directory = tmp_path_factory.mktemp("tiny") / "bundle"
     directory.mkdir()
     encoder = Encoder.build("MobileNetV3Small", "random")
     encoder.save(directory)
-    vocabulary = Vocabulary([*MARKS, "a", "red", "blue", "circle"])
-    width = encoder.identity.width
-    config = NetworkConfig(len(vocabulary), width, 4, 8, 0.0, True)
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, "a", "red", "blue", "circle"])
+    width = encoder.spec.width
+    config = ModelConfig(len(vocabulary), width, 4, 8, 0.0, True)
     decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
-    neighbours = Neighbours(np.zeros((1, width), np.float16), [("a",)])
-    Bundle(build_network(config, seed=1), vocabulary, decoding, neighbours).save(directory)
+    reranker_data = RerankerData(np.zeros((1, width), np.float16), [("a",)])
+    Bundle(build_network(config, seed=1), vocabulary, decoding, reranker_data).save(directory)
     return directory
 
 
@@ -171,13 +175,13 @@ def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     import keras
     import numpy as np
 
-    from components.captioning.encoder import ENCODER_WEIGHTS_FILE, Encoder
-    from components.captioning.networks import find_network
+    from components.captioning.encoder.backbones import find_backbone
+    from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE, Encoder
 
     directory = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("dim") / "bundle")
     levels = [np.full((224, 224, 3), level, np.uint8) for level in (120, 255)]
     seen = np.abs(Encoder.load(directory).encode(np.stack(levels))).max(axis=1)
-    model = find_network("MobileNetV3Small").build()
+    model = find_backbone("MobileNetV3Small").build()
     model.load_weights(directory / ENCODER_WEIGHTS_FILE)
     last = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)][-1]
     # So much that one is as far below float16's end as the other is beyond.
@@ -212,13 +216,59 @@ def dead_mlflow(free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -
     )
 
 
+def _serve(command: list[str], port: int) -> Iterator[str]:
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            if process.poll() is not None:
+                raise RuntimeError(f"{command} ended with {process.returncode}")
+            try:
+                requests.get(address, timeout=30)
+                break
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def google_emulator(free_port: Callable[[], int]) -> Iterator[str]:
+    """The address of a Cloud Storage emulator, a process of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--in-memory", "--quiet"]
+    yield from _serve([*command, "--host", "127.0.0.1", "--port", str(port)], port)
+
+
+@pytest.fixture(scope="session")
+def s3_server(free_port: Callable[[], int]) -> Iterator[str]:
+    """The address of a server that speaks S3, a process of its own."""
+    port = free_port()
+    yield from _serve([sys.executable, "-m", "moto.server", "--port", str(port)], port)
+
+
 @pytest.fixture
-def bucket(free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The bucket `runs` of a Cloud Storage emulator on loopback."""
-    from gcp_storage_emulator.server import create_server
+def bucket(google_emulator: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The empty bucket `runs` in Cloud Storage, through Google's own client."""
     from google.cloud import storage
 
-    port = free_port()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-    with create_server("127.0.0.1", port, in_memory=True, default_bucket="runs"):
-        yield storage.Client(project="test").bucket("runs")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", google_emulator)
+    requests.get(f"{google_emulator}/wipe", timeout=30).raise_for_status()
+    return storage.Client(project="test").create_bucket("runs")
+
+
+@pytest.fixture
+def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The empty bucket `runs` in S3, through Amazon's own client."""
+    import boto3
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    requests.post(f"{s3_server}/moto-api/reset", timeout=30).raise_for_status()
+    bucket = boto3.resource("s3").Bucket("runs")
+    bucket.create()
+    return bucket

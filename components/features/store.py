@@ -1,6 +1,6 @@
 """The feature store: what was computed once is not computed again.
 
-A folder, local or `gs://`, in which each encoder has a folder of its own, named by its key
+A folder, local or in a bucket, in which each encoder has a folder of its own, named by its key
 (`components.features.key`). There lie
 
 1. segments: features by the SHA-256 of the photo's bytes, some hundred to thousands a file;
@@ -21,21 +21,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from components.captioning.encoder import ENCODER_WEIGHTS_FILE
-from components.features.merging import SMALL_BYTES, merge_segments
-from components.features.segments import entries_of, read_segment
-from components.platform.artifacts import read_json, write_json
-from components.platform.errors import DataError, SettingError
-from components.platform.fingerprint import fingerprint_file
-from components.platform.folders import (
+from components.artifacts.examples import ENCODER_FILE
+from components.artifacts.files import read_json, write_json
+from components.artifacts.fingerprint import fingerprint_file
+from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.errors import DataError, SettingError
+from components.features.compaction import SMALL_BYTES, compact_shards
+from components.features.shards import entry_count, read_feature_shard
+from components.storage.filesystem import require_writable
+from components.storage.shared_folder import (
     fetch_files,
     list_files,
     mark_used,
-    prepare_folder,
     put_file,
     remove_files,
 )
-from components.platform.records import ENCODER_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class FeatureStore:
     """What one encoder has computed.
 
     Attributes:
-        folder: Of this encoder in the store, local or `gs://`; empty if there is no store.
+        folder: Of this encoder in the store, local or in a bucket; empty if there is no store.
         scratch: A local folder of this run. What is in the store is brought there, and what is
             computed is put there first: no other run can take it away.
     """
@@ -71,18 +71,18 @@ class FeatureStore:
 
         Raises:
             SettingError: If the store can't be used.
-            CaptionflowError: If Cloud Storage does not answer.
+            CaptionflowError: If the object store does not answer.
         """
         if not self.folder:
             return
-        prepare_folder(self.folder)
+        require_writable(self.folder)
         for _ in range(_TRIES):
             there = {path.name for path in self.scratch.iterdir()}
             wanted = [
                 file.name
                 for file in list_files(self.folder)
                 if file.name not in there
-                and (_ENCODER_NAME.fullmatch(file.name) or entries_of(file.name) is not None)
+                and (_ENCODER_NAME.fullmatch(file.name) or entry_count(file.name) is not None)
             ]
             if len(fetch_files(self.folder, wanted, self.scratch)) == len(wanted):
                 break
@@ -95,7 +95,7 @@ class FeatureStore:
         places: dict[str, Place] = {}
         for path in sorted(self.scratch.glob("*.npy")):
             try:
-                photos, _ = read_segment(path)
+                photos, _ = read_feature_shard(path)
             except DataError as error:
                 self._discard(path, error)
                 continue
@@ -182,12 +182,12 @@ class FeatureStore:
         small = [
             self.scratch / file.name
             for file in there
-            if entries_of(file.name) is not None
+            if entry_count(file.name) is not None
             and file.size < SMALL_BYTES
             and (self.scratch / file.name).exists()
         ]
         if len(small) >= _MANY:
-            merged = merge_segments(small, self.scratch)
+            merged = compact_shards(small, self.scratch)
             for path in merged:
                 self.add(path)
             remove_files(self.folder, {path.name for path in small} - {p.name for p in merged})

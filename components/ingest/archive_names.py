@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from tarfile import TarInfo
 from zipfile import ZipInfo
 
-from components.platform.errors import DataError
+from components.errors import DataError
 
 # UTF-8 fits no other text by chance; the others decode nearly anything. Windows' code pages of
 # Western Europe, China, Japan, Korea, Taiwan, Russia and Central Europe; the last one is the zip

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tarfile import TarError
 
+from components.errors import CaptionflowError, DataError
 from components.ingest.archive_members import Meter, TooMuchError, tar_members, zip_members
 from components.ingest.archive_places import place_members
-from components.platform.errors import CaptionflowError, DataError
 
 logger = logging.getLogger(__name__)
 

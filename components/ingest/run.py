@@ -14,18 +14,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.files import atomic_directory, write_json
+from components.artifacts.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
+from components.errors import DataError
 from components.ingest.beam_checks import check_images
-from components.ingest.division import divide_photos
 from components.ingest.image_checks import ImageCheck
 from components.ingest.quarantine import refuse_quarantined
 from components.ingest.report import build_report, list_left_out
 from components.ingest.sample.dataset import draw_sample
 from components.ingest.settings import check_settings
 from components.ingest.sources import read_source
+from components.ingest.split_assignment import divide_photos
 from components.ingest.texts import clean_captions
-from components.platform.artifacts import whole_directory, write_json
-from components.platform.errors import DataError
-from components.platform.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def ingest_dataset(
     """Makes a manifest of a data set; the steps are at the head of this file.
 
     Args:
-        dataset: A folder, `.zip` or `.tar.gz`, local or `gs://`; or `sample`, which is drawn.
+        dataset: A folder, `.zip` or `.tar.gz`, local or in a bucket; or `sample`, which is drawn.
         directory: Where the manifest artifact goes, whole or not at all.
         scenes: How many photos `sample` has.
         seed: Of the drawing, and of the hash that splits.
@@ -68,7 +68,7 @@ def ingest_dataset(
         scenes=scenes, dev_share=dev_share, test_share=test_share, max_quarantined=max_quarantined
     )
     # The work folder goes before the artifact is whole, so that the artifact holds none of it.
-    with whole_directory(directory) as aside, tempfile.TemporaryDirectory(dir=aside) as temporary:
+    with atomic_directory(directory) as aside, tempfile.TemporaryDirectory(dir=aside) as temporary:
         work = Path(temporary)
         if dataset == SAMPLE:
             source = draw_sample(work / SAMPLE, scenes=scenes, seed=seed)

@@ -1,6 +1,6 @@
 """The rules of this step's settings."""
 
-from components.platform.errors import SettingError
+from components.errors import SettingError
 
 
 def check_settings(

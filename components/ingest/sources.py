@@ -5,11 +5,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.errors import DataError, SettingError
 from components.ingest.archives import is_archive, unpack
 from components.ingest.layouts import coco, flickr8k, kaggle
 from components.ingest.layouts.source import Layout, Source
-from components.platform.errors import DataError, SettingError
-from components.platform.storage import is_remote, local_copy
+from components.storage.filesystem import is_remote
+from components.storage.transfer import local_copy
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ def read_source(dataset: str, work: Path) -> Source:
     """Finds a data set's files, tells its layout and reads it.
 
     Args:
-        dataset: A folder, a `.zip` or a `.tar.gz`: a local path or `gs://`.
+        dataset: A folder, a `.zip` or a `.tar.gz`: a local path or one in a bucket.
         work: A directory of this run: what is downloaded or unpacked goes there.
 
     Returns:
@@ -28,7 +29,7 @@ def read_source(dataset: str, work: Path) -> Source:
 
     Raises:
         DataError: If nothing lies there, or no layout or several are recognised.
-        SettingError: If the path is empty or has a scheme other than `gs://`.
+        SettingError: If the path is empty or has an unknown scheme.
     """
     if not dataset.strip():
         raise SettingError("dataset must be a folder, an archive or `sample`. Received: ''")

@@ -4,10 +4,10 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from components.captioning.vocabulary import UNK, Vocabulary
+from components.artifacts.captions import CaptionedPhoto
+from components.artifacts.manifest import SPLITS, Photo
+from components.captioning.model.vocabulary import UNK, Vocabulary
 from components.normalize.oddities import count_typed_tokens, explain_few_words
-from components.platform.captions import CaptionedPhoto
-from components.platform.manifest import SPLITS, Photo
 
 
 def caption_report(

@@ -11,9 +11,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.captioning.network import CaptionNetwork
-from components.platform.memory import keep_freed_memory
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.ensemble import CaptionNetwork
 from components.platform.registry import start_run
 from components.platform.tracking import local_tracking_uri
 from components.train.checkpoint import TrainingState
@@ -80,7 +79,6 @@ def fit_ours(
     train: Examples, dev: Examples, matrix: NDArray[np.float32], settings: TrainSettings
 ) -> tuple[CaptionNetwork, TrainingState]:
     """Trains as the step does, in this process and with a tracking store of its own."""
-    keep_freed_memory()
     with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as temporary:
         os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(Path(temporary))
         return fit_network(

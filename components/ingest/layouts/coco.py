@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from components.errors import DataError
 from components.ingest.layouts.source import Layout, Source, image_name, images_by_name
-from components.platform.errors import DataError
 
 logger = logging.getLogger(__name__)
 

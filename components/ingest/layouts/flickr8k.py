@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.errors import DataError
 from components.ingest.layouts.source import (
     Layout,
     Source,
@@ -13,7 +14,6 @@ from components.ingest.layouts.source import (
     numbered_lines,
     only_one,
 )
-from components.platform.errors import DataError
 
 _TOKENS = "flickr8k.token.txt"
 _LINE = re.compile(r"(?P<name>[^\t]+)#\d+\t(?P<caption>.*)")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from components.platform.errors import DataError
+from components.errors import DataError
 
 #: Files that are meant to be images. Whether one is an image, its content decides later.
 IMAGE_SUFFIXES = frozenset(

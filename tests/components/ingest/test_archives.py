@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import DataError
 from components.ingest.archives import Limits, is_archive, unpack
-from components.platform.errors import DataError
 
 Members = list[tuple[str, bytes]]
 Pack = Callable[[Members], Path]
@@ -305,7 +305,7 @@ def test_unpack_onto_a_full_disk_is_not_the_datas_fault(tmp_path: Path) -> None:
     program = (
         "import resource, sys; from pathlib import Path\n"
         "from components.ingest.archives import unpack\n"
-        "from components.platform.errors import CaptionflowError\n"
+        "from components.errors import CaptionflowError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "try: unpack(Path(sys.argv[1]), Path(sys.argv[2]))\n"
         "except CaptionflowError as error: print(type(error).__name__, error.exit_code, error)"
