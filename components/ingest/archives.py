@@ -10,12 +10,12 @@ from tarfile import TarError
 from typing import IO
 
 from components.ingest.archive_members import Meter, TooMuchError, tar_members, zip_members
-from components.ingest.layouts.source import IMAGE_SUFFIXES
+from components.ingest.layouts.source import IMAGE_SUFFIXES, TEXT_SUFFIXES
 from components.platform.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-_NEEDED = IMAGE_SUFFIXES | {".json", ".txt"}
+_NEEDED = IMAGE_SUFFIXES | TEXT_SUFFIXES
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 _CHUNK = 1 << 20
 
