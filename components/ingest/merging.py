@@ -113,7 +113,7 @@ def _settle(
     one, other = files[larger].path, files[smaller].path
     if _is_within(captions[smaller], captions[larger]):
         left_out.add(smaller)
-        merged.notes.append(f"{other} has no caption that is not in {one} too: read once")
+        merged.notes.append(f"{other} adds no caption to {one}: read once")
         if captions[smaller].keys() == captions[larger].keys():
             splits = {said_split(one), said_split(other)}
             merged.copies |= {one, other} if None not in splits and len(splits) > 1 else set()

@@ -121,8 +121,7 @@ def own_splits(sayings: Sequence[Saying], photos: Collection[str]) -> OwnSplits:
     lists = {split: frozenset(names) for split, names in chosen.lists.items() if names}
     origin = chosen.origin
     if lists.keys() == {"train", "dev"} and chosen.may_lack_test:
-        # By the name, so that photos that come later move none.
-        test = frozenset(name for name in lists["dev"] if _falls_to_test(name))
+        test = _half(lists["dev"])
         lists.update(test=test, dev=lists["dev"] - test)
         origin += "; no test split is named, so half of val is test"
     return OwnSplits(lists, origin, tuple(notes))
@@ -140,8 +139,14 @@ def _difference(saying: Saying, said: Mapping[str, str], chosen: Saying) -> str:
     )
 
 
-def _falls_to_test(name: str) -> bool:
-    return hashlib.sha256(name.encode()).digest()[0] < 128
+def _half(names: frozenset[str]) -> frozenset[str]:
+    # By the name, so that photos that come later move none.
+    hashes = {name: hashlib.sha256(name.encode()).digest() for name in names}
+    half = frozenset(name for name in names if hashes[name][0] < 128)
+    if half and half != names:
+        return half
+    # Of very few photos, all may fall to one side.
+    return frozenset(sorted(names, key=hashes.__getitem__)[: len(names) // 2])
 
 
 def sayings_of(

@@ -90,7 +90,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     for annotation in coco.annotations:
         key = (annotation.id or "", annotation.image_id, annotation.caption)
         if annotation.id is not None and key in seen:
-            notes["{} annotations that stand twice, with the same id, were read once"] += 1
+            notes["annotations repeated with the same id, read once: {}"] += 1
             continue
         seen.add(key)
         # An id without an image still has its place in the report.
@@ -129,7 +129,7 @@ def _photos(coco: _Coco, name: str, notes: Counter[str]) -> dict[str, str]:
                 "with different sizes: these are different photos. Put them into folders and "
                 "name them with `file_name` as folder/name"
             )
-        notes["{} photos stand under more than one id; each has the captions of all its ids"] += 1
+        notes["photos listed under several ids, whose captions were joined: {}"] += 1
     return photos
 
 

@@ -74,7 +74,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
             header = _stripped(fields)
             continue
         if _stripped(fields) == header:
-            notes["{} more header lines were skipped: tables were joined"] += 1
+            notes["header repeated inside the table, as where tables were joined; skipped: {}"] += 1
             continue
         whole, mended = reader.aligned(fields)
         if whole is None:
@@ -83,7 +83,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
                 f"Found: {lines[number - 1][:80]!r}. Mend or remove the line"
             )
         if mended:
-            notes["{} lines lacked a delimiter after the caption's number, and were mended"] += 1
+            notes["delimiter missing after the caption's number; lines mended: {}"] += 1
         photo = photo_path(whole[columns.photo])
         rows += [CaptionRow(photo, whole[place]) for place in columns.captions]
         if columns.split is not None and columns.split < len(whole):
