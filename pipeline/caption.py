@@ -19,10 +19,10 @@ from typing import Annotated, Any
 
 import typer
 
-from components.describing.model import Asked, Model, open_model, what_to_ask
+from components.describing.model import DecodeOptions, Model, decode_options, open_model
 from components.describing.photo_files import find_photos
 from components.describing.speech import find_speech, speak
-from components.platform.errors import CaptionflowError, DataError, SettingError
+from components.errors import CaptionflowError, DataError, SettingError
 from components.platform.storage import is_remote
 from pipeline.describing import (
     DEFAULT_MODEL,
@@ -89,7 +89,7 @@ def main(
         prepare(root, needs_registry=bundle is None)
         version = None if model_version is None else str(model_version)
         with open_model(settings.model_name, version=version, bundle=bundle) as model:
-            asked = what_to_ask(model, beam, alternatives)
+            asked = decode_options(model, beam, alternatives)
             if output is None:
                 whole = _print(photos, model, asked, as_json=as_json, speech=speech)
             else:
@@ -106,15 +106,15 @@ def main(
 
 
 def _print(
-    sources: list[str], model: Model, asked: Asked, *, as_json: bool, speech: list[str]
+    sources: list[str], model: Model, asked: DecodeOptions, *, as_json: bool, speech: list[str]
 ) -> bool:
     photos = find_photos(sources)
     load_tensorflow()
-    from components.describing.saying import make_describer, say_one_by_one
+    from components.describing.captions import caption_one_by_one, load_captioner
 
     whole = True
-    describer = make_describer(model)
-    for line in say_one_by_one(describer, photos, asked):
+    captioner = load_captioner(model)
+    for line in caption_one_by_one(captioner, photos, asked):
         if as_json:
             typer.echo(json.dumps(line))
         if "error" in line:
@@ -158,7 +158,9 @@ def _spoken(line: Mapping[str, Any], *, several: bool) -> str:
     return f"{name}: {told}" if several else told
 
 
-def _write(sources: list[str], output: Path, model: Model, asked: Asked, beam_flags: str) -> bool:
+def _write(
+    sources: list[str], output: Path, model: Model, asked: DecodeOptions, beam_flags: str
+) -> bool:
     load_tensorflow()
     from components.describing.batch import caption_to_file
 

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from components.platform.errors import CaptionflowError
-from components.platform.scores import TITLES
+from components.artifacts.scores import TITLES
+from components.errors import CaptionflowError
 from components.register.history import Promotion, counting
 from components.register.versions import Released, Version
 

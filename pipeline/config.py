@@ -15,10 +15,10 @@ from pydantic import (
     model_validator,
 )
 
-from components.captioning.catalogue import spell_network
-from components.gate.floors import read_floors
+from components.captioning.encoder.backbone_names import canonical_backbone_name
+from components.errors import SettingError
+from components.gate.thresholds import read_thresholds
 from components.ingest.settings import MAX_MISSING
-from components.platform.errors import SettingError
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
 _Text = Annotated[str, Field(min_length=1)]
@@ -84,11 +84,12 @@ class Settings(BaseModel):
     )
 
     # The network and its training
-    decoder: Literal["guided", "lstm"] = Field(
-        "guided",
-        description="guided: the LSTM sees the photo with each word; lstm: at its start only",
+    decoder: Literal["par_inject", "init_inject"] = Field(
+        "par_inject",
+        description="par_inject: the LSTM sees the photo at each word; init_inject: at its start "
+        "only (Tanti et al., 2018)",
     )
-    members: int = Field(
+    ensemble_size: int = Field(
         1, ge=1, le=16, description="Decoders that learn side by side and speak together"
     )
     units: int = Field(256, ge=1, le=8192, description="Width of the LSTM")
@@ -128,7 +129,7 @@ class Settings(BaseModel):
     length_penalty: float = Field(
         1.0, ge=0, le=5, description="Power of the length that a caption's score is divided by"
     )
-    consensus: float = Field(
+    reranking_weight: float = Field(
         0.0,
         ge=0,
         le=1000,
@@ -139,7 +140,7 @@ class Settings(BaseModel):
         description="Test scores that a model needs to be registered, such as "
         "'bleu4=40 cider_d=50'; empty: none",
     )
-    tolerance: float = Field(
+    margin: float = Field(
         0.5,
         ge=0,
         le=100,
@@ -158,7 +159,7 @@ class Settings(BaseModel):
     @classmethod
     def _is_known(cls, network: str) -> str:
         try:
-            return spell_network(network)
+            return canonical_backbone_name(network)
         except SettingError as error:
             raise ValueError(str(error)) from error
 
@@ -175,7 +176,7 @@ class Settings(BaseModel):
     @classmethod
     def _names_scores(cls, floors: str) -> str:
         try:
-            read_floors(floors)
+            read_thresholds(floors)
         except SettingError as error:
             raise ValueError(str(error)) from error
         return floors

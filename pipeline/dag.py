@@ -11,8 +11,9 @@
 9. gate        good enough, and better than the champion? If so:
 10. register   a new version in the MLflow registry, the new champion
 
-The parameters are the fields of `pipeline.config.Settings` and `pipeline.placement.Placement`.
-`python -m pipeline.local` runs it here; `python -m pipeline.kubeflow compile`, or `kfp dsl compile
+The parameters are the fields of `pipeline.config.Settings` and
+`pipeline.kubernetes.KubernetesSettings`. `python -m pipeline.local` runs it here; `python -m
+pipeline.kubeflow compile`, or `kfp dsl compile
 --py pipeline/dag.py --output FILE`, makes the package for a cluster.
 """
 
@@ -29,90 +30,90 @@ from components.rescore.component import rescore
 from components.train.component import train
 from components.trigger.component import trigger
 from pipeline.config import Settings
+from pipeline.kubernetes import KubernetesSettings, configure
 from pipeline.parameters import Parameters, parameters_of
-from pipeline.placement import Placement, place
 
 
 @dsl.pipeline(name="captionflow")
-@parameters_of(Settings, Placement)
+@parameters_of(Settings, KubernetesSettings)
 def captioning_pipeline(run: Parameters) -> None:
     """Learns to describe photos, scores what it learnt, and releases it if it is good."""
     ingested = ingest(
         **run.pick("dataset", "scenes", "seed", "dev_share", "test_share"),
         **run.pick("max_quarantined", "max_missing", "beam_flags"),
     )
-    manifest = place(ingested, "1 ingest", run).outputs["manifest"]
+    manifest = configure(ingested, "1 ingest", run).outputs["manifest"]
 
     reason = trigger(
         manifest=manifest,
-        **run.pick("encoder", "encoder_weights", "glove", "min_count", "decoder", "members"),
+        **run.pick("encoder", "encoder_weights", "glove", "min_count", "decoder", "ensemble_size"),
         **run.pick("units", "embedding_width", "dropout", "train_embeddings"),
         **run.pick("epochs", "batch_size", "learning_rate", "schedule", "weight_decay"),
         **run.pick("clip_norm", "label_smoothing", "patience", "max_words", "precision"),
-        **run.pick("seed", "beam_width", "length_penalty", "consensus"),
-        **run.pick("floors", "tolerance", "force", "model_name", "experiment"),
+        **run.pick("seed", "beam_width", "length_penalty", "reranking_weight"),
+        **run.pick("floors", "margin", "force", "model_name", "experiment"),
     )
-    wanted = place(reason, "2 trigger", run).outputs["Output"]
+    wanted = configure(reason, "2 trigger", run).outputs["Output"]
 
     with dsl.If(wanted == True, name="reason to train"):  # noqa: E712 # KFP makes a condition of it
         normalized = normalize(manifest=manifest, **run.pick("min_count", "beam_flags"))
-        captions = place(normalized, "3 normalize", run).outputs["captions"]
+        captions = configure(normalized, "3 normalize", run).outputs["captions"]
 
         extracted = features(
             manifest=manifest,
             captions=captions,
-            origin=reason.outputs["origin"],
+            feature_fingerprint=reason.outputs["feature_fingerprint"],
             **run.pick("encoder", "encoder_weights", "encoder_batch", "seed"),
             **run.pick("precision", "beam_flags", "store"),
         )
-        examples = place(extracted, "4 features", run).outputs["examples"]
+        examples = configure(extracted, "4 features", run).outputs["examples"]
 
         embedded = embeddings(captions=captions, **run.pick("glove", "seed"))
-        matrix = place(embedded, "5 embeddings", run).outputs["matrix"]
+        matrix = configure(embedded, "5 embeddings", run).outputs["matrix"]
 
         trained = train(
             examples=examples,
             captions=captions,
             matrix=matrix,
-            **run.pick("decoder", "members", "units", "embedding_width", "dropout"),
+            **run.pick("decoder", "ensemble_size", "units", "embedding_width", "dropout"),
             **run.pick("train_embeddings"),
             **run.pick("epochs", "batch_size", "learning_rate", "schedule", "weight_decay"),
             **run.pick("clip_norm", "label_smoothing", "patience", "max_words", "precision"),
             **run.pick("seed", "experiment", "checkpoints", "gpus"),
         )
-        model = place(trained, "6 train", run).outputs["model"]
+        model = configure(trained, "6 train", run).outputs["model"]
 
         evaluated = evaluate(
             model=model,
             examples=examples,
             manifest=manifest,
-            **run.pick("beam_width", "length_penalty", "consensus"),
+            **run.pick("beam_width", "length_penalty", "reranking_weight"),
         )
-        scores = place(evaluated, "7 evaluate", run).outputs["scores"]
+        scores = configure(evaluated, "7 evaluate", run).outputs["scores"]
 
         rescored = rescore(examples=examples, manifest=manifest, **run.pick("model_name"))
         # Last of all: whoever is champion once there is something to compare.
-        rival = place(rescored.after(evaluated), "8 rescore", run).outputs["rival"]
+        baseline = configure(rescored.after(evaluated), "8 rescore", run).outputs["baseline"]
 
         decision = gate(
             model=model,
             scores=scores,
             report=evaluated.outputs["report"],
-            rival=rival,
-            recipe=reason.outputs["recipe"],
-            **run.pick("floors", "tolerance", "model_name", "experiment"),
+            baseline=baseline,
+            training_config=reason.outputs["training_config"],
+            **run.pick("floors", "margin", "model_name", "experiment"),
         )
-        passed = place(decision, "9 gate", run).outputs["Output"]
+        passed = configure(decision, "9 gate", run).outputs["Output"]
 
         with dsl.If(passed == True, name="passed"):  # noqa: E712 # KFP makes a condition of it
             registered = register(
                 model=model,
                 scores=scores,
                 manifest=manifest,
-                recipe=reason.outputs["recipe"],
+                training_config=reason.outputs["training_config"],
                 cause=reason.outputs["reason"],
                 reason=decision.outputs["reason"],
                 compared_with=decision.outputs["champion"],
                 **run.pick("model_name"),
             )
-            place(registered, "10 register", run)
+            configure(registered, "10 register", run)

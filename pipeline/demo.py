@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import uvicorn
 
-from components.describing.model import Asked, Model, open_model, what_to_ask
+from components.describing.model import DecodeOptions, Model, decode_options, open_model
 from components.describing.page.application import make_application
-from components.describing.page.turns import Turns
-from components.platform.errors import CaptionflowError, SettingError
+from components.describing.page.request_queue import RequestQueue
+from components.errors import CaptionflowError, SettingError
 from pipeline.describing import (
     DEFAULT_MODEL,
     INTERRUPTED,
@@ -43,7 +43,7 @@ from pipeline.describing import (
 from pipeline.presets import make_settings
 
 if TYPE_CHECKING:
-    from components.captioning.describer import Describer
+    from components.captioning.inference.captioner import Captioner
 
 _HERE = "127.0.0.1"
 # As many alternatives as the eye takes in, and the ear bears.
@@ -104,12 +104,12 @@ def main(
 class _Server(uvicorn.Server):
     """Lets no photo wait for its end."""
 
-    def __init__(self, config: uvicorn.Config, turns: Turns) -> None:
+    def __init__(self, config: uvicorn.Config, queue: RequestQueue) -> None:
         super().__init__(config)
-        self._turns = turns
+        self._queue = queue
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._turns.close()
+        self._queue.close()
         await super().shutdown(sockets)
 
 
@@ -141,24 +141,24 @@ def _listening(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _ask(model: Model, beam: int | None, alternatives: int | None) -> Asked:
+def _ask(model: Model, beam: int | None, alternatives: int | None) -> DecodeOptions:
     if alternatives is not None:
-        return what_to_ask(model, beam, alternatives)
-    asked = what_to_ask(model, beam, 0)
+        return decode_options(model, beam, alternatives)
+    asked = decode_options(model, beam, 0)
     return replace(asked, alternatives=min(_ALTERNATIVES, asked.beam_width - 1))
 
 
-def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool) -> None:
-    def make() -> "Describer":
+def _serve(listener: socket.socket, model: Model, asked: DecodeOptions, *, browser: bool) -> None:
+    def make() -> "Captioner":
         load_tensorflow()
-        from components.describing.saying import make_describer
+        from components.describing.captions import load_captioner
 
-        return make_describer(model, batch_size=1)
+        return load_captioner(model, batch_size=1)
 
-    turns = Turns(make, asked)
+    queue = RequestQueue(make, asked)
     server = _Server(
         uvicorn.Config(
-            make_application(turns, model.name),
+            make_application(queue, model.name),
             # As this process logs: uvicorn's own settings would end handlers of others.
             log_config=None,
             log_level="warning",
@@ -167,13 +167,13 @@ def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool
             ws="none",
             timeout_graceful_shutdown=_PATIENCE,
         ),
-        turns,
+        queue,
     )
 
-    def end_without_a_model(made: "Future[Describer]") -> None:
+    def end_without_a_model(made: "Future[Captioner]") -> None:
         server.should_exit = server.should_exit or made.exception() is not None
 
-    turns.made.add_done_callback(end_without_a_model)
+    queue.made.add_done_callback(end_without_a_model)
     url = "http://{}:{}".format(*listener.getsockname())
     typer.echo(f"{model.name} describes photos at {url} until Ctrl-C")
     if browser:
@@ -185,7 +185,7 @@ def _serve(listener: socket.socket, model: Model, asked: Asked, *, browser: bool
         # The way to end it.
         return
     # It ended by itself: the model is not whole.
-    turns.made.result()
+    queue.made.result()
 
 
 if __name__ == "__main__":

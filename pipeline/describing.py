@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from PIL import Image
 
-from components.platform.memory import keep_freed_memory
+from components.runtime.memory import keep_freed_memory
 from pipeline.config import Settings
-from pipeline.surroundings import set_environment
+from pipeline.local.environment import set_environment
 
 #: The exit code after Ctrl-C.
 INTERRUPTED = 130

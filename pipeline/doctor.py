@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from rich.markup import escape
 
-from components.platform.errors import CaptionflowError
+from components.errors import CaptionflowError
 from components.platform.storage import exists, is_remote, local_copy
 
 _PROJECT = "captionflow"
@@ -126,7 +126,7 @@ def check_gpus(devices: Path = Path("/dev")) -> Finding:
     details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
     if names := [str(detail.get("device_name", "unnamed")) for detail in details]:
         return Finding("gpu", ", ".join(names))
-    from components.platform.step import IMAGE
+    from components.runtime.step import IMAGE
 
     if nodes := sorted(str(node) for node in devices.glob("nvidia[0-9]*")):
         todo = f"use the image {IMAGE}-gpu, or install infra/requirements/gpu.txt"

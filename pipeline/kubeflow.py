@@ -23,15 +23,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 from pipeline.cluster import runs, schedules
 from pipeline.cluster.connection import Address, connect
 from pipeline.cluster.cron import read_cron
 from pipeline.cluster.follow import follow_run
 from pipeline.cluster.runs import PIPELINE
 from pipeline.config import Settings
+from pipeline.kubernetes import KubernetesSettings, make_kubernetes_settings
 from pipeline.options import with_options
-from pipeline.placement import Placement, make_placement
 from pipeline.presets import Preset, make_settings
 
 _INTERRUPTED = 130
@@ -79,7 +79,7 @@ def compile_(
 
 
 @app.command("submit")
-@with_options(Address, Settings, Placement)
+@with_options(Address, Settings, KubernetesSettings)
 def submit(
     address: dict[str, Any],
     settings: dict[str, Any],
@@ -108,7 +108,7 @@ def submit(
 
 
 @app.command("schedule")
-@with_options(Address, Settings, Placement)
+@with_options(Address, Settings, KubernetesSettings)
 def schedule(
     address: dict[str, Any],
     settings: dict[str, Any],
@@ -194,7 +194,7 @@ def _arguments(preset: str, settings: dict[str, Any], placement: dict[str, Any])
             "checkpoints must lie where a new pod finds them: in checkpoints/, which is a volume "
             f"on the cluster, or at gs://…. Received: {arguments['checkpoints']!r}"
         )
-    return arguments | make_placement(placement).model_dump()
+    return arguments | make_kubernetes_settings(placement).model_dump()
 
 
 def _show_plan(client: kfp.Client, experiment: str, arguments: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kfp import compiler
 
-from components.platform.artifacts import whole_file
+from components.artifacts.files import atomic_file
 from pipeline.dag import captioning_pipeline
 
 
@@ -14,5 +14,5 @@ def compile_package(target: str | Path) -> None:
     Args:
         target: A `.yaml` file; its folder is made if it is not there.
     """
-    with whole_file(target) as aside:
+    with atomic_file(target) as aside:
         compiler.Compiler().compile(captioning_pipeline, str(aside))

@@ -2,7 +2,7 @@
 
 A step's result is decided by
 
-1. the version of its code (`pipeline.code_version`);
+1. the version of its code (`components.artifacts.code_version`);
 2. its parameters, where a path counts by what lies there;
 3. the results of the steps that its inputs come from.
 
@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.platform.fingerprint import fingerprint_value
-from pipeline.code_version import code_version
+from components.artifacts.code_version import code_version
+from components.artifacts.fingerprint import fingerprint_value
 from pipeline.tasks import Argument, Step
 
 #: Steps whose result hangs on what the registry holds: never taken from a cache.
@@ -53,7 +53,7 @@ class PlannedStep:
     key: str = ""
 
 
-def decisive_parts(
+def result_inputs(
     steps: list[Step], arguments: Mapping[str, Any], contents: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
     """Collects all that decides the result of each step which may be reused.
@@ -71,7 +71,7 @@ def decisive_parts(
     for step in steps:
         if step.name in ASK_THE_REGISTRY:
             continue
-        parts[step.name] = {"code": code_version(step.name)}
+        parts[step.name] = {"code": code_version(f"components.{step.name}")}
         for name, source in step.parameters.items():
             if name in _NOT_DECISIVE or name.startswith(_ADDED) or not isinstance(source, Argument):
                 continue

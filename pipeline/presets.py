@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.platform.errors import SettingError, broken_settings
+from components.errors import SettingError, broken_settings
 from pipeline.config import Settings, flag
 
 
@@ -34,7 +34,7 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "min_count": 5,
         "glove": "",
         "encoder_weights": "imagenet",
-        "members": 3,
+        "ensemble_size": 3,
         "units": 512,
         "embedding_width": 256,
         "epochs": 6,
@@ -43,7 +43,7 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "patience": 3,
         "beam_width": 50,
         "length_penalty": 0.7,
-        "consensus": 80.0,
+        "reranking_weight": 80.0,
         "floors": "bleu4=10",
         "model_name": "captionflow-flickr8k",
     },

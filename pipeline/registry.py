@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 
 _Root = Annotated[Path, typer.Option(help="The work folder, if MLFLOW_TRACKING_URI is not set.")]
 _Model = Annotated[
@@ -96,7 +96,7 @@ def _tell(name: str, champion: str, wanted: str | None = None) -> None:
 @contextmanager
 def _store_of(root: Path) -> Iterator[None]:
     from components.platform.tracking import store_exists
-    from pipeline.surroundings import set_environment
+    from pipeline.local.environment import set_environment
 
     try:
         set_environment(root)

@@ -18,8 +18,8 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Column, Table
 
-from components.features.housekeeping import choose, survey
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
+from components.features.eviction import choose_evicted, survey
 from components.platform.folders import StoredFile, remove_files
 from components.platform.storage import is_remote
 from pipeline.config import Settings
@@ -88,7 +88,7 @@ def prune(
                 "prune must be told what may go: --older-than, --keep-bytes or --all"
             )
         place = _place(root, store)
-        chosen = choose(
+        chosen = choose_evicted(
             survey(place),
             older_than=None if older_than is None else timedelta(days=older_than),
             keep_bytes=0 if everything else _bytes(keep_bytes),

@@ -16,7 +16,7 @@ import pytest
 
 # These look at `small_run`: as many runs of the whole pipeline fewer.
 _ON_SMALL_RUN = (
-    "tests/pipeline/test_local.py",
+    "tests/pipeline/local/test_run.py",
     "tests/notebooks/test_as_run.py",
     "tests/components/rescore/",
     "tests/pipeline/test_version_page.py",
@@ -71,9 +71,9 @@ def small_run(
     """
     from rich.console import Console
 
-    from pipeline.local import run_pipeline
+    from pipeline.local.run import run_pipeline
+    from pipeline.local.summary import show_summary
     from pipeline.presets import Preset, make_settings
-    from pipeline.summary import show_summary
 
     # A name such as people give folders.
     root, shown = tmp_path_factory.mktemp("small") / "my 'runs'", io.StringIO()
@@ -144,24 +144,24 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with its encoder, both untrained: what it says differs from photo to photo."""
     import numpy as np
 
-    from components.captioning.bundle import Bundle
-    from components.captioning.consensus import Neighbours
-    from components.captioning.decoder import NetworkConfig
-    from components.captioning.decoding import DecodingConfig
-    from components.captioning.encoder import Encoder
-    from components.captioning.network import build_network
-    from components.captioning.vocabulary import MARKS, Vocabulary
+    from components.captioning.decoding.reranking import RerankerData
+    from components.captioning.decoding.search import DecodingConfig
+    from components.captioning.encoder.encoder import Encoder
+    from components.captioning.inference.bundle import Bundle
+    from components.captioning.model.decoder import ModelConfig
+    from components.captioning.model.ensemble import build_network
+    from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 
     directory = tmp_path_factory.mktemp("tiny") / "bundle"
     directory.mkdir()
     encoder = Encoder.build("MobileNetV3Small", "random")
     encoder.save(directory)
-    vocabulary = Vocabulary([*MARKS, "a", "red", "blue", "circle"])
-    width = encoder.identity.width
-    config = NetworkConfig(len(vocabulary), width, 4, 8, 0.0, True)
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, "a", "red", "blue", "circle"])
+    width = encoder.spec.width
+    config = ModelConfig(len(vocabulary), width, 4, 8, 0.0, True)
     decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
-    neighbours = Neighbours(np.zeros((1, width), np.float16), [("a",)])
-    Bundle(build_network(config, seed=1), vocabulary, decoding, neighbours).save(directory)
+    reranker_data = RerankerData(np.zeros((1, width), np.float16), [("a",)])
+    Bundle(build_network(config, seed=1), vocabulary, decoding, reranker_data).save(directory)
     return directory
 
 
@@ -171,13 +171,13 @@ def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     import keras
     import numpy as np
 
-    from components.captioning.encoder import ENCODER_WEIGHTS_FILE, Encoder
-    from components.captioning.networks import find_network
+    from components.captioning.encoder.backbones import find_backbone
+    from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE, Encoder
 
     directory = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("dim") / "bundle")
     levels = [np.full((224, 224, 3), level, np.uint8) for level in (120, 255)]
     seen = np.abs(Encoder.load(directory).encode(np.stack(levels))).max(axis=1)
-    model = find_network("MobileNetV3Small").build()
+    model = find_backbone("MobileNetV3Small").build()
     model.load_weights(directory / ENCODER_WEIGHTS_FILE)
     last = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)][-1]
     # So much that one is as far below float16's end as the other is beyond.

@@ -13,9 +13,9 @@ from typing import Any
 from kfp import dsl
 from typer.testing import CliRunner
 
-from components.captioning.vocabulary import MARKS, Vocabulary
-from components.platform.captions import CaptionedPhoto, write_captions
-from components.platform.manifest import write_manifest
+from components.artifacts.captions import CaptionedPhoto, write_captions
+from components.artifacts.manifest import write_manifest
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from pipeline.presets import make_settings
 
 _HEAVY = ("tensorflow", "keras", "apache_beam", "mlflow")
@@ -77,7 +77,7 @@ def main(folder: Path) -> None:
     note("decide")
 
     captions = _artifact(folder, "captions")
-    Vocabulary([*MARKS, "red"]).save(Path(captions.path, "vocabulary.txt"))
+    Vocabulary([*SPECIAL_TOKENS, "red"]).save(Path(captions.path, "vocabulary.txt"))
     write_captions(Path(captions.path), [CaptionedPhoto("1.jpg", "train", ("red",), ((4,),))])
     _run("embeddings", captions=captions, matrix=dsl.Artifact(uri=str(folder / "matrix")))
     note("embeddings")

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
-from components.describing.inference import BATCH, CaptionPhotos
+from components.artifacts.fingerprint import fingerprint_tree
+from components.describing.captioning import BATCH, CaptionPhotos
+from components.describing.captions import load_captioner
 from components.describing.lines import begin_anew, put_in_order, read_lines, sole_writer
-from components.describing.model import Asked, Model
+from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import PhotoFile, content_of, find_photos, reading
-from components.describing.saying import make_describer
-from components.platform.beam import beam_pipeline, own_errors
-from components.platform.errors import DataError, SettingError
-from components.platform.fingerprint import fingerprint_tree
+from components.errors import DataError, SettingError
+from components.runtime.beam import beam_pipeline, unwrapped_errors
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +43,14 @@ class Outcome(NamedTuple):
 
 
 def caption_to_file(
-    sources: Sequence[str], output: Path, model: Model, asked: Asked, *, beam_flags: str = ""
+    sources: Sequence[str],
+    output: Path,
+    model: Model,
+    asked: DecodeOptions,
+    *,
+    beam_flags: str = "",
 ) -> Outcome:
-    """Describes photos into a file; see `lines` for its form, and `saying.say` for a line's.
+    """Describes photos into a file; see `lines` for its format.
 
     1. A photo that has a line there already, for the same content, is not looked at again. One
        that could not even be read has no content: it is tried again.
@@ -137,19 +142,19 @@ def _describe(
     photos: Sequence[PhotoFile],
     output: Path,
     model: Model,
-    asked: Asked,
+    asked: DecodeOptions,
     by: Mapping[str, Any],
     beam_flags: str,
 ) -> None:
     shared = Shared()
     # Workers in this process go on with it; and what is wrong with the model is told at once.
-    shared.acquire(partial(make_describer, model, batch_size=BATCH))
+    shared.acquire(partial(load_captioner, model, batch_size=BATCH))
     # Batches are made here: full ones, and the same however the runner cuts its bundles.
     batches = min(_PHOTOS_AT_ONCE // BATCH, len(photos) // (_LISTS * BATCH))
     several = max(batches, 1) * BATCH
     lists = [photos[start : start + several] for start in range(0, len(photos), several)]
     step = CaptionPhotos(model, shared, output, asked, by, len(photos))
-    with own_errors(), beam_pipeline(beam_flags) as pipeline:
+    with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
         _ = (
             pipeline
             | "Photos" >> beam.Create(lists)

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components.platform.artifacts import whole_file
-from components.platform.errors import CaptionflowError, SettingError
+from components.artifacts.files import atomic_file
+from components.errors import CaptionflowError, SettingError
 
 # How each line begins, and so a half one.
 _BEGINNING = b'{"photo": '
@@ -101,7 +101,7 @@ def put_in_order(path: Path) -> dict[str, dict[str, Any]]:
     lines = read_lines(path)
     content = b"".join(_encoded(lines[name]) for name in sorted(lines))
     if content != path.read_bytes():
-        with whole_file(path) as aside:
+        with atomic_file(path) as aside:
             aside.write_bytes(content)
     return lines
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from components.platform.artifacts import read_json
-from components.platform.errors import DataError, SettingError
+from components.artifacts.files import read_json
+from components.errors import DataError, SettingError
 
 # As `captioning.bundle` names it, which imports TensorFlow.
 _DECODING_FILE = "decoding.json"
@@ -27,7 +27,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DecodeOptions:
     """What is asked of a model for each photo.
 
     Attributes:
@@ -66,7 +66,7 @@ def open_model(
         yield Model(f"{model_name} version {released.version}", released.bundle)
 
 
-def what_to_ask(model: Model, beam_width: int | None, alternatives: int) -> Asked:
+def decode_options(model: Model, beam_width: int | None, alternatives: int) -> DecodeOptions:
     """Returns what to ask of a model, with its own beam where none is named.
 
     Raises:
@@ -83,4 +83,4 @@ def what_to_ask(model: Model, beam_width: int | None, alternatives: int) -> Aske
             f"--alternatives must be below the {width} captions of the beam: widen it with --beam. "
             f"Received: {alternatives}"
         )
-    return Asked(width, alternatives)
+    return DecodeOptions(width, alternatives)

@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.captioning.photos import MAX_BYTES
-from components.platform.errors import DataError
+from components.captioning.encoder.images import MAX_BYTES
+from components.errors import DataError
 from components.platform.storage import PATIENCE, SCHEME, is_remote
 
 

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 
 # In this order: the first that is installed. `--` ends their options, whatever the text is.
 _PROGRAMS = {

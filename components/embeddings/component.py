@@ -2,7 +2,7 @@
 
 from kfp.dsl import Artifact, Dataset, Input, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -11,9 +11,9 @@ def embeddings(captions: Input[Dataset], glove: str, seed: int, matrix: Output[A
 
     See `components.embeddings.matrix.build_embeddings`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("embeddings") as ready:
+    with run_step("embeddings") as ready:
         from components.embeddings.matrix import build_embeddings
 
         ready()

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.embeddings.source import GloveText
-from components.platform.errors import DataError
+from components.errors import DataError
 
 # 300 numbers take 3 kB; a file without line ends must not be read whole.
 _LONGEST_LINE = 1 << 16

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.vocabulary import MARKS, PAD, Vocabulary
+from components.artifacts.captions import VOCABULARY_FILE, read_captions
+from components.artifacts.files import MATRIX_FILE, atomic_directory, write_json
+from components.captioning.model.vocabulary import PAD, SPECIAL_TOKENS, Vocabulary
 from components.embeddings.glove import glove_vectors
 from components.embeddings.source import open_glove
-from components.platform.artifacts import MATRIX_FILE, whole_directory, write_json
-from components.platform.captions import VOCABULARY_FILE, read_captions
-from components.platform.errors import DataError, SettingError
+from components.errors import DataError, SettingError
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def build_embeddings(
     if seed < 0:
         raise SettingError(f"seed must be 0 or more. Received: {seed}")
     vocabulary = Vocabulary.load(Path(captions) / VOCABULARY_FILE)
-    words = vocabulary.words[len(MARKS) :]
+    words = vocabulary.words[len(SPECIAL_TOKENS) :]
     with open_glove(glove) as text:
         found = dict(glove_vectors(text, words))
     if not found:
@@ -75,7 +75,7 @@ def build_embeddings(
         "rules": _RULES,
         "train_token_share": share,
     }
-    with whole_directory(directory) as aside:
+    with atomic_directory(directory) as aside:
         np.save(aside / MATRIX_FILE, matrix)
         write_json(aside / COVERAGE_FILE, coverage)
     logger.info(

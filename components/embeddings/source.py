@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from components.errors import DataError, SettingError
 from components.platform.contents import split_member
-from components.platform.errors import DataError, SettingError
 from components.platform.storage import local_copy
 
 #: The value of the setting `glove` that names the extract which the package carries.

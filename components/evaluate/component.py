@@ -2,7 +2,7 @@
 
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -12,7 +12,7 @@ def evaluate(
     manifest: Input[Dataset],
     beam_width: int,
     length_penalty: float,
-    consensus: float,
+    reranking_weight: float,
     scores: Output[Artifact],
     metrics: Output[Metrics],
     report: Output[HTML],
@@ -24,16 +24,16 @@ def evaluate(
     import json
     from pathlib import Path
 
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("evaluate") as ready:
+    with run_step("evaluate") as ready:
+        from components.artifacts.scores import main_figures
         from components.evaluate.run import evaluate_model
-        from components.platform.scores import main_figures
 
         ready()
         measured = evaluate_model(
             model.path, examples.path, manifest.path,
-            beam_width=beam_width, length_penalty=length_penalty, consensus=consensus,
+            beam_width=beam_width, length_penalty=length_penalty, reranking_weight=reranking_weight,
             scores=scores.path, report=report.path,
         )  # fmt: skip
         for name, value in main_figures(measured).items():

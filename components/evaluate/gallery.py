@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from components.captioning.bleu import sentence_bleu
-from components.captioning.photos import load_photo
-from components.platform.errors import DataError
-from components.platform.manifest import Photo
+from components.artifacts.manifest import Photo
+from components.captioning.encoder.images import load_photo
+from components.captioning.metrics.bleu import sentence_bleu
+from components.errors import DataError
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ _JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedCaption:
     """A photo's captions and how well the generated one does.
 
     Attributes:
@@ -39,10 +39,10 @@ class Ranked:
 
 def rank_captions(
     image_ids: Sequence[str], captions: Sequence[str], references: Sequence[tuple[str, ...]]
-) -> list[Ranked]:
+) -> list[RankedCaption]:
     """Returns captions from the best to the worst, equal ones by image id."""
     ranked = [
-        Ranked(image_id, caption, known, sentence_bleu(caption, known))
+        RankedCaption(image_id, caption, known, sentence_bleu(caption, known))
         for image_id, caption, known in zip(image_ids, captions, references, strict=True)
     ]
     return sorted(ranked, key=lambda one: (-one.score, one.image_id))
@@ -58,12 +58,12 @@ class Picks:
         worst: From the bottom, the worst first.
     """
 
-    best: list[Ranked]
-    median: list[Ranked]
-    worst: list[Ranked]
+    best: list[RankedCaption]
+    median: list[RankedCaption]
+    worst: list[RankedCaption]
 
 
-def pick_captions(ranked: Sequence[Ranked], most: int = 12) -> Picks:
+def pick_captions(ranked: Sequence[RankedCaption], most: int = 12) -> Picks:
     """Picks the best, the median and the worst of a ranking.
 
     Args:

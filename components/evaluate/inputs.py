@@ -7,12 +7,12 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasPath, BaseModel, Field, ValidationError
 
-from components.captioning.bundle import Bundle
-from components.captioning.identity import EncoderIdentity
-from components.platform.artifacts import TRAINING_FILE
-from components.platform.errors import DataError, SettingError
-from components.platform.manifest import REPORT_FILE, Photo, read_manifest
-from components.platform.records import Examples, read_examples
+from components.artifacts.examples import Examples, read_examples
+from components.artifacts.files import TRAINING_FILE
+from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
+from components.captioning.encoder.spec import EncoderSpec
+from components.captioning.inference.bundle import Bundle
+from components.errors import DataError, SettingError
 
 SPLIT = "test"
 
@@ -87,7 +87,7 @@ def read_inputs(
     *,
     beam_width: int,
     length_penalty: float,
-    consensus: float,
+    reranking_weight: float,
 ) -> Inputs:
     """Reads and checks what an evaluation needs; see `run.evaluate_model` for the arguments.
 
@@ -100,8 +100,8 @@ def read_inputs(
         raise SettingError(f"beam_width must be a positive integer. Received: {beam_width}")
     if not (length_penalty >= 0 and math.isfinite(length_penalty)):
         raise SettingError(f"length_penalty must be 0 or more. Received: {length_penalty}")
-    if not (consensus >= 0 and math.isfinite(consensus)):
-        raise SettingError(f"consensus must be 0 or more. Received: {consensus}")
+    if not (reranking_weight >= 0 and math.isfinite(reranking_weight)):
+        raise SettingError(f"reranking_weight must be 0 or more. Received: {reranking_weight}")
     training = _read(Training, Path(model) / TRAINING_FILE)
     data = _read(Data, Path(manifest) / REPORT_FILE)
     test = read_examples(examples, SPLIT)
@@ -111,7 +111,7 @@ def read_inputs(
         bundle.decoding,
         beam_width=beam_width,
         length_penalty=length_penalty,
-        consensus=consensus,
+        reranking_weight=reranking_weight,
     )
     return Inputs(
         bundle=bundle,
@@ -138,8 +138,8 @@ def _require_references(examples: Examples) -> None:
 
 def _common_encoder(
     model: str | Path, examples: str | Path, bundle: Bundle, test: Examples
-) -> EncoderIdentity:
-    theirs, ours = EncoderIdentity.load(model), EncoderIdentity.load(examples)
+) -> EncoderSpec:
+    theirs, ours = EncoderSpec.load(model), EncoderSpec.load(examples)
     takes, has = bundle.network.config.feature_width, test.features.shape[1]
     if (theirs.sha256, theirs.precision, takes) != (ours.sha256, ours.precision, has):
         raise DataError(
@@ -150,7 +150,7 @@ def _common_encoder(
     return ours
 
 
-def _in_words(encoder: EncoderIdentity, width: int) -> str:
+def _in_words(encoder: EncoderSpec, width: int) -> str:
     return (
         f"{encoder.network} (weights {encoder.sha256[:12]}, {encoder.precision}, "
         f"features {width} wide)"

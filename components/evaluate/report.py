@@ -6,11 +6,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from components.artifacts.manifest import Photo
+from components.artifacts.scores import TITLES, search_scores
 from components.evaluate.curve import draw_loss_curve
-from components.evaluate.gallery import Picks, Ranked, thumbnail
+from components.evaluate.gallery import Picks, RankedCaption, thumbnail
 from components.evaluate.inputs import Training
-from components.platform.manifest import Photo
-from components.platform.scores import TITLES, search_scores
 
 _TEMPLATE = "report.html.jinja"
 
@@ -27,7 +27,7 @@ class Section:
 
     title: str
     how: str
-    cards: list[tuple[Ranked, str | None]]
+    cards: list[tuple[RankedCaption, str | None]]
 
 
 def gallery_sections(picks: Picks, photos: Mapping[str, Photo]) -> list[Section]:

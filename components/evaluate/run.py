@@ -13,20 +13,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from components.captioning.vocabulary import MARKS
+from components.artifacts.examples import Examples
+from components.artifacts.files import (
+    CAPTIONS_FILE,
+    SCORES_FILE,
+    atomic_directory,
+    atomic_file,
+    write_json,
+)
+from components.artifacts.scores import search_scores
+from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.evaluate.gallery import pick_captions, rank_captions
 from components.evaluate.inputs import SPLIT, Inputs, read_inputs
 from components.evaluate.report import gallery_sections, render_report
 from components.evaluate.scoring import Captions, score_captions, search_both
-from components.platform.artifacts import (
-    CAPTIONS_FILE,
-    SCORES_FILE,
-    whole_directory,
-    whole_file,
-    write_json,
-)
-from components.platform.records import Examples
-from components.platform.scores import search_scores
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def evaluate_model(
     *,
     beam_width: int,
     length_penalty: float,
-    consensus: float,
+    reranking_weight: float,
     scores: str | Path,
     report: str | Path,
 ) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def evaluate_model(
         manifest: The manifest artifact, for the photos and the data's fingerprints.
         beam_width: Partial captions kept for each photo.
         length_penalty: Power of the length by which a caption's log-probability is divided.
-        consensus: Weight of a caption's agreement with what the train photos let expect.
+        reranking_weight: Weight of a caption's agreement with what the train photos let expect.
         scores: Where the scores artifact goes, a directory of `scores.json` and
             `captions.jsonl`; whole or not at all.
         report: Where the report goes, an HTML file; likewise.
@@ -69,7 +69,7 @@ def evaluate_model(
         manifest,
         beam_width=beam_width,
         length_penalty=length_penalty,
-        consensus=consensus,
+        reranking_weight=reranking_weight,
     )
     test = inputs.examples
     captions = search_both(inputs.bundle, test.features)
@@ -84,9 +84,9 @@ def evaluate_model(
     ranked = rank_captions(test.image_ids, captions.beam, test.references)
     sections = gallery_sections(pick_captions(ranked), inputs.photos)
     page = render_report(measured, inputs.training, sections)
-    with whole_file(report) as aside:
+    with atomic_file(report) as aside:
         aside.write_text(page, encoding="utf-8")
-    with whole_directory(scores) as aside:
+    with atomic_directory(scores) as aside:
         write_json(aside / SCORES_FILE, measured)
         (aside / CAPTIONS_FILE).write_text(_lines(test, captions), encoding="utf-8")
     shown = sum(len(section.cards) for section in sections)
@@ -101,7 +101,7 @@ def _context(inputs: Inputs) -> dict[str, Any]:
         **asdict(inputs.bundle.decoding),
         **inputs.data.model_dump(),
         "encoder": inputs.encoder,
-        "vocabulary_known": len(inputs.bundle.vocabulary) - len(MARKS),
+        "vocabulary_known": len(inputs.bundle.vocabulary) - len(SPECIAL_TOKENS),
     }
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.bleu import corpus_bleu
-from components.captioning.bundle import Bundle
-from components.captioning.coco_scores import coco_scores
+from components.captioning.inference.bundle import Bundle
+from components.captioning.metrics.bleu import corpus_bleu
+from components.captioning.metrics.coco import coco_scores
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
     """
     started = time.perf_counter()
     beam = bundle.captions(features)
-    alone = replace(bundle, decoding=replace(bundle.decoding, beam_width=1, consensus=0.0))
+    alone = replace(bundle, decoding=replace(bundle.decoding, beam_width=1, reranking_weight=0.0))
     greedy = beam if bundle.decoding.beam_width == 1 else alone.captions(features)
     seconds = time.perf_counter() - started
     width = bundle.decoding.beam_width

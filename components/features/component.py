@@ -2,7 +2,7 @@
 
 from kfp.dsl import Dataset, Input, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -16,17 +16,18 @@ def features(
     precision: str,
     beam_flags: str,
     store: str,
-    origin: str,
+    feature_fingerprint: str,
     examples: Output[Dataset],
 ) -> None:
     """Encodes every captioned photo, and writes it with its captions as TFRecords.
 
-    What the store has is not computed again. `origin` is what KFP's cache on a cluster tells other
-    photos, captions and weights by. See `components.features.extraction.extract_features`.
+    What the store has is not computed again. `feature_fingerprint` is what KFP's cache on a cluster
+    tells other photos, captions and weights by. See
+    `components.features.extraction.extract_features`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("features") as ready:
+    with run_step("features") as ready:
         from components.features.extraction import extract_features
 
         ready()

@@ -14,23 +14,23 @@ import apache_beam as beam
 import tensorflow as tf
 from apache_beam.utils.shared import Shared
 
-from components.captioning.dead_leaves import draw_leaves
-from components.captioning.encoder import Encoder
-from components.captioning.identity import EncoderIdentity
-from components.captioning.precision import Precision, choose_precision
-from components.captioning.tokens import Normalizer
-from components.captioning.weights import RANDOM
-from components.features.inference import EncodePhotos
+from components.artifacts.captions import read_captions
+from components.artifacts.examples import to_example
+from components.artifacts.files import atomic_directory
+from components.artifacts.manifest import read_manifest
+from components.captioning.encoder.dead_leaves import draw_dead_leaves
+from components.captioning.encoder.encoder import Encoder
+from components.captioning.encoder.precision import Precision, choose_precision
+from components.captioning.encoder.spec import EncoderSpec
+from components.captioning.encoder.weights import RANDOM
+from components.captioning.model.normalizer import Normalizer
+from components.errors import SettingError
+from components.features.encoding import EncodeImages
 from components.features.key import encoder_key
-from components.features.segments import read_segment
+from components.features.shards import read_feature_shard
 from components.features.store import FeatureStore, Place
 from components.features.tasks import EncodingTask, plan_tasks
-from components.platform.artifacts import whole_directory
-from components.platform.beam import beam_pipeline, own_errors
-from components.platform.captions import read_captions
-from components.platform.errors import SettingError
-from components.platform.manifest import read_manifest
-from components.platform.records import to_example
+from components.runtime.beam import beam_pipeline, unwrapped_errors
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def extract_features(
     tasks = plan_tasks(read_manifest(manifest), read_captions(captions))
     normalizer = Normalizer.load(Path(captions))
     started = time.perf_counter()
-    with whole_directory(directory) as aside:
+    with atomic_directory(directory) as aside:
         kept = _open_store(store, aside, encoder, encoder_weights, seed, computing)
         places = kept.index()
         # Each photo once, whatever it is called.
@@ -112,7 +112,7 @@ def extract_features(
             # Before any feature: those of a killed run would else be taken for the next one's.
             kept.keep_encoder(aside)
         if missing:
-            step = EncodePhotos(aside, shared, kept, encoder_batch, len(missing))
+            step = EncodeImages(aside, shared, kept, encoder_batch, len(missing))
             _encode(missing, step, encoder_batch, beam_flags)
             places = kept.index()
         _write_records(tasks, places, kept.scratch, aside, beam_flags)
@@ -120,18 +120,18 @@ def extract_features(
         shutil.rmtree(kept.scratch)
         # The records hold references: what made them goes along.
         normalizer.save(aside)
-        identity = EncoderIdentity.load(aside)
+        spec = EncoderSpec.load(aside)
     seconds = time.perf_counter() - started
     logger.info("%d photos in %.0f s, %.1f photos/s", len(tasks), seconds, len(tasks) / seconds)
     return {
         "photos": len(tasks),
         **Counter(f"{task.split}_photos" for task in tasks),
         "encoded_photos": len(missing),
-        "encoder_network": identity.network,
-        "encoder_weights": identity.weights,
-        "encoder_sha256": identity.sha256,
-        "encoder_precision": identity.precision,
-        "width": identity.width,
+        "encoder_network": spec.network,
+        "encoder_weights": spec.weights,
+        "encoder_sha256": spec.sha256,
+        "encoder_precision": spec.precision,
+        "width": spec.width,
     }
 
 
@@ -153,18 +153,18 @@ def _make_encoder(
     encoder = Encoder.build(network, weights, seed=seed, batch_size=batch_size, precision=precision)
     if weights == RANDOM:
         # Not photos: it would be another encoder with each change of the data.
-        encoder.calibrate(draw_leaves(_CALIBRATION_PICTURES, encoder.identity.size, seed))
+        encoder.calibrate(draw_dead_leaves(_CALIBRATION_PICTURES, encoder.spec.size, seed))
     return encoder
 
 
 def _encode(
-    tasks: list[EncodingTask], step: EncodePhotos, batch_size: int, beam_flags: str
+    tasks: list[EncodingTask], step: EncodeImages, batch_size: int, beam_flags: str
 ) -> None:
     # Batches are made here: full ones, and the same however the runner cuts its bundles.
     batches = min(_PHOTOS_AT_ONCE // batch_size, len(tasks) // (_LISTS * batch_size))
     several = max(batches, 1) * batch_size
     lists = [tasks[start : start + several] for start in range(0, len(tasks), several)]
-    with own_errors(), beam_pipeline(beam_flags) as pipeline:
+    with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
         _ = (
             pipeline
             | "Photos" >> beam.Create(lists)
@@ -206,7 +206,9 @@ def _write_shard(
 ) -> None:
     name, tasks = shard
     # Read where they lie: no more is in memory than what is written now.
-    opened = {segment: read_segment(segments / segment)[1] for segment in {p[0] for _, p in tasks}}
+    opened = {
+        segment: read_feature_shard(segments / segment)[1] for segment in {p[0] for _, p in tasks}
+    }
     with tf.io.TFRecordWriter(str(directory / name)) as writer:
         for task, (segment, row) in tasks:
             feature = opened[segment][row]

@@ -2,10 +2,10 @@
 
 from importlib.metadata import version
 
-from components.captioning.catalogue import INPUT_SIZES, spell_network
-from components.captioning.weights import IMAGENET, RANDOM
+from components.artifacts.fingerprint import fingerprint_value
+from components.captioning.encoder.backbone_names import INPUT_SIZES, canonical_backbone_name
+from components.captioning.encoder.weights import IMAGENET, RANDOM
 from components.platform.contents import named_content
-from components.platform.fingerprint import fingerprint_value
 
 #: Raise it by one with each change that gives other features: of how a photo is read and resized,
 #: how a network is built, gets its weights and prepares its input, what it puts out, or how it
@@ -37,7 +37,7 @@ def encoder_key(network: str, weights: str, seed: int, precision: str) -> str:
         SettingError: If there is no such network, or the path is neither local nor `gs://`.
         DataError: If nothing lies at the path.
     """
-    name = spell_network(network)
+    name = canonical_backbone_name(network)
     chosen = {} if precision == "float32" else {"precision": precision}
     return fingerprint_value(
         {

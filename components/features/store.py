@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from components.captioning.encoder import ENCODER_WEIGHTS_FILE
-from components.features.merging import SMALL_BYTES, merge_segments
-from components.features.segments import entries_of, read_segment
-from components.platform.artifacts import read_json, write_json
-from components.platform.errors import DataError, SettingError
-from components.platform.fingerprint import fingerprint_file
+from components.artifacts.examples import ENCODER_FILE
+from components.artifacts.files import read_json, write_json
+from components.artifacts.fingerprint import fingerprint_file
+from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.errors import DataError, SettingError
+from components.features.compaction import SMALL_BYTES, compact_shards
+from components.features.shards import entry_count, read_feature_shard
 from components.platform.folders import (
     fetch_files,
     list_files,
@@ -35,7 +36,6 @@ from components.platform.folders import (
     put_file,
     remove_files,
 )
-from components.platform.records import ENCODER_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class FeatureStore:
                 file.name
                 for file in list_files(self.folder)
                 if file.name not in there
-                and (_ENCODER_NAME.fullmatch(file.name) or entries_of(file.name) is not None)
+                and (_ENCODER_NAME.fullmatch(file.name) or entry_count(file.name) is not None)
             ]
             if len(fetch_files(self.folder, wanted, self.scratch)) == len(wanted):
                 break
@@ -95,7 +95,7 @@ class FeatureStore:
         places: dict[str, Place] = {}
         for path in sorted(self.scratch.glob("*.npy")):
             try:
-                photos, _ = read_segment(path)
+                photos, _ = read_feature_shard(path)
             except DataError as error:
                 self._discard(path, error)
                 continue
@@ -182,12 +182,12 @@ class FeatureStore:
         small = [
             self.scratch / file.name
             for file in there
-            if entries_of(file.name) is not None
+            if entry_count(file.name) is not None
             and file.size < SMALL_BYTES
             and (self.scratch / file.name).exists()
         ]
         if len(small) >= _MANY:
-            merged = merge_segments(small, self.scratch)
+            merged = compact_shards(small, self.scratch)
             for path in merged:
                 self.add(path)
             remove_files(self.folder, {path.name for path in small} - {p.name for p in merged})

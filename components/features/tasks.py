@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.photos import load_photo
-from components.platform.captions import CaptionedPhoto
-from components.platform.errors import DataError
-from components.platform.manifest import SPLITS, Photo
-from components.platform.records import shard_count, shard_name
+from components.artifacts.captions import CaptionedPhoto
+from components.artifacts.examples import shard_count, shard_name
+from components.artifacts.manifest import SPLITS, Photo
+from components.captioning.encoder.images import load_photo
+from components.errors import DataError
 
 logger = logging.getLogger(__name__)
 

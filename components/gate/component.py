@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp.dsl import HTML, Artifact, Input, Model
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -12,10 +12,10 @@ def gate(
     model: Input[Model],
     scores: Input[Artifact],
     report: Input[HTML],
-    rival: Input[Artifact],
-    recipe: str,
+    baseline: Input[Artifact],
+    training_config: str,
     floors: str,
-    tolerance: float,
+    margin: float,
     model_name: str,
     experiment: str,
 ) -> NamedTuple("Decision", [("Output", bool), ("reason", str), ("champion", str)]):  # type: ignore[valid-type] # KFP's own form
@@ -23,15 +23,15 @@ def gate(
 
     See `components.gate.verdict.judge`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("gate") as ready:
+    with run_step("gate") as ready:
         from components.gate.verdict import judge
 
         ready()
         decision = judge(
-            model.path, scores.path, report.path, rival.path,
-            recipe=recipe, floors=floors, tolerance=tolerance,
+            model.path, scores.path, report.path, baseline.path,
+            training_config=training_config, floors=floors, margin=margin,
             model_name=model_name, experiment=experiment,
         )  # fmt: skip
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".

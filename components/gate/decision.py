@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from components.artifacts.champion_predictions import ChampionPredictions
+from components.artifacts.scores import TITLES, search_scores
+from components.errors import SettingError
 from components.gate.comparison import Comparison, compare
-from components.gate.floors import read_floors
-from components.platform.errors import SettingError
-from components.platform.rival import Rival
-from components.platform.scores import TITLES, search_scores
+from components.gate.thresholds import read_thresholds
 
 #: A difference that chance makes more often than this is no progress.
 SIGNIFICANT = 0.05
@@ -50,10 +50,10 @@ class Described(NamedTuple):
 def decide(
     scores: Mapping[str, Any],
     test: Sequence[Described],
-    rival: Rival | None,
+    baseline: ChampionPredictions | None,
     *,
     floors: str,
-    tolerance: float,
+    margin: float,
 ) -> Decision:
     """Decides whether a scored model may become champion.
 
@@ -65,9 +65,9 @@ def decide(
     Args:
         scores: What `scores.json` holds.
         test: The photos of test.
-        rival: The champion on the same photos, or None.
-        floors: Least scores, see `floors.read_floors`.
-        tolerance: BLEU-4 points, 0 to 100.
+        baseline: The champion on the same photos, or None.
+        floors: Least scores, see `floors.read_thresholds`.
+        margin: BLEU-4 points, 0 to 100.
 
     Returns:
         The decision; its reason names the numbers and the champion's version.
@@ -75,26 +75,26 @@ def decide(
     Raises:
         SettingError: If a floor or the tolerance breaks its rule.
     """
-    least = read_floors(floors)
-    if not 0 <= tolerance <= 100:
-        raise SettingError(f"tolerance must be 0 to 100 BLEU points. Received: {tolerance}")
+    least = read_thresholds(floors)
+    if not 0 <= margin <= 100:
+        raise SettingError(f"margin must be 0 to 100 BLEU points. Received: {margin}")
     found = search_scores(scores, "beam")
     if fault := _under_floor(found, least):
         return Decision(False, f"not passed: {fault}")
     reached = [f"{TITLES[name]} {found[name]:.2f} reaches {least[name]:.2f}" for name in least]
     reaches = ", ".join(reached) or f"BLEU-4 is {found['bleu4']:.2f}, no floor is set"
-    if rival is None:
+    if baseline is None:
         return Decision(True, f"passed: {reaches}, and there is no champion yet")
-    if rival.refusal:
+    if baseline.incomparable:
         return Decision(
             False,
-            f"not passed: {reaches}, but champion v{rival.version} {rival.refusal}, so the two do "
-            "not compare: give the new model another name (model_name), or take the alias "
-            "champion from that version",
+            f"not passed: {reaches}, but champion v{baseline.version} {baseline.incomparable}, so "
+            "the two do not compare: give the new model another name (model_name), or take the "
+            "alias champion from that version",
         )
     captions, references = [each.caption for each in test], [each.references for each in test]
-    compared = compare(captions, [rival.captions[each.image_id] for each in test], references)
-    passed, verdict = _against_champion(compared, rival, tolerance)
+    compared = compare(captions, [baseline.captions[each.image_id] for each in test], references)
+    passed, verdict = _against_champion(compared, baseline, margin)
     told = "passed" if passed else "not passed"
     return Decision(passed, f"{told}: {reaches}; {verdict}", compared)
 
@@ -113,19 +113,23 @@ def _under_floor(found: Mapping[str, float], least: Mapping[str, float]) -> str:
     return ""
 
 
-def _against_champion(compared: Comparison, rival: Rival, tolerance: float) -> tuple[bool, str]:
+def _against_champion(
+    compared: Comparison, baseline: ChampionPredictions, margin: float
+) -> tuple[bool, str]:
     ours, theirs = _apart(compared.bleu4, compared.champion_bleu4)
-    rest = f"champion v{rival.version}'s {theirs} on the same photos (p = {compared.p_value:.3f})"
+    rest = (
+        f"champion v{baseline.version}'s {theirs} on the same photos (p = {compared.p_value:.3f})"
+    )
     surely = compared.p_value < SIGNIFICANT
     if compared.difference > _ROUNDING and surely:
         return True, f"BLEU-4 {ours} is better than {rest}"
-    if rival.data_grew:
-        enough = compared.difference >= -tolerance - _ROUNDING
+    if baseline.data_grew:
+        enough = compared.difference >= -margin - _ROUNDING
         within = "within" if enough else "below and not within"
         why = "enough since" if enough else "not enough though"
         return (
             enough,
-            f"BLEU-4 {ours} is {within} {tolerance:g} of {rest}, {why} it learnt from more photos",
+            f"BLEU-4 {ours} is {within} {margin:g} of {rest}, {why} it learnt from more photos",
         )
     if surely:
         return False, f"BLEU-4 {ours} is worse than {rest}"

@@ -8,12 +8,12 @@ from typing import Any
 
 from mlflow.entities import RunTag
 
+from components.artifacts.champion_predictions import ChampionPredictions, read_champion_predictions
+from components.artifacts.files import CAPTIONS_FILE, SCORES_FILE, TRAINING_FILE, read_json
+from components.artifacts.scores import main_figures
 from components.gate.decision import Decision, Described, decide
-from components.platform.artifacts import CAPTIONS_FILE, SCORES_FILE, TRAINING_FILE, read_json
 from components.platform.refusals import note_refusal, refusal_key
 from components.platform.registry import Champion, champion, log_metrics, require_run
-from components.platform.rival import Rival, read_rival
-from components.platform.scores import main_figures
 from components.platform.tracking import mlflow_client
 
 logger = logging.getLogger(__name__)
@@ -23,17 +23,17 @@ def judge(
     model: str | Path,
     scores: str | Path,
     report: str | Path,
-    rival: str | Path,
+    baseline: str | Path,
     *,
-    recipe: str,
+    training_config: str,
     floors: str,
-    tolerance: float,
+    margin: float,
     model_name: str,
     experiment: str,
 ) -> Decision:
     """Decides whether a model passes, and notes scores, report and decision in its MLflow run.
 
-    The run gets as metrics what `platform.scores.main_figures` names, each with `test_` before it
+    The run gets as metrics what `artifacts.scores.main_figures` names, each with `test_` before it
     (`test_bleu4`, `test_cider_d`, `test_greedy_bleu4`, ...), as tags the decision and what it
     rests on (`gate_passed`, `gate_reason`, ...), and as artifacts `scores.json`, `captions.jsonl`
     and `report.html`.
@@ -42,10 +42,10 @@ def judge(
         model: The model artifact: a directory with `training.json`, which names the run.
         scores: The scores artifact: a directory with `scores.json` and `captions.jsonl`.
         report: The HTML report, a file.
-        rival: The rival artifact.
-        recipe: What the model was made of; the same is not trained again if it is refused.
-        floors: Least scores, see `floors.read_floors`.
-        tolerance: BLEU-4 points that a model that learnt from more photos may be worse.
+        baseline: The baseline artifact.
+        training_config: What the model was made of; the same is not trained again if it is refused.
+        floors: Least scores, see `floors.read_thresholds`.
+        margin: BLEU-4 points that a model that learnt from more photos may be worse.
         model_name: The registered model; whoever is its champion now was to be compared.
         experiment: The MLflow experiment that a refusal is noted in.
 
@@ -58,7 +58,7 @@ def judge(
         CaptionflowError: If MLflow can't be used.
     """
     scores_file, captions_file = Path(scores) / SCORES_FILE, Path(scores) / CAPTIONS_FILE
-    measured, compared = read_json(scores_file), read_rival(rival)
+    measured, compared = read_json(scores_file), read_champion_predictions(baseline)
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     require_run(run_id)
     test, now = _read_captions(captions_file), champion(model_name)
@@ -66,7 +66,7 @@ def judge(
     if moved:
         decision = Decision(False, _moved(compared, now))
     else:
-        decision = decide(measured, test, compared, floors=floors, tolerance=tolerance)
+        decision = decide(measured, test, compared, floors=floors, margin=margin)
     decision = decision._replace(champion=compared.version if compared else "")
     logger.info("%s", decision.reason)
     log_metrics(run_id, {f"test_{name}": value for name, value in main_figures(measured).items()})
@@ -79,13 +79,13 @@ def judge(
         client.log_text(run_id, Path(report).read_text(encoding="utf-8"), "report.html")
     if compared and not decision.passed and not moved:
         key = refusal_key(
-            recipe, compared.version, model_name=model_name, floors=floors, tolerance=tolerance
+            training_config, compared.version, model_name=model_name, floors=floors, margin=margin
         )
         note_refusal(experiment, key, decision.reason)
     return decision
 
 
-def _moved(compared: Rival | None, now: Champion | None) -> str:
+def _moved(compared: ChampionPredictions | None, now: Champion | None) -> str:
     then = f"champion v{compared.version}" if compared else "no champion"
     there = f"v{now.version} is champion" if now else "there is no champion"
     return (

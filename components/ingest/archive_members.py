@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from components.platform.errors import DataError
+from components.errors import DataError
 
 # Whoever copies a member reads it in pieces; only a header can ask for more at once.
 _LARGEST_READ = 4 << 20

@@ -9,9 +9,9 @@ from pathlib import Path, PureWindowsPath
 from tarfile import TarError
 from typing import IO
 
+from components.errors import DataError
 from components.ingest.archive_members import Meter, TooMuchError, tar_members, zip_members
 from components.ingest.layouts.source import IMAGE_SUFFIXES, TEXT_SUFFIXES
-from components.platform.errors import DataError
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.errors import SettingError
 from components.ingest.image_checks import ImageCheck, check_image
-from components.platform.beam import beam_pipeline
-from components.platform.errors import SettingError
+from components.runtime.beam import beam_pipeline
 
 logger = logging.getLogger(__name__)
 

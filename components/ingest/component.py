@@ -2,7 +2,7 @@
 
 from kfp.dsl import Dataset, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -21,9 +21,9 @@ def ingest(
 
     See `components.ingest.run.ingest_dataset`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("ingest") as ready:
+    with run_step("ingest") as ready:
         from components.ingest.run import ingest_dataset
 
         ready()

@@ -8,8 +8,8 @@ from filecmp import cmp
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from components.errors import DataError
 from components.ingest.names import NameIndex
-from components.platform.errors import DataError
 
 #: Endings of files that are meant to be photos. Whether one is a photo, its content decides later.
 IMAGE_SUFFIXES = frozenset(

@@ -8,7 +8,7 @@ from pathlib import Path
 import imagehash
 from PIL import Image, UnidentifiedImageError
 
-from components.captioning.photos import (
+from components.captioning.encoder.images import (
     ANIMATION,
     DECODER_ERRORS,
     FORMATS,

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from components.errors import DataError
 from components.ingest.files import DataFiles
 from components.ingest.layouts.source import CaptionFile
 from components.ingest.names import Level
 from components.ingest.split_words import split_in_folders, split_in_name
-from components.platform.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import PurePosixPath
 
+from components.errors import DataError
 from components.ingest.layouts.source import CaptionFile, CaptionRow
 from components.ingest.split_words import split_in_folders, split_in_name
-from components.platform.errors import DataError
 
 _Captions = dict[str, list[str]]
 

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from components.errors import DataError
 from components.ingest.explanations import missing_example, why_unmatched
-from components.platform.errors import DataError
 
 logger = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Sequence
 
+from components.errors import DataError
 from components.ingest.image_checks import ImageCheck
-from components.platform.errors import DataError
 
 logger = logging.getLogger(__name__)
 

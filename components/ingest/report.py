@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from components.ingest.division import BY_HASH, Division
+from components.artifacts.fingerprint import fingerprint_value
+from components.artifacts.manifest import REPORT_FILE, Photo
 from components.ingest.image_checks import ImageCheck
 from components.ingest.leakage import find_duplicates
 from components.ingest.near_duplicates import find_near_duplicates
 from components.ingest.source import Source
+from components.ingest.split_assignment import BY_HASH, Division
 from components.ingest.splits import split_sizes
 from components.ingest.texts import CleanCaptions
 from components.ingest.words import count_words
-from components.platform.fingerprint import fingerprint_value
-from components.platform.manifest import REPORT_FILE, Photo
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.files import atomic_directory, write_json
+from components.artifacts.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
+from components.errors import DataError
 from components.ingest.beam_checks import check_images
-from components.ingest.division import divide_photos
 from components.ingest.explanations import nothing_matched
 from components.ingest.image_checks import ImageCheck
 from components.ingest.missing import refuse_missing, refuse_undecodable
@@ -24,11 +26,9 @@ from components.ingest.report import build_report, list_left_out
 from components.ingest.sample.dataset import draw_sample
 from components.ingest.settings import MAX_MISSING, check_settings
 from components.ingest.sources import read_source
+from components.ingest.split_assignment import divide_photos
 from components.ingest.table import table_lines
 from components.ingest.texts import clean_captions
-from components.platform.artifacts import whole_directory, write_json
-from components.platform.errors import DataError
-from components.platform.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def ingest_dataset(
         max_missing=max_missing,
     )
     # The work folder goes before the artifact is whole, so that the artifact holds none of it.
-    with whole_directory(directory) as aside, tempfile.TemporaryDirectory(dir=aside) as temporary:
+    with atomic_directory(directory) as aside, tempfile.TemporaryDirectory(dir=aside) as temporary:
         work = Path(temporary)
         if dataset == SAMPLE:
             source = draw_sample(work / SAMPLE, scenes=scenes, seed=seed)

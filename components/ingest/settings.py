@@ -1,6 +1,6 @@
 """The rules of this step's settings."""
 
-from components.platform.errors import SettingError
+from components.errors import SettingError
 
 #: Of `max_missing`. Larger than for broken photos: part of a download is often enough, but most of
 #: a data set missing means that captions and photos do not belong together.

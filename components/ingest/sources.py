@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from components.errors import DataError, SettingError
 from components.ingest.archives import is_archive, unpack
 from components.ingest.explanations import nothing_recognised
 from components.ingest.files import IMAGE_SUFFIXES, DataFiles, list_data_files
@@ -15,8 +16,7 @@ from components.ingest.photos import name_photos
 from components.ingest.source import Source
 from components.ingest.split_lists import find_split_lists
 from components.ingest.split_sources import own_splits, sayings_of
-from components.platform.errors import DataError, SettingError
-from components.platform.storage import is_remote, local_copy
+from components.storage import is_remote, local_copy
 
 logger = logging.getLogger(__name__)
 

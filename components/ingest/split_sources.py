@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from components.errors import DataError
 from components.ingest.files import DataFiles
 from components.ingest.layouts.source import CaptionFile
 from components.ingest.merging import said_split
 from components.ingest.names import Level, NameIndex
 from components.ingest.split_lists import SplitList, line_names
 from components.ingest.split_words import split_in_folders
-from components.platform.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from components.platform.errors import DataError
+from components.errors import DataError
 
 #: `restval` is what Karpathy's split of COCO adds to train.
 _SPLITS = {

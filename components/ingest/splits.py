@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Collection, Mapping
 
-from components.platform.errors import DataError
-from components.platform.manifest import SPLITS
+from components.artifacts.manifest import SPLITS
+from components.errors import DataError
 
 
 def split_by_lists(

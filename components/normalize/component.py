@@ -2,20 +2,20 @@
 
 from kfp.dsl import Dataset, Input, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
 def normalize(
     manifest: Input[Dataset], min_count: int, beam_flags: str, captions: Output[Dataset]
 ) -> None:
-    """Turns captions into token ids, with a vocabulary from the train split alone.
+    """RequestQueue captions into token ids, with a vocabulary from the train split alone.
 
     See `components.normalize.normalization.normalize_captions`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("normalize") as ready:
+    with run_step("normalize") as ready:
         from components.normalize.normalization import normalize_captions
 
         ready()

@@ -7,19 +7,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from components.captioning.tokens import NORMALIZER
-from components.captioning.vocabulary import MARKS, Vocabulary
-from components.normalize.report import caption_report
-from components.normalize.transform import RESULT_SCHEMA, Caption, transform_captions
-from components.platform.artifacts import whole_directory, write_json
-from components.platform.captions import (
+from components.artifacts.captions import (
     TRANSFORM_DIRECTORY,
     VOCABULARY_FILE,
     CaptionedPhoto,
     write_captions,
 )
-from components.platform.errors import DataError, SettingError
-from components.platform.manifest import REPORT_FILE, Photo, read_manifest
+from components.artifacts.files import atomic_directory, write_json
+from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
+from components.captioning.model.normalizer import NORMALIZER
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
+from components.errors import DataError, SettingError
+from components.normalize.report import caption_report
+from components.normalize.transform import RESULT_SCHEMA, Caption, transform_captions
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +34,9 @@ def normalize_captions(
 
     Args:
         manifest: The manifest artifact's directory.
-        directory: Where the artifact goes; see `platform.captions` for what it holds.
+        directory: Where the artifact goes; see `artifacts.captions` for what it holds.
         min_count: A word needs at least so many occurrences in the train split, from 1.
-        beam_flags: See `platform.beam`.
+        beam_flags: See `runtime.beam`.
 
     Returns:
         The report, as in `report.json`; see `caption_report`.
@@ -55,7 +55,7 @@ def normalize_captions(
             f"The vocabulary comes from the train split, which has no captions: {manifest}"
         )
     with (
-        whole_directory(directory) as aside,
+        atomic_directory(directory) as aside,
         tempfile.TemporaryDirectory(prefix="captionflow-normalize-") as temporary,
     ):
         words, results = transform_captions(
@@ -66,7 +66,7 @@ def normalize_captions(
             beam_flags=beam_flags,
             temporary=Path(temporary),
         )
-        if len(words) == len(MARKS):
+        if len(words) == len(SPECIAL_TOKENS):
             raise DataError(
                 "The vocabulary must have at least one word, but none occurs often enough in the "
                 f"{len(train)} train captions: lower min_count. Received: {min_count}"
@@ -108,7 +108,7 @@ def _log(report: dict[str, Any]) -> None:
         "vocabulary: %d ids (words that occur at least %d times in train, and %d marks)",
         report["vocabulary_size"],
         report["min_count"],
-        len(MARKS),
+        len(SPECIAL_TOKENS),
     )
     for split, counts in report["splits"].items():
         logger.info(

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from components.captioning.vocabulary import UNK, Vocabulary
-from components.platform.captions import CaptionedPhoto
-from components.platform.manifest import SPLITS, Photo
+from components.artifacts.captions import CaptionedPhoto
+from components.artifacts.manifest import SPLITS, Photo
+from components.captioning.model.vocabulary import UNK, Vocabulary
 
 
 def caption_report(

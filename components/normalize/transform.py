@@ -14,9 +14,9 @@ from apache_beam.io.parquetio import WriteToParquet
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.public.tfxio import TensorAdapterConfig
 
-from components.captioning.tokens import NORMALIZER
-from components.captioning.vocabulary import MARKS, UNK
-from components.platform.beam import beam_pipeline
+from components.captioning.model.normalizer import NORMALIZER
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK
+from components.runtime.beam import beam_pipeline
 
 #: Names in the transform graph: raw caption in; normalised caption and token ids out.
 CAPTION, REFERENCE, TOKENS = "caption", "reference", "tokens"
@@ -66,7 +66,7 @@ def transform_captions(
         captions: What is normalised: all captions, train included.
         directory: Where the TFT transform graph is saved.
         min_count: A word enters the vocabulary if it occurs at least so often in `train`.
-        beam_flags: See `platform.beam`.
+        beam_flags: See `runtime.beam`.
         temporary: A directory for what is needed on the way.
 
     Returns:
@@ -115,7 +115,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], *, min_count: int) -> dict[st
         words,
         # TFT warns of a threshold that everything passes.
         frequency_threshold=min_count if min_count > 1 else None,
-        reserved_tokens=MARKS,
+        reserved_tokens=SPECIAL_TOKENS,
         vocab_filename=_VOCABULARY,
     )
     tokens = tft.apply_vocabulary(words, vocabulary, default_value=UNK)

@@ -25,7 +25,7 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 from components.platform.storage import SCHEME
 
 # All that is done here; the role `storage.objectUser` has them.

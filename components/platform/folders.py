@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.platform.artifacts import whole_file
-from components.platform.errors import SettingError
+from components.artifacts.files import atomic_file
+from components.errors import SettingError
 from components.platform.storage import PATIENCE, is_remote, require_writable, upload
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _link(source: Path, target: Path) -> bool:
     except OSError:
         # Another file system, or one without hard links.
         try:
-            with whole_file(target) as aside:
+            with atomic_file(target) as aside:
                 shutil.copyfile(source, aside)
         except FileNotFoundError:
             return False

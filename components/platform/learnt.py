@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from components.platform.errors import CaptionflowError
-from components.platform.manifest import Photo
+from components.artifacts.manifest import Photo
+from components.errors import CaptionflowError
 from components.platform.registry import has_run
 from components.platform.tracking import mlflow_client, without_credentials
 

@@ -6,7 +6,7 @@ the champion by chance.
 
 from datetime import timedelta
 
-from components.platform.fingerprint import fingerprint_value
+from components.artifacts.fingerprint import fingerprint_value
 from components.platform.registry import find_event, note_event
 
 _EVER = timedelta(days=36_500)
@@ -37,9 +37,7 @@ def find_refusal(experiment: str, key: str) -> str:
     return found["reason"] if found else ""
 
 
-def refusal_key(
-    recipe: str, champion: str, *, model_name: str, floors: str, tolerance: float
-) -> str:
+def refusal_key(recipe: str, champion: str, *, model_name: str, floors: str, margin: float) -> str:
     """Returns what a refusal hangs on, as 64 hex digits.
 
     Args:
@@ -47,6 +45,6 @@ def refusal_key(
         champion: The version that it was compared with.
         model_name: The registered model.
         floors: The gate's setting.
-        tolerance: Likewise.
+        margin: Likewise.
     """
-    return fingerprint_value([recipe, champion, model_name, floors, tolerance])
+    return fingerprint_value([recipe, champion, model_name, floors, margin])

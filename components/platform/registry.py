@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
-from components.platform.errors import DataError, SettingError
+from components.errors import DataError, SettingError
 from components.platform.tracking import (
     mlflow_client,
     sqlite_file,
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 #: The alias of the version that is in use.
 CHAMPION = "champion"
-#: The tag of a version that says what it was made of, see `components.trigger.recipe`.
+#: The tag of a version that says what it was made of, see `components.trigger.training_config`.
 RECIPE_TAG = "recipe"
 
 

@@ -11,7 +11,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
-from components.platform.errors import DataError
+from components.errors import DataError
 from components.platform.registry import CHAMPION
 from components.platform.tracking import (
     mlflow_client,

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from components.platform.errors import DataError, SettingError
-from components.platform.fingerprint import fingerprint_tree, fingerprint_value
+from components.artifacts.fingerprint import fingerprint_tree, fingerprint_value
+from components.errors import DataError, SettingError
 
 #: Seconds that a request to a bucket is made again and again before it counts as failed.
 PATIENCE = 120.0

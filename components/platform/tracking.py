@@ -20,7 +20,7 @@ from mlflow.environment_variables import (
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 
 _SQLITE = "sqlite:///"
 # How MLflow behaves here, where the environment does not say otherwise. A dead server ends a step

@@ -18,8 +18,8 @@ import google_crc32c
 from google.api_core.exceptions import NotFound
 from google.cloud import storage
 
+from components.errors import CaptionflowError, DataError, SettingError
 from components.platform.buckets import Place, open_place
-from components.platform.errors import CaptionflowError, DataError, SettingError
 from components.platform.storage import SCHEME
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from components.platform.manifest import SPLITS, Photo
-from components.platform.scores import TITLES, search_scores
+from components.artifacts.manifest import SPLITS, Photo
+from components.artifacts.scores import TITLES, search_scores
 
 # What readers of Markdown take for more than itself, MLflow's among them: HTML, emphasis, links,
 # tables, `~~struck~~`, `@name`, `:smile:`, bare addresses, and three dots as one letter.

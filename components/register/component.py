@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp.dsl import Artifact, Dataset, Input, Model
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -12,7 +12,7 @@ def register(
     model: Input[Model],
     scores: Input[Artifact],
     manifest: Input[Dataset],
-    recipe: str,
+    training_config: str,
     cause: str,
     reason: str,
     compared_with: str,
@@ -22,14 +22,14 @@ def register(
 
     See `components.register.registration.register_model`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("register") as ready:
+    with run_step("register") as ready:
         from components.register.registration import register_model
 
         ready()
         return register_model(
             model.path, scores.path, manifest.path,
-            recipe=recipe, cause=cause, reason=reason, compared_with=compared_with,
-            model_name=model_name,
+            training_config=training_config, cause=cause, reason=reason,
+            compared_with=compared_with, model_name=model_name,
         )  # fmt: skip

@@ -20,10 +20,10 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.platform.errors import DataError
+from components.errors import DataError
 
 if TYPE_CHECKING:
-    from components.captioning.bundle import Said
+    from components.captioning.inference.bundle import Caption
 
 # As the command line tells them; further digits differ with what is computed side by side.
 _DIGITS = 4
@@ -50,18 +50,18 @@ class Unusable(MlflowException):
         return str(super().serialize_as_json())
 
 
-class PhotoDescriber(PythonModel):
+class CaptioningModel(PythonModel):
     """Describes photos: takes a column `photo`, gives what it says of each."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Reads the bundle."""
         # TensorFlow comes with it, and only who describes photos needs that.
-        from components.captioning.describer import Describer
-        from components.captioning.together import Together
+        from components.captioning.inference.batching import DynamicBatcher
+        from components.captioning.inference.captioner import Captioner
 
-        self._describer = Describer(context.artifacts["bundle"])
+        self._captioner = Captioner(context.artifacts["bundle"])
         # A server asks from as many threads as it has requests.
-        self._together = Together(self._describer)
+        self._together = DynamicBatcher(self._captioner)
 
     def predict(
         self,
@@ -88,7 +88,7 @@ class PhotoDescriber(PythonModel):
             Unusable: If a photo can't be read or described, it names its row; or if a parameter
                 breaks its rule.
         """
-        width, others = _parameters(params or {}, self._describer.bundle.decoding.beam_width)
+        width, others = _parameters(params or {}, self._captioner.bundle.decoding.beam_width)
         photos = list(model_input["photo"].items())
         told = [
             found[: others + 1]
@@ -107,7 +107,7 @@ class PhotoDescriber(PythonModel):
             index=model_input.index,
         )
 
-    def _describe(self, photos: list[tuple[Any, Any]], width: int) -> Iterator["list[Said]"]:
+    def _describe(self, photos: list[tuple[Any, Any]], width: int) -> Iterator["list[Caption]"]:
         pixels = [self._load(row, photo) for row, photo in photos]
         told = self._together.alternatives_or_errors(pixels, beam_width=width)
         for (row, _), said in zip(photos, told, strict=True):
@@ -117,7 +117,7 @@ class PhotoDescriber(PythonModel):
 
     def _load(self, row: Any, photo: Any) -> NDArray[np.uint8]:
         try:
-            return self._describer.load(photo if isinstance(photo, Path) else _encoded(photo))
+            return self._captioner.load(photo if isinstance(photo, Path) else _encoded(photo))
         except DataError as error:
             raise _unusable(row, error) from error
 
@@ -180,4 +180,4 @@ def _as_file(pixels: Any) -> bytes:
     return file.getvalue()
 
 
-set_model(PhotoDescriber())
+set_model(CaptioningModel())

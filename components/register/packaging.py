@@ -15,15 +15,15 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
 
 import components
-from components.platform.artifacts import write_json
-from components.platform.errors import DataError
-from components.platform.manifest import Photo
+from components.artifacts.files import write_json
+from components.artifacts.manifest import Photo
+from components.errors import DataError
 
 _SAID = [Property("caption", DataType.string), Property("score", DataType.double)]
 # As `captioning.bundle` names it, which imports TensorFlow.
 _DECODING_FILE = "decoding.json"
 # What describes a photo: the rooms that `model_code.py` imports from.
-_CODE = ("captioning", "platform")
+_CODE = ("captioning", "artifacts", "platform")
 # What a bundle and `model_code.py` import; a test keeps the list whole.
 _REQUIREMENTS = (
     "keras",
@@ -100,7 +100,8 @@ def _code(folder: Path) -> Path:
     source, target = Path(components.__file__).parent, folder / "components"
     for room in _CODE:
         shutil.copytree(source / room, target / room, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(components.__file__, target)
+    for file in ("__init__.py", "errors.py"):
+        shutil.copy(source / file, target)
     return target
 
 

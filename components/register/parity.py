@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from components.platform.artifacts import CAPTIONS_FILE
-from components.platform.errors import DataError
-from components.platform.manifest import Photo
+from components.artifacts.files import CAPTIONS_FILE
+from components.artifacts.manifest import Photo
+from components.errors import DataError
 from components.platform.tracking import without_credentials
 
 logger = logging.getLogger(__name__)

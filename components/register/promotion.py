@@ -23,7 +23,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from components.platform.errors import CaptionflowError, DataError
+from components.errors import CaptionflowError, DataError
 from components.platform.registry import CHAMPION
 from components.platform.tracking import mlflow_client
 from components.register.history import (

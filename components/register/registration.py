@@ -8,11 +8,11 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from components.platform.artifacts import SCORES_FILE, TRAINING_FILE, read_json
+from components.artifacts.files import SCORES_FILE, TRAINING_FILE, read_json
+from components.artifacts.manifest import read_manifest
+from components.artifacts.scores import search_scores
 from components.platform.learnt import note_learnt
-from components.platform.manifest import read_manifest
 from components.platform.registry import RECIPE_TAG, champion, require_run
-from components.platform.scores import search_scores
 from components.platform.tracking import mlflow_client
 from components.register.card import model_card
 from components.register.packaging import log_bundle
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 # What the gate noted in a run, and so what a version tells of its decision.
 _GATE = "gate_"
 # How captions are searched: belongs to a version as its weights do.
-_DECODING = ("beam_width", "length_penalty", "max_words", "consensus")
+_DECODING = ("beam_width", "length_penalty", "max_words", "reranking_weight")
 
 
 class Registered(NamedTuple):
@@ -39,7 +39,7 @@ def register_model(
     scores: str | Path,
     manifest: str | Path,
     *,
-    recipe: str,
+    training_config: str,
     cause: str,
     reason: str,
     compared_with: str,
@@ -64,7 +64,8 @@ def register_model(
         model: The model artifact: a bundle with `training.json`, which names the run.
         scores: The scores artifact: a directory with `scores.json`.
         manifest: The manifest artifact; test photos of it are described again.
-        recipe: What the model was made of; the next run's `trigger` compares itself with it.
+        training_config: What the model was made of; the next run's `trigger` compares itself with
+            it.
         cause: Why it was trained.
         reason: Why the gate let the model pass.
         compared_with: The champion's version that the gate compared with; empty if there was none.
@@ -81,7 +82,12 @@ def register_model(
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     scored = read_json(Path(scores) / SCORES_FILE)
     decoding = {name: scored[name] for name in _DECODING}
-    tags = {**_tags(scored), RECIPE_TAG: recipe, "trained_because": cause, "gate_reason": reason}
+    tags = {
+        **_tags(scored),
+        RECIPE_TAG: training_config,
+        "trained_because": cause,
+        "gate_reason": reason,
+    }
     photos = read_manifest(manifest)
     require_run(run_id)
     now = champion(model_name)

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 from components.platform.registry import CHAMPION
 from components.platform.tracking import mlflow_client, tracking_uri, without_credentials
 from components.register.history import Promotion, counting, read_history

@@ -2,7 +2,7 @@
 
 from kfp.dsl import Artifact, Dataset, Input, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -10,16 +10,18 @@ def rescore(
     examples: Input[Dataset],
     manifest: Input[Dataset],
     model_name: str,
-    rival: Output[Artifact],
+    baseline: Output[Artifact],
 ) -> None:
     """Lets the champion, if there is one, describe the test photos of this run.
 
     See `components.rescore.run.rescore_champion`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("rescore") as ready:
+    with run_step("rescore") as ready:
         from components.rescore.run import rescore_champion
 
         ready()
-        rescore_champion(examples.path, manifest.path, model_name=model_name, rival=rival.path)
+        rescore_champion(
+            examples.path, manifest.path, model_name=model_name, baseline=baseline.path
+        )

@@ -9,18 +9,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from components.platform.artifacts import read_json, whole_directory
-from components.platform.errors import DataError
+from components.artifacts.champion_predictions import (
+    ChampionPredictions,
+    write_champion_predictions,
+)
+from components.artifacts.files import atomic_directory, read_json
+from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
+from components.errors import DataError
 from components.platform.learnt import learnt_photos, read_learnt
-from components.platform.manifest import REPORT_FILE, Photo, read_manifest
 from components.platform.registry import Champion, champion
 from components.platform.released import fetch_released
-from components.platform.rival import Rival, write_rival
 
 if TYPE_CHECKING:
-    from components.captioning.identity import EncoderIdentity
-    from components.captioning.tokens import Normalizer
-    from components.platform.records import Examples
+    from components.artifacts.examples import Examples
+    from components.captioning.encoder.spec import EncoderSpec
+    from components.captioning.model.normalizer import Normalizer
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +39,8 @@ class _IncomparableError(Exception):
 
 
 def rescore_champion(
-    examples: str | Path, manifest: str | Path, *, model_name: str, rival: str | Path
-) -> Rival | None:
+    examples: str | Path, manifest: str | Path, *, model_name: str, baseline: str | Path
+) -> ChampionPredictions | None:
     """Lets the champion describe the test photos, and writes what it says.
 
     1. Without a champion there is nothing to compare with, and that is written.
@@ -52,7 +55,7 @@ def rescore_champion(
         examples: The examples artifact.
         manifest: The manifest artifact.
         model_name: The registered model whose champion is asked.
-        rival: Where the rival artifact goes, a directory; whole or not at all.
+        baseline: Where the baseline artifact goes, a directory; whole or not at all.
 
     Returns:
         The champion and its captions; None if there is none.
@@ -68,65 +71,71 @@ def rescore_champion(
     else:
         found = _compare(released, Path(examples), Path(manifest), model_name)
         logger.info(
-            "champion v%s %s", found.version, found.refusal or f"described {len(found.captions)}"
+            "champion v%s %s",
+            found.version,
+            found.incomparable or f"described {len(found.captions)}",
         )
-    with whole_directory(rival) as aside:
-        write_rival(aside, found)
+    with atomic_directory(baseline) as aside:
+        write_champion_predictions(aside, found)
     return found
 
 
-def _compare(released: Champion, examples: Path, manifest: Path, model_name: str) -> Rival:
+def _compare(
+    released: Champion, examples: Path, manifest: Path, model_name: str
+) -> ChampionPredictions:
     photos = read_manifest(manifest)
     ours = learnt_photos(photos)
     same_data = read_json(manifest / REPORT_FILE)["dataset_fingerprint"]
     unchanged = released.tags.get("dataset_fingerprint") == same_data
     theirs = ours if unchanged else read_learnt(released.run_id)
     if theirs is None:
-        return Rival(released.version, refusal="does not say which photos it learnt from")
+        return ChampionPredictions(
+            released.version, incomparable="does not say which photos it learnt from"
+        )
     test = {photo.image_id: photo for photo in photos if photo.split == "test"}
     # What both learnt from, a photo of dev that is in test too, is no advantage of one.
     known = [name for name, photo in test.items() if photo.sha256 in theirs - ours]
     if known:
         refusal = f"learnt from {len(known)} of the {len(test)} test photos, such as {known[0]}"
-        return Rival(released.version, refusal=refusal)
+        return ChampionPredictions(released.version, incomparable=refusal)
     # Outside of the try: what is wrong with them is no fault of the champion's.
     today = _read_today(examples)
     try:
         captions = _describe(today, test, model_name, released.version)
     except _IncomparableError as error:
-        return Rival(released.version, refusal=str(error))
+        return ChampionPredictions(released.version, incomparable=str(error))
     except DataError as error:
-        return Rival(released.version, refusal=f"can't describe them: {error}")
+        return ChampionPredictions(released.version, incomparable=f"can't describe them: {error}")
     grew = len(ours) > len(theirs) and len(ours & theirs) >= _KEPT * len(theirs)
-    return Rival(released.version, captions=captions, data_grew=grew)
+    return ChampionPredictions(released.version, captions=captions, data_grew=grew)
 
 
 class _Today(NamedTuple):
     """What a new model is scored on: how photos and captions were read, and the test examples."""
 
-    encoder: "EncoderIdentity"
+    encoder: "EncoderSpec"
     normalizer: "Normalizer"
     test: "Examples"
 
 
 def _read_today(examples: Path) -> _Today:
     # TensorFlow comes with them, which a first run does not need here.
-    from components.captioning.identity import EncoderIdentity
-    from components.captioning.tokens import Normalizer
-    from components.platform.records import read_examples
+    from components.artifacts.examples import read_examples
+    from components.captioning.encoder.spec import EncoderSpec
+    from components.captioning.model.normalizer import Normalizer
 
     return _Today(
-        EncoderIdentity.load(examples), Normalizer.load(examples), read_examples(examples, "test")
+        EncoderSpec.load(examples), Normalizer.load(examples), read_examples(examples, "test")
     )
 
 
 def _describe(
     today: _Today, test: dict[str, Photo], model_name: str, version: str
 ) -> dict[str, str]:
-    from components.captioning.bundle import Bundle
-    from components.captioning.describer import Describer
-    from components.captioning.identity import EncoderIdentity
-    from components.captioning.tokens import Normalizer
+    from components.captioning.encoder.spec import EncoderSpec
+    from components.captioning.inference.bundle import Bundle
+    from components.captioning.inference.captioner import Captioner
+    from components.captioning.model.normalizer import Normalizer
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
         bundle = fetch_released(model_name, version, Path(folder)).bundle
@@ -134,17 +143,17 @@ def _describe(
             raise _IncomparableError(
                 "learnt from captions that were normalised by other rules than today's references"
             )
-        theirs, ours = EncoderIdentity.load(bundle), today.encoder
+        theirs, ours = EncoderSpec.load(bundle), today.encoder
         if (theirs.sha256, theirs.precision) == (ours.sha256, ours.precision):
             found = Bundle.load(bundle).captions(today.test.features)
             return dict(zip(today.test.image_ids, found, strict=True))
-        describer = Describer(bundle, batch_size=_BATCH)
+        captioner = Captioner(bundle, batch_size=_BATCH)
         names = list(test)
         captions: dict[str, str] = {}
         for start in range(0, len(names), _BATCH):
             few = names[start : start + _BATCH]
-            pixels = [describer.load(test[name].uri, named=name) for name in few]
-            told = describer.alternatives_or_errors(pixels)
+            pixels = [captioner.load(test[name].uri, named=name) for name in few]
+            told = captioner.alternatives_or_errors(pixels)
             for name, said in zip(few, told, strict=True):
                 if isinstance(said, DataError):
                     raise DataError(f"{name}: {said}")

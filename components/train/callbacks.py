@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from components.platform.errors import SettingError
+from components.errors import SettingError
 from components.platform.registry import log_metrics
 from components.train.checkpoint import TrainingState, save_checkpoint
 

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from components.platform.artifacts import whole_file
+from components.artifacts.files import atomic_file
 from components.platform.storage import exists, is_remote, local_copy, remove, upload
 
 #: One epoch's figures: `loss`, `word_loss`, `dev_word_loss`, `learning_rate`, `seconds`.
@@ -74,7 +74,7 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
     }
     facts = json.dumps({"run_id": state.run_id, "history": state.history})
     arrays["facts"] = np.array(facts)
-    with whole_file(path) as aside:
+    with atomic_file(path) as aside:
         np.savez(aside, allow_pickle=False, **arrays)
 
 

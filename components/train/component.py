@@ -2,7 +2,7 @@
 
 from kfp.dsl import Artifact, Dataset, Input, Model, Output
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -13,7 +13,7 @@ def train(
     epochs: int,
     batch_size: int,
     decoder: str,
-    members: int,
+    ensemble_size: int,
     units: int,
     embedding_width: int,
     dropout: float,
@@ -36,9 +36,9 @@ def train(
 
     See `components.train.run.train_model`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("train") as ready:
+    with run_step("train") as ready:
         from components.train.devices import require_gpus
         from components.train.run import train_model
         from components.train.settings import check_settings
@@ -46,9 +46,9 @@ def train(
         ready()
         require_gpus(gpus)
         settings = check_settings(
-            decoder=decoder, members=members, units=units, embedding_width=embedding_width,
-            dropout=dropout, train_embeddings=train_embeddings, epochs=epochs,
-            batch_size=batch_size,
+            decoder=decoder, ensemble_size=ensemble_size, units=units,
+            embedding_width=embedding_width, dropout=dropout, train_embeddings=train_embeddings,
+            epochs=epochs, batch_size=batch_size,
             learning_rate=learning_rate, schedule=schedule, weight_decay=weight_decay,
             clip_norm=clip_norm, label_smoothing=label_smoothing, patience=patience,
             max_words=max_words, precision=precision, seed=seed,

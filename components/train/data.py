@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.captioning.vocabulary import END, PAD, START
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.vocabulary import END, PAD, START
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray]
 

@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from components.captioning.precision import has_bfloat16
-from components.platform.errors import SettingError
+from components.captioning.encoder.precision import has_bfloat16
+from components.errors import SettingError
 
 
 def require_gpus(gpus: str) -> None:

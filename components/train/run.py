@@ -1,7 +1,6 @@
 """The train step: from examples and embeddings to a model bundle."""
 
 import hashlib
-import inspect
 import logging
 import os
 import shutil
@@ -9,31 +8,29 @@ import time
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from components.captioning import beginnings, decoder, losses, network, recurrence
-from components.captioning.bundle import Bundle
-from components.captioning.consensus import Neighbours
-from components.captioning.decoding import DecodingConfig
-from components.captioning.encoder import ENCODER_WEIGHTS_FILE
-from components.captioning.tokens import NORMALIZER_FILE, Normalizer
-from components.captioning.vocabulary import Vocabulary
-from components.platform.artifacts import (
+from components.artifacts.captions import VOCABULARY_FILE
+from components.artifacts.code_version import code_version
+from components.artifacts.examples import ENCODER_FILE, Examples, read_examples
+from components.artifacts.files import (
     MATRIX_FILE,
     TRAINING_FILE,
+    atomic_directory,
     read_json,
-    whole_directory,
     write_json,
 )
-from components.platform.attempts import RUN_ID_VARIABLE
-from components.platform.captions import VOCABULARY_FILE
-from components.platform.errors import DataError
-from components.platform.fingerprint import fingerprint_tree, fingerprint_value
-from components.platform.records import ENCODER_FILE, Examples, read_examples
+from components.artifacts.fingerprint import fingerprint_value
+from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.search import DecodingConfig
+from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.inference.bundle import Bundle
+from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
+from components.captioning.model.vocabulary import Vocabulary
+from components.errors import DataError
 from components.platform.registry import experiment_identity, finish_run, start_run
 from components.platform.storage import is_remote, require_writable
+from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.train.checkpoint import TrainingState, remove_checkpoint
 from components.train.settings import TrainSettings
 from components.train.trainer import fit_network
@@ -41,10 +38,6 @@ from components.train.trainer import fit_network
 logger = logging.getLogger(__name__)
 
 _DAYS_KEPT = 7
-# A checkpoint of older code is another training's.
-_CODE = [Path(__file__).with_name(name) for name in ("trainer.py", "data.py", "settings.py")] + [
-    Path(inspect.getfile(module)) for module in (beginnings, decoder, losses, network, recurrence)
-]
 
 
 def train_model(
@@ -104,8 +97,7 @@ def train_model(
         "data": [_content(split) for split in (train, dev)],
         "matrix": _sha256(start_matrix),
         "experiment": experiment_identity(experiment),
-        "code": [fingerprint_tree(folder) for folder in _CODE],
-        "libraries": [keras.__version__, tf.__version__],
+        "code": code_version("components.train"),
     }
     key = fingerprint_value(identity)[:32]
     cluster_run = os.environ.get(RUN_ID_VARIABLE)
@@ -123,10 +115,10 @@ def train_model(
         ),
     )
     training = _facts(state, settings)
-    with whole_directory(directory) as aside:
+    with atomic_directory(directory) as aside:
         decoding = DecodingConfig(max_words=settings.max_words)
-        neighbours = Neighbours(train.features, train.references)
-        Bundle(trained, vocabulary, decoding, neighbours).save(aside)
+        reranker_data = RerankerData(train.features, train.references)
+        Bundle(trained, vocabulary, decoding, reranker_data).save(aside)
         normalizer.save(aside)
         for name in (ENCODER_FILE, ENCODER_WEIGHTS_FILE):
             shutil.copyfile(Path(examples) / name, aside / name)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
-from components.platform.errors import broken_settings
+from components.errors import broken_settings
 
 _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, lt=1)]
@@ -18,7 +18,7 @@ class TrainSettings:
 
     Attributes:
         decoder: `guided` (the photo is seen at each word) or `lstm` (at the start only).
-        members: Decoders that learn side by side and speak together.
+        ensemble_size: Decoders that learn side by side and speak together.
         embedding_width: Numbers a word; 0 takes as many as the GloVe vectors have.
         epochs: Passes over the train captions at most.
         batch_size: Captions a step, over all devices together.
@@ -37,8 +37,8 @@ class TrainSettings:
         seed: Fixes weights, dropout and order.
     """
 
-    decoder: Literal["guided", "lstm"]
-    members: _Count
+    decoder: Literal["par_inject", "init_inject"]
+    ensemble_size: _Count
     embedding_width: Annotated[int, Field(ge=0)]
     epochs: _Count
     batch_size: _Count

@@ -7,11 +7,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from components.captioning.beginnings import begin
-from components.captioning.decoder import NetworkConfig
-from components.captioning.losses import WordCrossEntropy, WordLoss
-from components.captioning.network import CaptionNetwork, build_network
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.decoder import ModelConfig
+from components.captioning.model.ensemble import CaptionNetwork, build_network
+from components.captioning.model.initialization import initialize_ensemble
+from components.captioning.model.losses import WordCrossEntropy, WordLoss
 from components.platform.registry import has_run, log_metrics
 from components.train.callbacks import EpochEnd
 from components.train.checkpoint import (
@@ -65,7 +65,7 @@ def fit_network(
     strategy = training_strategy()
     with strategy.scope():
         network = build_network(_network_config(train, matrix, settings), settings.seed)
-        begin(network, matrix, settings.seed)
+        initialize_ensemble(network, matrix, settings.seed)
         network.standardize.adapt(train.features)
         network.compile(
             optimizer=_optimizer(settings, steps=batches.steps * settings.epochs),
@@ -115,9 +115,9 @@ def _tell_again(state: TrainingState, start_run: Callable[[], str]) -> None:
         log_metrics(state.run_id, epoch, step=number)
 
 
-def _network_config(train: Examples, matrix: np.ndarray, settings: TrainSettings) -> NetworkConfig:
+def _network_config(train: Examples, matrix: np.ndarray, settings: TrainSettings) -> ModelConfig:
     vocabulary_size, glove_width = matrix.shape
-    return NetworkConfig(
+    return ModelConfig(
         vocabulary_size=vocabulary_size,
         feature_width=train.features.shape[1],
         embedding_width=settings.embedding_width or glove_width,
@@ -125,7 +125,7 @@ def _network_config(train: Examples, matrix: np.ndarray, settings: TrainSettings
         dropout=settings.dropout,
         train_embeddings=settings.train_embeddings,
         decoder=settings.decoder,
-        members=settings.members,
+        ensemble_size=settings.ensemble_size,
     )
 
 

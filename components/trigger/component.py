@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp.dsl import Dataset, Input
 
-from components.platform.step import step
+from components.runtime.step import step
 
 
 @step
@@ -15,7 +15,7 @@ def trigger(
     glove: str,
     min_count: int,
     decoder: str,
-    members: int,
+    ensemble_size: int,
     units: int,
     embedding_width: int,
     dropout: float,
@@ -33,36 +33,44 @@ def trigger(
     seed: int,
     beam_width: int,
     length_penalty: float,
-    consensus: float,
+    reranking_weight: float,
     floors: str,
-    tolerance: float,
+    margin: float,
     force: bool,
     model_name: str,
     experiment: str,
-) -> NamedTuple("Trigger", [("Output", bool), ("reason", str), ("recipe", str), ("origin", str)]):  # type: ignore[valid-type] # KFP's own form
+) -> NamedTuple(
+    "Trigger",
+    [("Output", bool), ("reason", str), ("training_config", str), ("feature_fingerprint", str)],
+):  # type: ignore[valid-type] # KFP's own form
     """Ends the run early if the champion was made of the same data, encoder and settings.
 
     See `components.trigger.decision.find_reason`.
     """
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("trigger") as ready:
+    with run_step("trigger") as ready:
         from components.trigger.decision import find_reason
-        from components.trigger.recipe import make_recipe
+        from components.trigger.training_config import make_training_config
 
         ready()
-        recipe = make_recipe(
+        training_config = make_training_config(
             manifest.path, encoder=encoder, encoder_weights=encoder_weights, glove=glove,
-            min_count=min_count, decoder=decoder, members=members, units=units,
+            min_count=min_count, decoder=decoder, ensemble_size=ensemble_size, units=units,
             embedding_width=embedding_width, dropout=dropout, train_embeddings=train_embeddings,
             epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, schedule=schedule,
             weight_decay=weight_decay, clip_norm=clip_norm, label_smoothing=label_smoothing,
             patience=patience, max_words=max_words, precision=precision, seed=seed,
-            beam_width=beam_width, length_penalty=length_penalty, consensus=consensus,
+            beam_width=beam_width, length_penalty=length_penalty, reranking_weight=reranking_weight,
         )  # fmt: skip
         reason = find_reason(
-            recipe, model_name=model_name, experiment=experiment,
-            floors=floors, tolerance=tolerance, force=force,
+            training_config, model_name=model_name, experiment=experiment,
+            floors=floors, margin=margin, force=force,
         )  # fmt: skip
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
-        return (reason.train, reason.text, recipe.to_json(), recipe.origin)
+        return (
+            reason.train,
+            reason.text,
+            training_config.to_json(),
+            training_config.feature_fingerprint,
+        )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from components.platform.refusals import find_refusal, refusal_key
 from components.platform.registry import RECIPE_TAG, Champion, champion, note_event
-from components.trigger.recipe import Recipe
+from components.trigger.training_config import TrainingConfig
 
 logger = logging.getLogger(__name__)
 
@@ -18,12 +18,12 @@ class Reason(NamedTuple):
 
 
 def find_reason(
-    recipe: Recipe,
+    training_config: TrainingConfig,
     *,
     model_name: str,
     experiment: str,
     floors: str,
-    tolerance: float,
+    margin: float,
     force: bool,
 ) -> Reason:
     """Decides whether there is a reason to train, and notes in MLflow if there is none.
@@ -32,11 +32,11 @@ def find_reason(
     champion's version as tags.
 
     Args:
-        recipe: What this run would make its model of.
+        training_config: What this run would make its model of.
         model_name: The registered model whose champion is compared.
         experiment: The MLflow experiment that notes go to, the gate's refusals too.
         floors: The gate's setting; by another one it may decide otherwise.
-        tolerance: Likewise.
+        margin: Likewise.
         force: Whether to train in any case.
 
     Raises:
@@ -46,14 +46,14 @@ def find_reason(
     refused = ""
     if released:
         key = refusal_key(
-            recipe.to_json(),
+            training_config.to_json(),
             released.version,
             model_name=model_name,
             floors=floors,
-            tolerance=tolerance,
+            margin=margin,
         )
         refused = find_refusal(experiment, key)
-    reason = compare(recipe, released, force=force, refused=refused)
+    reason = compare(training_config, released, force=force, refused=refused)
     logger.info("%s", reason.text)
     if released and not reason.train:
         tags = {"reason": reason.text, "model_name": model_name, "version": released.version}
@@ -61,11 +61,13 @@ def find_reason(
     return reason
 
 
-def compare(recipe: Recipe, released: Champion | None, *, force: bool, refused: str = "") -> Reason:
+def compare(
+    training_config: TrainingConfig, released: Champion | None, *, force: bool, refused: str = ""
+) -> Reason:
     """Decides whether there is a reason to train.
 
     Args:
-        recipe: What this run would make its model of.
+        training_config: What this run would make its model of.
         released: The champion, or None.
         force: Whether to train in any case.
         refused: Why the gate refused a model of the same before, next to this champion; or empty.
@@ -79,7 +81,7 @@ def compare(recipe: Recipe, released: Champion | None, *, force: bool, refused: 
             f"champion v{released.version}: {refused} (--force trains all the same)",
         )
     try:
-        changes = recipe.changes_from(Recipe.from_json(released.tags[RECIPE_TAG]))
+        changes = training_config.changes_from(TrainingConfig.from_json(released.tags[RECIPE_TAG]))
     except (KeyError, ValueError):
         return Reason(
             True, f"training: champion v{released.version} does not say what it was made of"

@@ -18,7 +18,7 @@ from kfp_server_api import ApiException, Configuration
 from pydantic import BaseModel, ConfigDict, Field
 from urllib3 import Retry
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 from pipeline.cluster.errors import (
     TOKEN_VARIABLE,
     in_words,

@@ -17,7 +17,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 
 _WHERE = "--host or KF_PIPELINES_ENDPOINT"
 _FORWARD = "kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Column, Table
 
-from components.platform.errors import CaptionflowError
+from components.errors import CaptionflowError
 from pipeline.cluster.connection import talking_to
 from pipeline.cluster.errors import NoAnswerError
 from pipeline.cluster.runs import run_page

@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf import json_format
 
 from pipeline.cluster.runs import FinishedRun
-from pipeline.placement import NEEDS
+from pipeline.kubernetes import NEEDS
 from pipeline.plan import PlannedStep
 from pipeline.tasks import Argument, Step, steps_of
 

@@ -8,7 +8,7 @@ from typing import Any
 import kfp
 from kfp_server_api import ApiException
 
-from components.platform.errors import CaptionflowError
+from components.errors import CaptionflowError
 from pipeline.cluster.connection import page, talking_to
 from pipeline.cluster.cron import Cron
 from pipeline.cluster.runs import is_ours, listed, package_file, runs

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from components.platform.artifacts import whole_file
-from components.platform.errors import CaptionflowError, SettingError
+from components.artifacts.files import atomic_file
+from components.errors import CaptionflowError, SettingError
 from pipeline.picture.svg import draw
 
 PICTURE = Path(".github/dag.svg")
@@ -36,7 +36,7 @@ def main(
         raise typer.Exit(error.exit_code) from None
     if not check:
         try:
-            with whole_file(output) as aside:
+            with atomic_file(output) as aside:
                 aside.write_bytes(picture)
         except OSError as error:
             typer.echo(f"captionflow: output must be a file that can be written: {error}", err=True)

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from kfp import components
 from yaml import YAMLError
 
-from components.platform.errors import DataError
+from components.errors import DataError
 from pipeline.package import compile_package
 from pipeline.picture.graph import Graph, within
 from pipeline.picture.layout import lay_out

@@ -13,17 +13,17 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.captioning.tokens import NORMALIZER
-from components.captioning.vocabulary import MARKS, Vocabulary
+from components.artifacts.captions import VOCABULARY_FILE, CaptionedPhoto, write_captions
+from components.artifacts.examples import Examples
+from components.artifacts.files import MATRIX_FILE
+from components.artifacts.manifest import SPLITS
+from components.captioning.model.normalizer import NORMALIZER
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.embeddings.matrix import build_embeddings
-from components.ingest.division import divide_photos
 from components.ingest.layouts.source import image_name
 from components.ingest.sources import read_source
+from components.ingest.split_assignment import divide_photos
 from components.ingest.texts import clean_captions
-from components.platform.artifacts import MATRIX_FILE
-from components.platform.captions import VOCABULARY_FILE, CaptionedPhoto, write_captions
-from components.platform.manifest import SPLITS
-from components.platform.records import Examples
 
 SHARED = Path(__file__).parents[3] / "shared"
 FLICKR8K = SHARED / "flickr8k"
@@ -58,7 +58,7 @@ def load_examples(
     )
     frequent = [(count, word.encode()) for word, count in counts.items() if count >= min_count]
     words = [word.decode() for _, word in sorted(frequent, reverse=True)]
-    vocabulary = Vocabulary((*MARKS, *words))
+    vocabulary = Vocabulary((*SPECIAL_TOKENS, *words))
     with np.load(features) as stored:
         rows = dict(zip(map(image_name, stored["names"].tolist()), stored["x"], strict=True))
     examples = {

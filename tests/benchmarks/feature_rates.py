@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from processes import peak_memory
 
-from components.captioning.encoder import Encoder
-from components.captioning.networks import find_network
-from components.captioning.photos import load_photo
-from components.captioning.precision import Precision, choose_precision
-from components.captioning.weights import build_with_weights
+from components.artifacts.manifest import read_manifest, write_manifest
+from components.captioning.encoder.backbones import find_backbone
+from components.captioning.encoder.encoder import Encoder
+from components.captioning.encoder.images import load_photo
+from components.captioning.encoder.precision import Precision, choose_precision
+from components.captioning.encoder.weights import build_with_weights
 from components.features.extraction import extract_features
 from components.ingest.run import ingest_dataset
 from components.normalize.normalization import normalize_captions
-from components.platform.manifest import read_manifest, write_manifest
-from components.platform.memory import keep_freed_memory
+from components.runtime.memory import keep_freed_memory
 
 NETWORK = "InceptionV3"
 _SEED = 17
@@ -128,7 +128,7 @@ def predict_rate(paths: Sequence[str], weights: str) -> float:
         paths: Some more photos than are timed.
         weights: See `build_with_weights`.
     """
-    network = find_network(NETWORK)
+    network = find_backbone(NETWORK)
     model = build_with_weights(network, weights, _SEED)
     started = 0.0
     for number, path in enumerate(paths):
@@ -169,4 +169,4 @@ def _encoder(weights: str, batch_size: int, precision: Precision) -> Encoder:
 
 
 def _load(paths: Sequence[str], encoder: Encoder) -> NDArray[np.uint8]:
-    return np.stack([load_photo(path, encoder.identity.size) for path in paths])
+    return np.stack([load_photo(path, encoder.spec.size) for path in paths])

@@ -30,7 +30,7 @@ from processes import alone
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.precision import choose_precision
+from components.captioning.encoder.precision import choose_precision
 
 _NEW_SHARE = 0.01
 

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.captioning.network import CaptionNetwork
-from components.platform.memory import keep_freed_memory
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.ensemble import CaptionNetwork
 from components.platform.registry import start_run
 from components.platform.tracking import local_tracking_uri
+from components.runtime.memory import keep_freed_memory
 from components.train.checkpoint import TrainingState
 from components.train.settings import TrainSettings, check_settings
 from components.train.trainer import fit_network

@@ -7,9 +7,9 @@ from keras import ops
 from numpy.typing import NDArray
 from our_trainer import our_settings
 
-from components.captioning.decoder import NetworkConfig
-from components.captioning.network import build_network
-from components.captioning.vocabulary import END, START
+from components.captioning.model.decoder import ModelConfig
+from components.captioning.model.ensemble import build_network
+from components.captioning.model.vocabulary import END, START
 
 _VOCABULARY_SIZE, _GLOVE_WIDTH = 2533, 50
 
@@ -24,7 +24,7 @@ class PacedNetwork:
 
     def __init__(self, features: NDArray[np.float32], seed: int = 0) -> None:
         settings = our_settings()
-        self.config = NetworkConfig(
+        self.config = ModelConfig(
             vocabulary_size=_VOCABULARY_SIZE,
             feature_width=features.shape[1],
             embedding_width=settings.embedding_width or _GLOVE_WIDTH,
@@ -32,7 +32,7 @@ class PacedNetwork:
             dropout=0.0,
             train_embeddings=True,
             decoder=settings.decoder,
-            members=settings.members,
+            ensemble_size=settings.ensemble_size,
         )
         self._network = build_network(self.config, seed)
         # Perplexity about 15, as of a trained network: ln V - spread^2 / 2 = ln 15.

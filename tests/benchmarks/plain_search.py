@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
-from components.captioning.vocabulary import END, PAD, START, UNK
+from components.captioning.model.vocabulary import END, PAD, START, UNK
 
 _NEVER = -1.0e9
 

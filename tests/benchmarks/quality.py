@@ -27,15 +27,15 @@ from processes import alone
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.bundle import Bundle
-from components.captioning.consensus import Neighbours
-from components.captioning.decoding import DecodingConfig
-from components.captioning.vocabulary import Vocabulary
+from components.artifacts.examples import Examples
+from components.artifacts.files import TRAINING_FILE, atomic_directory, read_json, write_json
+from components.artifacts.scores import TITLES, search_scores
+from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.search import DecodingConfig
+from components.captioning.inference.bundle import Bundle
+from components.captioning.model.vocabulary import Vocabulary
 from components.evaluate.scoring import score_captions, search_both
-from components.platform.artifacts import TRAINING_FILE, read_json, whole_directory, write_json
-from components.platform.memory import keep_freed_memory
-from components.platform.records import Examples
-from components.platform.scores import TITLES, search_scores
+from components.runtime.memory import keep_freed_memory
 
 _SEARCHES: tuple[Literal["beam", "greedy"], ...] = ("beam", "greedy")
 
@@ -80,7 +80,7 @@ def main() -> None:
         title = (
             f"{split}: {len(examples[split].image_ids)} photos, mean of {len(trained)} seeds; "
             f"beam {preset.beam_width}, length penalty {preset.length_penalty}, consensus "
-            f"{preset.consensus}"
+            f"{preset.reranking_weight}"
         )
         scores = [one.scores[split] for one in trained]
         console.print(_table(scores, title))
@@ -111,9 +111,9 @@ def train(
         examples["train"], examples["dev"], matrix, our_settings(seed=seed, **changed)
     )
     facts = {"seconds": time.perf_counter() - started, "epochs": len(state.history)}
-    neighbours = Neighbours(examples["train"].features, examples["train"].references)
-    with whole_directory(folder) as aside:
-        Bundle(network, vocabulary, DecodingConfig(), neighbours).save(aside)
+    reranker_data = RerankerData(examples["train"].features, examples["train"].references)
+    with atomic_directory(folder) as aside:
+        Bundle(network, vocabulary, DecodingConfig(), reranker_data).save(aside)
         write_json(aside / TRAINING_FILE, facts)
 
 
@@ -191,7 +191,7 @@ def _arguments() -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
-        help="settings of the preset that are otherwise, such as decoder=lstm",
+        help="settings of the preset that are otherwise, such as decoder=init_inject",
     )
     return parser.parse_args()
 

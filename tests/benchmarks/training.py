@@ -22,8 +22,8 @@ from processes import alone
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.beginnings import SPREAD_BESIDE_LOUD, widen
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.initialization import EMBEDDING_INIT_STD, random_projection
 from components.train.devices import precision_policy
 
 PLAIN, TUTORIAL, OURS = "plain Keras", "tutorials' recipe", "captionflow"
@@ -46,7 +46,7 @@ def main() -> None:
     changed = {"units": given.units} if given.units else {}
     # One member: the baselines have no more. Several cost as many times as much.
     settings = our_trainer.our_settings(
-        members=1,
+        ensemble_size=1,
         epochs=given.epochs,
         patience=given.epochs,
         batch_size=given.batch_size,
@@ -56,7 +56,7 @@ def main() -> None:
     computing = _COMPUTING[precision_policy(settings.precision)]
     # As our trainer does with GloVe's, for a first member.
     width = settings.embedding_width or matrix.shape[1]
-    wide = widen(matrix, width, settings.seed, SPREAD_BESIDE_LOUD)
+    wide = random_projection(matrix, width, settings.seed, EMBEDDING_INIT_STD)
     full = examples["train"]
     train = sample_photos(full, given.share)
     if _captions(train) < given.batch_size:

@@ -16,8 +16,8 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from components.captioning.vocabulary import END, PAD, START
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.vocabulary import END, PAD, START
 
 _UNITS = 256
 _DROPOUT = 0.5

@@ -35,7 +35,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
-from components.captioning.bleu import corpus_bleu
+from components.captioning.metrics.bleu import corpus_bleu
 
 #: The tutorials' weights of the 1- to n-gram precisions, for BLEU-1 to BLEU-4.
 WEIGHTS = (
@@ -121,10 +121,10 @@ def describe_train_photos(root: Path, count: int, search: str) -> Scored:
         search: As in `read_captions`.
     """
     # TensorFlow, which scoring a file does without.
-    from components.captioning.bundle import Bundle
+    from components.artifacts.examples import read_examples
+    from components.captioning.inference.bundle import Bundle
     from components.evaluate.scoring import search_both
-    from components.platform.records import read_examples
-    from pipeline.runs import find_scores
+    from pipeline.local.runs import find_scores
 
     found = find_scores(root)
     # The newest: the features may have come from the cache, and lie with an earlier run.
@@ -156,7 +156,7 @@ def main(
     if run.is_dir():
         # Brings TensorFlow, see above.
         from components.evaluate.run import CAPTIONS_FILE
-        from pipeline.runs import find_scores
+        from pipeline.local.runs import find_scores
 
         file = find_scores(run).scores / CAPTIONS_FILE
     elif train_photos:

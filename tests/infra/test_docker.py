@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.platform.step import IMAGE
+from components.runtime.step import IMAGE
 
 PROJECT = Path(__file__).parents[2]
 DOCKERFILE = PROJECT / "infra/docker/Dockerfile"

@@ -17,10 +17,10 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
 
-from components.evaluate.errors import KINDS, find_errors
-from components.platform.manifest import SPLITS, Photo, read_manifest
-from pipeline.runs import FoundScores, find_data, find_scores
-from pipeline.summary import Summary
+from components.analysis.mistakes import KINDS, find_mistakes
+from components.artifacts.manifest import SPLITS, Photo, read_manifest
+from pipeline.local.runs import FoundScores, find_data, find_scores
+from pipeline.local.summary import Summary
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NAMES = ("01_explore_data", "02_inspect_captions")
@@ -185,7 +185,7 @@ def test_inspect_captions_shows_the_scores(
 def test_inspect_captions_counts_errors_by_kind(
     inspected: dict[str, NotebookNode], lines: list[dict[str, list[str]]]
 ) -> None:
-    errors = [find_errors(str(line["hypothesis"]), line["references"]) for line in lines]
+    errors = [find_mistakes(str(line["hypothesis"]), line["references"]) for line in lines]
     counts = Counter(kind for found in errors for kind in found)
     shown = _shown(inspected["kinds"])
     for kind, meaning in KINDS.items():

@@ -8,8 +8,8 @@ import yaml
 from pydantic import BaseModel
 
 from pipeline.config import Settings
+from pipeline.kubernetes import KubernetesSettings
 from pipeline.package import compile_package
-from pipeline.placement import Placement
 
 _COMPILE = (Path(sys.executable).with_name("kfp"), "dsl", "compile", "--py")
 DAG = Path(__file__).parents[2] / "pipeline" / "dag.py"
@@ -55,7 +55,7 @@ def test_dag_is_the_same_package_by_either_command(package: dict[str, Any], tmp_
     assert next(yaml.safe_load_all((tmp_path / "captionflow.yaml").read_text())) == package
 
 
-@pytest.mark.parametrize("model", [Settings, Placement])
+@pytest.mark.parametrize("model", [Settings, KubernetesSettings])
 def test_dag_has_the_settings_as_parameters(
     package: dict[str, Any], model: type[BaseModel]
 ) -> None:
@@ -67,7 +67,9 @@ def test_dag_has_the_settings_as_parameters(
 
 def test_dag_has_parameters_of_the_settings_types_and_no_others(package: dict[str, Any]) -> None:
     parameters = package["root"]["inputDefinitions"]["parameters"]
-    assert parameters.keys() == Settings.model_fields.keys() | Placement.model_fields.keys()
+    assert (
+        parameters.keys() == Settings.model_fields.keys() | KubernetesSettings.model_fields.keys()
+    )
     assert parameters["epochs"]["parameterType"] == "NUMBER_INTEGER"
     assert parameters["dropout"]["parameterType"] == "NUMBER_DOUBLE"
     assert parameters["train_embeddings"]["parameterType"] == "BOOLEAN"

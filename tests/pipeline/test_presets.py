@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from components.platform.errors import SettingError
+from components.errors import SettingError
 from pipeline.config import Settings
 from pipeline.presets import PRESETS, Preset, make_settings
 

@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 from kfp import dsl, local
 
-from components.platform.attempts import RUN_ID_VARIABLE
-from components.platform.step import step
+from components.runtime.retry_policy import RUN_ID_VARIABLE
+from components.runtime.step import step
 
 
 @step
 def broken(folder: str, error: str) -> None:
-    from components.platform.running import running
+    from components.runtime.execution import run_step
 
-    with running("broken"):
+    with run_step("broken"):
         from pathlib import Path
 
-        from components.platform import errors
+        from components import errors
 
         with Path(folder, "attempts").open("a") as file:
             file.write("x")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from components.features.segments import write_segment
-from pipeline import local
+from components.features.shards import write_feature_shard
 from pipeline.config import Settings
+from pipeline.local import run
 from pipeline.store import app
 
 
@@ -19,7 +19,9 @@ def root(tmp_path: Path) -> Path:
     folder = tmp_path / "features" / ("a" * 64)
     folder.mkdir(parents=True)
     (folder / f"{'1' * 64}.json").write_text('{"network": "InceptionV3", "weights": "file"}')
-    write_segment(folder, [f"{number:064x}" for number in range(3)], np.ones((3, 8), np.float16))
+    write_feature_shard(
+        folder, [f"{number:064x}" for number in range(3)], np.ones((3, 8), np.float16)
+    )
     return tmp_path
 
 
@@ -79,6 +81,6 @@ def test_no_store_does_without(
         seen.append(settings)
         return []
 
-    monkeypatch.setattr(local, "plan_run", plan_run)
-    assert CliRunner().invoke(local.app, ["--plan", *options]).exit_code == 0
+    monkeypatch.setattr(run, "plan_run", plan_run)
+    assert CliRunner().invoke(run.app, ["--plan", *options]).exit_code == 0
     assert [settings.store for settings in seen] == [store]

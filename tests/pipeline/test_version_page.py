@@ -14,8 +14,8 @@ import requests
 from mlflow import MlflowClient
 from playwright.sync_api import expect
 
-from components.platform.manifest import read_manifest
-from components.platform.scores import TITLES, search_scores
+from components.artifacts.manifest import read_manifest
+from components.artifacts.scores import TITLES, search_scores
 from components.register.card import model_card
 
 MODEL = "captionflow-sample"

@@ -14,10 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from components.captioning.photos import FORMATS, MAX_BYTES, MAX_PIXELS
+from components.captioning.encoder.images import FORMATS, MAX_BYTES, MAX_PIXELS
 from components.describing.page.guard import HOSTS, WithHeaders, is_from_elsewhere
-from components.describing.page.turns import Turns
-from components.platform.errors import CaptionflowError
+from components.describing.page.request_queue import RequestQueue
+from components.errors import CaptionflowError
 
 _HERE = Path(__file__).parent
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -27,16 +27,16 @@ _NAME_LENGTH = 100
 _GONE = 499
 
 
-def make_application(turns: Turns, model: str) -> Starlette:
+def make_application(queue: RequestQueue, model: str) -> Starlette:
     """Makes the web application.
 
     `GET /` is the page, `GET /status` says whether the model is `ready`. `POST /captions?name=…`
     takes a photo's file as its body, and answers with the object that `pipeline.caption --json`
-    prints, and `looks`: where the model looked, word by word. What can't be described is
+    prints, and `saliency`, where the model looked for each word. What can't be described is
     `{"error": …}`, a line for people; nothing is kept.
 
     Args:
-        turns: Who describes; closed when the application ends.
+        queue: Captions the photos; closed when the application ends.
         model: Its name, for the page.
     """
 
@@ -45,17 +45,17 @@ def make_application(turns: Turns, model: str) -> Starlette:
             raise HTTPException(403, "Photos must be sent by this page, not by another site")
         given = request.query_params.get("name", "")[:_NAME_LENGTH]
         name = "".join(c for c in given if c.isprintable()).strip() or "The photo"
-        with turns.turn():
-            said = await turns.say(name, await _read(request, name))
+        with queue.place():
+            said = await queue.caption(name, await _read(request, name))
         return JSONResponse(said, 422 if "error" in said else 200)
 
     async def status(_: Request) -> Response:
-        return JSONResponse({"ready": turns.ready})
+        return JSONResponse({"ready": queue.ready})
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        turns.close()
+        queue.close()
 
     return Starlette(
         routes=[

@@ -75,9 +75,9 @@ function show(said) {
   const others = (said.alternatives || []).map(item);
   $("list").replaceChildren(...others);
   $("others").hidden = $("hint").hidden = others.length === 0;
-  const looks = said.looks.map(word);
-  $("looked").replaceChildren(...looks);
-  $("looks").hidden = looks.length === 0;
+  const looks = said.saliency.map(word);
+  $("looked").replaceChildren(...saliency);
+  $("saliency").hidden = looks.length === 0;
   $("below").hidden = false;
 }
 
@@ -92,7 +92,7 @@ function preview(file) {
 
 function clear() {
   if (speech) speech.cancel();
-  for (const id of ["below", "looks", "others", "hint"]) $(id).hidden = true;
+  for (const id of ["below", "saliency", "others", "hint"]) $(id).hidden = true;
   light(null);
 }
 

@@ -8,7 +8,7 @@ the joined lines is a record by itself.
 import csv
 from collections.abc import Callable, Iterator, Sequence
 
-from components.platform.errors import DataError
+from components.errors import DataError
 
 # No caption has so many lines; a quote that is still open then is no quotation mark of CSV.
 _MOST_LINES = 50

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from pathlib import PurePosixPath
 
+from components.errors import DataError
 from components.ingest.files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.csv_records import csv_records, split_fields
 from components.ingest.layouts.fields import Columns, find_columns
@@ -11,7 +12,6 @@ from components.ingest.layouts.source import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.text import first_line, read_text
 from components.ingest.names import Level, comparable
 from components.ingest.split_words import note_split
-from components.platform.errors import DataError
 
 _SUFFIXES = (".csv", ".tsv", ".txt")
 _DELIMITERS = (",", "\t", ";", "|")

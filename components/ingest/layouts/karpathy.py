@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from components.errors import DataError
 from components.ingest.files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.source import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.text import read_text
 from components.ingest.split_words import note_split
-from components.platform.errors import DataError
 
 # All keys of its first image stand at the file's beginning.
 _START = 1 << 20

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.platform.errors import DataError
+from components.errors import DataError
 
 #: COCO's captions have 90 MB.
 MAX_BYTES = 1 << 30

@@ -11,14 +11,14 @@ import pytest
 from google.cloud import storage
 from PIL import Image
 
-from components.captioning.describer import Describer
+from components.captioning.inference.captioner import Captioner
 from components.describing import batch
 from components.describing.batch import Outcome, caption_to_file
-from components.describing.model import Asked, Model
-from components.platform.errors import SettingError
+from components.describing.model import DecodeOptions, Model
+from components.errors import SettingError
 
 PROJECT = Path(__file__).parents[3]
-ASKED = Asked(2, 0)
+ASKED = DecodeOptions(2, 0)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ def _edit(path: Path, photo: str, **changes: object) -> None:
 @pytest.fixture(scope="module")
 def expected(model: Model, photos: Path) -> list[str]:
     """What the model says of the grey photo, and of the red one."""
-    return Describer(model.directory).describe([photos / "more" / "grey.jpg", photos / "red.png"])
+    return Captioner(model.directory).describe([photos / "more" / "grey.jpg", photos / "red.png"])
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_caption_to_file_has_a_line_for_each_photo_in_order(
 def test_caption_to_file_of_all_done_loads_no_model(
     output: Path, model: Model, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(batch, "make_describer")
+    monkeypatch.delattr(batch, "load_captioner")
     before = output.read_bytes()
     outcome = caption_to_file([str(photos)], output, model, ASKED)
     assert outcome == Outcome(3, 2, [_lines(output)[0]["error"]])
@@ -98,7 +98,7 @@ def test_caption_to_file_made_in_another_way_is_refused(
 ) -> None:
     before = output.read_bytes()
     with pytest.raises(SettingError, match=r"must be made alike: .*'beam': 2.* Received:.*: 3"):
-        caption_to_file([str(photos)], output, model, Asked(3, 0))
+        caption_to_file([str(photos)], output, model, DecodeOptions(3, 0))
     other = tmp_path / "other"
     other.mkdir()
     (other / "vocabulary.txt").write_text("other words")

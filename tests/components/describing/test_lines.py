@@ -10,7 +10,7 @@ from components.describing.lines import (
     read_lines,
     sole_writer,
 )
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 
 DOG = {"photo": "dog.jpg", "caption": "a dog"}
 CAT = {"photo": "cat.jpg", "caption": "a cat"}

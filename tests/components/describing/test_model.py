@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from components.describing.model import Asked, Model, open_model, what_to_ask
-from components.platform.errors import DataError, SettingError
+from components.describing.model import DecodeOptions, Model, decode_options, open_model
+from components.errors import DataError, SettingError
 
 
 @pytest.fixture
@@ -13,20 +13,20 @@ def model(tmp_path: Path) -> Model:
 
 
 def test_what_to_ask_takes_the_models_own_beam(model: Model) -> None:
-    assert what_to_ask(model, None, 4) == Asked(5, 4)
-    assert what_to_ask(model, 7, 0) == Asked(7, 0)
+    assert decode_options(model, None, 4) == DecodeOptions(5, 4)
+    assert decode_options(model, 7, 0) == DecodeOptions(7, 0)
 
 
 def test_what_to_ask_more_than_the_beam_has_is_refused(model: Model) -> None:
     with pytest.raises(SettingError, match=r"below the 3 captions of the beam.* Received: 3"):
-        what_to_ask(model, 3, 3)
+        decode_options(model, 3, 3)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"beam_width": "wide"}'])
 def test_what_to_ask_of_a_broken_bundle_names_the_model(model: Model, content: str) -> None:
     (model.directory / "decoding.json").write_text(content)
     with pytest.raises(DataError, match="captioner version 3 must be a whole model bundle"):
-        what_to_ask(model, None, 0)
+        decode_options(model, None, 0)
 
 
 def test_open_model_of_a_bundle_asks_no_registry(

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from components.captioning import photos
+from components.captioning.encoder import images as photos
 from components.describing import photo_files
 from components.describing.photo_files import PhotoFile, content_of, find_photos, reading
-from components.platform.errors import DataError, SettingError
+from components.errors import DataError, SettingError
 
 
 def names(found: list[PhotoFile]) -> list[str]:

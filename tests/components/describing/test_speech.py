@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from components.describing.speech import find_speech, speak
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 
 
 def _install(folder: Path, program: str, script: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from components.embeddings.glove import glove_vectors
 from components.embeddings.source import GloveText
-from components.platform.errors import DataError
+from components.errors import DataError
 
 
 def _vectors(text: bytes, *wanted: str) -> dict[str, list[float]]:

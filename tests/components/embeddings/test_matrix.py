@@ -4,16 +4,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.captioning.vocabulary import MARKS, Vocabulary
+from components.artifacts.captions import CaptionedPhoto, write_captions
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.embeddings.component import embeddings
 from components.embeddings.matrix import build_embeddings
-from components.platform.captions import CaptionedPhoto, write_captions
-from components.platform.errors import DataError, SettingError
+from components.errors import DataError, SettingError
 
 
 def _captions(directory: Path, *words: str) -> Path:
     directory.mkdir(exist_ok=True)
-    Vocabulary([*MARKS, *words]).save(directory / "vocabulary.txt")
+    Vocabulary([*SPECIAL_TOKENS, *words]).save(directory / "vocabulary.txt")
     write_captions(
         directory,
         [

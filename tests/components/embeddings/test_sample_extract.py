@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from components.captioning.tokens import NORMALIZER
+from components.captioning.model.normalizer import NORMALIZER
 from components.embeddings.glove import glove_vectors
 from components.embeddings.source import SAMPLE, open_glove
 from components.ingest.sample.grammar import describe_scene

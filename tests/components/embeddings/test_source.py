@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.embeddings.source import open_glove
-from components.platform.errors import DataError, SettingError
+from components.errors import DataError, SettingError
 
 TEXT = b"dog 1 2\ncat 3 4\n"
 

@@ -44,16 +44,16 @@ class Artifacts:
 
 
 def _save_model(directory: Path, seed: int | None, width: int) -> None:
-    from components.captioning.bundle import Bundle
-    from components.captioning.consensus import Neighbours
-    from components.captioning.decoder import NetworkConfig
-    from components.captioning.decoding import DecodingConfig
-    from components.captioning.network import build_network
-    from components.captioning.vocabulary import MARKS, Vocabulary
+    from components.captioning.decoding.reranking import RerankerData
+    from components.captioning.decoding.search import DecodingConfig
+    from components.captioning.inference.bundle import Bundle
+    from components.captioning.model.decoder import ModelConfig
+    from components.captioning.model.ensemble import build_network
+    from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 
-    vocabulary = Vocabulary([*MARKS, "a", "dog", "runs"])
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs"])
     shape = {"embedding_width": 3, "units": 8, "dropout": 0.0, "train_embeddings": True}
-    network = build_network(NetworkConfig(len(vocabulary), width, **shape))
+    network = build_network(ModelConfig(len(vocabulary), width, **shape))
     if seed is None:
         bias = np.zeros(len(vocabulary), np.float32)
         bias[vocabulary.words.index("dog")] = 20
@@ -62,8 +62,8 @@ def _save_model(directory: Path, seed: int | None, width: int) -> None:
         random = np.random.default_rng(seed)
         for variable in network.trainable_variables:
             variable.assign(random.normal(scale=1.2, size=variable.shape))
-    neighbours = Neighbours(np.zeros((1, width), np.float16), [("dog",)])
-    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3), neighbours).save(directory)
+    reranker_data = RerankerData(np.zeros((1, width), np.float16), [("dog",)])
+    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3), reranker_data).save(directory)
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +96,7 @@ def write_examples(tmp_path: Path) -> Callable[[dict[str, Sequence[str]]], Path]
     """Writes the test split's examples: references by image id, and features that differ."""
     import tensorflow as tf
 
-    from components.platform.records import shard_name, to_example
+    from components.artifacts.examples import shard_name, to_example
 
     def write(references: dict[str, Sequence[str]]) -> Path:
         directory = tmp_path / "examples"
@@ -115,8 +115,8 @@ def write_examples(tmp_path: Path) -> Callable[[dict[str, Sequence[str]]], Path]
 @pytest.fixture
 def write_manifest(tmp_path: Path) -> Callable[[Sequence[str]], Path]:
     """Writes a manifest with a drawn photo for each image id."""
-    from components.platform.manifest import Photo
-    from components.platform.manifest import write_manifest as write_photos
+    from components.artifacts.manifest import Photo
+    from components.artifacts.manifest import write_manifest as write_photos
 
     def write(image_ids: Sequence[str]) -> Path:
         directory = tmp_path / "manifest"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from components.captioning.bleu import sentence_bleu
-from components.evaluate.gallery import Ranked, pick_captions, rank_captions, thumbnail
-from components.platform.manifest import Photo
+from components.artifacts.manifest import Photo
+from components.captioning.metrics.bleu import sentence_bleu
+from components.evaluate.gallery import RankedCaption, pick_captions, rank_captions, thumbnail
 
 
 def test_rank_captions_from_best_to_worst() -> None:
@@ -20,7 +20,7 @@ def test_rank_captions_from_best_to_worst() -> None:
     )
     assert [one.image_id for one in ranked] == ["3.jpg", "1.jpg", "2.jpg"]
     assert ranked[0].score == pytest.approx(100)
-    assert ranked[1] == Ranked(
+    assert ranked[1] == RankedCaption(
         "1.jpg",
         "a brown dog sits there",
         references[0],
@@ -34,7 +34,7 @@ def test_rank_captions_equal_ones_by_name() -> None:
 
 
 def _pick(count: int, most: int) -> list[list[int]]:
-    ranked = [Ranked(str(place), "", (), 0.0) for place in range(count)]
+    ranked = [RankedCaption(str(place), "", (), 0.0) for place in range(count)]
     picks = pick_captions(ranked, most)
     kinds = (picks.best, picks.median, picks.worst)
     return [[int(one.image_id) for one in kind] for kind in kinds]
@@ -57,7 +57,7 @@ def test_pick_captions_of_so_many(count: int, most: int, expected: list[list[int
 
 
 def test_pick_captions_a_dozen_each_at_most() -> None:
-    picks = pick_captions([Ranked(str(place), "", (), 0.0) for place in range(500)])
+    picks = pick_captions([RankedCaption(str(place), "", (), 0.0) for place in range(500)])
     assert [one.image_id for one in picks.median] == [str(place) for place in range(244, 256)]
     assert [len(picks.best), len(picks.worst)] == [12, 12]
 

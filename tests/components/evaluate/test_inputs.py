@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from components.captioning.decoding import DecodingConfig
+from components.captioning.decoding.search import DecodingConfig
+from components.errors import DataError, SettingError
 from components.evaluate.inputs import Inputs, read_inputs
-from components.platform.errors import DataError, SettingError
 
 
 def _read(
-    artifacts: Any, beam_width: int = 2, length_penalty: float = 0.5, consensus: float = 0.0
+    artifacts: Any, beam_width: int = 2, length_penalty: float = 0.5, reranking_weight: float = 0.0
 ) -> Inputs:
     return read_inputs(
         artifacts.model,
@@ -19,7 +19,7 @@ def _read(
         artifacts.manifest,
         beam_width=beam_width,
         length_penalty=length_penalty,
-        consensus=consensus,
+        reranking_weight=reranking_weight,
     )
 
 
@@ -43,7 +43,7 @@ def test_read_inputs_reads_all_there_is(artifacts: Any) -> None:
         ({"beam_width": 0}, r"beam_width must be a positive integer\. Received: 0"),
         ({"length_penalty": -0.1}, r"length_penalty must be 0 or more\. Received: -0\.1"),
         ({"length_penalty": float("nan")}, r"length_penalty .* Received: nan"),
-        ({"consensus": -1.0}, r"consensus must be 0 or more\. Received: -1\.0"),
+        ({"reranking_weight": -1.0}, r"reranking_weight must be 0 or more\. Received: -1\.0"),
         ({"length_penalty": float("inf")}, r"length_penalty .* Received: inf"),
     ],
 )

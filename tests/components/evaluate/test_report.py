@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from components.evaluate.gallery import Picks, Ranked
+from components.artifacts.manifest import Photo
+from components.evaluate.gallery import Picks, RankedCaption
 from components.evaluate.inputs import Training
 from components.evaluate.report import gallery_sections, render_report
-from components.platform.manifest import Photo
 
 BLEU = {"bleu1": 64.31, "bleu2": 46.3, "bleu3": 32.4, "bleu4": 22.349}
 SCORES: dict[str, Any] = {
@@ -27,7 +27,7 @@ SCORES: dict[str, Any] = {
     "split": "test",
     "beam_width": 5,
     "length_penalty": 0.7,
-    "consensus": 14.0,
+    "reranking_weight": 14.0,
     "max_words": 20,
     "dataset_fingerprint": "d" * 64,
     "test_fingerprint": "f" * 64,
@@ -89,7 +89,7 @@ class _Page(HTMLParser):
         return " ".join(self.text.split())
 
 
-def _page(*cards: tuple[Ranked, str | None]) -> _Page:
+def _page(*cards: tuple[RankedCaption, str | None]) -> _Page:
     sections = gallery_sections(Picks([], [], []), {})
     assert sections == []
     sections = gallery_sections(Picks([card for card, _ in cards], [], []), {})
@@ -97,7 +97,10 @@ def _page(*cards: tuple[Ranked, str | None]) -> _Page:
     return _Page(render_report(SCORES, TRAINING, sections))
 
 
-CARD = (Ranked("1.jpg", "a dog", ("a brown dog", "one dog"), 43.21), "data:image/jpeg;base64,AA==")
+CARD = (
+    RankedCaption("1.jpg", "a dog", ("a brown dog", "one dog"), 43.21),
+    "data:image/jpeg;base64,AA==",
+)
 
 
 def test_render_report_shows_scores_and_what_they_are_of() -> None:
@@ -136,12 +139,12 @@ def test_render_report_without_picture_shows_a_placeholder() -> None:
 
 
 def test_render_report_of_empty_caption_says_so() -> None:
-    page = _page((Ranked("1.jpg", "", ("a dog",), 0.0), CARD[1]))
+    page = _page((RankedCaption("1.jpg", "", ("a dog",), 0.0), CARD[1]))
     assert page.all("img")[0]["alt"] == "(the model said nothing)"
 
 
 def test_render_report_escapes_whatever_the_data_say() -> None:
-    page = _page((Ranked(EVIL, EVIL, (EVIL,), 1.0), CARD[1]))
+    page = _page((RankedCaption(EVIL, EVIL, (EVIL,), 1.0), CARD[1]))
     assert page.all("script") == []
     assert page.all("img")[0]["alt"] == EVIL
     assert page.words.count(EVIL) == 3
@@ -189,7 +192,7 @@ def test_gallery_sections_find_the_photos(tmp_path: Path) -> None:
     path = tmp_path / "1.jpg"
     Image.new("RGB", (8, 8)).save(path)
     photo = Photo("1.jpg", str(path), "0" * 64, 8, 8, "test", ("A dog.",))
-    other = Ranked("2.jpg", "a cat", ("a cat",), 100.0)
+    other = RankedCaption("2.jpg", "a cat", ("a cat",), 100.0)
     sections = gallery_sections(Picks([], [], [CARD[0], other]), {"1.jpg": photo})
     pictures = [picture for _, picture in sections[0].cards]
     assert pictures[0] is not None

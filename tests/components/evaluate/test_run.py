@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from kfp.dsl import HTML, Artifact, Dataset, Metrics, Model
 
+from components.errors import DataError
 from components.evaluate.component import evaluate
 from components.evaluate.run import evaluate_model
-from components.platform.errors import DataError
 
 # The model says "dog dog dog" of both photos. References "dog dog dog" and "dog" of one, "a dog"
 # of the other: 6 words against 3 + 2, no penalty.
@@ -30,7 +30,7 @@ def _evaluate(artifacts: Any, output: Path, beam_width: int = 1) -> dict[str, An
         artifacts.manifest,
         beam_width=beam_width,
         length_penalty=1.0,
-        consensus=0.0,
+        reranking_weight=0.0,
         scores=output / "scores",
         report=output / "report",
     )
@@ -51,7 +51,7 @@ def test_evaluate_model_writes_scores_as_counted_by_hand(artifacts: Any, tmp_pat
         "references": 3,
         "beam_width": 2,
         "length_penalty": 1.0,
-        "consensus": 0.0,
+        "reranking_weight": 0.0,
         "max_words": 3,
         "test_fingerprint": "f" * 64,
         "dataset_fingerprint": "d" * 64,
@@ -113,7 +113,7 @@ def test_evaluate_component_shows_scores_and_report(artifacts: Any, tmp_path: Pa
         manifest=Dataset(uri=str(artifacts.manifest)),
         beam_width=1,
         length_penalty=1.0,
-        consensus=0.0,
+        reranking_weight=0.0,
         scores=scores,
         metrics=metrics,
         report=HTML(uri=str(tmp_path / "report")),
@@ -149,7 +149,7 @@ def test_evaluate_component_fails_in_one_line(
             manifest=Dataset(uri=str(artifacts.manifest)),
             beam_width=0,
             length_penalty=1.0,
-            consensus=0.0,
+            reranking_weight=0.0,
             scores=Artifact(uri=str(tmp_path / "scores")),
             metrics=Metrics(),
             report=HTML(uri=str(tmp_path / "report")),

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.captioning.bundle import Bundle
-from components.captioning.decoding import DecodingConfig
+from components.captioning.decoding.search import DecodingConfig
+from components.captioning.inference.bundle import Bundle
 from components.evaluate.scoring import Captions, score_captions, search_both
 
 

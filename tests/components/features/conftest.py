@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captioning.tokens import Normalizer
-from components.platform.captions import CaptionedPhoto, write_captions
-from components.platform.manifest import Photo, write_manifest
+from components.artifacts.captions import CaptionedPhoto, write_captions
+from components.artifacts.manifest import Photo, write_manifest
+from components.captioning.model.normalizer import Normalizer
 
 SPLITS = ("train", "train", "train", "dev", "test", "train")
 

@@ -10,19 +10,19 @@ from google.cloud import storage
 from kfp.dsl import Dataset
 from PIL import Image
 
-from components.captioning.encoder import ENCODER_WEIGHTS_FILE
-from components.captioning.networks import Network
-from components.captioning.photos import load_photo
-from components.captioning.precision import has_bfloat16
-from components.captioning.tokens import Normalizer
+from components.artifacts.captions import CaptionedPhoto, write_captions
+from components.artifacts.examples import read_examples
+from components.artifacts.fingerprint import fingerprint_file
+from components.artifacts.manifest import Photo, read_manifest, write_manifest
+from components.captioning.encoder.backbones import Network
+from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.encoder.images import load_photo
+from components.captioning.encoder.precision import has_bfloat16
+from components.captioning.model.normalizer import Normalizer
+from components.errors import DataError, SettingError
 from components.features.component import features as features_component
 from components.features.extraction import extract_features
 from components.features.store import FeatureStore
-from components.platform.captions import CaptionedPhoto, write_captions
-from components.platform.errors import DataError, SettingError
-from components.platform.fingerprint import fingerprint_file
-from components.platform.manifest import Photo, read_manifest, write_manifest
-from components.platform.records import read_examples
 
 SETTINGS: dict[str, Any] = {
     "encoder": "MobileNetV2",

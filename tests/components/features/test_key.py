@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captioning.dead_leaves import draw_leaves
-from components.captioning.encoder import Encoder
-from components.captioning.photos import load_photo
+from components.captioning.encoder.dead_leaves import draw_dead_leaves
+from components.captioning.encoder.encoder import Encoder
+from components.captioning.encoder.images import load_photo
+from components.errors import DataError, SettingError
 from components.features import key
 from components.features.key import FEATURES_VERSION, encoder_key
-from components.platform.errors import DataError, SettingError
 
 
 def test_encoder_key_counts_a_weights_file_by_its_content(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_features_version_1_reads_photos_so(tmp_path: Path) -> None:
 
 def test_features_version_1_encodes_so() -> None:
     encoder = Encoder.build("MobileNet", "random", seed=1, batch_size=1)
-    encoder.calibrate(draw_leaves(2, 224, seed=1))
+    encoder.calibrate(draw_dead_leaves(2, 224, seed=1))
     blocks = np.random.default_rng(0).integers(0, 256, (1, 7, 7, 3), np.uint8)
     photo = blocks.repeat(32, axis=1).repeat(32, axis=2)
     expected = [0.552194, 0.297712, 0.450306, 0.319057, 0.52682, 0.502175]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.features import store as store_module
-from components.features.segments import read_segment, write_segment
+from components.features.shards import read_feature_shard, write_feature_shard
 from components.features.store import FeatureStore
 from components.platform.folders import list_files
 
@@ -43,7 +43,7 @@ def _photo(number: int) -> str:
 
 def _add(store: FeatureStore, *photos: int) -> str:
     features = np.array([[number, -number] for number in photos], np.float16)
-    path = write_segment(store.scratch, [_photo(number) for number in photos], features)
+    path = write_feature_shard(store.scratch, [_photo(number) for number in photos], features)
     store.add(path)
     return path.name
 
@@ -62,7 +62,7 @@ def test_store_gives_the_next_run_what_this_one_computed(open_store: OpenStore) 
     name = _add(first, 1, 2)
     second = open_store()
     assert second.index() == {_photo(1): (name, 0), _photo(2): (name, 1)} == first.index()
-    assert read_segment(second.scratch / name)[1].tolist() == [[1, -1], [2, -2]]
+    assert read_feature_shard(second.scratch / name)[1].tolist() == [[1, -1], [2, -2]]
     # Two runs at once that compute the same do no harm, nor do two that compute other photos.
     third = open_store()
     assert _add(second, 1, 2) == name
@@ -142,7 +142,7 @@ def test_finish_merges_many_small_segments_while_others_read(
     assert set(after.index()) == {_photo(number) for number in (1, 2, 3, 4, 5)}
     for photo, (name, row) in after.index().items():
         number = int(photo, 16)
-        assert read_segment(after.scratch / name)[1][row].tolist() == [number, -number]
+        assert read_feature_shard(after.scratch / name)[1][row].tolist() == [number, -number]
 
 
 def test_finish_notes_what_was_used(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from components.artifacts.captions import CaptionedPhoto, read_captions
+from components.artifacts.fingerprint import fingerprint_file
+from components.artifacts.manifest import Photo, read_manifest
+from components.errors import DataError
 from components.features.tasks import plan_tasks, read_photo
-from components.platform.captions import CaptionedPhoto, read_captions
-from components.platform.errors import DataError
-from components.platform.fingerprint import fingerprint_file
-from components.platform.manifest import Photo, read_manifest
 
 PHOTO = Photo("a.png", "/data/a.png", "0" * 64, 40, 30, "train", ("A dog.",))
 CAPTIONS = CaptionedPhoto("a.png", "train", ("a dog",), ((3, 4),))

@@ -7,12 +7,15 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.artifacts.champion_predictions import (
+    ChampionPredictions,
+    write_champion_predictions,
+)
+from components.errors import DataError
 from components.gate.component import gate
 from components.gate.verdict import judge
-from components.platform.errors import DataError
 from components.platform.refusals import find_refusal, refusal_key
 from components.platform.registry import start_run
-from components.platform.rival import Rival, write_rival
 
 SCORES: dict[str, Any] = {
     "bleu": {"bleu1": 80.5, "bleu2": 75.25, "bleu3": 70.0, "bleu4": 66.125},
@@ -36,9 +39,9 @@ SCORES: dict[str, Any] = {
 
 
 RULES: dict[str, Any] = {
-    "recipe": '{"data": "d"}',
+    "training_config": '{"data": "d"}',
     "floors": "bleu4=60",
-    "tolerance": 0.0,
+    "margin": 0.0,
     "model_name": "captioner",
     "experiment": "photos",
 }
@@ -59,10 +62,10 @@ def artifacts(mlflow_root: Path, tmp_path: Path) -> dict[str, str]:
     (model / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
     (scores / "scores.json").write_text(json.dumps(SCORES))
     write_captions(scores, CAPTION["hypothesis"])
-    write_champion(tmp_path / "rival", None)
+    write_champion(tmp_path / "baseline", None)
     # As KFP hands it over: no suffix.
     (tmp_path / "report").write_text("<h1>Ein Bär</h1>", encoding="utf-8")
-    names = ("model", "scores", "report", "rival")
+    names = ("model", "scores", "report", "baseline")
     return {name: str(tmp_path / name) for name in names}
 
 
@@ -81,12 +84,12 @@ def register_champion(artifacts: dict[str, str], caption: str) -> None:
     client.create_model_version("captioner", "file:///x", start_run("photos", "x", {}))
     client.set_registered_model_alias("captioner", "champion", "1")
     said = {f"{number}.jpg": caption for number in range(10)}
-    write_champion(Path(artifacts["rival"]), Rival("1", captions=said))
+    write_champion(Path(artifacts["baseline"]), ChampionPredictions("1", captions=said))
 
 
-def write_champion(directory: Path, rival: Rival | None) -> None:
+def write_champion(directory: Path, baseline: ChampionPredictions | None) -> None:
     directory.mkdir(exist_ok=True)
-    write_rival(directory, rival)
+    write_champion_predictions(directory, baseline)
 
 
 def run_of(artifacts: dict[str, str]) -> str:
@@ -166,7 +169,7 @@ def test_judge_champion_that_was_replaced_meanwhile_is_not_decided_on(
     artifacts: dict[str, str],
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
-    write_champion(Path(artifacts["rival"]), None)
+    write_champion(Path(artifacts["baseline"]), None)
     assert judge(**artifacts, **RULES) == (
         False,
         "not passed: v1 is champion now, and this run compared with no champion: run the pipeline "
@@ -179,7 +182,7 @@ def test_judge_champion_that_was_replaced_meanwhile_is_not_decided_on(
 
 def _key(floors: str) -> str:
     rules = {"model_name": "captioner", "floors": floors}
-    return refusal_key('{"data": "d"}', "1", tolerance=0.0, **rules)
+    return refusal_key('{"data": "d"}', "1", margin=0.0, **rules)
 
 
 def test_judge_model_that_does_not_pass_registers_nothing(artifacts: dict[str, str]) -> None:
@@ -224,7 +227,7 @@ def test_gate_component_hands_out_decision_reason_and_champion(
         dsl.Model(uri=artifacts["model"]),
         dsl.Artifact(uri=artifacts["scores"]),
         dsl.HTML(uri=artifacts["report"]),
-        dsl.Artifact(uri=artifacts["rival"]),
+        dsl.Artifact(uri=artifacts["baseline"]),
         **RULES | {"floors": "bleu4=70"},
     )
     assert decision == (
@@ -246,7 +249,7 @@ def test_gate_component_without_tracking_uri_fails_in_one_line(
             dsl.Model(uri=artifacts["model"]),
             dsl.Artifact(uri=artifacts["scores"]),
             dsl.HTML(uri=artifacts["report"]),
-            dsl.Artifact(uri=artifacts["rival"]),
+            dsl.Artifact(uri=artifacts["baseline"]),
             **RULES,
         )
     assert caught.value.code == 2

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import DataError
 from components.ingest.archives import Limits, is_archive, unpack
-from components.platform.errors import DataError
 
 Members = list[tuple[str, bytes]]
 Pack = Callable[[Members], Path]

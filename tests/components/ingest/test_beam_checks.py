@@ -5,9 +5,9 @@ import apache_beam as beam
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
+from components.errors import SettingError
 from components.ingest.beam_checks import CheckImages, check_images, read_checks
-from components.platform.beam import beam_pipeline
-from components.platform.errors import SettingError
+from components.runtime.beam import beam_pipeline
 
 
 def test_check_images_sound_and_broken(tmp_path: Path, encode: Callable[..., bytes]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captioning.photos import MAX_BYTES
+from components.captioning.encoder.images import MAX_BYTES
 from components.ingest.image_checks import ImageCheck, check_image
 
 Check = Callable[..., ImageCheck]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from components.errors import DataError
 from components.ingest.layouts.coco import _split_of_name
 from components.ingest.sources import read_folder
-from components.platform.errors import DataError
 
 
 def _write(path: Path, images: list[Any], annotations: list[Any]) -> None:

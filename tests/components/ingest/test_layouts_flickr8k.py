@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import DataError
 from components.ingest.layouts.source import Source
 from components.ingest.sources import read_folder
-from components.platform.errors import DataError
 
 
 def _read(folder: Path) -> Source:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import DataError
 from components.ingest.sources import read_folder
-from components.platform.errors import DataError
 
 
 def _captions(folder: Path, text: str) -> dict[str, list[str]]:

@@ -1,8 +1,8 @@
 import pytest
 
+from components.errors import DataError
 from components.ingest.image_checks import ImageCheck
 from components.ingest.quarantine import refuse_quarantined
-from components.platform.errors import DataError
 
 _CHECKS = [ImageCheck(f"{n}.jpg", "broken" if n < 4 else "") for n in range(20)]
 

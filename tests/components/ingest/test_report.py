@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from components.ingest.division import Division
+from components.artifacts.manifest import Photo
 from components.ingest.image_checks import ImageCheck
 from components.ingest.layouts.source import Source
 from components.ingest.report import build_report, list_left_out, photos_fingerprint
+from components.ingest.split_assignment import Division
 from components.ingest.texts import CleanCaptions
-from components.platform.manifest import Photo
 
 
 def _photo(name: str, split: str, sha256: str = "", captions: tuple[str, ...] = ("A",)) -> Photo:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from components.artifacts.manifest import read_manifest
+from components.errors import DataError, SettingError
 from components.ingest.run import ingest_dataset
-from components.platform.errors import DataError, SettingError
-from components.platform.manifest import read_manifest
 
 Ingest = Callable[..., dict[str, Any]]
 

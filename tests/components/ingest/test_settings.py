@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from components.errors import SettingError
 from components.ingest.settings import check_settings
-from components.platform.errors import SettingError
 
 _SOUND = {"scenes": 1, "dev_share": 0.1, "test_share": 0.1, "max_quarantined": 0.0}
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import DataError, SettingError
 from components.ingest.sources import list_files, read_folder, read_source
-from components.platform.errors import DataError, SettingError
 
 
 @pytest.mark.parametrize("layout", ["flickr8k", "kaggle", "coco"])

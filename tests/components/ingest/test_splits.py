@@ -1,5 +1,6 @@
 import pytest
 
+from components.errors import DataError
 from components.ingest.splits import (
     hash_place,
     refuse_empty_split,
@@ -7,7 +8,6 @@ from components.ingest.splits import (
     split_by_lists,
     split_sizes,
 )
-from components.platform.errors import DataError
 
 _LISTS = {
     "train": frozenset({"a", "b", "gone"}),

@@ -12,13 +12,13 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from kfp.dsl import Dataset
 
-from components.captioning.tokens import Normalizer
-from components.captioning.vocabulary import MARKS, UNK, Vocabulary
+from components.artifacts.captions import CaptionedPhoto, read_captions
+from components.artifacts.manifest import Photo, write_manifest
+from components.captioning.model.normalizer import Normalizer
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK, Vocabulary
+from components.errors import DataError, SettingError
 from components.normalize.component import normalize
 from components.normalize.normalization import normalize_captions
-from components.platform.captions import CaptionedPhoto, read_captions
-from components.platform.errors import DataError, SettingError
-from components.platform.manifest import Photo, write_manifest
 
 PHOTOS = [
     ("dog.jpg", "train", ["A big dog runs.", "The man's dog", "A DOG, a big one!", "..."]),
@@ -72,7 +72,7 @@ def test_normalize_captions_vocabulary_by_count_from_train_alone(artifact: Path)
     # Train has a 6 times, dog 5 times, and four words twice (in reverse alphabetical order);
     # newt and axolotl occur three times, but not in train.
     assert Vocabulary.load(artifact / "vocabulary.txt").words == (
-        *MARKS,
+        *SPECIAL_TOKENS,
         "a",
         "dog",
         "été",

@@ -1,7 +1,7 @@
-from components.captioning.vocabulary import MARKS, Vocabulary
+from components.artifacts.captions import CaptionedPhoto
+from components.artifacts.manifest import Photo
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.normalize.report import caption_report
-from components.platform.captions import CaptionedPhoto
-from components.platform.manifest import Photo
 
 
 def _photo(image_id: str, split: str, *captions: str) -> Photo:
@@ -18,7 +18,7 @@ def test_caption_report_counts() -> None:
         CaptionedPhoto("1.jpg", "train", ("a dog", "a dog"), ((4, 5), (4, 5))),
         CaptionedPhoto("2.jpg", "dev", ("a newt runs",), ((4, 3, 3),)),
     ]
-    assert caption_report(photos, normalised, Vocabulary([*MARKS, "a", "dog"]), 2) == {
+    assert caption_report(photos, normalised, Vocabulary([*SPECIAL_TOKENS, "a", "dog"]), 2) == {
         "min_count": 2,
         "vocabulary_size": 6,
         "longest_caption": 3,

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 from components.platform.storage import local_copy, require_writable, upload
 
 # As Google's JSON API words it: the emulator knows no permissions, so the proxy refuses for it.

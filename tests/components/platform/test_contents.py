@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import DataError
 from components.platform.contents import named_content, split_member
-from components.platform.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from components.platform.errors import SettingError
+from components.errors import SettingError
 from components.platform.folders import (
     fetch_files,
     list_files,

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from components.platform.errors import SettingError
+from components.errors import SettingError
 from components.platform.publish import upload_artifacts
 from components.platform.storage import local_copy
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from components.platform.errors import CaptionflowError, DataError, SettingError
+from components.errors import CaptionflowError, DataError, SettingError
 from components.platform.registry import (
     Champion,
     champion,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from components.platform.errors import CaptionflowError, DataError
+from components.errors import CaptionflowError, DataError
 from components.platform.registry import CHAMPION
 from components.platform.released import fetch_released
 from components.platform.tracking import local_tracking_uri, mlflow_client

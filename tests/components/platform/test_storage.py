@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from components.platform.errors import DataError, SettingError
+from components.errors import DataError, SettingError
 from components.platform.storage import content_fingerprint, exists, is_remote, local_copy
 
 _OBJECTS = {

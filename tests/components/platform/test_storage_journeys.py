@@ -9,20 +9,20 @@ import pytest
 from google.cloud import storage
 from PIL import Image
 
-from components.captioning.bundle import Bundle
-from components.captioning.consensus import Neighbours
-from components.captioning.decoder import NetworkConfig
-from components.captioning.decoding import DecodingConfig
-from components.captioning.network import build_network
-from components.captioning.vocabulary import MARKS, Vocabulary
+from components.artifacts.examples import ENCODER_FILE, read_examples, shard_name, to_example
+from components.artifacts.files import write_json
+from components.artifacts.fingerprint import fingerprint_tree
+from components.artifacts.manifest import read_manifest
+from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.search import DecodingConfig
+from components.captioning.inference.bundle import Bundle
+from components.captioning.model.decoder import ModelConfig
+from components.captioning.model.ensemble import build_network
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.ingest.run import ingest_dataset
-from components.platform.artifacts import write_json
-from components.platform.fingerprint import fingerprint_tree
-from components.platform.manifest import read_manifest
-from components.platform.records import ENCODER_FILE, read_examples, shard_name, to_example
 from components.platform.storage import local_copy, upload
 
-_WORDS = (*MARKS, "a", "red", "blue", "circle")
+_WORDS = (*SPECIAL_TOKENS, "a", "red", "blue", "circle")
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_examples_go_to_a_bucket_and_come_back_readable(
 
 @pytest.mark.usefixtures("bucket")
 def test_bundle_goes_to_a_bucket_and_says_the_same_elsewhere(tmp_path: Path) -> None:
-    config = NetworkConfig(
+    config = ModelConfig(
         vocabulary_size=len(_WORDS),
         feature_width=5,
         embedding_width=4,
@@ -103,9 +103,12 @@ def test_bundle_goes_to_a_bucket_and_says_the_same_elsewhere(tmp_path: Path) -> 
         train_embeddings=True,
     )
     # A seed whose captions of the photos have words, and differ.
-    neighbours = Neighbours(np.zeros((1, config.feature_width), np.float16), [("a",)])
+    reranker_data = RerankerData(np.zeros((1, config.feature_width), np.float16), [("a",)])
     bundle = Bundle(
-        build_network(config, seed=1), Vocabulary([*_WORDS]), DecodingConfig(2, 1.0, 5), neighbours
+        build_network(config, seed=1),
+        Vocabulary([*_WORDS]),
+        DecodingConfig(2, 1.0, 5),
+        reranker_data,
     )
     (tmp_path / "model").mkdir()
     bundle.save(tmp_path / "model")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 from components.platform.registry import champion
 from components.platform.tracking import local_tracking_uri, mlflow_client, tracking_uri
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from google.cloud import storage
 
-from components.platform.errors import CaptionflowError, DataError, SettingError
+from components.errors import CaptionflowError, DataError, SettingError
 from components.platform.storage import content_fingerprint, exists, local_copy, remove, upload
 
 _FILES = {"a.txt": b"one dog", "deep/er/b.bin": bytes(range(256)), "deep/ü c.txt": b"zwei"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from google.cloud import storage
 
-from components.platform.errors import CaptionflowError
+from components.errors import CaptionflowError
 from components.platform.storage import exists, local_copy, upload
 
 # Two chunks of 8 MiB and a rest: what is larger than 8 MiB goes in chunks.

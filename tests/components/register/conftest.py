@@ -24,7 +24,7 @@ _SCORES: dict[str, Any] = {
     "images": 1,
     "beam_width": 2,
     "length_penalty": 1.0,
-    "consensus": 0.0,
+    "reranking_weight": 0.0,
     "max_words": 5,
     "test_fingerprint": "f" * 64,
     "dataset_fingerprint": "d" * 64,
@@ -55,14 +55,14 @@ def artifacts(
     tiny_bundle: Path, photos: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """The three inputs; the model lacks the name of its run."""
-    from components.captioning.describer import Describer
-    from components.platform.manifest import Photo, write_manifest
+    from components.artifacts.manifest import Photo, write_manifest
+    from components.captioning.inference.captioner import Captioner
 
     root = tmp_path_factory.mktemp("artifacts")
     shutil.copytree(tiny_bundle, root / "model")
     (root / "scores").mkdir()
     (root / "scores" / "scores.json").write_text(json.dumps(_SCORES))
-    said = Describer(tiny_bundle).describe(list(photos.values()))
+    said = Captioner(tiny_bundle).describe(list(photos.values()))
     lines = zip(("2.png", "3.png"), said, strict=True)
     (root / "scores" / "captions.jsonl").write_text(
         "".join(json.dumps({"image_id": name, "hypothesis": text}) + "\n" for name, text in lines)
@@ -89,7 +89,7 @@ def register() -> Register:
     def register(inputs: dict[str, Path], reason: str, compared_with: str = "1") -> Any:
         return register_model(
             **inputs,
-            recipe='{"data": "d"}',
+            training_config='{"data": "d"}',
             cause="training: there is no champion yet",
             reason=reason,
             compared_with=compared_with,
@@ -149,9 +149,9 @@ def of_run(tmp_path: Path) -> Callable[[dict[str, Path], str], dict[str, Path]]:
 @pytest.fixture
 def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
     """Gives the artifacts scored anew, perhaps with another search."""
-    from components.captioning.decoding import DecodingConfig
-    from components.captioning.describer import Describer
-    from components.platform.manifest import read_manifest
+    from components.artifacts.manifest import read_manifest
+    from components.captioning.decoding.search import DecodingConfig
+    from components.captioning.inference.captioner import Captioner
 
     def rescored(artifacts: dict[str, Path], bleu4: float, **search: float) -> dict[str, Path]:
         scores = json.loads((artifacts["scores"] / "scores.json").read_text()) | search
@@ -159,7 +159,7 @@ def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
         (tmp_path / "scores").mkdir()
         (tmp_path / "scores" / "scores.json").write_text(json.dumps(scores))
         lines = (artifacts["scores"] / "captions.jsonl").read_text().splitlines()
-        described = Describer(artifacts["model"])
+        described = Captioner(artifacts["model"])
         decoding = {field.name: scores[field.name] for field in fields(DecodingConfig)}
         described.bundle.decoding = DecodingConfig(**decoding)
         photos = {each.image_id: each.uri for each in read_manifest(artifacts["manifest"])}

@@ -6,7 +6,7 @@ import pytest
 from jinja2 import UndefinedError
 from markdown_it import MarkdownIt
 
-from components.platform.manifest import read_manifest
+from components.artifacts.manifest import read_manifest
 from components.register.card import model_card
 
 

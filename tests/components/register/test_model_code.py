@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModelContext
 from PIL import Image
 
-from components.captioning.describer import Describer
+from components.captioning.inference.captioner import Captioner
 from components.platform.tracking import local_tracking_uri
 from components.register import model_code
 
@@ -36,7 +36,7 @@ def test_predict_bytes_base64_and_pixels_say_the_same(
     texts = [base64.b64encode(photo).decode(), base64.encodebytes(photo).decode()]
     kinds = [photo, *texts, _pixels(photo), _pixels(photo).tolist()]
     told = loaded.predict(pd.DataFrame({"photo": kinds}))
-    assert set(told["caption"]) == set(Describer(first["model"]).describe([photo]))
+    assert set(told["caption"]) == set(Captioner(first["model"]).describe([photo]))
     assert told["score"].nunique() == 1
 
 
@@ -122,7 +122,7 @@ def test_predict_what_is_no_pixels_is_refused(pixels: Any, received: str, loaded
 def test_predict_of_a_photo_that_the_model_cant_describe_names_its_row(
     dim_bundle: Path,
 ) -> None:
-    model = model_code.PhotoDescriber()
+    model = model_code.CaptioningModel()
     model.load_context(PythonModelContext({"bundle": str(dim_bundle)}, None))
     context: Any = None
     grey, white = (np.full((8, 8, 3), level).tolist() for level in (120, 255))

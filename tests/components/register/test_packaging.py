@@ -12,8 +12,8 @@ from typing import Any
 import mlflow
 import pytest
 
-from components.captioning.describer import Describer
-from components.platform.errors import DataError
+from components.captioning.inference.captioner import Captioner
+from components.errors import DataError
 from components.platform.registry import start_run
 from components.platform.tracking import local_tracking_uri
 from components.register.packaging import log_bundle
@@ -109,7 +109,7 @@ def test_registered_model_loads_outside_this_repository(
     )
     assert done.returncode == 0, done.stderr + done.stdout
     report = json.loads(done.stdout.splitlines()[-1])
-    captions = Describer(first["model"]).describe(list(photos.values()))
+    captions = Captioner(first["model"]).describe(list(photos.values()))
     assert report["captions"] == captions
     assert captions[0] and captions[0] != captions[1]
     models = first["model"].parent / "mlartifacts" / "models"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components.captioning.describer import Describer
-from components.platform.artifacts import read_json
-from components.platform.errors import DataError
-from components.platform.manifest import read_manifest
+from components.artifacts.files import read_json
+from components.artifacts.manifest import read_manifest
+from components.captioning.inference.captioner import Captioner
+from components.errors import DataError
 from components.platform.registry import champion
 from components.platform.released import fetch_released
 from components.platform.tracking import local_tracking_uri
@@ -43,7 +43,7 @@ def test_check_parity_of_a_model_that_says_what_was_scored_passes(
 def test_check_parity_another_caption_names_photo_and_both(
     artifacts: dict[str, Path], photos: dict[str, bytes], tmp_path: Path
 ) -> None:
-    (said,) = Describer(artifacts["model"]).describe([photos["grey.png"]])
+    (said,) = Captioner(artifacts["model"]).describe([photos["grey.png"]])
     scores = _scored(artifacts, tmp_path, "a grey fog")
     with pytest.raises(
         DataError,

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 from mlflow import MlflowClient
 
-from components.platform.errors import CaptionflowError, SettingError
+from components.errors import CaptionflowError, SettingError
 from components.platform.registry import champion
 from components.register.history import Promotion, next_promotion
 from components.register.promotion import promote, rollback, settle

@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 from mlflow import MlflowClient
 
-from components.platform.errors import DataError
+from components.errors import DataError
 from components.platform.registry import champion
 from components.register.history import Promotion, counting, next_promotion
 from components.register.promotion import promote, settle

@@ -9,7 +9,7 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
-from components.platform.errors import CaptionflowError, DataError
+from components.errors import CaptionflowError, DataError
 from components.platform.learnt import read_learnt
 from components.platform.registry import champion, start_run
 from components.platform.released import fetch_released
@@ -45,7 +45,7 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "coco_signature": "cider-d:n=4|tok:none",
         "beam_width": "2",
         "length_penalty": "1.0",
-        "consensus": "0.0",
+        "reranking_weight": "0.0",
         "max_words": "5",
         "test_fingerprint": "f" * 64,
         "dataset_fingerprint": "d" * 64,
@@ -53,7 +53,7 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "encoder_weights": "random",
         "encoder_sha256": "e" * 64,
         "encoder_precision": "bfloat16",
-        "recipe": '{"data": "d"}',
+        "training_config": '{"data": "d"}',
         "trained_because": "training: there is no champion yet",
         "gate_reason": "passed: it is the first",
     }
@@ -153,7 +153,7 @@ def test_register_component_hands_out_version_and_address(first: dict[str, Path]
         dsl.Model(uri=str(first["model"])),
         dsl.Artifact(uri=str(first["scores"])),
         dsl.Dataset(uri=str(first["manifest"])),
-        recipe='{"data": "d"}',
+        training_config='{"data": "d"}',
         cause="training: there is no champion yet",
         reason="passed: it is the first",
         compared_with="",

@@ -9,8 +9,8 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from components.captioning.decoding import DecodingConfig
-from components.platform.errors import DataError
+from components.captioning.decoding.search import DecodingConfig
+from components.errors import DataError
 from components.platform.registry import champion, start_run
 from components.register.registration import Registered
 
@@ -61,7 +61,7 @@ def test_register_model_scored_with_another_search_is_a_version_that_searches_so
     done = register(inputs, "passed: wider")
     assert done.version == "2"
     model = mlflow.pyfunc.load_model(done.model_uri).unwrap_python_model()
-    assert model._describer.bundle.decoding == DecodingConfig(3, 0.5, 5)
+    assert model._captioner.bundle.decoding == DecodingConfig(3, 0.5, 5)
 
 
 @pytest.mark.usefixtures("store")

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from components.captioning.describer import Describer
+from components.captioning.inference.captioner import Captioner
 from components.platform.tracking import local_tracking_uri
 
 Post = Callable[..., httpx.Response]
@@ -88,7 +88,7 @@ def test_served_model_tells_of_each_photo_a_caption_and_its_score(
     post: Post, photos: dict[str, bytes], first: dict[str, Path]
 ) -> None:
     told = _said(post(*photos.values()))
-    assert [each["caption"] for each in told] == Describer(first["model"]).describe(
+    assert [each["caption"] for each in told] == Captioner(first["model"]).describe(
         list(photos.values())
     )
     assert all(each["score"] < 0 and each["alternatives"] == [] for each in told)

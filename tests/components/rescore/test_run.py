@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from components.captioning.tokens import NORMALIZER, NORMALIZER_FILE, Normalizer
-from components.platform.errors import DataError
+from components.artifacts.champion_predictions import ChampionPredictions, read_champion_predictions
+from components.artifacts.manifest import Photo, read_manifest, write_manifest
+from components.captioning.model.normalizer import NORMALIZER, NORMALIZER_FILE, Normalizer
+from components.errors import DataError
 from components.platform.learnt import read_learnt
-from components.platform.manifest import Photo, read_manifest, write_manifest
 from components.platform.registry import champion
 from components.platform.released import fetch_released
-from components.platform.rival import Rival, read_rival
 from components.platform.tracking import local_tracking_uri
 from components.rescore.run import rescore_champion
 
@@ -56,9 +56,9 @@ def _rewritten(directory: Path, photos: list[Photo]) -> Path:
 def test_rescore_champion_says_what_it_said_when_it_was_scored(
     examples: Path, manifest: Path, said: dict[str, str], tmp_path: Path
 ) -> None:
-    found = rescore_champion(examples, manifest, model_name=MODEL, rival=tmp_path / "rival")
-    assert found == Rival("1", captions=said, refusal="", data_grew=False)
-    assert read_rival(tmp_path / "rival") == found
+    found = rescore_champion(examples, manifest, model_name=MODEL, baseline=tmp_path / "baseline")
+    assert found == ChampionPredictions("1", captions=said, incomparable="", data_grew=False)
+    assert read_champion_predictions(tmp_path / "baseline") == found
 
 
 @pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"precision": "bfloat16"}])
@@ -68,7 +68,7 @@ def test_rescore_champion_with_another_encoder_looks_at_the_photos_itself(
     others = shutil.copytree(examples, tmp_path / "examples")
     encoder = json.loads((others / "encoder.json").read_text())
     (others / "encoder.json").write_text(json.dumps(encoder | change))
-    found = rescore_champion(others, manifest, model_name=MODEL, rival=tmp_path / "rival")
+    found = rescore_champion(others, manifest, model_name=MODEL, baseline=tmp_path / "baseline")
     assert found is not None and found.captions == said
 
 
@@ -83,10 +83,10 @@ def test_rescore_champion_that_knows_a_test_photo_does_not_compare(
         examples,
         _rewritten(tmp_path / "manifest", moved),
         model_name=MODEL,
-        rival=tmp_path / "rival",
+        baseline=tmp_path / "baseline",
     )
-    assert found == Rival(
-        "1", refusal=f"learnt from 1 of the {test} test photos, such as {known.image_id}"
+    assert found == ChampionPredictions(
+        "1", incomparable=f"learnt from 1 of the {test} test photos, such as {known.image_id}"
     )
 
 
@@ -102,9 +102,9 @@ def test_rescore_champion_and_challenger_that_know_the_same_test_photo_compare(
         examples,
         _rewritten(tmp_path / "manifest", photos),
         model_name=MODEL,
-        rival=tmp_path / "rival",
+        baseline=tmp_path / "baseline",
     )
-    assert found == Rival("1", captions=said)
+    assert found == ChampionPredictions("1", captions=said)
 
 
 def test_rescore_champion_whose_words_came_from_other_rules_does_not_compare(
@@ -113,9 +113,9 @@ def test_rescore_champion_whose_words_came_from_other_rules_does_not_compare(
     # As if the rules had changed since it was released.
     others = shutil.copytree(examples, tmp_path / "examples")
     Normalizer((("lower",), ("replace", "[^a-z]+", " "))).save(others)
-    found = rescore_champion(others, manifest, model_name=MODEL, rival=tmp_path / "rival")
+    found = rescore_champion(others, manifest, model_name=MODEL, baseline=tmp_path / "baseline")
     refusal = "learnt from captions that were normalised by other rules than today's references"
-    assert found == Rival("1", refusal=refusal)
+    assert found == ChampionPredictions("1", incomparable=refusal)
 
 
 def test_rescore_champion_on_broken_examples_is_no_fault_of_the_champions(
@@ -124,8 +124,8 @@ def test_rescore_champion_on_broken_examples_is_no_fault_of_the_champions(
     others = shutil.copytree(examples, tmp_path / "examples")
     (others / NORMALIZER_FILE).write_text("{}")
     with pytest.raises(DataError, match=r"examples/normalizer\.json must hold"):
-        rescore_champion(others, manifest, model_name=MODEL, rival=tmp_path / "rival")
-    assert not (tmp_path / "rival").exists()
+        rescore_champion(others, manifest, model_name=MODEL, baseline=tmp_path / "baseline")
+    assert not (tmp_path / "baseline").exists()
 
 
 def test_champion_holds_what_made_its_words(tmp_path: Path) -> None:
@@ -155,17 +155,17 @@ def test_rescore_champion_sees_whether_the_data_grew(
         examples,
         _rewritten(tmp_path / "manifest", [p for p in photos if p not in gone] + new),
         model_name=MODEL,
-        rival=tmp_path / "rival",
+        baseline=tmp_path / "baseline",
     )
-    assert found == Rival("1", captions=said, data_grew=grew)
+    assert found == ChampionPredictions("1", captions=said, data_grew=grew)
 
 
 def test_rescore_champion_before_there_is_one_says_so(
     examples: Path, manifest: Path, tmp_path: Path
 ) -> None:
-    rival = tmp_path / "rival"
-    assert rescore_champion(examples, manifest, model_name="young", rival=rival) is None
-    assert read_rival(rival) is None
+    baseline = tmp_path / "baseline"
+    assert rescore_champion(examples, manifest, model_name="young", baseline=baseline) is None
+    assert read_champion_predictions(baseline) is None
 
 
 @pytest.fixture
@@ -183,9 +183,11 @@ def strange(mlflow_root: Path) -> MlflowClient:
 def test_rescore_champion_that_does_not_say_what_it_learnt_from_does_not_compare(
     examples: Path, manifest: Path, tmp_path: Path
 ) -> None:
-    rival = tmp_path / "rival"
-    found = rescore_champion(examples, manifest, model_name="captioner", rival=rival)
-    assert found == Rival("1", refusal="does not say which photos it learnt from")
+    baseline = tmp_path / "baseline"
+    found = rescore_champion(examples, manifest, model_name="captioner", baseline=baseline)
+    assert found == ChampionPredictions(
+        "1", incomparable="does not say which photos it learnt from"
+    )
 
 
 def test_rescore_champion_whose_files_are_gone_does_not_compare(
@@ -194,11 +196,11 @@ def test_rescore_champion_whose_files_are_gone_does_not_compare(
     report = json.loads((manifest / "report.json").read_text())
     name = "dataset_fingerprint"
     strange.set_model_version_tag("captioner", "1", name, report[name])
-    rival = tmp_path / "rival"
-    found = rescore_champion(examples, manifest, model_name="captioner", rival=rival)
+    baseline = tmp_path / "baseline"
+    found = rescore_champion(examples, manifest, model_name="captioner", baseline=baseline)
     assert found is not None
-    assert found.refusal.startswith("can't describe them: ")
-    assert read_rival(rival) == found
+    assert found.incomparable.startswith("can't describe them: ")
+    assert read_champion_predictions(baseline) == found
 
 
 def test_learnt_photos_of_a_champion_are_those_of_train_and_dev(manifest: Path) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.captioning.vocabulary import MARKS
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.train.settings import TrainSettings
 
-WORDS = (*MARKS, "a", "red", "blue", "circle", "square")
+WORDS = (*SPECIAL_TOKENS, "a", "red", "blue", "circle", "square")
 
 
 def _examples(photos: int) -> Examples:
@@ -48,8 +48,8 @@ def matrix() -> np.ndarray:
 def make_settings() -> Callable[..., TrainSettings]:
     def make(**changed: Any) -> TrainSettings:
         values: dict[str, Any] = {
-            "decoder": "guided",
-            "members": 1,
+            "decoder": "par_inject",
+            "ensemble_size": 1,
             "embedding_width": 0,
             "epochs": 4,
             "batch_size": 8,

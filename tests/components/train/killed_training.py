@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
 from components.platform.registry import start_run
 from components.train import callbacks
 from components.train.settings import TrainSettings

@@ -2,8 +2,8 @@ from typing import Any
 
 import numpy as np
 
-from components.captioning.vocabulary import END, PAD, START
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.model.vocabulary import END, PAD, START
 from components.train.data import CaptionBatches
 
 

@@ -1,8 +1,8 @@
 import pytest
 import tensorflow as tf
 
-from components.captioning.precision import has_bfloat16
-from components.platform.errors import SettingError
+from components.captioning.encoder.precision import has_bfloat16
+from components.errors import SettingError
 from components.train.devices import precision_policy, require_gpus
 
 _SEEN = len(tf.config.list_physical_devices("GPU"))

@@ -12,15 +12,15 @@ import tensorflow as tf
 from google.cloud import storage
 from mlflow import MlflowClient
 
-from components.captioning.bundle import Bundle
-from components.captioning.encoder import ENCODER_WEIGHTS_FILE
-from components.captioning.tokens import Normalizer
-from components.captioning.vocabulary import MARKS, Vocabulary
-from components.platform.artifacts import MATRIX_FILE, write_json
-from components.platform.attempts import RUN_ID_VARIABLE
-from components.platform.captions import VOCABULARY_FILE
-from components.platform.errors import DataError, SettingError
-from components.platform.records import ENCODER_FILE, Examples, shard_name, to_example
+from components.artifacts.captions import VOCABULARY_FILE
+from components.artifacts.examples import ENCODER_FILE, Examples, shard_name, to_example
+from components.artifacts.files import MATRIX_FILE, write_json
+from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.inference.bundle import Bundle
+from components.captioning.model.normalizer import Normalizer
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
+from components.errors import DataError, SettingError
+from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.train import callbacks
 from components.train.run import train_model
 from components.train.settings import TrainSettings
@@ -41,7 +41,7 @@ def train(
     for name, examples in (("train", train_examples), ("dev", dev_examples)):
         _write_examples(tmp_path / "examples", name, examples)
     (tmp_path / "captions").mkdir()
-    words = [*MARKS, "a", "red", "blue", "circle", "square"]
+    words = [*SPECIAL_TOKENS, "a", "red", "blue", "circle", "square"]
     Vocabulary(words).save(tmp_path / "captions" / VOCABULARY_FILE)
     for name in ("captions", "examples"):
         Normalizer((("lower",),)).save(tmp_path / name)

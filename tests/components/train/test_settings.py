@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from components.platform.errors import SettingError
+from components.errors import SettingError
 from components.train.settings import TrainSettings, check_settings
 
 

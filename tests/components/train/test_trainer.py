@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from components.captioning.beginnings import widen
-from components.captioning.decoding import DecodingConfig, search_captions
-from components.captioning.vocabulary import END
-from components.platform.errors import SettingError
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
+from components.captioning.decoding.search import DecodingConfig, search_captions
+from components.captioning.model.initialization import random_projection
+from components.captioning.model.vocabulary import END
+from components.errors import SettingError
 from components.platform.registry import start_run
 from components.train.settings import TrainSettings
 from components.train.trainer import fit_network
@@ -141,7 +141,7 @@ def test_fit_network_wider_embeddings_begin_as_gloves_projected(
 ) -> None:
     network, _ = fit(make_settings(epochs=1, embedding_width=6, train_embeddings=False))
     np.testing.assert_array_equal(
-        network.decoders[0].embedding.embeddings, widen(matrix, 6, seed=3, spread=0.1)
+        network.decoders[0].embedding.embeddings, random_projection(matrix, 6, seed=3, spread=0.1)
     )
 
 
@@ -167,14 +167,14 @@ import numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from components.train import trainer
-from components.platform.records import Examples
+from components.artifacts.examples import Examples
 from components.train.settings import TrainSettings
 trainer.training_strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 from pathlib import Path
 n = 16
 examples = Examples([str(i) for i in range(n)], np.eye(n, dtype=np.float16),
                     [((4, 5), (5, 4)) for _ in range(n)], [("a b", "b a")] * n)
-settings = TrainSettings(decoder="guided", members=1, embedding_width=0, epochs=2,
+settings = TrainSettings(decoder="par_inject", ensemble_size=1, embedding_width=0, epochs=2,
                          batch_size=8, units=8, dropout=0.3, train_embeddings=True,
                          learning_rate=0.02, schedule="cosine", weight_decay=0.0, clip_norm=5.0,
                          label_smoothing=0.0, patience=2, max_words=6, precision="float32", seed=3)

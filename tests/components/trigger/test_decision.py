@@ -10,14 +10,14 @@ from components.platform.refusals import note_refusal, refusal_key
 from components.platform.registry import Champion, start_run
 from components.trigger.component import trigger
 from components.trigger.decision import Reason, compare, find_reason
-from components.trigger.recipe import Recipe
+from components.trigger.training_config import TrainingConfig
 
-_RECIPE = Recipe({"data": "d", "epochs": 3})
-_RULES: dict[str, Any] = {"model_name": "captioner", "floors": "bleu4=40", "tolerance": 0.5}
+_RECIPE = TrainingConfig({"data": "d", "epochs": 3})
+_RULES: dict[str, Any] = {"model_name": "captioner", "floors": "bleu4=40", "margin": 0.5}
 
 
-def _champion(recipe: str = _RECIPE.to_json()) -> Champion:
-    return Champion("4", "run", {"recipe": recipe})
+def _champion(training_config: str = _RECIPE.to_json()) -> Champion:
+    return Champion("4", "run", {"training_config": training_config})
 
 
 def test_compare_without_a_champion_trains() -> None:
@@ -40,22 +40,22 @@ def test_compare_forced_trains_all_the_same() -> None:
 
 
 def test_compare_says_what_changed() -> None:
-    now = Recipe({"data": "e", "epochs": 5})
+    now = TrainingConfig({"data": "e", "epochs": 5})
     assert compare(now, _champion(), force=False) == (
         True, "training: since champion v4 the data changed, epochs was 3, is 5",
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("tags", [{}, {"recipe": "no json"}, {"recipe": "[]"}])
+@pytest.mark.parametrize("tags", [{}, {"training_config": "no json"}, {"training_config": "[]"}])
 def test_compare_with_a_champion_of_unknown_make_trains(tags: dict[str, str]) -> None:
     reason = compare(_RECIPE, Champion("4", "run", tags), force=False)
     assert reason == (True, "training: champion v4 does not say what it was made of")
 
 
-def _register(recipe: Recipe) -> None:
+def _register(training_config: TrainingConfig) -> None:
     client = MlflowClient()
     client.create_registered_model("captioner")
-    tags = {"recipe": recipe.to_json()}
+    tags = {"training_config": training_config.to_json()}
     client.create_model_version("captioner", "file:///x", start_run("photos", "x", {}), tags=tags)
     client.set_registered_model_alias("captioner", "champion", "1")
 
@@ -80,14 +80,14 @@ def test_find_reason_notes_in_mlflow_that_nothing_was_trained_and_why() -> None:
 
 @pytest.mark.usefixtures("mlflow_root")
 def test_find_reason_to_train_notes_nothing() -> None:
-    _register(Recipe({"data": "older"}))
+    _register(TrainingConfig({"data": "older"}))
     assert find_reason(_RECIPE, **_RULES, experiment="photos", force=False).train
     assert _notes() == []
 
 
 @pytest.mark.usefixtures("mlflow_root")
 def test_find_reason_what_the_gate_refused_is_not_trained_again() -> None:
-    _register(Recipe({"data": "older"}))
+    _register(TrainingConfig({"data": "older"}))
     note_refusal("photos", refusal_key(_RECIPE.to_json(), "1", **_RULES), "not passed: it is worse")
 
     def reason(**changed: Any) -> Reason:
@@ -113,11 +113,11 @@ def test_find_reason_what_the_gate_refused_is_not_trained_again() -> None:
 @pytest.mark.usefixtures("mlflow_root")
 def test_trigger_component_puts_out_decision_reason_recipe_and_origin(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
-    wanted, reason, recipe, origin = trigger.python_func(
-        dsl.Dataset(uri=str(tmp_path)), "InceptionV3", "random", "sample", 1, "lstm", 1, 8, 0,
-        0.5, True, 2, 64, 0.002, "cosine", 0.05, 5.0, 0.0, 5, 20, "auto", 17, 5, 1.0, 0.0,
+    wanted, reason, training_config, feature_fingerprint = trigger.python_func(
+        dsl.Dataset(uri=str(tmp_path)), "InceptionV3", "random", "sample", 1, "init_inject", 1, 8,
+        0, 0.5, True, 2, 64, 0.002, "cosine", 0.05, 5.0, 0.0, 5, 20, "auto", 17, 5, 1.0, 0.0,
         "bleu4=40", 0.5, False, "captioner", "photos",
     )  # fmt: skip
     assert (wanted, reason) == (True, "training: there is no champion yet")
-    assert Recipe.from_json(recipe).parts["learning_rate"] == 0.002
-    assert origin == Recipe.from_json(recipe).origin
+    assert TrainingConfig.from_json(training_config).parts["learning_rate"] == 0.002
+    assert feature_fingerprint == TrainingConfig.from_json(training_config).feature_fingerprint

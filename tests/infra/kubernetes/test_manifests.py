@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from components.platform.step import IMAGE
+from components.runtime.step import IMAGE
 from pipeline.package import compile_package
 
 PROJECT = Path(__file__).parents[3]

@@ -8,9 +8,9 @@ import pytest
 import requests
 from rich.console import Console
 
-from components.platform.errors import CaptionflowError
+from components.errors import CaptionflowError
 from components.platform.registry import experiment_identity
-from pipeline.local import run_pipeline
+from pipeline.local.run import run_pipeline
 from pipeline.presets import Preset, make_settings
 
 

@@ -20,17 +20,17 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
+from components.artifacts.champion_predictions import ChampionPredictions
+from components.artifacts.manifest import read_manifest, write_manifest
 from components.embeddings.source import open_glove
-from components.platform.errors import CaptionflowError
-from components.platform.manifest import read_manifest, write_manifest
+from components.errors import CaptionflowError
 from components.platform.registry import champion
-from components.platform.rival import Rival
 from components.register.registration import register_model
 from components.rescore.run import rescore_champion
 from pipeline.config import Settings
-from pipeline.local import StepFailedError, run_pipeline
+from pipeline.local.run import StepFailedError, run_pipeline
+from pipeline.local.summary import Summary
 from pipeline.presets import Preset, make_settings
-from pipeline.summary import Summary
 
 _EPOCHS = 12
 _DEAD = "MLflow at {} does not answer: start it, or set MLFLOW_TRACKING_URI to one that runs"
@@ -147,7 +147,7 @@ def test_champion_tells_over_http_what_it_says_and_what_it_learnt_from(
     outputs = finished.outputs
     photos = read_manifest(Path(outputs["ingest"]["manifest"].path))
 
-    def rescored(name: str, change: dict[str, str]) -> Rival | None:
+    def rescored(name: str, change: dict[str, str]) -> ChampionPredictions | None:
         """Lets it describe test photos of a data set in which some are of another split."""
         (tmp_path / name).mkdir()
         moved = [replace(each, split=change.get(each.split, each.split)) for each in photos]
@@ -162,11 +162,11 @@ def test_champion_tells_over_http_what_it_says_and_what_it_learnt_from(
 
     lines = Path(outputs["evaluate"]["scores"].path, "captions.jsonl").read_text().splitlines()
     scored = {line["image_id"]: line["hypothesis"] for line in map(json.loads, lines)}
-    assert rescored("same", {}) == Rival("1", captions=scored)
+    assert rescored("same", {}) == ChampionPredictions("1", captions=scored)
     known = sum(photo.split == "dev" for photo in photos)
     refused = rescored("known", {"dev": "test"})
     assert refused is not None and refused.captions == {}
-    assert refused.refusal.startswith(f"learnt from {known} of the ")
+    assert refused.incomparable.startswith(f"learnt from {known} of the ")
 
 
 def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_one(

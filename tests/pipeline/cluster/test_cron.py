@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from components.platform.errors import SettingError
+from components.errors import SettingError
 from pipeline.cluster.cron import read_cron
 
 # A Thursday.

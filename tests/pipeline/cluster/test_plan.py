@@ -8,10 +8,10 @@ from pipeline.cluster.plan import plan_submission
 from pipeline.cluster.runs import FinishedRun
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
-from pipeline.placement import Placement
+from pipeline.kubernetes import KubernetesSettings
 from pipeline.plan import PlannedStep
 
-_ARGUMENTS = {**Settings().model_dump(), **Placement().model_dump()}
+_ARGUMENTS = {**Settings().model_dump(), **KubernetesSettings().model_dump()}
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pipeline.cluster import runs
 from pipeline.cluster.connection import Address, connect
 from pipeline.config import Settings
 from pipeline.kubeflow import app
-from pipeline.placement import Placement
+from pipeline.kubernetes import KubernetesSettings
 
 PROJECT = Path(__file__).parents[3]
 Call = Callable[..., Result]
@@ -65,7 +65,7 @@ def test_submit_sends_every_parameter_with_its_type(call: Call, kfp_server: Any)
     (run,) = kfp_server.runs.values()
     assert (run["display_name"], run["experiment_id"]) == ("first", "experiment-1")
     sent = run["runtime_config"]["parameters"]
-    assert set(sent) == {*Settings.model_fields, *Placement.model_fields}
+    assert set(sent) == {*Settings.model_fields, *KubernetesSettings.model_fields}
     expected = {
         "dataset": "gs://b/f.zip", "epochs": 3, "dropout": 0.25, "force": True,
         "train_embeddings": False, "gpus": "2", "train_nodes": {"pool": "a"}, "units": 512,

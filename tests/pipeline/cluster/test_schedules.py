@@ -14,7 +14,7 @@ import yaml
 from click.testing import Result
 
 from pipeline.config import Settings
-from pipeline.placement import Placement
+from pipeline.kubernetes import KubernetesSettings
 
 PROJECT = Path(__file__).parents[3]
 Call = Callable[..., Result]
@@ -43,7 +43,7 @@ def test_schedule_sends_package_cron_concurrency_and_parameters(
     assert (sent["max_concurrency"], sent["no_catchup"], sent["mode"]) == (1, True, "ENABLE")
     assert (sent["display_name"], sent["experiment_id"]) == ("captionflow", "experiment-1")
     parameters = sent["runtime_config"]["parameters"]
-    assert set(parameters) == {*Settings.model_fields, *Placement.model_fields}
+    assert set(parameters) == {*Settings.model_fields, *KubernetesSettings.model_fields}
     expected = {"dataset": "gs://b/x.zip", "epochs": 3, "gpus": "0", "train_nodes": {}}
     assert {name: parameters[name] for name in expected} == expected
 

@@ -12,11 +12,11 @@ import pytest
 import uvicorn
 from playwright.sync_api import expect
 
-from components.captioning.describer import Describer
-from components.describing.model import Asked, Model
+from components.captioning.inference.captioner import Captioner
+from components.describing.captions import load_captioner
+from components.describing.model import DecodeOptions, Model
 from components.describing.page.application import make_application
-from components.describing.page.turns import Turns
-from components.describing.saying import make_describer
+from components.describing.page.request_queue import RequestQueue
 from components.ingest.sample.drawing import draw_scene
 from components.ingest.sample.scenes import make_scene
 
@@ -41,21 +41,21 @@ VOICES = """(() => {
 
 class Service(NamedTuple):
     url: str
-    turns: Turns
+    queue: RequestQueue
 
     def captions(self, photo: Path) -> list[str]:
         """Returns what the page is to show of a photo, asked directly."""
-        describer = self.turns.made.result()
-        (found,) = describer.alternatives([describer.load(photo)], beam_width=4)
+        captioner = self.queue.made.result()
+        (found,) = captioner.alternatives([captioner.load(photo)], beam_width=4)
         return [said.caption for said in found[:3]]
 
 
 @contextmanager
-def _serving(make: Callable[[], Describer]) -> Iterator[Service]:
+def _serving(make: Callable[[], Captioner]) -> Iterator[Service]:
     """Serves what is made on any free port."""
-    turns = Turns(make, Asked(4, 2))
+    queue = RequestQueue(make, DecodeOptions(4, 2))
     server = uvicorn.Server(
-        uvicorn.Config(make_application(turns, "captioner version 3"), port=0, log_config=None)
+        uvicorn.Config(make_application(queue, "captioner version 3"), port=0, log_config=None)
     )
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -63,28 +63,28 @@ def _serving(make: Callable[[], Describer]) -> Iterator[Service]:
         while not server.started:
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield Service(f"http://127.0.0.1:{port}", turns)
+        yield Service(f"http://127.0.0.1:{port}", queue)
     finally:
         server.should_exit = True
         thread.join()
 
 
 @pytest.fixture(scope="session")
-def serving() -> Callable[[Callable[[], Describer]], AbstractContextManager[Service]]:
+def serving() -> Callable[[Callable[[], Captioner]], AbstractContextManager[Service]]:
     """Serves what is made, in a with statement."""
     return _serving
 
 
 @pytest.fixture(scope="session")
-def make(tiny_bundle: Path) -> Callable[[], Describer]:
-    return lambda: make_describer(Model("captioner version 3", tiny_bundle), batch_size=1)
+def make(tiny_bundle: Path) -> Callable[[], Captioner]:
+    return lambda: load_captioner(Model("captioner version 3", tiny_bundle), batch_size=1)
 
 
 @pytest.fixture(scope="package")
-def service(make: Callable[[], Describer]) -> Iterator[Service]:
+def service(make: Callable[[], Captioner]) -> Iterator[Service]:
     """One whose model is there."""
     with _serving(make) as service:
-        service.turns.made.result()
+        service.queue.made.result()
         yield service
 
 

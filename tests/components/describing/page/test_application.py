@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captioning.describer import Describer
-from components.captioning.vocabulary import MARKS, Vocabulary
-from components.describing.page import application, turns
-from components.platform.errors import DataError
+from components.captioning.inference.captioner import Captioner
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
+from components.describing.page import application, request_queue
+from components.errors import DataError
 
-Serving = Callable[[Callable[[], Describer]], AbstractContextManager[Any]]
+Serving = Callable[[Callable[[], Captioner]], AbstractContextManager[Any]]
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -39,8 +39,8 @@ def post(service: Any, content: Any, name: str = "my photo.png", **headers: str)
 @pytest.fixture(scope="module")
 def expected(service: Any) -> dict[str, Any]:
     """What the model says of the grey photo, asked directly."""
-    describer = service.turns.made.result()
-    (found,) = describer.alternatives([describer.load(encoded(GREY))], beam_width=4)
+    captioner = service.queue.made.result()
+    (found,) = captioner.alternatives([captioner.load(encoded(GREY))], beam_width=4)
     best, *others = [{"caption": s.caption, "score": round(s.score, 4)} for s in found[:3]]
     return {**best, "alternatives": others}
 
@@ -58,12 +58,12 @@ def test_captions_are_what_the_model_says(service: Any, expected: dict[str, Any]
 
 
 def test_captions_come_with_where_the_model_looked(service: Any) -> None:
-    describer = service.turns.made.result()
+    captioner = service.queue.made.result()
     told = post(service, encoded(GREY)).json()
-    looks = describer.looks(describer.load(encoded(GREY)), told["caption"])
-    assert [each["word"] for each in told["looks"]] == told["caption"].split()
-    assert [each["place"] for each in told["looks"]] == [each.place for each in looks]
-    for one, other in zip(told["looks"], looks, strict=True):
+    looks = captioner.saliency(captioner.load(encoded(GREY)), told["caption"])
+    assert [each["word"] for each in told["saliency"]] == told["caption"].split()
+    assert [each["place"] for each in told["saliency"]] == [each.place for each in looks]
+    for one, other in zip(told["saliency"], looks, strict=True):
         np.testing.assert_allclose(one["cells"], other.cells, atol=0.005)
 
 
@@ -164,11 +164,11 @@ def test_every_answer_says_what_a_page_may_do(service: Any, path: str) -> None:
 
 
 def test_status_is_told_and_photos_wait_while_the_model_is_made(
-    serving: Serving, make: Callable[[], Describer], expected: dict[str, Any]
+    serving: Serving, make: Callable[[], Captioner], expected: dict[str, Any]
 ) -> None:
     go = threading.Event()
 
-    def make_late() -> Describer:
+    def make_late() -> Captioner:
         assert go.wait(60)
         return make()
 
@@ -183,7 +183,7 @@ def test_status_is_told_and_photos_wait_while_the_model_is_made(
 
 
 def test_captions_by_a_model_that_is_not_whole_say_so(serving: Serving) -> None:
-    def fail() -> Describer:
+    def fail() -> Captioner:
         raise DataError("captioner version 3 must be a whole model bundle")
 
     with serving(fail) as broken:
@@ -203,7 +203,7 @@ def test_captions_for_many_at_once_are_each_their_own(service: Any) -> None:
 def test_captions_are_refused_while_too_many_wait_and_given_when_one_left(
     service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "MAX_WAITING", 1)
+    monkeypatch.setattr(request_queue, "MAX_WAITING", 1)
     with connected(service) as connection:
         # Only when it asks for the body has it begun to read it, and has it given a place.
         connection.sendall(head(service, "Content-Length: 9", "Expect: 100-continue"))
@@ -225,8 +225,8 @@ def test_captions_after_a_fault_of_our_own_go_on(
 ) -> None:
     with monkeypatch.context() as patch:
         # A network that speaks words which its vocabulary does not have.
-        bundle = service.turns.made.result().bundle
-        patch.setattr(bundle, "vocabulary", Vocabulary([*MARKS]))
+        bundle = service.queue.made.result().bundle
+        patch.setattr(bundle, "vocabulary", Vocabulary([*SPECIAL_TOKENS]))
         answer = post(service, encoded(GREY))
     assert answer.status_code == 500
     assert answer.json() == {"error": "The photo can't be described, by a fault here (IndexError)"}

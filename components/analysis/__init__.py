@@ -1,0 +1,1 @@
+"""Analysis of captions for notebooks and reports: mistakes by kind, alternatives, figures."""

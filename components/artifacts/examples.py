@@ -1,0 +1,199 @@
+"""The examples artifact: one record a photo, in shards of TFRecords.
+
+A directory of `{split}-00000-of-000NN.tfrecord`; what made their features, `encoder.json` and
+`encoder.weights.h5`; and what made their references, `normalizer.json`. Written by `features`; read
+by `train`, `evaluate` and `rescore`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from components.artifacts.files import read_json
+from components.errors import DataError
+
+ENCODER_FILE = "encoder.json"
+
+_RECORDS_A_SHARD = 1000
+_RECORDS_A_BATCH = 500
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.tfrecord$")
+_FEATURE_TYPE = np.dtype("<f2")
+
+_SPECIFICATION = {
+    "image_id": tf.io.FixedLenFeature([], tf.string),
+    "feature": tf.io.FixedLenFeature([], tf.string),
+    "tokens": tf.io.RaggedFeature(
+        tf.int64, partitions=[tf.io.RaggedFeature.RowLengths("token_counts")], validate=True
+    ),
+    "references": tf.io.RaggedFeature(tf.string),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """A split's examples, ordered by image id.
+
+    Attributes:
+        image_ids: N, as in the manifest.
+        features: float16 [N, D].
+        tokens: Of each photo, the vocabulary ids of each caption, without start and end marks.
+        references: Of each photo, its normalised captions.
+    """
+
+    image_ids: list[str]
+    features: NDArray[np.float16]
+    tokens: list[tuple[tuple[int, ...], ...]]
+    references: list[tuple[str, ...]]
+
+
+def shard_count(records: int) -> int:
+    """Returns how many shards a split of so many records has."""
+    return -(-records // _RECORDS_A_SHARD)
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """Returns a shard's file name."""
+    return f"{split}-{index:05d}-of-{count:05d}.tfrecord"
+
+
+def to_example(
+    image_id: str,
+    feature: NDArray[np.float16],
+    tokens: Sequence[Sequence[int]],
+    references: Sequence[str],
+) -> bytes:
+    """Returns a photo's record.
+
+    Args:
+        image_id: As in the manifest.
+        feature: float16 [D].
+        tokens: Vocabulary ids of each caption.
+        references: Each caption, normalised.
+
+    Returns:
+        A serialised tf.train.Example; the same bytes for the same values.
+    """
+    flat = [token for caption in tokens for token in caption]
+    features = {
+        "image_id": _bytes([image_id.encode()]),
+        "feature": _bytes([feature.astype(_FEATURE_TYPE).tobytes()]),
+        "tokens": _integers(flat),
+        "token_counts": _integers([len(caption) for caption in tokens]),
+        "references": _bytes([reference.encode() for reference in references]),
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    serialised: bytes = example.SerializeToString(deterministic=True)
+    return serialised
+
+
+def read_examples(directory: str | Path, split: str) -> Examples:
+    """Reads all examples of a split.
+
+    Args:
+        directory: The examples artifact.
+        split: One of `manifest.SPLITS`.
+
+    Returns:
+        The examples, ordered by image id.
+
+    Raises:
+        DataError: If shards are missing or broken, or a feature is not as wide as `encoder.json`
+            says.
+    """
+    width = _width(Path(directory) / ENCODER_FILE)
+    rows = [
+        row for shard in _shards(Path(directory), split) for row in _read_shard(shard, 2 * width)
+    ]
+    if not rows:
+        raise DataError(f"The examples of split {split!r} must not be empty: {directory}")
+    rows.sort(key=lambda row: row[0])
+    image_ids, features, tokens, references = zip(*rows, strict=True)
+    return Examples(
+        image_ids=list(image_ids),
+        # One buffer to [N, D].
+        features=np.frombuffer(bytearray().join(features), _FEATURE_TYPE).reshape(-1, width),
+        tokens=list(tokens),
+        references=list(references),
+    )
+
+
+_Row = tuple[str, bytes, tuple[tuple[int, ...], ...], tuple[str, ...]]
+
+
+def _width(path: Path) -> int:
+    try:
+        width = read_json(path)["width"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{path} must say how wide a feature is: {error!r}") from error
+    if not isinstance(width, int) or width < 1:
+        raise DataError(f"width in {path} must be a positive integer. Received: {width!r}")
+    return width
+
+
+def _shards(directory: Path, split: str) -> list[Path]:
+    found = sorted(directory.glob(f"{split}-*.tfrecord"))
+    numbers = [_SHARD.search(path.name) for path in found]
+    count = max((int(match[2]) for match in numbers if match), default=0)
+    expected = [directory / shard_name(split, index, count) for index in range(count)]
+    if not found or found != expected:
+        odd = sorted(path.name for path in set(found) ^ set(expected))
+        raise DataError(
+            f"Split {split!r} must lie in {directory} as shards 00000 to NNNNN of one set. "
+            f"Missing or left over: {', '.join(odd) or 'all'}"
+        )
+    return found
+
+
+def _read_shard(path: Path, feature_bytes: int) -> list[_Row]:
+    rows: list[_Row] = []
+    try:
+        for batch in tf.data.TFRecordDataset(str(path)).batch(_RECORDS_A_BATCH):
+            rows += _parse(tf.io.parse_example(batch, _SPECIFICATION))
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is broken, make the examples anew: {error}") from error
+    for image_id, feature, tokens, references in rows:
+        if len(feature) != feature_bytes:
+            raise DataError(
+                f"A feature must be as wide as {ENCODER_FILE} says, {feature_bytes // 2}. "
+                f"Received in {path}, {image_id}: {len(feature) / 2:g}"
+            )
+        if len(tokens) != len(references):
+            raise DataError(
+                f"A record must have one list of tokens a reference. Received in {path}, "
+                f"{image_id}: {len(tokens)} and {len(references)}"
+            )
+    return rows
+
+
+def _parse(batch: dict[str, Any]) -> Iterator[_Row]:
+    # Two levels: photos of captions of tokens. RaggedTensor.to_list slices tensor by tensor
+    # and takes a hundred times as long.
+    tokens, references = batch["tokens"], batch["references"]
+    captions = _split(tokens.flat_values.numpy().tolist(), tokens.values.row_splits)
+    texts = [text.decode() for text in references.values.numpy()]
+    return zip(
+        [image_id.decode() for image_id in batch["image_id"].numpy()],
+        batch["feature"].numpy(),
+        _split(captions, tokens.row_splits),
+        _split(texts, references.row_splits),
+        strict=True,
+    )
+
+
+def _split(values: list[Any], splits: tf.Tensor) -> list[tuple[Any, ...]]:
+    return [tuple(values[start:end]) for start, end in pairwise(splits.numpy().tolist())]
+
+
+def _bytes(values: list[bytes]) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+
+def _integers(values: list[int]) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))

@@ -1,0 +1,77 @@
+"""Artifacts are written whole or not at all: aside first, then renamed into place."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+#: In the embeddings artifact: float32 [V, E], a row for each word of the vocabulary.
+MATRIX_FILE = "matrix.npy"
+#: In the model artifact, beside the bundle: MLflow run, history, settings and best epoch.
+TRAINING_FILE = "training.json"
+#: In the scores artifact: BLEU, its signature, and what it was measured on.
+SCORES_FILE = "scores.json"
+#: Beside it, a JSON a line: each test photo's captions and references.
+CAPTIONS_FILE = "captions.jsonl"
+
+
+@contextmanager
+def atomic_directory(path: str | Path) -> Iterator[Path]:
+    """Yields an empty directory that becomes `path` when the block ends without an error.
+
+    Args:
+        path: Where the finished directory goes. One that is there already is replaced.
+
+    Yields:
+        A directory beside `path`, on the same file system; removed if the block fails.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield aside
+        aside.chmod(0o755)
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+        aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[Path]:
+    """Yields a path to write to; the file becomes `path` when the block ends without an error.
+
+    Args:
+        path: Where the finished file goes. One that is there already is replaced at once.
+
+    Yields:
+        A path beside `path` with the same suffixes; removed if the block fails.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{os.getpid()}-{target.name}")
+    try:
+        yield aside
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes `value` as indented UTF-8 JSON, whole or not at all."""
+    with atomic_file(path) as aside:
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        # A file's name may hold bytes that are no UTF-8.
+        aside.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def read_json(path: str | Path) -> Any:
+    """Returns the value of a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))

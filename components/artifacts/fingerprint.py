@@ -1,0 +1,69 @@
+"""Fingerprints: SHA-256 of what something holds, whatever it is called and wherever it lies."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from components.errors import DataError
+
+
+def fingerprint_value(value: Any) -> str:
+    """Returns the SHA-256 (64 hex digits) of a JSON-able value; key order does not count."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint_file(path: str | Path) -> str:
+    """Returns the SHA-256 (64 hex digits) of a file's bytes.
+
+    Raises:
+        DataError: If it can't be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"A file must be readable: {error}") from error
+
+
+def fingerprint_tree(path: str | Path) -> str:
+    """Returns one SHA-256 for a file, or for all files below a directory.
+
+    Args:
+        path: A file or a directory. A directory's files count by relative name and content;
+            the directory's own place does not count. Links are followed.
+
+    Returns:
+        64 hex digits.
+
+    Raises:
+        DataError: If a file can't be read.
+    """
+    root = Path(path)
+    if root.is_file():
+        return fingerprint_file(root)
+    files = sorted(_files_below(root))
+    # hashlib releases the interpreter lock, so threads read and hash side by side.
+    with ThreadPoolExecutor() as pool:
+        digests = pool.map(fingerprint_file, files)
+        return fingerprint_value(
+            [
+                (file.relative_to(root).as_posix(), digest)
+                for file, digest in zip(files, digests, strict=True)
+            ]
+        )
+
+
+def _files_below(root: Path) -> Iterator[Path]:
+    seen = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        # A link may lead back up: each folder counts once.
+        place = os.path.realpath(folder)
+        if place in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        yield from (path for name in names if (path := Path(folder, name)).is_file())

@@ -1,0 +1,1 @@
+"""Decoding: beam search and reranking."""

@@ -1,0 +1,1 @@
+"""The image encoder: a pretrained backbone with its preprocessing, weights and precision."""

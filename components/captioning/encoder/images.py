@@ -1,0 +1,136 @@
+"""Photos as the encoder takes them: upright, RGB, square."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from components.errors import DataError
+
+#: Formats by content, whatever the file's name says. Pillow tries no other decoder.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+#: More than any camera's photo: a few bytes can announce gigabytes of pixels.
+MAX_PIXELS = 64_000_000
+#: Nor has any camera's photo a larger file.
+MAX_BYTES = 64 << 20
+#: An animation tells a story that no single frame does, often with an empty one first.
+ANIMATION = "is an animation; a photo has one frame"
+
+# A JPEG decoder that halves (quarters, ...) the photo as it decodes is several times faster.
+# It stops at twice the size asked for, so that the last step is still a smooth one.
+_DRAFT = 2
+
+# By the EXIF tag Orientation: what brings the photo upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+#: What Pillow's decoders raise for broken files; the parsers below them are not of one mind.
+DECODER_ERRORS = (
+    Image.DecompressionBombError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDArray[np.uint8]:
+    """Decodes a photo of any kind to one shape.
+
+    Turned upright as its EXIF tag says; greyscale, palette, CMYK and 16 bits a colour become RGB;
+    what is transparent becomes white. Both sides are scaled to `size`, whatever the photo's own
+    ratio, as the networks were trained; bilinear, with antialiasing.
+
+    Args:
+        source: A file, or a file's bytes.
+        size: Height and width of the result, in pixels.
+        named: What errors call it; empty: the file's path, or how many bytes it has.
+
+    Returns:
+        Colours 0 to 255, uint8 [size, size, 3].
+
+    Raises:
+        DataError: If it can't be read, has more than `MAX_PIXELS`, or is no photo, nor is an
+            animation.
+    """
+    name = named or (
+        f"a photo of {len(source)} bytes" if isinstance(source, bytes) else str(source)
+    )
+    refused = f"{name} can't be read as a photo:"
+    too_many = f"{refused} it must not have more than {MAX_PIXELS} pixels"
+    try:
+        with Image.open(
+            io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
+        ) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(f"{too_many}. Received: {image.width} x {image.height}")
+            if is_animation(image):
+                raise DataError(f"{refused} it {ANIMATION}")
+            image.draft(None, (_DRAFT * size, _DRAFT * size))
+            resized = upright_rgb(image).resize((size, size), Image.Resampling.BILINEAR)
+            return np.asarray(resized)
+    except UnidentifiedImageError as error:
+        # Pillow's own words would tell where in memory the bytes lie.
+        raise DataError(
+            f"{refused} the content is not an image of a known format ({', '.join(FORMATS)})"
+        ) from error
+    except Image.DecompressionBombError as error:
+        # Pillow refuses still more pixels by itself.
+        raise DataError(too_many) from error
+    except DECODER_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise DataError(f"{refused} {error}") from error
+        raise DataError(f"{refused} the file is broken or not whole ({error})") from error
+
+
+def is_animation(image: Image.Image) -> bool:
+    """Returns whether an open image has frames that follow each other.
+
+    Raises:
+        DECODER_ERRORS: If the file is broken.
+    """
+    # MPO is how many cameras write JPEG: the photo first, a preview after it.
+    return image.format != "MPO" and bool(getattr(image, "is_animated", False))
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Decodes an open image fully, as it is shown.
+
+    Args:
+        image: Of any mode.
+
+    Returns:
+        A new image, RGB, turned upright as the EXIF tag says; what is transparent becomes white.
+
+    Raises:
+        DECODER_ERRORS: If the file is broken.
+    """
+    # Not ImageOps.exif_transpose: it writes the other EXIF tags anew, and fails on odd ones.
+    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    if turn is not None:
+        image = image.transpose(turn)
+    if image.mode.startswith("I;16"):
+        # 16 bits a pixel; Pillow would cut all above 255 to white.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        opaque = image.convert("RGBA")
+        white = Image.new("RGBA", opaque.size, "white")
+        return Image.alpha_composite(white, opaque).convert("RGB")
+    return image.convert("RGB")

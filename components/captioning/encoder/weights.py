@@ -1,0 +1,149 @@
+"""Where an encoder's weights come from: Keras's ImageNet ones, a file, or a seed."""
+
+import hashlib
+import math
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from components.captioning.encoder.backbones import Backbone
+from components.errors import DataError
+from components.platform.storage import local_copy
+
+IMAGENET = "imagenet"
+RANDOM = "random"
+FILE = "file"
+
+_SUFFIXES = (".h5", ".hdf5")
+
+# What h5py and Keras raise for a file of another network, or that is no weights file at all.
+_FILE_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
+
+# Of ImageNet's colours, 0 to 1.
+_IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+def build_with_weights(network: Backbone, weights: str, seed: int = 0) -> keras.Model:
+    """Builds a network and gives it its weights.
+
+    Args:
+        network: Which one.
+        weights: "imagenet" (Keras fetches them), "random", or the local or `gs://` path of a
+            Keras weights file.
+        seed: Of random weights.
+
+    Returns:
+        A model from float32 [B, size, size, 3] to float32 [B, width].
+
+    Raises:
+        DataError: If Keras can't fetch the weights, or the file isn't this network's.
+        SettingError: If the path is neither local nor `gs://`.
+    """
+    if weights == IMAGENET:
+        return _from_imagenet(network)
+    model = network.build()
+    if weights == RANDOM:
+        _randomise(model, seed)
+        return model
+    with tempfile.TemporaryDirectory(prefix="captionflow-weights-") as directory:
+        load_weights(model, network, local_copy(weights, Path(directory)), named=weights)
+    return model
+
+
+def load_weights(model: keras.Model, network: Backbone, file: Path, *, named: str) -> None:
+    """Loads a weights file whole, or fails.
+
+    Args:
+        model: As `network.build()` made it.
+        network: Which one it is.
+        file: A `.weights.h5` of Keras 3 or an `.h5` of older ones, with or without the top.
+        named: The file's name in error messages.
+
+    Raises:
+        DataError: If it is no weights file, is another network's, or lacks some weights.
+    """
+    if not file.name.endswith(_SUFFIXES):
+        raise DataError(
+            f"encoder_weights must be a Keras weights file, .weights.h5 or .h5. Received: {named}"
+        )
+    # Keras skips over what a file lacks with no more than a warning: NaN shows what it skipped.
+    numbers = [variable for variable in model.weights if variable.dtype == "float32"]
+    for variable in numbers:
+        variable.assign(np.full(variable.shape, np.nan, np.float32))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            model.load_weights(file)
+    except _FILE_ERRORS as error:
+        # Keras goes on to list all layers.
+        reason = str(error).partition("\n\nList of")[0]
+        raise DataError(
+            f"encoder_weights must hold weights of {network.name}, and {named} does not: {reason}"
+        ) from error
+    missing = [variable.path for variable in numbers if not np.isfinite(variable.numpy()).all()]
+    if missing:
+        raise DataError(
+            f"encoder_weights must hold all {len(numbers)} weights of {network.name} as "
+            f"numbers. {named} lacks {len(missing)}, the first is {missing[0]}"
+        )
+    _settle_normalization(model)
+
+
+def weights_sha256(model: keras.Model) -> str:
+    """Returns the SHA-256 of a model's weights: 64 hex digits, the same for any file format.
+
+    Each variable counts in order with its name (kernel, beta, ...), shape and float32 values;
+    the names that Keras gives layers do not: they go on counting within a process.
+    """
+    digest = hashlib.sha256()
+    for variable in model.weights:
+        digest.update(f"{variable.name} {tuple(variable.shape)}\n".encode())
+        digest.update(np.ascontiguousarray(variable.numpy(), "<f4").data)
+    return digest.hexdigest()
+
+
+def _from_imagenet(network: Backbone) -> keras.Model:
+    try:
+        fetched = network.build(IMAGENET)
+    except Exception as error:  # Keras raises a bare Exception when a download fails.
+        raise DataError(
+            f"encoder_weights is {IMAGENET!r}, but Keras can't fetch these weights of "
+            f"{network.name} here: {error}. Download them elsewhere and set encoder_weights to "
+            "the file: a path or gs:// of a .weights.h5 or .h5"
+        ) from error
+    model = network.build()
+    model.set_weights(fetched.get_weights())
+    _settle_normalization(model)
+    return model
+
+
+def _randomise(model: keras.Model, seed: int) -> None:
+    # He's uniform initialisation, from NumPy: the same on every machine, and no state that others
+    # draw from is seeded.
+    generator = np.random.default_rng(seed)
+    for layer in model.layers:
+        depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+        for variable in layer.trainable_variables:
+            if variable.name.endswith("kernel"):
+                inputs = math.prod(variable.shape[: 2 if depthwise else -1])
+                limit = math.sqrt(6 / inputs)
+                drawn = generator.uniform(-limit, limit, variable.shape)
+                variable.assign(drawn.astype(np.float32))
+
+
+def _settle_normalization(model: keras.Model) -> None:
+    """Makes normalisation layers use what was just loaded, and EfficientNet's as it was meant.
+
+    EfficientNet's published weights hold the standard deviation where the variance belongs. Keras
+    makes up for it with one more layer, but only where it fetches the weights itself:
+    github.com/tensorflow/tensorflow/issues/49930.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
+            variance = layer.adapt_variance.numpy()
+            if np.allclose(variance, _IMAGENET_STD, atol=1e-3):
+                layer.adapt_variance.assign(variance * _IMAGENET_STD)
+            layer.finalize_state()

@@ -1,0 +1,1 @@
+"""Inference: the bundle, the captioner, dynamic batching and saliency."""

@@ -1,0 +1,1 @@
+"""Metrics: BLEU, CIDEr-D and ROUGE-L."""

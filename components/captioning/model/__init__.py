@@ -1,0 +1,1 @@
+"""The caption model: vocabulary, normalizer, decoders and the ensemble of them."""

@@ -1,0 +1,57 @@
+"""The vocabulary: which word has which id, with four marks at fixed places."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+SPECIAL_TOKENS = ("<pad>", "<start>", "<end>", "<unk>")
+PAD, START, END, UNK = range(len(SPECIAL_TOKENS))
+
+
+class Vocabulary:
+    """Words by id, as in `vocabulary.txt`: one word a line, the line's number its id.
+
+    Args:
+        words: All words in the order of their ids, the four `SPECIAL_TOKENS` first.
+
+    Raises:
+        ValueError: If the marks are not first, or a word stands twice.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        if tuple(words[: len(SPECIAL_TOKENS)]) != SPECIAL_TOKENS:
+            raise ValueError(
+                f"A vocabulary must begin with {', '.join(SPECIAL_TOKENS)}. "
+                f"Received: {', '.join(words[: len(SPECIAL_TOKENS)])}"
+            )
+        self.words = tuple(words)
+        self._ids = {word: index for index, word in enumerate(self.words)}
+        if len(self._ids) != len(self.words):
+            twice = next(word for i, word in enumerate(self.words) if self._ids[word] != i)
+            raise ValueError(f"A word must have one id. Received twice: {twice!r}")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Vocabulary":
+        """Reads a `vocabulary.txt`."""
+        return cls(Path(path).read_text(encoding="utf-8").splitlines())
+
+    def save(self, path: str | Path) -> None:
+        """Writes a `vocabulary.txt`."""
+        Path(path).write_text("\n".join(self.words) + "\n", encoding="utf-8")
+
+    def __len__(self) -> int:
+        """Returns the number of ids, marks included."""
+        return len(self.words)
+
+    def encode(self, caption: str) -> list[int]:
+        """Returns the ids of a normalised caption's words, without marks; `UNK` if unknown."""
+        return [self._ids.get(word, UNK) for word in caption.split()]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Returns the words of ids up to the first `END`, without marks, as one string."""
+        words = []
+        for index in ids:
+            if index == END:
+                break
+            if index >= len(SPECIAL_TOKENS):
+                words.append(self.words[index])
+        return " ".join(words)

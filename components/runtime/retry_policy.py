@@ -1,0 +1,64 @@
+"""Keeps a cluster from repeating what can't succeed.
+
+Kubeflow tries a failed step again whatever the reason: that helps a pod that was preempted, but a
+broken data set is as broken a minute later, and KFP's retries can't tell the two apart. So a step
+whose data or settings are at fault leaves a note in MLflow, and its next attempt in the same run
+ends at once with the same error and exit code. In MLflow the note also tells people why a
+scheduled run made no model. It counts for half an hour, in which all retries come: whoever mends
+the data and lets Kubeflow go on with the run later is not held up by it.
+"""
+
+import logging
+import os
+from datetime import timedelta
+
+from components.errors import CaptionflowError, DataError, SettingError
+
+logger = logging.getLogger(__name__)
+
+#: Holds the id of the Kubeflow run in a step's pod; elsewhere it is not set, and nothing is noted.
+RUN_ID_VARIABLE = "KFP_RUN_ID"
+#: The MLflow experiment of the notes.
+EXPERIMENT = "captionflow-failed-steps"
+
+# Longer than the pauses between retries take together, see `pipeline.kubernetes`.
+_MINUTES = 30
+_FINAL = {error.exit_code: error for error in (SettingError, DataError)}
+
+
+def raise_permanent_failure(step: str) -> None:
+    """Ends a step whose earlier attempt in this Kubeflow run failed for good.
+
+    Raises:
+        SettingError, DataError: With the message of that attempt.
+    """
+    run_id = os.environ.get(RUN_ID_VARIABLE)
+    if not run_id:
+        return
+    from components.platform.registry import find_event
+
+    try:
+        wanted = {"kfp_run_id": run_id, "step": step}
+        note = find_event(EXPERIMENT, wanted, newer_than=timedelta(minutes=_MINUTES))
+    except CaptionflowError as error:
+        # A step that needs MLflow is going to say so by itself.
+        logger.warning("whether an earlier attempt failed for good is unknown: %s", error)
+        return
+    if note:
+        logger.info("an attempt just now failed for good: not trying again")
+        raise _FINAL[int(note["exit_code"])](note["error"])
+
+
+def record_permanent_failure(step: str, error: CaptionflowError) -> None:
+    """Notes a failure that another attempt can't mend; other failures may be tried again."""
+    run_id = os.environ.get(RUN_ID_VARIABLE)
+    if not run_id or error.exit_code not in _FINAL:
+        return
+    from components.platform.registry import note_event
+
+    tags = {"kfp_run_id": run_id, "step": step}
+    tags |= {"exit_code": str(error.exit_code), "error": str(error)[:5000]}
+    try:
+        note_event(EXPERIMENT, f"{step} failed", tags, "FAILED")
+    except CaptionflowError as unreachable:
+        logger.warning("this failure could not be noted: %s", unreachable)

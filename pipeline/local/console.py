@@ -1,0 +1,118 @@
+"""What a local run shows: a line or a bar for each step, and all of its output in a log file."""
+
+import io
+import re
+from typing import NamedTuple, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from components.runtime.execution import FAILED_MARK, TOOK_MARK
+
+# What kfp.local writes: `Executing task 'ingest'`, in colours, and a step's output indented.
+_STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
+_STEP_LINE = re.compile(r"^ {4}\[(?P<step>[\w-]+)\] (?P<text>.*)")
+_FAILED = re.compile(rf"^ {{4}}{FAILED_MARK} (?P<told>[\w-]+: .*)")
+_TOOK = re.compile(
+    rf"^ {{4}}{TOOK_MARK} (?P<step>[\w-]+): (?P<start_up>[\d.]+) s to start, (?P<work>[\d.]+) s "
+)
+# A line such as `epoch 3/10 …` or `features 640/6996 …` moves the bar.
+_PROGRESS = re.compile(r"^\w+ (?P<done>\d+)/(?P<total>\d+)(?:, step (?P<step>\d+)/(?P<steps>\d+))?")
+
+
+class Seconds(NamedTuple):
+    """How long a step took: until its own work began, and that work."""
+
+    start_up: float
+    work: float
+
+
+class RunView(io.TextIOBase):
+    """Stands in for standard output while kfp.local runs.
+
+    On a terminal each step has a bar; elsewhere each line that a step logs is printed. Whatever
+    else the run writes goes to the log file alone.
+
+    Args:
+        console: Where to show it.
+        log: Where everything is written.
+
+    Attributes:
+        seconds: How long each step took that ran.
+        current: The step that runs, or ran last.
+        failure: The step that failed and its own error.
+        last: The last line that said something.
+    """
+
+    def __init__(self, console: Console, log: TextIO) -> None:
+        super().__init__()
+        self.seconds: dict[str, Seconds] = {}
+        self.current: str | None = None
+        self.failure: str | None = None
+        self.last = ""
+        self._console = console
+        self._log = log
+        self._unfinished = ""
+        self._bar: TaskID | None = None
+        self._progress = Progress(
+            SpinnerColumn(finished_text="[green]✓"),
+            TextColumn("{task.fields[step]:<10}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", style="dim", markup=False),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> "RunView":
+        """Begins to show."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends showing; what is on the screen stays."""
+        self._progress.stop()
+
+    def writable(self) -> bool:
+        """Returns True."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Takes output in pieces of any size."""
+        self._log.write(text)
+        *lines, self._unfinished = (self._unfinished + text).split("\n")
+        for line in lines:
+            self._take(line)
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes the log through."""
+        self._log.flush()
+
+    def _take(self, line: str) -> None:
+        if line.startswith("    ") and line.strip():
+            self.last = line.strip()
+        if (match := _STARTED.search(line)) and not match[1].startswith("condition-"):
+            self.current = match[1]
+            self._bar = self._progress.add_task("", step=self.current, total=None)
+        elif match := _STEP_LINE.match(line):
+            self._show(match["step"], match["text"])
+        elif match := _FAILED.match(line):
+            self.failure = match["told"]
+        elif match := _TOOK.match(line):
+            self._finish(match["step"], Seconds(float(match["start_up"]), float(match["work"])))
+
+    def _show(self, step: str, text: str) -> None:
+        if not self._console.is_terminal:
+            self._console.print(f"[{step}] {text}", markup=False, highlight=False, soft_wrap=True)
+        elif self._bar is not None:
+            self._progress.update(self._bar, description=text)
+            if match := _PROGRESS.match(text):
+                part = int(match["step"]) / int(match["steps"]) if match["step"] else 1
+                done = int(match["done"]) - 1 + part
+                self._progress.update(self._bar, completed=done, total=int(match["total"]))
+
+    def _finish(self, step: str, seconds: Seconds) -> None:
+        self.seconds[step] = seconds
+        if self._bar is not None:
+            self._progress.update(self._bar, completed=1, total=1)

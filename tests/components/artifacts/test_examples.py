@@ -1,0 +1,164 @@
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.artifacts.examples import (
+    ENCODER_FILE,
+    read_examples,
+    shard_count,
+    shard_name,
+    to_example,
+)
+from components.errors import DataError
+
+TOKENS = ((4, 5, 6), (), (7,))
+REFERENCES = ("a dog runs", "", "hündchen")
+
+
+def record(image_id: str, *feature: float) -> bytes:
+    return to_example(image_id, np.array(feature, np.float16), TOKENS, REFERENCES)
+
+
+def write(directory: Path, *shards: Sequence[bytes], split: str = "train", width: int = 2) -> None:
+    (directory / ENCODER_FILE).write_text(json.dumps({"width": width}))
+    for index, records in enumerate(shards):
+        path = directory / shard_name(split, index, len(shards))
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for each in records:
+                writer.write(each)
+
+
+def test_shard_count_is_one_a_thousand_records() -> None:
+    assert [shard_count(n) for n in (0, 1, 1000, 1001, 5996)] == [0, 1, 1, 2, 6]
+
+
+def test_shard_name_has_index_and_count() -> None:
+    assert shard_name("train", 3, 12) == "train-00003-of-00012.tfrecord"
+
+
+def test_to_example_is_what_tensorflow_reads() -> None:
+    example = tf.train.Example.FromString(record("a.jpg", 1.0, -2.0))
+    values = example.features.feature
+    assert values["image_id"].bytes_list.value[:] == [b"a.jpg"]
+    # IEEE half precision, little-endian: 1.0 is 3c00, -2.0 is c000.
+    assert values["feature"].bytes_list.value[:] == [bytes.fromhex("003c00c0")]
+    assert values["tokens"].int64_list.value[:] == [4, 5, 6, 7]
+    assert values["token_counts"].int64_list.value[:] == [3, 0, 1]
+    assert values["references"].bytes_list.value[:] == [b"a dog runs", b"", "hündchen".encode()]
+
+
+def test_read_examples_journey_keeps_everything(tmp_path: Path) -> None:
+    write(tmp_path, [record("a.jpg", 1.5, -2)])
+    examples = read_examples(tmp_path, "train")
+    assert examples.image_ids == ["a.jpg"]
+    assert examples.features.dtype == np.float16
+    assert examples.features.tolist() == [[1.5, -2.0]]
+    assert examples.tokens == [TOKENS]
+    assert examples.references == [REFERENCES]
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3])
+def test_read_examples_is_the_same_for_any_shards(tmp_path: Path, shards: int) -> None:
+    records = [record("c", 3, 3), record("a", 1, 1), record("b", 2, 2)]
+    write(tmp_path, *(records[index::shards] for index in range(shards)))
+    examples = read_examples(tmp_path, "train")
+    assert examples.image_ids == ["a", "b", "c"]
+    assert examples.features.tolist() == [[1, 1], [2, 2], [3, 3]]
+
+
+def test_read_examples_reads_its_split_alone(tmp_path: Path) -> None:
+    write(tmp_path, [record("a", 1, 1)])
+    write(tmp_path, [record("b", 2, 2)], split="dev")
+    assert read_examples(tmp_path, "dev").image_ids == ["b"]
+
+
+def test_read_examples_without_shards_says_so(tmp_path: Path) -> None:
+    write(tmp_path, [record("a", 1, 1)])
+    with pytest.raises(DataError, match=r"Split 'test' must lie in .* left over: all"):
+        read_examples(tmp_path, "test")
+
+
+def test_read_examples_with_a_missing_shard_names_it(tmp_path: Path) -> None:
+    write(tmp_path, [record("a", 1, 1)], [record("b", 2, 2)])
+    (tmp_path / "train-00001-of-00002.tfrecord").unlink()
+    with pytest.raises(DataError, match=r"left over: train-00001-of-00002.tfrecord"):
+        read_examples(tmp_path, "train")
+
+
+def test_read_examples_with_shards_of_two_sets_names_the_odd_ones(tmp_path: Path) -> None:
+    write(tmp_path, [record("a", 1, 1)])
+    write(tmp_path, [record("a", 1, 1)], [record("b", 2, 2)])
+    with pytest.raises(DataError, match=r"left over: train-00000-of-00001.tfrecord"):
+        read_examples(tmp_path, "train")
+
+
+def test_read_examples_without_records_says_so(tmp_path: Path) -> None:
+    write(tmp_path, [])
+    with pytest.raises(DataError, match="examples of split 'train' must not be empty"):
+        read_examples(tmp_path, "train")
+
+
+def flip_a_bit(content: bytes) -> bytes:
+    return content[:20] + bytes([content[20] ^ 1]) + content[21:]
+
+
+@pytest.mark.parametrize("spoil", [flip_a_bit, lambda content: content[:-3]])
+def test_read_examples_with_a_corrupt_record_names_the_file(
+    tmp_path: Path, spoil: Callable[[bytes], bytes]
+) -> None:
+    write(tmp_path, [record("a", 1, 1)], [record("b", 2, 2)])
+    shard = tmp_path / "train-00001-of-00002.tfrecord"
+    shard.write_bytes(spoil(shard.read_bytes()))
+    with pytest.raises(DataError, match=r"train-00001-of-00002.tfrecord is broken"):
+        read_examples(tmp_path, "train")
+
+
+def example(**features: tf.train.Feature) -> bytes:
+    whole = tf.train.Example.FromString(record("a", 1, 1))
+    for name, feature in features.items():
+        whole.features.feature[name].CopyFrom(feature)
+    return bytes(whole.SerializeToString())
+
+
+INTEGERS = tf.train.Feature(int64_list=tf.train.Int64List(value=[1, 1]))
+LETTERS = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"\xff"]))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"no example at all",
+        tf.train.Example().SerializeToString(),
+        example(image_id=INTEGERS),
+        example(image_id=LETTERS),
+        example(token_counts=INTEGERS),  # Two captions of one token, where there are four tokens.
+    ],
+)
+def test_read_examples_with_an_odd_record_names_the_file(tmp_path: Path, odd: bytes) -> None:
+    write(tmp_path, [odd])
+    with pytest.raises(DataError, match=r"train-00000-of-00001.tfrecord is broken"):
+        read_examples(tmp_path, "train")
+
+
+def test_read_examples_with_fewer_references_than_captions_names_the_photo(tmp_path: Path) -> None:
+    write(tmp_path, [to_example("a.jpg", np.zeros(2, np.float16), TOKENS, ("one",))])
+    with pytest.raises(DataError, match=r"a.jpg: 3 and 1"):
+        read_examples(tmp_path, "train")
+
+
+def test_read_examples_of_another_width_names_both(tmp_path: Path) -> None:
+    write(tmp_path, [record("a", 1, 1), record("b", 1, 1, 1)])
+    with pytest.raises(DataError, match=r"encoder.json says, 2\. Received in .*, b: 3"):
+        read_examples(tmp_path, "train")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"width": "2"}', '{"width": 0}'])
+def test_read_examples_with_an_odd_encoder_file_names_it(tmp_path: Path, content: str) -> None:
+    write(tmp_path, [record("a", 1, 1)])
+    (tmp_path / ENCODER_FILE).write_text(content)
+    with pytest.raises(DataError, match=r"width in .*encoder.json|encoder.json must say"):
+        read_examples(tmp_path, "train")

@@ -1,0 +1,247 @@
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.captioning.encoder import encoder as encoder_module
+from components.captioning.encoder import precision as precision_module
+from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE, Encoder
+from components.captioning.encoder.images import load_photo
+from components.captioning.encoder.precision import has_bfloat16
+from components.captioning.encoder.spec import EncoderSpec
+from components.errors import DataError, SettingError
+
+SHARED = Path(__file__).parents[4].parent / "shared"
+REAL_WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
+PHOTOS = sorted((SHARED / "flickr8k").rglob("*.jpg"))[:8]
+
+
+IDENTITY = EncoderSpec("MobileNetV2", "random", 1, "0" * 64, 1280, 224)
+
+
+def photos(count: int, size: int = 224) -> np.ndarray:
+    """Returns coarse coloured blocks, as unlike each other as photos are."""
+    blocks = np.random.default_rng(0).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
+    side = -(-size // 4)
+    return blocks.repeat(side, axis=1).repeat(side, axis=2)[:, :size, :size]
+
+
+def cosines(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(some, axis=1) * np.linalg.norm(others, axis=1)
+    return (some * others).sum(axis=1) / lengths
+
+
+@pytest.fixture(scope="module")
+def uncalibrated() -> Encoder:
+    return Encoder.build("mobilenetv2", "random", seed=1, batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def uncalibrated_features(uncalibrated: Encoder) -> np.ndarray:
+    # A compiled graph of before, which calibrating has to drop.
+    uncalibrated.feature_map(photos(1))
+    return uncalibrated.encode(photos(8))
+
+
+@pytest.fixture(scope="module")
+def encoder(uncalibrated: Encoder, uncalibrated_features: np.ndarray) -> Encoder:
+    uncalibrated.calibrate(photos(8))
+    return uncalibrated
+
+
+@pytest.fixture(scope="module")
+def saved(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("encoder")
+    encoder.save(directory)
+    return directory
+
+
+@pytest.fixture
+def rounded(saved: Path, tmp_path: Path) -> Path:
+    """The same encoder, of bfloat16."""
+    shutil.copy(saved / ENCODER_WEIGHTS_FILE, tmp_path)
+    replace(EncoderSpec.load(saved), precision="bfloat16").save(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def reference(saved: Path) -> keras.Model:
+    model = keras.applications.MobileNetV2(include_top=False, weights=None, pooling="avg")
+    model.load_weights(saved / ENCODER_WEIGHTS_FILE)
+    return model
+
+
+def test_build_records_what_tells_it_from_others(encoder: Encoder, saved: Path) -> None:
+    spec = encoder.spec
+    assert spec == replace(IDENTITY, sha256=spec.sha256)
+    from_file = Encoder.build("MobileNetV2", str(saved / ENCODER_WEIGHTS_FILE)).spec
+    assert from_file == replace(spec, weights="file", seed=None)
+
+
+def test_build_of_an_unknown_network_lists_close_ones() -> None:
+    with pytest.raises(SettingError, match=r"encoder must name .*MobileNetV2.* Received: 'Mobile"):
+        Encoder.build("MobileNetV9", "random")
+
+
+def test_encode_is_a_forward_pass_of_keras(encoder: Encoder, reference: keras.Model) -> None:
+    batch = photos(6)
+    prepared = keras.applications.mobilenet_v2.preprocess_input(batch.astype(np.float32))
+    features = encoder.encode(batch)
+    assert features.shape == (6, 1280)
+    assert features.dtype == np.float32
+    # Folded constants round differently.
+    np.testing.assert_allclose(features, reference.predict(prepared, verbose=0), atol=1e-4)
+
+
+def test_encode_is_the_same_alone_and_among_others(encoder: Encoder) -> None:
+    batch = photos(6)
+    np.testing.assert_allclose(encoder.encode(batch[5:]), encoder.encode(batch)[5:], atol=1e-6)
+
+
+def test_encode_of_no_photos_is_empty(encoder: Encoder) -> None:
+    assert encoder.encode(photos(0)).shape == (0, 1280)
+
+
+def test_random_encoder_is_the_same_for_the_same_seed_and_photos(encoder: Encoder) -> None:
+    again = Encoder.build("MobileNetV2", "random", seed=1)
+    before = again.spec.sha256
+    again.calibrate(photos(8))
+    assert again.spec == encoder.spec
+    assert again.spec.sha256 != before
+
+
+def test_calibrate_makes_random_weights_tell_photos_apart(
+    encoder: Encoder, uncalibrated_features: np.ndarray
+) -> None:
+    calibrated = encoder.encode(photos(8))
+    # Correlations of one photo's features with another's.
+    others = ~np.eye(8, dtype=bool)
+    assert np.corrcoef(uncalibrated_features)[others].mean() > 0.95
+    assert np.corrcoef(calibrated)[others].mean() < 0.2
+    # No feature is the same for all of them.
+    assert (uncalibrated_features.std(axis=0) < 1e-3).any()
+    assert not (calibrated.std(axis=0) < 1e-3).any()
+
+
+def test_calibrate_sets_statistics_layer_by_layer(encoder: Encoder, reference: keras.Model) -> None:
+    # On the photos of the calibration, training and inference are the same network.
+    batch = photos(8)
+    prepared = keras.applications.mobilenet_v2.preprocess_input(batch.astype(np.float32))
+    np.testing.assert_allclose(
+        encoder.encode(batch), reference(prepared, training=True).numpy(), atol=1e-3
+    )
+
+
+def test_calibrate_without_batch_normalisation_changes_nothing() -> None:
+    encoder = Encoder.build("VGG16", "random", seed=1)
+    before = encoder.spec
+    encoder.calibrate(photos(1))
+    assert encoder.spec == before
+    assert before.width == 512
+
+
+def test_load_encodes_the_same(encoder: Encoder, saved: Path) -> None:
+    loaded = Encoder.load(saved, batch_size=4)
+    assert loaded.spec == encoder.spec
+    assert np.array_equal(loaded.encode(photos(4)), encoder.encode(photos(4)))
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
+def test_encode_in_bfloat16_leaves_others_alone(
+    encoder: Encoder, rounded: Path, reference: keras.Model
+) -> None:
+    batch = photos(6)
+    graph = tf.function(lambda batch: reference(tf.cast(batch, tf.float32)))
+    exact, other = encoder.encode(batch), graph(batch).numpy()
+    found = Encoder.load(rounded, batch_size=4).encode(batch)
+    assert found.dtype == np.float32
+    assert not np.array_equal(found, exact)
+    # Random weights add rounding up; see the real ones below.
+    assert cosines(found, exact).min() > 0.98
+    # A caption must not depend on how many photos were described together.
+    for size in (1, 6):
+        alone = Encoder.load(rounded, batch_size=size)
+        np.testing.assert_array_equal(alone.encode(batch), found)
+    # Graphs of the same process compute as before, those that were traced and new ones.
+    np.testing.assert_array_equal(encoder.encode(batch), exact)
+    np.testing.assert_array_equal(graph(batch).numpy(), other)
+    again = tf.function(lambda batch: reference(tf.cast(batch, tf.float32)))
+    np.testing.assert_array_equal(again(batch).numpy(), other)
+
+
+def test_build_of_bfloat16_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision_module, "has_bfloat16", lambda: False)
+    with pytest.raises(SettingError, match=r"must be float32 .* Received: bfloat16.* --precision"):
+        Encoder.build("MobileNetV2", "random", precision="bfloat16")
+
+
+def test_load_of_bfloat16_where_there_is_none_computes_in_float32_and_says_so(
+    encoder: Encoder,
+    rounded: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(encoder_module, "has_bfloat16", lambda: False)
+    with caplog.at_level(logging.INFO):
+        loaded = Encoder.load(rounded, batch_size=4)
+    assert [record.getMessage() for record in caplog.records] == [
+        "this encoder is of bfloat16, which this machine does not have: it computes in float32"
+    ]
+    assert loaded.spec.precision == "bfloat16"
+    np.testing.assert_array_equal(loaded.encode(photos(4)), encoder.encode(photos(4)))
+
+
+def test_load_of_other_weights_names_both_sums(
+    encoder: Encoder, saved: Path, tmp_path: Path
+) -> None:
+    IDENTITY.save(tmp_path)
+    shutil.copy(saved / ENCODER_WEIGHTS_FILE, tmp_path)
+    with pytest.raises(
+        DataError, match=rf"encoder.json names, with SHA-256 0{{64}}. .*{encoder.spec.sha256}"
+    ):
+        Encoder.load(tmp_path)
+
+
+def test_cells_are_what_features_are_the_mean_of(encoder: Encoder) -> None:
+    cells = encoder.feature_map(photos(5))
+    assert cells is not None
+    assert (cells.dtype, cells.shape) == (np.float32, (5, 7, 7, 1280))
+    np.testing.assert_allclose(cells.mean(axis=(1, 2)), encoder.encode(photos(5)), atol=1e-5)
+
+
+def test_cells_of_a_network_that_does_not_end_with_their_mean_are_none() -> None:
+    assert Encoder.build("ConvNeXtTiny", "random").feature_map(photos(1)) is None
+
+
+def test_load_without_weights_names_the_file(tmp_path: Path) -> None:
+    IDENTITY.save(tmp_path)
+    with pytest.raises(DataError, match=r"encoder.weights.h5 does not"):
+        Encoder.load(tmp_path)
+
+
+@pytest.mark.skipif(not REAL_WEIGHTS.exists(), reason="needs ../shared/encoders")
+def test_real_inception_weights_tell_photos_apart() -> None:
+    encoder = Encoder.build("InceptionV3", str(REAL_WEIGHTS), batch_size=2)
+    assert encoder.spec.weights == "file"
+    assert (encoder.spec.width, encoder.spec.size) == (2048, 299)
+    one, other = encoder.encode(photos(2, 299))
+    assert (one >= 0).all()  # Means of what a ReLU lets through.
+    assert np.corrcoef(one, other)[0, 1] < 0.99
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
+@pytest.mark.skipif(not PHOTOS or not REAL_WEIGHTS.exists(), reason="needs ../shared")
+def test_real_inception_features_in_bfloat16_are_near_float32() -> None:
+    batch = np.stack([load_photo(path, 299) for path in PHOTOS])
+    exact, rounded = (
+        Encoder.build("InceptionV3", str(REAL_WEIGHTS), batch_size=8, precision=precision).encode(
+            batch
+        )
+        for precision in ("float32", "bfloat16")
+    )
+    assert 0.999 < cosines(exact, rounded).min() < 1

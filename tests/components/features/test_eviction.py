@@ -1,0 +1,80 @@
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.features.eviction import choose_evicted, survey
+
+KEYS = {"old": "a" * 64, "new": "b" * 64}
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+def _identity(which: str) -> str:
+    # Files of before say nothing of a precision.
+    more = ', "precision": "bfloat16"' if which == "new" else ""
+    return f'{{"network": "{which}", "weights": "file"{more}}}'
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Of an old encoder two segments, of a new one two; a stranger's file."""
+    root = tmp_path / "features"
+    for which, days in (("old", (90, 40)), ("new", (40, 1))):
+        folder = root / KEYS[which]
+        folder.mkdir(parents=True)
+        (folder / f"{'1' * 64}.json").write_text(_identity(which))
+        (folder / f"{'2' * 64}.h5").write_bytes(bytes(1000))
+        for number, age in enumerate(days):
+            path = folder / f"{str(number) * 64}-{10 * age}.npy"
+            path.write_bytes(bytes(100))
+        for path in folder.iterdir():
+            age = days[0] if path.name.startswith("0") else days[1]
+            moment = (NOW - timedelta(days=age)).timestamp()
+            os.utime(path, (moment, moment))
+    (root / "notes.txt").write_text("mine")
+    return root
+
+
+def test_survey_tells_encoders_apart(store: Path) -> None:
+    new, old = survey(str(store))
+    assert (new.name, new.key) == ("new, file, bfloat16", KEYS["new"])
+    assert (old.name, old.key) == ("old, file, float32", KEYS["old"])
+    assert [(each.features, len(each.files)) for each in (new, old)] == [(410, 4), (1300, 4)]
+    assert new.used == NOW - timedelta(days=1)
+    assert new.size == 1200 + len(_identity("new"))
+
+
+def test_survey_of_no_store_is_empty(tmp_path: Path) -> None:
+    assert survey(str(tmp_path / "none")) == []
+
+
+def _chosen(store: Path, **rule: Any) -> list[str]:
+    files = choose_evicted(survey(str(store)), now=NOW, **rule)
+    return [f"{file.name[0]} {file.name[65]} {Path(file.name).suffix}" for file in files]
+
+
+def test_choose_takes_what_was_not_used_for_long(store: Path) -> None:
+    assert _chosen(store, older_than=timedelta(days=60)) == ["a 0 .npy"]
+    # The encoder goes with the last of its features.
+    assert sorted(_chosen(store, older_than=timedelta(days=20))) == [
+        "a 0 .npy", "a 1 .json", "a 1 .npy", "a 2 .h5", "b 0 .npy",
+    ]  # fmt: skip
+    assert _chosen(store, older_than=timedelta(days=100)) == []
+
+
+def test_choose_leaves_no_more_than_is_to_be_kept(store: Path) -> None:
+    size = sum(encoder.size for encoder in survey(str(store)))
+    assert _chosen(store, keep_bytes=size) == []
+    assert _chosen(store, keep_bytes=size - 1) == ["a 0 .npy"]
+    assert len(_chosen(store, keep_bytes=size - 200)) > 1
+    assert len(_chosen(store, keep_bytes=0)) == 8
+
+
+def test_choose_takes_an_encoder_without_features_by_its_own_age(store: Path) -> None:
+    for path in (store / KEYS["old"]).glob("*.npy"):
+        path.unlink()
+    assert sorted(_chosen(store, older_than=timedelta(days=30))) == [
+        "a 1 .json", "a 2 .h5", "b 0 .npy",
+    ]  # fmt: skip

@@ -1,0 +1,86 @@
+import logging
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from components.errors import CaptionflowError, DataError, SettingError
+from components.runtime.execution import run_step
+
+
+def test_running_logs_lines_and_the_time_it_took(capsys: pytest.CaptureFixture[str]) -> None:
+    with run_step("ingest"):
+        logging.getLogger("components.ingest").info("8 photos")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "[ingest] 8 photos"
+    assert re.fullmatch(r"TOOK ingest: \d+\.\d s to start, \d+\.\d s of work", lines[1])
+
+
+def test_running_tells_start_up_since_the_process_began_from_work() -> None:
+    program = """
+import time
+time.sleep(0.3)
+from components.runtime.execution import run_step
+with run_step("ingest") as ready:
+    time.sleep(0.2)
+    ready()
+    time.sleep(0.4)
+"""
+    began = time.perf_counter()
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
+    )  # fmt: skip
+    whole = time.perf_counter() - began
+    start_up, work = map(float, re.findall(r"(\S+) s ", f"{ended.stdout.strip()} "))
+    assert start_up >= 0.5 and work >= 0.4
+    assert start_up + work <= whole + 0.1  # each is rounded
+
+
+def test_running_without_word_of_its_imports_counts_them_as_work(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with run_step("ingest"):
+        time.sleep(0.2)
+    assert float(capsys.readouterr().out.split()[-4]) >= 0.2
+
+
+def test_running_keeps_libraries_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    with run_step("ingest"):
+        logging.getLogger("apache_beam.runners").info("a bundle")
+        logging.getLogger("apache_beam.runners").warning("a worker died")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "WARNING:apache_beam.runners:a worker died"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(CaptionflowError, 1), (SettingError, 2), (DataError, 3)]
+)
+def test_running_failure_of_ours_is_one_line_with_its_code(
+    error: type[CaptionflowError], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught, run_step("ingest"):
+        raise error("epochs must be\n  positive.\nReceived: -1")
+    assert caught.value.code == code
+    assert capsys.readouterr().out == "FAILED ingest: epochs must be positive. Received: -1\n"
+
+
+def test_running_defect_shows_its_traceback_and_ends_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught, run_step("train"):
+        {}["loss"]
+    assert caught.value.code == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1] == "FAILED train: KeyError: 'loss'"
+
+
+def test_running_interrupted_ends_in_130(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught, run_step("train"):
+        raise KeyboardInterrupt
+    assert caught.value.code == 130
+    assert capsys.readouterr().out == "FAILED train: interrupted\n"

@@ -1,0 +1,214 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kfp import dsl
+from kfp.local.cache import LocalCache
+
+from pipeline import plan as module
+from pipeline.local.cache import plan_steps, remember, restored_spec, step_outputs
+from pipeline.plan import PlannedStep
+
+
+@dsl.component(base_image="python:3.11")
+def ingest(dataset: str, seed: int, manifest: dsl.Output[dsl.Dataset]) -> None:
+    pass
+
+
+@dsl.component(base_image="python:3.11")
+def features(
+    manifest: dsl.Input[dsl.Dataset], encoder: str, examples: dsl.Output[dsl.Dataset]
+) -> None:
+    pass
+
+
+@dsl.component(base_image="python:3.11")
+def train(
+    examples: dsl.Input[dsl.Dataset], epochs: int, checkpoints: str, model: dsl.Output[dsl.Model]
+) -> None:
+    pass
+
+
+@dsl.component(base_image="python:3.11")
+def gate(model: dsl.Input[dsl.Model]) -> bool:
+    return True
+
+
+@dsl.pipeline
+def small(
+    dataset: str = "here",
+    seed: int = 1,
+    encoder: str = "net",
+    epochs: int = 3,
+    checkpoints: str = "c",
+) -> None:
+    ingested = ingest(dataset=dataset, seed=seed)
+    extracted = features(manifest=ingested.outputs["manifest"], encoder=encoder)
+    trained = train(examples=extracted.outputs["examples"], epochs=epochs, checkpoints=checkpoints)
+    trained.set_retry(3, backoff_duration="60s").set_caching_options(False)
+    gate(model=trained.outputs["model"])
+
+
+_ARGUMENTS = {"dataset": "here", "seed": 1, "encoder": "net", "epochs": 3, "checkpoints": "c"}
+
+
+@pytest.fixture(autouse=True)
+def code(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    versions = {f"components.{step}": "1" for step in ("ingest", "features", "train")}
+    monkeypatch.setattr(module, "code_version", versions.__getitem__)
+    return versions
+
+
+def _plan(
+    cache: Path, content: str = "data", *, reuse: bool = True, **changed: Any
+) -> tuple[Any, list[PlannedStep]]:
+    spec = small.pipeline_spec
+    arguments = {**_ARGUMENTS, **changed}
+    return spec, plan_steps(spec, arguments, {"dataset": content}, cache, reuse=reuse)
+
+
+def _keys(cache: Path, content: str = "data", **changed: Any) -> dict[str, str]:
+    _, planned = _plan(cache, content, **changed)
+    return {step.name: step.key for step in planned if step.key}
+
+
+def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {name for name, key in before.items() if after[name] != key}
+
+
+def _whys(planned: list[PlannedStep]) -> dict[str, str]:
+    return {step.name: step.why for step in planned}
+
+
+@pytest.mark.parametrize(
+    ("change", "steps"),
+    [
+        ({}, set()),
+        ({"content": "other data"}, {"ingest", "features", "train"}),
+        ({"seed": 2}, {"ingest", "features", "train"}),
+        ({"encoder": "other"}, {"features", "train"}),
+        ({"epochs": 4}, {"train"}),
+        # Where unfinished trainings lie decides nothing.
+        ({"checkpoints": "elsewhere"}, set()),
+        # Moved data: a manifest names its photos' places; all else is of the same content.
+        ({"dataset": "there"}, {"ingest"}),
+    ],
+)
+def test_plan_steps_changes_the_keys_of_what_a_change_decides(
+    tmp_path: Path, change: dict[str, Any], steps: set[str]
+) -> None:
+    assert _changed(_keys(tmp_path), _keys(tmp_path, **change)) == steps
+
+
+def test_plan_steps_counts_the_code_of_a_step_and_of_those_before(
+    tmp_path: Path, code: dict[str, str]
+) -> None:
+    before = _keys(tmp_path)
+    code["components.features"] = "2"
+    assert _changed(before, _keys(tmp_path)) == {"features", "train"}
+
+
+def test_plan_steps_reuses_here_what_a_cluster_would_not_and_retries_nothing(
+    tmp_path: Path,
+) -> None:
+    spec, planned = _plan(tmp_path)
+    tasks = spec.root.dag.tasks
+    assert [step.name for step in planned] == ["ingest", "features", "train", "gate"]
+    assert tasks["train"].caching_options.enable_cache
+    assert not tasks["gate"].caching_options.enable_cache
+    assert not tasks["train"].HasField("retry_policy")
+
+
+def test_plan_steps_makes_no_folder(tmp_path: Path) -> None:
+    _, planned = _plan(tmp_path / "none")
+    assert _whys(planned) == {
+        "ingest": "not run before", "features": "not run before", "train": "not run before",
+        "gate": "asks the registry",
+    }  # fmt: skip
+    assert not (tmp_path / "none").exists()
+
+
+def _run(cache: Path, folder: Path, *, reuse: bool = True, **changed: Any) -> None:
+    """Does what kfp.local does when every step has run."""
+    spec, planned = _plan(cache, reuse=reuse, **changed)
+    store = LocalCache(str(cache))
+    for name in ("ingest", "features", "train"):
+        task = spec.root.dag.tasks[name]
+        artifact = folder / name
+        artifact.mkdir(parents=True, exist_ok=True)
+        key = store.compute_key(
+            task.component_ref.name, "image", ["command"], {},
+            custom_cache_key=task.caching_options.cache_key,
+        )  # fmt: skip
+        store.put(key, {"made": dsl.Dataset(name="made", uri=str(artifact))})
+    remember(spec, planned, cache)
+
+
+def test_plan_steps_reuses_what_was_run_and_says_why_it_runs_the_rest(
+    tmp_path: Path, code: dict[str, str]
+) -> None:
+    _run(tmp_path / "cache", tmp_path)
+    spec, planned = _plan(tmp_path / "cache")
+    assert [step.reused for step in planned] == [True, True, True, False]
+    found = step_outputs(spec, "ingest", tmp_path / "cache")
+    assert found is not None and found["made"].path == str(tmp_path / "ingest")
+    code["components.train"] = "2"
+    assert _whys(_plan(tmp_path / "cache", encoder="wide", epochs=4)[1]) == {
+        "ingest": "nothing changed",
+        "features": "encoder: net → wide",
+        "train": "its code or a library changed, epochs: 3 → 4",
+        "gate": "asks the registry",
+    }
+    assert _whys(_plan(tmp_path / "cache", content="new")[1])["ingest"] == (
+        "what dataset names changed"
+    )
+
+
+def test_plan_steps_does_not_take_a_result_whose_files_are_gone(tmp_path: Path) -> None:
+    _run(tmp_path / "cache", tmp_path)
+    (tmp_path / "ingest").rmdir()
+    _, planned = _plan(tmp_path / "cache")
+    assert not planned[0].reused
+    assert planned[0].why == "its earlier result is gone"
+
+
+def test_plan_steps_forced_runs_training_again_and_keeps_what_is_before_it(tmp_path: Path) -> None:
+    _run(tmp_path / "cache", tmp_path)
+    _, planned = _plan(tmp_path / "cache", force=True)
+    assert [(step.reused, step.why) for step in planned[1:3]] == [
+        (True, "nothing changed"), (False, "forced"),
+    ]  # fmt: skip
+
+
+def test_remember_keeps_old_results_until_there_are_new_ones(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    _run(cache, tmp_path)
+    spec, planned = _plan(cache, reuse=False)
+    assert {step.why for step in planned[:3]} == {"the cache is not used"}
+    # kfp.local finds nothing under these keys, and runs the steps.
+    assert step_outputs(spec, "ingest", cache) is None
+    # Stopped before any of them ended: the next run has what was there.
+    remember(spec, planned, cache)
+    assert all(step.reused for step in _plan(cache)[1][:3])
+    # Run to its end: the next run has what is new.
+    _run(cache, tmp_path / "new", reuse=False)
+    spec, planned = _plan(cache)
+    assert all(step.reused for step in planned[:3])
+    found = step_outputs(spec, "ingest", cache)
+    assert found is not None and found["made"].path == str(tmp_path / "new" / "ingest")
+
+
+def test_plan_steps_of_a_moved_data_set_says_so(tmp_path: Path) -> None:
+    _run(tmp_path / "cache", tmp_path, dataset="/data/a")
+    _, planned = _plan(tmp_path / "cache", dataset="/data/b")
+    assert planned[0].why == "the data lie elsewhere: /data/a → /data/b"
+    assert planned[1].reused
+
+
+def test_put_back_takes_all_changes_back() -> None:
+    spec = small.pipeline_spec
+    before = spec.SerializeToString(deterministic=True)
+    with restored_spec(spec):
+        plan_steps(spec, _ARGUMENTS, {}, Path("nowhere"))
+        assert spec.SerializeToString(deterministic=True) != before
+    assert spec.SerializeToString(deterministic=True) == before

@@ -1,0 +1,87 @@
+"""The command `python -m pipeline.local`, where no run has to end for it."""
+
+import contextlib
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.config import Settings
+from pipeline.local.run import app
+
+PROJECT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def store_of_the_work_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Set, so that it is put back; empty, so that each run has its own.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+
+
+def _command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "pipeline.local", *map(str, arguments)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--epochs", 0), "captionflow: epochs must be greater than or equal to 1. Received: '0'"),
+        (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
+        (("--preset", "flickr"), "preset must be sample or flickr8k. Received: 'flickr'"),
+        (("--dataset", "no/such/folder"), "dataset: Nothing lies at this path"),
+    ],
+)
+def test_command_with_a_wrong_value_ends_in_one_line(
+    tmp_path: Path, arguments: tuple[object, ...], told: str
+) -> None:
+    given = ["--root", str(tmp_path / "runs"), *map(str, arguments)]
+    ended = CliRunner().invoke(app, given)
+    assert ended.exit_code in (2, 3)
+    assert told in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs" / "artifacts").exists()
+
+
+@pytest.mark.usefixtures("bucket")
+def test_command_with_no_bucket_to_upload_to_ends_before_any_work(tmp_path: Path) -> None:
+    command = _command("--root", tmp_path / "runs", "--upload", "gs://no-such-bucket/tonight")
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert ended.returncode == 2
+    assert "no-such-bucket" in ended.stderr and len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_command_help_shows_every_setting_once_with_its_meaning() -> None:
+    ended = subprocess.run(
+        _command("--help"), capture_output=True, text=True, check=True, cwd=PROJECT,
+        env={"COLUMNS": "400", "PATH": ""},
+    )  # fmt: skip
+    for name, field in Settings.model_fields.items():
+        # Another option's meaning may name this one.
+        option = re.compile(rf"\W*--{name.replace('_', '-')} ")
+        lines = [line for line in ended.stdout.splitlines() if option.match(line)]
+        assert len(lines) == 1, name
+        assert str(field.description).split("(")[0].strip() in lines[0], name
+
+
+def test_command_interrupted_stops_its_steps_and_says_how_to_go_on(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        _command("--root", tmp_path / "runs"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT,
+    ) as run:  # fmt: skip
+        children: list[psutil.Process] = []
+        while run.poll() is None and not children:
+            time.sleep(0.05)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                children = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert errors.splitlines() == ["captionflow: stopped; run the same command to go on from here"]
+    assert not [child for child in children if child.is_running()]

@@ -1,0 +1,53 @@
+import io
+
+from rich.console import Console
+
+from pipeline.local.console import RunView, Seconds
+
+_RUN = """\
+10:00:00.000 - INFO - Executing task \x1b[96m'train'\x1b[0m
+    [KFP Executor INFO]: Looking for component
+    I0000 00:00 a library's remark
+    [train] 48 captions of 24 photos
+    [train] epoch 1/4, step 5/10
+    [train] epoch 2/4  loss 2.000
+    TOOK train: 8.5 s to start, 12.5 s of work
+"""
+
+
+def _shown(text: str, *, terminal: bool) -> tuple[str, RunView, str]:
+    screen, log = io.StringIO(), io.StringIO()
+    console = Console(file=screen, force_terminal=terminal, width=120)
+    with RunView(console, log) as view:
+        # In pieces, as kfp writes: the indent first, then the line.
+        for piece in (text[:40], text[40:90], text[90:]):
+            view.write(piece)
+    return screen.getvalue(), view, log.getvalue()
+
+
+def test_run_view_in_a_log_prints_the_lines_of_steps_alone() -> None:
+    screen, view, log = _shown(_RUN, terminal=False)
+    assert screen.splitlines() == [
+        "[train] 48 captions of 24 photos",
+        "[train] epoch 1/4, step 5/10",
+        "[train] epoch 2/4  loss 2.000",
+    ]
+    assert log == _RUN
+    assert view.seconds == {"train": Seconds(start_up=8.5, work=12.5)}
+    assert (view.current, view.failure) == ("train", None)
+
+
+def test_run_view_on_a_terminal_draws_a_bar_for_the_step() -> None:
+    screen, _, _ = _shown(_RUN, terminal=True)
+    assert "train" in screen
+    assert "epoch 2/4" in screen
+    assert "✓" in screen
+    assert "a library's remark" not in screen
+
+
+def test_run_view_keeps_how_a_step_failed() -> None:
+    *before, _ = _RUN.splitlines()
+    failed = "\n".join([*before, "    FAILED train: the loss must stay a number", ""])
+    _, view, _ = _shown(failed, terminal=False)
+    assert view.failure == "train: the loss must stay a number"
+    assert view.seconds == {}

@@ -1,0 +1,204 @@
+"""Real runs of the whole DAG by kfp.local: the small one that others look at too, and next ones."""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.cloud import storage
+from mlflow import MlflowClient
+from rich.console import Console
+from typer.testing import CliRunner
+
+from components.errors import DataError, SettingError
+from components.platform.registry import champion
+from components.platform.tracking import local_tracking_uri
+from pipeline.config import Settings
+from pipeline.local.run import StepFailedError, app, plan_run, run_pipeline
+from pipeline.local.summary import Summary, show_summary
+from pipeline.presets import Preset, make_settings
+
+
+@pytest.fixture(scope="module")
+def settings(small_settings: dict[str, Any]) -> Callable[..., Settings]:
+    def changed(**changes: object) -> Settings:
+        return make_settings(Preset.SAMPLE, {**small_settings, **changes})
+
+    return changed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def first(small_run: tuple[Summary, str]) -> Iterator[tuple[Summary, str]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(small_run[0].root))
+        yield small_run
+
+
+@pytest.fixture(scope="module")
+def root(first: tuple[Summary, str]) -> Path:
+    return first[0].root
+
+
+def _run(settings: Settings, root: Path) -> tuple[Summary, str]:
+    shown = io.StringIO()
+    console = Console(file=shown, width=200)
+    summary = run_pipeline(settings, root, console=console)
+    show_summary(summary, console)
+    return summary, shown.getvalue()
+
+
+def test_run_pipeline_registers_the_first_model_as_champion(first: tuple[Summary, str]) -> None:
+    summary, _ = first
+    assert summary.passed
+    assert "there is no champion yet" in summary.reason
+    released = champion("captionflow-sample")
+    assert released is not None and released.version == "1"
+    assert float(released.tags["bleu4"]) == summary.scores["bleu"]["bleu4"]
+    run = MlflowClient().get_run(released.run_id)
+    assert run.data.metrics["test_bleu4"] == summary.scores["bleu"]["bleu4"]
+    assert run.info.status == "FINISHED"
+
+
+def test_run_pipeline_shows_lines_scores_places_and_the_next_command(
+    first: tuple[Summary, str],
+) -> None:
+    summary, shown = first
+    assert "[ingest] drew 48 scenes" in shown
+    assert "[train] epoch 2/2" in shown
+    for step, seconds in summary.seconds.items():
+        # What starts a step is told apart from its work; Python alone takes some hundredths.
+        assert seconds.start_up > 0
+        took = rf"\n{step} +{seconds.start_up:.1f} s +{seconds.work:.1f} s"
+        assert re.search(took, shown), step
+    assert {"ingest", "train", "register"} < set(summary.seconds)
+    for name, artifact in (("ingest", "manifest"), ("train", "model"), ("evaluate", "scores")):
+        assert Path(summary.outputs[name][artifact].path).exists()
+        assert f"/{name}/{artifact}\n" in shown.replace(" ", "")
+    assert f"{summary.scores['bleu']['bleu4']:.2f}" in shown
+    assert f"{summary.scores['cider_d']['beam']:.2f}" in shown
+    assert f"{summary.scores['distinct_captions']} different captions" in shown
+    assert "captionflow-sample version 1 registered" in shown
+    assert "mlflow ui --backend-store-uri" in shown
+    assert "<html" in (summary.root / "report.html").read_text()
+    assert "Traceback" not in summary.log_file.read_text()
+
+
+def test_run_pipeline_again_finds_no_reason_to_train_and_says_so_in_mlflow(
+    settings: Callable[..., Settings], root: Path
+) -> None:
+    summary, shown = _run(settings(), root)
+    assert re.search(r"\ningest +cached +captionflow-", shown)
+    assert set(summary.seconds) == {"trigger"}
+    assert set(summary.outputs) == {"ingest", "trigger"}
+    assert not summary.trained and not summary.passed
+    told = "no training: champion v1 has the same data, encoder and settings"
+    assert summary.reason.startswith(told)
+    assert "captionflow-sample version 1 unchanged" in shown
+    client = MlflowClient()
+    assert len(client.search_model_versions("name = 'captionflow-sample'")) == 1
+    experiment = client.get_experiment_by_name("captionflow")
+    assert experiment is not None
+    [note] = client.search_runs([experiment.experiment_id], "run_name = 'no training'")
+    assert note.data.tags["reason"].startswith(told)
+
+
+def test_plan_run_says_beforehand_what_a_run_is_going_to_do(
+    settings: Callable[..., Settings], root: Path
+) -> None:
+    before = sorted(root.rglob("*"))
+    unchanged = {step.name: step for step in plan_run(settings(), root)}
+    assert unchanged["ingest"].reused
+    assert unchanged["trigger"].why.startswith("no training: champion v1")
+    assert {unchanged[name].why for name in ("features", "train", "register")} == {""}
+    changed = {step.name: step for step in plan_run(settings(epochs=3), root)}
+    assert changed["trigger"].why == "training: since champion v1 epochs was 2, is 3"
+    assert changed["features"].reused
+    assert (changed["train"].reused, changed["train"].why) == (False, "epochs: 2 → 3")
+    assert changed["evaluate"].why == "takes new input from train"
+    assert changed["register"].why == "if the gate lets the model pass"
+    anew = {step.name: step for step in plan_run(settings(), root, reuse=False)}
+    assert anew["trigger"].why.endswith("may end the run here")
+    assert anew["train"].why == "if there is a reason to train: the cache is not used"
+    assert sorted(root.rglob("*")) == before
+
+
+def test_run_pipeline_below_the_floor_registers_nothing_and_says_why(
+    settings: Callable[..., Settings], root: Path
+) -> None:
+    summary, shown = _run(settings(floors="bleu4=99.5", model_name="never"), root)
+    assert not summary.passed
+    assert "is under the floor 99.50" in summary.reason
+    # No champion of this name: a reason to train, but all of it was done before.
+    assert set(summary.seconds) == {"trigger", "rescore", "gate"}
+    assert "train" in shown.partition("Unchanged since earlier runs:")[2].splitlines()[0]
+    assert champion("never") is None
+    assert "never not registered" in shown
+
+
+def test_run_pipeline_forced_trains_to_the_same_scores_which_are_no_progress(
+    first: tuple[Summary, str], settings: Callable[..., Settings], root: Path
+) -> None:
+    summary, _ = _run(settings(force=True), root)
+    assert set(summary.seconds) == {"trigger", "train", "evaluate", "rescore", "gate"}
+    assert summary.scores == first[0].scores
+    # The champion, described anew, scores what it scored; and no model is better than itself.
+    bleu4 = summary.scores["bleu"]["bleu4"]
+    assert not summary.passed
+    assert summary.reason.endswith(
+        f"BLEU-4 {bleu4:.2f} is not better by more than chance than champion v1's {bleu4:.2f} on "
+        "the same photos (p = 1.000)"
+    )
+    released = champion("captionflow-sample")
+    assert released is not None and released.version == "1"
+
+
+def test_run_pipeline_of_a_failing_step_names_it_and_its_error(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("nothing to learn from")
+    console = Console(file=io.StringIO(), width=200)
+    with pytest.raises(StepFailedError, match=r"\ningest: .*photos") as raised:
+        run_pipeline(settings(dataset=str(folder)), tmp_path / "runs", console=console)
+    log = Path(str(raised.value).splitlines()[0].partition(": ")[2])
+    assert "FAILED ingest:" in log.read_text()
+    assert "Traceback" not in log.read_text().split("executor_main()")[0]
+
+
+def test_run_pipeline_of_a_path_to_nowhere_names_the_setting(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"^glove: Nothing lies at this path.*nowhere\.txt"):
+        run_pipeline(settings(glove=str(tmp_path / "nowhere.txt")), tmp_path / "runs")
+    assert not (tmp_path / "runs" / "artifacts").exists()
+
+
+def test_run_pipeline_of_a_zip_with_several_gloves_asks_before_any_work(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "glove.zip", "w") as archive:
+        archive.writestr("glove.50d.txt", "a 1 2")
+        archive.writestr("glove.100d.txt", "a 1 2 3")
+    with pytest.raises(
+        SettingError,
+        match=r"^glove must name one file of the zip: .*#glove\.100d\.txt, .*#glove\.50d\.txt",
+    ):
+        run_pipeline(settings(glove=str(tmp_path / "glove.zip")), tmp_path / "runs")
+    assert not (tmp_path / "runs" / "artifacts").exists()
+
+
+def test_command_uploads_what_the_run_made(
+    small_settings: dict[str, Any], root: Path, bucket: storage.Bucket
+) -> None:
+    small = [f"--{name.replace('_', '-')}={value}" for name, value in small_settings.items()]
+    command = ["--root", str(root), *small, "--upload", "gs://runs/tonight"]
+    ended = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert ended.exit_code == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "gs://runs/tonight/ingest/manifest"
+    names = {blob.name for blob in bucket.list_blobs()}
+    assert names >= {f"tonight/ingest/manifest/{n}" for n in ("manifest.parquet", "report.json")}
+    assert len([name for name in names if "/photos/" in name]) == small_settings["scenes"]

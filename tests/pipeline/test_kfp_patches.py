@@ -1,0 +1,72 @@
+import inspect
+
+import pytest
+from kfp import dsl
+from kfp.local import subprocess_task_handler
+
+from pipeline.dag import captioning_pipeline
+from pipeline.kfp_patches import patched_kfp, quick_settings, with_interpreter
+
+
+@pytest.fixture
+def command() -> list[str]:
+    # As kfp compiles it, with the inputs that its runner puts in.
+    spec = captioning_pipeline.pipeline_spec
+    container = spec.deployment_spec["executors"]["exec-ingest"]["container"]
+    return [*container["command"], "--executor_input", '{"dataset": "/data/python3-course"}']
+
+
+def test_with_interpreter_puts_it_where_it_is_called_and_nowhere_else(command: list[str]) -> None:
+    replaced = with_interpreter(command, "/my projects/venv/bin/python")
+    changed = [new for old, new in zip(command, replaced, strict=True) if old != new]
+    assert len(changed) == 1
+    assert "_KFP_RUNTIME=true '/my projects/venv/bin/python' -m kfp.dsl.executor_main" in changed[0]
+    assert replaced[-1] == command[-1]
+
+
+def test_careful_runner_lasts_for_its_block() -> None:
+    before = subprocess_task_handler.replace_python_executable
+    with patched_kfp():
+        assert subprocess_task_handler.replace_python_executable is with_interpreter
+    assert subprocess_task_handler.replace_python_executable is before
+
+
+@dsl.component(base_image="python", install_kfp_package=False)
+def one() -> None: ...
+
+
+def test_quick_settings_sets_as_kfp_does_without_a_look_at_the_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks, stack = [0], inspect.stack
+
+    def counted() -> list[inspect.FrameInfo]:
+        looks[0] += 1
+        return stack()
+
+    monkeypatch.setattr(inspect, "stack", counted)
+
+    @dsl.pipeline(name="outer")
+    def outer() -> None:
+        plain, quick = one(), one()
+        plain.set_cpu_limit("2").set_memory_limit("1Gi")
+        assert looks == [2]
+        with quick_settings():
+            quick.set_cpu_limit("2").set_memory_limit("1Gi")
+        assert looks == [2]
+        assert quick.container_spec.resources == plain.container_spec.resources
+        plain.set_cpu_limit("2")
+        assert looks == [3]
+
+
+def test_quick_settings_refuses_what_is_no_single_step() -> None:
+    @dsl.pipeline(name="inner")
+    def inner() -> None:
+        one()
+
+    with pytest.raises(ValueError, match="only be set of a single step"):
+
+        @dsl.pipeline(name="outer")
+        def outer() -> None:
+            with quick_settings():
+                inner().set_cpu_limit("2")
