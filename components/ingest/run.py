@@ -113,7 +113,7 @@ def ingest_dataset(
         report = build_report(source, photos, looks, list_left_out(source, texts, checks, division))
         write_json(aside / REPORT_FILE, report)
     for line in table_lines(report):
-        logger.info(line)
+        logger.info("  %s", line)
     return report
 
 

@@ -16,7 +16,7 @@ from components.ingest.photos import name_photos
 from components.ingest.source import Source
 from components.ingest.split_lists import find_split_lists
 from components.ingest.split_sources import own_splits, sayings_of
-from components.storage import is_remote, local_copy
+from components.platform.storage import is_remote, local_copy
 
 logger = logging.getLogger(__name__)
 
