@@ -11,7 +11,7 @@ from typing import IO
 
 from components.errors import DataError
 from components.ingest.archive_members import Meter, TooMuchError, tar_members, zip_members
-from components.ingest.layouts.source import IMAGE_SUFFIXES, TEXT_SUFFIXES
+from components.ingest.files import IMAGE_SUFFIXES, TEXT_SUFFIXES
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from components.ingest.files import IMAGE_SUFFIXES, DataFiles
-from components.ingest.layouts.source import TEXT_SUFFIXES
+from components.ingest.files import IMAGE_SUFFIXES, TEXT_SUFFIXES, DataFiles
 from components.ingest.layouts.text import first_line
 from components.ingest.names import Level, NameIndex
 from components.ingest.source import Source

@@ -16,6 +16,11 @@ IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 )
 
+#: Endings of files that may hold captions or splits.
+TEXT_SUFFIXES = frozenset(
+    {".csv", ".json", ".jsonl", ".list", ".lst", ".ndjson", ".token", ".tsv", ".txt"}
+)
+
 
 @dataclass(frozen=True)
 class DataFiles:

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 from components.errors import DataError
 from components.ingest.files import DataFiles
-from components.ingest.layouts.source import CaptionFile
+from components.ingest.layouts.caption_file import CaptionFile
 from components.ingest.names import Level
 from components.ingest.split_words import split_in_folders, split_in_name
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import PurePosixPath
 
 from components.errors import DataError
-from components.ingest.layouts.source import CaptionFile, CaptionRow
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow
 from components.ingest.split_words import split_in_folders, split_in_name
 
 _Captions = dict[str, list[str]]
@@ -51,7 +51,7 @@ def merge_captions(
     ]
     left_out: set[int] = set()
     for first, second in _sharing(captions):
-        _settle(first, second, files, captions, left_out, merged)
+        _resolve_pair(first, second, files, captions, left_out, merged)
     kept = [place for place in range(len(files)) if place not in left_out]
     _refuse_two_layouts([files[place] for place in kept])
     for place in kept:
@@ -65,7 +65,7 @@ def merge_captions(
     return merged
 
 
-def said_split(path: str) -> str | None:
+def split_of_caption_file(path: str) -> str | None:
     """Returns the split that a caption file's name, else its folders, speak of."""
     return split_in_name(PurePosixPath(path).stem) or split_in_folders(path)
 
@@ -96,7 +96,7 @@ def _sharing(captions: Sequence[_Captions]) -> list[tuple[int, int]]:
     return sorted({pair for all_of in places.values() for pair in combinations(all_of, 2)})
 
 
-def _settle(
+def _resolve_pair(
     first: int,
     second: int,
     files: Sequence[CaptionFile],
@@ -115,17 +115,18 @@ def _settle(
         left_out.add(smaller)
         merged.notes.append(f"{other} adds no caption to {one}: read once")
         if captions[smaller].keys() == captions[larger].keys():
-            splits = {said_split(one), said_split(other)}
+            splits = {split_of_caption_file(one), split_of_caption_file(other)}
             merged.copies |= {one, other} if None not in splits and len(splits) > 1 else set()
         return
-    splits = {said_split(one), said_split(other)}
+    splits = {split_of_caption_file(one), split_of_caption_file(other)}
     if None not in splits and len(splits) == 2:
         return
-    photo = next(name for name in captions[larger] if name in captions[smaller])
+    shared = sorted(captions[larger].keys() & captions[smaller].keys())
+    one, other = sorted((one, other))
     raise DataError(
-        f"{one} and {other} both have captions of {photo} and "
-        f"{len(captions[larger].keys() & captions[smaller].keys()) - 1} more photos, and they are "
-        "not the same captions. Remove the file that does not count, or join both into one"
+        f"{one} and {other} both have captions of {len(shared)} photos, {shared[0]} for instance, "
+        "and they are not the same captions. Remove the file that does not count, or join both "
+        "into one"
     )
 
 

@@ -9,13 +9,14 @@ from components.ingest.archives import is_archive, unpack
 from components.ingest.explanations import nothing_recognised
 from components.ingest.files import IMAGE_SUFFIXES, DataFiles, list_data_files
 from components.ingest.layouts import coco, csv_table, flickr_token, json_lines, karpathy
-from components.ingest.layouts.source import CaptionFile, Layout
+from components.ingest.layouts.caption_file import CaptionFile, Layout
 from components.ingest.matching import match_photos
 from components.ingest.merging import merge_captions
+from components.ingest.own_splits import own_splits
 from components.ingest.photos import name_photos
 from components.ingest.source import Source
 from components.ingest.split_lists import find_split_lists
-from components.ingest.split_sources import own_splits, sayings_of
+from components.ingest.split_sources import find_split_sources
 from components.platform.storage import is_remote, local_copy
 
 logger = logging.getLogger(__name__)
@@ -79,16 +80,15 @@ def read_folder(folder: Path, dataset: str) -> Source:
     ids = name_photos(matches)
     merged = merge_captions(captions, ids.by_name)
     lists = find_split_lists(files, [file.path for file in found])
-    sayings, unused = sayings_of(
+    split_sources, unused = find_split_sources(
         captions,
         ids.by_name,
         beside,
         lists,
-        files,
         located=ids.files,
         copies=merged.copies,
     )
-    splits = own_splits(sayings, merged.captions.keys())
+    splits = own_splits(split_sources, merged.captions.keys())
     matched = set(ids.files.values())
     source = Source(
         layout=", ".join(dict.fromkeys(file.layout for file in found)),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.ingest.leakage import Leak, find_leakage
-from components.ingest.split_sources import OwnSplits
+from components.ingest.own_splits import OwnSplits
 from components.ingest.splits import (
     refuse_empty_split,
     split_by_hash,

@@ -7,8 +7,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from components.errors import DataError
 from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.json_lines import is_record
-from components.ingest.layouts.source import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.text import first_line, read_text
 from components.ingest.split_words import note_split
 

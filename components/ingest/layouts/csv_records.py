@@ -93,7 +93,7 @@ def _closes(line: str, delimiter: str) -> bool:
 
 def _well_formed(text: str, delimiter: str) -> list[str] | None:
     # Quotes inside quotes are doubled, or have a backslash before them.
-    for escape in (None, "\\"):
+    for escape in (None, "\\") if '\\"' in text else (None,):
         try:
             records = list(
                 csv.reader(

@@ -4,7 +4,7 @@ import re
 
 from components.errors import DataError
 from components.ingest.files import DataFiles, is_hidden, photo_path
-from components.ingest.layouts.source import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.text import numbered_lines
 
 # Flickr8k.token.txt, results_20130124.token; Flickr8k.lemma.token.txt has the same in stems.

@@ -7,8 +7,8 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from components.errors import DataError
 from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.fields import CAPTION, PHOTO, SPLIT
-from components.ingest.layouts.source import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.text import first_line, numbered_lines
 from components.ingest.split_words import note_split
 

@@ -4,13 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from components.ingest.files import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from components.ingest.files import DataFiles
-
-#: Endings of files that may hold captions or splits.
-TEXT_SUFFIXES = frozenset(
-    {".csv", ".json", ".jsonl", ".list", ".lst", ".ndjson", ".token", ".tsv", ".txt"}
-)
 
 
 class CaptionRow(NamedTuple):
