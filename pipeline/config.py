@@ -18,6 +18,7 @@ from pydantic import (
 from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.errors import SettingError
 from components.gate.thresholds import read_thresholds
+from components.ingest.settings import MAX_MISSING
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
 _Text = Annotated[str, Field(min_length=1)]
@@ -31,18 +32,23 @@ class Settings(BaseModel):
     # What to learn from
     dataset: _Text = Field(
         "sample",
-        description="Captioned photos: a folder, .zip or .tar.gz, local, gs:// or s3://, in "
-        "the layout of Flickr8k, Kaggle's Flickr8k or COCO captions; or 'sample', drawn scenes",
+        description="Captioned photos: a folder, .zip or .tar.gz, local, gs:// or s3://, as JSON "
+        "Lines, CSV, COCO captions, Karpathy's JSON or Flickr's token files; or 'sample', drawn "
+        "scenes",
     )
     scenes: int = Field(480, ge=40, le=100_000, description="Scenes that 'sample' draws")
     dev_share: _Share = Field(
-        0.125, gt=0, description="Share of photos for dev, if the data set brings no split lists"
+        0.125, gt=0, description="Share of photos for dev, if the data set brings no splits"
     )
     test_share: _Share = Field(
-        0.125, gt=0, description="Share of photos for test, if the data set brings no split lists"
+        0.125, gt=0, description="Share of photos for test, if the data set brings no splits"
     )
     max_quarantined: _Share = Field(
         0.05, description="Share of photos that may be unusable before the run stops"
+    )
+    max_missing: _Share = Field(
+        MAX_MISSING,
+        description="Share of captioned photos that may be missing before the run stops",
     )
     seed: int = Field(
         17, ge=0, lt=2**31, description="Fixes splits, drawn scenes, weights and order"

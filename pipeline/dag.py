@@ -40,7 +40,7 @@ def captioning_pipeline(run: Parameters) -> None:
     """Learns to describe photos, scores what it learnt, and releases it if it is good."""
     ingested = ingest(
         **run.pick("dataset", "scenes", "seed", "dev_share", "test_share"),
-        **run.pick("max_quarantined", "beam_flags"),
+        **run.pick("max_quarantined", "max_missing", "beam_flags"),
     )
     manifest = configure(ingested, "1 ingest", run).outputs["manifest"]
 

@@ -10,7 +10,7 @@ from typing import IO
 from components.errors import DataError
 from components.ingest.archive_members import Member, Meter
 from components.ingest.archive_names import choose_encoding, decode_name, inner_path
-from components.ingest.layouts.source import IMAGE_SUFFIXES
+from components.ingest.files import IMAGE_SUFFIXES
 
 _CHUNK = 1 << 20
 # Of the text files, to find out in which encoding names are.
