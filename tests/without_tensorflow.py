@@ -41,7 +41,7 @@ def _artifact(folder: Path, name: str, **files: Any) -> dsl.Artifact:
 
 
 def _judged(folder: Path) -> dict[str, dsl.Artifact]:
-    from components.platform.registry import start_run
+    from components.registry.runs import start_run
 
     orders = {f"bleu{order}": 50.0 for order in range(1, 5)}
     scores = {

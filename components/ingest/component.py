@@ -13,6 +13,7 @@ def ingest(
     dev_share: float,
     test_share: float,
     max_quarantined: float,
+    max_missing: float,
     beam_flags: str,
     manifest: Output[Dataset],
 ) -> None:
@@ -34,6 +35,7 @@ def ingest(
             dev_share=dev_share,
             test_share=test_share,
             max_quarantined=max_quarantined,
+            max_missing=max_missing,
             beam_flags=beam_flags,
         )
         for fact in ("photos", "captions", "dataset_fingerprint"):

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from components.errors import SettingError
-from components.platform.registry import log_metrics
+from components.registry.runs import log_metrics
 from components.train.checkpoint import TrainingState, save_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class EpochEnd(keras.callbacks.Callback):
 
     Args:
         state: The training state; finished epochs are appended to it.
-        checkpoint: Path or address of the checkpoint.
+        checkpoint: Where the checkpoint is written: a local path or one in a bucket.
         epochs: Maximum number of epochs, for the log.
         patience: Epochs without a lower dev loss before training stops.
     """

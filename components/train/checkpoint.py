@@ -1,6 +1,7 @@
 """Training checkpoints: one file from which training resumes exactly.
 
-A checkpoint is written atomically, to a local folder or to a bucket that other machines can read.
+A checkpoint is written atomically, to a local folder, or to a bucket (`gs://`, `s3://`) that other
+machines can read.
 """
 
 import json
@@ -14,7 +15,8 @@ import keras
 import numpy as np
 
 from components.artifacts.files import atomic_file
-from components.platform.storage import exists, is_remote, local_copy, remove, upload
+from components.storage.filesystem import is_remote, local_path
+from components.storage.transfer import exists, local_copy, remove, upload
 
 #: The metrics of one epoch: `loss`, `word_loss`, `dev_word_loss`, `learning_rate`, `seconds`.
 Epoch = dict[str, float]
@@ -54,13 +56,13 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
     """Writes network, optimizer, dropout seeds and training state to one `.npz`, atomically.
 
     Args:
-        path: A local path or the address of an object. An existing checkpoint is replaced only when
-            the new one is complete.
+        path: A local path or one in a bucket. An existing checkpoint is replaced only when the new
+            one is complete.
         network: The compiled network.
         state: The progress of training.
 
     Raises:
-        SettingError, CaptionflowError: As `storage.upload`.
+        SettingError, CaptionflowError: As `storage.transfer.upload`.
     """
     if is_remote(str(path)):
         with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
@@ -75,7 +77,7 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
     }
     progress = json.dumps({"run_id": state.run_id, "history": state.history})
     arrays["progress"] = np.array(progress)
-    with atomic_file(path) as aside:
+    with atomic_file(local_path(str(path))) as aside:
         np.savez(aside, allow_pickle=False, **arrays)
 
 
@@ -83,7 +85,7 @@ def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState 
     """Restores a compiled network from a checkpoint.
 
     Args:
-        path: A local path or the address of an object, written by `save_checkpoint`.
+        path: A local path or one in a bucket, written by `save_checkpoint`.
         network: Built like the one that was saved.
 
     Returns:
@@ -91,10 +93,8 @@ def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState 
         the network is then unchanged, and training starts from the beginning.
 
     Raises:
-        SettingError, CaptionflowError: As `storage.local_copy`.
+        SettingError, CaptionflowError: As `storage.transfer.local_copy`.
     """
-    if not is_remote(str(path)):
-        return _restore(Path(path), network) if Path(path).exists() else None
     if not exists(str(path)):
         return None
     with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
@@ -105,12 +105,9 @@ def remove_checkpoint(path: Path | str) -> None:
     """Removes a checkpoint if it exists.
 
     Raises:
-        SettingError, CaptionflowError: As `storage.remove`.
+        SettingError, CaptionflowError: As `storage.transfer.remove`.
     """
-    if is_remote(str(path)):
-        remove(str(path))
-    else:
-        Path(path).unlink(missing_ok=True)
+    remove(str(path))
 
 
 def restore_best(network: keras.Model, state: TrainingState) -> None:

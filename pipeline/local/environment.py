@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.external import external_content_hash, split_member
 from components.artifacts.fingerprint import fingerprint_value
 from components.embeddings.source import open_glove
 from components.errors import CaptionflowError, SettingError
-from components.platform.contents import named_content, split_member
-from components.platform.storage import is_remote
+from components.storage.filesystem import is_remote, local_path
 from pipeline.config import Settings
 from pipeline.kubernetes import KubernetesSettings, make_kubernetes_settings
 
@@ -28,7 +28,7 @@ def set_environment(root: Path) -> None:
     MLflow's store is in the work folder. glibc reads its settings when a process starts, so they
     have no effect on this one.
     """
-    from components.platform.tracking import local_tracking_uri
+    from components.registry.client import local_tracking_uri
 
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(root)
@@ -59,7 +59,7 @@ def arguments_of(settings: Settings, root: Path) -> dict[str, Any]:
     for name in ("checkpoints", "store"):
         # An empty name stands for no folder at all.
         if arguments[name] and not is_remote(arguments[name]):
-            arguments[name] = str(root / arguments[name])
+            arguments[name] = str(root / local_path(arguments[name]))
     return arguments
 
 
@@ -83,7 +83,7 @@ def contents_of(settings: Settings) -> dict[str, str]:
         if value in words:
             continue
         try:
-            contents[name] = named_content(value)
+            contents[name] = external_content_hash(value)
             if name == "glove" and not is_remote(split_member(value)[0]):
                 # Which text of a zip is meant is asked now, not after an hour.
                 with open_glove(value):
@@ -104,9 +104,9 @@ def experiment_fingerprint(name: str, *, make: bool) -> str:
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    from components.platform.registry import experiment_identity
-    from components.platform.tracking import store_exists
+    from components.registry.client import store_exists
+    from components.registry.experiments import experiment_identity
 
     if not make and not store_exists():
         return ""
-    return fingerprint_value(experiment_identity(name, make=make))
+    return fingerprint_value(experiment_identity(name, create=make))

@@ -6,6 +6,7 @@ and, unless `MLFLOW_TRACKING_URI` says otherwise, MLflow's store.
 """
 
 import contextlib
+import inspect
 import signal
 import sys
 import warnings
@@ -21,8 +22,7 @@ from rich.console import Console
 
 from components.artifacts.files import read_json
 from components.errors import CaptionflowError
-from components.platform.publish import upload_artifacts
-from components.platform.storage import require_writable
+from components.storage.filesystem import require_writable
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
@@ -40,11 +40,15 @@ from pipeline.options import with_options
 from pipeline.plan import PlannedStep, show_plan
 from pipeline.presets import Preset, make_settings
 from pipeline.tasks import steps_of
+from pipeline.upload import upload_artifacts
 
 _ROOT = Path("runs")
 _PRESET_HELP = f"The settings to begin with: {' or '.join(Preset)}."
-_UPLOAD_HELP = "Afterwards copy the run's artifacts to gs://BUCKET/PREFIX."
+_UPLOAD_HELP = (
+    "Afterwards copy the run's artifacts to a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX."
+)
 _PLAN_HELP = "Only show which steps would run and which come from the cache, and why."
+_CHECK_HELP = "Only read and check the data set, and show what it holds."
 _NO_STORE_HELP = "Compute all features, and keep none: as --store ''."
 _INTERRUPTED = 130
 # Seconds that a step's processes have to end by themselves when the run is stopped.
@@ -175,6 +179,26 @@ def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[Plan
         return dry_run(spec, arguments, contents, root / "cache", reuse=reuse)
 
 
+def show_dataset(settings: Settings, console: Console | None = None) -> None:
+    """Reads and checks the data set as `ingest` does, and shows what it holds.
+
+    Args:
+        settings: Of the run: those of `ingest` count.
+        console: Where it is shown; standard output if None.
+
+    Raises:
+        DataError: If a run would stop at `ingest`.
+    """
+    # Beam takes seconds to import, and only this needs it here.
+    from components.ingest.check import check_dataset
+    from components.ingest.run import ingest_dataset
+    from components.ingest.table import report_table
+
+    wanted = inspect.signature(ingest_dataset).parameters
+    report = check_dataset(**{k: v for k, v in settings if k in wanted})
+    (console or Console(markup=False)).print(report_table(report))
+
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -186,6 +210,7 @@ def main(
     root: Annotated[Path, typer.Option(help="The work folder of this and other runs.")] = _ROOT,
     cache: Annotated[bool, typer.Option(help="Reuse steps whose inputs did not change.")] = True,
     plan: Annotated[bool, typer.Option("--plan", help=_PLAN_HELP)] = False,
+    check: Annotated[bool, typer.Option("--check", help=_CHECK_HELP)] = False,
     no_store: Annotated[bool, typer.Option("--no-store", help=_NO_STORE_HELP)] = False,
     upload: Annotated[str | None, typer.Option(help=_UPLOAD_HELP, metavar="URI")] = None,
 ) -> None:
@@ -193,6 +218,9 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = make_settings(preset, {**given, "store": ""} if no_store else given)
+        if check:
+            show_dataset(settings)
+            return
         if plan:
             show_plan(plan_run(settings, root, reuse=cache))
             return

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from components.artifacts.examples import Examples
 from components.captioning.model.ensemble import CaptionNetwork
-from components.platform.registry import start_run
-from components.platform.tracking import local_tracking_uri
+from components.registry.client import local_tracking_uri
+from components.registry.runs import start_run
 from components.train.checkpoint import TrainingState
 from components.train.settings import TrainSettings, check_settings
 from components.train.trainer import fit_network

@@ -81,14 +81,14 @@ class Encoder:
 
         Args:
             network: The name of a network of keras.applications, for example "InceptionV3".
-            weights: "imagenet" (downloaded by Keras), "random" (see `calibrate`), or the path or
-                address of a Keras weights file.
+            weights: "imagenet" (downloaded by Keras), "random" (see `calibrate`), or the local
+                path of a Keras weights file.
             seed: Seed of random weights.
             batch_size: Photos per batch.
             precision: Computation dtype, see `precision.choose_precision`.
 
         Raises:
-            SettingError: If there is no such network, the path has an unsupported scheme, or this
+            SettingError: If there is no such network, the path has an unknown scheme, or this
                 machine does not support the precision.
             DataError: If Keras can't download the weights, or the file is not for this network.
         """

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from components.errors import DataError, SettingError
-from components.ingest.sources import list_files, read_folder, read_source
+from components.ingest.files import list_files
+from components.ingest.sources import read_folder, read_source
 
 
 @pytest.mark.parametrize("layout", ["flickr8k", "kaggle", "coco"])
@@ -20,9 +21,9 @@ def test_read_source_each_layout(
     if kind != "folder":
         path = _pack(root, tmp_path / f"data.{kind}", f"{root.name}/" if enclosed else "")
     source = read_source(str(path), tmp_path / "work")
-    assert source.layout == layout
+    assert source.layout == expected.layout
     assert source.captions == expected.captions
-    assert source.split_lists == expected.split_lists
+    assert source.splits == expected.splits
     assert source.images.keys() == expected.images.keys()
     for name, file in source.images.items():
         assert file.is_relative_to(root if kind == "folder" else tmp_path / "work")
@@ -56,31 +57,43 @@ def test_read_source_unrecognised(tmp_path: Path) -> None:
     (folder / "notes.txt").touch()
     with pytest.raises(DataError) as caught:
         read_source(str(folder), tmp_path / "work")
-    assert str(caught.value) == (
-        f"No captions were recognised in {folder}. Looked for: Flickr8k.token.txt (Flickr8k's "
-        "original layout); captions.txt that begins with `image,caption` (the Kaggle layout); "
-        "captions_*.json, or a JSON with `images` and `annotations` (COCO captions). "
-        "It holds beach/, notes.txt"
-    )
+    message = str(caught.value)
+    assert f"No captions were recognised in {folder}" in message
+    for layout in ("JSON", "Flickr8k.token.txt", "image,caption", "captions_*.json", "Karpathy"):
+        assert layout in message
+    assert "It holds 1 files (1 .txt). notes.txt begins with ''" in message
 
 
-def test_read_source_unrecognised_names_a_few(tmp_path: Path) -> None:
-    for number in range(20):
-        (tmp_path / f"{number:02}.jpg").touch()
-    with pytest.raises(DataError, match=r"It holds 00.jpg, .*07.jpg and 12 more$"):
+def test_read_source_unrecognised_quotes_a_table_header(tmp_path: Path) -> None:
+    (tmp_path / "captions.csv").write_text("name;words\na.jpg;A dog\n")
+    with pytest.raises(DataError, match=r"captions.csv begins with 'name;words'.*image,caption"):
+        read_source(str(tmp_path), tmp_path / "work")
+
+
+def test_read_source_of_archives_in_a_folder_says_to_unpack_them(tmp_path: Path) -> None:
+    for name in ("Flickr8k_Dataset.zip", "Flickr8k_text.zip"):
+        (tmp_path / name).touch()
+    with pytest.raises(
+        DataError, match=r"2 files \(2 .zip\).*Unpack Flickr8k_Dataset.zip, Flickr8k_text.zip"
+    ):
         read_source(str(tmp_path), tmp_path / "work")
 
 
 def test_read_source_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"It holds nothing$"):
+    with pytest.raises(DataError, match=r"It holds no files"):
         read_source(str(tmp_path), tmp_path / "work")
 
 
-def test_read_source_two_layouts(flickr8k: Path, tmp_path: Path) -> None:
+def test_read_source_two_layouts_of_other_captions(flickr8k: Path, tmp_path: Path) -> None:
     (flickr8k / "captions.txt").write_text("image,caption\na.jpg,A dog\n")
+    with pytest.raises(DataError, match=r"Flickr8k.token.txt and captions.txt both .* a.jpg"):
+        read_source(str(flickr8k), tmp_path / "work")
+
+
+def test_read_source_two_layouts_of_other_photos(flickr8k: Path, tmp_path: Path) -> None:
+    (flickr8k / "captions.txt").write_text("image,caption\nz.jpg,A dog\n")
     with pytest.raises(
-        DataError,
-        match=r"flickr8k \(Flickr8k.token.txt\); kaggle \(captions.txt\)\. Point at the folder",
+        DataError, match=r"Flickr8k.token.txt \(flickr-token\); captions.txt \(csv\)"
     ):
         read_source(str(flickr8k), tmp_path / "work")
 
@@ -107,10 +120,11 @@ def test_read_source_without_name(tmp_path: Path) -> None:
 
 
 def test_list_files_hidden_ones_left_out(tmp_path: Path) -> None:
-    for name in ("b.jpg", "a/c.jpg", ".hidden", "._b.jpg", "__MACOSX/b.jpg", ".git/b.jpg"):
+    # A photo's own name may begin with a dot.
+    for name in ("b.jpg", "a/c.jpg", ".d.jpg", "._b.jpg", "__MACOSX/b.jpg", ".git/b.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert list_files(tmp_path) == [tmp_path / "b.jpg", tmp_path / "a" / "c.jpg"]
+    assert list_files(tmp_path) == [tmp_path / name for name in (".d.jpg", "b.jpg", "a/c.jpg")]
 
 
 def test_list_files_linked_folders_once(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_schedule_sends_package_cron_concurrency_and_parameters(
     assert (sent["display_name"], sent["experiment_id"]) == ("captionflow", "experiment-1")
     parameters = sent["runtime_config"]["parameters"]
     assert set(parameters) == {*Settings.model_fields, *KubernetesSettings.model_fields}
-    expected = {"dataset": "gs://b/x.zip", "epochs": 3, "gpus": "0", "train_nodes": {}}
+    expected = {"dataset": "gs://b/x.zip", "epochs": 3, "gpus": 0, "train_nodes": {}}
     assert {name: parameters[name] for name in expected} == expected
 
 
