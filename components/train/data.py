@@ -12,9 +12,9 @@ from components.captioning.model.vocabulary import END, PAD, START
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray]
 
-# Bucketing: captions are shuffled, cut into buckets of this many batches and sorted by length inside
-# each. The captions of a batch then have similar lengths, so there is little padding, and the order
-# still differs from epoch to epoch.
+# Bucketing: captions are shuffled, cut into buckets of this many batches, and sorted by length
+# inside each bucket. The captions of a batch then have similar lengths, so there is little padding,
+# and the order still differs from epoch to epoch.
 _BATCHES_PER_BUCKET = 32
 
 
