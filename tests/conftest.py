@@ -75,9 +75,9 @@ def small_run(
     """
     from rich.console import Console
 
+    from pipeline.config import make_settings
     from pipeline.local.run import run_pipeline
     from pipeline.local.summary import show_summary
-    from pipeline.presets import Preset, make_settings
 
     # A name such as people give folders.
     root, shown = tmp_path_factory.mktemp("small") / "my 'runs'", io.StringIO()
@@ -85,7 +85,7 @@ def small_run(
     with pytest.MonkeyPatch.context() as patch:
         # Set, so that it is put back; empty, so that the run has the store of its work folder.
         patch.setenv("MLFLOW_TRACKING_URI", "")
-        summary = run_pipeline(make_settings(Preset.SAMPLE, small_settings), root, console=console)
+        summary = run_pipeline(make_settings("sample", small_settings), root, console=console)
         show_summary(summary, console)
     return summary, shown.getvalue()
 

@@ -19,8 +19,8 @@ LAYERS: dict[str, set[str]] = {
     "settings": {"errors"},
     "artifacts": {"errors", "storage"},
     "registry": {"errors", "artifacts"},
-    "captioning": {"errors", "artifacts"},
-    "runtime": {"errors", "registry"},
+    "captioning": {"errors", "settings", "artifacts"},
+    "runtime": {"errors", "settings", "registry"},
 }
 STEPS = sorted(path.parent.name for path in (PROJECT / "components").glob("*/component.py"))
 MODULES = sorted(

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.manifest import write_manifest
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
-from pipeline.presets import make_settings
+from pipeline.config import make_settings
 
 _HEAVY = ("tensorflow", "keras", "apache_beam", "mlflow")
 _SETTINGS = make_settings("sample", {"scenes": 40}).model_dump()

@@ -7,17 +7,17 @@ from components.captioning.encoder.precision import has_bfloat16
 from components.errors import SettingError
 
 
-def require_gpus(gpus: str) -> None:
+def require_gpus(gpus: int) -> None:
     """Checks that the requested GPUs are available: training never silently falls back to the CPU.
 
     Args:
-        gpus: Number of GPUs, in digits; "0" requires none, and uses any that are available.
+        gpus: Number of GPUs; 0 requires none, and uses any that are available.
 
     Raises:
         SettingError: If TensorFlow finds fewer.
     """
     available = len(tf.config.list_physical_devices("GPU"))
-    if available < int(gpus):
+    if available < gpus:
         raise SettingError(
             f"gpus is {gpus}, but TensorFlow finds {available}: run the step on a node with GPUs, "
             "with an image that includes CUDA (train_image), or set gpus to 0"

@@ -6,12 +6,11 @@ and, unless `MLFLOW_TRACKING_URI` says otherwise, MLflow's store.
 """
 
 import contextlib
-import inspect
 import signal
 import sys
 import warnings
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +22,7 @@ from rich.console import Console
 from components.artifacts.files import read_json
 from components.errors import CaptionflowError
 from components.storage.filesystem import require_writable
-from pipeline.config import Settings
+from pipeline.config import CONFIG_HELP, DEFAULT_PRESET, PRESETS, Settings, make_settings
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
 from pipeline.local.cache import plan_steps, remember, restored_spec, step_outputs
@@ -38,12 +37,11 @@ from pipeline.local.environment import (
 from pipeline.local.summary import ARTIFACTS, Summary, show_summary
 from pipeline.options import with_options
 from pipeline.plan import PlannedStep, show_plan
-from pipeline.presets import Preset, make_settings
 from pipeline.tasks import steps_of
 from pipeline.upload import upload_artifacts
 
 _ROOT = Path("runs")
-_PRESET_HELP = f"The settings to begin with: {' or '.join(Preset)}."
+_PRESET_HELP = f"The settings to begin with: {' or '.join(PRESETS)}."
 _UPLOAD_HELP = (
     "Afterwards copy the run's artifacts to a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX."
 )
@@ -93,8 +91,11 @@ def run_pipeline(
         enable_caching=True,
         cache_root=str(cache),
     )
-    log_file = root / "logs" / f"{datetime.now():%Y-%m-%d-%H%M%S}.log"
+    log_file = root / "logs" / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}.log"
     log_file.parent.mkdir(exist_ok=True)
+    # What `--config` takes for the same run again.
+    config_file = log_file.with_suffix(".yaml")
+    config_file.write_text(settings.to_yaml(), encoding="utf-8")
     with restored_spec(captioning_pipeline.pipeline_spec) as spec:
         planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
         _say_what_is_reused(console, planned)
@@ -106,7 +107,7 @@ def run_pipeline(
         finally:
             remember(spec, planned, cache)
         outputs = _outputs(spec, root / ARTIFACTS / folder, cache)
-    return Summary(root, log_file, settings.model_name, outputs, view.seconds)
+    return Summary(root, log_file, config_file, settings.model_name, outputs, view.seconds)
 
 
 def _outputs(spec: Any, folder: Path, cache: Path) -> dict[str, Mapping[str, Any]]:
@@ -191,11 +192,9 @@ def show_dataset(settings: Settings, console: Console | None = None) -> None:
     """
     # Beam takes seconds to import, and only this needs it here.
     from components.ingest.check import check_dataset
-    from components.ingest.run import ingest_dataset
     from components.ingest.table import report_table
 
-    wanted = inspect.signature(ingest_dataset).parameters
-    report = check_dataset(**{k: v for k, v in settings if k in wanted})
+    report = check_dataset(settings)
     (console or Console(markup=False)).print(report_table(report))
 
 
@@ -206,7 +205,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @with_options(Settings)
 def main(
     given: dict[str, Any],
-    preset: Annotated[str, typer.Option(help=_PRESET_HELP)] = Preset.SAMPLE,
+    preset: Annotated[str, typer.Option(help=_PRESET_HELP)] = DEFAULT_PRESET,
+    config: Annotated[Path | None, typer.Option(help=CONFIG_HELP, metavar="FILE")] = None,
     root: Annotated[Path, typer.Option(help="The work folder of this and other runs.")] = _ROOT,
     cache: Annotated[bool, typer.Option(help="Reuse steps whose inputs did not change.")] = True,
     plan: Annotated[bool, typer.Option("--plan", help=_PLAN_HELP)] = False,
@@ -217,7 +217,9 @@ def main(
     """Learns to describe photos: runs the whole pipeline on this machine."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        settings = make_settings(preset, {**given, "store": ""} if no_store else given)
+        settings = make_settings(
+            preset, {**given, "store": ""} if no_store else given, config=config
+        )
         if check:
             show_dataset(settings)
             return
@@ -225,7 +227,7 @@ def main(
             show_plan(plan_run(settings, root, reuse=cache))
             return
         if upload:
-            # DecodeOptions now, not after an hour.
+            # Checked now, not after an hour.
             require_writable(upload)
         summary = run_pipeline(settings, root, reuse=cache)
         show_summary(summary)

@@ -1,4 +1,4 @@
-"""Dynamic batching: photos of concurrent callers are described in shared batches."""
+"""Photos of many callers, described together: full batches, one at a time."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,68 +12,65 @@ from components.captioning.inference.bundle import Caption
 from components.captioning.inference.captioner import Captioner
 from components.errors import DataError
 
-# Bounds memory, however many photos are waiting.
-_MAX_BATCH_SIZE = 32
+# Photos that are taken at once; whatever is waiting, memory stays the same.
+_AT_ONCE = 32
 
 
-class _Request(NamedTuple):
+class _Waiting(NamedTuple):
     pixels: NDArray[np.uint8]
     beam_width: int
-    result: "Future[list[Caption] | DataError]"
+    told: "Future[list[Caption] | DataError]"
 
 
 class DynamicBatcher:
-    """A captioner for concurrent use by many threads.
+    """A captioner that many threads may ask.
 
-    A small batch takes about as long as a single photo, so photos that arrive while a batch is
-    being computed form the next one. A single worker thread computes, so many callers need no more
-    memory or CPU than one.
+    A few photos cost as much as one, so what has come meanwhile is taken together; and only one
+    thread computes, so that many callers need no more memory than one, and no more processors.
 
     Args:
-        captioner: Describes the photos.
+        captioner: Who describes.
     """
 
     def __init__(self, captioner: Captioner) -> None:
         self._captioner = captioner
-        self._queue: SimpleQueue[_Request] = SimpleQueue()
-        self._worker = ThreadPoolExecutor(1, "captioner")
+        self._waiting: SimpleQueue[_Waiting] = SimpleQueue()
+        self._thread = ThreadPoolExecutor(1, "describing")
 
     def alternatives_or_errors(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int
     ) -> list[list[Caption] | DataError]:
-        """Returns the result of `Captioner.alternatives_or_errors`; blocks until it is ready.
+        """Returns what `Captioner.alternatives_or_errors` does, once it is these photos' turn.
 
         Args:
-            pixels: For each photo the result of `Captioner.load`.
-            beam_width: Hypotheses kept per photo.
+            pixels: Of each photo what `Captioner.load` returned.
+            beam_width: Captions searched at once.
         """
-        requests = [_Request(photo, beam_width, Future()) for photo in pixels]
-        for request in requests:
-            self._queue.put(request)
-            self._worker.submit(self._run_batch)
-        return [request.result.result() for request in requests]
+        asked = [_Waiting(photo, beam_width, Future()) for photo in pixels]
+        for each in asked:
+            self._waiting.put(each)
+            self._thread.submit(self._work)
+        return [each.told.result() for each in asked]
 
-    def _run_batch(self) -> None:
-        # Submitted once per photo: if an earlier batch took the photo, the queue may be empty.
-        batch: list[_Request] = []
+    def _work(self) -> None:
+        # As many calls as photos: those whose photo went with earlier ones find nothing left.
+        taken: list[_Waiting] = []
         try:
-            while len(batch) < _MAX_BATCH_SIZE:
-                batch.append(self._queue.get_nowait())
+            while len(taken) < _AT_ONCE:
+                taken.append(self._waiting.get_nowait())
         except Empty:
             pass
-        for beam_width in sorted({request.beam_width for request in batch}):
-            self._describe(
-                [request for request in batch if request.beam_width == beam_width], beam_width
-            )
+        for width in sorted({each.beam_width for each in taken}):
+            self._describe([each for each in taken if each.beam_width == width], width)
 
-    def _describe(self, requests: Sequence[_Request], beam_width: int) -> None:
+    def _describe(self, those: Sequence[_Waiting], beam_width: int) -> None:
         try:
-            results = self._captioner.alternatives_or_errors(
-                [request.pixels for request in requests], beam_width=beam_width
+            found = self._captioner.alternatives_or_errors(
+                [each.pixels for each in those], beam_width=beam_width
             )
-        except BaseException as error:  # raised again in each caller's own thread
-            for request in requests:
-                request.result.set_exception(error)
+        except BaseException as error:  # each caller gets it, in its own thread
+            for each in those:
+                each.told.set_exception(error)
             return
-        for request, result in zip(requests, results, strict=True):
-            request.result.set_result(result)
+        for each, said in zip(those, found, strict=True):
+            each.told.set_result(said)

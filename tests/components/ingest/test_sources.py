@@ -109,7 +109,7 @@ def test_read_source_missing(tmp_path: Path) -> None:
         read_source(str(tmp_path / "nowhere"), tmp_path / "work")
 
 
-def test_read_source_other_scheme(tmp_path: Path) -> None:
+def test_read_source_unknown_scheme(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"local or begin with gs://. Received: s3://bucket"):
         read_source("s3://bucket", tmp_path)
 

@@ -21,9 +21,9 @@ from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError, SettingError
 from components.runtime.retry_policy import RUN_ID_VARIABLE
+from components.settings.train import TrainSettings
 from components.train import callbacks
 from components.train.run import train_model
-from components.train.settings import TrainSettings
 
 Train = Callable[..., dict[str, Any]]
 
@@ -52,9 +52,7 @@ def train(
         return train_model(
             *(tmp_path / name for name in ("examples", "captions", "matrix")),
             tmp_path / pod,
-            settings=make_settings(epochs=2),
-            experiment="tests",
-            checkpoints=checkpoints,
+            settings=make_settings(epochs=2, experiment="tests", checkpoints=str(checkpoints)),
         )
 
     return run

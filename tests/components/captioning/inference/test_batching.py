@@ -13,8 +13,8 @@ from components.captioning.inference.captioner import Captioner
 from components.errors import DataError
 
 
-class RecordingCaptioner(Captioner):
-    """Records the size and beam width of each batch."""
+class Counted(Captioner):
+    """Counts how many photos are described at once."""
 
     calls: list[tuple[int, int | None]]
 
@@ -26,69 +26,67 @@ class RecordingCaptioner(Captioner):
 
 
 @pytest.fixture
-def captioner(tiny_bundle: Path) -> RecordingCaptioner:
-    captioner = RecordingCaptioner(tiny_bundle)
-    captioner.calls = []
-    return captioner
+def captioner(tiny_bundle: Path) -> Counted:
+    found = Counted(tiny_bundle)
+    found.calls = []
+    return found
 
 
-def _photos(captioner: Captioner, count: int) -> list[NDArray[np.uint8]]:
+def _photos(captioner: Captioner, several: int) -> list[NDArray[np.uint8]]:
     size = captioner.encoder.spec.size
     random = np.random.default_rng(0)
-    return [random.integers(256, size=(size, size, 3), dtype=np.uint8) for _ in range(count)]
+    return [random.integers(256, size=(size, size, 3), dtype=np.uint8) for _ in range(several)]
 
 
-def _describe(batcher: DynamicBatcher, photo: NDArray[np.uint8], beam_width: int) -> list[Caption]:
-    (captions,) = batcher.alternatives_or_errors([photo], beam_width=beam_width)
-    assert not isinstance(captions, DataError)
-    return captions
+def _ask(together: DynamicBatcher, photo: NDArray[np.uint8], beam_width: int) -> list[Caption]:
+    (said,) = together.alternatives_or_errors([photo], beam_width=beam_width)
+    assert not isinstance(said, DataError)
+    return said
 
 
-def test_batcher_returns_each_threads_own_captions(captioner: RecordingCaptioner) -> None:
+def test_alternatives_of_many_threads_are_each_ones_own(captioner: Counted) -> None:
     photos = _photos(captioner, 40)
-    expected = [captions[0].text for captions in captioner.alternatives(photos, beam_width=3)]
+    alone = [found[0].text for found in captioner.alternatives(photos, beam_width=3)]
     captioner.calls.clear()
-    batcher = DynamicBatcher(captioner)
+    together = DynamicBatcher(captioner)
     with ThreadPoolExecutor(40) as threads:
-        results = list(threads.map(lambda photo: _describe(batcher, photo, 3), photos))
-    assert [captions[0].text for captions in results] == expected
-    assert sum(size for size, _ in captioner.calls) == 40
-    # Photos that arrive while a batch is computed share the next one.
-    assert 1 < max(size for size, _ in captioner.calls) <= 32
+        found = list(threads.map(lambda photo: _ask(together, photo, 3), photos))
+    assert [said[0].text for said in found] == alone
+    assert sum(several for several, _ in captioner.calls) == 40
+    # What came while others were described went together.
+    assert 1 < max(several for several, _ in captioner.calls) <= 32
 
 
-def test_batcher_does_not_mix_beam_widths(captioner: RecordingCaptioner) -> None:
-    batcher = DynamicBatcher(captioner)
+def test_alternatives_with_different_beams_are_not_mixed(captioner: Counted) -> None:
+    together = DynamicBatcher(captioner)
     photos = _photos(captioner, 6)
     widths = [2, 3, 2, 3, 2, 3]
     with ThreadPoolExecutor(6) as threads:
-        results = list(
-            threads.map(lambda photo, width: _describe(batcher, photo, width), photos, widths)
-        )
-    assert [len(captions) for captions in results] == widths
+        found = list(threads.map(lambda photo, width: _ask(together, photo, width), photos, widths))
+    assert [len(said) for said in found] == widths
 
 
-def test_batcher_raises_an_error_in_the_callers_thread_and_continues(
-    captioner: RecordingCaptioner,
+def test_alternatives_that_fail_fail_for_who_asked_and_the_next_are_described(
+    captioner: Counted,
 ) -> None:
-    batcher = DynamicBatcher(captioner)
-    wrong_shape: Any = np.zeros((2, 2), np.uint8)
+    together = DynamicBatcher(captioner)
+    wrong: Any = np.zeros((2, 2), np.uint8)
     with pytest.raises(Exception, match="shape"):
-        batcher.alternatives_or_errors([wrong_shape], beam_width=2)
-    assert len(batcher.alternatives_or_errors(_photos(captioner, 1), beam_width=2)) == 1
+        together.alternatives_or_errors([wrong], beam_width=2)
+    assert len(together.alternatives_or_errors(_photos(captioner, 1), beam_width=2)) == 1
 
 
-def test_batcher_confines_an_error_to_the_photo_that_caused_it(dim_bundle: Path) -> None:
-    captioner = RecordingCaptioner(dim_bundle)
+def test_photo_that_the_model_cant_describe_spoils_no_other_callers(dim_bundle: Path) -> None:
+    captioner = Counted(dim_bundle)
     captioner.calls = []
-    batcher = DynamicBatcher(captioner)
+    together = DynamicBatcher(captioner)
     dark, bright = (np.full((224, 224, 3), level, np.uint8) for level in (120, 255))
     with ThreadPoolExecutor(12) as threads:
-        results = list(
+        found = list(
             threads.map(
-                lambda photo: batcher.alternatives_or_errors([photo], beam_width=2)[0],
+                lambda photo: together.alternatives_or_errors([photo], beam_width=2)[0],
                 [dark, bright] * 6,
             )
         )
-    assert [isinstance(result, DataError) for result in results] == [False, True] * 6
-    assert max(size for size, _ in captioner.calls) > 1
+    assert [isinstance(said, DataError) for said in found] == [False, True] * 6
+    assert max(several for several, _ in captioner.calls) > 1
