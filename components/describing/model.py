@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from components.artifacts.files import read_json
-from components.errors import DataError, SettingError
-
-# As `captioning.bundle` names it, which imports TensorFlow.
-_DECODING_FILE = "decoding.json"
+from components.artifacts.decoding import read_decoding
+from components.errors import SettingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +70,7 @@ def decode_options(model: Model, beam_width: int | None, alternatives: int) -> D
         DataError: If it is no whole bundle.
         SettingError: If more alternatives are wanted than the beam can have.
     """
-    try:
-        own = int(read_json(model.directory / _DECODING_FILE)["beam_width"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DataError(f"{model.name} must be a whole model bundle: {error}") from error
+    own = int(read_decoding(model.directory)["beam_width"])
     width = own if beam_width is None else beam_width
     if alternatives >= width:
         raise SettingError(

@@ -1,7 +1,8 @@
 """The bundle: everything needed to describe photos, in one directory, without pickle.
 
 `network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`,
-`normalizer.json` (how captions were normalized), `decoding.json` (how captions are decoded),
+`normalizer.json` (how captions were normalized), `decoding.json` (the decoding settings that the
+model was scored with; `evaluate` adds them),
 `reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
 `encoder.json` and `encoder.weights.h5` (the image encoder).
 """
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from components.artifacts.captions import VOCABULARY_FILE
+from components.artifacts.decoding import read_decoding, write_decoding
 from components.artifacts.files import read_json, write_json
 from components.captioning.decoding.reranking import CAPTIONS_FILE, METHOD, RerankerData
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
@@ -23,7 +25,6 @@ from components.errors import DataError
 
 NETWORK_FILE = "network.json"
 NETWORK_WEIGHTS_FILE = "network.weights.h5"
-DECODING_FILE = "decoding.json"
 
 
 class Caption(NamedTuple):
@@ -51,19 +52,17 @@ class Bundle:
 
     def save(self, directory: Path) -> None:
         """Writes everything but the encoder and the normalizer, which are saved separately."""
-        write_json(directory / NETWORK_FILE, asdict(self.network.config))
-        # From an uncompiled copy: for a compiled network, Keras would also save the optimizer's
-        # state, which is twice as large as the weights.
-        uncompiled = build_network(self.network.config)
-        uncompiled.set_weights(self.network.get_weights())
-        uncompiled.save_weights(directory / NETWORK_WEIGHTS_FILE)
-        self.vocabulary.save(directory / VOCABULARY_FILE)
-        write_json(directory / DECODING_FILE, asdict(self.decoding))
-        self.reranker_data.save(directory)
+        save_model(self.network, self.vocabulary, self.reranker_data, directory)
+        write_decoding(directory, asdict(self.decoding))
 
     @classmethod
-    def load(cls, directory: str | Path) -> "Bundle":
+    def load(cls, directory: str | Path, decoding: DecodingConfig | None = None) -> "Bundle":
         """Reads a bundle.
+
+        Args:
+            directory: The bundle's directory.
+            decoding: Decoding settings to use instead of those the model was scored with; required
+                for a model that has not been scored.
 
         Raises:
             DataError: If a file of the bundle is missing, invalid, or does not match the others.
@@ -73,7 +72,7 @@ class Bundle:
             network = build_network(ModelConfig(**read_json(root / NETWORK_FILE)))
             network.load_weights(root / NETWORK_WEIGHTS_FILE)
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
-            decoding = DecodingConfig(**read_json(root / DECODING_FILE))
+            decoding = decoding or DecodingConfig(**read_decoding(root))
             reranker_data = RerankerData.load(root)
         except (OSError, ValueError, TypeError, LookupError) as error:
             raise DataError(f"{root} must be a whole model bundle: {error}") from error
@@ -134,3 +133,17 @@ class Bundle:
             )
             for beam, scores in zip(beams, reranking_scores, strict=True)
         ]
+
+
+def save_model(
+    network: CaptionNetwork, vocabulary: Vocabulary, reranker_data: RerankerData, directory: Path
+) -> None:
+    """Writes the files of a bundle whose decoding settings are not known yet."""
+    write_json(directory / NETWORK_FILE, asdict(network.config))
+    # From an uncompiled copy: for a compiled network, Keras would also save the optimizer's state,
+    # which is twice as large as the weights.
+    uncompiled = build_network(network.config)
+    uncompiled.set_weights(network.get_weights())
+    uncompiled.save_weights(directory / NETWORK_WEIGHTS_FILE)
+    vocabulary.save(directory / VOCABULARY_FILE)
+    reranker_data.save(directory)
