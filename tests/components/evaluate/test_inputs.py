@@ -54,14 +54,14 @@ def _rewrite(path: Path, **facts: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         # As wide, but of other weights: captions would be nonsense without a word of warning.
         (
             {"network": "Xception", "sha256": "c" * 64},
             r"Xception \(weights cccccccccccc, float32, features 5 wide\)",
         ),
-        # Nearly the same, but what is said would not be what was scored.
+        # Similar, but its captions would not be those that were scored.
         (
             {"precision": "bfloat16"},
             r"InceptionV3 \(weights eeeeeeeeeeee, bfloat16, features 5 wide\)",
