@@ -148,7 +148,7 @@ def test_train_model_on_a_cluster_keeps_its_checkpoint_until_the_model_is_safe(
     ("checkpoints", "message"),
     [
         ("gs://unknown/checkpoints", "gcloud storage buckets create gs://unknown"),
-        ("s3://runs", r"must be local or begin with gs://\. Received: s3://runs"),
+        ("ftp://runs", r"must be local or begin with gs://, .*Received: ftp://runs"),
     ],
 )
 def test_train_model_where_no_checkpoint_can_lie_says_so_before_training(
