@@ -4,7 +4,8 @@ Kubeflow Pipelines does not say why a step failed. So a step whose data or setti
 leaves a note in MLflow: people find it there, and `submit --wait` shows it. On a cluster that
 retries every failure (KFP itself sets up Argo to retry only lost pods) the step's next attempt in
 the same run finds the note and ends at once with the same error and exit code. For that it counts
-for half an hour, in which all retries come: whoever mends the data and retries the run later is not held up.
+for half an hour, in which all retries come: a run that is retried later, with repaired data, is
+not held up.
 """
 
 import logging

@@ -11,9 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from components.registry.artifact_check import EXPERIMENT
-from pipeline.doctor import app, check_gpus, check_processor, check_store, check_versions
-from pipeline.finding import Finding
-from pipeline.mlflow_check import check_mlflow
+from pipeline.cli.app import app
+from pipeline.doctor.checks import check_gpus, check_processor, check_store, check_versions
+from pipeline.doctor.finding import Finding
+from pipeline.doctor.mlflow import check_mlflow
 
 PROJECT = Path(__file__).parents[2]
 
@@ -26,7 +27,7 @@ def environment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _doctor(*arguments: str) -> tuple[int, list[str]]:
-    ended = CliRunner().invoke(app, ["--quick", *arguments])
+    ended = CliRunner().invoke(app, ["doctor", "--quick", *arguments])
     return ended.exit_code, ended.stdout.splitlines()
 
 
@@ -42,7 +43,7 @@ def test_doctor_prints_versions_one_a_line() -> None:
 
 
 def test_doctor_quick_loads_no_tensorflow() -> None:
-    command = "from pipeline.doctor import *; list(examine(quick=True)); print(*sys.modules)"
+    command = "from pipeline.doctor.checks import *; list(examine(quick=True)); print(*sys.modules)"
     ended = subprocess.run(
         [sys.executable, "-c", command], cwd=PROJECT, capture_output=True, text=True, check=True
     )

@@ -15,7 +15,7 @@ from pipeline.cluster import runs
 from pipeline.cluster.connection import Address, connect
 from pipeline.config import Settings
 from pipeline.kubeflow import app
-from pipeline.kubernetes import KubernetesSettings
+from pipeline.kubernetes_settings import KubernetesSettings
 
 PROJECT = Path(__file__).parents[3]
 Call = Callable[..., Result]

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from components.storage.transfer import local_copy
-from pipeline.upload import upload_artifacts
+from pipeline.local.upload import upload_artifacts
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from components.features.shards import write_feature_shard
+from pipeline.cli.features import app
 from pipeline.config import Settings
 from pipeline.local import run
-from pipeline.store import app
+from pipeline.local.__main__ import app as local_app
 
 
 def _invoke(*arguments: str) -> Result:
@@ -82,5 +83,5 @@ def test_no_store_does_without(
         return []
 
     monkeypatch.setattr(run, "plan_run", plan_run)
-    assert CliRunner().invoke(run.app, ["--plan", *options]).exit_code == 0
+    assert CliRunner().invoke(local_app, ["--plan", *options]).exit_code == 0
     assert [settings.store for settings in seen] == [store]
