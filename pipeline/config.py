@@ -17,8 +17,6 @@ from components.settings.run import RunSettings
 #: The presets: YAML files in `pipeline/presets`, which say what they cost and score.
 PRESETS = ("sample", "flickr8k")
 DEFAULT_PRESET = PRESETS[0]
-#: The help of `--config`.
-CONFIG_HELP = "A YAML file of settings, such as an earlier run's; other options override it."
 
 
 class Settings(RunSettings):

@@ -35,11 +35,13 @@ from components.settings.shared import ModelNameSettings
 from components.settings.train import TrainSettings
 from components.train.component import train
 from components.trigger.component import trigger
-from pipeline.kubernetes import RUN, KubernetesSettings, as_text, configure
+from pipeline.kubernetes import RUN, as_text, configure
+from pipeline.kubernetes_settings import KubernetesSettings
+from pipeline.names import PIPELINE
 from pipeline.parameters import Parameters, parameters_of
 
 
-@dsl.pipeline(name="captionflow", pipeline_config=RUN)
+@dsl.pipeline(name=PIPELINE, pipeline_config=RUN)
 @parameters_of(RunSettings, KubernetesSettings)
 def captioning_pipeline(run: Parameters) -> None:
     """Learns to caption photos, scores the model, and releases it if it is good enough."""

@@ -10,10 +10,8 @@ from typing import Any
 
 from kfp import dsl
 
+from components.runtime.image import IMAGE
 from components.settings.base import SettingsGroup
-
-#: The container image of all steps; on a cluster the parameter `image` names it with its registry.
-IMAGE = "captionflow-python:0.1.0"
 
 _numbers = itertools.count()
 

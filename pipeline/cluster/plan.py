@@ -7,12 +7,14 @@ So the plan tells what changed since then for each step, and what spares work wi
 from collections.abc import Mapping
 from typing import Any
 
+import kfp
+import typer
 from google.protobuf import json_format
 
 from components.settings.base import is_decisive
 from components.settings.run import RunSettings
-from pipeline.cluster.runs import FinishedRun
-from pipeline.plan import PlannedStep
+from pipeline.cluster.runs import FinishedRun, last_run
+from pipeline.plan import PlannedStep, show_plan
 from pipeline.tasks import Argument, Step, steps_of
 
 _DECISIVE = {name for name, field in RunSettings.model_fields.items() if is_decisive(field)}
@@ -60,6 +62,21 @@ def plan_submission(
             PlannedStep(step.name, False, "; ".join(filter(None, said)) or _UNCHANGED, {})
         )
     return planned
+
+
+def show_submission_plan(client: kfp.Client, experiment: str, arguments: Mapping[str, Any]) -> None:
+    """Prints the plan of a run on a cluster, compared with the experiment's last one.
+
+    Raises:
+        CaptionflowError: If the server refuses.
+    """
+    # Tracing the DAG takes kfp seconds.
+    from pipeline.dag import captioning_pipeline
+
+    last = last_run(client, experiment)
+    show_plan(plan_submission(captioning_pipeline.pipeline_spec, arguments, last))
+    if last:
+        typer.echo(f"Compared with {last.name}: {last.address}")
 
 
 def _note(name: str, arguments: Mapping[str, Any]) -> str:

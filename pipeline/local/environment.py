@@ -11,7 +11,7 @@ from components.errors import CaptionflowError, SettingError
 from components.settings.base import external_settings
 from components.settings.run import RunSettings
 from components.storage.filesystem import is_remote, local_path
-from pipeline.kubernetes import KubernetesSettings, make_kubernetes_settings
+from pipeline.kubernetes_settings import KubernetesSettings, make_kubernetes_settings
 
 #: glibc's settings (mallopt(3)) for the processes of steps. TensorFlow's tensors are large and live
 #: for one operation; by default glibc returns each to the kernel, which has to clear its pages

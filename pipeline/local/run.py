@@ -1,8 +1,8 @@
-"""Runs the pipeline on this machine: `python -m pipeline.local`.
+"""Runs the pipeline on this machine.
 
-The same DAG as on a cluster, run by kfp.local: each step is a process of its own. Everything
-lies in one work folder (`--root`): the artifacts of all runs, kfp's cache, unfinished trainings
-and, unless `MLFLOW_TRACKING_URI` says otherwise, MLflow's store.
+The same DAG as on a cluster, run by kfp.local: each step is a process of its own. Everything is in
+one work folder (`--root`): the artifacts of all runs, kfp's cache, checkpoints and, unless
+`MLFLOW_TRACKING_URI` is set, MLflow's store.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import psutil
 import typer
@@ -22,7 +22,7 @@ from rich.console import Console
 from components.artifacts.files import read_json
 from components.errors import CaptionflowError
 from components.storage.filesystem import require_writable
-from pipeline.config import CONFIG_HELP, DEFAULT_PRESET, PRESETS, Settings, make_settings
+from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
 from pipeline.local.cache import plan_steps, remember, restored_spec, step_outputs
@@ -35,20 +35,10 @@ from pipeline.local.environment import (
     set_environment,
 )
 from pipeline.local.summary import ARTIFACTS, Summary, show_summary
-from pipeline.options import with_options
+from pipeline.local.upload import upload_artifacts
 from pipeline.plan import PlannedStep, show_plan
 from pipeline.tasks import steps_of
-from pipeline.upload import upload_artifacts
 
-_ROOT = Path("runs")
-_PRESET_HELP = f"The settings to begin with: {' or '.join(PRESETS)}."
-_UPLOAD_HELP = (
-    "Afterwards copy the run's artifacts to a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX."
-)
-_PLAN_HELP = "Only show which steps would run and which come from the cache, and why."
-_CHECK_HELP = "Only read and check the data set, and show what it holds."
-_NO_STORE_HELP = "Compute all features, and keep none: as --store ''."
-_INTERRUPTED = 130
 # Seconds that a step's processes have to end by themselves when the run is stopped.
 _GRACE = 10
 
@@ -198,50 +188,30 @@ def show_dataset(settings: Settings, console: Console | None = None) -> None:
     (console or Console(markup=False)).print(report_table(report))
 
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-@app.command()
-@with_options(Settings)
-def main(
-    given: dict[str, Any],
-    preset: Annotated[str, typer.Option(help=_PRESET_HELP)] = DEFAULT_PRESET,
-    config: Annotated[Path | None, typer.Option(help=CONFIG_HELP, metavar="FILE")] = None,
-    root: Annotated[Path, typer.Option(help="The work folder of this and other runs.")] = _ROOT,
-    cache: Annotated[bool, typer.Option(help="Reuse steps whose inputs did not change.")] = True,
-    plan: Annotated[bool, typer.Option("--plan", help=_PLAN_HELP)] = False,
-    check: Annotated[bool, typer.Option("--check", help=_CHECK_HELP)] = False,
-    no_store: Annotated[bool, typer.Option("--no-store", help=_NO_STORE_HELP)] = False,
-    upload: Annotated[str | None, typer.Option(help=_UPLOAD_HELP, metavar="URI")] = None,
+def run_and_show(
+    settings: Settings, root: Path, *, reuse: bool = True, upload: str | None = None
 ) -> None:
-    """Learns to describe photos: runs the whole pipeline on this machine."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        settings = make_settings(
-            preset, {**given, "store": ""} if no_store else given, config=config
-        )
-        if check:
-            show_dataset(settings)
-            return
-        if plan:
-            show_plan(plan_run(settings, root, reuse=cache))
-            return
-        if upload:
-            # Checked now, not after an hour.
-            require_writable(upload)
-        summary = run_pipeline(settings, root, reuse=cache)
-        show_summary(summary)
-        if upload:
-            for place in upload_artifacts(summary.files, upload).values():
-                typer.echo(place)
-    except CaptionflowError as error:
-        *before, last = str(error).splitlines()
-        typer.echo("\n".join([*before, f"captionflow: {last}"]), err=True)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("captionflow: stopped; run the same command to go on from here", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+    """Runs the pipeline, shows the outcome and, if asked to, uploads the artifacts.
+
+    Args:
+        settings: What to run.
+        root: The work folder.
+        reuse: As for `run_pipeline`.
+        upload: Where the artifacts go afterwards; None: nowhere.
+
+    Raises:
+        SettingError: If the upload's place can't be written to; before anything runs.
+        CaptionflowError: As `run_pipeline` and `upload_artifacts`.
+    """
+    if upload:
+        require_writable(upload)
+    summary = run_pipeline(settings, root, reuse=reuse)
+    show_summary(summary)
+    if upload:
+        for uri in upload_artifacts(summary.files, upload).values():
+            typer.echo(uri)
 
 
-if __name__ == "__main__":
-    app()
+def show_plan_of(settings: Settings, root: Path, *, reuse: bool = True) -> None:
+    """Prints what `run_pipeline` would do; see `plan_run`."""
+    show_plan(plan_run(settings, root, reuse=reuse))

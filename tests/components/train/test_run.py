@@ -160,7 +160,7 @@ def test_train_model_on_a_cluster_keeps_its_checkpoint_until_the_model_is_upload
     ("checkpoints", "message"),
     [
         ("gs://unknown/checkpoints", "gcloud storage buckets create gs://unknown"),
-        ("s3://runs", r"must be local or begin with gs://\. Received: s3://runs"),
+        ("ftp://runs", r"must be local or begin with gs://, .*Received: ftp://runs"),
     ],
 )
 def test_train_model_without_a_place_for_checkpoints_fails_before_training(

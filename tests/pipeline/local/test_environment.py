@@ -21,7 +21,8 @@ ROOT = Path("/work folder")
         ({}, "/work folder/features", "/work folder/checkpoints"),
         ({"store": "/elsewhere"}, "/elsewhere", "/work folder/checkpoints"),
         ({"store": "", "checkpoints": "mine"}, "", "/work folder/mine"),
-        ({"store": "gs://b/s", "checkpoints": "gs://b/c"}, "gs://b/s", "gs://b/c"),
+        ({"store": "gs://b/s", "checkpoints": "s3://b/c"}, "gs://b/s", "s3://b/c"),
+        ({"store": "file:///elsewhere"}, "/elsewhere", "/work folder/checkpoints"),
     ],
 )
 def test_arguments_of_puts_local_folders_into_the_work_folder(

@@ -17,7 +17,8 @@ from components.errors import DataError, SettingError
 from components.registry.client import local_tracking_uri
 from components.registry.models import find_champion
 from pipeline.config import Settings, make_settings
-from pipeline.local.run import StepFailedError, app, plan_run, run_pipeline
+from pipeline.local.__main__ import app
+from pipeline.local.run import StepFailedError, plan_run, run_pipeline
 from pipeline.local.summary import Summary, show_summary
 
 

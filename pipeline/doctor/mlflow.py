@@ -3,7 +3,7 @@
 import os
 
 from components.errors import CaptionflowError
-from pipeline.finding import Finding
+from pipeline.doctor.finding import Finding
 
 # Of a server one wants to know now, not after the minutes that a step would wait for it (seconds).
 # For an artifact the server makes several requests to its store, and repeats those that fail.

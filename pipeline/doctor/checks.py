@@ -1,29 +1,19 @@
-"""Says whether the pipeline can work here: `python -m pipeline.doctor`, on a laptop or in a pod.
-
-A line for each version, device and store, with what to do where something is wrong. It writes an
-artifact to MLflow, reads it and removes it; with `--quick`, as the image's health check runs it, it
-writes nothing.
-"""
+"""The checks of `captionflow doctor`, on a laptop or in a pod."""
 
 import os
 import platform
-import sys
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Annotated
 
 import psutil
-import typer
 from packaging.requirements import Requirement
-from rich.console import Console
-from rich.markup import escape
 
 from components.errors import CaptionflowError
 from components.storage.filesystem import is_remote
 from components.storage.transfer import exists, local_copy
-from pipeline.finding import Finding
-from pipeline.mlflow_check import check_mlflow
+from pipeline.doctor.finding import Finding
+from pipeline.doctor.mlflow import check_mlflow
 
 _PROJECT = "captionflow"
 _LIBRARIES = ("kfp", "tensorflow", "keras", "apache-beam", "tensorflow-transform", "mlflow")
@@ -114,7 +104,7 @@ def check_gpus(devices: Path = Path("/dev")) -> Finding:
     details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
     if names := [str(detail.get("device_name", "unnamed")) for detail in details]:
         return Finding("gpu", ", ".join(names))
-    from components.runtime.step import IMAGE
+    from components.runtime.image import IMAGE
 
     if nodes := sorted(str(node) for node in devices.glob("nvidia[0-9]*")):
         todo = f"use the image {IMAGE}-gpu, or install infra/requirements/gpu.txt"
@@ -158,30 +148,3 @@ def _words(path: Path) -> list[str]:
         return path.read_text().split() or [""]
     except OSError:
         return [""]
-
-
-_QUICK_HELP = "Leave out GPUs and writing to MLflow's artifact store."
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-@app.command()
-def main(
-    store: Annotated[
-        list[str] | None,
-        typer.Option(help="A path to read, local, gs:// or s3://; may be repeated."),
-    ] = None,
-    quick: Annotated[bool, typer.Option(help=_QUICK_HELP)] = False,
-) -> None:
-    """Prints versions, devices and reachable stores; exits with 1 if something is wrong."""
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    healthy = True
-    for found in examine(store or (), quick=quick):
-        mark = "[green]ok   [/]" if found.ok else "[red]wrong[/]"
-        console.print(f"{mark} {found.subject:<20} {escape(found.detail)}")
-        healthy &= found.ok
-    raise typer.Exit(0 if healthy else 1)
-
-
-if __name__ == "__main__":
-    app()

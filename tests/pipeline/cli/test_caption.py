@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from pipeline.caption import app
+from pipeline.cli.app import app
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments])
+    return CliRunner().invoke(app, ["caption", *map(str, arguments)])
 
 
 def test_caption_of_one_photo_prints_it_alone(photos: Path, tiny_bundle: Path) -> None:

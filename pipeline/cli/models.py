@@ -7,30 +7,27 @@ from typing import Annotated
 
 import typer
 
-from components.errors import CaptionflowError, SettingError
+from components.errors import SettingError
+from pipeline.cli.errors import one_line_errors
+from pipeline.cli.options import Root
 
-_Root = Annotated[
-    Path, typer.Option(help="Work folder of the runs, unless MLFLOW_TRACKING_URI is set.")
-]
 _Model = Annotated[
     str | None, typer.Option(help="Registered model; needed only if there are several.")
 ]
 _Reason = Annotated[str, typer.Option(help="Reason, which is recorded in MLflow.")]
 
 app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
     no_args_is_help=True,
     help="List registered models, show how one became champion, promote another, or roll back.",
 )
 
 
 @app.command("list")
-def list_versions(root: _Root = Path("runs"), model: _Model = None) -> None:
+def list_versions(root: Root = Path("runs"), model: _Model = None) -> None:
     """List a model's versions with their scores, and the history of its champions."""
     with _mlflow_of(root):
         from components.registry.models import read_model
-        from pipeline.champions import show_model
+        from pipeline.cli.model_tables import show_model
 
         show_model(read_model(model))
 
@@ -40,13 +37,13 @@ def show(
     version: Annotated[
         str | None, typer.Argument(help="Version number.", show_default="the champion")
     ] = None,
-    root: _Root = Path("runs"),
+    root: Root = Path("runs"),
     model: _Model = None,
 ) -> None:
     """Show a version's scores, training config, and the gate's decision."""
     with _mlflow_of(root):
         from components.registry.models import read_model
-        from pipeline.champions import show_version
+        from pipeline.cli.model_tables import show_version
 
         show_version(read_model(model), version)
 
@@ -55,7 +52,7 @@ def show(
 def promote(
     version: Annotated[str, typer.Argument(help="Version number.")],
     why: _Reason,
-    root: _Root = Path("runs"),
+    root: Root = Path("runs"),
     model: _Model = None,
 ) -> None:
     """Make a version the champion."""
@@ -73,7 +70,7 @@ def promote(
 
 
 @app.command("rollback")
-def rollback(why: _Reason = "", root: _Root = Path("runs"), model: _Model = None) -> None:
+def rollback(why: _Reason = "", root: Root = Path("runs"), model: _Model = None) -> None:
     """Make the previous champion the champion again; repeat to go back further."""
     with _mlflow_of(root):
         from components.registry import promotion
@@ -89,7 +86,7 @@ def _mlflow_of(root: Path) -> Iterator[None]:
     from components.registry.client import store_exists
     from pipeline.local.environment import set_environment
 
-    try:
+    with one_line_errors():
         set_environment(root)
         if not store_exists():
             # Connecting would create it.
@@ -98,10 +95,3 @@ def _mlflow_of(root: Path) -> Iterator[None]:
                 "another work folder (--root) or MLflow (MLFLOW_TRACKING_URI)"
             )
         yield
-    except CaptionflowError as error:
-        typer.echo(f"captionflow: {error}", err=True)
-        raise typer.Exit(error.exit_code) from None
-
-
-if __name__ == "__main__":
-    app()

@@ -12,7 +12,7 @@ import yaml
 
 from pipeline.cluster.runs import PIPELINE
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 
 pytestmark = pytest.mark.usefixtures("no_cluster")
 

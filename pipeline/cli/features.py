@@ -1,14 +1,13 @@
-"""Shows the feature store, and prunes it: `python -m pipeline.store`.
+"""Shows the feature store, and prunes it: `captionflow features`.
 
-    python -m pipeline.store show
-    python -m pipeline.store prune --older-than 30 --dry-run
-    python -m pipeline.store prune --keep-bytes 2GB --store gs://bucket/features
+    captionflow features show
+    captionflow features prune --older-than 30 --dry-run
+    captionflow features prune --keep-bytes 2GB --store gs://bucket/features
 
 What is pruned is computed anew by the next run that needs it; runs that go on are not disturbed.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -18,31 +17,30 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Column, Table
 
-from components.errors import CaptionflowError, SettingError
+from components.errors import SettingError
 from components.features.eviction import choose_evicted, survey
 from components.settings.encoder import EncoderSettings
 from components.storage.filesystem import is_remote, local_path
 from components.storage.shared_folder import StoredFile, remove_files
+from pipeline.cli.errors import one_line_errors
+from pipeline.cli.options import Root
 
 _DEFAULT: str = EncoderSettings.model_fields["store"].default
 
-_Root = Annotated[Path, typer.Option(help="The work folder of the runs.")]
 _Store = Annotated[
     str, typer.Option(help="The store: a folder in the work folder, gs:// or s3://.")
 ]
 
 app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
     no_args_is_help=True,
     help="Shows the store of features that were computed before, and prunes it.",
 )
 
 
 @app.command("show")
-def show(root: _Root = Path("runs"), store: _Store = _DEFAULT) -> None:
+def show(root: Root = Path("runs"), store: _Store = _DEFAULT) -> None:
     """Shows what the store holds, encoder by encoder."""
-    with _failures_in_a_line():
+    with one_line_errors():
         place = _place(root, store)
         encoders = survey(place)
         table = Table(
@@ -71,7 +69,7 @@ def show(root: _Root = Path("runs"), store: _Store = _DEFAULT) -> None:
 
 @app.command("prune")
 def prune(
-    root: _Root = Path("runs"),
+    root: Root = Path("runs"),
     store: _Store = _DEFAULT,
     older_than: Annotated[
         int | None, typer.Option(help="Remove what no run used for so many days.", min=0)
@@ -84,7 +82,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Removes what was not used for long, and says what that freed."""
-    with _failures_in_a_line():
+    with one_line_errors():
         if older_than is None and keep_bytes is None and not everything:
             raise SettingError(
                 "prune must be told what may go: --older-than, --keep-bytes or --all"
@@ -118,16 +116,3 @@ def _bytes(text: str | None) -> int | None:
 
 def _shown(files: Iterable[StoredFile]) -> str:
     return ByteSize(sum(file.size for file in files)).human_readable(decimal=True)
-
-
-@contextmanager
-def _failures_in_a_line() -> Iterator[None]:
-    try:
-        yield
-    except CaptionflowError as error:
-        typer.echo(f"captionflow: {error}", err=True)
-        raise typer.Exit(error.exit_code) from None
-
-
-if __name__ == "__main__":
-    app()

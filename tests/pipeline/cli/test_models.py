@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from components.registry.models import find_champion, read_model
 from components.registry.promotion import Promotion, promote
 from components.registry.runs import start_run
-from pipeline.registry import app
+from pipeline.cli.models import app
 
 _MODEL = "captioner"
 # A model that says which one it is.

@@ -5,9 +5,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from components.features.shards import write_feature_shard
+from pipeline.cli.features import app
 from pipeline.config import Settings
 from pipeline.local import run
-from pipeline.store import app
+from pipeline.local.__main__ import app as local_app
 
 
 def _invoke(*arguments: str) -> Result:
@@ -56,7 +57,7 @@ def test_prune_says_what_it_freed(root: Path) -> None:
             "keep-bytes must be a size, such as 500MB or 2GiB. Received: 'm",
         ),
         (("--all", "--store", ""), "store must be named"),
-        (("--all", "--store", "s3://x"), "must be local or begin with gs://"),
+        (("--all", "--store", "ftp://x"), "must be local or begin with gs://"),
     ],
 )
 def test_prune_with_wrong_options_removes_nothing(
@@ -82,5 +83,5 @@ def test_no_store_does_without(
         return []
 
     monkeypatch.setattr(run, "plan_run", plan_run)
-    assert CliRunner().invoke(run.app, ["--plan", *options]).exit_code == 0
+    assert CliRunner().invoke(local_app, ["--plan", *options]).exit_code == 0
     assert [settings.store for settings in seen] == [store]

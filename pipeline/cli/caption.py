@@ -10,7 +10,6 @@ and the same command goes on with one that was stopped.
 
 import json
 import logging
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,20 +23,18 @@ from components.describing.photo_files import find_photos
 from components.describing.speech import find_speech, speak
 from components.errors import CaptionflowError, DataError, SettingError
 from components.storage.filesystem import is_remote
-from pipeline.config import make_settings
-from pipeline.describing import (
+from pipeline.cli.captioning import (
     DEFAULT_MODEL,
-    INTERRUPTED,
     Beam,
     Bundle,
     Name,
-    Root,
     Version,
-    complain,
     load_tensorflow,
     prepare,
-    printable,
 )
+from pipeline.cli.errors import one_line_errors, print_error, printable
+from pipeline.cli.options import Root
+from pipeline.config import make_settings
 
 # So many photos that can't be described are named after a batch.
 _NAMED = 10
@@ -61,11 +58,8 @@ _Speak = Annotated[
 ]
 _BeamFlags = Annotated[str, typer.Option(help="With -o: flags for Beam's runner.")]
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-
-@app.command()
-def main(
+def caption(
     photos: _Photos,
     output: _Output = None,
     beam: Beam = None,
@@ -78,9 +72,9 @@ def main(
     root: Root = Path("runs"),
     beam_flags: _BeamFlags = "",
 ) -> None:
-    """Describes photos, for people who can't see them."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    """Caption photos, for people who can't see them."""
+    resume = "" if output is None else "; run the same command to continue"
+    with one_line_errors(f"stopped{resume}"):
         settings = make_settings("sample", {"model_name": model_name, "beam_flags": beam_flags})
         if output is not None and (say or is_remote(output)):
             raise SettingError(
@@ -96,15 +90,8 @@ def main(
                 whole = _print(photos, model, asked, as_json=as_json, speech=speech)
             else:
                 whole = _write(photos, Path(output), model, asked, settings.beam_flags)
-    except CaptionflowError as error:
-        complain(str(error))
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        goes_on = "" if output is None else "; run the same command to go on from here"
-        complain(f"stopped{goes_on}")
-        raise typer.Exit(INTERRUPTED) from None
-    if not whole:
-        raise typer.Exit(DataError.exit_code)
+        if not whole:
+            raise typer.Exit(DataError.exit_code)
 
 
 def _print(
@@ -121,7 +108,7 @@ def _print(
             typer.echo(json.dumps(line))
         if "error" in line:
             whole = False
-            complain(line["error"])
+            print_error(line["error"])
         elif not as_json:
             typer.echo(_shown(line, several=len(photos) > 1))
         if speech and not _speak(speech, _spoken(line, several=len(photos) > 1)):
@@ -136,7 +123,7 @@ def _speak(speech: list[str], text: str) -> bool:
         speak(speech, text)
     except CaptionflowError as error:
         # The captions go on.
-        complain(str(error))
+        print_error(str(error))
         return False
     return True
 
@@ -169,10 +156,10 @@ def _write(
     with _progress():
         outcome = caption_to_file(sources, output, model, asked, beam_flags=beam_flags)
     for error in outcome.errors[:_NAMED]:
-        complain(error)
+        print_error(error)
     if len(outcome.errors) > _NAMED:
         more = len(outcome.errors) - _NAMED
-        complain(f"and {more} more; all have a line with `error` in {output}")
+        print_error(f"and {more} more; all have a line with `error` in {output}")
     described = outcome.photos - len(outcome.errors)
     typer.echo(
         f"{output}: {described} of {outcome.photos} photos described, {outcome.before} of them "
@@ -198,7 +185,3 @@ def _progress() -> Iterator[None]:
         own.removeHandler(handler)
         own.propagate = True
         beams.setLevel(level)
-
-
-if __name__ == "__main__":
-    app()

@@ -1,8 +1,9 @@
-"""Makes a command line of settings: every field of a model an option, described once."""
+"""Options of commands: those that several share, and an option for each field of a model."""
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
@@ -10,7 +11,22 @@ from pydantic.fields import FieldInfo
 
 from components.settings.base import titled_fields
 from components.settings.renamed import RENAMED, refuse_renamed
+from pipeline.cli.errors import one_line_errors
 from pipeline.config import PRESETS, flag, preset_values
+
+Preset = Annotated[str, typer.Option(help=f"The preset to start from: {' or '.join(PRESETS)}.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A YAML file of settings, such as an earlier run's; options override it.",
+    ),
+]
+Root = Annotated[
+    Path,
+    typer.Option(help="Work folder of the runs; MLflow's too, unless MLFLOW_TRACKING_URI is set."),
+]
+KfpExperiment = Annotated[str, typer.Option(help="KFP experiment of the runs.")]
 
 
 def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -31,7 +47,8 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
 
         def wrapper(**values: Any) -> None:
             named = {name: values.pop(name) for name in [*fields, *RENAMED]}
-            refuse_renamed({name: value for name, value in named.items() if value is not None})
+            with one_line_errors():
+                refuse_renamed({name: value for name, value in named.items() if value is not None})
             given = [
                 {name: named[name] for name in model.model_fields if named[name] is not None}
                 for model in models

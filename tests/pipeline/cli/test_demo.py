@@ -14,16 +14,16 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from pipeline.demo import app
+from pipeline.cli.app import app
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 
 # Starts the command with a bundle; gives the process and its address.
 Start = Callable[[Path], tuple[Any, str]]
 
 
 def _invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["--no-browser", *map(str, arguments)])
+    return CliRunner().invoke(app, ["demo", "--no-browser", *map(str, arguments)])
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def start(bundle: Path) -> tuple[Any, str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.demo", "--bundle", str(bundle)],
+            [sys.executable, "-m", "pipeline.cli", "demo", "--bundle", str(bundle)],
             cwd=tmp_path / "here",
             env={
                 **os.environ, "PYTHONPATH": str(PROJECT), "TMPDIR": str(tmp_path / "temporary"),

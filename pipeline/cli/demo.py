@@ -7,7 +7,6 @@ The page is for people at this machine alone: no other can reach it, and nothing
 """
 
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -27,20 +26,19 @@ import uvicorn
 from components.describing.model import DecodeOptions, Model, decode_options, open_model
 from components.describing.page.application import make_application
 from components.describing.page.request_queue import RequestQueue
-from components.errors import CaptionflowError, SettingError
-from pipeline.config import make_settings
-from pipeline.describing import (
+from components.errors import SettingError
+from pipeline.cli.captioning import (
     DEFAULT_MODEL,
-    INTERRUPTED,
     Beam,
     Bundle,
     Name,
-    Root,
     Version,
-    complain,
     load_tensorflow,
     prepare,
 )
+from pipeline.cli.errors import one_line_errors
+from pipeline.cli.options import Root
+from pipeline.config import make_settings
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
@@ -61,11 +59,8 @@ _Alternatives = Annotated[
     ),
 ]  # fmt: skip
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-
-@app.command()
-def main(
+def demo(
     port: _Port = 0,
     browser: _Browser = True,
     beam: Beam = None,
@@ -75,9 +70,8 @@ def main(
     bundle: Bundle = None,
     root: Root = Path("runs"),
 ) -> None:
-    """Opens a page on this machine that describes photos."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    """Open a page in the browser that captions photos, for this machine alone."""
+    with one_line_errors("stopped"):
         settings = make_settings("sample", {"model_name": model_name})
         prepare(root, needs_registry=bundle is None)
         version = None if model_version is None else str(model_version)
@@ -88,12 +82,6 @@ def main(
         ):
             asked = _ask(model, beam, alternatives)
             _serve(listener, model, asked, browser=browser)
-    except CaptionflowError as error:
-        complain(str(error))
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        complain("stopped")
-        raise typer.Exit(INTERRUPTED) from None
     # Nothing is left to do; Python would wait for TensorFlow's start, for what it computes, and
     # some seconds for its end.
     sys.stdout.flush()
@@ -186,7 +174,3 @@ def _serve(listener: socket.socket, model: Model, asked: DecodeOptions, *, brows
         return
     # It ended by itself: the model is not whole.
     queue.made.result()
-
-
-if __name__ == "__main__":
-    app()

@@ -5,7 +5,7 @@ import typer
 from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
-from pipeline.options import with_options
+from pipeline.cli.options import with_options
 
 
 class Size(BaseModel):

@@ -1,4 +1,4 @@
-"""What the commands that describe photos for a person have in common: options, start, errors."""
+"""What `caption` and `demo` share: options, and how the process is prepared."""
 
 import os
 import sys
@@ -12,25 +12,23 @@ from PIL import Image
 from components.settings.shared import ModelNameSettings
 from pipeline.local.environment import set_environment
 
-#: The exit code after Ctrl-C.
-INTERRUPTED = 130
 DEFAULT_MODEL: str = ModelNameSettings.model_fields["model_name"].default
 
 Beam = Annotated[
     int | None,
     typer.Option(
-        help="Captions searched at once; 1 is greedy.", min=1, max=100, show_default="the model's"
+        help="Beam width: candidates kept per step; 1 means greedy search.",
+        min=1,
+        max=100,
+        show_default="the model's",
     ),
 ]
-Name = Annotated[str, typer.Option(help="The registered model.")]
+Name = Annotated[str, typer.Option(help="Registered model.")]
 Version = Annotated[
-    int | None, typer.Option(help="Its version.", min=1, show_default="the champion")
+    int | None, typer.Option(help="Version of the model.", min=1, show_default="the champion")
 ]
 Bundle = Annotated[
-    Path | None, typer.Option(help="Folder of a model, taken instead of a registered one.")
-]
-Root = Annotated[
-    Path, typer.Option(help="The work folder of the runs, unless MLFLOW_TRACKING_URI is set.")
+    Path | None, typer.Option(help="Folder of a model to use instead of a registered one.")
 ]
 
 
@@ -66,13 +64,3 @@ def load_tensorflow() -> None:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def complain(message: str) -> None:
-    """Says a line to standard error."""
-    typer.echo(f"captionflow: {printable(' '.join(message.split()))}", err=True)
-
-
-def printable(text: str) -> str:
-    """Returns a text without what would command the terminal, or is no text at all."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
