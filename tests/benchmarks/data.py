@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import tensorflow as tf
-from components.ingest.layouts.source import image_name
 from numpy.typing import NDArray
 
 from components.artifacts.captions import VOCABULARY_FILE, CaptionedPhoto, write_captions
