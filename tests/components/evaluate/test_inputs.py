@@ -59,12 +59,12 @@ def _rewrite(path: Path, **facts: Any) -> None:
         # As wide, but of other weights: captions would be nonsense without a word of warning.
         (
             {"network": "Xception", "sha256": "c" * 64},
-            r"Xception \(weights cccccccccccc, float32, features 5 wide\)",
+            r"Xception \(weights cccccccccccc, float32, 5 features per photo\)",
         ),
         # Similar, but its captions would not be those that were scored.
         (
             {"precision": "bfloat16"},
-            r"InceptionV3 \(weights eeeeeeeeeeee, bfloat16, features 5 wide\)",
+            r"InceptionV3 \(weights eeeeeeeeeeee, bfloat16, 5 features per photo\)",
         ),
     ],
 )
