@@ -15,12 +15,21 @@ from pydantic import (
     model_validator,
 )
 
+from components.captioning.bounds import (
+    MAX_EMBEDDING_WIDTH,
+    BeamWidth,
+    EnsembleSize,
+    LengthPenalty,
+    MaxWords,
+    RerankingWeight,
+    Share,
+    Units,
+)
 from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.errors import SettingError
 from components.gate.thresholds import read_thresholds
 from components.ingest.settings import MAX_MISSING
 
-_Share = Annotated[float, Field(ge=0, lt=1)]
 _Text = Annotated[str, Field(min_length=1)]
 
 
@@ -37,16 +46,16 @@ class Settings(BaseModel):
         "scenes",
     )
     scenes: int = Field(480, ge=40, le=100_000, description="Scenes that 'sample' draws")
-    dev_share: _Share = Field(
+    dev_share: Share = Field(
         0.125, gt=0, description="Share of photos for dev, if the data set brings no splits"
     )
-    test_share: _Share = Field(
+    test_share: Share = Field(
         0.125, gt=0, description="Share of photos for test, if the data set brings no splits"
     )
-    max_quarantined: _Share = Field(
+    max_quarantined: Share = Field(
         0.05, description="Share of photos that may be unusable before the run stops"
     )
-    max_missing: _Share = Field(
+    max_missing: Share = Field(
         MAX_MISSING,
         description="Share of captioned photos that may be missing before the run stops",
     )
@@ -90,14 +99,17 @@ class Settings(BaseModel):
         description="par_inject: the LSTM sees the photo at each word; init_inject: at its start "
         "only (Tanti et al., 2018)",
     )
-    ensemble_size: int = Field(
-        1, ge=1, le=16, description="Decoders that learn side by side and speak together"
+    ensemble_size: EnsembleSize = Field(
+        1, description="Decoders that learn side by side and speak together"
     )
-    units: int = Field(256, ge=1, le=8192, description="Width of the LSTM")
+    units: Units = Field(256, description="Width of the LSTM")
     embedding_width: int = Field(
-        0, ge=0, le=8192, description="Numbers a word; 0: as many as GloVe's vectors have"
+        0,
+        ge=0,
+        le=MAX_EMBEDDING_WIDTH,
+        description="Numbers a word; 0: as many as GloVe's vectors have",
     )
-    dropout: _Share = Field(0.5, description="Share of features, words and outputs dropped")
+    dropout: Share = Field(0.5, description="Share of features, words and outputs dropped")
     train_embeddings: bool = Field(True, description="Whether training changes GloVe's vectors")
     epochs: int = Field(15, ge=1, le=10_000, description="Passes over the train captions at most")
     batch_size: int = Field(64, ge=1, le=65_536, description="Captions a training step")
@@ -107,12 +119,12 @@ class Settings(BaseModel):
     )
     weight_decay: float = Field(0.05, ge=0, lt=1, description="AdamW's weight decay")
     clip_norm: float = Field(5.0, ge=0, description="Longest gradient; 0 clips nothing")
-    label_smoothing: _Share = Field(0.0, description="Share of the target spread over all words")
+    label_smoothing: Share = Field(0.0, description="Share of the target spread over all words")
     patience: int = Field(
         5, ge=1, description="Epochs without a better dev loss before training stops"
     )
-    max_words: int = Field(
-        20, ge=1, le=200, description="Longest caption that is said; longer ones are cut to learn"
+    max_words: MaxWords = Field(
+        20, description="Longest caption that is said; longer ones are cut to learn"
     )
     precision: Literal["auto", "float32", "mixed"] = Field(
         "auto",
@@ -127,14 +139,12 @@ class Settings(BaseModel):
     )
 
     # Captions, scores and release
-    beam_width: int = Field(5, ge=1, le=100, description="Captions searched at once; 1 is greedy")
-    length_penalty: float = Field(
-        1.0, ge=0, le=5, description="Power of the length that a caption's score is divided by"
+    beam_width: BeamWidth = Field(5, description="Captions searched at once; 1 is greedy")
+    length_penalty: LengthPenalty = Field(
+        1.0, description="Power of the length that a caption's score is divided by"
     )
-    reranking_weight: float = Field(
+    reranking_weight: RerankingWeight = Field(
         0.0,
-        ge=0,
-        le=1000,
         description="How much a caption's agreement with what the train photos let expect counts",
     )
     floors: str = Field(
