@@ -16,7 +16,7 @@ import numpy as np
 from keras import layers, ops
 from pydantic import Field
 
-from components.captioning.bounds import MAX_EMBEDDING_WIDTH, EnsembleSize, Share, Units
+from components.captioning.bounds import EmbeddingWidth, EnsembleSize, Share, Units
 from components.captioning.model.cpu_lstm import CpuLSTM
 from components.captioning.model.vocabulary import PAD, SPECIAL_TOKENS
 
@@ -44,7 +44,7 @@ class ModelConfig:
 
     vocabulary_size: Annotated[int, Field(gt=len(SPECIAL_TOKENS))]
     feature_width: Annotated[int, Field(ge=1, le=65_536)]
-    embedding_width: Annotated[int, Field(ge=1, le=MAX_EMBEDDING_WIDTH)]
+    embedding_width: EmbeddingWidth
     units: Units
     dropout: Share
     train_embeddings: bool
