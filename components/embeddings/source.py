@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from components.artifacts.external import split_member
 from components.errors import CaptionflowError, DataError, SettingError
@@ -113,7 +113,7 @@ def _open_file(path: Path, member: str, glove: str) -> Iterator[GloveText]:
         start = file.read(len(_GZIP_MAGIC))
         file.seek(0)
         if start == _GZIP_MAGIC:
-            with gzip.open(file) as unpacked, _buffered(unpacked, path) as buffered:
+            with gzip.open(file) as gzipped, _buffered(cast(IO[bytes], gzipped), path) as buffered:
                 yield GloveText(path.name, buffered)
         else:
             yield GloveText(path.name, file)

@@ -9,10 +9,10 @@ from components.captioning.model.decoder import ModelConfig
 from components.settings.run import RunSettings
 
 
-def _bounds(constraints: Any) -> dict[str, float]:
+def _bounds(constraints: Any) -> dict[str, Any]:
     # Settings have Pydantic's constraints one by one, the bundle's fields as one `Field`.
     flat = [each for item in constraints for each in getattr(item, "metadata", [item])]
-    return {type(each).__name__: vars(each) for each in flat if isinstance(each, Ge | Le | Lt)}
+    return {repr(each).partition("(")[0]: each for each in flat if isinstance(each, Ge | Le | Lt)}
 
 
 @pytest.mark.parametrize("config", [ModelConfig, DecodingConfig])
