@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from scipy import linalg, sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from components.artifacts.files import read_json, write_json
+from components.artifacts.files import write_json
 
 FEATURES_FILE = "reranker_features.npy"
 CAPTIONS_FILE = "reranker_captions.json"
@@ -31,6 +33,15 @@ _ORDERS = (1, 2, 3, 4)
 _RIDGE = 0.5
 # So many that n-grams of one order seldom share a place.
 _PLACES = 2**18
+
+
+@dataclass(frozen=True)
+class _Facts:
+    rule: str
+    captions: list[tuple[str, ...]]
+
+
+_FILE: TypeAdapter[_Facts | list[tuple[str, ...]]] = TypeAdapter(_Facts | list[tuple[str, ...]])
 
 
 @dataclass(frozen=True)
@@ -65,22 +76,30 @@ class RerankerData:
             OSError: If a file is missing.
             LookupError, TypeError, ValueError: If one is broken, or they do not fit each other.
         """
-        features = np.load(directory / FEATURES_FILE, allow_pickle=False)
-        facts = read_json(directory / CAPTIONS_FILE)
+        features = _read_features(directory / FEATURES_FILE)
+        facts = _FILE.validate_json((directory / CAPTIONS_FILE).read_bytes())
         if isinstance(facts, list):  # of the first bundles, which had captions alone
-            facts = {"rule": "nearest photos", "captions": facts}
-        captions = [tuple(photo) for photo in facts["captions"]]
+            facts = _Facts("nearest photos", facts)
+        captions = facts.captions
         if len(features) != len(captions):
             raise ValueError(
                 f"{CAPTIONS_FILE} must have captions for each of the {len(features)} photos in "
                 f"{FEATURES_FILE}. Received: {len(captions)}"
             )
-        if features.ndim != 2 or not np.isfinite(features).all():
+        if features.ndim != 2 or features.dtype.kind != "f" or not np.isfinite(features).all():
             raise ValueError(
-                f"{FEATURES_FILE} must hold numbers, a row a photo. Received: {features.dtype} of "
-                f"shape {features.shape}, all of them finite: {bool(np.isfinite(features).all())}"
+                f"{FEATURES_FILE} must hold finite numbers, a row a photo. Received: "
+                f"{features.dtype} of shape {features.shape}"
             )
-        return cls(features, captions, facts["rule"])
+        return cls(features, captions, facts.rule)
+
+
+def _read_features(path: Path) -> NDArray[Any]:
+    try:
+        # Mapped first: a header may announce far more numbers than the file has.
+        return np.array(np.lib.format.open_memmap(path, mode="r"))
+    except (ArithmeticError, RecursionError, SyntaxError, TokenError) as error:
+        raise ValueError(f"{path.name} must be an array of NumPy: {error}") from error
 
 
 class Reranker:

@@ -24,17 +24,18 @@ class Backbone:
     size: int
     preprocess: Callable[[Any], Any]
 
-    def build(self, weights: str | None = None) -> keras.Model:
+    def build(self, weights: str | None = None, *, include_top: bool = False) -> keras.Model:
         """Returns the network up to its last average pooling.
 
         Args:
             weights: None to leave them as initialised; "imagenet" to have Keras fetch them.
+            include_top: Whether ImageNet's classifier follows.
 
         Returns:
-            A model from float32 [B, size, size, 3] to float32 [B, width].
+            A model from float32 [B, size, size, 3] to float32 [B, width], or [B, 1000].
         """
         return _constructor(self.name)(
-            include_top=False,
+            include_top=include_top,
             weights=weights,
             input_shape=(self.size, self.size, 3),
             pooling="avg",

@@ -118,6 +118,11 @@ class Encoder:
         spec = EncoderSpec.load(directory)
         network = find_backbone(spec.network)
         model = network.build()
+        if (spec.size, spec.width) != (network.size, model.output_shape[-1]):
+            raise DataError(
+                f"{ENCODER_FILE} must have the size and width of {network.name}, {network.size} "
+                f"and {model.output_shape[-1]}. Received: {spec.size} and {spec.width}"
+            )
         file = Path(directory) / ENCODER_WEIGHTS_FILE
         load_weights(model, network, file, named=str(file))
         sha256 = weights_sha256(model)

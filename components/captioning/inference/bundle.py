@@ -1,9 +1,10 @@
 """The bundle: all that describes photos, in one directory, without pickle.
 
 `network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`,
-`normalizer.json` (how words were made of captions), `decoding.json` (how captions are searched),
-`reranker_npy` and `reranker_json` (features and captions of the train photos), `encoder.json`
-and `encoder.weights.h5` (the photo encoder).
+`normalizer.json` (how captions became words), `decoding.json` (how captions are searched for),
+`reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
+`encoder.json` and `encoder.weights.h5` (the photo encoder). Its files are checked against each
+other before a network is built: a bundle may come from anywhere.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -11,11 +12,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from components.artifacts.captions import VOCABULARY_FILE
-from components.artifacts.files import read_json, write_json
-from components.captioning.decoding.reranking import CAPTIONS_FILE, RULE, RerankerData
+from components.artifacts.files import write_json
+from components.captioning.decoding.reranking import (
+    CAPTIONS_FILE,
+    FEATURES_FILE,
+    RULE,
+    RerankerData,
+)
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
+from components.captioning.hdf5 import WeightsError, check_hdf5, load_weights_strictly
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import Vocabulary
@@ -24,6 +32,9 @@ from components.errors import DataError
 NETWORK_FILE = "network.json"
 NETWORK_WEIGHTS_FILE = "network.weights.h5"
 DECODING_FILE = "decoding.json"
+
+
+_MODEL, _DECODING = TypeAdapter(ModelConfig), TypeAdapter(DecodingConfig)
 
 
 class Caption(NamedTuple):
@@ -70,18 +81,26 @@ class Bundle:
         """
         root = Path(directory)
         try:
-            network = build_network(ModelConfig(**read_json(root / NETWORK_FILE)))
-            network.load_weights(root / NETWORK_WEIGHTS_FILE)
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
-            decoding = DecodingConfig(**read_json(root / DECODING_FILE))
+            config = _MODEL.validate_json((root / NETWORK_FILE).read_bytes(), strict=True)
+            decoding = _DECODING.validate_json((root / DECODING_FILE).read_bytes(), strict=True)
             reranker_data = RerankerData.load(root)
-        except (OSError, ValueError, TypeError, LookupError) as error:
-            raise DataError(f"{root} must be a whole model bundle: {error}") from error
-        if len(vocabulary) != network.config.vocabulary_size:
+            _check_sizes(root, config, vocabulary, reranker_data)
+            network = build_network(config)
+            load_weights_strictly(network, root / NETWORK_WEIGHTS_FILE)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            place = ".".join(map(str, fault["loc"])) or "the file"
             raise DataError(
-                f"{root / VOCABULARY_FILE} must have the network's "
-                f"{network.config.vocabulary_size} words. Received: {len(vocabulary)}"
-            )
+                f"{root} must be a whole model bundle. Received in {error.title}: {place}: "
+                f"{fault['msg']}"
+            ) from error
+        except WeightsError as error:
+            raise DataError(
+                f"{root} must be a whole model bundle, with all weights of its network. {error}"
+            ) from error
+        except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
+            raise DataError(f"{root} must be a whole model bundle: {error}") from error
         if decoding.reranking_weight and reranker_data.rule != RULE:
             raise DataError(
                 f"{root} must have been scored with consensus by {RULE}, as this version of "
@@ -136,3 +155,31 @@ class Bundle:
             )
             for photo, agreements in zip(found, agreement, strict=True)
         ]
+
+
+def _check_sizes(
+    root: Path, config: ModelConfig, vocabulary: Vocabulary, reranker_data: RerankerData
+) -> None:
+    """Checks that the files of a bundle fit each other, before the network takes memory.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    if len(vocabulary) != config.vocabulary_size:
+        raise ValueError(
+            f"{VOCABULARY_FILE} must have the network's {config.vocabulary_size} words. Received: "
+            f"{len(vocabulary)}"
+        )
+    if reranker_data.features.shape[1] != config.feature_width:
+        raise ValueError(
+            f"{FEATURES_FILE} must have the network's {config.feature_width} numbers a photo. "
+            f"Received: {reranker_data.features.shape[1]}"
+        )
+    weights = root / NETWORK_WEIGHTS_FILE
+    # They are saved uncompressed: numbers beyond the file's size can't be in it.
+    size = check_hdf5(weights, most=weights.stat().st_size)
+    if size < config.least_size:
+        raise ValueError(
+            f"{NETWORK_WEIGHTS_FILE} must hold at least the {config.least_size} bytes of weights "
+            f"that {NETWORK_FILE} describes. Received: {size}"
+        )

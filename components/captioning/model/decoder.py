@@ -9,14 +9,16 @@ photo's features start the LSTM, which then predicts each next word from the wor
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 import numpy as np
 from keras import layers, ops
+from pydantic import Field
 
+from components.captioning.bounds import EmbeddingWidth, EnsembleSize, Share, Units
 from components.captioning.model.cpu_lstm import CpuLSTM
-from components.captioning.model.vocabulary import PAD
+from components.captioning.model.vocabulary import PAD, SPECIAL_TOKENS
 
 #: Hidden and cell state of the LSTM, each float [B, units]; with the decoder `guided` also what
 #: is added to each word, float [B, E].
@@ -26,6 +28,8 @@ State = tuple[Any, ...]
 @dataclass(frozen=True)
 class ModelConfig:
     """What fixes the network's shape, and so which weights fit it.
+
+    Bounds hold for what is read from a bundle.
 
     Attributes:
         vocabulary_size: V, marks included.
@@ -38,14 +42,21 @@ class ModelConfig:
         ensemble_size: Decoders of that kind that speak together.
     """
 
-    vocabulary_size: int
-    feature_width: int
-    embedding_width: int
-    units: int
-    dropout: float
+    vocabulary_size: Annotated[int, Field(gt=len(SPECIAL_TOKENS))]
+    feature_width: Annotated[int, Field(ge=1, le=65_536)]
+    embedding_width: EmbeddingWidth
+    units: Units
+    dropout: Share
     train_embeddings: bool
     decoder: Literal["init_inject", "par_inject"] = "init_inject"
-    ensemble_size: int = 1
+    ensemble_size: EnsembleSize = 1
+
+    @property
+    def least_size(self) -> int:
+        """Bytes that the weights take at least: embedding, LSTM and output of each decoder."""
+        words = self.vocabulary_size * (self.embedding_width + self.units + 1)
+        lstm = 4 * self.units * (self.embedding_width + self.units + 1)
+        return 4 * self.ensemble_size * (words + lstm)
 
 
 class Decoder(layers.Layer):
