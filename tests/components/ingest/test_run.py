@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -95,8 +96,7 @@ def test_ingest_dataset_same_names_in_two_folders(
         )
         for number, name in enumerate(names[:-2]):
             archive.writestr(f"data/Images/{name}", encode(number))
-    with zipfile.ZipFile(tmp_path / "data.zip") as archive:
-        archive.extractall(tmp_path / "folder")
+    shutil.unpack_archive(tmp_path / "data.zip", tmp_path / "folder")
     packed, folder = ingest(tmp_path / "data.zip"), ingest(tmp_path / "folder", "unpacked")
     assert packed["captions_without_image"] == ["dogs/18.jpg", "dogs/19.jpg"]
     assert packed == folder
