@@ -23,7 +23,7 @@ from components.describing.model import DecodeOptions, Model, decode_options, op
 from components.describing.photo_files import find_photos
 from components.describing.speech import find_speech, speak
 from components.errors import CaptionflowError, DataError, SettingError
-from components.platform.storage import is_remote
+from components.storage.filesystem import is_remote
 from pipeline.describing import (
     DEFAULT_MODEL,
     INTERRUPTED,
@@ -42,7 +42,9 @@ from pipeline.presets import make_settings
 # So many photos that can't be described are named after a batch.
 _NAMED = 10
 
-_Photos = Annotated[list[str], typer.Argument(metavar="PHOTO…", help="Files or folders, or gs://.")]
+_Photos = Annotated[
+    list[str], typer.Argument(metavar="PHOTO…", help="Files or folders, local, gs:// or s3://.")
+]
 _Output = Annotated[
     str | None,
     typer.Option(

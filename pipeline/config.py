@@ -32,8 +32,9 @@ class Settings(BaseModel):
     # What to learn from
     dataset: _Text = Field(
         "sample",
-        description="Captioned photos: a folder, .zip or .tar.gz, local or gs://, as JSON Lines, "
-        "CSV, COCO captions, Karpathy's JSON or Flickr's token files; or 'sample', drawn scenes",
+        description="Captioned photos: a folder, .zip or .tar.gz, local, gs:// or s3://, as JSON "
+        "Lines, CSV, COCO captions, Karpathy's JSON or Flickr's token files; or 'sample', drawn "
+        "scenes",
     )
     scenes: int = Field(480, ge=40, le=100_000, description="Scenes that 'sample' draws")
     dev_share: _Share = Field(
@@ -65,7 +66,7 @@ class Settings(BaseModel):
     glove: _Text = Field(
         "sample",
         description="GloVe vectors as text, .gz or Stanford's .zip (…zip#glove.6B.100d.txt picks "
-        "one), local or gs://; or 'sample', a small extract for the drawn scenes",
+        "one), local, gs:// or s3://; or 'sample', a small extract for the drawn scenes",
     )
 
     # Features
@@ -74,13 +75,13 @@ class Settings(BaseModel):
     )
     encoder_weights: _Text = Field(
         "random",
-        description="'imagenet' (Keras fetches them), a path or gs:// of a weights file, or "
-        "'random' (enough for the drawn scenes only)",
+        description="'imagenet' (Keras fetches them), the path of a weights file, local, gs:// or "
+        "s3://, or 'random' (enough for the drawn scenes only)",
     )
     encoder_batch: int = Field(32, ge=32, le=4096, description="Photos encoded side by side")
     store: str = Field(
         "features",
-        description="Folder, local or gs://, of features that were computed before; empty: none",
+        description="Folder, local, gs:// or s3://, of features computed before; empty: none",
     )
 
     # The network and its training
@@ -121,7 +122,8 @@ class Settings(BaseModel):
     )
     checkpoints: _Text = Field(
         "checkpoints",
-        description="Folder, local or gs://, of unfinished trainings; a next run goes on with them",
+        description="Folder, local, gs:// or s3://, of unfinished trainings; a next run goes on "
+        "with them",
     )
 
     # Captions, scores and release

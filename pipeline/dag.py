@@ -30,11 +30,11 @@ from components.rescore.component import rescore
 from components.train.component import train
 from components.trigger.component import trigger
 from pipeline.config import Settings
-from pipeline.kubernetes import KubernetesSettings, configure
+from pipeline.kubernetes import RUN, KubernetesSettings, as_text, configure
 from pipeline.parameters import Parameters, parameters_of
 
 
-@dsl.pipeline(name="captionflow")
+@dsl.pipeline(name="captionflow", pipeline_config=RUN)
 @parameters_of(Settings, KubernetesSettings)
 def captioning_pipeline(run: Parameters) -> None:
     """Learns to describe photos, scores what it learnt, and releases it if it is good."""
@@ -62,7 +62,6 @@ def captioning_pipeline(run: Parameters) -> None:
         extracted = features(
             manifest=manifest,
             captions=captions,
-            feature_fingerprint=reason.outputs["feature_fingerprint"],
             **run.pick("encoder", "encoder_weights", "encoder_batch", "seed"),
             **run.pick("precision", "beam_flags", "store"),
         )
@@ -79,7 +78,8 @@ def captioning_pipeline(run: Parameters) -> None:
             **run.pick("train_embeddings"),
             **run.pick("epochs", "batch_size", "learning_rate", "schedule", "weight_decay"),
             **run.pick("clip_norm", "label_smoothing", "patience", "max_words", "precision"),
-            **run.pick("seed", "experiment", "checkpoints", "gpus"),
+            **run.pick("seed", "experiment", "checkpoints"),
+            gpus=as_text(run["gpus"]),
         )
         model = configure(trained, "6 train", run).outputs["model"]
 

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from PIL import Image
 
-from components.runtime.memory import keep_freed_memory
 from pipeline.config import Settings
 from pipeline.local.environment import set_environment
 
@@ -48,7 +47,6 @@ def prepare(root: Path, *, needs_registry: bool) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Photos with too many pixels are told by us, in one line.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-    keep_freed_memory()
 
 
 def load_tensorflow() -> None:

@@ -1,14 +1,14 @@
 """Says whether the pipeline can work here: `python -m pipeline.doctor`, on a laptop or in a pod.
 
-A line for each version, device and store, with what to do where something is wrong. The image's
-health check runs it with `--quick`.
+A line for each version, device and store, with what to do where something is wrong. It writes an
+artifact to MLflow, reads it and removes it; with `--quick`, as the image's health check runs it, it
+writes nothing.
 """
 
 import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Annotated
@@ -20,37 +20,25 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.errors import CaptionflowError
-from components.platform.storage import exists, is_remote, local_copy
+from components.storage.filesystem import is_remote
+from components.storage.transfer import exists, local_copy
+from pipeline.finding import Finding
+from pipeline.mlflow_check import check_mlflow
 
 _PROJECT = "captionflow"
 _LIBRARIES = ("kfp", "tensorflow", "keras", "apache-beam", "tensorflow-transform", "mlflow")
 _GIB = 2**30
 # Of a store one wants to know now, not after the minutes that a step would wait for it (seconds).
 _PATIENCE = 10
-_IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": f"{_PATIENCE}"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found out about one thing.
-
-    Attributes:
-        subject: The thing, in a word or two.
-        detail: How it is; if it is wrong, what is to be done.
-        ok: Whether the pipeline can work with it.
-    """
-
-    subject: str
-    detail: str
-    ok: bool = True
 
 
 def examine(stores: Iterable[str] = (), *, quick: bool = False) -> Iterator[Finding]:
     """Looks at everything that is configured here, one thing after the other.
 
     Args:
-        stores: Local and `gs://` paths that must be readable.
-        quick: Whether to leave out what needs TensorFlow loaded, that is the GPUs.
+        stores: Paths, local or in buckets, that must be readable.
+        quick: Whether to leave out what takes a while or writes: the GPUs, for which TensorFlow is
+            loaded, and MLflow's artifact store.
 
     Yields:
         What was found, as soon as it is known.
@@ -59,7 +47,7 @@ def examine(stores: Iterable[str] = (), *, quick: bool = False) -> Iterator[Find
     yield check_processor()
     if not quick:
         yield check_gpus()
-    yield check_mlflow(os.environ.get("MLFLOW_TRACKING_URI", "").strip())
+    yield check_mlflow(os.environ.get("MLFLOW_TRACKING_URI", "").strip(), write=not quick)
     yield from map(check_store, stores)
 
 
@@ -136,43 +124,19 @@ def check_gpus(devices: Path = Path("/dev")) -> Finding:
     return Finding("gpu", "none, TensorFlow uses the processor")
 
 
-def check_mlflow(uri: str) -> Finding:
-    """Asks MLflow for an experiment, with the credentials that a step would use.
-
-    Args:
-        uri: `MLFLOW_TRACKING_URI`; nothing if that is not set.
-    """
-    if not uri:
-        return Finding("tracking", "MLFLOW_TRACKING_URI is not set, local runs make their own")
-    for name, value in _IMPATIENT.items():
-        os.environ.setdefault(name, value)
-    # Here, and in the other imports within functions: `--help` is to come at once.
-    from components.platform.tracking import mlflow_client, sqlite_file, without_credentials
-
-    database = sqlite_file(uri)
-    if database is not None and not database.exists():
-        # To look at it would make it.
-        return Finding("tracking", f"{uri} is not there yet, the first run makes it")
-    try:
-        with mlflow_client() as client:
-            client.search_experiments(max_results=1)
-    except CaptionflowError as error:
-        return Finding("tracking", str(error), ok=False)
-    return Finding("tracking", f"{without_credentials(uri)} answers")
-
-
 def check_store(uri: str) -> Finding:
     """Reads what a path names: a folder or file here, or a place in a bucket.
 
     Args:
-        uri: A local or `gs://` path.
+        uri: A path, local or in a bucket.
     """
-    from components.platform.tracking import without_credentials
+    # Here, since `--help` is to come at once.
+    from components.registry.client import without_credentials
 
     subject = f"store {without_credentials(uri)}"
     try:
         if is_remote(uri):
-            empty = not exists(uri, patience=_PATIENCE)
+            empty = not exists(uri, timeout=_PATIENCE)
             return Finding(subject, f"can be read{', nothing lies there yet' * empty}")
         path = local_copy(uri, Path())
         if path.is_dir():
@@ -196,15 +160,18 @@ def _words(path: Path) -> list[str]:
         return [""]
 
 
+_QUICK_HELP = "Leave out GPUs and writing to MLflow's artifact store."
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
 def main(
     store: Annotated[
-        list[str] | None, typer.Option(help="A local or gs:// path to read; may be repeated.")
+        list[str] | None,
+        typer.Option(help="A path to read, local, gs:// or s3://; may be repeated."),
     ] = None,
-    quick: Annotated[bool, typer.Option(help="Without TensorFlow: no word on GPUs.")] = False,
+    quick: Annotated[bool, typer.Option(help=_QUICK_HELP)] = False,
 ) -> None:
     """Prints versions, devices and reachable stores; exits with 1 if something is wrong."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)

@@ -24,6 +24,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.errors import CaptionflowError, SettingError
+from components.storage.filesystem import is_absolute, is_remote
 from pipeline.cluster import runs, schedules
 from pipeline.cluster.connection import Address, connect
 from pipeline.cluster.cron import read_cron
@@ -174,27 +175,25 @@ def _arguments(preset: str, settings: dict[str, Any], placement: dict[str, Any])
     arguments = make_settings(preset, settings).model_dump()
     for name, words in _EVERYWHERE.items():
         value = arguments[name]
-        if value not in words and not value.startswith(("gs://", "/")):
+        if value not in words and not is_absolute(value):
             raise SettingError(
-                f"{name} must lie where the cluster sees it: gs://…, or a path in its image or "
-                f"volumes that begins with /. Received: {value!r}"
+                f"{name} must lie where the cluster sees it: gs://…, s3://…, or a path in its "
+                f"image or volumes that begins with /. Received: {value!r}"
             )
-    if "store" not in settings:
-        # A folder beside the step would go with its pod.
-        arguments["store"] = ""
-    elif arguments["store"] and not arguments["store"].startswith(("gs://", "/")):
-        raise SettingError(
-            "store must lie where the next pod finds it: gs://…, or a path in a volume that begins "
-            f"with /. Received: {arguments['store']!r}"
-        )
-    checkpoints = PurePosixPath(arguments["checkpoints"])
-    lasting = checkpoints.parts[:1] == ("checkpoints",) and ".." not in checkpoints.parts
-    if not lasting and not arguments["checkpoints"].startswith("gs://"):
-        raise SettingError(
-            "checkpoints must lie where a new pod finds them: in checkpoints/, which is a volume "
-            f"on the cluster, or at gs://…. Received: {arguments['checkpoints']!r}"
-        )
+    for name, claim_folder in (("store", "features"), ("checkpoints", "checkpoints")):
+        _require_lasting(name, arguments[name], claim_folder)
     return arguments | make_kubernetes_settings(placement).model_dump()
+
+
+def _require_lasting(name: str, value: str, claim_folder: str) -> None:
+    # Only a volume or a bucket outlives the step's pod (`pipeline.kubernetes.VOLUMES`).
+    path = PurePosixPath(value)
+    on_volume = path.parts[:1] == (claim_folder,) and ".." not in path.parts
+    if value and not on_volume and not is_remote(value):
+        raise SettingError(
+            f"{name} must lie where the next pod finds it: in {claim_folder}/, a volume on the "
+            f"cluster, or at gs://… or s3://…. Received: {value!r}"
+        )
 
 
 def _show_plan(client: kfp.Client, experiment: str, arguments: dict[str, Any]) -> None:

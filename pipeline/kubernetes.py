@@ -2,6 +2,17 @@
 
 What a step does is in `components`, the order of the steps in `pipeline.dag`; here is what only
 Kubernetes reads. `kfp.local` ignores all of it.
+
+**KFP's own cache is off for every step.** Its key holds the *ids* of a step's input artifacts, not
+their content, and a step that runs gives its outputs new ids. `ingest` has to run each time, since
+only reading the data set tells whether it changed, so no step after it would ever be served. A step
+that looked at the origin first and gave its fingerprint as a parameter would cure that, but not the
+rest: one added photo is another fingerprint, so all photos would be encoded again; the key takes
+the image's tag for its code; and KFP hands out the address of an artifact without looking whether
+the file is still there. The expensive work is kept where content decides: the feature store holds
+each photo's features by the SHA-256 of its bytes (`components.features.store`), on a volume that
+the runs share, and `train` goes on from its checkpoints. `trigger` ends a run that has no reason to
+train, and the other steps take seconds to minutes.
 """
 
 import json
@@ -9,7 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfp import kubernetes
-from kfp.dsl import PipelineTask
+from kfp.dsl import PipelineConfig, PipelineTask
+from kfp.dsl.pipeline_channel import PipelineParameterChannel
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from components.errors import broken_settings
@@ -39,18 +51,15 @@ class KubernetesSettings(BaseModel):
     train_image: str = Field(
         f"{IMAGE}-gpu", min_length=1, description="Container image of train; without a GPU: image"
     )
-    # Text, since KFP's driver reads a number here as nothing: the pod would quietly get no GPU.
-    gpus: str = Field("1", description="GPUs that train asks for; 0 trains on CPUs")
+    gpus: int = Field(
+        1,
+        ge=0,
+        description="GPUs that train requests; 0 trains on CPUs, with train_image the same as "
+        "image, and train_nodes {}",
+    )
     train_nodes: dict[str, str] = Field(
         {SPOT: "true"}, description="Labels of the nodes that train runs on; {} is any node"
     )
-
-    @field_validator("gpus")
-    @classmethod
-    def _is_a_count(cls, gpus: str) -> str:
-        if not (gpus.isascii() and gpus.isdigit()):
-            raise ValueError(f"gpus must be a number of GPUs, 0 or more. Received: {gpus!r}")
-        return str(int(gpus))
 
     @field_validator("train_nodes", mode="before")
     @classmethod
@@ -78,7 +87,7 @@ def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
     image = given.get("image", IMAGE)
     try:
         made = KubernetesSettings.model_validate({"train_image": f"{image}-gpu"} | given)
-        if made.gpus == "0":
+        if not made.gpus:
             made = KubernetesSettings.model_validate(
                 {"train_image": image, "train_nodes": {}} | given
             )
@@ -95,38 +104,56 @@ class Needs:
         cpu: CPUs asked for, and at most.
         memory: Bytes asked for, and at most, as Kubernetes writes them.
         hours: The longest it may take, all attempts together.
-        cached: Whether KFP may reuse an earlier result. Its cache knows artifacts by name only,
-            so it may where a fingerprint goes in beside them, and where it pays.
     """
 
     cpu: tuple[str, str]
     memory: tuple[str, str]
     hours: float
-    cached: bool = False
 
 
 NEEDS = {
-    "ingest": Needs(("1", "2"), ("2Gi", "4Gi"), hours=2),  # whether data changed is seen here
-    "trigger": Needs(("500m", "1"), ("1Gi", "2Gi"), hours=0.5),  # asks the registry
-    "normalize": Needs(("1", "2"), ("3Gi", "8Gi"), hours=2),  # seconds: not worth a key
-    "features": Needs(("2", "4"), ("6Gi", "12Gi"), hours=12, cached=True),  # the long one
-    "embeddings": Needs(("500m", "1"), ("1Gi", "4Gi"), hours=1),  # seconds
-    "train": Needs(("2", "4"), ("8Gi", "16Gi"), hours=24),  # `trigger` knows when it is needed
-    "evaluate": Needs(("2", "4"), ("4Gi", "8Gi"), hours=4),  # follows train
-    "rescore": Needs(("2", "4"), ("4Gi", "8Gi"), hours=4),  # asks the registry
-    "gate": Needs(("500m", "1"), ("1Gi", "2Gi"), hours=0.5),  # asks the registry
-    "register": Needs(("1", "2"), ("4Gi", "8Gi"), hours=2),  # changes the registry
+    "ingest": Needs(("1", "2"), ("2Gi", "4Gi"), hours=2),
+    "trigger": Needs(("500m", "1"), ("1Gi", "2Gi"), hours=0.5),
+    "normalize": Needs(("1", "2"), ("3Gi", "8Gi"), hours=2),
+    "features": Needs(("2", "4"), ("6Gi", "12Gi"), hours=12),
+    "embeddings": Needs(("500m", "1"), ("1Gi", "4Gi"), hours=1),
+    "train": Needs(("2", "4"), ("8Gi", "16Gi"), hours=24),
+    "evaluate": Needs(("2", "4"), ("4Gi", "8Gi"), hours=4),
+    "rescore": Needs(("2", "4"), ("4Gi", "8Gi"), hours=4),
+    "gate": Needs(("500m", "1"), ("1Gi", "2Gi"), hours=0.5),
+    "register": Needs(("1", "2"), ("4Gi", "8Gi"), hours=2),
 }
+
+#: Volumes that outlive a run, by the step that mounts them: claim and folder. A step's working
+#: folder is /work, and the settings `store` and `checkpoints` are relative to it.
+VOLUMES = {
+    "features": ("captionflow-features", "/work/features"),
+    "train": ("captionflow-checkpoints", "/work/checkpoints"),
+}
+
+_HOUR = 3600
+#: What holds for a run as a whole. A step's own deadline does not count while its pod waits for a
+#: node; a run that waits for ever would keep its schedule from starting the next one. Pods of a
+#: failed run stay for a week so that their logs can be read; of others, as long as KFP keeps them.
+#: (KFP's workspace volume is not used: it would bind all steps of a run, with and without a GPU, to
+#: the one node that has the volume mounted.)
+RUN = PipelineConfig(
+    active_deadline_seconds=72 * _HOUR,
+    ttl_seconds_after_success=_HOUR,
+    ttl_seconds_after_failure=7 * 24 * _HOUR,
+)
 
 
 @quick_settings()
 def configure(task: PipelineTask, title: str, parameters: Parameters) -> PipelineTask:
     """Gives a task of the DAG what it needs on a cluster.
 
-    A pod that was preempted or killed is tried again, up to three times, a minute later and then
-    after twice as long each time, as long as its hours are not over. (`infra/README.md` makes the
-    cluster retry pods that went with their node, too; `components.runtime.retry_policy` keeps a
-    step from repeating what can't succeed.)
+    A step is tried again up to three times, a minute later and then after twice as long each time,
+    within its hours. *What* is tried again is set on the cluster: KFP's `set_retry` has no policy,
+    and KFP sets up Argo with `retryPolicy: OnError`. So a pod that was deleted is tried again; a
+    step that failed or ran out of memory is not (`infra/README.md` has a table). Where a cluster
+    retries failures too, `components.runtime.retry_policy` ends the further attempts of a step
+    whose data or settings are at fault.
 
     Args:
         task: A step; its component's name is a key of `NEEDS`.
@@ -138,10 +165,10 @@ def configure(task: PipelineTask, title: str, parameters: Parameters) -> Pipelin
     task.set_display_name(title)
     task.set_cpu_request(needs.cpu[0]).set_cpu_limit(needs.cpu[1])
     task.set_memory_request(needs.memory[0]).set_memory_limit(needs.memory[1])
-    seconds = int(needs.hours * 3600)
+    seconds = int(needs.hours * _HOUR)
     # Argo takes the last one not for the longest pause, but for the end of all attempts.
     task.set_retry(3, backoff_duration="60s", backoff_factor=2, backoff_max_duration=f"{seconds}s")
-    task.set_caching_options(needs.cached)
+    task.set_caching_options(False)
     task.set_container_image(parameters["train_image" if name == "train" else "image"])
     kubernetes.set_timeout(task, seconds)
     kubernetes.set_security_context(
@@ -149,6 +176,8 @@ def configure(task: PipelineTask, title: str, parameters: Parameters) -> Pipelin
     )
     kubernetes.use_field_path_as_env(task, RUN_ID_VARIABLE, "metadata.labels['pipeline/runid']")
     _let_in(task)
+    if name in VOLUMES:
+        kubernetes.mount_pvc(task, *VOLUMES[name])
     if name == "train":
         _put_on_gpus(task, parameters)
     return task
@@ -167,8 +196,17 @@ def _let_in(task: PipelineTask) -> None:
 
 
 def _put_on_gpus(task: PipelineTask, parameters: Parameters) -> None:
-    task.set_accelerator_type(GPU).set_accelerator_limit(parameters["gpus"])
+    task.set_accelerator_type(GPU).set_accelerator_limit(as_text(parameters["gpus"]))
     kubernetes.add_toleration_json(task, _GPU_NODES)
     kubernetes.add_node_selector_json(task, parameters["train_nodes"])
-    # The step's working folder is /work, and the setting `checkpoints` is relative to it.
-    kubernetes.mount_pvc(task, "captionflow-checkpoints", "/work/checkpoints")
+
+
+def as_text(number: PipelineParameterChannel) -> PipelineParameterChannel:
+    """Returns a parameter that steps receive as text, whatever its type in the pipeline.
+
+    KFP's driver reads what goes into a pod's resources with `GetStringValue`, which is empty for a
+    number: the pod would quietly get no GPU. But where an input is declared as text, it makes text
+    of the number first. (Sources: `resolvePodSpecInputRuntimeParameter` and
+    `handleParamTypeValidationAndConversion` in `backend/src/v2/driver/resolve.go` of KFP 2.17.)
+    """
+    return PipelineParameterChannel(number.name, "String", number.task_name)

@@ -20,14 +20,16 @@ from rich.table import Column, Table
 
 from components.errors import CaptionflowError, SettingError
 from components.features.eviction import choose_evicted, survey
-from components.platform.folders import StoredFile, remove_files
-from components.platform.storage import is_remote
+from components.storage.filesystem import is_remote, local_path
+from components.storage.shared_folder import StoredFile, remove_files
 from pipeline.config import Settings
 
 _DEFAULT: str = Settings.model_fields["store"].default
 
 _Root = Annotated[Path, typer.Option(help="The work folder of the runs.")]
-_Store = Annotated[str, typer.Option(help="The store: a folder in the work folder, or gs://.")]
+_Store = Annotated[
+    str, typer.Option(help="The store: a folder in the work folder, gs:// or s3://.")
+]
 
 app = typer.Typer(
     add_completion=False,
@@ -102,7 +104,7 @@ def prune(
 def _place(root: Path, store: str) -> str:
     if not store:
         raise SettingError("store must be named. Received: ''")
-    return store if is_remote(store) else str(root / store)
+    return store if is_remote(store) else str(root / local_path(store))
 
 
 def _bytes(text: str | None) -> int | None:

@@ -58,7 +58,7 @@ def steps_of(spec: Any) -> list[Step]:
 
 
 def _steps(spec: Any, dag: Any, scope: _Scope) -> Iterator[Step]:
-    for name in _order(dag.tasks):
+    for name in running_order(dag.tasks):
         task = dag.tasks[name]
         inputs = _inputs(task, scope)
         component = spec.components[task.component_ref.name]
@@ -68,7 +68,12 @@ def _steps(spec: Any, dag: Any, scope: _Scope) -> Iterator[Step]:
             yield Step(name, task, inputs.parameters, inputs.artifacts)
 
 
-def _order(tasks: Any) -> Iterator[str]:
+def running_order(tasks: Any) -> Iterator[str]:
+    """Yields the names of a DAG's tasks, each after those that it depends on.
+
+    Args:
+        tasks: The `tasks` of a `DagSpec`, by name.
+    """
     sorter = TopologicalSorter({name: tasks[name].dependent_tasks for name in tasks})
     sorter.prepare()
     while sorter.is_active():

@@ -8,11 +8,15 @@ import io
 import logging
 import shutil
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 # These look at `small_run`: as many runs of the whole pipeline fewer.
 _ON_SMALL_RUN = (
@@ -107,7 +111,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # MLflow takes seconds to make its tables: once for all tests.
-    from components.platform.tracking import local_tracking_uri, mlflow_client
+    from components.registry.client import local_tracking_uri, mlflow_client
 
     root = tmp_path_factory.mktemp("mlflow")
     with pytest.MonkeyPatch.context() as patch:
@@ -119,7 +123,7 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def mlflow_root(mlflow_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A work folder with an empty store, which MLFLOW_TRACKING_URI names."""
-    from components.platform.tracking import local_tracking_uri
+    from components.registry.client import local_tracking_uri
 
     # The name is what people call folders: with a space, a letter that is not ASCII, a percent.
     root = tmp_path / "my rüns 100%"
@@ -207,18 +211,64 @@ def dead_mlflow(free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:secret@127.0.0.1:{port}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     return (
-        f"MLflow at http://127.0.0.1:{port} does not answer: start it, or set MLFLOW_TRACKING_URI "
-        "to one that runs"
+        f"MLflow at http://127.0.0.1:{port} does not respond. Start the server, or set "
+        "MLFLOW_TRACKING_URI to one that is running"
     )
 
 
+def _serve(command: list[str], port: int) -> Iterator[str]:
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            if process.poll() is not None:
+                raise RuntimeError(f"{command} ended with {process.returncode}")
+            try:
+                requests.get(address, timeout=30)
+                break
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def google_emulator(free_port: Callable[[], int]) -> Iterator[str]:
+    """The address of a Cloud Storage emulator, a process of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--in-memory", "--quiet"]
+    yield from _serve([*command, "--host", "127.0.0.1", "--port", str(port)], port)
+
+
+@pytest.fixture(scope="session")
+def s3_server(free_port: Callable[[], int]) -> Iterator[str]:
+    """The address of a server that speaks S3, a process of its own."""
+    port = free_port()
+    yield from _serve([sys.executable, "-m", "moto.server", "--port", str(port)], port)
+
+
 @pytest.fixture
-def bucket(free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The bucket `runs` of a Cloud Storage emulator on loopback."""
-    from gcp_storage_emulator.server import create_server
+def bucket(google_emulator: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The empty bucket `runs` in Cloud Storage, through Google's own client."""
     from google.cloud import storage
 
-    port = free_port()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-    with create_server("127.0.0.1", port, in_memory=True, default_bucket="runs"):
-        yield storage.Client(project="test").bucket("runs")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", google_emulator)
+    requests.get(f"{google_emulator}/wipe", timeout=30).raise_for_status()
+    return storage.Client(project="test").create_bucket("runs")
+
+
+@pytest.fixture
+def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The empty bucket `runs` in S3, through Amazon's own client."""
+    import boto3
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    requests.post(f"{s3_server}/moto-api/reset", timeout=30).raise_for_status()
+    bucket = boto3.resource("s3").Bucket("runs")
+    bucket.create()
+    return bucket

@@ -41,7 +41,7 @@ def _artifact(folder: Path, name: str, **files: Any) -> dsl.Artifact:
 
 
 def _judged(folder: Path) -> dict[str, dsl.Artifact]:
-    from components.platform.registry import start_run
+    from components.registry.runs import start_run
 
     orders = {f"bleu{order}": 50.0 for order in range(1, 5)}
     scores = {
@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
         told[what] = [name for name in _HEAVY if name in sys.modules]
 
     for module in (
-        "local", "kubeflow", "store", "doctor", "registry", "picture.__main__", "caption", "demo",
+        "local", "kubeflow", "store", "doctor", "registry", "caption", "demo",
     ):  # fmt: skip
         _invoke(f"pipeline.{module}", "--help")
         note(f"{module} --help")

@@ -15,7 +15,7 @@ from components.describing.captioning import BATCH, CaptionPhotos
 from components.describing.captions import load_captioner
 from components.describing.lines import begin_anew, put_in_order, read_lines, sole_writer
 from components.describing.model import DecodeOptions, Model
-from components.describing.photo_files import PhotoFile, content_of, find_photos, reading
+from components.describing.photo_files import PhotoFile, content_of, find_photos, read_photo
 from components.errors import DataError, SettingError
 from components.runtime.beam import beam_pipeline, unwrapped_errors
 
@@ -59,7 +59,7 @@ def caption_to_file(
     3. At the end the lines are put in order. Photos that are not asked for now keep theirs.
 
     Args:
-        sources: Files and folders, local or `gs://`; see `photo_files.find_photos`.
+        sources: Files and folders, local or in buckets; see `photo_files.find_photos`.
         output: The file, on this machine.
         model: What describes.
         asked: Beam and alternatives; each caption's line tells them, and the model.
@@ -72,7 +72,7 @@ def caption_to_file(
         SettingError: If the output holds something else, captions made in another way, or can't
             be written; or a worker does not see it.
         DataError: If a folder holds nothing, or the model is not whole.
-        CaptionflowError: If Cloud Storage does not answer, or the disk is full.
+        CaptionflowError: If the object store does not answer, or the disk is full.
     """
     # A link stays one: what it leads to is replaced.
     output = output.resolve()
@@ -119,21 +119,19 @@ def _check_made_alike(
 def _missing(
     photos: Sequence[PhotoFile], lines: Mapping[str, Mapping[str, Any]]
 ) -> list[PhotoFile]:
-    # What a bucket has need not be read: its checksum was listed.
-    local = [photo for photo in photos if not photo.stored]
-    with reading(local) as read, ThreadPoolExecutor() as pool:
+    def is_done(photo: PhotoFile) -> bool:
+        told = lines.get(photo.name, {}).get("content")
+        if told is None:
+            return False
+        try:
+            # What is in a bucket need not be read: its checksum was listed.
+            content = photo.checksum or content_of(photo, read_photo(photo))
+        except DataError:
+            # Gone or unreadable by now: a new line will say so.
+            return False
+        return bool(told == content)
 
-        def is_done(photo: PhotoFile) -> bool:
-            told = lines.get(photo.name, {}).get("content")
-            if told is None:
-                return False
-            try:
-                content = photo.stored or content_of(photo.name, read(photo))
-            except DataError:
-                # Gone or unreadable by now: a new line will say so.
-                return False
-            return bool(told == content)
-
+    with ThreadPoolExecutor() as pool:
         done = pool.map(is_done, photos)
         return [photo for photo, there in zip(photos, done, strict=True) if not there]
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from components.captioning.inference.captioner import Captioner
 from components.describing.captions import Loaded, caption_photos, load, load_captioner
 from components.describing.lines import append_lines
 from components.describing.model import DecodeOptions, Model
-from components.describing.photo_files import PhotoFile, reading
+from components.describing.photo_files import PhotoFile, read_photo
 
 logger = logging.getLogger(__name__)
 
@@ -77,16 +77,15 @@ class CaptionPhotos(beam.DoFn):
 
         Raises:
             SettingError: If a bucket can't be used.
-            CaptionflowError: If Cloud Storage does not answer, or the output can't be written.
+            CaptionflowError: If the object store does not answer, or the output can't be written.
         """
-        with reading(element) as read:
-            for loaded in self._batches(element, read):
-                said = caption_photos(self._captioner, loaded, self._asked)
-                append_lines(
-                    self._output,
-                    [line if "error" in line else {**line, "by": self._by} for line in said],
-                )
-                self._tell(len(said))
+        for loaded in self._batches(element):
+            said = caption_photos(self._captioner, loaded, self._asked)
+            append_lines(
+                self._output,
+                [line if "error" in line else {**line, "by": self._by} for line in said],
+            )
+            self._tell(len(said))
 
     def _tell(self, more: int) -> None:
         self._done += more
@@ -96,13 +95,13 @@ class CaptionPhotos(beam.DoFn):
             rate = self._done / (now - self._started)
             logger.info("captions %d/%d, %.0f photos/s", self._done, self._total, rate)
 
-    def _batches(
-        self, photos: Sequence[PhotoFile], read: Callable[[PhotoFile], bytes]
-    ) -> Iterator[list[Loaded]]:
+    def _batches(self, photos: Sequence[PhotoFile]) -> Iterator[list[Loaded]]:
         begun: deque[list[Future[Loaded]]] = deque()
         for start in range(0, len(photos), BATCH):
             batch = photos[start : start + BATCH]
-            begun.append([self._readers.submit(load, p, read, self._captioner) for p in batch])
+            begun.append(
+                [self._readers.submit(load, p, read_photo, self._captioner) for p in batch]
+            )
             if len(begun) > _AHEAD:
                 yield [each.result() for each in begun.popleft()]
         while begun:

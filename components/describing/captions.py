@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from components.captioning.inference.bundle import Caption
 from components.captioning.inference.captioner import Captioner
 from components.describing.model import DecodeOptions, Model
-from components.describing.photo_files import PhotoFile, content_of, reading
+from components.describing.photo_files import PhotoFile, content_of, read_photo
 from components.errors import DataError
 
 # A score's digits; further ones differ with what is computed side by side.
@@ -54,13 +54,13 @@ def load(photo: PhotoFile, read: Callable[[PhotoFile], bytes], captioner: Captio
 
     Args:
         photo: Which.
-        read: What `reading` yields.
+        read: What reads its bytes, such as `photo_files.read_photo`.
         captioner: Who is to see it.
     """
     content = ""
     try:
         encoded = read(photo)
-        content = content_of(photo.name, encoded)
+        content = content_of(photo, encoded)
         return Loaded(photo, content, captioner.load(encoded, named=photo.name), "")
     except DataError as error:
         return Loaded(photo, content, None, str(error))
@@ -125,12 +125,11 @@ def caption_one_by_one(
     Raises:
         SettingError, CaptionflowError: If a bucket can't be used.
     """
-    with reading(photos) as read:
-        for start in range(0, len(photos), _SIDE_BY_SIDE):
-            few = photos[start : start + _SIDE_BY_SIDE]
-            yield from caption_photos(
-                captioner, [load(photo, read, captioner) for photo in few], asked
-            )
+    for start in range(0, len(photos), _SIDE_BY_SIDE):
+        few = photos[start : start + _SIDE_BY_SIDE]
+        yield from caption_photos(
+            captioner, [load(photo, read_photo, captioner) for photo in few], asked
+        )
 
 
 def _told(

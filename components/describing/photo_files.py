@@ -1,16 +1,15 @@
 """Which photos are meant, local or in buckets, and their bytes."""
 
-import base64
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.captioning.encoder.images import MAX_BYTES
 from components.errors import DataError
-from components.platform.storage import PATIENCE, SCHEME, is_remote
+from components.storage.filesystem import is_remote, local_path
+from components.storage.transfer import list_remote, read_remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +17,22 @@ class PhotoFile:
     """A file that should be a photo; whether it is one, its content tells.
 
     Attributes:
-        name: Its path as it was named, or below the folder as that was named; or its `gs://`.
+        name: Its path as it was named, or below the folder as that was named; or its address
+            in a bucket.
         size: In a bucket: its bytes, as listed.
-        stored: In a bucket: what tells its content, as listed; see `content_of`.
+        checksum: In a bucket: of its content, as listed; see `content_of`.
     """
 
     name: str
     size: int = 0
-    stored: str = ""
+    checksum: str = ""
 
 
 def find_photos(sources: Sequence[str], *, besides: Path | None = None) -> list[PhotoFile]:
     """Returns the files that are meant, each once.
 
     Args:
-        sources: Files and folders, local or `gs://`. Of a folder all files count, those of its
+        sources: Files and folders, local or in buckets. Of a folder all files count, those of its
             folders too, whatever their names: content tells what is a photo. Only what is hidden
             (a name that begins with a dot, or below one) is left out.
         besides: A local file that is none of them.
@@ -43,78 +43,40 @@ def find_photos(sources: Sequence[str], *, besides: Path | None = None) -> list[
 
     Raises:
         DataError: If a folder holds no files, or can't be listed.
-        SettingError: If a path is neither local nor `gs://`, or a bucket can't be used.
-        CaptionflowError: If Cloud Storage does not answer.
+        SettingError: If a path has an unknown scheme, or a bucket can't be used.
+        CaptionflowError: If the object store does not answer.
     """
     apart = None if besides is None else besides.resolve()
     found: dict[str, PhotoFile] = {}
     for source in sources:
         if is_remote(source):
             files = _below_remote(source)
-        elif Path(source).is_dir():
-            files = [
-                PhotoFile(str(path)) for path in _below(Path(source)) if path.resolve() != apart
-            ]
+        elif (path := local_path(source)).is_dir():
+            files = [PhotoFile(str(each)) for each in _below(path) if each.resolve() != apart]
         else:
-            files = [PhotoFile(str(Path(source)))]
+            files = [PhotoFile(str(path))]
         if not files:
             raise DataError(f"A folder must hold photos. Received none: {source}")
         found.update((file.name, file) for file in files)
     return list(found.values())
 
 
-def content_of(name: str, content: bytes) -> str:
-    """Returns what tells a photo's content: in a bucket the checksum that the bucket keeps."""
-    if not is_remote(name):
-        return f"sha256:{hashlib.sha256(content).hexdigest()}"
-    import google_crc32c
-
-    return _stored(base64.b64encode(google_crc32c.value(content).to_bytes(4, "big")).decode())
+def content_of(photo: PhotoFile, content: bytes) -> str:
+    """Returns a checksum of a photo's content: in a bucket the one that was listed."""
+    return photo.checksum or f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-@contextmanager
-def reading(photos: Iterable[PhotoFile]) -> Iterator[Callable[[PhotoFile], bytes]]:
-    """Yields what reads any of these photos' bytes; threads may call it side by side.
-
-    It raises a DataError for a photo that can't be had, or is larger than `MAX_BYTES`.
+def read_photo(photo: PhotoFile) -> bytes:
+    """Returns the bytes of a file.
 
     Raises:
+        DataError: If it can't be read, or is larger than `MAX_BYTES`.
         SettingError: If a bucket can't be used.
-        CaptionflowError: If Cloud Storage does not answer; also in the block.
+        CaptionflowError: If the object store does not answer.
     """
-    with ExitStack() as stack:
-        ways: dict[str, Callable[[PhotoFile], bytes]] = {"": _read}
-        for bucket in {_bucket(photo) for photo in photos} - {""}:
-            ways[bucket] = stack.enter_context(_reading_bucket(bucket))
-        yield lambda photo: ways[_bucket(photo)](photo)
-
-
-def _bucket(photo: PhotoFile) -> str:
-    if not is_remote(photo.name):
-        return ""
-    return photo.name.removeprefix(SCHEME).partition("/")[0]
-
-
-@contextmanager
-def _reading_bucket(bucket: str) -> Iterator[Callable[[PhotoFile], bytes]]:
-    from google.api_core.exceptions import NotFound
-
-    from components.platform.buckets import open_place
-
-    with open_place(SCHEME + bucket, PATIENCE) as place:
-
-        def read(photo: PhotoFile) -> bytes:
-            _check_size(photo.name, photo.size)
-            blob = place.bucket.blob(photo.name.removeprefix(f"{SCHEME}{bucket}/"))
-            try:
-                return bytes(blob.download_as_bytes(retry=place.retry))
-            except NotFound as error:
-                raise DataError(f"{photo.name} can't be read: there is no such object") from error
-
-        yield read
-
-
-def _read(photo: PhotoFile) -> bytes:
+    if is_remote(photo.name):
+        _check_size(photo.name, photo.size)
+        return read_remote(photo.name)
     try:
         with Path(photo.name).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -146,20 +108,11 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _below_remote(uri: str) -> list[PhotoFile]:
-    from components.platform.buckets import open_place
-    from components.platform.transfers import find
-
-    with open_place(uri, PATIENCE) as place:
-        if not place.blobs():
-            return [PhotoFile(uri)]
-        return [
-            PhotoFile(f"{SCHEME}{place.bucket.name}/{blob.name}", blob.size, _stored(blob.crc32c))
-            for blob in find(place, uri)
-            if not any(
-                part.startswith(".") for part in blob.name.removeprefix(place.prefix).split("/")
-            )
-        ]
-
-
-def _stored(crc32c: str) -> str:
-    return f"crc32c:{crc32c}"
+    files = list_remote(uri)
+    if not files:
+        return [PhotoFile(uri)]
+    return [
+        PhotoFile(file.uri, file.size, file.checksum)
+        for file in files
+        if not any(part.startswith(".") for part in file.name.split("/"))
+    ]

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from components.artifacts.external import split_member
 from components.errors import DataError, SettingError
-from components.platform.contents import split_member
-from components.platform.storage import local_copy
+from components.storage.transfer import local_copy
 
 #: The value of the setting `glove` that names the extract which the package carries.
 SAMPLE = "sample"
@@ -40,7 +40,7 @@ def open_glove(glove: str) -> Iterator[GloveText]:
     Gzip and zip are told by what the file holds, not by its name.
 
     Args:
-        glove: A path, local or `gs://`, of a text file, plain, gzipped or in a zip. Where a
+        glove: A path, local or in a bucket, of a text file, plain, gzipped or in a zip. Where a
             zip holds several, `path.zip#member.txt` names one. `sample` is the extract that
             the package carries, for the data set of that name.
 

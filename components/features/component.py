@@ -16,13 +16,11 @@ def features(
     precision: str,
     beam_flags: str,
     store: str,
-    feature_fingerprint: str,
     examples: Output[Dataset],
 ) -> None:
     """Encodes every captioned photo, and writes it with its captions as TFRecords.
 
-    What the store has is not computed again. `feature_fingerprint` is what KFP's cache on a cluster
-    tells other photos, captions and weights by. See
+    Features that the store has are not computed again. See
     `components.features.extraction.extract_features`.
     """
     from components.runtime.execution import run_step

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.artifacts.files import read_json
 from components.features.shards import entry_count
-from components.platform.folders import StoredFile, fetch_files, list_files
+from components.storage.shared_folder import StoredFile, fetch_files, list_files
 
 # ENCODER'S KEY/FILE, as `components.features.store` names them; no other file is touched.
 _FILE = re.compile(r"([0-9a-f]{64})/([0-9a-f]{64}(?:\.json|\.h5|-\d+\.npy))")
@@ -46,11 +46,11 @@ def survey(store: str) -> list[StoredEncoder]:
     """Returns what a store holds, encoder by encoder, what was used last first.
 
     Args:
-        store: Its folder, local or `gs://`.
+        store: Its folder, local or in a bucket.
 
     Raises:
         SettingError: If there is no such bucket, or this account may not use it.
-        CaptionflowError: If Cloud Storage does not answer.
+        CaptionflowError: If the object store does not answer.
     """
     by_key: dict[str, list[StoredFile]] = {}
     for file in list_files(store):

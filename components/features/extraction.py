@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import apache_beam as beam
@@ -22,7 +23,7 @@ from components.captioning.encoder.dead_leaves import draw_dead_leaves
 from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.precision import Precision, choose_precision
 from components.captioning.encoder.spec import EncoderSpec
-from components.captioning.encoder.weights import RANDOM
+from components.captioning.encoder.weights import IMAGENET, RANDOM
 from components.captioning.model.normalizer import Normalizer
 from components.errors import SettingError
 from components.features.encoding import EncodeImages
@@ -31,6 +32,7 @@ from components.features.shards import read_feature_shard
 from components.features.store import FeatureStore, Place
 from components.features.tasks import EncodingTask, plan_tasks
 from components.runtime.beam import beam_pipeline, unwrapped_errors
+from components.storage.transfer import local_copy
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +73,12 @@ def extract_features(
         captions: The captions artifact.
         directory: Where the examples artifact goes, whole or not at all.
         encoder: A network of keras.applications.
-        encoder_weights: "imagenet", "random", or the local or `gs://` path of a weights file.
+        encoder_weights: "imagenet", "random", or the path of a weights file.
         encoder_batch: Photos that are encoded at once, 32 or more.
         seed: Of random weights.
         precision: `auto`, `float32` or `mixed`, see `choose_precision`.
         beam_flags: How Beam runs, as on a command line.
-        store: Folder of the feature store, local or `gs://`; empty for none.
+        store: Folder of the feature store, local or in a bucket; empty for none.
 
     Returns:
         Facts: photos in all, by split and of them encoded in this run; what identifies the encoder.
@@ -150,7 +152,12 @@ def _open_store(
 def _make_encoder(
     network: str, weights: str, seed: int, batch_size: int, precision: Precision
 ) -> Encoder:
-    encoder = Encoder.build(network, weights, seed=seed, batch_size=batch_size, precision=precision)
+    with TemporaryDirectory(prefix="captionflow-weights-") as directory:
+        if weights not in (IMAGENET, RANDOM):
+            weights = str(local_copy(weights, Path(directory)))
+        encoder = Encoder.build(
+            network, weights, seed=seed, batch_size=batch_size, precision=precision
+        )
     if weights == RANDOM:
         # Not photos: it would be another encoder with each change of the data.
         encoder.calibrate(draw_dead_leaves(_CALIBRATION_PICTURES, encoder.spec.size, seed))

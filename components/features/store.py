@@ -1,6 +1,6 @@
 """The feature store: what was computed once is not computed again.
 
-A folder, local or `gs://`, in which each encoder has a folder of its own, named by its key
+A folder, local or in a bucket, in which each encoder has a folder of its own, named by its key
 (`components.features.key`). There lie
 
 1. segments: features by the SHA-256 of the photo's bytes, some hundred to thousands a file;
@@ -28,11 +28,11 @@ from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
 from components.errors import DataError, SettingError
 from components.features.compaction import SMALL_BYTES, compact_shards
 from components.features.shards import entry_count, read_feature_shard
-from components.platform.folders import (
+from components.storage.filesystem import require_writable
+from components.storage.shared_folder import (
     fetch_files,
     list_files,
     mark_used,
-    prepare_folder,
     put_file,
     remove_files,
 )
@@ -58,7 +58,7 @@ class FeatureStore:
     """What one encoder has computed.
 
     Attributes:
-        folder: Of this encoder in the store, local or `gs://`; empty if there is no store.
+        folder: Of this encoder in the store, local or in a bucket; empty if there is no store.
         scratch: A local folder of this run. What is in the store is brought there, and what is
             computed is put there first: no other run can take it away.
     """
@@ -71,11 +71,11 @@ class FeatureStore:
 
         Raises:
             SettingError: If the store can't be used.
-            CaptionflowError: If Cloud Storage does not answer.
+            CaptionflowError: If the object store does not answer.
         """
         if not self.folder:
             return
-        prepare_folder(self.folder)
+        require_writable(self.folder)
         for _ in range(_TRIES):
             there = {path.name for path in self.scratch.iterdir()}
             wanted = [

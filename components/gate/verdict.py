@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import RunTag
-
 from components.artifacts.champion_predictions import ChampionPredictions, read_champion_predictions
 from components.artifacts.files import CAPTIONS_FILE, SCORES_FILE, TRAINING_FILE, read_json
 from components.artifacts.scores import main_figures
 from components.gate.decision import Decision, Described, decide
-from components.platform.refusals import note_refusal, refusal_key
-from components.platform.registry import Champion, champion, log_metrics, require_run
-from components.platform.tracking import mlflow_client
+from components.registry.models import ModelVersion, find_champion
+from components.registry.rejected_candidates import candidate_key, record_rejected_candidate
+from components.registry.runs import log_metrics, log_tags, log_text_files, require_run
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +59,7 @@ def judge(
     measured, compared = read_json(scores_file), read_champion_predictions(baseline)
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     require_run(run_id)
-    test, now = _read_captions(captions_file), champion(model_name)
+    test, now = _read_captions(captions_file), find_champion(model_name)
     moved = (now and now.version) != (compared and compared.version)
     if moved:
         decision = Decision(False, _moved(compared, now))
@@ -70,22 +68,19 @@ def judge(
     decision = decision._replace(champion=compared.version if compared else "")
     logger.info("%s", decision.reason)
     log_metrics(run_id, {f"test_{name}": value for name, value in main_figures(measured).items()})
-    with mlflow_client() as client:
-        noted = _tags(decision, measured)
-        client.log_batch(run_id, tags=[RunTag(name, value) for name, value in noted.items()])
-        client.log_artifact(run_id, str(scores_file))
-        client.log_artifact(run_id, str(captions_file))
-        # Under a name that MLflow's user interface shows as a page.
-        client.log_text(run_id, Path(report).read_text(encoding="utf-8"), "report.html")
+    log_tags(run_id, {"model_name": model_name, **_tags(decision, measured)})
+    # MLflow's user interface shows as a page what is named so.
+    files = {SCORES_FILE: scores_file, CAPTIONS_FILE: captions_file, "report.html": report}
+    log_text_files(run_id, files)
     if compared and not decision.passed and not moved:
-        key = refusal_key(
+        key = candidate_key(
             training_config, compared.version, model_name=model_name, floors=floors, margin=margin
         )
-        note_refusal(experiment, key, decision.reason)
+        record_rejected_candidate(experiment, key, decision.reason)
     return decision
 
 
-def _moved(compared: ChampionPredictions | None, now: Champion | None) -> str:
+def _moved(compared: ChampionPredictions | None, now: ModelVersion | None) -> str:
     then = f"champion v{compared.version}" if compared else "no champion"
     there = f"v{now.version} is champion" if now else "there is no champion"
     return (

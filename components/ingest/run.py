@@ -51,7 +51,7 @@ def ingest_dataset(
     """Makes a manifest of a data set; the steps are at the head of this file.
 
     Args:
-        dataset: A folder, `.zip` or `.tar.gz`, local or `gs://`; or `sample`, which is drawn.
+        dataset: A folder, `.zip` or `.tar.gz`, local or in a bucket; or `sample`, which is drawn.
         directory: Where the manifest artifact goes, whole or not at all.
         scenes: How many photos `sample` has.
         seed: Of the drawing, and of the hash that splits.

@@ -17,7 +17,8 @@ from components.ingest.photos import name_photos
 from components.ingest.source import Source
 from components.ingest.split_lists import find_split_lists
 from components.ingest.split_sources import find_split_sources
-from components.platform.storage import is_remote, local_copy
+from components.storage.filesystem import is_remote
+from components.storage.transfer import local_copy
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def read_source(dataset: str, work: Path) -> Source:
     """Finds a data set's files, tells its layout and reads it.
 
     Args:
-        dataset: A folder, a `.zip` or a `.tar.gz`: a local path or `gs://`.
+        dataset: A folder, a `.zip` or a `.tar.gz`: a local path or one in a bucket.
         work: A directory of this run: what is downloaded or unpacked goes there.
 
     Returns:
@@ -43,7 +44,7 @@ def read_source(dataset: str, work: Path) -> Source:
     Raises:
         DataError: If nothing lies there, no layout is recognised, or captions, photos or splits
             contradict each other.
-        SettingError: If the path is empty or has a scheme other than `gs://`.
+        SettingError: If the path is empty or has an unknown scheme.
     """
     if not dataset.strip():
         raise SettingError("dataset must be a folder, an archive or `sample`. Received: ''")

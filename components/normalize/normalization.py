@@ -105,14 +105,14 @@ def _captioned_photos(photos: list[Photo], results: Path) -> list[CaptionedPhoto
 
 def _log(report: dict[str, Any]) -> None:
     logger.info(
-        "vocabulary: %d ids (words that occur at least %d times in train, and %d marks)",
-        report["vocabulary_size"],
+        "vocabulary: %d words seen at least %d times in train, plus %d special tokens",
+        report["vocabulary_size"] - len(SPECIAL_TOKENS),
         report["min_count"],
         len(SPECIAL_TOKENS),
     )
     for split, counts in report["splits"].items():
         logger.info(
-            "%s: %d captions, %d words, %.2f %% of them <unk>",
+            "%s: %d captions, %d words, %.2f %% of them unknown",
             split,
             counts["captions"],
             counts["words"],
@@ -120,7 +120,15 @@ def _log(report: dict[str, Any]) -> None:
         )
     if report["captions_emptied"]:
         logger.info(
-            "dropped: %d captions without a word, %d photos without a caption left",
+            "dropped %d captions without a word, and %d photos that had no other caption",
             report["captions_emptied"],
             len(report["photos_without_caption"]),
         )
+    if report["typed_tokens"]:
+        logger.warning(
+            "captions contain special tokens as text: %s. They are learnt and scored like words; "
+            "remove them from the captions",
+            ", ".join(f"{token} in {count}" for token, count in report["typed_tokens"].items()),
+        )
+    if report["few_words"]:
+        logger.warning("%s", report["few_words"])

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.errors import CaptionflowError
-from components.runtime.memory import keep_freed_memory
 from components.runtime.retry_policy import raise_permanent_failure, record_permanent_failure
 
 #: How the last line of a step begins that failed, and of one that did not.
@@ -37,7 +36,6 @@ def run_step(name: str) -> Iterator[Callable[[], None]]:
         SystemExit: If the body failed (code of the error) or was interrupted (130).
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, force=True)
-    keep_freed_memory()
     start_up = _age()
 
     def ready() -> None:

@@ -23,6 +23,7 @@ EXPERIMENT = "captionflow-failed-steps"
 
 # Longer than the pauses between retries take together, see `pipeline.kubernetes`.
 _MINUTES = 30
+_AS_LONG_AS_KUBEFLOW_RUNS = timedelta(days=365)
 _FINAL = {error.exit_code: error for error in (SettingError, DataError)}
 
 
@@ -35,7 +36,7 @@ def raise_permanent_failure(step: str) -> None:
     run_id = os.environ.get(RUN_ID_VARIABLE)
     if not run_id:
         return
-    from components.platform.registry import find_event
+    from components.registry.events import find_event
 
     try:
         wanted = {"kfp_run_id": run_id, "step": step}
@@ -54,11 +55,24 @@ def record_permanent_failure(step: str, error: CaptionflowError) -> None:
     run_id = os.environ.get(RUN_ID_VARIABLE)
     if not run_id or error.exit_code not in _FINAL:
         return
-    from components.platform.registry import note_event
+    from components.registry.events import record_event
 
     tags = {"kfp_run_id": run_id, "step": step}
     tags |= {"exit_code": str(error.exit_code), "error": str(error)[:5000]}
     try:
-        note_event(EXPERIMENT, f"{step} failed", tags, "FAILED")
+        record_event(EXPERIMENT, f"{step} failed", tags, "FAILED")
     except CaptionflowError as unreachable:
         logger.warning("this failure could not be noted: %s", unreachable)
+
+
+def failure_note(run_id: str, step: str) -> str:
+    """Returns why a step of a Kubeflow run failed for good; empty if nothing is noted.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
+    from components.registry.events import find_event
+
+    wanted = {"kfp_run_id": run_id, "step": step}
+    note = find_event(EXPERIMENT, wanted, newer_than=_AS_LONG_AS_KUBEFLOW_RUNS)
+    return note["error"] if note else ""

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from components.errors import SettingError
-from components.platform.registry import log_metrics
+from components.registry.runs import log_metrics
 from components.train.checkpoint import TrainingState, save_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class EpochEnd(keras.callbacks.Callback):
 
     Args:
         state: Goes on from here; epochs are added to it.
-        checkpoint: Where the checkpoint is written, local or `gs://`.
+        checkpoint: Where the checkpoint is written, local or in a bucket.
         epochs: Epochs at most, for the log.
         patience: Epochs without a better dev loss before training stops.
     """

@@ -1,6 +1,6 @@
 """The checkpoint of a training: one file, whole or absent, that brings everything back.
 
-It lies in a folder, or in a bucket (`gs://`), where another machine finds it too.
+It lies in a folder, or in a bucket (`gs://`, `s3://`), where another machine finds it too.
 """
 
 import json
@@ -14,7 +14,8 @@ import keras
 import numpy as np
 
 from components.artifacts.files import atomic_file
-from components.platform.storage import exists, is_remote, local_copy, remove, upload
+from components.storage.filesystem import is_remote, local_path
+from components.storage.transfer import exists, local_copy, remove, upload
 
 #: One epoch's figures: `loss`, `word_loss`, `dev_word_loss`, `learning_rate`, `seconds`.
 Epoch = dict[str, float]
@@ -54,12 +55,12 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
     """Writes network, optimizer, dropout seeds and state to one `.npz`, whole or not at all.
 
     Args:
-        path: A local path or `gs://`. What was there stays until the new one is whole.
+        path: A local path or one in a bucket. What was there stays until the new one is whole.
         network: In training.
         state: What the training has come to.
 
     Raises:
-        SettingError, CaptionflowError: As `storage.upload`.
+        SettingError, CaptionflowError: As `storage.transfer.upload`.
     """
     if is_remote(str(path)):
         with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
@@ -74,7 +75,7 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
     }
     facts = json.dumps({"run_id": state.run_id, "history": state.history})
     arrays["facts"] = np.array(facts)
-    with atomic_file(path) as aside:
+    with atomic_file(local_path(str(path))) as aside:
         np.savez(aside, allow_pickle=False, **arrays)
 
 
@@ -82,7 +83,7 @@ def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState 
     """Brings a compiled network back to where a checkpoint was written.
 
     Args:
-        path: Written by `save_checkpoint`; a local path or `gs://`.
+        path: Written by `save_checkpoint`; a local path or one in a bucket.
         network: Built like the one that was saved.
 
     Returns:
@@ -90,10 +91,8 @@ def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState 
         the network is as it was, and training begins anew.
 
     Raises:
-        SettingError, CaptionflowError: As `storage.local_copy`.
+        SettingError, CaptionflowError: As `storage.transfer.local_copy`.
     """
-    if not is_remote(str(path)):
-        return _restore(Path(path), network) if Path(path).exists() else None
     if not exists(str(path)):
         return None
     with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
@@ -101,15 +100,12 @@ def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState 
 
 
 def remove_checkpoint(path: Path | str) -> None:
-    """Removes a checkpoint, local or `gs://`; one that is not there is no error.
+    """Removes a checkpoint, local or in a bucket; one that is not there is no error.
 
     Raises:
-        SettingError, CaptionflowError: As `storage.remove`.
+        SettingError, CaptionflowError: As `storage.transfer.remove`.
     """
-    if is_remote(str(path)):
-        remove(str(path))
-    else:
-        Path(path).unlink(missing_ok=True)
+    remove(str(path))
 
 
 def restore_best(network: keras.Model, state: TrainingState) -> None:

@@ -28,9 +28,10 @@ from components.captioning.inference.bundle import Bundle
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
-from components.platform.registry import experiment_identity, finish_run, start_run
-from components.platform.storage import is_remote, require_writable
+from components.registry.experiments import experiment_identity
+from components.registry.runs import finish_run, start_run
 from components.runtime.retry_policy import RUN_ID_VARIABLE
+from components.storage.filesystem import is_remote, local_path, require_writable
 from components.train.checkpoint import TrainingState, remove_checkpoint
 from components.train.settings import TrainSettings
 from components.train.trainer import fit_network
@@ -64,7 +65,7 @@ def train_model(
         directory: Becomes the bundle, with `training.json` beside it; whole or not at all.
         settings: How to train.
         experiment: The MLflow experiment that the run goes to.
-        checkpoints: Folder of the checkpoints of unfinished trainings, local or `gs://`.
+        checkpoints: Folder of the checkpoints of unfinished trainings, local or in a bucket.
 
     Returns:
         What `training.json` holds: MLflow run, history, settings, best epoch.
@@ -134,8 +135,8 @@ def train_model(
 def _checkpoint(checkpoints: str, key: str) -> Path | str:
     name = f"{key}.npz"
     if not is_remote(checkpoints):
-        _remove_old(Path(checkpoints))
-        return Path(checkpoints) / name
+        _remove_old(local_path(checkpoints))
+        return local_path(checkpoints) / name
     require_writable(checkpoints)
     return f"{checkpoints.rstrip('/')}/{name}"
 

@@ -39,10 +39,7 @@ def trigger(
     force: bool,
     model_name: str,
     experiment: str,
-) -> NamedTuple(
-    "Trigger",
-    [("Output", bool), ("reason", str), ("training_config", str), ("feature_fingerprint", str)],
-):  # type: ignore[valid-type] # KFP's own form
+) -> NamedTuple("Trigger", [("Output", bool), ("reason", str), ("training_config", str)]):  # type: ignore[valid-type] # KFP's own form
     """Ends the run early if the champion was made of the same data, encoder and settings.
 
     See `components.trigger.decision.find_reason`.
@@ -68,9 +65,4 @@ def trigger(
             floors=floors, margin=margin, force=force,
         )  # fmt: skip
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
-        return (
-            reason.train,
-            reason.text,
-            training_config.to_json(),
-            training_config.feature_fingerprint,
-        )
+        return (reason.train, reason.text, training_config.to_json())

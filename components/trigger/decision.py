@@ -3,8 +3,9 @@
 import logging
 from typing import NamedTuple
 
-from components.platform.refusals import find_refusal, refusal_key
-from components.platform.registry import RECIPE_TAG, Champion, champion, note_event
+from components.registry.events import record_event
+from components.registry.models import TRAINING_CONFIG_TAG, ModelVersion, find_champion
+from components.registry.rejected_candidates import candidate_key, find_rejected_candidate
 from components.trigger.training_config import TrainingConfig
 
 logger = logging.getLogger(__name__)
@@ -42,27 +43,31 @@ def find_reason(
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    released = champion(model_name)
+    released = find_champion(model_name)
     refused = ""
     if released:
-        key = refusal_key(
+        key = candidate_key(
             training_config.to_json(),
             released.version,
             model_name=model_name,
             floors=floors,
             margin=margin,
         )
-        refused = find_refusal(experiment, key)
+        refused = find_rejected_candidate(experiment, key)
     reason = compare(training_config, released, force=force, refused=refused)
     logger.info("%s", reason.text)
     if released and not reason.train:
         tags = {"reason": reason.text, "model_name": model_name, "version": released.version}
-        note_event(experiment, "no training", tags)
+        record_event(experiment, "no training", tags)
     return reason
 
 
 def compare(
-    training_config: TrainingConfig, released: Champion | None, *, force: bool, refused: str = ""
+    training_config: TrainingConfig,
+    released: ModelVersion | None,
+    *,
+    force: bool,
+    refused: str = "",
 ) -> Reason:
     """Decides whether there is a reason to train.
 
@@ -81,7 +86,9 @@ def compare(
             f"champion v{released.version}: {refused} (--force trains all the same)",
         )
     try:
-        changes = training_config.changes_from(TrainingConfig.from_json(released.tags[RECIPE_TAG]))
+        changes = training_config.changes_from(
+            TrainingConfig.from_json(released.tags[TRAINING_CONFIG_TAG])
+        )
     except (KeyError, ValueError):
         return Reason(
             True, f"training: champion v{released.version} does not say what it was made of"

@@ -6,20 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.artifacts.code_version import code_version
+from components.artifacts.external import external_content_hash
 from components.artifacts.files import read_json
-from components.artifacts.fingerprint import fingerprint_value
 from components.artifacts.manifest import REPORT_FILE
 from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.errors import DataError
-from components.platform.contents import named_content
 
 # Told by content: a hash says nothing to a person, so a change of it is only called a change.
 _CONTENTS = {"data": "the data", "encoder_weights": "the encoder's weights", "glove": "GloVe"}
-# What the features are made of, photos and token ids.
-_FEATURES = ("data", "encoder", "encoder_weights", "min_count", "seed", "precision")
-# Whose code makes them.
-_CODE = ("components.features", "components.normalize")
 
 
 @dataclass(frozen=True)
@@ -48,16 +42,6 @@ class TrainingConfig:
     def to_json(self) -> str:
         """Returns the training_config as a line of JSON, equal for equal recipes."""
         return json.dumps(self.parts, sort_keys=True)
-
-    @property
-    def feature_fingerprint(self) -> str:
-        """What the features are made of, as a fingerprint.
-
-        On a cluster KFP's cache knows artifacts by name, and code by the image's name; with this
-        beside them it sees that photos, captions, weights or code are others.
-        """
-        code = [code_version(package) for package in _CODE]
-        return fingerprint_value([code, {name: self.parts[name] for name in _FEATURES}])
 
     def changes_from(self, other: "TrainingConfig") -> list[str]:
         """Returns in words what is otherwise here than in another training_config."""
@@ -101,8 +85,8 @@ def make_training_config(
         {
             "data": data,
             "encoder": canonical_backbone_name(encoder),
-            "encoder_weights": named_content(encoder_weights, "imagenet", "random"),
-            "glove": named_content(glove, "sample"),
+            "encoder_weights": external_content_hash(encoder_weights, "imagenet", "random"),
+            "glove": external_content_hash(glove, "sample"),
             **settings,
         }
     )

@@ -30,8 +30,11 @@ from pipeline.cluster.errors import (
 
 logger = logging.getLogger(__name__)
 
-# Seconds to connect, and to the answer; kfp alone waits for ever.
+# Seconds to connect, and to the answer; kfp alone waits for ever. Before KFP 2.17 makes a run it
+# asks its MLflow plugin, which gives a silent MLflow 60 seconds for each of 3 tries of 2 requests
+# (mlflowOperationBudget in backend/src/apiserver/plugins/mlflow/config.go).
 _TIME_LIMITS = (10, 60)
+_TIME_LIMITS_TO_MAKE = (10, 60 + 60 * 3 * 2)
 # What fails is told at once; who can wait tries again.
 _RETRIES = Retry(total=None, connect=0, read=0, other=0, redirect=5)
 # Where the user interface is once it is forwarded to this machine.
@@ -190,10 +193,11 @@ def _limit(rest_client: Any, address: str) -> None:
         return
     unlimited = rest_client.request
 
-    def request(*args: Any, **options: Any) -> Any:
-        options["_request_timeout"] = options.get("_request_timeout") or _TIME_LIMITS
+    def request(method: str, *args: Any, **options: Any) -> Any:
+        limits = _TIME_LIMITS_TO_MAKE if method == "POST" else _TIME_LIMITS
+        options["_request_timeout"] = options.get("_request_timeout") or limits
         try:
-            response = unlimited(*args, **options)
+            response = unlimited(method, *args, **options)
         except ApiException as error:
             # It is going to be decoded, whatever it is.
             error.body = (error.body or b"").decode(errors="replace").encode()

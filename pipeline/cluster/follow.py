@@ -14,10 +14,14 @@ from rich.table import Column, Table
 from components.errors import CaptionflowError
 from pipeline.cluster.connection import talking_to
 from pipeline.cluster.errors import NoAnswerError
+from pipeline.cluster.failure import log_command, why_step_failed
 from pipeline.cluster.runs import run_page
 from pipeline.tasks import steps_of
 
 _ENDS = frozenset({"SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR"})
+# A run that someone stops is CANCELING for a while, and ends as FAILED (TerminateRun in
+# backend/src/apiserver/storage/run_store.go of KFP 2.17).
+_STOPPED = frozenset({"CANCELING", "CANCELED"})
 _COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "yellow", "SKIPPED": "cyan"}
 # Looks at a run come further and further apart while nothing changes, up to these seconds.
 _LONGEST_PAUSE = 30.0
@@ -36,7 +40,7 @@ class StepState:
     Attributes:
         name: The step.
         title: Its display name.
-        state: In KFP's words; "" if it has not begun.
+        state: In KFP's words; "" if it has not begun, or was left out.
         seconds: How long it has taken; None if it has not begun.
         error: What the server says of its failure, if it failed.
     """
@@ -66,12 +70,13 @@ def follow_run(
         patience: How many looks in a row may fail for want of an answer.
 
     Raises:
-        RunFailedError: If it ended other than well, with the failed step and its error.
+        RunFailedError: If it failed, with the step, why, and the command that shows the log; or
+            if it was stopped.
         CaptionflowError: If the server refuses, or does not answer for long.
     """
     console = console or Console()
     shown: list[StepState] = []
-    waited, failed_looks = pause, 0
+    waited, failed_looks, stopped = pause, 0, False
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     with live or nullcontext():
         while True:
@@ -93,12 +98,14 @@ def follow_run(
                 else:
                     _print_changes(console, shown, steps)
                 shown = steps
+                stopped = stopped or _was_stopped(run)
                 if (run.state or "").upper() in _ENDS:
                     break
             time.sleep(waited)
             waited = min(waited * _GROWTH, max(_LONGEST_PAUSE, pause))
     if run.state.upper() != "SUCCEEDED":
-        raise RunFailedError(f"{_why(run, shown)}. See {run_page(client, run_id)}")
+        told = "The run was stopped" if stopped else _why(client, run, shown)
+        raise RunFailedError(f"{told}. See {run_page(client, run_id)}")
 
 
 def step_states(run: Any) -> list[StepState]:
@@ -116,7 +123,8 @@ def step_states(run: Any) -> list[StepState]:
         task, driver = tasks.get(step.name), tasks.get(f"{step.name}-driver")
         if driver and driver.state == "FAILED":
             task = driver
-        state = task.state if task else "PENDING" if driver else ""
+        # Of a step that was left out (Argo: Omitted) KFP has no state: None.
+        state = (task.state or "") if task else "PENDING" if driver else ""
         error = _error(task) if state == "FAILED" else ""
         states.append(StepState(step.name, step.task.task_info.name, state, _seconds(task), error))
     return states
@@ -131,13 +139,19 @@ def _error(*parts: Any) -> str:
     return ""
 
 
-def _why(run: Any, steps: list[StepState]) -> str:
-    failed = [step for step in steps if step.state == "FAILED"]
-    told = _error(run)
-    if not failed:
+def _was_stopped(run: Any) -> bool:
+    history = (status.state for status in run.state_history or [])
+    return not _STOPPED.isdisjoint({run.state, *history})
+
+
+def _why(client: kfp.Client, run: Any, steps: list[StepState]) -> str:
+    failed = next((step for step in steps if step.state == "FAILED"), None)
+    told = (failed and failed.error) or _error(run)
+    if failed is None:
         return f"The run ended {run.state.lower()}" + (f": {told}" if told else "")
-    told = failed[0].error or told or "the server does not say why, its log does"
-    return f"{failed[0].name} failed: {told}"
+    told = told or why_step_failed(client, run.run_id, failed.name)
+    why = f": {told}" if told else ""
+    return f"{failed.name} failed{why}. Its log: {log_command(client, run.run_id)}"
 
 
 def _seconds(task: Any) -> float | None:

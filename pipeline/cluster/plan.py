@@ -1,25 +1,29 @@
 """`submit --plan`: what a run on a cluster would do, compared with the last one that succeeded.
 
-On a cluster KFP decides what is reused, by what a step takes in: its image, its component's text,
-its parameters and, for `features`, a fingerprint of photos, captions and weights. All but the
-fingerprint is known before anything runs.
+On a cluster every step that is reached runs: KFP's cache is off (`pipeline.kubernetes` says why).
+So the plan tells what changed since then for each step, and what spares work within it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import json_format
 
 from pipeline.cluster.runs import FinishedRun
-from pipeline.kubernetes import NEEDS
 from pipeline.plan import PlannedStep
 from pipeline.tasks import Argument, Step, steps_of
 
 # Parameters that say only where a step runs.
 _NOT_COMPARED = frozenset({"gpus", "train_nodes", "checkpoints"})
-# What else KFP sees of what comes before `features`, in the fingerprint that goes in there; of the
-# data themselves only a run can tell.
-_IN_FINGERPRINT = ("min_count",)
+# What there is to say of a step besides what changed.
+_NOTES = {
+    "ingest": "reads the data set each time, to see whether it changed",
+    "trigger": "ends the run here if there is no reason to train",
+    "features": "encodes only photos that the feature store does not have",
+    "train": "resumes from its checkpoints if the same training was cut off",
+}
+_NO_STORE = "encodes all photos: --store is empty"
+_UNCHANGED = "no setting changed; runs if trigger finds a reason to train"
 
 
 def plan_submission(
@@ -50,42 +54,24 @@ def plan_submission(
             own.insert(0, "its component changed")
         inherited = [told for source in _sources(step) for told in changes[source]]
         changes[step.name] = list(dict.fromkeys([*own, *inherited]))
-        if NEEDS[step.name].cached:
-            changes[step.name] = [*own, *_named(_IN_FINGERPRINT, arguments, before)]
-        planned.append(_planned(step, changes[step.name]))
+        said = [", ".join(changes[step.name]), _note(step.name, arguments)]
+        planned.append(
+            PlannedStep(step.name, False, "; ".join(filter(None, said)) or _UNCHANGED, {})
+        )
     return planned
 
 
-def _planned(step: Step, changes: list[str]) -> PlannedStep:
-    told = ", ".join(changes)
-    if not NEEDS[step.name].cached:
-        return PlannedStep(step.name, False, told or _why_each_time(step.name), {})
-    if told:
-        return PlannedStep(step.name, False, told, {})
-    return PlannedStep(step.name, True, "nothing changed, if the data did not either", {})
-
-
-def _why_each_time(name: str) -> str:
-    match name:
-        case "ingest":
-            return "each time: sees whether the data changed"
-        case "trigger":
-            return "each time: compares with the champion, and may end the run here"
-        case "rescore" | "gate" | "register":
-            return "asks the registry"
-        case _:
-            return "each time there is a reason to train"
+def _note(name: str, arguments: Mapping[str, Any]) -> str:
+    if name == "features" and not arguments["store"]:
+        return _NO_STORE
+    return _NOTES.get(name, "")
 
 
 def _changes(step: Step, now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     names = {source.name for source in step.parameters.values() if isinstance(source, Argument)}
-    return _named(sorted(names - _NOT_COMPARED), now, before)
-
-
-def _named(names: Iterable[str], now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     return [
         f"{name}: {_whole(before.get(name))} → {now[name]}"
-        for name in names
+        for name in sorted(names - _NOT_COMPARED)
         if before.get(name) != now[name]
     ]
 

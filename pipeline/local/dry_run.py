@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.platform.refusals import find_refusal, refusal_key
-from components.platform.registry import champion
-from components.platform.tracking import store_exists
+from components.registry.client import store_exists
+from components.registry.models import find_champion
+from components.registry.rejected_candidates import candidate_key, find_rejected_candidate
 from components.trigger.decision import compare
 from components.trigger.training_config import make_training_config
 from pipeline.local.cache import plan_steps, step_outputs
@@ -58,9 +58,9 @@ def dry_run(
     training_config = make_training_config(manifest.path, **settings)
     rules = {name: arguments[name] for name in ("model_name", "floors", "margin")}
     # To look must not make a store.
-    released = champion(arguments["model_name"]) if store_exists() else None
-    key = refusal_key(training_config.to_json(), released.version, **rules) if released else ""
-    refused = find_refusal(arguments["experiment"], key) if released else ""
+    released = find_champion(arguments["model_name"]) if store_exists() else None
+    key = candidate_key(training_config.to_json(), released.version, **rules) if released else ""
+    refused = find_rejected_candidate(arguments["experiment"], key) if released else ""
     reason = compare(training_config, released, force=arguments["force"], refused=refused)
     planned = _told(planned, "trigger", reason.text)
     if reason.train:

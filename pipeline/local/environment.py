@@ -4,21 +4,36 @@ import os
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.external import external_content_hash, split_member
 from components.artifacts.fingerprint import fingerprint_value
 from components.embeddings.source import open_glove
 from components.errors import CaptionflowError, SettingError
-from components.platform.contents import named_content, split_member
-from components.platform.storage import is_remote
+from components.storage.filesystem import is_remote, local_path
 from pipeline.config import Settings
 from pipeline.kubernetes import KubernetesSettings, make_kubernetes_settings
 
+#: glibc's settings (mallopt(3)) for the processes of steps. TensorFlow's tensors are large and live
+#: for one operation; by default glibc returns each to the kernel, which has to clear its pages
+#: before they come again. With these it keeps them. The image sets the same.
+MALLOC = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TOP_PAD_": str(100 * 2**20),  # bytes
+}
+
 
 def set_environment(root: Path) -> None:
-    """Makes MLflow's store lie in the work folder, unless `MLFLOW_TRACKING_URI` names another."""
-    from components.platform.tracking import local_tracking_uri
+    """Sets the environment that the steps of a local run inherit; what is set already stays.
+
+    MLflow's store is in the work folder. glibc reads its settings when a process starts, so they
+    have no effect on this one.
+    """
+    from components.registry.client import local_tracking_uri
 
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(root)
+    for name, value in MALLOC.items():
+        os.environ.setdefault(name, value)
     # TensorFlow's notes on its own start tell a user nothing.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -44,7 +59,7 @@ def arguments_of(settings: Settings, root: Path) -> dict[str, Any]:
     for name in ("checkpoints", "store"):
         # An empty name stands for no folder at all.
         if arguments[name] and not is_remote(arguments[name]):
-            arguments[name] = str(root / arguments[name])
+            arguments[name] = str(root / local_path(arguments[name]))
     return arguments
 
 
@@ -68,7 +83,7 @@ def contents_of(settings: Settings) -> dict[str, str]:
         if value in words:
             continue
         try:
-            contents[name] = named_content(value)
+            contents[name] = external_content_hash(value)
             if name == "glove" and not is_remote(split_member(value)[0]):
                 # Which text of a zip is meant is asked now, not after an hour.
                 with open_glove(value):
@@ -89,9 +104,9 @@ def experiment_fingerprint(name: str, *, make: bool) -> str:
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    from components.platform.registry import experiment_identity
-    from components.platform.tracking import store_exists
+    from components.registry.client import store_exists
+    from components.registry.experiments import experiment_identity
 
     if not make and not store_exists():
         return ""
-    return fingerprint_value(experiment_identity(name, make=make))
+    return fingerprint_value(experiment_identity(name, create=make))

@@ -22,8 +22,7 @@ from rich.console import Console
 
 from components.artifacts.files import read_json
 from components.errors import CaptionflowError
-from components.platform.publish import upload_artifacts
-from components.platform.storage import require_writable
+from components.storage.filesystem import require_writable
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
@@ -41,10 +40,13 @@ from pipeline.options import with_options
 from pipeline.plan import PlannedStep, show_plan
 from pipeline.presets import Preset, make_settings
 from pipeline.tasks import steps_of
+from pipeline.upload import upload_artifacts
 
 _ROOT = Path("runs")
 _PRESET_HELP = f"The settings to begin with: {' or '.join(Preset)}."
-_UPLOAD_HELP = "Afterwards copy the run's artifacts to gs://BUCKET/PREFIX."
+_UPLOAD_HELP = (
+    "Afterwards copy the run's artifacts to a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX."
+)
 _PLAN_HELP = "Only show which steps would run and which come from the cache, and why."
 _CHECK_HELP = "Only read and check the data set, and show what it holds."
 _NO_STORE_HELP = "Compute all features, and keep none: as --store ''."

@@ -142,9 +142,9 @@ def _scores(summary: Summary) -> Table:
 def _released(summary: Summary) -> str:
     if summary.trained and not summary.passed:
         return summary.model_name
-    from components.platform.registry import champion
+    from components.registry.models import find_champion
 
-    released = champion(summary.model_name)
+    released = find_champion(summary.model_name)
     return f"{summary.model_name} version {released.version}" if released else summary.model_name
 
 
@@ -157,10 +157,10 @@ def _report(summary: Summary) -> str:
 
 
 def _mlflow_page() -> str:
-    from components.platform.tracking import tracking_uri, without_credentials
+    from components.registry.client import printable_tracking_uri
 
     # A server has its own page; a store on disk or in a database needs one started.
-    address = without_credentials(tracking_uri())
+    address = printable_tracking_uri()
     if address.startswith(("http://", "https://")):
         return address
     program = _short(Path(sys.executable).parent / "mlflow")

@@ -19,7 +19,6 @@ from components.captioning.encoder.weights import build_with_weights
 from components.features.extraction import extract_features
 from components.ingest.run import ingest_dataset
 from components.normalize.normalization import normalize_captions
-from components.runtime.memory import keep_freed_memory
 
 NETWORK = "InceptionV3"
 _SEED = 17
@@ -82,7 +81,6 @@ def run_step(work: Path, manifest: Path, weights: str, batch_size: int, store: s
         batch_size: Photos encoded at once.
         store: Where the feature store is; empty for none.
     """
-    keep_freed_memory()
     started = time.perf_counter()
     facts = extract_features(
         manifest,
@@ -111,7 +109,6 @@ def bare_rate(paths: Sequence[str], weights: str, batch_size: int, batches: int)
         batch_size: Photos encoded at once.
         batches: How many are timed, after one that is not.
     """
-    keep_freed_memory()
     encoder = _encoder(weights, batch_size, choose_precision("auto", NETWORK, weights))
     pixels = _load(paths[:batch_size], encoder)
     encoder.encode(pixels)

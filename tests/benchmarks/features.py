@@ -26,7 +26,7 @@ from feature_rates import (
     take_photos,
 )
 from machine import describe_machine
-from processes import alone
+from processes import alone, as_step
 from rich.console import Console
 from rich.table import Table
 
@@ -59,7 +59,7 @@ def _step(
     """Runs the step in a new process; returns also the seconds that start-up and imports took."""
     manifest, _ = take_photos(work, photos)
     started = time.perf_counter()
-    run = alone(run_step, work, manifest, str(given.weights), given.batch_size, store)
+    run = as_step(run_step, work, manifest, str(given.weights), given.batch_size, store)
     return run, time.perf_counter() - started - run.seconds
 
 
@@ -70,7 +70,7 @@ def _speeds(work: Path, photos: int, given: argparse.Namespace) -> Table:
 
     def baselines() -> None:
         predicted.append(alone(predict_rate, paths[: given.sample], weights))
-        bare.append(alone(bare_rate, paths, weights, given.batch_size, given.batches))
+        bare.append(as_step(bare_rate, paths, weights, given.batch_size, given.batches))
 
     baselines()
     run, _ = _step(work, photos, given)

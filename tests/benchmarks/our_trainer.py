@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from components.artifacts.examples import Examples
 from components.captioning.model.ensemble import CaptionNetwork
-from components.platform.registry import start_run
-from components.platform.tracking import local_tracking_uri
-from components.runtime.memory import keep_freed_memory
+from components.registry.client import local_tracking_uri
+from components.registry.runs import start_run
 from components.train.checkpoint import TrainingState
 from components.train.settings import TrainSettings, check_settings
 from components.train.trainer import fit_network
@@ -80,7 +79,6 @@ def fit_ours(
     train: Examples, dev: Examples, matrix: NDArray[np.float32], settings: TrainSettings
 ) -> tuple[CaptionNetwork, TrainingState]:
     """Trains as the step does, in this process and with a tracking store of its own."""
-    keep_freed_memory()
     with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as temporary:
         os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(Path(temporary))
         return fit_network(

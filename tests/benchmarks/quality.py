@@ -23,7 +23,7 @@ from data import FEATURES, FLICKR8K, GLOVE, glove_matrix, load_examples
 from machine import describe_machine
 from numpy.typing import NDArray
 from our_trainer import fit_ours, our_settings, preset_settings
-from processes import alone
+from processes import as_step
 from rich.console import Console
 from rich.table import Table
 
@@ -35,7 +35,6 @@ from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
 from components.captioning.model.vocabulary import Vocabulary
 from components.evaluate.scoring import score_captions, search_both
-from components.runtime.memory import keep_freed_memory
 
 _SEARCHES: tuple[Literal["beam", "greedy"], ...] = ("beam", "greedy")
 
@@ -71,8 +70,8 @@ def main() -> None:
         for seed in given.seeds:
             folder = (given.models or Path(temporary)) / f"seed-{seed}"
             if not folder.exists():
-                alone(train, seen, vocabulary, matrix, seed, changed, folder)
-            one = alone(score, folder, examples, given.splits, changed)
+                as_step(train, seen, vocabulary, matrix, seed, changed, folder)
+            one = as_step(score, folder, examples, given.splits, changed)
             trained.append(one)
             console.print(f"seed {seed}: {_line(one)}", soft_wrap=True)
     preset = preset_settings(**changed)
@@ -128,7 +127,6 @@ def score(
         splits: What is scored.
         changed: Settings of the preset that are otherwise.
     """
-    keep_freed_memory()
     preset = preset_settings(**changed).model_dump()
     names = [field.name for field in fields(DecodingConfig)]
     decoding = DecodingConfig(**{name: preset[name] for name in names})

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from our_trainer import flop_a_word
 from paced_network import PacedNetwork
 from plain_search import PlainSearch
+from processes import as_step
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +34,6 @@ from components.captioning.decoding.beam_search import beam_search
 from components.captioning.decoding.search import DecodingConfig, search_captions
 from components.captioning.inference.bundle import Bundle
 from components.captioning.model.vocabulary import PAD
-from components.runtime.memory import keep_freed_memory
 
 AGAIN, CARRIED, OURS = "every word again", "state carried, every beam to the end", "captionflow"
 FIRST, GREEDY = f"{OURS}, first time (compiles)", f"{OURS}, greedy"
@@ -62,7 +62,6 @@ class Counted:
 def main() -> None:
     """Measures, and shows the table."""
     given = _arguments()
-    keep_freed_memory()
     console = Console(width=110)
     network, features = _network_and_features(given)
     width, longest, penalty = given.beam, given.max_words, given.penalty
@@ -175,4 +174,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    as_step(main)

@@ -18,7 +18,7 @@ import plain_keras
 import tutorial_recipe
 from data import FEATURES, FLICKR8K, GLOVE, glove_matrix, load_examples, sample_photos
 from machine import describe_machine, matmul_gflops
-from processes import alone
+from processes import alone, as_step
 from rich.console import Console
 from rich.table import Table
 
@@ -78,7 +78,7 @@ def main() -> None:
             concatenate=given.concatenate,
         )
         tutorial = alone(tutorial_recipe.seconds_an_epoch, train, len(vocabulary), longest=longest)
-        ours = alone(our_trainer.train_ours, train, dev, matrix, settings)
+        ours = as_step(our_trainer.train_ours, train, dev, matrix, settings)
         for name, took in ((PLAIN, plain), (TUTORIAL, tutorial), (OURS, ours.seconds)):
             seconds[name].append(took * scale)
     console.print(describe_machine())

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.runtime.step import IMAGE
+from pipeline.local.environment import MALLOC
 
 PROJECT = Path(__file__).parents[2]
 DOCKERFILE = PROJECT / "infra/docker/Dockerfile"
@@ -148,6 +149,17 @@ def test_image_has_the_version_of_the_project() -> None:
     for target in TARGETS:
         assert ("ARG", f"VERSION={version} REVISION=unknown") in stages[target]
     assert IMAGE.rpartition(":")[2] == version
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_target_has_the_settings_of_memory_of_a_local_run(target: str) -> None:
+    set_there = dict(
+        pair.split("=", 1)
+        for name, value in _whole(target)
+        if name == "ENV"
+        for pair in value.split()
+    )
+    assert MALLOC.items() <= set_there.items()
 
 
 @pytest.mark.parametrize("target", TARGETS)

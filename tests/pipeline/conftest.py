@@ -16,12 +16,14 @@ import pytest
 
 from pipeline.package import compile_package
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "STRING": (str,),
-    "NUMBER_INTEGER": (int, float),
-    "NUMBER_DOUBLE": (int, float),
-    "BOOLEAN": (bool,),
-    "STRUCT": (dict,),
+# What the server takes for a parameter of a type, and how it calls the type.
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "STRING": ((str,), "string"),
+    "NUMBER_INTEGER": ((int, float), "double or integer"),
+    "NUMBER_DOUBLE": ((int, float), "double or integer"),
+    "BOOLEAN": ((bool,), "bool"),
+    "LIST": ((list,), "list"),
+    "STRUCT": ((dict,), "struct"),
 }
 
 
@@ -143,16 +145,18 @@ def _is(thing: dict[str, Any], key: str, value: str) -> bool:
 
 
 def _check_parameters(body: dict[str, Any]) -> None:
-    # As KFP's server checks them, in validatePipelineJobInputs.
+    # As validatePipelineJobInputs in backend/src/apiserver/template/v2_template.go of
+    # kubeflow/pipelines 2.17 does. A number of either type may be any number.
     spec = body["pipeline_spec"].get("pipeline_spec", body["pipeline_spec"])
     known = spec["root"]["inputDefinitions"]["parameters"]
     for name, value in body["runtime_config"]["parameters"].items():
         if name not in known:
             raise RefusedError(400, f"parameter {name} is not defined")
         kind = known[name]["parameterType"]
-        wrong = isinstance(value, bool) != (kind == "BOOLEAN")
-        if wrong or not isinstance(value, _TYPES[kind]):
-            raise RefusedError(400, f"input parameter {name} requires type {kind}")
+        taken, word = _TYPES[kind]
+        # To Python a bool is a number, too.
+        if isinstance(value, bool) != (kind == "BOOLEAN") or not isinstance(value, taken):
+            raise RefusedError(400, f"input parameter {name} requires type {word}")
 
 
 def _check_recurring(body: dict[str, Any]) -> None:

@@ -11,7 +11,10 @@ from gcp_storage_emulator.server import create_server
 from google.cloud import storage
 from typer.testing import CliRunner
 
-from pipeline.doctor import Finding, app, check_gpus, check_processor, check_store, check_versions
+from components.registry.artifact_check import EXPERIMENT
+from pipeline.doctor import app, check_gpus, check_processor, check_store, check_versions
+from pipeline.finding import Finding
+from pipeline.mlflow_check import check_mlflow
 
 PROJECT = Path(__file__).parents[2]
 
@@ -113,9 +116,8 @@ def test_doctor_with_a_dead_mlflow_says_so_soon(
     started = time.monotonic()
     code, lines = _doctor()
     assert code == 1
-    assert lines[-1] == (
-        f"wrong tracking             MLflow at http://127.0.0.1:{port} does not answer: start it, "
-        "or set MLFLOW_TRACKING_URI to one that runs"
+    assert lines[-1].startswith(
+        f"wrong tracking             MLflow at http://127.0.0.1:{port} does not respond"
     )
     assert time.monotonic() - started < 60  # MLflow tries for minutes
 
@@ -123,7 +125,7 @@ def test_doctor_with_a_dead_mlflow_says_so_soon(
 def test_doctor_with_a_sqlite_store_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.platform.tracking import local_tracking_uri, mlflow_client
+    from components.registry.client import local_tracking_uri, mlflow_client
 
     uri = local_tracking_uri(tmp_path / "runs")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -138,10 +140,42 @@ def test_doctor_with_a_sqlite_store_is_well(
     assert lines[-1] == f"ok    tracking             {uri} answers"
 
 
+def test_check_mlflow_that_writes_leaves_no_artifact_and_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.registry.client import local_tracking_uri, mlflow_client
+
+    uri = local_tracking_uri(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with mlflow_client() as client:
+        found = check_mlflow(uri, write=True)
+        assert (found.ok, found.subject) == (True, "tracking")
+        assert "written, read and removed" in found.detail
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        assert client.search_runs([experiment.experiment_id]) == []
+    assert not list(tmp_path.rglob("doctor.txt"))
+
+
+def test_check_mlflow_whose_artifacts_cannot_be_written_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.registry.client import local_tracking_uri, mlflow_client
+
+    uri = local_tracking_uri(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with mlflow_client():
+        (tmp_path / "mlartifacts").write_text("where the folder of artifacts should be")
+        assert check_mlflow(uri, write=False).ok
+        found = check_mlflow(uri, write=True)
+    assert not found.ok
+    for told in ("written to", str(tmp_path / "mlartifacts"), "MLFLOW_ARTIFACTS_DESTINATION"):
+        assert told in found.detail
+
+
 def test_doctor_with_a_file_that_is_no_store_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.platform.tracking import local_tracking_uri
+    from components.registry.client import local_tracking_uri
 
     (tmp_path / "mlflow.db").write_text("no database, but long enough to be taken for one" * 100)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(tmp_path))

@@ -29,7 +29,7 @@ def test_kfp_run_submit_sends_the_package_with_typed_values(kfp_server: Any, pac
     ended = _kfp_submit(
         kfp_server, package,
         "epochs=3", "dataset=gs://b/x.zip", "learning_rate=1e-3", "dropout=0", "force=true",
-        "beam_flags=", 'gpus="0"', "train_image=captionflow-python:0.1.0", "train_nodes={}",
+        "beam_flags=", "gpus=0", "train_image=captionflow-python:0.1.0", "train_nodes={}",
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     (run,) = kfp_server.runs.values()
@@ -40,17 +40,16 @@ def test_kfp_run_submit_sends_the_package_with_typed_values(kfp_server: Any, pac
     assert run["pipeline_spec"] == {"pipeline_spec": pipeline, "platform_spec": platform}
     assert run["runtime_config"]["parameters"] == {
         "epochs": 3, "dataset": "gs://b/x.zip", "learning_rate": 0.001, "dropout": 0,
-        "force": True, "beam_flags": "", "gpus": "0", "train_image": "captionflow-python:0.1.0",
+        "force": True, "beam_flags": "", "gpus": 0, "train_image": "captionflow-python:0.1.0",
         "train_nodes": {},
     }  # fmt: skip
     assert run["run_id"] in ended.stdout
 
 
-def test_kfp_run_submit_of_gpus_without_quotes_is_refused(kfp_server: Any, package: Path) -> None:
-    # kfp makes a number of it, and KFP's server wants a text where the pipeline has one.
-    ended = _kfp_submit(kfp_server, package, "gpus=0")
+def test_kfp_run_submit_of_a_wrong_type_is_refused(kfp_server: Any, package: Path) -> None:
+    ended = _kfp_submit(kfp_server, package, "gpus=none")
     assert ended.returncode != 0
-    assert "input parameter gpus requires type STRING" in ended.stderr
+    assert "input parameter gpus requires type double or integer" in ended.stderr
     assert kfp_server.runs == {}
 
 

@@ -5,15 +5,24 @@ import yaml
 
 from components.errors import SettingError
 from components.runtime.step import IMAGE
+from pipeline.config import Settings
 from pipeline.kubernetes import NEEDS, make_kubernetes_settings
 from pipeline.package import compile_package
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
+def documents(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
     file = tmp_path_factory.mktemp("package") / "captionflow.yaml"
     compile_package(file)
     spec, platform = yaml.safe_load_all(file.read_text())
+    return spec, platform
+
+
+@pytest.fixture(scope="module")
+def package(
+    documents: tuple[dict[str, Any], dict[str, Any]],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    spec, platform = documents
     return spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
 
 
@@ -45,14 +54,14 @@ def test_package_gives_every_step_resources_retries_a_deadline_and_no_root(
         assert task["taskInfo"]["name"].split()[1] == name
 
 
-def test_package_lets_kfp_reuse_features_alone(
-    package: tuple[dict[str, Any], dict[str, Any]],
+def test_package_bounds_the_run_and_keeps_pods_of_a_failed_one(
+    documents: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:
-    tasks = _tasks(package[0])
-    cached = {name for name, task in tasks.items() if task["cachingOptions"].get("enableCache")}
-    assert cached == {"features"}
-    # What KFP's cache can't see in an artifact's name.
-    assert "feature_fingerprint" in tasks["features"]["inputs"]["parameters"]
+    config = documents[1]["platforms"]["kubernetes"]["pipelineConfig"]
+    hours = {name: seconds / 3600 for name, seconds in config.items()}
+    # A run may take as long as all its steps, and wait a while for nodes.
+    assert sum(needs.hours for needs in NEEDS.values()) < hours.pop("activeDeadlineSeconds") == 72
+    assert hours == {"resourceTtlOnSuccess": 1, "resourceTtlOnFailure": 7 * 24}
 
 
 def test_package_brings_secrets_as_files_and_none_as_parameters(
@@ -71,7 +80,7 @@ def test_package_brings_secrets_as_files_and_none_as_parameters(
     assert not [name for name in parameters if "secret" in name or "password" in name]
 
 
-def test_package_puts_train_on_spot_nodes_with_gpus_and_its_checkpoints_on_a_claim(
+def test_package_puts_train_on_spot_nodes_with_gpus(
     package: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:
     spec, pods = package
@@ -80,11 +89,8 @@ def test_package_puts_train_on_spot_nodes_with_gpus_and_its_checkpoints_on_a_cla
     ]
     assert accelerator["resourceType"] == "nvidia.com/gpu"
     assert accelerator["resourceCount"] == "{{$.inputs.parameters['pipelinechannel--gpus']}}"
-    # KFP's driver reads a number in such a place as an empty text, and asks for no GPU at all.
-    assert spec["root"]["inputDefinitions"]["parameters"]["gpus"] == {
-        "defaultValue": "1", "description": "GPUs that train asks for; 0 trains on CPUs",
-        "isOptional": True, "parameterType": "STRING",
-    }  # fmt: skip
+    gpus = spec["root"]["inputDefinitions"]["parameters"]["gpus"]
+    assert (gpus["parameterType"], gpus["defaultValue"]) == ("NUMBER_INTEGER", 1)
     train = pods["exec-train"]
     assert {taint["key"] for taint in train["tolerations"]} == {
         "nvidia.com/gpu", "cloud.google.com/gke-spot",
@@ -92,11 +98,22 @@ def test_package_puts_train_on_spot_nodes_with_gpus_and_its_checkpoints_on_a_cla
     assert train["nodeSelector"]["nodeSelectorJson"] == {
         "componentInputParameter": "pipelinechannel--train_nodes"
     }
-    [mount] = train["pvcMount"]
-    assert (mount["constant"], mount["mountPath"]) == (
-        "captionflow-checkpoints", "/work/checkpoints",
-    )  # fmt: skip
-    assert not [name for name, pod in pods.items() if "pvcMount" in pod and name != "exec-train"]
+
+
+def test_package_mounts_volumes_where_settings_point(
+    package: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    mounts = {
+        name: [(mount["constant"], mount["mountPath"]) for mount in pod["pvcMount"]]
+        for name, pod in package[1].items()
+        if "pvcMount" in pod
+    }
+    # The settings are relative to the steps' working folder, /work.
+    settings = Settings()
+    assert mounts == {
+        "exec-features": [("captionflow-features", f"/work/{settings.store}")],
+        "exec-train": [("captionflow-checkpoints", f"/work/{settings.checkpoints}")],
+    }
 
 
 def test_package_carries_what_conditions_need_into_them(
@@ -112,7 +129,7 @@ def test_package_carries_what_conditions_need_into_them(
 
 
 def test_make_placement_without_gpus_trains_in_the_common_image_on_any_node() -> None:
-    made = make_kubernetes_settings({"gpus": "0", "image": "here/captionflow:1"})
+    made = make_kubernetes_settings({"gpus": 0, "image": "here/captionflow:1"})
     assert (made.train_image, made.train_nodes) == ("here/captionflow:1", {})
     assert make_kubernetes_settings({"gpus": "00"}).train_image == IMAGE
 
@@ -135,8 +152,8 @@ def test_make_placement_keeps_what_was_named() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"gpus": "-1"}, "gpus must be a number of GPUs, 0 or more. Received: '-1'"),
-        ({"gpus": "½"}, "gpus must be a number of GPUs, 0 or more. Received: '½'"),
+        ({"gpus": "-1"}, "gpus must be greater than or equal to 0. Received: '-1'"),
+        ({"gpus": "1.5"}, "gpus must be a valid integer. Received: '1.5'"),
         ({"train_nodes": "{spot"}, "train_nodes must be a JSON object of labels"),
         ({"train_nodes": '["spot"]'}, "train_nodes must be a valid dictionary"),
         ({"image": ""}, "image must be named"),

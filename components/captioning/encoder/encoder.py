@@ -80,14 +80,14 @@ class Encoder:
 
         Args:
             network: The name of a network of keras.applications, for example "InceptionV3".
-            weights: "imagenet" (Keras fetches them), "random" (see `calibrate`), or the local or
-                `gs://` path of a Keras weights file.
+            weights: "imagenet" (Keras fetches them), "random" (see `calibrate`), or the path of
+                a Keras weights file on this machine.
             seed: Of random weights.
             batch_size: Photos that are computed at once.
             precision: What it computes in, see `precision.choose_precision`.
 
         Raises:
-            SettingError: If there is no such network, the path is no local and no `gs://` one, or
+            SettingError: If there is no such network, the path has an unknown scheme, or
                 this machine can't compute in the precision.
             DataError: If Keras can't fetch the weights, or the file isn't this network's.
         """

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import numpy as np
 
 from components.captioning.encoder.backbones import Backbone
 from components.errors import DataError
-from components.platform.storage import local_copy
 
 IMAGENET = "imagenet"
 RANDOM = "random"
@@ -31,8 +29,8 @@ def build_with_weights(network: Backbone, weights: str, seed: int = 0) -> keras.
 
     Args:
         network: Which one.
-        weights: "imagenet" (Keras fetches them), "random", or the local or `gs://` path of a
-            Keras weights file.
+        weights: "imagenet" (Keras fetches them), "random", or the path of a Keras
+            weights file, on this machine.
         seed: Of random weights.
 
     Returns:
@@ -40,7 +38,7 @@ def build_with_weights(network: Backbone, weights: str, seed: int = 0) -> keras.
 
     Raises:
         DataError: If Keras can't fetch the weights, or the file isn't this network's.
-        SettingError: If the path is neither local nor `gs://`.
+        SettingError: If the path has an unknown scheme.
     """
     if weights == IMAGENET:
         return _from_imagenet(network)
@@ -48,8 +46,7 @@ def build_with_weights(network: Backbone, weights: str, seed: int = 0) -> keras.
     if weights == RANDOM:
         _randomise(model, seed)
         return model
-    with tempfile.TemporaryDirectory(prefix="captionflow-weights-") as directory:
-        load_weights(model, network, local_copy(weights, Path(directory)), named=weights)
+    load_weights(model, network, Path(weights), named=weights)
     return model
 
 
@@ -112,7 +109,7 @@ def _from_imagenet(network: Backbone) -> keras.Model:
         raise DataError(
             f"encoder_weights is {IMAGENET!r}, but Keras can't fetch these weights of "
             f"{network.name} here: {error}. Download them elsewhere and set encoder_weights to "
-            "the file: a path or gs:// of a .weights.h5 or .h5"
+            "the path of the .weights.h5 or .h5 file, on this machine"
         ) from error
     model = network.build()
     model.set_weights(fetched.get_weights())

@@ -113,7 +113,6 @@ def test_component_writes_the_same_bytes_and_sets_metadata(run: Any) -> None:
         manifest=Dataset(uri=str(data_set.manifest)),
         captions=Dataset(uri=str(data_set.captions)),
         examples=again,
-        origin="",
         **SETTINGS,
     )
     assert again.metadata == facts  # It has no store, so it computes all anew.

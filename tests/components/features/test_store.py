@@ -9,7 +9,7 @@ import pytest
 from components.features import store as store_module
 from components.features.shards import read_feature_shard, write_feature_shard
 from components.features.store import FeatureStore
-from components.platform.folders import list_files
+from components.storage.shared_folder import list_files
 
 OpenStore = Callable[[], FeatureStore]
 IDENTITY = {"network": "MobileNetV2", "weights": "random", "width": 2}

@@ -14,8 +14,8 @@ from components.artifacts.champion_predictions import (
 from components.errors import DataError
 from components.gate.component import gate
 from components.gate.verdict import judge
-from components.platform.refusals import find_refusal, refusal_key
-from components.platform.registry import start_run
+from components.registry.rejected_candidates import candidate_key, find_rejected_candidate
+from components.registry.runs import start_run
 
 SCORES: dict[str, Any] = {
     "bleu": {"bleu1": 80.5, "bleu2": 75.25, "bleu3": 70.0, "bleu4": 66.125},
@@ -160,9 +160,9 @@ def test_judge_worse_than_the_champion_does_not_pass_and_is_noted_as_refused(
     decision = judge(**artifacts, **RULES)
     assert not decision.passed
     assert MlflowClient().get_run(run_of(artifacts)).data.tags["gate_passed"] == "false"
-    assert find_refusal("photos", _key("bleu4=60")) == decision.reason
+    assert find_rejected_candidate("photos", _key("bleu4=60")) == decision.reason
     # By another floor it may be decided otherwise.
-    assert find_refusal("photos", _key("")) == ""
+    assert find_rejected_candidate("photos", _key("")) == ""
 
 
 def test_judge_champion_that_was_replaced_meanwhile_is_not_decided_on(
@@ -177,12 +177,12 @@ def test_judge_champion_that_was_replaced_meanwhile_is_not_decided_on(
         None,
         "",
     )
-    assert find_refusal("photos", _key("bleu4=60")) == ""
+    assert find_rejected_candidate("photos", _key("bleu4=60")) == ""
 
 
 def _key(floors: str) -> str:
     rules = {"model_name": "captioner", "floors": floors}
-    return refusal_key('{"data": "d"}', "1", margin=0.0, **rules)
+    return candidate_key('{"data": "d"}', "1", margin=0.0, **rules)
 
 
 def test_judge_model_that_does_not_pass_registers_nothing(artifacts: dict[str, str]) -> None:
@@ -215,7 +215,7 @@ def test_judge_notes_scores_that_are_no_numbers(artifacts: dict[str, str]) -> No
 
 def test_judge_model_trained_with_another_mlflow_is_an_error(artifacts: dict[str, str]) -> None:
     Path(artifacts["model"], "training.json").write_text('{"mlflow_run_id": "elsewhere"}')
-    with pytest.raises(DataError, match=r"or train again \(--force\)\. Received: elsewhere"):
+    with pytest.raises(DataError, match=r"run elsewhere is not in MLflow .*--force"):
         judge(**artifacts, **RULES)
 
 
@@ -253,4 +253,4 @@ def test_gate_component_without_tracking_uri_fails_in_one_line(
             **RULES,
         )
     assert caught.value.code == 2
-    assert re.fullmatch(r"FAILED gate: MLFLOW_TRACKING_URI must name .*\n", capsys.readouterr().out)
+    assert re.fullmatch(r"FAILED gate: MLFLOW_TRACKING_URI is not set.*\n", capsys.readouterr().out)

@@ -16,7 +16,7 @@ from components.captioning.decoding.search import DecodingConfig, search_caption
 from components.captioning.model.initialization import random_projection
 from components.captioning.model.vocabulary import END
 from components.errors import SettingError
-from components.platform.registry import start_run
+from components.registry.runs import start_run
 from components.train.settings import TrainSettings
 from components.train.trainer import fit_network
 

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +7,9 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
-from components.platform.refusals import note_refusal, refusal_key
-from components.platform.registry import Champion, start_run
+from components.registry.models import ModelVersion
+from components.registry.rejected_candidates import candidate_key, record_rejected_candidate
+from components.registry.runs import start_run
 from components.trigger.component import trigger
 from components.trigger.decision import Reason, compare, find_reason
 from components.trigger.training_config import TrainingConfig
@@ -16,8 +18,9 @@ _RECIPE = TrainingConfig({"data": "d", "epochs": 3})
 _RULES: dict[str, Any] = {"model_name": "captioner", "floors": "bleu4=40", "margin": 0.5}
 
 
-def _champion(training_config: str = _RECIPE.to_json()) -> Champion:
-    return Champion("4", "run", {"training_config": training_config})
+def _champion(**tags: str) -> ModelVersion:
+    tags = tags or {"training_config": _RECIPE.to_json()}
+    return ModelVersion("4", "run", tags, datetime(2026, 11, 24, tzinfo=UTC))
 
 
 def test_compare_without_a_champion_trains() -> None:
@@ -46,9 +49,11 @@ def test_compare_says_what_changed() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("tags", [{}, {"training_config": "no json"}, {"training_config": "[]"}])
+@pytest.mark.parametrize(
+    "tags", [{"other": ""}, {"training_config": ""}, {"training_config": "[]"}]
+)
 def test_compare_with_a_champion_of_unknown_make_trains(tags: dict[str, str]) -> None:
-    reason = compare(_RECIPE, Champion("4", "run", tags), force=False)
+    reason = compare(_RECIPE, _champion(**tags), force=False)
     assert reason == (True, "training: champion v4 does not say what it was made of")
 
 
@@ -88,7 +93,9 @@ def test_find_reason_to_train_notes_nothing() -> None:
 @pytest.mark.usefixtures("mlflow_root")
 def test_find_reason_what_the_gate_refused_is_not_trained_again() -> None:
     _register(TrainingConfig({"data": "older"}))
-    note_refusal("photos", refusal_key(_RECIPE.to_json(), "1", **_RULES), "not passed: it is worse")
+    record_rejected_candidate(
+        "photos", candidate_key(_RECIPE.to_json(), "1", **_RULES), "not passed: it is worse"
+    )
 
     def reason(**changed: Any) -> Reason:
         given = {**_RULES, "experiment": "photos", "force": False, **changed}
@@ -111,13 +118,12 @@ def test_find_reason_what_the_gate_refused_is_not_trained_again() -> None:
 
 
 @pytest.mark.usefixtures("mlflow_root")
-def test_trigger_component_puts_out_decision_reason_recipe_and_origin(tmp_path: Path) -> None:
+def test_trigger_component_puts_out_decision_reason_and_recipe(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
-    wanted, reason, training_config, feature_fingerprint = trigger.python_func(
+    wanted, reason, training_config = trigger.python_func(
         dsl.Dataset(uri=str(tmp_path)), "InceptionV3", "random", "sample", 1, "init_inject", 1, 8,
         0, 0.5, True, 2, 64, 0.002, "cosine", 0.05, 5.0, 0.0, 5, 20, "auto", 17, 5, 1.0, 0.0,
         "bleu4=40", 0.5, False, "captioner", "photos",
     )  # fmt: skip
     assert (wanted, reason) == (True, "training: there is no champion yet")
     assert TrainingConfig.from_json(training_config).parts["learning_rate"] == 0.002
-    assert feature_fingerprint == TrainingConfig.from_json(training_config).feature_fingerprint

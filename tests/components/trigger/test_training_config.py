@@ -71,21 +71,3 @@ def test_changes_from_names_contents_first_and_settings_with_both_values() -> No
 def test_changes_from_an_older_recipe_names_a_new_setting() -> None:
     old = TrainingConfig({name: value for name, value in _PARTS.items() if name != "seed"})
     assert TrainingConfig(_PARTS).changes_from(old) == ["seed was None, is 17"]
-
-
-@pytest.mark.parametrize(
-    ("change", "another"),
-    [
-        ({"data": "d2"}, True),
-        ({"min_count": 1}, True),
-        ({"precision": "float32"}, True),
-        ({"epochs": 3}, False),
-    ],
-)
-def test_origin_changes_with_what_features_are_made_of(
-    change: dict[str, object], another: bool
-) -> None:
-    assert (
-        TrainingConfig({**_PARTS, **change}).feature_fingerprint
-        != TrainingConfig(_PARTS).feature_fingerprint
-    ) == another

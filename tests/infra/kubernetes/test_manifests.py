@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from components.runtime.step import IMAGE
+from pipeline.kubernetes import VOLUMES
 from pipeline.package import compile_package
 
 PROJECT = Path(__file__).parents[3]
@@ -106,8 +107,31 @@ def test_steps_refer_to_what_is_there(overlay: Any, created_elsewhere: Any, tmp_
         referred |= {("Secret", s["secretName"]) for s in executor["secretAsVolume"]}
         referred |= {("ConfigMap", c["configMapName"]) for c in executor["configMapAsEnv"]}
         referred |= {("PersistentVolumeClaim", c["constant"]) for c in executor.get("pvcMount", [])}
-    assert ("PersistentVolumeClaim", "captionflow-checkpoints") in referred
+    assert {("PersistentVolumeClaim", claim) for claim, _ in VOLUMES.values()} <= referred
     assert referred <= overlay.names | created_elsewhere["readme"]
+
+
+def test_setup_tries_every_volume_of_the_steps(overlay: Any) -> None:
+    # It is also what gives them to the steps' group: KFP's own pods can't.
+    pod = overlay.named("Job", "captionflow-setup")["spec"]["template"]["spec"]
+    claims = {
+        volume["name"]: volume["persistentVolumeClaim"]["claimName"]
+        for volume in pod["volumes"]
+        if "persistentVolumeClaim" in volume
+    }
+    (writer,) = pod["initContainers"]
+    (doctor,) = pod["containers"]
+    mounted = {
+        (claims[mount["name"]], mount["mountPath"])
+        for mount in writer["volumeMounts"]
+        if mount["name"] in claims
+    }
+    assert mounted == set(VOLUMES.values())
+    for _, folder in VOLUMES.values():
+        assert f'"{folder}"' in writer["args"][0]
+        assert f"--store={folder}" in doctor["args"]
+    # `--quick` would not write to the artifact store.
+    assert "--quick" not in doctor["args"]
 
 
 def test_no_secret_is_written_down(overlay: Any) -> None:

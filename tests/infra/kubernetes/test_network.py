@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -9,8 +10,12 @@ Labels = dict[str, str]
 
 NAME = "app.kubernetes.io/name"
 RUN_POD = {"pipelines.kubeflow.org/v2_component": "true"}
+# KFP 2.17's S3 store: its pod's labels, and the pod's port behind each port of its Service
+# (manifests/kustomize/third-party/seaweedfs/base/seaweedfs/seaweedfs-service.yaml).
+S3_POD = {"app": "seaweedfs"}
+S3_SERVICE: dict[str, Any] = {"name": "seaweedfs", "ports": {9000: 8333, 8333: 8333}}
 # Pods of KFP: those of runs, and its S3 store.
-FOREIGN_PODS = (RUN_POD, {"app": "seaweedfs"})
+FOREIGN_PODS = (RUN_POD, S3_POD)
 
 
 def _rules(overlay: Any, direction: str) -> Iterator[tuple[Labels, Labels, int]]:
@@ -80,6 +85,19 @@ def test_servers_are_for_those_who_need_them(overlay: Any) -> None:
     if overlay.name == "local":
         expected["mlflow-postgres"] = [{NAME: "mlflow"}]
     assert admitted == expected
+
+
+def test_artifact_store_is_kfps_and_mlflow_may_reach_it(render: Any) -> None:
+    local = render("local")
+    environment = {
+        e["name"]: e.get("value") for e in local.container("Deployment", "mlflow")["env"]
+    }
+    address = urlsplit(environment["MLFLOW_S3_ENDPOINT_URL"])
+    assert address.hostname == f"{S3_SERVICE['name']}.kubeflow.svc.cluster.local"
+    # A policy sees the pod's port, not the Service's.
+    behind = S3_SERVICE["ports"][address.port]
+    rules = list(_rules(local, "egress"))
+    assert ({NAME: "mlflow"}, S3_POD, behind) in rules
 
 
 def test_tracking_address_is_served_and_allowed(overlay: Any) -> None:

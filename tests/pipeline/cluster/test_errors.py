@@ -78,6 +78,21 @@ def test_silent_server_is_not_waited_for(silent: str) -> None:
     )
 
 
+def test_submit_waits_longer_for_a_run_to_be_made_than_for_other_answers(
+    kfp_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As long as KFP's MLflow plugin may keep the server from answering.
+    monkeypatch.setattr("pipeline.cluster.connection._TIME_LIMITS", (0.5, 0.5))
+
+    def slow(request: Any) -> None:
+        if request.method == "POST" and request.path.endswith("/runs"):
+            time.sleep(1)
+
+    kfp_server.on_request = slow
+    assert _call(kfp_server.url).exit_code == 0
+    assert len(kfp_server.runs) == 1
+
+
 def test_connection_that_breaks_off_says_to_try_again(kfp_server: Any) -> None:
     kfp_server.refuse("POST", "/runs", -1)
     told = _one_line(_call(kfp_server.url))

@@ -28,6 +28,9 @@ def _tasks(*states: tuple[str, str], **more: Any) -> dict[str, Any]:
     return {"run_details": {"task_details": details}, **more}
 
 
+_FAILED = _tasks(("ingest", "FAILED"), state="FAILED")
+
+
 def test_submit_wait_shows_each_change_until_success(call: Call, kfp_server: Any) -> None:
     kfp_server.course = [
         {"state": "PENDING"},
@@ -58,16 +61,50 @@ def test_submit_wait_of_a_failed_step_names_it_and_its_error(call: Call, kfp_ser
     result = call("submit", "--wait", "--pause", 0.05)
     assert result.exit_code == 1
     (run_id,) = kfp_server.runs
-    assert result.stderr == (
-        "captionflow: train failed: exit code 3: no photos. "
-        f"See {kfp_server.url}/#/runs/details/{run_id}\n"
-    )
+    assert result.stderr.startswith("captionflow: train failed: exit code 3: no photos. ")
+    assert f" --selector pipeline/runid={run_id} " in result.stderr
+    assert result.stderr.endswith(f" See {kfp_server.url}/#/runs/details/{run_id}\n")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_submit_wait_of_a_failed_run_bears_steps_without_a_state(
+    call: Call, kfp_server: Any
+) -> None:
+    # So KFP 2.17 lists steps that Argo omits, see toApiPipelineTaskDetail in
+    # backend/src/apiserver/server/api_converter.go: it knows no state of that name.
+    end = _tasks(("ingest", "FAILED"), state="FAILED")
+    times = {"start_time": "1970-01-01T00:00:00Z", "end_time": "1970-01-01T00:00:00Z"}
+    end["run_details"]["task_details"] += [
+        {"display_name": name, **times} for name in ("trigger", "trigger-driver", "condition-1")
+    ]
+    kfp_server.course = [_tasks(("ingest", "RUNNING"), state="RUNNING"), end]
+    result = call("submit", "--wait", "--pause", 0.05)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("captionflow: ingest failed. Its log: kubectl logs ")
+    assert "trigger" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    "course",
+    [
+        [{"state": "CANCELED"}],
+        # In the end KFP 2.17 calls a run failed that was stopped, and its step too.
+        [_tasks(("ingest", "RUNNING"), state="CANCELING"), _FAILED],
+        [{**_FAILED, "state_history": [{"state": "RUNNING"}, {"state": "CANCELING"}]}],
+    ],
+)
+def test_submit_wait_of_a_stopped_run_says_that_it_was_stopped(
+    call: Call, kfp_server: Any, course: list[dict[str, Any]]
+) -> None:
+    kfp_server.course = course
+    result = call("submit", "--wait", "--pause", 0.05)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("captionflow: The run was stopped. See http")
 
 
 @pytest.mark.parametrize(
     ("end", "told"),
     [
-        ({"state": "CANCELED"}, "captionflow: The run ended canceled. See http"),
         ({"state": "SKIPPED"}, "captionflow: The run ended skipped. See http"),
         (
             {"state": "FAILED", "error": {"code": 9, "message": "no such claim"}},
@@ -75,7 +112,7 @@ def test_submit_wait_of_a_failed_step_names_it_and_its_error(call: Call, kfp_ser
         ),
         (
             _tasks(("ingest-driver", "FAILED"), state="FAILED"),
-            "captionflow: ingest failed: the server does not say why, its log does. See http",
+            "captionflow: ingest failed. Its log: kubectl logs --namespace kubeflow --selector ",
         ),
     ],
 )
@@ -111,7 +148,7 @@ def test_follow_run_on_a_terminal_draws_a_table_of_all_steps(kfp_server: Any) ->
     kfp_server.add("run", {})
     kfp_server.course = [_tasks(("ingest", "SUCCEEDED"), ("trigger", "FAILED"), state="FAILED")]
     screen = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
-    with pytest.raises(RunFailedError, match=r"^trigger failed: "):
+    with pytest.raises(RunFailedError, match=r"^trigger failed\. "):
         follow_run(connect(Address(host=kfp_server.url)), "run-0", screen, pause=0)
     shown = screen.file.getvalue()  # type: ignore[attr-defined] # it is a StringIO
     assert re.search(r"1 ingest +succeeded +0:01:05", shown)

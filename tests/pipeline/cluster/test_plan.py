@@ -33,46 +33,49 @@ def test_plan_submission_without_an_earlier_run_runs_all(spec: dict[str, Any]) -
     assert {(step.reused, step.why) for step in planned.values()} == {(False, "no run here before")}
 
 
-def test_plan_submission_of_the_same_reuses_features_alone(spec: dict[str, Any]) -> None:
+def test_plan_submission_of_the_same_says_what_each_step_still_does(spec: dict[str, Any]) -> None:
     # What was left to its default then is not among the parameters.
     planned = _plan({"epochs": 15.0}, spec)
-    assert [name for name, step in planned.items() if step.reused] == ["features"]
-    assert planned["features"].why == "nothing changed, if the data did not either"
-    assert planned["ingest"].why == "each time: sees whether the data changed"
-    assert planned["train"].why == "each time there is a reason to train"
+    # KFP reuses no step; the feature store and the checkpoints spare the work within them.
+    assert not any(step.reused for step in planned.values())
+    assert "feature store" in planned["features"].why
+    assert "checkpoints" in planned["train"].why
+    assert planned["normalize"].why.startswith("no setting changed")
+
+
+def test_plan_submission_without_a_store_says_that_all_photos_are_encoded(
+    spec: dict[str, Any],
+) -> None:
+    planned = _plan({}, spec, store="")
+    assert planned["features"].why == (
+        "store: features → ; encodes all photos: --store is empty"
+    )  # fmt: skip
 
 
 def test_plan_submission_names_changed_settings_where_they_count(spec: dict[str, Any]) -> None:
     planned = _plan({}, spec, min_count=5, epochs=3)
-    assert planned["ingest"].why == "each time: sees whether the data changed"
-    assert planned["trigger"].why == "epochs: 15 → 3, min_count: 1 → 5"
+    assert "→" not in planned["ingest"].why
+    assert planned["trigger"].why.startswith("epochs: 15 → 3, min_count: 1 → 5; ")
     # Its examples hold the token ids of `normalize`.
-    assert (planned["features"].reused, planned["features"].why) == (False, "min_count: 1 → 5")
-    assert planned["train"].why == "epochs: 15 → 3, min_count: 1 → 5"
-    assert _plan({}, spec, epochs=3)["features"].reused
+    assert planned["features"].why.startswith("min_count: 1 → 5; ")
+    assert planned["train"].why.startswith("epochs: 15 → 3, min_count: 1 → 5; ")
+    assert "→" not in _plan({}, spec, epochs=3)["features"].why
 
 
-def test_plan_submission_of_another_image_runs_all(spec: dict[str, Any]) -> None:
+def test_plan_submission_of_another_image_names_it_at_each_step(spec: dict[str, Any]) -> None:
     planned = _plan({}, spec, image="here/captionflow:2")
-    told = "image: captionflow-python:0.1.0 → here/captionflow:2"
-    assert (planned["features"].reused, planned["features"].why) == (False, told)
+    for step in planned.values():
+        assert "image: captionflow-python:0.1.0 → here/captionflow:2" in step.why
 
 
 def test_plan_submission_of_a_changed_component_says_so(spec: dict[str, Any]) -> None:
     then = copy.deepcopy(spec)
     then["deploymentSpec"]["executors"]["exec-features"]["container"]["command"] = ["older"]
     planned = _plan({}, then)
-    assert (planned["features"].reused, planned["features"].why) == (
-        False, "its component changed",
-    )  # fmt: skip
-    assert planned["train"].why == "its component changed"
-
-
-def test_plan_submission_leaves_the_data_to_the_run(spec: dict[str, Any]) -> None:
-    planned = _plan({}, spec, dataset="gs://elsewhere/photos.zip")
-    assert planned["features"].reused
-    assert planned["ingest"].why == "dataset: sample → gs://elsewhere/photos.zip"
+    assert planned["features"].why.startswith("its component changed; ")
+    assert planned["train"].why.startswith("its component changed; ")
+    assert "component" not in planned["normalize"].why
 
 
 def test_plan_submission_on_other_nodes_changes_nothing(spec: dict[str, Any]) -> None:
-    assert _plan({}, spec, gpus="0", train_nodes={})["features"].reused
+    assert _plan({}, spec, gpus=0, train_nodes={}) == _plan({}, spec)

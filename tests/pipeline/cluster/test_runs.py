@@ -68,7 +68,7 @@ def test_submit_sends_every_parameter_with_its_type(call: Call, kfp_server: Any)
     assert set(sent) == {*Settings.model_fields, *KubernetesSettings.model_fields}
     expected = {
         "dataset": "gs://b/f.zip", "epochs": 3, "dropout": 0.25, "force": True,
-        "train_embeddings": False, "gpus": "2", "train_nodes": {"pool": "a"}, "units": 512,
+        "train_embeddings": False, "gpus": 2, "train_nodes": {"pool": "a"}, "units": 512,
         "image": "registry/flow:1", "train_image": "registry/flow:1-gpu",
     }  # fmt: skip
     assert {name: sent[name] for name in expected} == expected
@@ -83,10 +83,10 @@ def test_submit_without_gpus_asks_for_no_gpu_node_and_no_gpu_image(
     assert call("submit", "--gpus", 0, "--image", "registry/flow:1").exit_code == 0
     (run,) = kfp_server.runs.values()
     sent = run["runtime_config"]["parameters"]
-    assert (sent["gpus"], sent["train_nodes"]) == ("0", {})
+    assert (sent["gpus"], sent["train_nodes"]) == (0, {})
     assert sent["train_image"] == "registry/flow:1"
-    # A folder of features beside the step would go with its pod.
-    assert sent["store"] == ""
+    # Relative to the step's working folder: volumes of the cluster.
+    assert (sent["store"], sent["checkpoints"]) == ("features", "checkpoints")
 
 
 def test_submit_prints_the_runs_id_and_page(call: Call, kfp_server: Any) -> None:
@@ -107,13 +107,14 @@ def test_submit_twice_uses_one_experiment(call: Call, kfp_server: Any) -> None:
     ("options", "told"),
     [
         (("--epochs", 0), "epochs must be greater than or equal to 1. Received: '0'"),
-        (("--gpus", "many"), "gpus must be a number of GPUs, 0 or more. Received: 'many'"),
+        (("--gpus", "many"), "gpus must be a valid integer. Received: 'many'"),
         (("--train-nodes", "pool=a"), "train_nodes must be a JSON object"),
         (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
         (("--dataset", "photos.zip"), "dataset must lie where the cluster sees it: gs://"),
-        (("--checkpoints", "mine"), "checkpoints must lie where a new pod finds them"),
+        (("--checkpoints", "mine"), "checkpoints must lie where the next pod finds it"),
         (("--checkpoints", "checkpoints/../mine"), "Received: 'checkpoints/../mine'"),
-        (("--store", "features"), "store must lie where the next pod finds it: gs://"),
+        (("--store", "mine"), "store must lie where the next pod finds it: in features/"),
+        (("--store", "/features"), "Received: '/features'"),
     ],
 )
 def test_submit_of_a_wrong_setting_sends_nothing(
@@ -160,7 +161,7 @@ def test_submit_plan_compares_with_the_last_run_and_sends_nothing(
     run["state"] = "SUCCEEDED"
     told = call("submit", "--plan", "--epochs", "3").output
     lines = {line.split()[0]: line for line in told.splitlines()}
-    assert "from the cache" in lines["features"]
+    assert "feature store" in lines["features"]
     assert "epochs: 15 → 3" in lines["train"]
     assert lines["Compared"].startswith("Compared with first: ")
     assert len(kfp_server.runs) == 1

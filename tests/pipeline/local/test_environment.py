@@ -1,9 +1,13 @@
+import os
+import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from kfp import dsl, local
 
 from pipeline.dag import captioning_pipeline
-from pipeline.local.environment import arguments_of
+from pipeline.local.environment import MALLOC, arguments_of, set_environment
 from pipeline.plan import result_inputs
 from pipeline.presets import make_settings
 from pipeline.tasks import steps_of
@@ -37,3 +41,40 @@ def test_where_features_are_kept_decides_no_result() -> None:
     assert with_store == without
     # Nor is it a reason to train.
     assert "store" not in next(step for step in steps if step.name == "trigger").parameters
+
+
+@dsl.component(base_image="python", install_kfp_package=False)
+def fetched_again() -> int:
+    """Takes and frees 64 MiB ten times; returns the bytes that the kernel brought meanwhile."""
+    import resource
+
+    bytearray(2**26)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        bytearray(2**26)
+    pages = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    return pages * resource.getpagesize()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the settings are those of glibc")
+@pytest.mark.parametrize("kept", [True, False])
+def test_set_environment_makes_steps_keep_freed_memory(tmp_path: Path, kept: bool) -> None:
+    with mock.patch.dict(os.environ):
+        for name in MALLOC:
+            os.environ.pop(name, None)
+        if kept:
+            set_environment(tmp_path)
+        runner = local.SubprocessRunner(use_venv=False)
+        local.init(runner, pipeline_root=str(tmp_path))
+        fetched = fetched_again().output
+    assert fetched < 2**26 if kept else fetched > 9 * 2**26
+
+
+def test_set_environment_leaves_what_is_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
+    with mock.patch.dict(os.environ):
+        set_environment(tmp_path)
+        assert os.environ["MALLOC_ARENA_MAX"] == "4"
+        assert os.environ["MALLOC_MMAP_MAX_"] == "0"

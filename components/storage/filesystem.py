@@ -1,0 +1,243 @@
+"""Paths and the file system that each belongs to: this machine's, `gs://` or `s3://`.
+
+gcsfs and s3fs repeat what fails for a moment (status 408, 429, 5xx, a broken or silent connection)
+about six times in growing intervals. `STORAGE_EMULATOR_HOST` leads gcsfs to an emulator, without
+credentials; `AWS_ENDPOINT_URL` leads s3fs to another server that speaks S3.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
+
+from components.errors import CaptionflowError, SettingError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_FILE = "file://"
+# Seconds without a byte after which a request has failed.
+_SILENCE = 20
+# Codes that S3 sends with status 403 or 400, and that mean credentials rather than rights.
+_S3_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+
+
+class _Provider(NamedTuple):
+    """What to do about an object store that refuses; `{}` stands for the bucket."""
+
+    name: str
+    create: str
+    grant: str
+    log_in: str
+
+
+_PROVIDERS = {
+    "gs": _Provider(
+        "Google Cloud Storage",
+        "gcloud storage buckets create gs://{}",
+        "`gcloud storage buckets add-iam-policy-binding gs://{} --member=ACCOUNT "
+        "--role=roles/storage.objectUser` (to read only: objectViewer)",
+        "run `gcloud auth application-default login`, or name a key file in "
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ),
+    "s3": _Provider(
+        "S3",
+        "aws s3 mb s3://{}",
+        "a policy that allows s3:ListBucket on {} and s3:GetObject, s3:PutObject and "
+        "s3:DeleteObject on its objects (to read only: the first two)",
+        "run `aws configure`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+}
+
+
+def is_remote(uri: str) -> bool:
+    """Returns whether a path leads to an object store.
+
+    Raises:
+        SettingError: If its scheme is none of `gs://`, `s3://` and `file://`.
+    """
+    scheme, separator, _ = uri.partition("://")
+    if separator and scheme not in (*_PROVIDERS, "file"):
+        raise SettingError(
+            f"A path must be local or begin with gs://, s3:// or file://. Received: {uri}"
+        )
+    return bool(separator) and scheme in _PROVIDERS
+
+
+def is_absolute(uri: str) -> bool:
+    """Returns whether a path names the same place from every working folder."""
+    return is_remote(uri) or PurePosixPath(uri.removeprefix(_FILE)).is_absolute()
+
+
+def local_path(uri: str) -> Path:
+    """Returns the local path that a plain path or `file://` names."""
+    return Path(uri.removeprefix(_FILE)).expanduser()
+
+
+def require_writable(uri: str) -> None:
+    """Checks, before hours of work, that files can be written, read and removed in a folder.
+
+    A local folder is created; in a bucket a small object is written, read and removed.
+
+    Raises:
+        SettingError: If they can't, or there is no such bucket.
+        CaptionflowError: If the object store does not answer.
+    """
+    if not is_remote(uri):
+        folder = local_path(uri)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingError(f"A folder must be one that can be written: {error}") from error
+        if not os.access(folder, os.W_OK):
+            raise SettingError(f"A folder must be one that can be written. Received: {uri}")
+        return
+    with open_filesystem(uri) as (filesystem, path):
+        probe = f"{path}/.captionflow-{uuid4().hex}"
+        filesystem.pipe_file(probe, b"can this be written?")
+        filesystem.cat_file(probe)
+        filesystem.rm_file(probe)
+
+
+@contextmanager
+def open_filesystem(uri: str) -> Iterator[tuple["AbstractFileSystem", str]]:
+    """Yields a path's file system and the path there; what fails in the block becomes one line.
+
+    Args:
+        uri: A local path, `gs://bucket/name` or `s3://bucket/name`.
+
+    Yields:
+        fsspec's file system, and `bucket/name` or an absolute local path.
+
+    Raises:
+        SettingError: If there is no such bucket, no valid credentials, or no right to use it.
+        CaptionflowError: If the object store does not answer; a later try can help.
+    """
+    try:
+        if not is_remote(uri):
+            from fsspec.implementations.local import LocalFileSystem
+
+            yield LocalFileSystem(auto_mkdir=True), str(local_path(uri).absolute())
+            return
+        scheme, _, path = uri.partition("://")
+        if not path.partition("/")[0]:
+            raise SettingError(f"A path must name a bucket after {scheme}://. Received: {uri}")
+        yield (_google() if scheme == "gs" else _s3()), path.rstrip("/")
+    except CaptionflowError:
+        raise
+    except Exception as error:
+        if (translated := _translate(error, uri)) is None:
+            raise
+        raise translated from error
+
+
+# fsspec keeps one instance per process and set of arguments, so connections are reused. Listings
+# are not: other runs change the same folders.
+def _google() -> "AbstractFileSystem":
+    from aiohttp import ClientTimeout
+    from gcsfs.core import GCSFileSystem
+
+    # It logs each failure with a traceback, and raises it as well.
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
+    emulator = os.environ.get("STORAGE_EMULATOR_HOST")
+    return GCSFileSystem(
+        token="anon" if emulator else "google_default",
+        endpoint_url=f"http://{emulator}" if emulator and "://" not in emulator else emulator,
+        requests_timeout=ClientTimeout(sock_connect=_SILENCE, sock_read=_SILENCE),
+        use_listings_cache=False,
+    )
+
+
+def _s3() -> "AbstractFileSystem":
+    from s3fs import S3FileSystem
+
+    names = ("FSSPEC_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    filesystem = S3FileSystem(
+        endpoint_url=next(filter(None, map(os.environ.get, names)), None),
+        config_kwargs={
+            "connect_timeout": _SILENCE,
+            "read_timeout": _SILENCE,
+            "retries": {"mode": "standard", "total_max_attempts": 6},
+        },
+        # Files are sent side by side already.
+        max_concurrency=1,
+        use_listings_cache=False,
+    )
+    # On top of botocore's, for what it does not repeat: reading a body.
+    filesystem.retries = 3
+    return filesystem
+
+
+def _translate(error: Exception, uri: str) -> CaptionflowError | None:
+    scheme, _, path = uri.partition("://")
+    reason = re.sub(r"upload_id=[\w-]+", "upload_id=…", _reason(error))
+    provider = _PROVIDERS.get(scheme)
+    status = _status(error) if provider else 0
+    if provider is None or not status:
+        if isinstance(error, OSError):
+            return CaptionflowError(f"{uri} can't be read or written: {reason}")
+        return None
+    bucket = path.partition("/")[0]
+    if status == 404:
+        return SettingError(
+            f"The bucket must exist: create it with `{provider.create.format(bucket)}`, or correct "
+            f"its name. Received: {uri}"
+        )
+    if status == 401:
+        return SettingError(f"{uri} needs valid credentials: {provider.log_in}. Received: {reason}")
+    if status == 403:
+        return SettingError(
+            f"This account must be allowed to use {scheme}://{bucket}: grant it "
+            f"{provider.grant.format(bucket)}. Received: {reason}"
+        )
+    if status < 500 and status not in (408, 429):
+        return SettingError(f"{provider.name} refuses {uri}: {reason}")
+    return CaptionflowError(
+        f"{provider.name} must answer: check the network, or try again later. "
+        f"Received for {uri}: {reason}"
+    )
+
+
+def _status(error: Exception) -> int:
+    """Returns the HTTP status that an error stands for; 503 if none came; 0 if it is no answer."""
+    from aiohttp import ClientError
+    from botocore import exceptions as s3
+    from fsspec.exceptions import FSTimeoutError
+    from google.auth.exceptions import GoogleAuthError, TransportError
+    from requests import RequestException
+
+    for each in (error, error.__cause__):
+        response = getattr(each, "response", None)
+        if isinstance(response, dict):
+            if response.get("Error", {}).get("Code") in _S3_CREDENTIALS:
+                return 401
+            return int(response["ResponseMetadata"]["HTTPStatusCode"])
+    # Errors of this machine's files have a number; those that gcsfs makes have none.
+    of_server = isinstance(error, OSError) and error.errno is None
+    match error:
+        case FileNotFoundError() if of_server:
+            return 404
+        case OSError() if of_server and str(error).startswith("Forbidden"):
+            return 403
+        case (
+            FSTimeoutError() | ClientError() | RequestException() | TransportError()
+            | s3.HTTPClientError() | s3.ConnectionError()
+        ):  # fmt: skip
+            return 503
+        case GoogleAuthError() | s3.NoCredentialsError() | s3.PartialCredentialsError():
+            return 401
+        case ValueError() | s3.BotoCoreError():
+            return 400
+    return int(getattr(error, "code", None) or 0)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    if text.startswith(("Forbidden: ", "Bad Request: ")):
+        # gcsfs puts the address first, which may be the key to an upload.
+        text = text.partition("\n")[2] or text
+    return " ".join(text.split())

@@ -1,0 +1,159 @@
+"""A folder, local or in a bucket, that several runs add files to and remove files from at once.
+
+A file is there whole or not at all, and never changes; but it may be gone a moment later, because
+another run may remove it.
+
+When a file was last used is its modification time on a disk, and its custom time in Google Cloud
+Storage, which life-cycle rules can go by too. S3 has no such field: there the file is copied onto
+itself, on the server, which renews its LastModified.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+from components.storage.filesystem import is_remote, local_path, open_filesystem
+from components.storage.objects import (
+    download_file,
+    in_parallel,
+    list_objects,
+    remove_file,
+)
+from components.storage.transfer import upload
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of a folder.
+
+    Attributes:
+        name: Below the folder, with `/` between its parts.
+        size: In bytes.
+        used: When it was put there, or last marked as used; in UTC.
+    """
+
+    name: str
+    size: int
+    used: datetime
+
+
+def list_files(folder: str) -> list[StoredFile]:
+    """Lists all files of a folder and of its subfolders by name; none if it is not there.
+
+    Files whose name begins with a dot are left out: they are not complete yet.
+
+    Args:
+        folder: A plain path, `file://`, `gs://` or `s3://`; so everywhere here.
+
+    Raises:
+        SettingError, CaptionflowError: As `open_filesystem`; so everywhere here.
+    """
+    if is_remote(folder):
+        with open_filesystem(folder) as (filesystem, path):
+            found = [
+                StoredFile(name, details["size"], _used(details))
+                for name, details in list_objects(filesystem, path).items()
+            ]
+    else:
+        found = list(_list_local(local_path(folder)))
+    visible = (file for file in found if not Path(file.name).name.startswith("."))
+    return sorted(visible, key=lambda file: file.name)
+
+
+def fetch_files(folder: str, names: Iterable[str], directory: Path) -> list[str]:
+    """Brings files into a local directory, where they stay if others remove them.
+
+    Args:
+        folder: See `list_files`.
+        names: As `list_files` gave them.
+        directory: There each file gets its name's last part.
+
+    Returns:
+        The names of those that were still there.
+    """
+    with open_filesystem(folder) as (filesystem, path):
+
+        def fetch(name: str) -> None:
+            target = directory / Path(name).name
+            if is_remote(folder):
+                download_file(filesystem, f"{path}/{name}", target)
+            else:
+                _link(Path(path, name), target)
+
+        return _unless_gone(fetch, names)
+
+
+def put_file(file: Path, folder: str) -> None:
+    """Puts a local file into a folder under its own name, unless it is there already."""
+    upload(file, f"{folder}/{file.name}")
+
+
+def mark_used(folder: str, names: Iterable[str]) -> None:
+    """Notes that files were used now; those that are gone are no error."""
+    now = datetime.now(UTC).isoformat()
+    with open_filesystem(folder) as (filesystem, path):
+
+        def mark(name: str) -> None:
+            match filesystem.protocol[0]:
+                case "gs":
+                    filesystem.setxattrs(f"{path}/{name}", fixed_key_metadata={"custom_time": now})
+                case "s3":
+                    filesystem.setxattr(f"{path}/{name}", used=now)
+                case _:
+                    os.utime(Path(path, name))
+
+        _unless_gone(mark, names)
+
+
+def remove_files(folder: str, names: Iterable[str]) -> None:
+    """Removes files; those that are gone are no error."""
+    with open_filesystem(folder) as (filesystem, path):
+        in_parallel(lambda name: remove_file(filesystem, f"{path}/{name}"), names)
+
+
+def _unless_gone(call: Callable[[str], None], names: Iterable[str]) -> list[str]:
+    """Calls a function for names, and returns those of files that were still there."""
+
+    def attempt(name: str) -> bool:
+        try:
+            call(name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    each = list(names)
+    return list(compress(each, in_parallel(attempt, each)))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        # Another file system, or one without hard links.
+        shutil.copyfile(source, target)
+
+
+def _list_local(root: Path) -> Iterator[StoredFile]:
+    # fsspec would leave out a whole folder if one of its files vanished meanwhile.
+    for path in root.rglob("*"):
+        try:
+            facts = path.stat()
+        except FileNotFoundError:
+            continue
+        if path.is_file():
+            used = datetime.fromtimestamp(facts.st_mtime, UTC)
+            yield StoredFile(path.relative_to(root).as_posix(), facts.st_size, used)
+
+
+def _used(details: dict[str, Any]) -> datetime:
+    if "LastModified" in details:
+        return details["LastModified"].astimezone(UTC)
+    times = [details[name] for name in ("timeCreated", "customTime") if details.get(name)]
+    return max(map(datetime.fromisoformat, times))

@@ -1,0 +1,90 @@
+"""Draws the DAG as a Mermaid flowchart in a Markdown file: `python -m pipeline.mermaid README.md`.
+
+The flowchart is made from the compiled pipeline and replaces what stands between the two markers.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from components.artifacts.files import atomic_file
+from components.errors import SettingError
+from pipeline.tasks import running_order, steps_of
+
+_BEGIN, _END = "<!-- dag -->", "<!-- /dag -->"
+
+
+def flowchart(spec: Any) -> str:
+    """Returns the DAG of a `PipelineSpec` of KFP as a Mermaid flowchart.
+
+    A condition is a subgraph. A solid arrow carries artifacts. A dotted arrow leads to a step that
+    waits without taking an artifact, such as the first one under a condition.
+    """
+    lines = ["flowchart TB", *_nodes(spec, spec.root.dag, {})]
+    for step in steps_of(spec):
+        artifacts: dict[str, list[str]] = {}
+        for output in step.artifacts.values():
+            artifacts.setdefault(output.step, []).append(output.name)
+        for source, names in sorted(artifacts.items()):
+            lines.append(f"  {source} -- {', '.join(sorted(names))} --> {step.name}")
+        waits = sorted({*step.task.dependent_tasks} - artifacts.keys())
+        lines += [f"  {source} -.-> {step.name}" for source in waits]
+    return "\n".join(lines)
+
+
+def _nodes(spec: Any, dag: Any, outer: Mapping[str, str], indent: str = "  ") -> Iterator[str]:
+    # `outer` has the step behind each of the DAG's own input parameters.
+    for name in running_order(dag.tasks):
+        task = dag.tasks[name]
+        component, title = spec.components[task.component_ref.name], task.task_info.name
+        if not component.HasField("dag"):
+            yield f'{indent}{name}["{title}"]'
+            continue
+        inner = component.dag.tasks
+        steps = {
+            parameter: source.task_output_parameter.producer_task
+            or outer.get(source.component_input_parameter, "")
+            for parameter, source in sorted(task.inputs.parameters.items())
+        }
+        yield f'{indent}subgraph {name}["if {title}"]'
+        yield from _nodes(spec, component.dag, steps, f"{indent}  ")
+        yield f"{indent}end"
+        first = " & ".join(sorted(key for key in inner if not inner[key].dependent_tasks))
+        for parameter, step in steps.items():
+            if step and f"['{parameter}']" in task.trigger_policy.condition:
+                yield f"{indent}{step} -.-> {first}"
+
+
+def with_flowchart(text: str, spec: Any) -> str:
+    """Returns a Markdown text with the flowchart between its two markers.
+
+    Raises:
+        SettingError: If the text does not hold both markers, once each.
+    """
+    block = f"{_BEGIN}\n```mermaid\n{flowchart(spec)}\n```\n{_END}"
+    text, found = re.subn(f"{_BEGIN}.*?{_END}", lambda _: block, text, flags=re.DOTALL)
+    if found != 1:
+        raise SettingError(f"the file must hold the lines {_BEGIN} and {_END}, in this order, once")
+    return text
+
+
+def main(
+    file: Annotated[Path, typer.Argument(help="The Markdown file with the two markers.")],
+) -> None:
+    """Draws the DAG in a Markdown file, in place of the last drawing."""
+    from pipeline.dag import captioning_pipeline
+
+    try:
+        text = with_flowchart(file.read_text(), captioning_pipeline.pipeline_spec)
+        with atomic_file(file) as aside:
+            aside.write_text(text)
+    except (OSError, SettingError) as error:
+        typer.echo(f"captionflow: {file}: {error}", err=True)
+        raise typer.Exit(SettingError.exit_code) from None
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,1 +1,0 @@
-"""A picture of the DAG, drawn from its compiled package: `python -m pipeline.picture`."""
