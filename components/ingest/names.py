@@ -10,6 +10,14 @@ _ENDING = re.compile(
 )
 
 
+#: Folders whose names say no more than that photos are in them.
+_CONTAINERS = re.compile(
+    r"(?:all|data|dataset|files|imgs?|images?|jpe?g(?:images|s)?|photos?|pics?|pictures?)"
+    r"|flick(?:e?r)?(?:8|30)k[_-]?(?:dataset|images?)?|(?:train|val|test)20\d\d",
+    re.IGNORECASE,
+)
+
+
 class Level(IntEnum):
     """How strictly two paths are compared, the strictest first.
 
@@ -31,6 +39,12 @@ def comparable(path: str, level: Level) -> tuple[str, ...]:
     if level == Level.ENDING:
         path = _ENDING.sub("", path)
     return tuple(" ".join(part.casefold().split()) for part in path.split("/"))
+
+
+def without_containers(path: str) -> tuple[str, ...]:
+    """Returns a path's parts, comparable at `Level.ENDING`, without folders such as `images`."""
+    *folders, last = comparable(path, Level.ENDING)
+    return (*(one for one in folders if not _CONTAINERS.fullmatch(one)), last)
 
 
 class NameIndex:

@@ -14,6 +14,8 @@ from components.ingest.names import Level, comparable
 from components.ingest.split_words import note_split
 
 _SUFFIXES = (".csv", ".tsv", ".txt")
+# Excel's way to tell the delimiter, before the header.
+_EXCEL_LINE = re.compile(r'"?sep=."?\s*', re.IGNORECASE)
 _DELIMITERS = (",", "\t", ";", "|")
 # Line 19,999 of Flickr30k's results.csv lacks a delimiter: `2199200615.jpg| 4   A dog runs …`.
 _NUMBER_AND_COMMENT = re.compile(r"\s*\d+\s+(?P<comment>\D.*)", re.DOTALL)
@@ -45,7 +47,7 @@ def header_of(files: DataFiles, name: str) -> tuple[str, Columns]:
 
 
 def _header(files: DataFiles, name: str) -> tuple[str, Columns] | None:
-    line = first_line(files.paths[name])
+    line = first_line(files.paths[name], skip=_EXCEL_LINE)
     for delimiter in _DELIMITERS:
         if delimiter in line and (columns := find_columns(split_fields(line, delimiter))):
             return delimiter, columns
@@ -69,9 +71,10 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     notes: Counter[str] = Counter()
     reader = _Reader(files, columns, delimiter)
     header: list[str] | None = None
-    for number, fields in csv_records(lines, delimiter, reader.is_record, name):
+    for number, fields in csv_records(lines, delimiter, columns.count, reader.is_record, name):
         if header is None:
-            header = _stripped(fields)
+            if not _EXCEL_LINE.fullmatch(lines[number - 1]):
+                header = _stripped(fields)
             continue
         if _stripped(fields) == header:
             notes["header repeated inside the table, as where tables were joined; skipped: {}"] += 1
@@ -171,7 +174,7 @@ class _Reader:
             return False
         last = PurePosixPath(name).name
         ends_like_a_photo = comparable(last, Level.ENDING) != comparable(last, Level.CASE)
-        return ends_like_a_photo or bool(self._files.index.ending_with(name, Level.CASE))
+        return ends_like_a_photo or bool(self._files.index.ending_with(name, Level.ENDING))
 
 
 LAYOUT = Layout(

@@ -102,9 +102,40 @@ def test_folders_above_the_data_set_are_dropped_for_all_or_none(dataset: Dataset
     assert _files(folder) == {}
 
 
-def test_folder_of_another_name_is_another_folder(dataset: Dataset) -> None:
-    folder = dataset({"captions.txt": _table("photos/1.jpg"), "Images/1.jpg": 1})
-    assert _files(folder) == {}
+@pytest.mark.parametrize(
+    ("given", "on_disk"),
+    [
+        ("photos/1.jpg", "Images/1.jpg"),
+        ("photos/1", "Images/all/1.JPG"),
+        ("train2014/1.jpg", "images/1.jpg"),
+        ("photos/cats/1.jpg", "cats/1.jpg"),
+        ("Flicker8k_Dataset/1.jpg", "1.jpg"),
+    ],
+)
+def test_folders_that_say_only_that_they_hold_photos_do_not_matter(
+    dataset: Dataset, given: str, on_disk: str
+) -> None:
+    folder = dataset({"captions.txt": _table(given, "2.jpg"), on_disk: 1, "2.jpg": 2})
+    source = read_folder(folder, "set")
+    assert source.images[given] == folder / on_disk
+    assert source.loose == {given: on_disk}
+
+
+@pytest.mark.parametrize(
+    ("captioned", "on_disk"),
+    [
+        (("photos/1.jpg",), "cats/1.jpg"),
+        (("cats/1.jpg",), "Images/1.jpg"),
+        (("photos/1.jpg",), "Images/cats/1.jpg"),
+        (("train2014/1.jpg",), "val2014/1.jpg"),
+        (("train2014/1.jpg", "val2014/1.jpg"), "images/1.jpg"),
+        (("train/1.jpg",), "test/1.jpg"),
+    ],
+)
+def test_folder_of_another_name_is_another_folder(
+    dataset: Dataset, captioned: tuple[str, ...], on_disk: str
+) -> None:
+    assert _files(dataset({"captions.txt": _table(*captioned), on_disk: 1})) == {}
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,8 @@ def test_read_source_missing(tmp_path: Path) -> None:
 
 
 def test_read_source_other_scheme(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"local or begin with gs://. Received: s3://bucket"):
-        read_source("s3://bucket", tmp_path)
+    with pytest.raises(SettingError, match=r"must be local or begin with gs://.* Received: ftp://b"):
+        read_source("ftp://b", tmp_path)
 
 
 def test_read_source_without_name(tmp_path: Path) -> None:

@@ -50,6 +50,6 @@ def test_table_lines_tell_all_that_was_left_out() -> None:
         "3 captioned photos: [b]a.jpg, b.jpg, …",
         "2: the file is empty; 1: the image does not decode fully",
         "1 pair between train and dev or test (1 identical within a split, 1 in both)",
-        "1 image file", "1 photo matched by letter case or ending", "captions.csv: read once",
+        "1 image file", "1 photo found by a similar name", "captions.csv: read once",
     ):  # fmt: skip
         assert fact in text
