@@ -65,6 +65,8 @@ def _record(
         joined = line
         for used, more in enumerate(lines[number + 1 : number + _MOST_LINES], start=2):
             joined += "\n" + more
+            if len(joined) > csv.field_size_limit():
+                break
             if '"' not in more:
                 if is_record(split_fields(more, delimiter)):
                     break

@@ -17,6 +17,8 @@ _SUFFIXES = (".csv", ".tsv", ".txt")
 # Excel's way to tell the delimiter, before the header.
 _EXCEL_LINE = re.compile(r'"?sep=."?\s*', re.IGNORECASE)
 _DELIMITERS = (",", "\t", ";", "|")
+# No photo's name has more delimiters.
+_MOST_IN_NAME = 10
 # Line 19,999 of Flickr30k's results.csv lacks a delimiter: `2199200615.jpg| 4   A dog runs …`.
 _NUMBER_AND_COMMENT = re.compile(r"\s*\d+\s+(?P<comment>\D.*)", re.DOTALL)
 
@@ -145,12 +147,13 @@ class _Reader:
         # A delimiter that is not quoted belongs to the photo's name if there is such a file, or
         # if only that makes it end like a photo's; else to the caption.
         photo = self._columns.photo
-        for joined in range(extra, 0, -1):
+        most = min(extra, _MOST_IN_NAME)
+        for joined in range(most, 0, -1):
             name = self._joined(fields, photo, joined)
             if self._files.index.ending_with(photo_path(name) or name, Level.CASE):
                 return self._without_extra_caption(self._merge(fields, photo, joined))
         if not self._is_photo(fields[photo]):
-            for joined in range(1, extra + 1):
+            for joined in range(1, most + 1):
                 if self._is_photo(self._joined(fields, photo, joined)):
                     return self._without_extra_caption(self._merge(fields, photo, joined))
         return self._without_extra_caption(fields)

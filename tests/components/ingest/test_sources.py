@@ -110,7 +110,9 @@ def test_read_source_missing(tmp_path: Path) -> None:
 
 
 def test_read_source_other_scheme(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"must be local or begin with gs://.* Received: ftp://b"):
+    with pytest.raises(
+        SettingError, match=r"must be local or begin with gs://.* Received: ftp://b"
+    ):
         read_source("ftp://b", tmp_path)
 
 

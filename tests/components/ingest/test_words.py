@@ -16,13 +16,18 @@ def test_count_words() -> None:
             _photo("test", "The man-made dog"),
         ]
     )
-    # a dog a dog the dog's ball | a cat | the man-made dog; cat and man-made are not in train
+    # a dog a dog the dog's ball | a cat | the man made dog; cat, man and made are not in train
     assert words == {
-        "total": 12,
-        "distinct": 7,
-        "per_caption": 3.0,
-        "unknown_share": pytest.approx(2 / 5),
+        "total": 13,
+        "distinct": 8,
+        "per_caption": pytest.approx(13 / 4),
+        "unknown_share": pytest.approx(3 / 6),
     }
+
+
+def test_count_words_of_scripts_without_spaces_and_with_marks() -> None:
+    photos = [_photo("train", "一只狗。", "می\u200cرود"), _photo("test", "कुत्ता &amp; 狗")]
+    assert count_words(photos)["total"] == 3 + 1 + 2
 
 
 def test_count_words_of_nothing() -> None:
