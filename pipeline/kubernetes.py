@@ -15,85 +15,24 @@ the runs share, and `train` goes on from its checkpoints. `trigger` ends a run t
 train, and the other steps take seconds to minutes.
 """
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from kfp import kubernetes
 from kfp.dsl import PipelineConfig, PipelineTask
 from kfp.dsl.pipeline_channel import PipelineParameterChannel
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from components.errors import broken_settings
 from components.runtime.retry_policy import RUN_ID_VARIABLE
-from components.runtime.step import IMAGE
 from pipeline.kfp_patches import quick_settings
+from pipeline.kubernetes_settings import SPOT
 from pipeline.parameters import Parameters
 
 GPU = "nvidia.com/gpu"
-SPOT = "cloud.google.com/gke-spot"
 # The user of the image; the claim for checkpoints belongs to the same group.
 _USER = 10001
 _GPU_NODES = [
     {"key": GPU, "operator": "Exists", "effect": "NoSchedule"},
     {"key": SPOT, "operator": "Equal", "value": "true", "effect": "NoSchedule"},
 ]
-
-
-class KubernetesSettings(BaseModel):
-    """Which images and nodes a run on a cluster uses; further parameters of the pipeline."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    image: str = Field(
-        IMAGE, min_length=1, description="Container image of the steps, with its registry"
-    )
-    train_image: str = Field(
-        f"{IMAGE}-gpu", min_length=1, description="Container image of train; without a GPU: image"
-    )
-    gpus: int = Field(
-        1,
-        ge=0,
-        description="GPUs that train requests; 0 trains on CPUs, with train_image the same as "
-        "image, and train_nodes {}",
-    )
-    train_nodes: dict[str, str] = Field(
-        {SPOT: "true"}, description="Labels of the nodes that train runs on; {} is any node"
-    )
-
-    @field_validator("train_nodes", mode="before")
-    @classmethod
-    def _read(cls, labels: Any) -> Any:
-        if not isinstance(labels, str):
-            return labels
-        try:
-            return json.loads(labels)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                "train_nodes must be a JSON object of labels, such as "
-                f"{json.dumps({SPOT: 'true'})}. Received: {labels!r}"
-            ) from error
-
-
-def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
-    """Returns a placement with what a user gave, and fitting defaults for the rest.
-
-    With GPUs, train runs in the image whose name goes on with `-gpu`; without, in that of the other
-    steps and on any node.
-
-    Raises:
-        SettingError: If a value breaks its rule.
-    """
-    image = given.get("image", IMAGE)
-    try:
-        made = KubernetesSettings.model_validate({"train_image": f"{image}-gpu"} | given)
-        if not made.gpus:
-            made = KubernetesSettings.model_validate(
-                {"train_image": image, "train_nodes": {}} | given
-            )
-        return made
-    except ValidationError as error:
-        raise broken_settings(error) from error
 
 
 @dataclass(frozen=True)

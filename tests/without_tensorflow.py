@@ -16,14 +16,15 @@ from typer.testing import CliRunner
 from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.manifest import write_manifest
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
-from pipeline.presets import make_settings
+from pipeline.cli.app import app
+from pipeline.config import make_settings
 
 _HEAVY = ("tensorflow", "keras", "apache_beam", "mlflow")
 _SETTINGS = make_settings("sample", {"scenes": 40}).model_dump()
 
 
-def _invoke(module: str, *arguments: str) -> None:
-    ended = CliRunner().invoke(import_module(module).app, arguments, catch_exceptions=False)
+def _invoke(*arguments: str) -> None:
+    ended = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert ended.exit_code == 0, ended.output
 
 
@@ -55,8 +56,8 @@ def _judged(folder: Path) -> dict[str, dsl.Artifact]:
         "model": _artifact(folder, "model", training={"mlflow_run_id": start_run("x", "y", {})}),
         "scores": judged,
         "report": dsl.HTML(uri=str(folder / "report")),
-        "rival": dsl.Artifact(uri=str(folder / "rival")),
-        "recipe": "{}",
+        "baseline": dsl.Artifact(uri=str(folder / "baseline")),
+        "training_config": "{}",
     }
 
 
@@ -66,12 +67,13 @@ def main(folder: Path) -> None:
     def note(what: str) -> None:
         told[what] = [name for name in _HEAVY if name in sys.modules]
 
-    for module in (
-        "local", "kubeflow", "store", "doctor", "registry", "caption", "demo",
+    for command in (
+        "run", "submit", "schedule", "schedules", "unschedule", "compile", "caption", "demo",
+        "models", "features", "doctor",
     ):  # fmt: skip
-        _invoke(f"pipeline.{module}", "--help")
-        note(f"{module} --help")
-    _invoke("pipeline.kubeflow", "compile", "-o", str(folder / "captionflow.yaml"))
+        _invoke(command, "--help")
+        note(f"{command} --help")
+    _invoke("compile", "-o", str(folder / "captionflow.yaml"))
     note("compile")
     import_module("components.gate.decision")
     note("decide")
@@ -87,13 +89,13 @@ def main(folder: Path) -> None:
     note("trigger")
     # Of a first run: a champion brings TensorFlow, to describe photos.
     write_manifest(Path(manifest.path), [])
-    rival = dsl.Artifact(uri=str(folder / "rival"))
-    _run("rescore", examples=_artifact(folder, "examples"), manifest=manifest, rival=rival)
+    baseline = dsl.Artifact(uri=str(folder / "baseline"))
+    _run("rescore", examples=_artifact(folder, "examples"), manifest=manifest, baseline=baseline)
     note("rescore")
     _run("gate", **_judged(folder))
     note("gate")
-    _invoke("pipeline.local", "--plan", "--root", str(folder / "runs"))
-    note("local --plan")
+    _invoke("run", "--plan", "--root", str(folder / "runs"))
+    note("run --plan")
 
     _run("ingest", manifest=dsl.Dataset(uri=str(folder / "manifest")))
     note("ingest")

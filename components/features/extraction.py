@@ -32,11 +32,11 @@ from components.features.shards import read_feature_shard
 from components.features.store import FeatureStore, Place
 from components.features.tasks import EncodingTask, plan_tasks
 from components.runtime.beam import beam_pipeline, unwrapped_errors
+from components.settings.encoder import EncoderSettings
 from components.storage.transfer import local_copy
 
 logger = logging.getLogger(__name__)
 
-MIN_BATCH = 32
 # Pictures that random weights are calibrated on.
 _CALIBRATION_PICTURES = 64
 # A worker gets so many photos at once: if it is killed, they are what is lost.
@@ -50,14 +50,7 @@ def extract_features(
     manifest: str | Path,
     captions: str | Path,
     directory: str | Path,
-    *,
-    encoder: str,
-    encoder_weights: str,
-    encoder_batch: int,
-    seed: int,
-    precision: str,
-    beam_flags: str,
-    store: str = "",
+    settings: EncoderSettings,
 ) -> dict[str, Any]:
     """Encodes every captioned photo.
 
@@ -72,13 +65,7 @@ def extract_features(
         manifest: The manifest artifact.
         captions: The captions artifact.
         directory: Where the examples artifact goes, whole or not at all.
-        encoder: A network of keras.applications.
-        encoder_weights: "imagenet", "random", or the path of a weights file.
-        encoder_batch: Photos that are encoded at once, 32 or more.
-        seed: Of random weights.
-        precision: `auto`, `float32` or `mixed`, see `choose_precision`.
-        beam_flags: How Beam runs, as on a command line.
-        store: Folder of the feature store, local or in a bucket; empty for none.
+        settings: Encoder, feature store, and how Beam runs.
 
     Returns:
         Facts: photos in all, by split and of them encoded in this run; what identifies the encoder.
@@ -90,34 +77,30 @@ def extract_features(
             normaliser is broken.
         CaptionflowError: If the store's bucket does not answer.
     """
-    if encoder_batch < MIN_BATCH:
-        raise SettingError(f"encoder_batch must be at least {MIN_BATCH}. Received: {encoder_batch}")
-    computing = choose_precision(precision, encoder, encoder_weights)
+    computing = choose_precision(settings.precision, settings.encoder, settings.encoder_weights)
     tasks = plan_tasks(read_manifest(manifest), read_captions(captions))
     normalizer = Normalizer.load(Path(captions))
     started = time.perf_counter()
     with atomic_directory(directory) as aside:
-        kept = _open_store(store, aside, encoder, encoder_weights, seed, computing)
+        kept = _open_store(settings, aside, computing)
         places = kept.index()
         # Each photo once, whatever it is called.
         missing = list({t.sha256: t for t in tasks if t.sha256 not in places}.values())
         found = len(tasks) - len(missing)
-        if store:
+        if settings.store:
             logger.info("%d of %d photos are in the store", found, len(tasks))
         shared = Shared()
         if not kept.take_encoder(aside):
             # Workers in this process go on with what was made, others read what is saved.
-            made = shared.acquire(
-                partial(_make_encoder, encoder, encoder_weights, seed, encoder_batch, computing)
-            )
+            made = shared.acquire(partial(_make_encoder, settings, computing))
             made.save(aside)
             # Before any feature: those of a killed run would else be taken for the next one's.
             kept.keep_encoder(aside)
         if missing:
-            step = EncodeImages(aside, shared, kept, encoder_batch, len(missing))
-            _encode(missing, step, encoder_batch, beam_flags)
+            step = EncodeImages(aside, shared, kept, settings.encoder_batch, len(missing))
+            _encode(missing, step, settings.encoder_batch, settings.beam_flags)
             places = kept.index()
-        _write_records(tasks, places, kept.scratch, aside, beam_flags)
+        _write_records(tasks, places, kept.scratch, aside, settings.beam_flags)
         kept.finish({places[task.sha256][0] for task in tasks})
         shutil.rmtree(kept.scratch)
         # The records hold references: what made them goes along.
@@ -137,26 +120,29 @@ def extract_features(
     }
 
 
-def _open_store(
-    store: str, directory: Path, network: str, weights: str, seed: int, precision: Precision
-) -> FeatureStore:
+def _open_store(settings: EncoderSettings, directory: Path, precision: Precision) -> FeatureStore:
     scratch = directory / _SCRATCH
     scratch.mkdir()
-    key = encoder_key(network, weights, seed, precision) if store else ""
-    folder = f"{store.rstrip('/')}/{key}" if store else ""
+    folder = ""
+    if settings.store:
+        key = encoder_key(settings.encoder, settings.encoder_weights, settings.seed, precision)
+        folder = f"{settings.store.rstrip('/')}/{key}"
     kept = FeatureStore(folder, scratch)
     kept.fetch()
     return kept
 
 
-def _make_encoder(
-    network: str, weights: str, seed: int, batch_size: int, precision: Precision
-) -> Encoder:
+def _make_encoder(settings: EncoderSettings, precision: Precision) -> Encoder:
+    weights, seed = settings.encoder_weights, settings.seed
     with TemporaryDirectory(prefix="captionflow-weights-") as directory:
         if weights not in (IMAGENET, RANDOM):
             weights = str(local_copy(weights, Path(directory)))
         encoder = Encoder.build(
-            network, weights, seed=seed, batch_size=batch_size, precision=precision
+            settings.encoder,
+            weights,
+            seed=seed,
+            batch_size=settings.encoder_batch,
+            precision=precision,
         )
     if weights == RANDOM:
         # Not photos: it would be another encoder with each change of the data.

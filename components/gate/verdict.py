@@ -13,6 +13,7 @@ from components.gate.decision import Decision, Described, decide
 from components.registry.models import ModelVersion, find_champion
 from components.registry.rejected_candidates import candidate_key, record_rejected_candidate
 from components.registry.runs import log_metrics, log_tags, log_text_files, require_run
+from components.settings.release import GateSettings
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +23,9 @@ def judge(
     scores: str | Path,
     report: str | Path,
     baseline: str | Path,
+    settings: GateSettings,
     *,
     training_config: str,
-    floors: str,
-    margin: float,
-    model_name: str,
-    experiment: str,
 ) -> Decision:
     """Decides whether a model passes, and notes scores, report and decision in its MLflow run.
 
@@ -41,11 +39,10 @@ def judge(
         scores: The scores artifact: a directory with `scores.json` and `captions.jsonl`.
         report: The HTML report, a file.
         baseline: The baseline artifact.
-        training_config: What the model was made of; the same is not trained again if it is refused.
-        floors: Least scores, see `floors.read_thresholds`.
-        margin: BLEU-4 points that a model that learnt from more photos may be worse.
-        model_name: The registered model; whoever is its champion now was to be compared.
-        experiment: The MLflow experiment that a refusal is noted in.
+        settings: Thresholds and margin; the registered model, whose present champion must be the
+            one that was compared; and the experiment in which a rejection is recorded.
+        training_config: What the model was trained on. If it is rejected, the same is not trained
+            again.
 
     Returns:
         The decision, with its reason in words.
@@ -59,24 +56,28 @@ def judge(
     measured, compared = read_json(scores_file), read_champion_predictions(baseline)
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     require_run(run_id)
-    test, now = _read_captions(captions_file), find_champion(model_name)
+    test, now = _read_captions(captions_file), find_champion(settings.model_name)
     moved = (now and now.version) != (compared and compared.version)
     if moved:
         decision = Decision(False, _moved(compared, now))
     else:
-        decision = decide(measured, test, compared, floors=floors, margin=margin)
+        decision = decide(measured, test, compared, floors=settings.floors, margin=settings.margin)
     decision = decision._replace(champion=compared.version if compared else "")
     logger.info("%s", decision.reason)
     log_metrics(run_id, {f"test_{name}": value for name, value in main_figures(measured).items()})
-    log_tags(run_id, {"model_name": model_name, **_tags(decision, measured)})
+    log_tags(run_id, {"model_name": settings.model_name, **_tags(decision, measured)})
     # MLflow's user interface shows as a page what is named so.
     files = {SCORES_FILE: scores_file, CAPTIONS_FILE: captions_file, "report.html": report}
     log_text_files(run_id, files)
     if compared and not decision.passed and not moved:
         key = candidate_key(
-            training_config, compared.version, model_name=model_name, floors=floors, margin=margin
+            training_config,
+            compared.version,
+            model_name=settings.model_name,
+            floors=settings.floors,
+            margin=settings.margin,
         )
-        record_rejected_candidate(experiment, key, decision.reason)
+        record_rejected_candidate(settings.experiment, key, decision.reason)
     return decision
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from components.ingest.run import ingest_dataset
+from components.settings.data import DataSettings
 
 
-def check_dataset(dataset: str, **settings: Any) -> dict[str, Any]:
+def check_dataset(settings: DataSettings) -> dict[str, Any]:
     """Reads, checks and splits a data set as `ingest` does, and keeps nothing of it.
 
     Args:
-        dataset: As for `ingest_dataset`.
-        **settings: Its other settings.
+        settings: The data set and its splits.
 
     Returns:
         The report, for `report_table`.
@@ -21,4 +21,4 @@ def check_dataset(dataset: str, **settings: Any) -> dict[str, Any]:
         DataError, SettingError: As `ingest_dataset`.
     """
     with tempfile.TemporaryDirectory(prefix="captionflow-") as folder:
-        return ingest_dataset(dataset, Path(folder) / "manifest", **settings)
+        return ingest_dataset(settings, Path(folder) / "manifest")

@@ -24,11 +24,11 @@ from components.ingest.missing import refuse_missing, refuse_undecodable
 from components.ingest.quarantine import refuse_quarantined
 from components.ingest.report import build_report, list_left_out
 from components.ingest.sample.dataset import draw_sample
-from components.ingest.settings import MAX_MISSING, check_settings
 from components.ingest.sources import read_source
 from components.ingest.split_assignment import divide_photos
 from components.ingest.table import table_lines
 from components.ingest.texts import clean_captions
+from components.settings.data import DataSettings
 
 logger = logging.getLogger(__name__)
 
@@ -36,30 +36,12 @@ logger = logging.getLogger(__name__)
 SAMPLE = "sample"
 
 
-def ingest_dataset(
-    dataset: str,
-    directory: str | Path,
-    *,
-    scenes: int,
-    seed: int,
-    dev_share: float,
-    test_share: float,
-    max_quarantined: float,
-    beam_flags: str,
-    max_missing: float = MAX_MISSING,
-) -> dict[str, Any]:
+def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, Any]:
     """Makes a manifest of a data set; the steps are at the head of this file.
 
     Args:
-        dataset: A folder, `.zip` or `.tar.gz`, local or in a bucket; or `sample`, which is drawn.
+        settings: The data set and its splits.
         directory: Where the manifest artifact goes, whole or not at all.
-        scenes: How many photos `sample` has.
-        seed: Of the drawing, and of the hash that splits.
-        dev_share: Expected share of dev where the data set brings no lists, 0 to 1.
-        test_share: Expected share of test, likewise.
-        max_quarantined: Largest share of the captioned photos that may fail their checks, 0 to 1.
-        beam_flags: How Beam runs, as on a command line.
-        max_missing: Largest share of the captioned photos that may not be there, 0 to 1.
 
     Returns:
         The report, as in `report.json`.
@@ -67,39 +49,32 @@ def ingest_dataset(
     Raises:
         DataError: If the data break a rule: no known layout, a hostile archive, broken captions,
             too many photos missing or quarantined, a split left empty.
-        SettingError: If a setting breaks its rule.
+        SettingError: If the data set is named by an unknown scheme.
     """
-    check_settings(
-        scenes=scenes,
-        dev_share=dev_share,
-        test_share=test_share,
-        max_quarantined=max_quarantined,
-        max_missing=max_missing,
-    )
     # The work folder goes before the artifact is whole, so that the artifact holds none of it.
     with atomic_directory(directory) as aside, tempfile.TemporaryDirectory(dir=aside) as temporary:
         work = Path(temporary)
-        if dataset == SAMPLE:
-            source = draw_sample(work / SAMPLE, scenes=scenes, seed=seed)
+        if settings.dataset == SAMPLE:
+            source = draw_sample(work / SAMPLE, scenes=settings.scenes, seed=settings.seed)
         else:
-            source = read_source(dataset, work)
+            source = read_source(settings.dataset, work)
         texts = clean_captions(source.captions)
         images = {name: path for name, path in source.images.items() if name in texts.captions}
         if not images:
-            raise DataError(nothing_matched(source, texts.captions, dataset))
+            raise DataError(nothing_matched(source, texts.captions, settings.dataset))
         missing = texts.captions.keys() - images.keys()
-        refuse_missing(missing, len(texts.captions), source.uncaptioned, max_missing)
+        refuse_missing(missing, len(texts.captions), source.uncaptioned, settings.max_missing)
         refuse_undecodable(images)
 
-        checks = check_images(images, work, beam_flags)
-        refuse_quarantined(checks, max_quarantined)
+        checks = check_images(images, work, settings.beam_flags)
+        refuse_quarantined(checks, settings.max_quarantined)
         passed = {check.image_id: check for check in checks if not check.reason}
         division = divide_photos(
             {image_id: check.sha256 for image_id, check in passed.items()},
             source.splits,
-            seed=seed,
-            dev_share=dev_share,
-            test_share=test_share,
+            seed=settings.seed,
+            dev_share=settings.dev_share,
+            test_share=settings.test_share,
         )
 
         kept = {image_id: images[image_id] for image_id in division.splits}

@@ -17,7 +17,7 @@ from components.artifacts.files import atomic_directory, write_json
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
-from components.errors import DataError, SettingError
+from components.errors import DataError
 from components.normalize.report import caption_report
 from components.normalize.transform import RESULT_SCHEMA, Caption, transform_captions
 
@@ -42,11 +42,8 @@ def normalize_captions(
         The report, as in `report.json`; see `caption_report`.
 
     Raises:
-        SettingError: If `min_count` is below 1.
         DataError: If no word occurs that often, or the train split has no captions.
     """
-    if min_count < 1:
-        raise SettingError(f"min_count must be 1 or more. Received: {min_count}")
     photos = read_manifest(manifest)
     captions = _captions(photos)
     train = [caption for caption in captions if photos[caption.photo].split == "train"]

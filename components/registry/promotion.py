@@ -107,7 +107,6 @@ def promote(model_name: str, version: str, *, reason: str, compared_with: str | 
     model = _read_settled(model_name)
     number = model.version(version).version
     if number == model.champion == recorded_champion(model.tags):
-        logger.info("version %s is the champion already", number)
         return number
     if compared_with not in (None, model.champion or "") and number != model.champion:
         raise champion_changed(compared_with, model.champion)

@@ -67,6 +67,21 @@ def log_tags(run_id: str, tags: Mapping[str, str]) -> None:
         client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
 
+def log_text(run_id: str, text: str, name: str) -> None:
+    """Stores a text among a run's artifacts.
+
+    Args:
+        run_id: The run's id.
+        text: The content.
+        name: The file's name in MLflow.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used, or has no such run.
+    """
+    with mlflow_client() as client:
+        client.log_text(run_id, text, name)
+
+
 def log_text_files(run_id: str, files: Mapping[str, str | Path]) -> None:
     """Stores UTF-8 files among a run's artifacts.
 

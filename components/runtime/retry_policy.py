@@ -1,11 +1,11 @@
-"""Keeps a cluster from repeating what can't succeed.
+"""Says why a step of a Kubeflow run failed for good, and keeps a cluster from repeating it.
 
-Kubeflow tries a failed step again whatever the reason: that helps a pod that was preempted, but a
-broken data set is as broken a minute later, and KFP's retries can't tell the two apart. So a step
-whose data or settings are at fault leaves a note in MLflow, and its next attempt in the same run
-ends at once with the same error and exit code. In MLflow the note also tells people why a
-scheduled run made no model. It counts for half an hour, in which all retries come: whoever mends
-the data and lets Kubeflow go on with the run later is not held up by it.
+Kubeflow Pipelines does not say why a step failed. So a step whose data or settings are at fault
+leaves a note in MLflow: people find it there, and `submit --wait` shows it. On a cluster that
+retries every failure (KFP itself sets up Argo to retry only lost pods) the step's next attempt in
+the same run finds the note and ends at once with the same error and exit code. For that it counts
+for half an hour, in which all retries come: a run that is retried later, with repaired data, is
+not held up.
 """
 
 import logging

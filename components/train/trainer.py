@@ -13,6 +13,7 @@ from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.initialization import initialize_ensemble
 from components.captioning.model.losses import WordCrossEntropy, WordLoss
 from components.registry.runs import log_metrics, run_exists
+from components.settings.train import TrainSettings
 from components.train.callbacks import EpochEnd
 from components.train.checkpoint import (
     TrainingState,
@@ -21,7 +22,6 @@ from components.train.checkpoint import (
 )
 from components.train.data import CaptionBatches
 from components.train.devices import make_reproducible, precision_policy, training_strategy
-from components.train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ import kfp
 from google.auth.exceptions import GoogleAuthError
 from kfp.client.client import KF_PIPELINES_ENDPOINT_ENV
 from kfp_server_api import ApiException, Configuration
-from pydantic import BaseModel, ConfigDict, Field
 from urllib3 import Retry
 
 from components.errors import CaptionflowError, SettingError
+from pipeline.cluster.address import Address
 from pipeline.cluster.errors import (
     TOKEN_VARIABLE,
     in_words,
@@ -39,30 +39,6 @@ _TIME_LIMITS_TO_MAKE = (10, 60 + 60 * 3 * 2)
 _RETRIES = Retry(total=None, connect=0, read=0, other=0, redirect=5)
 # Where the user interface is once it is forwarded to this machine.
 _FORWARDED = "http://localhost:8080"
-
-
-class Address(BaseModel):
-    """Where a KFP server is, and who asks. What is not said kfp's client finds."""
-
-    model_config = ConfigDict(frozen=True)
-
-    host: str = Field(
-        "",
-        description="Address of KFP's user interface or API, such as http://localhost:8080; else "
-        "KF_PIPELINES_ENDPOINT, the cluster that this runs in, or the kube config",
-    )
-    namespace: str = Field(
-        "kubeflow", description="Namespace of KFP or, if it serves many users, of their runs"
-    )
-    existing_token: str = Field(
-        "",
-        repr=False,
-        description="Token that the server knows you by; better set KF_PIPELINES_TOKEN, which is "
-        "seen by no one else",
-    )
-    ca_cert: str = Field(
-        "", description="Certificate file of the authority behind a server's own certificate"
-    )
 
 
 class _Client(kfp.Client):

@@ -7,14 +7,17 @@ So the plan tells what changed since then for each step, and what spares work wi
 from collections.abc import Mapping
 from typing import Any
 
+import kfp
+import typer
 from google.protobuf import json_format
 
-from pipeline.cluster.runs import FinishedRun
-from pipeline.plan import PlannedStep
+from components.settings.base import is_decisive
+from components.settings.run import RunSettings
+from pipeline.cluster.runs import FinishedRun, last_run
+from pipeline.plan import PlannedStep, show_plan
 from pipeline.tasks import Argument, Step, steps_of
 
-# Parameters that say only where a step runs.
-_NOT_COMPARED = frozenset({"gpus", "train_nodes", "checkpoints"})
+_DECISIVE = {name for name, field in RunSettings.model_fields.items() if is_decisive(field)}
 # What there is to say of a step besides what changed.
 _NOTES = {
     "ingest": "reads the data set each time, to see whether it changed",
@@ -61,6 +64,21 @@ def plan_submission(
     return planned
 
 
+def show_submission_plan(client: kfp.Client, experiment: str, arguments: Mapping[str, Any]) -> None:
+    """Prints the plan of a run on a cluster, compared with the experiment's last one.
+
+    Raises:
+        CaptionflowError: If the server refuses.
+    """
+    # Tracing the DAG takes kfp seconds.
+    from pipeline.dag import captioning_pipeline
+
+    last = last_run(client, experiment)
+    show_plan(plan_submission(captioning_pipeline.pipeline_spec, arguments, last))
+    if last:
+        typer.echo(f"Compared with {last.name}: {last.address}")
+
+
 def _note(name: str, arguments: Mapping[str, Any]) -> str:
     if name == "features" and not arguments["store"]:
         return _NO_STORE
@@ -71,7 +89,7 @@ def _changes(step: Step, now: Mapping[str, Any], before: Mapping[str, Any]) -> l
     names = {source.name for source in step.parameters.values() if isinstance(source, Argument)}
     return [
         f"{name}: {_whole(before.get(name))} → {now[name]}"
-        for name in sorted(names - _NOT_COMPARED)
+        for name in sorted(names & _DECISIVE)
         if before.get(name) != now[name]
     ]
 

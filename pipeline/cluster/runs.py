@@ -12,9 +12,8 @@ import kfp
 from kfp.client.client import _FILTER_OPERATIONS
 
 from pipeline.cluster.connection import page, talking_to
+from pipeline.names import PIPELINE
 
-#: What `pipeline.dag` calls the pipeline.
-PIPELINE = "captionflow"
 _PAGE = 100
 
 

@@ -118,8 +118,7 @@ def unschedule(client: kfp.Client, name: str) -> None:
             _delete(client, each)
     if not found:
         raise CaptionflowError(
-            f"There is no schedule {name!r}: `python -m pipeline.kubeflow schedules` shows those "
-            "that there are"
+            f"There is no schedule {name!r}: `captionflow schedules` shows those that there are"
         )
 
 

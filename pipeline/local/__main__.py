@@ -1,6 +1,11 @@
-"""`python -m pipeline.local`."""
+"""`python -m pipeline.local`: the command `captionflow run`."""
 
-from pipeline.local.run import app
+import typer
+
+from pipeline.cli.run import run
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(run)
 
 if __name__ == "__main__":
     app()

@@ -8,9 +8,10 @@ from components.artifacts.external import external_content_hash, split_member
 from components.artifacts.fingerprint import fingerprint_value
 from components.embeddings.source import open_glove
 from components.errors import CaptionflowError, SettingError
+from components.settings.base import external_settings
+from components.settings.run import RunSettings
 from components.storage.filesystem import is_remote, local_path
-from pipeline.config import Settings
-from pipeline.kubernetes import KubernetesSettings, make_kubernetes_settings
+from pipeline.kubernetes_settings import KubernetesSettings, make_kubernetes_settings
 
 #: glibc's settings (mallopt(3)) for the processes of steps. TensorFlow's tensors are large and live
 #: for one operation; by default glibc returns each to the kernel, which has to clear its pages
@@ -52,7 +53,7 @@ def make_root(root: Path) -> None:
         ) from error
 
 
-def arguments_of(settings: Settings, root: Path) -> dict[str, Any]:
+def arguments_of(settings: RunSettings, root: Path) -> dict[str, Any]:
     """Returns the pipeline's parameters for a run on this machine."""
     here: KubernetesSettings = make_kubernetes_settings({"gpus": "0"})
     arguments = {**settings.model_dump(), **here.model_dump()}
@@ -63,7 +64,7 @@ def arguments_of(settings: Settings, root: Path) -> dict[str, Any]:
     return arguments
 
 
-def contents_of(settings: Settings) -> dict[str, str]:
+def contents_of(settings: RunSettings) -> dict[str, str]:
     """Fingerprints what the settings name outside the pipeline: a name says nothing of content.
 
     Returns:
@@ -73,13 +74,9 @@ def contents_of(settings: Settings) -> dict[str, str]:
         DataError: If a path leads nowhere.
         SettingError: If a path is none, or does not say which file of a zip is meant.
     """
-    named = {
-        "dataset": (settings.dataset, ("sample",)),
-        "glove": (settings.glove, ("sample",)),
-        "encoder_weights": (settings.encoder_weights, ("imagenet", "random")),
-    }
     contents = {}
-    for name, (value, words) in named.items():
+    for name, words in external_settings(RunSettings).items():
+        value = getattr(settings, name)
         if value in words:
             continue
         try:

@@ -1,19 +1,18 @@
-"""Runs the pipeline on this machine: `python -m pipeline.local`.
+"""Runs the pipeline on this machine.
 
-The same DAG as on a cluster, run by kfp.local: each step is a process of its own. Everything
-lies in one work folder (`--root`): the artifacts of all runs, kfp's cache, unfinished trainings
-and, unless `MLFLOW_TRACKING_URI` says otherwise, MLflow's store.
+The same DAG as on a cluster, run by kfp.local: each step is a process of its own. Everything is in
+one work folder (`--root`): the artifacts of all runs, kfp's cache, checkpoints and, unless
+`MLFLOW_TRACKING_URI` is set, MLflow's store.
 """
 
 import contextlib
-import inspect
 import signal
 import sys
 import warnings
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import psutil
 import typer
@@ -36,21 +35,10 @@ from pipeline.local.environment import (
     set_environment,
 )
 from pipeline.local.summary import ARTIFACTS, Summary, show_summary
-from pipeline.options import with_options
+from pipeline.local.upload import upload_artifacts
 from pipeline.plan import PlannedStep, show_plan
-from pipeline.presets import Preset, make_settings
 from pipeline.tasks import steps_of
-from pipeline.upload import upload_artifacts
 
-_ROOT = Path("runs")
-_PRESET_HELP = f"The settings to begin with: {' or '.join(Preset)}."
-_UPLOAD_HELP = (
-    "Afterwards copy the run's artifacts to a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX."
-)
-_PLAN_HELP = "Only show which steps would run and which come from the cache, and why."
-_CHECK_HELP = "Only read and check the data set, and show what it holds."
-_NO_STORE_HELP = "Compute all features, and keep none: as --store ''."
-_INTERRUPTED = 130
 # Seconds that a step's processes have to end by themselves when the run is stopped.
 _GRACE = 10
 
@@ -93,8 +81,11 @@ def run_pipeline(
         enable_caching=True,
         cache_root=str(cache),
     )
-    log_file = root / "logs" / f"{datetime.now():%Y-%m-%d-%H%M%S}.log"
+    log_file = root / "logs" / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}.log"
     log_file.parent.mkdir(exist_ok=True)
+    # What `--config` takes for the same run again.
+    config_file = log_file.with_suffix(".yaml")
+    config_file.write_text(settings.to_yaml(), encoding="utf-8")
     with restored_spec(captioning_pipeline.pipeline_spec) as spec:
         planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
         _say_what_is_reused(console, planned)
@@ -106,7 +97,7 @@ def run_pipeline(
         finally:
             remember(spec, planned, cache)
         outputs = _outputs(spec, root / ARTIFACTS / folder, cache)
-    return Summary(root, log_file, settings.model_name, outputs, view.seconds)
+    return Summary(root, log_file, config_file, settings.model_name, outputs, view.seconds)
 
 
 def _outputs(spec: Any, folder: Path, cache: Path) -> dict[str, Mapping[str, Any]]:
@@ -191,55 +182,36 @@ def show_dataset(settings: Settings, console: Console | None = None) -> None:
     """
     # Beam takes seconds to import, and only this needs it here.
     from components.ingest.check import check_dataset
-    from components.ingest.run import ingest_dataset
     from components.ingest.table import report_table
 
-    wanted = inspect.signature(ingest_dataset).parameters
-    report = check_dataset(**{k: v for k, v in settings if k in wanted})
+    report = check_dataset(settings)
     (console or Console(markup=False)).print(report_table(report))
 
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-@app.command()
-@with_options(Settings)
-def main(
-    given: dict[str, Any],
-    preset: Annotated[str, typer.Option(help=_PRESET_HELP)] = Preset.SAMPLE,
-    root: Annotated[Path, typer.Option(help="The work folder of this and other runs.")] = _ROOT,
-    cache: Annotated[bool, typer.Option(help="Reuse steps whose inputs did not change.")] = True,
-    plan: Annotated[bool, typer.Option("--plan", help=_PLAN_HELP)] = False,
-    check: Annotated[bool, typer.Option("--check", help=_CHECK_HELP)] = False,
-    no_store: Annotated[bool, typer.Option("--no-store", help=_NO_STORE_HELP)] = False,
-    upload: Annotated[str | None, typer.Option(help=_UPLOAD_HELP, metavar="URI")] = None,
+def run_and_show(
+    settings: Settings, root: Path, *, reuse: bool = True, upload: str | None = None
 ) -> None:
-    """Learns to describe photos: runs the whole pipeline on this machine."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        settings = make_settings(preset, {**given, "store": ""} if no_store else given)
-        if check:
-            show_dataset(settings)
-            return
-        if plan:
-            show_plan(plan_run(settings, root, reuse=cache))
-            return
-        if upload:
-            # DecodeOptions now, not after an hour.
-            require_writable(upload)
-        summary = run_pipeline(settings, root, reuse=cache)
-        show_summary(summary)
-        if upload:
-            for place in upload_artifacts(summary.files, upload).values():
-                typer.echo(place)
-    except CaptionflowError as error:
-        *before, last = str(error).splitlines()
-        typer.echo("\n".join([*before, f"captionflow: {last}"]), err=True)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("captionflow: stopped; run the same command to go on from here", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+    """Runs the pipeline, shows the outcome and, if asked to, uploads the artifacts.
+
+    Args:
+        settings: What to run.
+        root: The work folder.
+        reuse: As for `run_pipeline`.
+        upload: Where the artifacts go afterwards; None: nowhere.
+
+    Raises:
+        SettingError: If the upload's place can't be written to; before anything runs.
+        CaptionflowError: As `run_pipeline` and `upload_artifacts`.
+    """
+    if upload:
+        require_writable(upload)
+    summary = run_pipeline(settings, root, reuse=reuse)
+    show_summary(summary)
+    if upload:
+        for uri in upload_artifacts(summary.files, upload).values():
+            typer.echo(uri)
 
 
-if __name__ == "__main__":
-    app()
+def show_plan_of(settings: Settings, root: Path, *, reuse: bool = True) -> None:
+    """Prints what `run_pipeline` would do; see `plan_run`."""
+    show_plan(plan_run(settings, root, reuse=reuse))

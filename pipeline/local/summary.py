@@ -30,6 +30,7 @@ class Summary:
     Attributes:
         root: The work folder.
         log_file: All output of the run.
+        config_file: Its settings, as `--config` takes them.
         model_name: The model's name in the registry.
         outputs: Each step's parameters and artifacts, by step and name.
         seconds: How long each step took that ran; the others came from the cache.
@@ -37,6 +38,7 @@ class Summary:
 
     root: Path
     log_file: Path
+    config_file: Path
     model_name: str
     outputs: Mapping[str, Mapping[str, Any]]
     seconds: Mapping[str, Seconds]
@@ -95,6 +97,7 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Model", f"{_released(summary)} {verdict}"
         yield "Gate", escape(summary.reason)
         yield "Report", escape(_report(summary))
+    yield "Config", escape(_short(summary.config_file))
     yield "Log", escape(_short(summary.log_file))
     yield "MLflow", escape(_mlflow_page())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from components.ingest.layouts.source import image_name
 from numpy.typing import NDArray
 
 from components.artifacts.captions import VOCABULARY_FILE, CaptionedPhoto, write_captions
@@ -20,7 +21,6 @@ from components.artifacts.manifest import SPLITS
 from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.embeddings.matrix import build_embeddings
-from components.ingest.layouts.source import image_name
 from components.ingest.sources import read_source
 from components.ingest.split_assignment import divide_photos
 from components.ingest.texts import clean_captions

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.runtime.step import IMAGE
+from components.runtime.image import IMAGE
 from pipeline.local.environment import MALLOC
 
 PROJECT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel
 
 from pipeline.config import Settings
-from pipeline.kubernetes import KubernetesSettings
+from pipeline.kubernetes_settings import KubernetesSettings
 from pipeline.package import compile_package
 
 _COMPILE = (Path(sys.executable).with_name("kfp"), "dsl", "compile", "--py")

@@ -5,16 +5,16 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
-from gcp_storage_emulator.server import create_server
-from google.cloud import storage
 from typer.testing import CliRunner
 
 from components.registry.artifact_check import EXPERIMENT
-from pipeline.doctor import app, check_gpus, check_processor, check_store, check_versions
-from pipeline.finding import Finding
-from pipeline.mlflow_check import check_mlflow
+from pipeline.cli.app import app
+from pipeline.doctor.checks import check_gpus, check_processor, check_store, check_versions
+from pipeline.doctor.finding import Finding
+from pipeline.doctor.mlflow import check_mlflow
 
 PROJECT = Path(__file__).parents[2]
 
@@ -27,7 +27,7 @@ def environment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _doctor(*arguments: str) -> tuple[int, list[str]]:
-    ended = CliRunner().invoke(app, ["--quick", *arguments])
+    ended = CliRunner().invoke(app, ["doctor", "--quick", *arguments])
     return ended.exit_code, ended.stdout.splitlines()
 
 
@@ -43,7 +43,7 @@ def test_doctor_prints_versions_one_a_line() -> None:
 
 
 def test_doctor_quick_loads_no_tensorflow() -> None:
-    command = "from pipeline.doctor import *; list(examine(quick=True)); print(*sys.modules)"
+    command = "from pipeline.doctor.checks import *; list(examine(quick=True)); print(*sys.modules)"
     ended = subprocess.run(
         [sys.executable, "-c", command], cwd=PROJECT, capture_output=True, text=True, check=True
     )
@@ -202,31 +202,20 @@ def test_check_store_that_cannot_be_opened_is_wrong() -> None:
 
 
 def test_check_store_of_another_scheme_shows_no_password() -> None:
-    assert check_store("s3://ann:secret@photos/flickr") == Finding(
-        "store s3://photos/flickr",
-        "A path must be local or begin with gs://. Received: s3://photos/flickr",
-        ok=False,
+    found = check_store("ftp://ann:secret@photos/flickr")
+    assert (found.subject, found.ok) == ("store ftp://photos/flickr", False)
+    assert found.detail.endswith("Received: ftp://photos/flickr")
+
+
+def test_check_store_in_a_bucket_asks_the_bucket(remote: Any) -> None:
+    remote.write("a/1.jpg", b"one")
+    assert check_store(f"{remote.uri}/a") == Finding(f"store {remote.uri}/a", "can be read")
+    assert check_store(f"{remote.uri}/b") == Finding(
+        f"store {remote.uri}/b", "can be read, nothing lies there yet"
     )
-
-
-def test_check_store_in_a_bucket_asks_the_bucket(
-    free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    port = free_port()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="photos")
-    server.start()
-    try:
-        storage.Client(project="test").bucket("photos").blob("a/1.jpg").upload_from_string("one")
-        assert check_store("gs://photos/a") == Finding("store gs://photos/a", "can be read")
-        assert check_store("gs://photos/b") == Finding(
-            "store gs://photos/b", "can be read, nothing lies there yet"
-        )
-        missing = check_store("gs://phtos/a")
-    finally:
-        server.stop()
+    missing = check_store(f"{remote.kind}://rnus/a")
     assert not missing.ok
-    assert "phtos" in missing.detail
+    assert "rnus" in missing.detail
 
 
 def test_check_store_in_a_bucket_without_credentials_is_wrong(

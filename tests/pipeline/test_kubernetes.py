@@ -4,9 +4,10 @@ import pytest
 import yaml
 
 from components.errors import SettingError
-from components.runtime.step import IMAGE
+from components.runtime.image import IMAGE
 from pipeline.config import Settings
-from pipeline.kubernetes import NEEDS, make_kubernetes_settings
+from pipeline.kubernetes import NEEDS
+from pipeline.kubernetes_settings import make_kubernetes_settings
 from pipeline.package import compile_package
 
 

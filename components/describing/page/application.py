@@ -31,7 +31,7 @@ def make_application(queue: RequestQueue, model: str) -> Starlette:
     """Makes the web application.
 
     `GET /` is the page, `GET /status` says whether the model is `ready`. `POST /captions?name=…`
-    takes a photo's file as its body, and answers with the object that `pipeline.caption --json`
+    takes a photo's file as its body, and answers with the object that `captionflow caption --json`
     prints, and `saliency`, where the model looked for each word. What can't be described is
     `{"error": …}`, a line for people; nothing is kept.
 

@@ -129,7 +129,7 @@ def test_caption_to_file_goes_on_after_it_was_killed(model: Model, tmp_path: Pat
     photos.mkdir()
     for number in range(400):
         Image.new("RGB", (8, 8), (number % 256, number // 256, 0)).save(photos / f"{number}.bmp")
-    command = [sys.executable, "-m", "pipeline.caption", photos, "-o", output]
+    command = [sys.executable, "-m", "pipeline.cli", "caption", photos, "-o", output]
     process = subprocess.Popen(
         [*command, "--bundle", model.directory], cwd=PROJECT,
         stderr=subprocess.DEVNULL,

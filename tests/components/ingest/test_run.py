@@ -12,6 +12,7 @@ import pytest
 from components.artifacts.manifest import read_manifest
 from components.errors import DataError, SettingError
 from components.ingest.run import ingest_dataset
+from components.settings.data import DataSettings
 
 Ingest = Callable[..., dict[str, Any]]
 
@@ -27,7 +28,10 @@ def ingest(tmp_path: Path) -> Ingest:
             "max_quarantined": 0.0,
             "beam_flags": "",
         }
-        return ingest_dataset(str(dataset), tmp_path / directory, **{**settings, **changed})
+        return ingest_dataset(
+            DataSettings.check({"dataset": str(dataset), **settings, **changed}),
+            tmp_path / directory,
+        )
 
     return run
 

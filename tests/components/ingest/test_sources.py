@@ -1,6 +1,7 @@
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,22 @@ def test_read_source_each_layout(
     assert source.images.keys() == expected.images.keys()
     for name, file in source.images.items():
         assert file.is_relative_to(root if kind == "folder" else tmp_path / "work")
+        assert file.read_bytes() == expected.images[name].read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_read_source_in_a_bucket(kaggle: Path, kind: str, remote: Any, tmp_path: Path) -> None:
+    expected = read_folder(kaggle, "kaggle")
+    if kind == "zip":
+        packed = _pack(kaggle, tmp_path / "data.zip", "")
+        remote.write("sets/data.zip", packed.read_bytes())
+    else:
+        for file in list_files(kaggle):
+            remote.write(f"sets/data.zip/{file.relative_to(kaggle).as_posix()}", file.read_bytes())
+    source = read_source(f"{remote.uri}/sets/data.zip", tmp_path / "work")
+    assert source.captions == expected.captions
+    for name, file in source.images.items():
+        assert file.is_relative_to(tmp_path / "work")
         assert file.read_bytes() == expected.images[name].read_bytes()
 
 
@@ -110,10 +127,8 @@ def test_read_source_missing(tmp_path: Path) -> None:
 
 
 def test_read_source_other_scheme(tmp_path: Path) -> None:
-    with pytest.raises(
-        SettingError, match=r"must be local or begin with gs://.* Received: ftp://b"
-    ):
-        read_source("ftp://b", tmp_path)
+    with pytest.raises(SettingError, match=r"local or begin with gs://.* Received: ftp://bucket"):
+        read_source("ftp://bucket", tmp_path)
 
 
 def test_read_source_without_name(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-from components.runtime.step import IMAGE, step
+from components.runtime.image import IMAGE, step
 
 
 def test_step_runs_in_the_image_and_installs_nothing() -> None:

@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from components.runtime.step import IMAGE
+from components.runtime.image import IMAGE
 from pipeline.kubernetes import VOLUMES
 from pipeline.package import compile_package
 

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from components.errors import CaptionflowError
 from components.registry.experiments import experiment_identity
+from pipeline.config import make_settings
 from pipeline.local.run import run_pipeline
-from pipeline.presets import Preset, make_settings
 
 
 def test_server_asks_everyone_for_a_password(server: Any) -> None:
@@ -47,7 +47,7 @@ def test_run_with_wrong_or_no_credentials_ends_in_one_line_before_any_step(
     (tmp_path / ".mlflow").mkdir()
     (tmp_path / ".mlflow" / "credentials").write_text(text)
     monkeypatch.setenv("HOME", str(tmp_path))
-    settings = make_settings(Preset.SAMPLE, small_settings)
+    settings = make_settings("sample", small_settings)
     with pytest.raises(CaptionflowError) as raised:
         run_pipeline(settings, tmp_path / "runs", console=Console(file=io.StringIO()))
     assert str(raised.value).startswith(f"MLflow at {server.uri} rejects these credentials")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.mlflow_check import check_mlflow
+from pipeline.doctor.mlflow import check_mlflow
 
 
 @pytest.fixture(autouse=True)

@@ -27,10 +27,9 @@ from components.errors import CaptionflowError
 from components.register.registration import register_model
 from components.registry.models import find_champion
 from components.rescore.run import rescore_champion
-from pipeline.config import Settings
+from pipeline.config import Settings, make_settings
 from pipeline.local.run import StepFailedError, run_pipeline
 from pipeline.local.summary import Summary
-from pipeline.presets import Preset, make_settings
 
 _EPOCHS = 12
 _DEAD = "MLflow at {} does not respond"
@@ -43,7 +42,7 @@ def settings(small_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFa
     with open_glove("sample") as text:
         glove.write_bytes(b"".join(text.file.readlines()[1:]))
     epochs = {"epochs": _EPOCHS, "patience": _EPOCHS}
-    return make_settings(Preset.SAMPLE, {**small_settings, **epochs, "glove": str(glove)})
+    return make_settings("sample", {**small_settings, **epochs, "glove": str(glove)})
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pipeline.cluster.plan import plan_submission
 from pipeline.cluster.runs import FinishedRun
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
-from pipeline.kubernetes import KubernetesSettings
+from pipeline.kubernetes_settings import KubernetesSettings
 from pipeline.plan import PlannedStep
 
 _ARGUMENTS = {**Settings().model_dump(), **KubernetesSettings().model_dump()}

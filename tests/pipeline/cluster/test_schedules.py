@@ -14,7 +14,7 @@ import yaml
 from click.testing import Result
 
 from pipeline.config import Settings
-from pipeline.kubernetes import KubernetesSettings
+from pipeline.kubernetes_settings import KubernetesSettings
 
 PROJECT = Path(__file__).parents[3]
 Call = Callable[..., Result]
@@ -211,6 +211,6 @@ def test_unschedule_of_one_that_is_not_there_says_so(call: Call) -> None:
     result = call("unschedule", "--name", "nightly")
     assert result.exit_code == 1
     assert result.stderr == (
-        "captionflow: There is no schedule 'nightly': `python -m pipeline.kubeflow schedules` "
+        "captionflow: There is no schedule 'nightly': `captionflow schedules` "
         "shows those that there are\n"
     )

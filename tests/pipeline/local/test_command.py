@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.config import Settings
-from pipeline.local.run import app
+from pipeline.local.__main__ import app
 
 PROJECT = Path(__file__).parents[3]
 

@@ -16,16 +16,16 @@ from typer.testing import CliRunner
 from components.errors import DataError, SettingError
 from components.registry.client import local_tracking_uri
 from components.registry.models import find_champion
-from pipeline.config import Settings
-from pipeline.local.run import StepFailedError, app, plan_run, run_pipeline
+from pipeline.config import Settings, make_settings
+from pipeline.local.__main__ import app
+from pipeline.local.run import StepFailedError, plan_run, run_pipeline
 from pipeline.local.summary import Summary, show_summary
-from pipeline.presets import Preset, make_settings
 
 
 @pytest.fixture(scope="module")
 def settings(small_settings: dict[str, Any]) -> Callable[..., Settings]:
     def changed(**changes: object) -> Settings:
-        return make_settings(Preset.SAMPLE, {**small_settings, **changes})
+        return make_settings("sample", {**small_settings, **changes})
 
     return changed
 

@@ -1,0 +1,63 @@
+"""The program `captionflow`.
+
+captionflow run                                        the whole pipeline on this machine
+captionflow submit | schedule | schedules | unschedule | compile      on a Kubeflow cluster
+captionflow caption PHOTO… | demo                      captions for people
+captionflow models | features | doctor                 what there is, and whether it works
+"""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import (
+    caption,
+    compile_,
+    demo,
+    doctor,
+    features,
+    models,
+    run,
+    schedule,
+    submit,
+)
+
+_LOCAL, _CLUSTER, _CAPTIONS, _UPKEEP = "This machine", "Kubeflow cluster", "Captions", "Upkeep"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Learn to caption photos: train, score and release a captioning model.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"captionflow {version('captionflow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+app.command("run", rich_help_panel=_LOCAL)(run.run)
+app.command("submit", rich_help_panel=_CLUSTER)(submit.submit)
+app.command("schedule", rich_help_panel=_CLUSTER)(schedule.schedule)
+app.command("schedules", rich_help_panel=_CLUSTER)(schedule.list_schedules)
+app.command("unschedule", rich_help_panel=_CLUSTER)(schedule.unschedule)
+app.command("compile", rich_help_panel=_CLUSTER)(compile_.compile_package_file)
+app.command("caption", rich_help_panel=_CAPTIONS)(caption.caption)
+app.command("demo", rich_help_panel=_CAPTIONS)(demo.demo)
+app.add_typer(models.app, name="models", rich_help_panel=_UPKEEP)
+app.add_typer(features.app, name="features", rich_help_panel=_UPKEEP)
+app.command("doctor", rich_help_panel=_UPKEEP)(doctor.doctor)

@@ -1,0 +1,27 @@
+"""`captionflow compile`: the package for a cluster."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.errors import SettingError
+from pipeline.cli.errors import one_line_errors
+
+
+def compile_package_file(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .yaml file to write.")] = Path(
+        "build/captionflow.yaml"
+    ),
+) -> None:
+    """Write the package of the pipeline that a cluster runs."""
+    with one_line_errors():
+        if output.suffix not in (".yaml", ".yml"):
+            raise SettingError(f"output must end in .yaml. Received: {str(output)!r}")
+        from pipeline.package import compile_package
+
+        try:
+            compile_package(output)
+        except OSError as error:
+            raise SettingError(f"output must be a writable file: {error}") from error
+        typer.echo(output)

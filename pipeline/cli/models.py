@@ -1,0 +1,97 @@
+"""The commands `captionflow models`: list, show, promote and roll back registered models."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.errors import SettingError
+from pipeline.cli.errors import one_line_errors
+from pipeline.cli.options import Root
+
+_Model = Annotated[
+    str | None, typer.Option(help="Registered model; needed only if there are several.")
+]
+_Reason = Annotated[str, typer.Option(help="Reason, which is recorded in MLflow.")]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List registered models, show how one became champion, promote another, or roll back.",
+)
+
+
+@app.command("list")
+def list_versions(root: Root = Path("runs"), model: _Model = None) -> None:
+    """List a model's versions with their scores, and the history of its champions."""
+    with _mlflow_of(root):
+        from components.registry.models import read_model
+        from pipeline.cli.model_tables import show_model
+
+        show_model(read_model(model))
+
+
+@app.command("show")
+def show(
+    version: Annotated[
+        str | None, typer.Argument(help="Version number.", show_default="the champion")
+    ] = None,
+    root: Root = Path("runs"),
+    model: _Model = None,
+) -> None:
+    """Show a version's scores, training config, and the gate's decision."""
+    with _mlflow_of(root):
+        from components.registry.models import read_model
+        from pipeline.cli.model_tables import show_version
+
+        show_version(read_model(model), version)
+
+
+@app.command("promote")
+def promote(
+    version: Annotated[str, typer.Argument(help="Version number.")],
+    why: _Reason,
+    root: Root = Path("runs"),
+    model: _Model = None,
+) -> None:
+    """Make a version the champion."""
+    with _mlflow_of(root):
+        from components.registry import promotion
+        from components.registry.models import read_model
+
+        if not why.strip():
+            raise SettingError("The reason is empty. Give one with --why")
+        name = read_model(model).name
+        champion = promotion.promote(name, version, reason=why)
+        typer.echo(f"Version {champion} of {name} is now the champion.")
+        if champion != version:
+            typer.echo(f"It was promoted at the same time as version {version}.")
+
+
+@app.command("rollback")
+def rollback(why: _Reason = "", root: Root = Path("runs"), model: _Model = None) -> None:
+    """Make the previous champion the champion again; repeat to go back further."""
+    with _mlflow_of(root):
+        from components.registry import promotion
+        from components.registry.models import read_model
+
+        name = read_model(model).name
+        champion = promotion.rollback(name, reason=why.strip())
+        typer.echo(f"Version {champion} of {name} is now the champion.")
+
+
+@contextmanager
+def _mlflow_of(root: Path) -> Iterator[None]:
+    from components.registry.client import store_exists
+    from pipeline.local.environment import set_environment
+
+    with one_line_errors():
+        set_environment(root)
+        if not store_exists():
+            # Connecting would create it.
+            raise SettingError(
+                f"There are no runs in {root} yet. Start one with `captionflow run`, or choose "
+                "another work folder (--root) or MLflow (MLFLOW_TRACKING_URI)"
+            )
+        yield

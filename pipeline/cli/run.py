@@ -1,0 +1,50 @@
+"""`captionflow run`: the whole pipeline on this machine."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from components.settings.run import RunSettings
+from pipeline.cli.errors import one_line_errors
+from pipeline.cli.options import Config, Preset, Root, with_options
+from pipeline.config import DEFAULT_PRESET, make_settings
+
+
+@with_options(RunSettings)
+def run(
+    given: dict[str, Any],
+    preset: Preset = DEFAULT_PRESET,
+    config: Config = None,
+    root: Root = Path("runs"),
+    cache: Annotated[
+        bool, typer.Option(help="Reuse the results of steps whose inputs did not change.")
+    ] = True,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only show which steps would run, and why.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only read the data set and show what it holds.")
+    ] = False,
+    no_store: Annotated[
+        bool, typer.Option("--no-store", help="Use no feature store: same as --store ''.")
+    ] = False,
+    upload: Annotated[
+        str | None,
+        typer.Option(help="Afterwards copy the artifacts here: gs://… or s3://….", metavar="URI"),
+    ] = None,
+) -> None:
+    """Run the whole pipeline on this machine: ingest, train, evaluate, register."""
+    with one_line_errors():
+        settings = make_settings(
+            preset, {**given, "store": ""} if no_store else given, config=config
+        )
+        # Imported here, so that `--help` and errors in settings come at once.
+        from pipeline.local import run as local
+
+        if check:
+            local.show_dataset(settings)
+        elif plan:
+            local.show_plan_of(settings, root, reuse=cache)
+        else:
+            local.run_and_show(settings, root, reuse=cache, upload=upload)

@@ -1,0 +1,1 @@
+"""Checks of what the pipeline needs: versions, devices, MLflow and stores."""

@@ -1,0 +1,4 @@
+"""The pipeline's name."""
+
+#: What `pipeline.dag` calls the pipeline.
+PIPELINE = "captionflow"

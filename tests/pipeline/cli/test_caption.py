@@ -1,0 +1,134 @@
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from pipeline.cli.app import app
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    Image.new("RGB", (32, 24), "red").save(folder / "red.png")
+    (folder / "bad\x1b.jpg").write_bytes(b"no\nphoto")
+    Image.linear_gradient("L").save(folder / "grey.png")
+    Image.new("1", (10_000, 10_000)).save(folder / "large.png")
+    return folder
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder where programs are looked for."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def _invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["caption", *map(str, arguments)])
+
+
+def test_caption_of_one_photo_prints_it_alone(photos: Path, tiny_bundle: Path) -> None:
+    ended = _invoke(photos / "red.png", "--bundle", tiny_bundle)
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert len(ended.stdout.splitlines()) == 1
+    assert set(ended.stdout.split()) <= {"a", "red", "blue", "circle"}
+
+
+def test_caption_of_several_tells_bad_ones_and_describes_the_others(
+    photos: Path, tiny_bundle: Path
+) -> None:
+    ended = _invoke(photos, "gone.jpg", "--bundle", tiny_bundle, "--beam", 3, "--alternatives", 2)
+    assert ended.exit_code == 3
+    grey, *others, red, other, _ = ended.stdout.splitlines()
+    assert grey.startswith(f"{photos}/grey.png: ")
+    assert red.startswith(f"{photos}/red.png: ")
+    assert len(others) == 2
+    assert other.startswith("  -")
+    bad, large, gone = ended.stderr.splitlines()
+    assert bad.startswith(
+        f"captionflow: {photos}/bad\\x1b.jpg can't be read as a photo: the content"
+    )
+    assert large.endswith("must not have more than 64000000 pixels. Received: 10000 x 10000")
+    assert gone == "captionflow: gone.jpg can't be read: No such file or directory"
+
+
+def test_caption_as_json_is_an_object_a_line_and_said_aloud(
+    photos: Path, tiny_bundle: Path, programs: Path
+) -> None:
+    program = programs / "espeak"
+    program.write_text(f'#!/bin/sh\necho "$2" >> {programs}/said\n')
+    program.chmod(0o755)
+    ended = _invoke(photos, "--bundle", tiny_bundle, "--json", "--speak")
+    assert ended.exit_code == 3
+    bad, grey, large, red = map(json.loads, ended.stdout.splitlines())
+    assert "error" in bad and "error" in large
+    assert (programs / "said").read_text().splitlines() == [
+        "bad\\x1b.jpg can't be described",
+        f"grey.png: {grey['caption']}",
+        "large.png can't be described",
+        f"red.png: {red['caption']}",
+    ]
+
+
+def test_caption_goes_on_when_the_speech_program_fails(
+    photos: Path, tiny_bundle: Path, programs: Path
+) -> None:
+    program = programs / "espeak"
+    program.write_text("#!/bin/sh\necho no sound card >&2; exit 1\n")
+    program.chmod(0o755)
+    ended = _invoke(photos / "red.png", photos / "grey.png", "--bundle", tiny_bundle, "--speak")
+    assert ended.exit_code == 3
+    assert len(ended.stdout.splitlines()) == 2
+    assert ended.stderr == f"captionflow: {program} could not speak: no sound card\n"
+
+
+def test_caption_into_a_file_sums_up(photos: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    output = tmp_path / "captions.jsonl"
+    ended = _invoke(photos, "--bundle", tiny_bundle, "-o", output)
+    assert ended.exit_code == 3
+    assert ended.stdout == f"{output}: 2 of 4 photos described, 0 of them before; 2 can't be\n"
+    assert "bad\\x1b.jpg can't be read" in ended.stderr
+    assert len(output.read_text().splitlines()) == 4
+    again = _invoke(photos, "--bundle", tiny_bundle, "-o", output)
+    assert again.stdout == f"{output}: 2 of 4 photos described, 2 of them before; 2 can't be\n"
+
+
+def test_caption_without_a_champion_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "")
+        ended = _invoke("photo.jpg", "--root", tmp_path / "runs")
+    assert ended.exit_code == 3
+    assert ended.stderr.startswith("captionflow: There are no runs in MLflow at sqlite:")
+    assert "captionflow run" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_caption_with_an_unreachable_registry_says_so(dead_mlflow: str) -> None:
+    ended = _invoke("photo.jpg")
+    assert (ended.exit_code, ended.stderr) == (1, f"captionflow: {dead_mlflow}\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--speak",), 2, "--speak needs one of the speech programs espeak-ng, espeak, spd-say"),
+        (("-o", "gs://x/y.jsonl"), 2, "--output must be a file on this machine"),
+        (("-o", "/"), 2, "The output must be a file that can be written"),
+        (("--alternatives", "2"), 2, "--alternatives must be below the 2 captions of the beam"),
+        (("--beam-flags", "'"), 2, "beam_flags must be flags"),
+        (("--bundle", "nowhere"), 3, "nowhere must be a whole model bundle"),
+    ],
+)
+def test_caption_with_wrong_options_says_which(
+    options: tuple[str, ...], code: int, message: str, tiny_bundle: Path, photos: Path,
+    programs: Path,
+) -> None:  # fmt: skip
+    ended = _invoke(photos, "--bundle", tiny_bundle, *options)
+    assert (ended.exit_code, ended.stdout) == (code, "")
+    assert ended.stderr.startswith(f"captionflow: {message}")
+    assert len(ended.stderr.splitlines()) == 1
