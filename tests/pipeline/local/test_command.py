@@ -98,5 +98,5 @@ def test_command_interrupted_stops_its_steps_and_says_how_to_go_on(tmp_path: Pat
         run.send_signal(signal.SIGINT)
         _, errors = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert errors.splitlines() == ["captionflow: stopped; run the same command to go on from here"]
+    assert errors.splitlines() == ["captionflow: stopped; run the same command to continue"]
     assert not [child for child in children if child.is_running()]
