@@ -45,6 +45,13 @@ def test_run_view_on_a_terminal_draws_a_bar_for_the_step() -> None:
     assert "a library's remark" not in screen
 
 
+def test_run_view_on_a_terminal_leaves_a_closing_table() -> None:
+    table = "    [train]   photos  6\n    [train]   captions  12\n"
+    screen, _, _ = _shown(_RUN + table, terminal=True)
+    assert "[train]   photos  6" in screen
+    assert "[train]   captions  12" in screen
+
+
 def test_run_view_keeps_how_a_step_failed() -> None:
     *before, _ = _RUN.splitlines()
     failed = "\n".join([*before, "    FAILED train: the loss must stay a number", ""])
