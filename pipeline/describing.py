@@ -19,9 +19,10 @@ DEFAULT_MODEL: str = Settings.model_fields["model_name"].default
 Beam = Annotated[
     int | None,
     typer.Option(
-        help="Captions searched at once; 1 is greedy.", min=1, max=100, show_default="the model's"
+        help="Beam width: candidates kept per step. 1 means greedy search.",
+        min=1, max=100, show_default="the model's",
     ),
-]
+]  # fmt: skip
 Name = Annotated[str, typer.Option(help="The registered model.")]
 Version = Annotated[
     int | None, typer.Option(help="Its version.", min=1, show_default="the champion")

@@ -42,7 +42,7 @@ def test_plan_tasks_fills_shards_evenly_and_in_order() -> None:
 
 
 def test_plan_tasks_without_captions_is_refused() -> None:
-    with pytest.raises(DataError, match=r"one photo .* must have captions. Received: 1 photos, 1 "):
+    with pytest.raises(DataError, match=r"must have captions. Received: 1 photos, .* 1 other"):
         plan_tasks([PHOTO], [replace(CAPTIONS, image_id="b.png")])
 
 
