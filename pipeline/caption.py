@@ -24,6 +24,7 @@ from components.describing.photo_files import find_photos
 from components.describing.speech import find_speech, speak
 from components.errors import CaptionflowError, DataError, SettingError
 from components.storage.filesystem import is_remote
+from pipeline.config import make_settings
 from pipeline.describing import (
     DEFAULT_MODEL,
     INTERRUPTED,
@@ -37,7 +38,6 @@ from pipeline.describing import (
     prepare,
     printable,
 )
-from pipeline.presets import make_settings
 
 # So many photos that can't be described are named after a batch.
 _NAMED = 10

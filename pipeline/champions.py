@@ -1,6 +1,5 @@
-"""What people see of a registered model: its versions, its champions, and all of one version."""
+"""Tables of a registered model: its versions, the history of its champions, and one version."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -9,122 +8,122 @@ from rich.table import Column, Table
 
 from components.artifacts.scores import TITLES
 from components.errors import CaptionflowError
-from components.register.history import Promotion, counting
-from components.register.versions import Released, Version
+from components.registry.models import ModelVersion, RegisteredModel
+from components.registry.promotion import Promotion, in_effect, read_history, recorded_champion
 
-_SHOWN = ("bleu4", "cider_d")
-_IN_WORDS = {"register": "registered", "promote": "promoted", "rollback": "rolled back"}
+_SCORES = ("bleu4", "cider_d")
+_ACTIONS = {"register": "registered", "promote": "promoted", "rollback": "rolled back"}
 
 
-def show_model(model: Released, console: Console | None = None) -> None:
-    """Shows all versions of a model, and who was champion when and why, the newest first."""
+def show_model(model: RegisteredModel, console: Console | None = None) -> None:
+    """Prints all versions of a model, and its promotions with reason and author, newest first."""
     console = console or Console()
+    history = read_history(model.tags)
+    effective = in_effect(history)
     versions = _table(
         "version",
         "registered",
-        *(Column(TITLES[name], justify="right") for name in _SHOWN),
+        *(Column(TITLES[name], justify="right") for name in _SCORES),
         "alias",
-        Column("why", overflow="fold"),
+        Column("reason", overflow="fold"),
     )
     for version in model.versions:
         versions.add_row(
-            version.number,
-            _moment(version.registered),
-            *(_number(version.tags.get(name, "")) for name in _SHOWN),
-            "[green]champion[/]" if version.number == model.champion else "",
-            escape(_why(model, version)),
+            version.version,
+            _minute(version.created),
+            *(_number(version.tags.get(name, "")) for name in _SCORES),
+            "[green]champion[/]" if version.version == model.champion else "",
+            escape(_reason(effective, version)),
         )
     console.print(f"{escape(model.name)}\n", highlight=False)
     console.print(versions)
-    if model.history:
-        counted = counting(model.history)
-        champions = _table(
-            "champion", "since", "before", "how", Column("why, and by whom", overflow="fold")
+    if history:
+        promotions = _table(
+            "champion", "since", "action", Column("reason and author", overflow="fold")
         )
-        for promotion in reversed(model.history):
-            champions.add_row(
-                promotion.version,
-                _moment(promotion.when),
-                promotion.before or "",
-                _IN_WORDS[promotion.action] if promotion in counted else "too late",
-                escape(f"{promotion.why} ({promotion.by})"),
+        for each in reversed(history):
+            promotions.add_row(
+                each.version,
+                _minute(each.time),
+                _ACTIONS[each.action] if each in effective else "too late",
+                escape(f"{each.reason} ({each.author})"),
             )
         console.print()
-        console.print(champions)
-    for line in _doubts(model):
-        console.print(f"\n[yellow]{escape(line)}[/]", soft_wrap=True, highlight=False)
+        console.print(promotions)
+    if warning := _warning(model):
+        console.print(f"\n[yellow]{escape(warning)}[/]", soft_wrap=True, highlight=False)
 
 
-def show_version(model: Released, number: str | None, console: Console | None = None) -> None:
-    """Shows all that is noted of a version.
+def show_version(
+    model: RegisteredModel, number: str | None, console: Console | None = None
+) -> None:
+    """Prints everything that is recorded of a version.
 
     Args:
         model: The registered model.
-        number: The version; the champion if None.
-        console: Where to show it; standard output if None.
+        number: The version; None: the champion.
+        console: Where to print; None: standard output.
 
     Raises:
-        CaptionflowError: If the champion is asked for, and there is none yet.
+        CaptionflowError: If no version was named and there is no champion.
         SettingError: If there is no such version.
     """
-    if number is None and model.champion is None:
-        raise CaptionflowError(f"{model.name} has no champion yet: name a version")
-    version = model.version(number or model.champion or "")
+    number = number or model.champion
+    if number is None:
+        raise CaptionflowError(
+            f"{model.name} has no champion yet. Name a version, one of `captionflow models list`"
+        )
+    version = model.version(number)
     console = console or Console()
-    champion = ", champion" if version.number == model.champion else ""
-    console.print(
-        f"{escape(model.name)} version {version.number}[green]{champion}[/]\n", highlight=False
-    )
+    suffix = "[green], champion[/]" if number == model.champion else ""
+    console.print(f"{escape(model.name)} version {number}{suffix}\n", highlight=False)
     scores = {title: version.tags[name] for name, title in TITLES.items() if name in version.tags}
-    rest = {name: text for name, text in sorted(version.tags.items()) if name not in TITLES}
-    rows = {
-        "registered": _moment(version.registered),
-        "loads as": f"models:/{model.name}/{version.number}",
-        "run": version.run_id,
-        **scores,
-        **rest,
-    }
-    width = max(map(len, rows))
-    for name, text in rows.items():
-        _line(console, f"{name:<{width}}  {text}")
-    for promotion in _promotions(model, version):
-        told = f"{_IN_WORDS[promotion.action]} by {promotion.by}: {promotion.why}"
-        _line(console, f"{'champion':<{width}}  {_moment(promotion.when)}, {told}")
-
-
-def _line(console: Console, text: str) -> None:
-    # Whole, so that it can be copied.
-    console.print(escape(text), soft_wrap=True, highlight=False)
+    other = {name: text for name, text in sorted(version.tags.items()) if name not in TITLES}
+    rows = [
+        ("registered", _minute(version.created)),
+        ("model URI", f"models:/{model.name}/{number}"),
+        ("training run", version.run_id),
+        *scores.items(),
+        *other.items(),
+        *(
+            (_ACTIONS[each.action], f"{_minute(each.time)} by {each.author}: {each.reason}")
+            for each in in_effect(read_history(model.tags))
+            if each.version == number
+        ),
+    ]
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        # On one line, so that it can be copied.
+        console.print(escape(f"{name:<{width}}  {text}"), soft_wrap=True, highlight=False)
 
 
 def _table(*columns: Column | str) -> Table:
     return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
-def _promotions(model: Released, version: Version) -> list[Promotion]:
-    return [each for each in counting(model.history) if each.version == version.number]
+def _reason(effective: list[Promotion], version: ModelVersion) -> str:
+    """Returns the reason of a version's last promotion, or else of the gate's decision."""
+    reasons = [each.reason for each in effective if each.version == version.version]
+    return reasons[-1] if reasons else version.tags.get("gate_reason", "")
 
 
-def _why(model: Released, version: Version) -> str:
-    """Returns why a version was last made champion, or else what the gate said."""
-    promoted = _promotions(model, version)
-    return promoted[-1].why if promoted else version.tags.get("gate_reason", "")
-
-
-def _doubts(model: Released) -> Iterable[str]:
-    if model.champion is None and not model.history:
-        yield "There is no champion yet: promote makes a version it."
-    elif model.champion != model.decided:
-        has_it = f"version {model.champion}" if model.champion else "no version"
-        yield (
-            f"The last promotion is that of version {model.decided}, but {has_it} has the alias: "
-            "another promotion is under way or broke off, or something else moved the alias. "
-            "promote notes which is meant."
+def _warning(model: RegisteredModel) -> str:
+    recorded = recorded_champion(model.tags)
+    if model.champion is None and recorded is None:
+        return "There is no champion yet. Choose one with `captionflow models promote`."
+    if recorded != model.champion:
+        now = f"version {model.champion}" if model.champion else "no version"
+        last = f"version {recorded}" if recorded else "none"
+        return (
+            f"The alias champion is on {now}, but the last recorded promotion is {last}: a "
+            "promotion is in progress or was interrupted, or another program moved the alias. "
+            "Choose the champion with `captionflow models promote`."
         )
+    return ""
 
 
-def _moment(when: datetime) -> str:
-    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def _minute(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _number(text: str) -> str:

@@ -1,20 +1,19 @@
 """The DAG: from photos with captions to a registered model.
 
 1. ingest      reads the data set, checks every photo, splits
-2. trigger     is anything otherwise than when the champion was made? If so:
+2. trigger     has anything changed since the champion was trained? If so:
 3. normalize   captions to token ids, with a vocabulary from the train split
-4. features    photos to numbers, by a pretrained encoder
+4. features    photos to feature vectors, by a pretrained encoder
 5. embeddings  GloVe vectors for the vocabulary
-6. train       the caption network, with early stopping on the dev split
-7. evaluate    captions for the test split, BLEU, a report
-8. rescore     the champion's captions for the same test split
+6. train       the caption model, with early stopping on the dev split
+7. evaluate    captions of the test split, their scores, a report
+8. rescore     the champion's captions of the same test split
 9. gate        good enough, and better than the champion? If so:
 10. register   a new version in the MLflow registry, the new champion
 
-The parameters are the fields of `pipeline.config.Settings` and
-`pipeline.kubernetes.KubernetesSettings`. `python -m pipeline.local` runs it here; `python -m
-pipeline.kubeflow compile`, or `kfp dsl compile
---py pipeline/dag.py --output FILE`, makes the package for a cluster.
+Its parameters are the settings of `components.settings` and of `pipeline.kubernetes`.
+`captionflow run` runs it on this machine; `captionflow compile`, or `kfp dsl compile --py
+pipeline/dag.py --output FILE`, makes the package for a cluster.
 """
 
 from kfp import dsl
@@ -27,72 +26,56 @@ from components.ingest.component import ingest
 from components.normalize.component import normalize
 from components.register.component import register
 from components.rescore.component import rescore
+from components.settings.data import DataSettings, EmbeddingSettings, VocabularySettings
+from components.settings.decoding import DecodingSettings
+from components.settings.encoder import EncoderSettings
+from components.settings.release import GateSettings
+from components.settings.run import RunSettings
+from components.settings.shared import ModelNameSettings
+from components.settings.train import TrainSettings
 from components.train.component import train
 from components.trigger.component import trigger
-from pipeline.config import Settings
 from pipeline.kubernetes import RUN, KubernetesSettings, as_text, configure
 from pipeline.parameters import Parameters, parameters_of
 
 
 @dsl.pipeline(name="captionflow", pipeline_config=RUN)
-@parameters_of(Settings, KubernetesSettings)
+@parameters_of(RunSettings, KubernetesSettings)
 def captioning_pipeline(run: Parameters) -> None:
-    """Learns to describe photos, scores what it learnt, and releases it if it is good."""
-    ingested = ingest(
-        **run.pick("dataset", "scenes", "seed", "dev_share", "test_share"),
-        **run.pick("max_quarantined", "beam_flags"),
-    )
+    """Learns to caption photos, scores the model, and releases it if it is good enough."""
+    ingested = ingest(**run.of(DataSettings))
     manifest = configure(ingested, "1 ingest", run).outputs["manifest"]
 
-    reason = trigger(
-        manifest=manifest,
-        **run.pick("encoder", "encoder_weights", "glove", "min_count", "decoder", "ensemble_size"),
-        **run.pick("units", "embedding_width", "dropout", "train_embeddings"),
-        **run.pick("epochs", "batch_size", "learning_rate", "schedule", "weight_decay"),
-        **run.pick("clip_norm", "label_smoothing", "patience", "max_words", "precision"),
-        **run.pick("seed", "beam_width", "length_penalty", "reranking_weight"),
-        **run.pick("floors", "margin", "force", "model_name", "experiment"),
-    )
+    reason = trigger(manifest=manifest, **run.of(RunSettings))
     wanted = configure(reason, "2 trigger", run).outputs["Output"]
 
     with dsl.If(wanted == True, name="reason to train"):  # noqa: E712 # KFP makes a condition of it
-        normalized = normalize(manifest=manifest, **run.pick("min_count", "beam_flags"))
+        normalized = normalize(manifest=manifest, **run.of(VocabularySettings))
         captions = configure(normalized, "3 normalize", run).outputs["captions"]
 
-        extracted = features(
-            manifest=manifest,
-            captions=captions,
-            **run.pick("encoder", "encoder_weights", "encoder_batch", "seed"),
-            **run.pick("precision", "beam_flags", "store"),
-        )
+        extracted = features(manifest=manifest, captions=captions, **run.of(EncoderSettings))
         examples = configure(extracted, "4 features", run).outputs["examples"]
 
-        embedded = embeddings(captions=captions, **run.pick("glove", "seed"))
+        embedded = embeddings(captions=captions, **run.of(EmbeddingSettings))
         matrix = configure(embedded, "5 embeddings", run).outputs["matrix"]
 
         trained = train(
             examples=examples,
             captions=captions,
             matrix=matrix,
-            **run.pick("decoder", "ensemble_size", "units", "embedding_width", "dropout"),
-            **run.pick("train_embeddings"),
-            **run.pick("epochs", "batch_size", "learning_rate", "schedule", "weight_decay"),
-            **run.pick("clip_norm", "label_smoothing", "patience", "max_words", "precision"),
-            **run.pick("seed", "experiment", "checkpoints"),
+            run_config=reason.outputs["run_config"],
             gpus=as_text(run["gpus"]),
+            **run.of(TrainSettings),
         )
         model = configure(trained, "6 train", run).outputs["model"]
 
         evaluated = evaluate(
-            model=model,
-            examples=examples,
-            manifest=manifest,
-            **run.pick("beam_width", "length_penalty", "reranking_weight"),
+            model=model, examples=examples, manifest=manifest, **run.of(DecodingSettings)
         )
         scores = configure(evaluated, "7 evaluate", run).outputs["scores"]
 
-        rescored = rescore(examples=examples, manifest=manifest, **run.pick("model_name"))
-        # Last of all: whoever is champion once there is something to compare.
+        rescored = rescore(examples=examples, manifest=manifest, **run.of(ModelNameSettings))
+        # As late as possible: the champion of the moment at which there is a model to compare.
         baseline = configure(rescored.after(evaluated), "8 rescore", run).outputs["baseline"]
 
         decision = gate(
@@ -101,7 +84,7 @@ def captioning_pipeline(run: Parameters) -> None:
             report=evaluated.outputs["report"],
             baseline=baseline,
             training_config=reason.outputs["training_config"],
-            **run.pick("floors", "margin", "model_name", "experiment"),
+            **run.of(GateSettings),
         )
         passed = configure(decision, "9 gate", run).outputs["Output"]
 
@@ -114,6 +97,6 @@ def captioning_pipeline(run: Parameters) -> None:
                 cause=reason.outputs["reason"],
                 reason=decision.outputs["reason"],
                 compared_with=decision.outputs["champion"],
-                **run.pick("model_name"),
+                **run.of(ModelNameSettings),
             )
             configure(registered, "10 register", run)

@@ -28,6 +28,7 @@ from components.describing.model import DecodeOptions, Model, decode_options, op
 from components.describing.page.application import make_application
 from components.describing.page.request_queue import RequestQueue, make_request_queue
 from components.errors import CaptionflowError, SettingError
+from pipeline.config import make_settings
 from pipeline.describing import (
     DEFAULT_MODEL,
     INTERRUPTED,
@@ -40,7 +41,6 @@ from pipeline.describing import (
     load_tensorflow,
     prepare,
 )
-from pipeline.presets import make_settings
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner

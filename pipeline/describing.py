@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from PIL import Image
 
-from pipeline.config import Settings
+from components.settings.shared import ModelNameSettings
 from pipeline.local.environment import set_environment
 
 #: The exit code after Ctrl-C.
 INTERRUPTED = 130
-DEFAULT_MODEL: str = Settings.model_fields["model_name"].default
+DEFAULT_MODEL: str = ModelNameSettings.model_fields["model_name"].default
 
 Beam = Annotated[
     int | None,

@@ -131,7 +131,7 @@ def check_store(uri: str) -> Finding:
         uri: A path, local or in a bucket.
     """
     # Here, since `--help` is to come at once.
-    from components.platform.tracking import without_credentials
+    from components.registry.client import without_credentials
 
     subject = f"store {without_credentials(uri)}"
     try:

@@ -24,29 +24,25 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.errors import CaptionflowError, SettingError
-from components.storage.filesystem import is_absolute
+from components.settings.base import external_settings
+from components.settings.run import RunSettings
+from components.storage.filesystem import is_absolute, is_remote
 from pipeline.cluster import runs, schedules
 from pipeline.cluster.connection import Address, connect
 from pipeline.cluster.cron import read_cron
 from pipeline.cluster.follow import follow_run
 from pipeline.cluster.runs import PIPELINE
-from pipeline.config import Settings
+from pipeline.config import CONFIG_HELP, DEFAULT_PRESET, PRESETS, make_settings
 from pipeline.kubernetes import KubernetesSettings, make_kubernetes_settings
 from pipeline.options import with_options
-from pipeline.presets import Preset, make_settings
 
 _INTERRUPTED = 130
 _PACKAGE = Path("build", f"{PIPELINE}.yaml")
-# Settings that name data: words that mean something everywhere.
-_EVERYWHERE = {
-    "dataset": ("sample",),
-    "glove": ("sample",),
-    "encoder_weights": ("imagenet", "random"),
-}
 
 _PLAN_HELP = "Only show what would run and what would be reused, and why; nothing is sent."
 
-_Preset = Annotated[str, typer.Option(help=f"The settings to begin with: {' or '.join(Preset)}.")]
+_Preset = Annotated[str, typer.Option(help=f"The settings to begin with: {' or '.join(PRESETS)}.")]
+_Config = Annotated[Path | None, typer.Option(help=CONFIG_HELP, metavar="FILE")]
 _Experiment = Annotated[str, typer.Option(help="The KFP experiment that runs stand under.")]
 _Name = Annotated[str, typer.Option(help="The schedule's name; there is one of a name.")]
 _Cron = Annotated[
@@ -80,12 +76,13 @@ def compile_(
 
 
 @app.command("submit")
-@with_options(Address, Settings, KubernetesSettings)
+@with_options(Address, RunSettings, KubernetesSettings)
 def submit(
     address: dict[str, Any],
     settings: dict[str, Any],
     placement: dict[str, Any],
-    preset: _Preset = Preset.SAMPLE,
+    preset: _Preset = DEFAULT_PRESET,
+    config: _Config = None,
     run_name: Annotated[str, typer.Option(help="The run's name; its time if not given.")] = "",
     kfp_experiment: _Experiment = PIPELINE,
     wait: Annotated[bool, typer.Option("--wait", help="Show the steps until the end.")] = False,
@@ -94,7 +91,7 @@ def submit(
 ) -> None:
     """Starts a run; with --wait, ends with an error unless the run succeeds."""
     with _failures_in_a_line():
-        arguments = _arguments(preset, settings, placement)
+        arguments = _arguments(preset, config, settings, placement)
         client = connect(Address(**address))
         if plan:
             _show_plan(client, kfp_experiment, arguments)
@@ -109,20 +106,21 @@ def submit(
 
 
 @app.command("schedule")
-@with_options(Address, Settings, KubernetesSettings)
+@with_options(Address, RunSettings, KubernetesSettings)
 def schedule(
     address: dict[str, Any],
     settings: dict[str, Any],
     placement: dict[str, Any],
     cron: _Cron,
     name: _Name = PIPELINE,
-    preset: _Preset = Preset.SAMPLE,
+    preset: _Preset = DEFAULT_PRESET,
+    config: _Config = None,
     kfp_experiment: _Experiment = PIPELINE,
 ) -> None:
     """Makes the schedule of this name, or changes it: one run at a time, none to catch up."""
     with _failures_in_a_line():
         when = read_cron(cron)
-        arguments = _arguments(preset, settings, placement)
+        arguments = _arguments(preset, config, settings, placement)
         page, replaced = schedules.schedule(
             connect(Address(**address)), when, arguments, experiment=kfp_experiment, name=name
         )
@@ -171,9 +169,11 @@ def unschedule(address: dict[str, Any], name: _Name = PIPELINE) -> None:
         typer.echo(f"Schedule {name} removed")
 
 
-def _arguments(preset: str, settings: dict[str, Any], placement: dict[str, Any]) -> dict[str, Any]:
-    arguments = make_settings(preset, settings).model_dump()
-    for name, words in _EVERYWHERE.items():
+def _arguments(
+    preset: str, config: Path | None, settings: dict[str, Any], placement: dict[str, Any]
+) -> dict[str, Any]:
+    arguments = make_settings(preset, settings, config=config).model_dump()
+    for name, words in external_settings(RunSettings).items():
         value = arguments[name]
         if value not in words and not is_absolute(value):
             raise SettingError(

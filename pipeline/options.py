@@ -8,8 +8,9 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pipeline.config import flag
-from pipeline.presets import PRESETS
+from components.settings.base import titled_fields
+from components.settings.renamed import RENAMED, refuse_renamed
+from pipeline.config import PRESETS, flag, preset_values
 
 
 def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -21,13 +22,16 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
     Args:
         models: Their fields must be of the types that KFP has: str, int, float, bool, dict.
     """
-    fields = {name: field for model in models for name, field in model.model_fields.items()}
+    fields = {
+        name: (field, title) for model in models for name, field, title in titled_fields(model)
+    }
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command).parameters.values())[len(models) :]
 
         def wrapper(**values: Any) -> None:
-            named = {name: values.pop(name) for name in fields}
+            named = {name: values.pop(name) for name in [*fields, *RENAMED]}
+            refuse_renamed({name: value for name, value in named.items() if value is not None})
             given = [
                 {name: named[name] for name in model.model_fields if named[name] is not None}
                 for model in models
@@ -36,7 +40,8 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
 
         wrapper.__doc__ = command.__doc__
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-        parameters += [_parameter(name, field) for name, field in fields.items()]
+        parameters += [_parameter(name, field, title) for name, (field, title) in fields.items()]
+        parameters += [_former(name) for name in RENAMED]
         wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # PEP 362
         wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
         return wrapper
@@ -44,23 +49,32 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
     return decorate
 
 
-def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+def _parameter(name: str, field: FieldInfo, title: str) -> inspect.Parameter:
     default = field.default
     is_switch = isinstance(default, bool)
     shown = str(default) if default != "" else "none"
-    for preset, values in PRESETS.items():
-        if name in values:
-            shown += f"; {preset}: {values[name] if values[name] != '' else 'to be named'}"
+    for preset in PRESETS:
+        if name in (values := preset_values(preset)):
+            shown += f"; {preset}: {'required' if values[name] is None else values[name]}"
     option = typer.Option(
         None,
         *((f"{flag(name)}/--no-{flag(name)[2:]}",) if is_switch else (flag(name),)),
         help=field.description,
         show_default=shown,
         metavar=None if is_switch else type(default).__name__.upper(),
+        rich_help_panel=title,
     )
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=option,
         annotation=bool | None if is_switch else str | None,
+    )
+
+
+def _former(name: str) -> inspect.Parameter:
+    # Known, so that its error can name the current one.
+    option = typer.Option(None, flag(name), hidden=True)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=str | None
     )

@@ -17,9 +17,9 @@ class Parameters:
         """Returns one parameter."""
         return self._channels[name]
 
-    def pick(self, *names: str) -> dict[str, Any]:
-        """Returns the named parameters, for a step whose inputs have the same names."""
-        return {name: self._channels[name] for name in names}
+    def of(self, group: type[BaseModel]) -> dict[str, Any]:
+        """Returns the parameters of a settings group, for a step that takes its settings."""
+        return {name: self._channels[name] for name in group.model_fields}
 
 
 def parameters_of(*models: type[BaseModel]) -> Callable[[Callable[[Parameters], Any]], Any]:

@@ -21,6 +21,8 @@ from rich.table import Table
 
 from components.artifacts.code_version import code_version
 from components.artifacts.fingerprint import fingerprint_value
+from components.settings.base import is_decisive
+from components.settings.run import RunSettings
 from pipeline.tasks import Argument, Step
 
 #: Steps whose result hangs on what the registry holds: never taken from a cache.
@@ -28,8 +30,6 @@ ASK_THE_REGISTRY = frozenset({"trigger", "rescore", "gate", "register"})
 #: Steps that are run again when training is forced.
 FORCED = frozenset({"train", "evaluate"})
 
-# Parameters that say where something is kept or run, not what comes out.
-_NOT_DECISIVE = frozenset({"checkpoints", "store", "beam_flags", "gpus"})
 # Inputs that KFP adds by itself, for images and the like.
 _ADDED = "pipelinechannel--"
 
@@ -73,11 +73,13 @@ def result_inputs(
             continue
         parts[step.name] = {"code": code_version(f"components.{step.name}")}
         for name, source in step.parameters.items():
-            if name in _NOT_DECISIVE or name.startswith(_ADDED) or not isinstance(source, Argument):
+            if name.startswith(_ADDED) or not isinstance(source, Argument):
                 continue
             if source.name in contents:
                 parts[step.name][f"{name} content"] = contents[source.name]
-            else:
+            elif source.name in RunSettings.model_fields and is_decisive(
+                RunSettings.model_fields[source.name]
+            ):
                 parts[step.name][name] = str(arguments[source.name])
         for output in step.artifacts.values():
             parts[step.name][f"after {output.step}"] = fingerprint_value(parts[output.step])

@@ -1,13 +1,4 @@
-"""Shows what was released and why, and decides what is: `python -m pipeline.registry`.
-
-    python -m pipeline.registry list
-    python -m pipeline.registry show 2
-    python -m pipeline.registry promote 2 --why "reads better aloud"
-    python -m pipeline.registry rollback
-
-It asks the MLflow that `MLFLOW_TRACKING_URI` names, or else that of the work folder. Every
-promotion is noted there, those of the pipeline too; `components.register.history` says how.
-"""
+"""The commands `captionflow models`: list, show, promote and roll back registered models."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,93 +9,93 @@ import typer
 
 from components.errors import CaptionflowError, SettingError
 
-_Root = Annotated[Path, typer.Option(help="The work folder, if MLFLOW_TRACKING_URI is not set.")]
-_Model = Annotated[
-    str | None, typer.Option(help="The registered model; not needed if there is only one.")
+_Root = Annotated[
+    Path, typer.Option(help="Work folder of the runs, unless MLFLOW_TRACKING_URI is set.")
 ]
-_Why = Annotated[str, typer.Option(help="The reason, which is noted.")]
+_Model = Annotated[
+    str | None, typer.Option(help="Registered model; needed only if there are several.")
+]
+_Reason = Annotated[str, typer.Option(help="Reason, which is recorded in MLflow.")]
 
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    help="Shows which model was champion when and why, makes another it, and takes that back.",
+    help="List registered models, show how one became champion, promote another, or roll back.",
 )
 
 
 @app.command("list")
 def list_versions(root: _Root = Path("runs"), model: _Model = None) -> None:
-    """Lists all versions with their scores, and who was champion when and why."""
-    with _store_of(root):
-        from components.register.versions import find_model, read_model
+    """List a model's versions with their scores, and the history of its champions."""
+    with _mlflow_of(root):
+        from components.registry.models import read_model
         from pipeline.champions import show_model
 
-        show_model(read_model(find_model(model)))
+        show_model(read_model(model))
 
 
 @app.command("show")
 def show(
     version: Annotated[
-        str | None, typer.Argument(help="The version; the champion if none is named.")
+        str | None, typer.Argument(help="Version number.", show_default="the champion")
     ] = None,
     root: _Root = Path("runs"),
     model: _Model = None,
 ) -> None:
-    """Shows all that is noted of a version."""
-    with _store_of(root):
-        from components.register.versions import find_model, read_model
+    """Show a version's scores, training config, and the gate's decision."""
+    with _mlflow_of(root):
+        from components.registry.models import read_model
         from pipeline.champions import show_version
 
-        show_version(read_model(find_model(model)), version)
+        show_version(read_model(model), version)
 
 
 @app.command("promote")
 def promote(
-    version: Annotated[str, typer.Argument(help="The version.")],
-    why: _Why,
+    version: Annotated[str, typer.Argument(help="Version number.")],
+    why: _Reason,
     root: _Root = Path("runs"),
     model: _Model = None,
 ) -> None:
-    """Makes a version champion."""
-    with _store_of(root):
-        from components.register import promotion
-        from components.register.versions import find_model
+    """Make a version the champion."""
+    with _mlflow_of(root):
+        from components.registry import promotion
+        from components.registry.models import read_model
 
         if not why.strip():
-            raise SettingError(f"why must give the reason. Received: {why!r}")
-        name = find_model(model)
-        _tell(name, promotion.promote(name, version, why=why), version)
+            raise SettingError("The reason is empty. Give one with --why")
+        name = read_model(model).name
+        champion = promotion.promote(name, version, reason=why)
+        typer.echo(f"Version {champion} of {name} is now the champion.")
+        if champion != version:
+            typer.echo(f"It was promoted at the same time as version {version}.")
 
 
 @app.command("rollback")
-def rollback(why: _Why = "", root: _Root = Path("runs"), model: _Model = None) -> None:
-    """Makes the champion before the present one champion again; once more goes further back."""
-    with _store_of(root):
-        from components.register import promotion
-        from components.register.versions import find_model
+def rollback(why: _Reason = "", root: _Root = Path("runs"), model: _Model = None) -> None:
+    """Make the previous champion the champion again; repeat to go back further."""
+    with _mlflow_of(root):
+        from components.registry import promotion
+        from components.registry.models import read_model
 
-        name = find_model(model)
-        _tell(name, promotion.rollback(name, why=why))
-
-
-def _tell(name: str, champion: str, wanted: str | None = None) -> None:
-    typer.echo(f"{name} version {champion} is champion")
-    if wanted not in (None, champion):
-        typer.echo(f"It was promoted at the same time as version {wanted}: both are noted")
+        name = read_model(model).name
+        champion = promotion.rollback(name, reason=why.strip())
+        typer.echo(f"Version {champion} of {name} is now the champion.")
 
 
 @contextmanager
-def _store_of(root: Path) -> Iterator[None]:
-    from components.platform.tracking import store_exists
+def _mlflow_of(root: Path) -> Iterator[None]:
+    from components.registry.client import store_exists
     from pipeline.local.environment import set_environment
 
     try:
         set_environment(root)
         if not store_exists():
-            # To look must not make one.
+            # Connecting would create it.
             raise SettingError(
-                f"root must be a work folder with an MLflow store: run the pipeline there first, "
-                f"or set MLFLOW_TRACKING_URI to another. Received: {root}"
+                f"There are no runs in {root} yet. Start one with `captionflow run`, or choose "
+                "another work folder (--root) or MLflow (MLFLOW_TRACKING_URI)"
             )
         yield
     except CaptionflowError as error:

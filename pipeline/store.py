@@ -20,11 +20,11 @@ from rich.table import Column, Table
 
 from components.errors import CaptionflowError, SettingError
 from components.features.eviction import choose_evicted, survey
+from components.settings.encoder import EncoderSettings
 from components.storage.filesystem import is_remote, local_path
 from components.storage.shared_folder import StoredFile, remove_files
-from pipeline.config import Settings
 
-_DEFAULT: str = Settings.model_fields["store"].default
+_DEFAULT: str = EncoderSettings.model_fields["store"].default
 
 _Root = Annotated[Path, typer.Option(help="The work folder of the runs.")]
 _Store = Annotated[

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,9 @@ def small_run(
     """
     from rich.console import Console
 
+    from pipeline.config import make_settings
     from pipeline.local.run import run_pipeline
     from pipeline.local.summary import show_summary
-    from pipeline.presets import Preset, make_settings
 
     # A name such as people give folders.
     root, shown = tmp_path_factory.mktemp("small") / "my 'runs'", io.StringIO()
@@ -85,7 +86,7 @@ def small_run(
     with pytest.MonkeyPatch.context() as patch:
         # Set, so that it is put back; empty, so that the run has the store of its work folder.
         patch.setenv("MLFLOW_TRACKING_URI", "")
-        summary = run_pipeline(make_settings(Preset.SAMPLE, small_settings), root, console=console)
+        summary = run_pipeline(make_settings("sample", small_settings), root, console=console)
         show_summary(summary, console)
     return summary, shown.getvalue()
 
@@ -111,7 +112,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # MLflow takes seconds to make its tables: once for all tests.
-    from components.platform.tracking import local_tracking_uri, mlflow_client
+    from components.registry.client import local_tracking_uri, mlflow_client
 
     root = tmp_path_factory.mktemp("mlflow")
     with pytest.MonkeyPatch.context() as patch:
@@ -123,7 +124,7 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def mlflow_root(mlflow_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A work folder with an empty store, which MLFLOW_TRACKING_URI names."""
-    from components.platform.tracking import local_tracking_uri
+    from components.registry.client import local_tracking_uri
 
     # The name is what people call folders: with a space, a letter that is not ASCII, a percent.
     root = tmp_path / "my rüns 100%"
@@ -211,8 +212,8 @@ def dead_mlflow(free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:secret@127.0.0.1:{port}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     return (
-        f"MLflow at http://127.0.0.1:{port} does not answer: start it, or set MLFLOW_TRACKING_URI "
-        "to one that runs"
+        f"MLflow at http://127.0.0.1:{port} does not respond. Start the server, or set "
+        "MLFLOW_TRACKING_URI to one that is running"
     )
 
 
@@ -272,3 +273,63 @@ def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     bucket = boto3.resource("s3").Bucket("runs")
     bucket.create()
     return bucket
+
+
+@dataclass
+class Store:
+    """A bucket or folder, written and read past our own code.
+
+    Attributes:
+        uri: Its address: `gs://runs`, `s3://runs`, or a local folder.
+        kind: gs, s3 or file.
+        client: Google's or Amazon's bucket, or the folder.
+    """
+
+    uri: str
+    kind: str
+    client: Any
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes an object or file."""
+        if self.kind == "gs":
+            self.client.blob(name).upload_from_string(content)
+        elif self.kind == "s3":
+            self.client.put_object(Key=name, Body=content)
+        else:
+            path = self.client / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    def content(self) -> dict[str, bytes]:
+        """Returns all objects or files."""
+        if self.kind == "gs":
+            # Not with what was listed: the emulator does not quote names in the links there.
+            names = [blob.name for blob in self.client.list_blobs()]
+            return {name: self.client.blob(name).download_as_bytes() for name in names}
+        if self.kind == "s3":
+            return {each.key: each.get()["Body"].read() for each in self.client.objects.all()}
+        return {
+            path.relative_to(self.client).as_posix(): path.read_bytes()
+            for path in self.client.rglob("*")
+            if path.is_file()
+        }
+
+
+def _make(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if kind == "file":
+        (tmp_path / "runs").mkdir()
+        return Store(str(tmp_path / "runs"), kind, tmp_path / "runs")
+    client = request.getfixturevalue({"gs": "bucket", "s3": "s3_bucket"}[kind])
+    return Store(f"{kind}://runs", kind, client)
+
+
+@pytest.fixture(params=["file", "gs", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty folder or bucket `runs`."""
+    return _make(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=["gs", "s3"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty bucket `runs`."""
+    return _make(request.param, request, tmp_path)

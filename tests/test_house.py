@@ -17,11 +17,10 @@ LAYERS: dict[str, set[str]] = {
     "errors": set(),
     "storage": {"errors"},
     "settings": {"errors"},
-    "artifacts": {"errors", "storage", "settings", "platform"},
-    "platform": {"errors", "storage", "artifacts"},
-    "registry": {"errors", "storage", "settings", "artifacts"},
-    "captioning": {"errors", "artifacts", "platform"},
-    "runtime": {"errors", "storage", "settings", "artifacts", "registry", "platform"},
+    "artifacts": {"errors", "storage"},
+    "registry": {"errors", "artifacts"},
+    "captioning": {"errors", "settings", "artifacts"},
+    "runtime": {"errors", "settings", "registry"},
 }
 STEPS = sorted(path.parent.name for path in (PROJECT / "components").glob("*/component.py"))
 MODULES = sorted(
@@ -65,6 +64,15 @@ def test_imports_only_go_down(module: str) -> None:
             here, there = _room(module), _room(name)
             allowed = LAYERS.get(here, set(LAYERS)) | {here}
             assert there in allowed, f"{module} imports {name}"
+
+
+def test_mlflow_is_imported_by_registry_and_register_alone() -> None:
+    rooms = {
+        _room(module) if module.startswith("components.") else module
+        for module in MODULES
+        if any(name.partition(".")[0] == "mlflow" for name in _imports(module))
+    }
+    assert rooms == {"registry", "register"}
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.manifest import write_manifest
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
-from pipeline.presets import make_settings
+from pipeline.config import make_settings
 
 _HEAVY = ("tensorflow", "keras", "apache_beam", "mlflow")
 _SETTINGS = make_settings("sample", {"scenes": 40}).model_dump()
@@ -41,7 +41,7 @@ def _artifact(folder: Path, name: str, **files: Any) -> dsl.Artifact:
 
 
 def _judged(folder: Path) -> dict[str, dsl.Artifact]:
-    from components.platform.registry import start_run
+    from components.registry.runs import start_run
 
     orders = {f"bleu{order}": 50.0 for order in range(1, 5)}
     scores = {

@@ -58,11 +58,11 @@ def open_model(
         yield Model(str(bundle), bundle)
         return
     # MLflow takes seconds to load.
-    from components.platform.released import fetch_released
+    from components.registry.download import download_model
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
-        released = fetch_released(model_name, version, Path(folder))
-        yield Model(f"{model_name} version {released.version}", released.bundle)
+        found = download_model(model_name, version, Path(folder))
+        yield Model(f"{model_name} version {found.version}", found.bundle)
 
 
 def decode_options(model: Model, beam_width: int | None, alternatives: int) -> DecodeOptions:

@@ -1,12 +1,17 @@
 """The KFP step `embeddings`."""
 
+from typing import Any
+
 from kfp.dsl import Artifact, Dataset, Input, Output
 
 from components.runtime.step import step
+from components.settings.data import EmbeddingSettings
 
 
-@step
-def embeddings(captions: Input[Dataset], glove: str, seed: int, matrix: Output[Artifact]) -> None:
+@step(EmbeddingSettings)
+def embeddings(
+    settings: dict[str, Any], captions: Input[Dataset], matrix: Output[Artifact]
+) -> None:
     """Gives each word of the vocabulary its GloVe vector.
 
     See `components.embeddings.matrix.build_embeddings`.
@@ -15,9 +20,11 @@ def embeddings(captions: Input[Dataset], glove: str, seed: int, matrix: Output[A
 
     with run_step("embeddings") as ready:
         from components.embeddings.matrix import build_embeddings
+        from components.settings.data import EmbeddingSettings
 
         ready()
-        coverage = build_embeddings(captions.path, glove, matrix.path, seed=seed)
+        checked = EmbeddingSettings.check(settings)
+        coverage = build_embeddings(captions.path, checked.glove, matrix.path, seed=checked.seed)
         for fact in ("source", "width", "found", "train_token_share"):
             matrix.metadata[fact] = coverage[fact]
         matrix.metadata["missing"] = len(coverage["missing"])

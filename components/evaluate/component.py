@@ -1,18 +1,19 @@
 """The KFP step `evaluate`."""
 
+from typing import Any
+
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output
 
 from components.runtime.step import step
+from components.settings.decoding import DecodingSettings
 
 
-@step
+@step(DecodingSettings)
 def evaluate(
+    settings: dict[str, Any],
     model: Input[Model],
     examples: Input[Dataset],
     manifest: Input[Dataset],
-    beam_width: int,
-    length_penalty: float,
-    reranking_weight: float,
     scores: Output[Artifact],
     metrics: Output[Metrics],
     report: Output[HTML],
@@ -29,11 +30,11 @@ def evaluate(
     with run_step("evaluate") as ready:
         from components.artifacts.scores import main_figures
         from components.evaluate.run import evaluate_model
+        from components.settings.decoding import DecodingSettings
 
         ready()
         measured = evaluate_model(
-            model.path, examples.path, manifest.path,
-            beam_width=beam_width, length_penalty=length_penalty, reranking_weight=reranking_weight,
+            model.path, examples.path, manifest.path, DecodingSettings.check(settings),
             scores=scores.path, report=report.path,
         )  # fmt: skip
         for name, value in main_figures(measured).items():

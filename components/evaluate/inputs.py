@@ -1,6 +1,5 @@
 """What an evaluation needs, read from four artifacts and checked before any work."""
 
-import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -12,7 +11,8 @@ from components.artifacts.files import TRAINING_FILE
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import Bundle
-from components.errors import DataError, SettingError
+from components.errors import DataError
+from components.settings.decoding import DecodingSettings
 
 SPLIT = "test"
 
@@ -84,24 +84,14 @@ def read_inputs(
     model: str | Path,
     examples: str | Path,
     manifest: str | Path,
-    *,
-    beam_width: int,
-    length_penalty: float,
-    reranking_weight: float,
+    settings: DecodingSettings,
 ) -> Inputs:
     """Reads and checks what an evaluation needs; see `run.evaluate_model` for the arguments.
 
     Raises:
         DataError: If an artifact is not whole, model and examples are of different encoders, or
             the test split is empty or lacks references.
-        SettingError: If a setting breaks its rule.
     """
-    if beam_width < 1:
-        raise SettingError(f"beam_width must be a positive integer. Received: {beam_width}")
-    if not (length_penalty >= 0 and math.isfinite(length_penalty)):
-        raise SettingError(f"length_penalty must be 0 or more. Received: {length_penalty}")
-    if not (reranking_weight >= 0 and math.isfinite(reranking_weight)):
-        raise SettingError(f"reranking_weight must be 0 or more. Received: {reranking_weight}")
     training = _read(Training, Path(model) / TRAINING_FILE)
     data = _read(Data, Path(manifest) / REPORT_FILE)
     test = read_examples(examples, SPLIT)
@@ -109,9 +99,9 @@ def read_inputs(
     bundle = Bundle.load(model)
     bundle.decoding = replace(
         bundle.decoding,
-        beam_width=beam_width,
-        length_penalty=length_penalty,
-        reranking_weight=reranking_weight,
+        beam_width=settings.beam_width,
+        length_penalty=settings.length_penalty,
+        reranking_weight=settings.reranking_weight,
     )
     return Inputs(
         bundle=bundle,

@@ -27,6 +27,7 @@ from components.evaluate.gallery import pick_captions, rank_captions
 from components.evaluate.inputs import SPLIT, Inputs, read_inputs
 from components.evaluate.report import gallery_sections, render_report
 from components.evaluate.scoring import Captions, score_captions, search_both
+from components.settings.decoding import DecodingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +36,8 @@ def evaluate_model(
     model: str | Path,
     examples: str | Path,
     manifest: str | Path,
+    settings: DecodingSettings,
     *,
-    beam_width: int,
-    length_penalty: float,
-    reranking_weight: float,
     scores: str | Path,
     report: str | Path,
 ) -> dict[str, Any]:
@@ -48,9 +47,7 @@ def evaluate_model(
         model: The model artifact: a bundle with `training.json`.
         examples: The examples artifact.
         manifest: The manifest artifact, for the photos and the data's fingerprints.
-        beam_width: Partial captions kept for each photo.
-        length_penalty: Power of the length by which a caption's log-probability is divided.
-        reranking_weight: Weight of a caption's agreement with what the train photos let expect.
+        settings: Beam search and reranking.
         scores: Where the scores artifact goes, a directory of `scores.json` and
             `captions.jsonl`; whole or not at all.
         report: Where the report goes, an HTML file; likewise.
@@ -61,16 +58,8 @@ def evaluate_model(
     Raises:
         DataError: If an artifact is not whole, model and examples are of different encoders, or
             the test split is empty or lacks references.
-        SettingError: If a setting breaks its rule.
     """
-    inputs = read_inputs(
-        model,
-        examples,
-        manifest,
-        beam_width=beam_width,
-        length_penalty=length_penalty,
-        reranking_weight=reranking_weight,
-    )
+    inputs = read_inputs(model, examples, manifest, settings)
     test = inputs.examples
     captions = search_both(inputs.bundle, test.features)
     measured = score_captions(captions, test.references) | _context(inputs)

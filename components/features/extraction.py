@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import apache_beam as beam
@@ -22,7 +23,7 @@ from components.captioning.encoder.dead_leaves import draw_dead_leaves
 from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.precision import Precision, choose_precision
 from components.captioning.encoder.spec import EncoderSpec
-from components.captioning.encoder.weights import RANDOM
+from components.captioning.encoder.weights import IMAGENET, RANDOM
 from components.captioning.model.normalizer import Normalizer
 from components.errors import SettingError
 from components.features.encoding import EncodeImages
@@ -32,10 +33,11 @@ from components.features.store import FeatureLocation, FeatureStore
 from components.features.tasks import EncodingTask, plan_tasks
 from components.runtime.beam import beam_pipeline
 from components.runtime.beam_batches import run_in_batches
+from components.settings.encoder import EncoderSettings
+from components.storage.transfer import local_copy
 
 logger = logging.getLogger(__name__)
 
-MIN_BATCH = 32
 # Drawn images that random weights are calibrated on.
 _CALIBRATION_IMAGES = 64
 _SCRATCH = ".features"
@@ -45,14 +47,7 @@ def extract_features(
     manifest: str | Path,
     captions: str | Path,
     directory: str | Path,
-    *,
-    encoder: str,
-    encoder_weights: str,
-    encoder_batch: int,
-    seed: int,
-    precision: str,
-    beam_flags: str,
-    store: str = "",
+    settings: EncoderSettings,
 ) -> dict[str, Any]:
     """Encodes every captioned photo, and writes features and captions as sharded TFRecords.
 
@@ -67,54 +62,44 @@ def extract_features(
         manifest: Directory of the manifest artifact.
         captions: Directory of the captions artifact.
         directory: Directory of the examples artifact; written whole or not at all.
-        encoder: Name of a backbone of keras.applications.
-        encoder_weights: "imagenet", "random", or the path of a weights file.
-        encoder_batch: Photos encoded at once, 32 or more.
-        seed: Seed of random weights.
-        precision: `auto`, `float32` or `mixed`, see `choose_precision`.
-        beam_flags: Flags of Beam's runner, as on a command line.
-        store: Folder of the feature store, local or in a bucket; empty for none.
+        settings: Encoder, feature store, and flags of Beam's runner.
 
     Returns:
         Metadata of the artifact: the number of photos, in all, by split and encoded in this run;
         the encoder's network, weights, precision and width.
 
     Raises:
-        SettingError: If encoder, encoder_batch, precision, beam_flags or store is invalid, or a
+        SettingError: If the encoder, its precision, beam_flags or the store can't be used, or a
             worker does not support the chosen precision.
         DataError: If the weights can't be loaded, a photo changed since `ingest` read it, or the
             captions' normalizer is broken.
         CaptionflowError: If the object store does not answer.
     """
-    if encoder_batch < MIN_BATCH:
-        raise SettingError(f"encoder_batch must be at least {MIN_BATCH}. Received: {encoder_batch}")
-    dtype = choose_precision(precision, encoder, encoder_weights)
+    precision = choose_precision(settings.precision, settings.encoder, settings.encoder_weights)
     tasks = plan_tasks(read_manifest(manifest), read_captions(captions))
     normalizer = Normalizer.load(Path(captions))
     started = time.perf_counter()
     with atomic_directory(directory) as aside:
-        features = _open_store(store, aside, encoder, encoder_weights, seed, dtype)
+        features = _open_store(settings, aside, precision)
         locations = features.index()
         # Each photo once, whatever its names.
         missing = list({t.sha256: t for t in tasks if t.sha256 not in locations}.values())
-        if store:
+        if settings.store:
             found = len(tasks) - len(missing)
             logger.info("Feature store: %d of %d photos are encoded already", found, len(tasks))
         shared = Shared()
         if not features.restore_encoder(aside):
             # Workers in this process share this encoder; others load the saved one.
-            built = shared.acquire(
-                partial(_build_encoder, encoder, encoder_weights, seed, encoder_batch, dtype)
-            )
+            built = shared.acquire(partial(_build_encoder, settings, precision))
             built.save(aside)
             # Before any feature: if this run is killed, the next one must not take its features
             # for those of an encoder that it builds itself.
             features.save_encoder(aside)
         if missing:
-            step = EncodeImages(aside, shared, features, encoder_batch, len(missing))
-            run_in_batches(step, missing, beam_flags)
+            step = EncodeImages(aside, shared, features, settings.encoder_batch, len(missing))
+            run_in_batches(step, missing, settings.beam_flags)
             locations = features.index()
-        _write_examples(tasks, locations, features.scratch, aside, beam_flags)
+        _write_examples(tasks, locations, features.scratch, aside, settings.beam_flags)
         features.finish({locations[task.sha256].shard for task in tasks})
         shutil.rmtree(features.scratch)
         # Examples hold normalized references: the normalizer that made them goes along.
@@ -135,22 +120,30 @@ def extract_features(
     }
 
 
-def _open_store(
-    store: str, directory: Path, network: str, weights: str, seed: int, dtype: Precision
-) -> FeatureStore:
+def _open_store(settings: EncoderSettings, directory: Path, precision: Precision) -> FeatureStore:
     scratch = directory / _SCRATCH
     scratch.mkdir()
-    key = encoder_key(network, weights, seed, dtype) if store else ""
-    folder = f"{store.rstrip('/')}/{key}" if store else ""
+    folder = ""
+    if settings.store:
+        key = encoder_key(settings.encoder, settings.encoder_weights, settings.seed, precision)
+        folder = f"{settings.store.rstrip('/')}/{key}"
     features = FeatureStore(folder, scratch)
     features.fetch()
     return features
 
 
-def _build_encoder(
-    network: str, weights: str, seed: int, batch_size: int, dtype: Precision
-) -> Encoder:
-    encoder = Encoder.build(network, weights, seed=seed, batch_size=batch_size, precision=dtype)
+def _build_encoder(settings: EncoderSettings, precision: Precision) -> Encoder:
+    weights, seed = settings.encoder_weights, settings.seed
+    with TemporaryDirectory(prefix="captionflow-weights-") as directory:
+        if weights not in (IMAGENET, RANDOM):
+            weights = str(local_copy(weights, Path(directory)))
+        encoder = Encoder.build(
+            settings.encoder,
+            weights,
+            seed=seed,
+            batch_size=settings.encoder_batch,
+            precision=precision,
+        )
     if weights == RANDOM:
         # Not on photos: the encoder would change with the data.
         encoder.calibrate(draw_dead_leaves(_CALIBRATION_IMAGES, encoder.spec.size, seed))

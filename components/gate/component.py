@@ -1,25 +1,23 @@
 """The KFP step `gate`."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kfp.dsl import HTML, Artifact, Input, Model
 
 from components.runtime.step import step
+from components.settings.release import GateSettings
 
 
-@step
+@step(GateSettings)
 def gate(
+    settings: dict[str, Any],
     model: Input[Model],
     scores: Input[Artifact],
     report: Input[HTML],
     baseline: Input[Artifact],
     training_config: str,
-    floors: str,
-    margin: float,
-    model_name: str,
-    experiment: str,
 ) -> NamedTuple("Decision", [("Output", bool), ("reason", str), ("champion", str)]):  # type: ignore[valid-type] # KFP's own form
-    """Passes a model that reaches the floors and is better than the champion.
+    """Passes a model that reaches the thresholds and is better than the champion.
 
     See `components.gate.verdict.judge`.
     """
@@ -27,12 +25,12 @@ def gate(
 
     with run_step("gate") as ready:
         from components.gate.verdict import judge
+        from components.settings.release import GateSettings
 
         ready()
         decision = judge(
             model.path, scores.path, report.path, baseline.path,
-            training_config=training_config, floors=floors, margin=margin,
-            model_name=model_name, experiment=experiment,
+            GateSettings.check(settings), training_config=training_config,
         )  # fmt: skip
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
         return decision.passed, decision.reason, decision.champion

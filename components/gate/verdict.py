@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import RunTag
-
 from components.artifacts.champion_predictions import ChampionPredictions, read_champion_predictions
 from components.artifacts.files import CAPTIONS_FILE, SCORES_FILE, TRAINING_FILE, read_json
 from components.artifacts.scores import main_figures
 from components.gate.decision import Decision, Described, decide
-from components.platform.refusals import note_refusal, refusal_key
-from components.platform.registry import Champion, champion, log_metrics, require_run
-from components.platform.tracking import mlflow_client
+from components.registry.models import ModelVersion, find_champion
+from components.registry.rejected_candidates import candidate_key, record_rejected_candidate
+from components.registry.runs import log_metrics, log_tags, log_text_files, require_run
+from components.settings.release import GateSettings
 
 logger = logging.getLogger(__name__)
 
@@ -24,12 +23,9 @@ def judge(
     scores: str | Path,
     report: str | Path,
     baseline: str | Path,
+    settings: GateSettings,
     *,
     training_config: str,
-    floors: str,
-    margin: float,
-    model_name: str,
-    experiment: str,
 ) -> Decision:
     """Decides whether a model passes, and notes scores, report and decision in its MLflow run.
 
@@ -43,11 +39,10 @@ def judge(
         scores: The scores artifact: a directory with `scores.json` and `captions.jsonl`.
         report: The HTML report, a file.
         baseline: The baseline artifact.
-        training_config: What the model was made of; the same is not trained again if it is refused.
-        floors: Least scores, see `floors.read_thresholds`.
-        margin: BLEU-4 points that a model that learnt from more photos may be worse.
-        model_name: The registered model; whoever is its champion now was to be compared.
-        experiment: The MLflow experiment that a refusal is noted in.
+        settings: Thresholds and margin; the registered model, whose present champion must be the
+            one that was compared; and the experiment in which a rejection is recorded.
+        training_config: What the model was trained on. If it is rejected, the same is not trained
+            again.
 
     Returns:
         The decision, with its reason in words.
@@ -61,31 +56,32 @@ def judge(
     measured, compared = read_json(scores_file), read_champion_predictions(baseline)
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     require_run(run_id)
-    test, now = _read_captions(captions_file), champion(model_name)
+    test, now = _read_captions(captions_file), find_champion(settings.model_name)
     moved = (now and now.version) != (compared and compared.version)
     if moved:
         decision = Decision(False, _moved(compared, now))
     else:
-        decision = decide(measured, test, compared, floors=floors, margin=margin)
+        decision = decide(measured, test, compared, floors=settings.floors, margin=settings.margin)
     decision = decision._replace(champion=compared.version if compared else "")
     logger.info("%s", decision.reason)
     log_metrics(run_id, {f"test_{name}": value for name, value in main_figures(measured).items()})
-    with mlflow_client() as client:
-        noted = _tags(decision, measured)
-        client.log_batch(run_id, tags=[RunTag(name, value) for name, value in noted.items()])
-        client.log_artifact(run_id, str(scores_file))
-        client.log_artifact(run_id, str(captions_file))
-        # Under a name that MLflow's user interface shows as a page.
-        client.log_text(run_id, Path(report).read_text(encoding="utf-8"), "report.html")
+    log_tags(run_id, {"model_name": settings.model_name, **_tags(decision, measured)})
+    # MLflow's user interface shows as a page what is named so.
+    files = {SCORES_FILE: scores_file, CAPTIONS_FILE: captions_file, "report.html": report}
+    log_text_files(run_id, files)
     if compared and not decision.passed and not moved:
-        key = refusal_key(
-            training_config, compared.version, model_name=model_name, floors=floors, margin=margin
+        key = candidate_key(
+            training_config,
+            compared.version,
+            model_name=settings.model_name,
+            floors=settings.floors,
+            margin=settings.margin,
         )
-        note_refusal(experiment, key, decision.reason)
+        record_rejected_candidate(settings.experiment, key, decision.reason)
     return decision
 
 
-def _moved(compared: ChampionPredictions | None, now: Champion | None) -> str:
+def _moved(compared: ChampionPredictions | None, now: ModelVersion | None) -> str:
     then = f"champion v{compared.version}" if compared else "no champion"
     there = f"v{now.version} is champion" if now else "there is no champion"
     return (

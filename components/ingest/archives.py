@@ -1,32 +1,34 @@
 """Archives are hostile until they are unpacked: no path leads out, nothing blows up."""
 
 import logging
+import lzma
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from tarfile import TarError
-from typing import IO
 
-from components.errors import DataError
+from components.errors import CaptionflowError, DataError
 from components.ingest.archive_members import Meter, TooMuchError, tar_members, zip_members
-from components.ingest.layouts.source import IMAGE_SUFFIXES
+from components.ingest.archive_places import place_members
 
 logger = logging.getLogger(__name__)
 
-_NEEDED = IMAGE_SUFFIXES | {".json", ".txt"}
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
-_CHUNK = 1 << 20
 
 # What the libraries raise for archives that are broken, encrypted or of a kind they can't read.
 _BROKEN = (
     EOFError,
+    LookupError,
+    MemoryError,
     NotImplementedError,
     OSError,
+    OverflowError,
     RuntimeError,
     TarError,
     ValueError,
+    lzma.LZMAError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -55,9 +57,11 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> None:
-    """Unpacks the images, texts and JSON files of an archive.
+    """Unpacks an archive: all its files, for what captions name may have any ending.
 
-    Bytes are counted as they come, whatever the archive's own headers say.
+    Bytes are counted as they come, whatever the archive's own headers say. A link to a file of the
+    archive becomes that file; other links inside the archive, and names that no file here can
+    have, are skipped with a warning.
 
     Args:
         archive: A `.zip`, `.tar.gz`, `.tgz` or `.tar`.
@@ -65,57 +69,42 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> None
         limits: What the archive may hold at most.
 
     Raises:
-        DataError: If a member's path leads out of the archive's folder, two members have one
-            path, a member is a link or a device, a limit is passed, or the archive is broken.
+        DataError: If a member's path or link leads out of the archive's folder, two files that
+            differ have one path, a member is a device, a limit is passed, or the archive is broken.
+        CaptionflowError: If the files can't be written here, as on a full disk.
     """
     limits = limits or Limits()
-    directory.mkdir(parents=True)
     meter = Meter(
         size=limits.size,
         files=limits.files,
         relative=max(limits.spared, limits.ratio * archive.stat().st_size),
     )
     members = tar_members if archive.name.lower().endswith(_TAR_SUFFIXES) else zip_members
-    written = 0
     try:
-        for path, stream in _checked(members(archive, meter)):
-            # Not every member is read, but every member's path is checked.
-            if path.suffix.lower() in _NEEDED:
-                _write(stream, directory / path, meter)
-                written += 1
+        directory.mkdir(parents=True)
+        # Written beside it first: of some members the path is known at the end only.
+        with tempfile.TemporaryDirectory(dir=directory.parent) as aside:
+            skipped = place_members(members(archive, meter), directory, Path(aside), meter)
     except TooMuchError as error:
         raise DataError(
             f"{archive.name} must unpack to a data set, not to a bomb: {error}. "
             "Unpack it yourself if you trust it, and give the folder"
         ) from error
-    except FileExistsError as error:
-        raise DataError(
-            f"{archive.name}: each path must stand for one file. "
-            f"Received twice: {Path(str(error.filename)).relative_to(directory)}"
-        ) from error
     except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise CaptionflowError(
+                f"{archive.name} could not be unpacked to {directory}: {error.strerror}. The "
+                "archive is not at fault. Make room there, or mend the disk, and try again"
+            ) from error
         raise DataError(f"{archive.name} can't be unpacked: {error}") from error
-    logger.info("unpacked %d files (%d MB) of %s", written, meter.written >> 20, archive.name)
-
-
-def _checked(
-    members: Iterator[tuple[str, IO[bytes] | None]],
-) -> Iterator[tuple[Path, IO[bytes]]]:
-    for name, stream in members:
-        # As Windows reads it, so that backslashes and drive letters count too.
-        path = PureWindowsPath(name)
-        if path.drive or path.root or ".." in path.parts or not name.isprintable():
-            raise DataError(
-                "An archive's paths must stay inside its own folder. "
-                f"Received: {name!r}. Do not trust this archive"
-            )
-        if stream is not None:
-            yield Path(*path.parts), stream
-
-
-def _write(stream: IO[bytes], target: Path, meter: Meter) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("xb") as file:
-        while chunk := stream.read(_CHUNK):
-            meter.add(len(chunk))
-            file.write(chunk)
+    if skipped:
+        logger.warning(
+            "skipped %d members of %s, such as %r: names that no file here can have, or links to "
+            "what is no file of the archive",
+            len(skipped),
+            archive.name,
+            skipped[0],
+        )
+    logger.info(
+        "unpacked %d members (%d MB) of %s", meter.members, meter.written >> 20, archive.name
+    )

@@ -16,6 +16,8 @@ from components.runtime.beam import beam_pipeline
 
 logger = logging.getLogger(__name__)
 
+_NO_TEXT = "its path is not valid UTF-8: rename the folder or file that is in another encoding"
+
 _SCHEMA = pa.schema(
     [
         ("image_id", pa.string()),
@@ -55,17 +57,28 @@ def check_images(images: Mapping[str, Path], work: Path, beam_flags: str) -> lis
         SettingError: If checks are missing: Beam's workers do not see this machine's files.
     """
     started = time.perf_counter()
+    # Neither Beam nor a manifest can hold a path that is no text, such as one in Latin-1.
+    texts = {name: str(path) for name, path in images.items() if _is_text(f"{name}{path}")}
+    others = [ImageCheck(name, _NO_TEXT) for name in images if name not in texts]
     with beam_pipeline(beam_flags) as pipeline:
         _ = (
             pipeline
-            | "List" >> beam.Create([(name, str(path)) for name, path in images.items()])
+            | "List" >> beam.Create(list(texts.items()))
             | "CheckImages" >> CheckImages()
             | "ToRows" >> beam.Map(asdict)
             | "Write" >> beam.io.WriteToParquet(str(work / "checks" / "part"), _SCHEMA)
         )
-    checks = read_checks(work / "checks", len(images), beam_flags)
+    checks = read_checks(work / "checks", len(texts), beam_flags) + others
     logger.info("checked %d images in %.1f s", len(checks), time.perf_counter() - started)
-    return checks
+    return sorted(checks, key=lambda check: check.image_id)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_checks(folder: Path, expected: int, beam_flags: str) -> list[ImageCheck]:
@@ -77,7 +90,7 @@ def read_checks(folder: Path, expected: int, beam_flags: str) -> list[ImageCheck
         beam_flags: For the message.
 
     Returns:
-        The checks, ordered by image name.
+        The checks, in any order.
 
     Raises:
         SettingError: If some are missing: the workers do not see this machine's files.
@@ -92,4 +105,4 @@ def read_checks(folder: Path, expected: int, beam_flags: str) -> list[ImageCheck
             "beam_flags must name a runner whose workers share this machine's files. "
             f"Received {beam_flags!r}, and {len(rows)} checks of {expected} images"
         )
-    return sorted((ImageCheck(**row) for row in rows), key=lambda check: check.image_id)
+    return [ImageCheck(**row) for row in rows]

@@ -1,21 +1,15 @@
 """The KFP step `ingest`."""
 
+from typing import Any
+
 from kfp.dsl import Dataset, Output
 
 from components.runtime.step import step
+from components.settings.data import DataSettings
 
 
-@step
-def ingest(
-    dataset: str,
-    scenes: int,
-    seed: int,
-    dev_share: float,
-    test_share: float,
-    max_quarantined: float,
-    beam_flags: str,
-    manifest: Output[Dataset],
-) -> None:
+@step(DataSettings)
+def ingest(settings: dict[str, Any], manifest: Output[Dataset]) -> None:
     """Reads captioned photos, checks every one, and splits them into train, dev and test.
 
     See `components.ingest.run.ingest_dataset`.
@@ -24,18 +18,10 @@ def ingest(
 
     with run_step("ingest") as ready:
         from components.ingest.run import ingest_dataset
+        from components.settings.data import DataSettings
 
         ready()
-        report = ingest_dataset(
-            dataset,
-            manifest.path,
-            scenes=scenes,
-            seed=seed,
-            dev_share=dev_share,
-            test_share=test_share,
-            max_quarantined=max_quarantined,
-            beam_flags=beam_flags,
-        )
+        report = ingest_dataset(DataSettings.check(settings), manifest.path)
         for fact in ("photos", "captions", "dataset_fingerprint"):
             manifest.metadata[fact] = report[fact]
         manifest.metadata["quarantined"] = report["counts"]["quarantined"]

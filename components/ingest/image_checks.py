@@ -1,13 +1,13 @@
 """Whether one file is a photo that the rest of the pipeline can use."""
 
 import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import imagehash
 from PIL import Image, UnidentifiedImageError
 
+from components.captioning.encoder.image_metadata import CostlyImageError
 from components.captioning.encoder.images import (
     ANIMATION,
     DECODER_ERRORS,
@@ -15,6 +15,7 @@ from components.captioning.encoder.images import (
     MAX_BYTES,
     MAX_PIXELS,
     is_animation,
+    open_photo,
     upright_rgb,
 )
 
@@ -78,9 +79,11 @@ class _UnusableError(Exception):
 def _decode(content: bytes) -> Image.Image:
     """Returns the image as shown: every pixel decoded, upright, RGB."""
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with open_photo(content) as (image, orientation):
             _check_header(image)
-            return upright_rgb(image)
+            return upright_rgb(image, orientation)
+    except CostlyImageError as error:
+        raise _UnusableError(f"the image would take too much time to read: {error}") from error
     except UnidentifiedImageError as error:
         raise _UnusableError(
             f"the content is not an image of a known format ({', '.join(FORMATS)})"

@@ -1,18 +1,21 @@
 """`report.json`: what came in, what was left out and why, and the data's fingerprints."""
 
 import logging
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from components.artifacts.fingerprint import fingerprint_value
 from components.artifacts.manifest import REPORT_FILE, Photo
 from components.ingest.image_checks import ImageCheck
-from components.ingest.layouts.source import Source
 from components.ingest.leakage import find_duplicates
 from components.ingest.near_duplicates import find_near_duplicates
-from components.ingest.split_assignment import Division
+from components.ingest.source import Source
+from components.ingest.split_assignment import BY_HASH, Division
 from components.ingest.splits import split_sizes
 from components.ingest.texts import CleanCaptions
+from components.ingest.words import count_words
 
 logger = logging.getLogger(__name__)
 
@@ -21,17 +24,21 @@ def list_left_out(
     source: Source, texts: CleanCaptions, checks: Sequence[ImageCheck], division: Division
 ) -> dict[str, list[Any]]:
     """Lists all that was found and is not in the manifest, by why it is not."""
-    listed = frozenset().union(*source.split_lists.values())
+    listed = frozenset().union(*source.splits.lists.values())
+    silent = source.images.keys() - texts.captions.keys()
     return {
         "quarantined": [
             {"image_id": check.image_id, "reason": check.reason} for check in checks if check.reason
         ],
         "captions_without_image": sorted(texts.captions.keys() - source.images.keys()),
-        "images_without_caption": sorted(source.images.keys() - texts.captions.keys()),
+        "images_without_caption": sorted([*source.uncaptioned, *silent]),
+        "loosely_matched": [
+            {"image_id": image_id, "file": file} for image_id, file in sorted(source.loose.items())
+        ],
         "dropped_leakage": list(division.leaks),
         "in_no_split": division.unlisted,
-        # In a split list, but neither an image nor a caption has the name.
-        "listed_only": sorted(listed - texts.captions.keys() - source.images.keys()),
+        # In a split list, but no captioned photo has the name.
+        "listed_only": sorted(listed - source.captions.keys()),
         "empty_captions": texts.empty,
         "too_long_captions": texts.too_long,
     }
@@ -85,12 +92,21 @@ def build_report(
         "photos": len(photos),
         "captions": sum(len(photo.captions) for photo in photos),
         "splits": split_sizes(splits),
-        "splits_by": "lists" if source.split_lists else "hash",
+        "splits_from": source.splits.origin or BY_HASH,
+        "words": count_words(photos),
+        "quarantined_by_reason": _by_reason(left_out["quarantined"]),
+        "notes": list(source.notes),
         "dataset_fingerprint": photos_fingerprint(photos),
         "test_fingerprint": photos_fingerprint(photo for photo in photos if photo.split == "test"),
         "counts": {name: len(items) for name, items in lists.items()},
         **lists,
     }
+
+
+def _by_reason(quarantined: Iterable[Mapping[str, str]]) -> dict[str, int]:
+    # What a reason says of one photo alone comes after a colon or in its last sentence.
+    reasons = Counter(re.split(r": |\. ", item["reason"])[0] for item in quarantined)
+    return dict(reasons.most_common())
 
 
 def photos_fingerprint(photos: Iterable[Photo]) -> str:

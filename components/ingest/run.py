@@ -1,10 +1,10 @@
 """Step 1 as one plain function: from a data set, wherever it lies, to a manifest.
 
 1. Find the data set's files and read its layout, or draw `sample`.
-2. Drop captions that say nothing; match captions and images by name.
-3. Check every captioned image with Beam; quarantine what fails, with its reason.
-4. Split by the data set's own lists, else by a hash of each image's content; drop from train
-   what dev or test hold too.
+2. Drop captions that say nothing; stop if too many captioned photos are missing.
+3. Check every captioned photo with Beam; quarantine what fails, with its reason.
+4. Split as the data set says, else by a hash of each photo's content; drop from train what dev or
+   test hold too.
 5. Write manifest and report, and photos that would not stay where they lie.
 """
 
@@ -18,14 +18,17 @@ from components.artifacts.files import atomic_directory, write_json
 from components.artifacts.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
 from components.errors import DataError
 from components.ingest.beam_checks import check_images
+from components.ingest.explanations import nothing_matched
 from components.ingest.image_checks import ImageCheck
+from components.ingest.missing import refuse_missing, refuse_undecodable
 from components.ingest.quarantine import refuse_quarantined
 from components.ingest.report import build_report, list_left_out
 from components.ingest.sample.dataset import draw_sample
-from components.ingest.settings import check_settings
 from components.ingest.sources import read_source
 from components.ingest.split_assignment import divide_photos
+from components.ingest.table import table_lines
 from components.ingest.texts import clean_captions
+from components.settings.data import DataSettings
 
 logger = logging.getLogger(__name__)
 
@@ -33,69 +36,49 @@ logger = logging.getLogger(__name__)
 SAMPLE = "sample"
 
 
-def ingest_dataset(
-    dataset: str,
-    directory: str | Path,
-    *,
-    scenes: int,
-    seed: int,
-    dev_share: float,
-    test_share: float,
-    max_quarantined: float,
-    beam_flags: str,
-) -> dict[str, Any]:
+def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, Any]:
     """Makes a manifest of a data set; the steps are at the head of this file.
 
     Args:
-        dataset: A folder, `.zip` or `.tar.gz`, local or in a bucket; or `sample`, which is drawn.
+        settings: The data set and its splits.
         directory: Where the manifest artifact goes, whole or not at all.
-        scenes: How many photos `sample` has.
-        seed: Of the drawing, and of the hash that splits.
-        dev_share: Expected share of dev where the data set brings no lists, 0 to 1.
-        test_share: Expected share of test, likewise.
-        max_quarantined: Largest share of the captioned images that may fail, 0 to 1.
-        beam_flags: How Beam runs, as on a command line.
 
     Returns:
         The report, as in `report.json`.
 
     Raises:
         DataError: If the data break a rule: no known layout, a hostile archive, broken captions,
-            no image found, too many quarantined, a split left empty.
-        SettingError: If a setting breaks its rule.
+            too many photos missing or quarantined, a split left empty.
+        SettingError: If the data set is named by an unknown scheme.
     """
-    check_settings(
-        scenes=scenes, dev_share=dev_share, test_share=test_share, max_quarantined=max_quarantined
-    )
     # The work folder goes before the artifact is whole, so that the artifact holds none of it.
     with atomic_directory(directory) as aside, tempfile.TemporaryDirectory(dir=aside) as temporary:
         work = Path(temporary)
-        if dataset == SAMPLE:
-            source = draw_sample(work / SAMPLE, scenes=scenes, seed=seed)
+        if settings.dataset == SAMPLE:
+            source = draw_sample(work / SAMPLE, scenes=settings.scenes, seed=settings.seed)
         else:
-            source = read_source(dataset, work)
+            source = read_source(settings.dataset, work)
         texts = clean_captions(source.captions)
         images = {name: path for name, path in source.images.items() if name in texts.captions}
         if not images:
-            raise DataError(
-                f"{dataset} must hold the images that its captions name. Received captions of "
-                f"{len(texts.captions)} images and {len(source.images)} image files, "
-                "with no name in common"
-            )
+            raise DataError(nothing_matched(source, texts.captions, settings.dataset))
+        missing = texts.captions.keys() - images.keys()
+        refuse_missing(missing, len(texts.captions), source.uncaptioned, settings.max_missing)
+        refuse_undecodable(images)
 
-        checks = check_images(images, work, beam_flags)
-        refuse_quarantined(checks, max_quarantined)
+        checks = check_images(images, work, settings.beam_flags)
+        refuse_quarantined(checks, settings.max_quarantined)
         passed = {check.image_id: check for check in checks if not check.reason}
         division = divide_photos(
             {image_id: check.sha256 for image_id, check in passed.items()},
-            source.split_lists,
-            seed=seed,
-            dev_share=dev_share,
-            test_share=test_share,
+            source.splits,
+            seed=settings.seed,
+            dev_share=settings.dev_share,
+            test_share=settings.test_share,
         )
 
         kept = {image_id: images[image_id] for image_id in division.splits}
-        uris = _place_photos(kept, aside, work)
+        uris = _place_photos(kept, aside, work, source.root)
         photos = [
             _photo(passed[image_id], uris[image_id], split, texts.captions[image_id])
             for image_id, split in division.splits.items()
@@ -104,7 +87,8 @@ def ingest_dataset(
         looks = {image_id: check.look for image_id, check in passed.items()}
         report = build_report(source, photos, looks, list_left_out(source, texts, checks, division))
         write_json(aside / REPORT_FILE, report)
-    logger.info("manifest of %d photos, %d captions", report["photos"], report["captions"])
+    for line in table_lines(report):
+        logger.info("  %s", line)
     return report
 
 
@@ -112,15 +96,17 @@ def _photo(check: ImageCheck, uri: str, split: str, captions: tuple[str, ...]) -
     return Photo(check.image_id, uri, check.sha256, check.width, check.height, split, captions)
 
 
-def _place_photos(images: Mapping[str, Path], aside: Path, work: Path) -> dict[str, str]:
+def _place_photos(
+    images: Mapping[str, Path], aside: Path, work: Path, root: Path
+) -> dict[str, str]:
     """Moves photos of this run's own into the artifact; returns each photo's uri."""
-    folder = aside / PHOTOS_DIRECTORY
     uris = {}
     for image_id, path in images.items():
         if path.is_relative_to(work):
-            folder.mkdir(exist_ok=True)
-            path.rename(folder / image_id)
-            uris[image_id] = f"{PHOTOS_DIRECTORY}/{image_id}"
+            place = Path(PHOTOS_DIRECTORY, path.relative_to(root))
+            (aside / place).parent.mkdir(parents=True, exist_ok=True)
+            path.rename(aside / place)
+            uris[image_id] = place.as_posix()
         else:
             uris[image_id] = str(path)
     return uris

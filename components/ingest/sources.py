@@ -1,20 +1,34 @@
-"""Where a data set comes from, and which layout it has."""
+"""Where a data set comes from, and how it is read."""
 
 import logging
-import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from components.errors import DataError, SettingError
 from components.ingest.archives import is_archive, unpack
-from components.ingest.layouts import coco, flickr8k, kaggle
-from components.ingest.layouts.source import Layout, Source
+from components.ingest.explanations import nothing_recognised
+from components.ingest.files import IMAGE_SUFFIXES, DataFiles, list_data_files
+from components.ingest.layouts import coco, csv_table, flickr_token, json_lines, karpathy
+from components.ingest.layouts.caption_file import CaptionFile, Layout
+from components.ingest.matching import match_photos
+from components.ingest.merging import merge_captions
+from components.ingest.own_splits import own_splits
+from components.ingest.photos import name_photos
+from components.ingest.source import Source
+from components.ingest.split_lists import find_split_lists
+from components.ingest.split_sources import find_split_sources
 from components.storage.filesystem import is_remote
 from components.storage.transfer import local_copy
 
 logger = logging.getLogger(__name__)
 
-LAYOUTS: tuple[Layout, ...] = (flickr8k.LAYOUT, kaggle.LAYOUT, coco.LAYOUT)
+LAYOUTS: tuple[Layout, ...] = (
+    json_lines.LAYOUT,
+    flickr_token.LAYOUT,
+    csv_table.LAYOUT,
+    coco.LAYOUT,
+    karpathy.LAYOUT,
+)
 
 
 def read_source(dataset: str, work: Path) -> Source:
@@ -28,7 +42,8 @@ def read_source(dataset: str, work: Path) -> Source:
         The source. Image files below `work` are this run's own, others stay where they lie.
 
     Raises:
-        DataError: If nothing lies there, or no layout or several are recognised.
+        DataError: If nothing lies there, no layout is recognised, or captions, photos or splits
+            contradict each other.
         SettingError: If the path is empty or has an unknown scheme.
     """
     if not dataset.strip():
@@ -45,7 +60,7 @@ def read_source(dataset: str, work: Path) -> Source:
 
 
 def read_folder(folder: Path, dataset: str) -> Source:
-    """Tells a folder's layout and reads it.
+    """Reads a data set in a folder.
 
     Args:
         folder: Where the files are; they may lie inside enclosing folders.
@@ -55,57 +70,61 @@ def read_folder(folder: Path, dataset: str) -> Source:
         The source.
 
     Raises:
-        DataError: If no layout is recognised, or several are.
+        DataError: As `read_source`.
     """
-    files = list_files(folder)
-    hits = [(layout, found) for layout in LAYOUTS if (found := layout.find(files))]
-    if not hits:
-        raise DataError(
-            f"No captions were recognised in {dataset}. Looked for: "
-            f"{'; '.join(layout.looked_for for layout in LAYOUTS)}. It holds {_holds(folder)}"
-        )
-    if len(hits) > 1:
-        recognised = "; ".join(
-            f"{layout.name} ({', '.join(str(file.relative_to(folder)) for file in found)})"
-            for layout, found in hits
-        )
-        raise DataError(
-            f"A data set must have one layout. Recognised in {dataset}: {recognised}. "
-            "Point at the folder that holds just one"
-        )
-    [(layout, found)] = hits
-    source = layout.read(found, files)
+    files = list_data_files(folder)
+    found = [layout.read(name, files) for layout in LAYOUTS for name in layout.find(files)]
+    if not found:
+        raise DataError(nothing_recognised(files, dataset, [one.looked_for for one in LAYOUTS]))
+    captions, beside = _with_karpathy_beside(found)
+    matches = match_photos(captions, files)
+    ids = name_photos(matches)
+    merged = merge_captions(captions, ids.by_name)
+    lists = find_split_lists(files, [file.path for file in found])
+    split_sources, unused = find_split_sources(
+        captions,
+        ids.by_name,
+        beside,
+        lists,
+        located=ids.files,
+        copies=merged.copies,
+    )
+    splits = own_splits(split_sources, merged.captions.keys())
+    matched = set(ids.files.values())
+    source = Source(
+        layout=", ".join(dict.fromkeys(file.layout for file in found)),
+        root=files.root,
+        captions=merged.captions,
+        images={photo: files.paths[file] for photo, file in ids.files.items()},
+        uncaptioned=[name for name in _photos(files) if name not in matched],
+        splits=splits,
+        loose=ids.loose,
+        notes=[
+            *(note for file in captions for note in file.notes),
+            *merged.notes,
+            *unused,
+            *splits.notes,
+        ],
+    )
     logger.info(
-        "%s has the layout %s: captions of %d images, %d image files",
+        "%s: captions of %d photos in %s, %d of them found",
         dataset,
-        layout.name,
         len(source.captions),
+        ", ".join(file.path for file in captions),
         len(source.images),
     )
     return source
 
 
-def list_files(folder: Path) -> list[Path]:
-    """Returns all files below a folder in a fixed order, without hidden ones.
-
-    Links to folders are followed (people keep images on another disk), each folder once.
-    """
-    files: list[Path] = []
-    seen: set[str] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        # `__MACOSX` and `._name` are what macOS adds to archives.
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
-        files += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
-    return files
+def _with_karpathy_beside(
+    found: Sequence[CaptionFile],
+) -> tuple[list[CaptionFile], list[CaptionFile]]:
+    # Beside the captions that it was made from, Karpathy's JSON is there for its splits.
+    others = [file for file in found if file.layout != karpathy.LAYOUT.name]
+    if not others:
+        return list(found), []
+    return others, [file for file in found if file.layout == karpathy.LAYOUT.name]
 
 
-def _holds(folder: Path, most: int = 8) -> str:
-    entries: Sequence[Path] = sorted(folder.iterdir())
-    names = [f"{entry.name}/" if entry.is_dir() else entry.name for entry in entries[:most]]
-    rest = f" and {len(entries) - most} more" if len(entries) > most else ""
-    return f"{', '.join(names) or 'nothing'}{rest}"
+def _photos(files: DataFiles) -> list[str]:
+    return [name for name in files.paths if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]

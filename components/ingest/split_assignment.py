@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.ingest.leakage import Leak, find_leakage
+from components.ingest.own_splits import OwnSplits
 from components.ingest.splits import (
     refuse_empty_split,
     split_by_hash,
@@ -14,6 +15,9 @@ from components.ingest.splits import (
 
 logger = logging.getLogger(__name__)
 
+#: Where splits come from that the data set does not bring.
+BY_HASH = "a hash of each photo's content"
+
 
 @dataclass(frozen=True, slots=True)
 class Division:
@@ -22,7 +26,7 @@ class Division:
     Attributes:
         splits: By image id, for each photo that is in a split.
         leaks: What was dropped from train.
-        unlisted: Image ids that no list of the data set names.
+        unlisted: Ids of photos that the data set's own splits leave out.
     """
 
     splits: dict[str, str]
@@ -32,17 +36,17 @@ class Division:
 
 def divide_photos(
     digests: Mapping[str, str],
-    lists: Mapping[str, frozenset[str]],
+    own: OwnSplits,
     *,
     seed: int,
     dev_share: float,
     test_share: float,
 ) -> Division:
-    """Divides photos by the data set's own lists, or by a hash of content if there are none.
+    """Divides photos by the data set's own splits, or by a hash of content if there are none.
 
     Args:
         digests: SHA-256 of the files' bytes by image id.
-        lists: Image names by split, or empty.
+        own: The data set's own splits, if it has any.
         seed: Of the hash.
         dev_share: Expected share of dev by hash, 0 to 1.
         test_share: Expected share of test by hash, likewise.
@@ -53,8 +57,8 @@ def divide_photos(
     Raises:
         DataError: If a split stays empty, or lists contradict each other.
     """
-    if lists:
-        splits = split_by_lists(digests, lists)
+    if own.lists:
+        splits = split_by_lists(digests, own.lists)
     else:
         splits = split_by_hash(digests, seed=seed, dev_share=dev_share, test_share=test_share)
     unlisted = sorted(digests.keys() - splits.keys())
@@ -62,15 +66,15 @@ def divide_photos(
     leaks = [
         Leak(image_id=image_id, same_as=image_id, split=split)
         for image_id, split in sorted(splits.items())
-        if split != "train" and image_id in lists.get("train", frozenset())
+        if split != "train" and image_id in own.lists.get("train", frozenset())
     ]
     copies = find_leakage(splits, digests)
     for copy in copies:
         del splits[copy["image_id"]]
-    refuse_empty_split(splits, own_lists=bool(lists))
+    refuse_empty_split(splits, own.origin)
     logger.info(
-        "split by %s: %s",
-        "the data set's own lists" if lists else "a hash of each image's content",
+        "splits from %s: %s",
+        own.origin or BY_HASH,
         ", ".join(f"{split} {size}" for split, size in split_sizes(splits).items()),
     )
     return Division(splits, leaks + copies, unlisted)

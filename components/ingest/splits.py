@@ -76,12 +76,12 @@ def split_sizes(splits: Mapping[str, str]) -> dict[str, int]:
     return {split: sum(1 for one in splits.values() if one == split) for split in SPLITS}
 
 
-def refuse_empty_split(splits: Mapping[str, str], *, own_lists: bool) -> None:
+def refuse_empty_split(splits: Mapping[str, str], origin: str) -> None:
     """Makes sure that every split has a photo.
 
     Args:
         splits: By image id.
-        own_lists: Whether the data set brings its own splits.
+        origin: Where the data set says which photo is in which split; empty if it does not.
 
     Raises:
         DataError: If a split is empty; names it and says what to do.
@@ -90,14 +90,14 @@ def refuse_empty_split(splits: Mapping[str, str], *, own_lists: bool) -> None:
     empty = [split for split, size in sizes.items() if size == 0]
     if not empty:
         return
-    received = ", ".join(f"{split} {size}" for split, size in sizes.items())
+    sizes_said = ", ".join(f"{split} {size}" for split, size in sizes.items())
     advice = (
-        "Give a list for each split, or take all lists away (in COCO: the word train, val or "
-        "test in the JSON's name, and the field `split`): then a hash splits the photos"
-        if own_lists
-        else "Bring more photos, or set larger dev_share and test_share that leave room for train"
+        f"The splits come from {origin}: name photos for each split there, or take all of it away; "
+        "then a hash splits the photos"
+        if origin
+        else "Add photos, or set larger dev_share and test_share that leave room for train"
     )
     raise DataError(
         f"Every split must have a photo, and {' and '.join(empty)} "
-        f"{'has' if len(empty) == 1 else 'have'} none. Received: {received}. {advice}"
+        f"{'has' if len(empty) == 1 else 'have'} none: {sizes_said}. {advice}"
     )

@@ -1,15 +1,18 @@
 """The KFP step `normalize`."""
 
+from typing import Any
+
 from kfp.dsl import Dataset, Input, Output
 
 from components.runtime.step import step
+from components.settings.data import VocabularySettings
 
 
-@step
+@step(VocabularySettings)
 def normalize(
-    manifest: Input[Dataset], min_count: int, beam_flags: str, captions: Output[Dataset]
+    settings: dict[str, Any], manifest: Input[Dataset], captions: Output[Dataset]
 ) -> None:
-    """RequestQueue captions into token ids, with a vocabulary from the train split alone.
+    """Turns captions into token ids, with a vocabulary from the train split alone.
 
     See `components.normalize.normalization.normalize_captions`.
     """
@@ -17,10 +20,12 @@ def normalize(
 
     with run_step("normalize") as ready:
         from components.normalize.normalization import normalize_captions
+        from components.settings.data import VocabularySettings
 
         ready()
+        checked = VocabularySettings.check(settings)
         report = normalize_captions(
-            manifest.path, captions.path, min_count=min_count, beam_flags=beam_flags
+            manifest.path, captions.path, min_count=checked.min_count, beam_flags=checked.beam_flags
         )
         captions.metadata["vocabulary_size"] = report["vocabulary_size"]
         captions.metadata["longest_caption"] = report["longest_caption"]

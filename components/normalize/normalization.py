@@ -17,7 +17,7 @@ from components.artifacts.files import atomic_directory, write_json
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
-from components.errors import DataError, SettingError
+from components.errors import DataError
 from components.normalize.report import caption_report
 from components.normalize.transform import RESULT_SCHEMA, Caption, transform_captions
 
@@ -42,11 +42,8 @@ def normalize_captions(
         The report, as in `report.json`; see `caption_report`.
 
     Raises:
-        SettingError: If `min_count` is below 1.
         DataError: If no word occurs that often, or the train split has no captions.
     """
-    if min_count < 1:
-        raise SettingError(f"min_count must be 1 or more. Received: {min_count}")
     photos = read_manifest(manifest)
     captions = _captions(photos)
     train = [caption for caption in captions if photos[caption.photo].split == "train"]
@@ -105,14 +102,14 @@ def _captioned_photos(photos: list[Photo], results: Path) -> list[CaptionedPhoto
 
 def _log(report: dict[str, Any]) -> None:
     logger.info(
-        "vocabulary: %d ids (words that occur at least %d times in train, and %d marks)",
-        report["vocabulary_size"],
+        "vocabulary: %d words seen at least %d times in train, plus %d special tokens",
+        report["vocabulary_size"] - len(SPECIAL_TOKENS),
         report["min_count"],
         len(SPECIAL_TOKENS),
     )
     for split, counts in report["splits"].items():
         logger.info(
-            "%s: %d captions, %d words, %.2f %% of them <unk>",
+            "%s: %d captions, %d words, %.2f %% of them unknown",
             split,
             counts["captions"],
             counts["words"],
@@ -120,7 +117,15 @@ def _log(report: dict[str, Any]) -> None:
         )
     if report["captions_emptied"]:
         logger.info(
-            "dropped: %d captions without a word, %d photos without a caption left",
+            "dropped %d captions without a word, and %d photos that had no other caption",
             report["captions_emptied"],
             len(report["photos_without_caption"]),
         )
+    if report["typed_tokens"]:
+        logger.warning(
+            "captions contain special tokens as text: %s. They are learnt and scored like words; "
+            "remove them from the captions",
+            ", ".join(f"{token} in {count}" for token, count in report["typed_tokens"].items()),
+        )
+    if report["few_words"]:
+        logger.warning("%s", report["few_words"])

@@ -1,11 +1,13 @@
-"""What the captions artifact's report tells."""
+"""The captions artifact's report: counts, and what is odd about the captions."""
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
 from components.artifacts.captions import CaptionedPhoto
 from components.artifacts.manifest import SPLITS, Photo
 from components.captioning.model.vocabulary import UNK, Vocabulary
+from components.normalize.oddities import count_typed_tokens, explain_few_words
 
 
 def caption_report(
@@ -24,21 +26,30 @@ def caption_report(
 
     Returns:
         A JSON-able dictionary: `min_count`; `vocabulary_size`, marks included;
-        `longest_caption`, in words; `splits`: for each split its `photos`, `captions`, `words`
-        and `unknown_share` (of its words, 0 to 1); `captions_emptied`: how many captions held
-        no word and were dropped; `photos_without_caption`: ids of the photos dropped with them.
+        `longest_caption` and `words_per_caption` (the mean), in words; `splits`: for each split
+        its `photos`, `captions`, `words` and `unknown_share` (of its words, 0 to 1);
+        `captions_emptied`: how many captions had no word and were dropped;
+        `photos_without_caption`: ids of the photos dropped with them; `typed_tokens`: special
+        tokens that stand in captions, such as `<start>`, with the number of captions;
+        `few_words`: why captions have fewer than two words on average, empty if they have more.
     """
     kept = {photo.image_id for photo in normalised}
     before = sum(len(photo.captions) for photo in photos)
     after = sum(len(photo.tokens) for photo in normalised)
     lengths = [len(ids) for photo in normalised for ids in photo.tokens]
+    example = next((photo.references[0] for photo in normalised), "")
     return {
         "min_count": min_count,
         "vocabulary_size": len(vocabulary),
         "longest_caption": max(lengths, default=0),
+        "words_per_caption": sum(lengths) / len(lengths) if lengths else 0.0,
         "splits": {split: _split_report(normalised, split) for split in SPLITS},
         "captions_emptied": before - after,
         "photos_without_caption": [p.image_id for p in photos if p.image_id not in kept],
+        "typed_tokens": count_typed_tokens(
+            html.unescape(caption) for photo in photos for caption in photo.captions
+        ),
+        "few_words": explain_few_words(sum(lengths), len(lengths), example),
     }
 
 

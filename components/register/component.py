@@ -1,14 +1,16 @@
 """The KFP step `register`."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kfp.dsl import Artifact, Dataset, Input, Model
 
 from components.runtime.step import step
+from components.settings.shared import ModelNameSettings
 
 
-@step
+@step(ModelNameSettings)
 def register(
+    settings: dict[str, Any],
     model: Input[Model],
     scores: Input[Artifact],
     manifest: Input[Dataset],
@@ -16,9 +18,8 @@ def register(
     cause: str,
     reason: str,
     compared_with: str,
-    model_name: str,
 ) -> NamedTuple("Registered", [("version", str), ("model_uri", str)]):  # type: ignore[valid-type] # KFP's own form
-    """Makes a model that passed a new version in the registry, and champion.
+    """Registers a model that passed the gate as a new version, and makes it champion.
 
     See `components.register.registration.register_model`.
     """
@@ -26,10 +27,11 @@ def register(
 
     with run_step("register") as ready:
         from components.register.registration import register_model
+        from components.settings.shared import ModelNameSettings
 
         ready()
         return register_model(
             model.path, scores.path, manifest.path,
             training_config=training_config, cause=cause, reason=reason,
-            compared_with=compared_with, model_name=model_name,
+            compared_with=compared_with, model_name=ModelNameSettings.check(settings).model_name,
         )  # fmt: skip

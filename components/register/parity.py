@@ -13,7 +13,7 @@ import numpy as np
 from components.artifacts.files import CAPTIONS_FILE
 from components.artifacts.manifest import Photo
 from components.errors import DataError
-from components.platform.tracking import without_credentials
+from components.registry.client import without_credentials
 
 logger = logging.getLogger(__name__)
 

@@ -1,34 +1,34 @@
-"""Registers a model that passed, once for each training run, and makes it champion."""
+"""Registers a model that passed the gate, once per training run, and makes it champion."""
 
 import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
+from mlflow import MlflowClient, entities
 from mlflow.exceptions import MlflowException
 
 from components.artifacts.files import SCORES_FILE, TRAINING_FILE, read_json
 from components.artifacts.manifest import read_manifest
 from components.artifacts.scores import search_scores
-from components.platform.learnt import note_learnt
-from components.platform.registry import RECIPE_TAG, champion, require_run
-from components.platform.tracking import mlflow_client
 from components.register.card import model_card
 from components.register.packaging import log_bundle
 from components.register.parity import check_parity
-from components.register.promotion import promote, require_compared
+from components.registry.client import mlflow_client
+from components.registry.models import TRAINING_CONFIG_TAG, find_champion
+from components.registry.promotion import champion_changed, promote
+from components.registry.runs import require_run
+from components.registry.training_photos import record_training_photos
 
 logger = logging.getLogger(__name__)
 
-# What the gate noted in a run, and so what a version tells of its decision.
+# Prefix of the tags in which the gate recorded its decision; a version gets a copy of them.
 _GATE = "gate_"
-# How captions are searched: belongs to a version as its weights do.
+# The decoding settings: as much part of a version as its weights.
 _DECODING = ("beam_width", "length_penalty", "max_words", "reranking_weight")
 
 
 class Registered(NamedTuple):
-    """A registered version, and the address that MLflow loads it by."""
+    """A registered version, and the URI that MLflow loads it by."""
 
     version: str
     model_uri: str
@@ -45,38 +45,36 @@ def register_model(
     compared_with: str,
     model_name: str,
 ) -> Registered:
-    """Registers a model as a version with its scores as tags, and gives it the alias `champion`.
+    """Registers a model as a version with its scores as tags, and makes it champion.
 
-    1. The training run is told which photos were learnt from: the next champion's test photos must
-       not be among them.
-    2. If its training run has a version already that searches captions in the same way (the step
-       is repeated, or training came from the cache), that one is taken, and its tags are brought
-       up to date.
-    3. Otherwise the bundle is logged in the training run as an MLflow model. Once a fresh process
-       has said with it what was scored, a new version is made of it, described by a model card.
-    4. The version is promoted last, with the gate's reason: what fails before leaves the old
-       champion in place.
+    1. The training photos are recorded in the training run; later test sets are checked against
+       them.
+    2. If the training run already has a version with the same decoding settings (the step is
+       repeated, or training came from the cache), that version is reused and its tags updated.
+    3. Otherwise the bundle is logged in the training run as an MLflow model. Once a new process
+       has generated the scored captions with it, it becomes a new version, with a model card.
+    4. The version is promoted last, with the gate's reason: a failure before that leaves the
+       champion as it was.
 
-    If another is champion than the gate compared with, nothing of this is done. One that comes
-    while it is done stays champion: then the version is there, but not promoted.
+    If the champion is not the one that the gate compared with, nothing is registered. If it
+    changes during registration, the version is registered but not promoted.
 
     Args:
         model: The model artifact: a bundle with `training.json`, which names the run.
         scores: The scores artifact: a directory with `scores.json`.
-        manifest: The manifest artifact; test photos of it are described again.
-        training_config: What the model was made of; the next run's `trigger` compares itself with
-            it.
-        cause: Why it was trained.
-        reason: Why the gate let the model pass.
-        compared_with: The champion's version that the gate compared with; empty if there was none.
-        model_name: The registered model's name; it is made on first use.
+        manifest: The manifest artifact; some of its test photos are captioned again.
+        training_config: The training config; `trigger` compares the next run's with it.
+        cause: Why the model was trained.
+        reason: Why the gate passed the model.
+        compared_with: The champion that the gate compared with; empty if there was none.
+        model_name: The registered model's name; it is created on first use.
 
     Returns:
-        The version, and its address.
+        The version, and its URI.
 
     Raises:
-        DataError: If MLflow does not know the run that trained the model, another is champion
-            than the gate compared with, or the logged model does not say what was scored.
+        DataError: If MLflow does not have the training run, the champion is not the one that the
+            gate compared with, or the logged model generates other captions than were scored.
         CaptionflowError: If MLflow can't be used.
     """
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
@@ -84,35 +82,37 @@ def register_model(
     decoding = {name: scored[name] for name in _DECODING}
     tags = {
         **_tags(scored),
-        RECIPE_TAG: training_config,
+        TRAINING_CONFIG_TAG: training_config,
         "trained_because": cause,
         "gate_reason": reason,
     }
     photos = read_manifest(manifest)
     require_run(run_id)
-    now = champion(model_name)
+    champion = find_champion(model_name)
+    now = champion.version if champion else ""
     with mlflow_client() as client:
         version = _version_of(client, model_name, run_id, tags)
-        # A step that is repeated may find that its own version is champion already.
-        if now is None or version is None or now.version != str(version.version):
-            require_compared(model_name, now.version if now else None, compared_with)
-        note_learnt(run_id, photos)
+        # When the step is repeated, its own version may be the champion already.
+        if now != compared_with and (version is None or now != str(version.version)):
+            raise champion_changed(compared_with, now)
+        record_training_photos(run_id, photos)
         tags |= _gate_tags(client, run_id, reason)
         if version is None:
             logged = log_bundle(Path(model), photos, run_id, decoding=decoding)
             check_parity(f"models:/{logged}", Path(scores), photos)
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
             version = _new_version(client, model_name, run_id, logged, tags, card)
-            logger.info("%s has a new version, %s", model_name, version.version)
+            logger.info("%s has a new version: %s", model_name, version.version)
         else:
             logger.info(
-                "%s version %s is of this training run already: no new one is made",
+                "%s version %s is already registered from this training run",
                 model_name,
                 version.version,
             )
             _update_tags(client, version, tags)
     number = str(version.version)
-    promote(model_name, number, why=reason, action="register", compared_with=compared_with)
+    champion_now = promote(model_name, number, reason=reason, compared_with=compared_with)
+    logger.info("the champion is version %s", champion_now)
     return Registered(number, f"models:/{model_name}/{number}")
 
 
@@ -121,42 +121,38 @@ def _tags(scores: dict[str, Any]) -> dict[str, str]:
     return {
         **{name: str(value) for name, value in search_scores(scores, "beam").items()},
         "bleu_signature": scores["signature"],
-        **({"coco_signature": scores["coco_signature"]} if "coco_signature" in scores else {}),
+        "coco_signature": scores["coco_signature"],
         **{name: str(scores[name]) for name in _DECODING},
         "test_fingerprint": scores["test_fingerprint"],
         "dataset_fingerprint": scores["dataset_fingerprint"],
         "encoder_network": scores["encoder"]["network"],
         "encoder_weights": scores["encoder"]["weights"],
         "encoder_sha256": scores["encoder"]["sha256"],
-        # Scores of before there was a choice name none.
-        "encoder_precision": scores["encoder"].get("precision", "float32"),
+        "encoder_precision": scores["encoder"]["precision"],
     }
 
 
 def _gate_tags(client: MlflowClient, run_id: str, reason: str) -> dict[str, str]:
-    # What the gate's decision rests on.
-    noted = client.get_run(run_id).data.tags
-    if noted.get("gate_reason") != reason:
-        # Another run of the pipeline has judged the same training since.
+    # The numbers behind the gate's decision.
+    recorded = client.get_run(run_id).data.tags
+    if recorded.get("gate_reason") != reason:
+        # Another pipeline run has decided on the same training since.
         return {}
-    return {name: value for name, value in noted.items() if name.startswith(_GATE) and value}
+    return {name: value for name, value in recorded.items() if name.startswith(_GATE) and value}
 
 
 def _version_of(
     client: MlflowClient, model_name: str, run_id: str, tags: dict[str, str]
-) -> ModelVersion | None:
-    """Returns the newest version of a training run, ready for use and with the same search."""
+) -> entities.model_registry.ModelVersion | None:
+    """Returns the newest ready version of a training run with the same decoding settings."""
     found = client.search_model_versions(
         f"name = '{model_name}' and run_id = '{run_id}'", order_by=["version_number DESC"]
     )
-    ready = [
-        version.version
-        for version in found
-        if version.status == "READY"
-        and all(version.tags.get(name) == tags[name] for name in _DECODING)
-    ]
-    # A search leaves out the aliases.
-    return client.get_model_version(model_name, ready[0]) if ready else None
+    for version in found:
+        same = all(version.tags.get(name) == tags[name] for name in _DECODING)
+        if same and version.status == "READY":
+            return version
+    return None
 
 
 def _new_version(
@@ -166,23 +162,25 @@ def _new_version(
     model_id: str,
     tags: dict[str, str],
     card: str,
-) -> ModelVersion:
+) -> entities.model_registry.ModelVersion:
     try:
         client.create_registered_model(model_name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    # All at once: no version is ever seen without its scores and card.
+    # In one request, so that no version is ever without its scores and card.
     return client.create_model_version(
         model_name, f"models:/{model_id}", run_id, tags=tags, description=card, model_id=model_id
     )
 
 
-def _update_tags(client: MlflowClient, version: ModelVersion, tags: dict[str, str]) -> None:
+def _update_tags(
+    client: MlflowClient, version: entities.model_registry.ModelVersion, tags: dict[str, str]
+) -> None:
     for key, value in tags.items():
         if version.tags.get(key) != value:
             client.set_model_version_tag(version.name, version.version, key, value)
     for key in version.tags:
-        # What an earlier decision rested on.
+        # From an earlier decision.
         if key.startswith(_GATE) and key not in tags:
             client.delete_model_version_tag(version.name, version.version, key)

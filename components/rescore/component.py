@@ -1,18 +1,21 @@
 """The KFP step `rescore`."""
 
+from typing import Any
+
 from kfp.dsl import Artifact, Dataset, Input, Output
 
 from components.runtime.step import step
+from components.settings.shared import ModelNameSettings
 
 
-@step
+@step(ModelNameSettings)
 def rescore(
+    settings: dict[str, Any],
     examples: Input[Dataset],
     manifest: Input[Dataset],
-    model_name: str,
     baseline: Output[Artifact],
 ) -> None:
-    """Lets the champion, if there is one, describe the test photos of this run.
+    """Lets the champion, if there is one, caption the test photos of this run.
 
     See `components.rescore.run.rescore_champion`.
     """
@@ -20,8 +23,10 @@ def rescore(
 
     with run_step("rescore") as ready:
         from components.rescore.run import rescore_champion
+        from components.settings.shared import ModelNameSettings
 
         ready()
+        model_name = ModelNameSettings.check(settings).model_name
         rescore_champion(
             examples.path, manifest.path, model_name=model_name, baseline=baseline.path
         )

@@ -16,9 +16,9 @@ from components.artifacts.champion_predictions import (
 from components.artifacts.files import atomic_directory, read_json
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.errors import DataError
-from components.platform.learnt import learnt_photos, read_learnt
-from components.platform.registry import Champion, champion
-from components.platform.released import fetch_released
+from components.registry.download import download_model
+from components.registry.models import ModelVersion, find_champion
+from components.registry.training_photos import read_training_photos, training_photos
 
 if TYPE_CHECKING:
     from components.artifacts.examples import Examples
@@ -64,7 +64,7 @@ def rescore_champion(
         DataError: If the examples or the manifest are broken.
         CaptionflowError: If MLflow can't be used.
     """
-    released = champion(model_name)
+    released = find_champion(model_name)
     found = None
     if released is None:
         logger.info("there is no champion yet: nothing to compare with")
@@ -81,13 +81,13 @@ def rescore_champion(
 
 
 def _compare(
-    released: Champion, examples: Path, manifest: Path, model_name: str
+    released: ModelVersion, examples: Path, manifest: Path, model_name: str
 ) -> ChampionPredictions:
     photos = read_manifest(manifest)
-    ours = learnt_photos(photos)
+    ours = training_photos(photos)
     same_data = read_json(manifest / REPORT_FILE)["dataset_fingerprint"]
     unchanged = released.tags.get("dataset_fingerprint") == same_data
-    theirs = ours if unchanged else read_learnt(released.run_id)
+    theirs = ours if unchanged else read_training_photos(released.run_id)
     if theirs is None:
         return ChampionPredictions(
             released.version, incomparable="does not say which photos it learnt from"
@@ -138,7 +138,7 @@ def _describe(
     from components.captioning.model.normalizer import Normalizer
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
-        bundle = fetch_released(model_name, version, Path(folder)).bundle
+        bundle = download_model(model_name, version, Path(folder)).bundle
         if Normalizer.load(bundle) != today.normalizer:
             raise _IncomparableError(
                 "learnt from captions that were normalised by other rules than today's references"

@@ -1,11 +1,10 @@
-"""Keeps a cluster from repeating what can't succeed.
+"""Says why a step of a Kubeflow run failed for good, and keeps a cluster from repeating it.
 
-Kubeflow tries a failed step again whatever the reason: that helps a pod that was preempted, but a
-broken data set is as broken a minute later, and KFP's retries can't tell the two apart. So a step
-whose data or settings are at fault leaves a note in MLflow, and its next attempt in the same run
-ends at once with the same error and exit code. In MLflow the note also tells people why a
-scheduled run made no model. It counts for half an hour, in which all retries come: whoever mends
-the data and lets Kubeflow go on with the run later is not held up by it.
+Kubeflow Pipelines does not say why a step failed. So a step whose data or settings are at fault
+leaves a note in MLflow: people find it there, and `submit --wait` shows it. On a cluster that
+retries every failure (KFP itself sets up Argo to retry only lost pods) the step's next attempt in
+the same run finds the note and ends at once with the same error and exit code. For that it counts
+for half an hour, in which all retries come: whoever mends the data and retries the run later is not held up.
 """
 
 import logging
@@ -36,7 +35,7 @@ def raise_permanent_failure(step: str) -> None:
     run_id = os.environ.get(RUN_ID_VARIABLE)
     if not run_id:
         return
-    from components.platform.registry import find_event
+    from components.registry.events import find_event
 
     try:
         wanted = {"kfp_run_id": run_id, "step": step}
@@ -55,12 +54,12 @@ def record_permanent_failure(step: str, error: CaptionflowError) -> None:
     run_id = os.environ.get(RUN_ID_VARIABLE)
     if not run_id or error.exit_code not in _FINAL:
         return
-    from components.platform.registry import note_event
+    from components.registry.events import record_event
 
     tags = {"kfp_run_id": run_id, "step": step}
     tags |= {"exit_code": str(error.exit_code), "error": str(error)[:5000]}
     try:
-        note_event(EXPERIMENT, f"{step} failed", tags, "FAILED")
+        record_event(EXPERIMENT, f"{step} failed", tags, "FAILED")
     except CaptionflowError as unreachable:
         logger.warning("this failure could not be noted: %s", unreachable)
 
@@ -71,7 +70,7 @@ def failure_note(run_id: str, step: str) -> str:
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    from components.platform.registry import find_event
+    from components.registry.events import find_event
 
     wanted = {"kfp_run_id": run_id, "step": step}
     note = find_event(EXPERIMENT, wanted, newer_than=_AS_LONG_AS_KUBEFLOW_RUNS)

@@ -1,11 +1,63 @@
-"""What every step shares: the KFP decorator with its image."""
+"""The KFP decorator of all steps: `@step(Group)`."""
 
-import functools
+import ast
+import inspect
+import itertools
+import linecache
+import textwrap
+from collections.abc import Callable
+from typing import Any
 
 from kfp import dsl
+
+from components.settings.base import SettingsGroup
 
 #: The container image of all steps; on a cluster the parameter `image` names it with its registry.
 IMAGE = "captionflow-python:0.1.0"
 
-#: `@step` makes a function a KFP component whose body runs in IMAGE, where this package is.
-step = functools.partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
+_numbers = itertools.count()
+
+
+def step(*groups: type[SettingsGroup]) -> Callable[[Callable[..., Any]], Any]:
+    """Makes a function a KFP component whose body runs in `IMAGE`, where this package is.
+
+    The function's first parameter, `settings`, becomes an input for each setting of the groups, so
+    that no setting is written down again. KFP runs a component as the text of its function and
+    reads its inputs from the signature; so the function is rewritten to take the inputs one by one
+    and to begin with `settings = {"name": name, …}`.
+
+    Args:
+        groups: The settings that the step takes.
+
+    Returns:
+        The decorator.
+    """
+    fields = {name: field for group in groups for name, field in group.model_fields.items()}
+    types = {name: type(field.default).__name__ for name, field in fields.items()}
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        expanded = _expand(function, types)
+        return dsl.component(expanded, base_image=IMAGE, install_kfp_package=False)
+
+    return decorate
+
+
+def _expand(function: Callable[..., Any], types: dict[str, str]) -> Callable[..., Any]:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    definition = tree.body[0]
+    if not isinstance(definition, ast.FunctionDef) or definition.args.args[0].arg != "settings":
+        raise TypeError(f"The first parameter of a step must be settings. Received: {function}")
+    definition.decorator_list = []
+    inputs = [ast.arg(name, ast.Name(kind, ast.Load())) for name, kind in types.items()]
+    definition.args.args[:1] = inputs
+    collected = ", ".join(f"{name!r}: {name}" for name in types)
+    # After the docstring, which every step has.
+    definition.body[1:1] = ast.parse(f"settings = {{{collected}}}").body
+    text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+    # Where `inspect.getsource`, by which KFP gets the text, looks for code that is in no file.
+    file = f"<{function.__module__}.{function.__name__} {next(_numbers)}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    namespace = dict(function.__globals__)
+    exec(compile(text, file, "exec"), namespace)  # noqa: S102 # our own function, rewritten
+    rewritten: Callable[..., Any] = namespace[function.__name__]
+    return rewritten

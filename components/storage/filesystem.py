@@ -24,6 +24,8 @@ _FILE = "file://"
 _SILENCE = 20
 # Codes that S3 sends with status 403 or 400, and that mean credentials rather than rights.
 _S3_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+# Of a local path; a full disk is not among them.
+_WRONG_PATH = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
 
 
 class _Provider(NamedTuple):
@@ -81,21 +83,11 @@ def local_path(uri: str) -> Path:
 def require_writable(uri: str) -> None:
     """Checks, before hours of work, that files can be written, read and removed in a folder.
 
-    A local folder is created; in a bucket a small object is written, read and removed.
+    It writes, reads and removes a small file; a local folder is created and stays.
 
     Raises:
-        SettingError: If they can't, or there is no such bucket.
-        CaptionflowError: If the object store does not answer.
+        SettingError, CaptionflowError: As `open_filesystem`.
     """
-    if not is_remote(uri):
-        folder = local_path(uri)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingError(f"A folder must be one that can be written: {error}") from error
-        if not os.access(folder, os.W_OK):
-            raise SettingError(f"A folder must be one that can be written. Received: {uri}")
-        return
     with open_filesystem(uri) as (filesystem, path):
         probe = f"{path}/.captionflow-{uuid4().hex}"
         filesystem.pipe_file(probe, b"can this be written?")
@@ -115,7 +107,8 @@ def open_filesystem(uri: str) -> Iterator[tuple["AbstractFileSystem", str]]:
 
     Raises:
         SettingError: If there is no such bucket, no valid credentials, or no right to use it.
-        CaptionflowError: If the object store does not answer; a later try can help.
+        CaptionflowError: If the object store does not answer, or the disk is full: a later try
+            can help.
     """
     try:
         if not is_remote(uri):
@@ -173,33 +166,29 @@ def _s3() -> "AbstractFileSystem":
 
 
 def _translate(error: Exception, uri: str) -> CaptionflowError | None:
+    status, reason = (_status(error) if is_remote(uri) else 0), _reason(error)
+    if not status:
+        if not isinstance(error, OSError):
+            return None
+        kind = SettingError if isinstance(error, _WRONG_PATH) else CaptionflowError
+        return kind(f"{uri} must be readable and writable: {reason}")
     scheme, _, path = uri.partition("://")
-    reason = re.sub(r"upload_id=[\w-]+", "upload_id=…", _reason(error))
-    provider = _PROVIDERS.get(scheme)
-    status = _status(error) if provider else 0
-    if provider is None or not status:
-        if isinstance(error, OSError):
-            return CaptionflowError(f"{uri} can't be read or written: {reason}")
-        return None
-    bucket = path.partition("/")[0]
-    if status == 404:
-        return SettingError(
-            f"The bucket must exist: create it with `{provider.create.format(bucket)}`, or correct "
-            f"its name. Received: {uri}"
-        )
-    if status == 401:
-        return SettingError(f"{uri} needs valid credentials: {provider.log_in}. Received: {reason}")
-    if status == 403:
-        return SettingError(
-            f"This account must be allowed to use {scheme}://{bucket}: grant it "
-            f"{provider.grant.format(bucket)}. Received: {reason}"
-        )
-    if status < 500 and status not in (408, 429):
-        return SettingError(f"{provider.name} refuses {uri}: {reason}")
-    return CaptionflowError(
-        f"{provider.name} must answer: check the network, or try again later. "
-        f"Received for {uri}: {reason}"
-    )
+    provider, bucket = _PROVIDERS[scheme], path.partition("/")[0]
+    match status:
+        case 404:
+            rule = f"The bucket must exist: create it with `{provider.create.format(bucket)}`, or "
+            return SettingError(f"{rule}correct its name. Received: {uri}")
+        case 401:
+            rule = f"{uri} needs valid credentials: {provider.log_in}"
+        case 403:
+            rule = f"This account must be allowed to use {scheme}://{bucket}: grant it "
+            rule += provider.grant.format(bucket)
+        case _ if status >= 500 or status in (408, 429):
+            rule = f"{provider.name} must answer: check the network, or try again later"
+            return CaptionflowError(f"{rule}. Received for {uri}: {reason}")
+        case _:
+            rule = f"{provider.name} refuses {uri}"
+    return SettingError(f"{rule}. Received: {reason}")
 
 
 def _status(error: Exception) -> int:
@@ -207,6 +196,7 @@ def _status(error: Exception) -> int:
     from aiohttp import ClientError
     from botocore import exceptions as s3
     from fsspec.exceptions import FSTimeoutError
+    from gcsfs.retry import ChecksumError, NonRetryableError
     from google.auth.exceptions import GoogleAuthError, TransportError
     from requests import RequestException
 
@@ -225,10 +215,13 @@ def _status(error: Exception) -> int:
             return 403
         case (
             FSTimeoutError() | ClientError() | RequestException() | TransportError()
-            | s3.HTTPClientError() | s3.ConnectionError()
+            | ChecksumError() | s3.HTTPClientError() | s3.ConnectionError()
         ):  # fmt: skip
             return 503
-        case GoogleAuthError() | s3.NoCredentialsError() | s3.PartialCredentialsError():
+        case (
+            GoogleAuthError() | NonRetryableError()
+            | s3.NoCredentialsError() | s3.PartialCredentialsError()
+        ):  # fmt: skip
             return 401
         case ValueError() | s3.BotoCoreError():
             return 400
@@ -236,8 +229,8 @@ def _status(error: Exception) -> int:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error) or type(error).__name__
+    text = str(error) or ("no answer" if isinstance(error, TimeoutError) else repr(error))
     if text.startswith(("Forbidden: ", "Bad Request: ")):
         # gcsfs puts the address first, which may be the key to an upload.
         text = text.partition("\n")[2] or text
-    return " ".join(text.split())
+    return re.sub(r"upload_id=[\w-]+", "upload_id=…", " ".join(text.split()))

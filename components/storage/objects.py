@@ -11,20 +11,17 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 _IN_PARALLEL = 8
 # Large files are sent in parts of this size; after a failure only the part is sent again.
 _PART = 16 * 2**20
 
 
-def in_parallel(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def in_parallel(call: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
     """Calls a function for several items side by side; after a failure no further one begins."""
     with ThreadPoolExecutor(_IN_PARALLEL) as pool:
         return list(pool.map(call, items))

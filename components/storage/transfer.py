@@ -115,8 +115,8 @@ def local_copy(uri: str, directory: Path) -> Path:
     root = directory / PurePosixPath(uri).name
     targets = {file.uri: root / file.name for file in files}
     for file in files:
-        # An object's name is free text: it must not lead out of the folder.
-        if not targets[file.uri].resolve().is_relative_to(root.resolve()):
+        # A name is free text: neither a folder's nor an object's may lead out.
+        if not targets[file.uri].resolve().is_relative_to(directory.resolve() / root.name):
             raise DataError(f"An object's name must stay inside its folder: {file.name!r}")
     with open_filesystem(uri) as (filesystem, _):
         try:
@@ -239,10 +239,9 @@ def _copy_whole(source: Path, target: Path) -> None:
 
 def _names(note: bytes) -> set[str]:
     try:
-        names = json.loads(note)
-    except ValueError:
+        return set(json.loads(note))
+    except (ValueError, TypeError):
         return set()
-    return set(map(str, names)) if isinstance(names, list) else set()
 
 
 def _unfinished(marker: str) -> DataError:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from components.errors import SettingError
-from components.platform.registry import log_metrics
+from components.registry.runs import log_metrics
 from components.train.checkpoint import TrainingState, save_checkpoint
 
 logger = logging.getLogger(__name__)

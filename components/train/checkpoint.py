@@ -13,8 +13,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from components.artifacts.files import atomic_file
-from components.storage.filesystem import is_remote, local_path
 from components.storage.transfer import exists, local_copy, remove, upload
 
 #: One epoch's figures: `loss`, `word_loss`, `dev_word_loss`, `learning_rate`, `seconds`.
@@ -62,12 +60,6 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
     Raises:
         SettingError, CaptionflowError: As `storage.transfer.upload`.
     """
-    if is_remote(str(path)):
-        with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
-            copy = Path(temporary, "checkpoint.npz")
-            save_checkpoint(copy, network, state)
-            upload(copy, str(path))
-        return
     arrays = {
         **_numbered("network", _values(network)),
         **_numbered("optimizer", [np.asarray(v) for v in network.optimizer.variables]),
@@ -75,8 +67,10 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
     }
     facts = json.dumps({"run_id": state.run_id, "history": state.history})
     arrays["facts"] = np.array(facts)
-    with atomic_file(local_path(str(path))) as aside:
-        np.savez(aside, allow_pickle=False, **arrays)
+    with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
+        copy = Path(temporary, "checkpoint.npz")
+        np.savez(copy, allow_pickle=False, **arrays)
+        upload(copy, str(path))
 
 
 def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState | None:

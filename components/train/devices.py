@@ -7,17 +7,17 @@ from components.captioning.encoder.precision import has_bfloat16
 from components.errors import SettingError
 
 
-def require_gpus(gpus: str) -> None:
+def require_gpus(gpus: int) -> None:
     """Makes sure that the GPUs which were asked for are there: training never falls back quietly.
 
     Args:
-        gpus: How many, in digits; "0" asks for none, and takes what there is.
+        gpus: How many; 0 asks for none, and takes what there is.
 
     Raises:
         SettingError: If TensorFlow sees fewer.
     """
     seen = len(tf.config.list_physical_devices("GPU"))
-    if seen < int(gpus):
+    if seen < gpus:
         raise SettingError(
             f"gpus asks for {gpus}, but TensorFlow sees {seen}: give the step a node with GPUs and "
             "the image that has CUDA (train_image), or set gpus to 0"

@@ -28,15 +28,18 @@ from components.captioning.inference.bundle import Bundle
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
-from components.platform.registry import experiment_identity, finish_run, start_run
+from components.registry.experiments import experiment_identity
+from components.registry.runs import finish_run, log_text, start_run
 from components.runtime.retry_policy import RUN_ID_VARIABLE
+from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path, require_writable
 from components.train.checkpoint import TrainingState, remove_checkpoint
-from components.train.settings import TrainSettings
 from components.train.trainer import fit_network
 
 logger = logging.getLogger(__name__)
 
+#: In the training's MLflow run: all settings of the pipeline's run.
+RUN_CONFIG_FILE = "run.yaml"
 _DAYS_KEPT = 7
 
 
@@ -47,8 +50,7 @@ def train_model(
     directory: str | Path,
     *,
     settings: TrainSettings,
-    experiment: str,
-    checkpoints: str | Path,
+    run_config: str = "",
 ) -> dict[str, Any]:
     """Trains a network and writes its bundle.
 
@@ -62,9 +64,8 @@ def train_model(
         captions: The artifact of `normalize`, for its vocabulary and normaliser.
         matrix: The artifact of `embeddings`.
         directory: Becomes the bundle, with `training.json` beside it; whole or not at all.
-        settings: How to train.
-        experiment: The MLflow experiment that the run goes to.
-        checkpoints: Folder of the checkpoints of unfinished trainings, local or in a bucket.
+        settings: The model and its training; the MLflow experiment and the folder of checkpoints.
+        run_config: All settings of the pipeline's run as YAML, kept in MLflow as `run.yaml`.
 
     Returns:
         What `training.json` holds: MLflow run, history, settings, best epoch.
@@ -91,28 +92,24 @@ def train_model(
         )
     encoder = read_json(Path(examples) / ENCODER_FILE)
     identity = {
-        "settings": settings.to_dict(),
+        "settings": settings.decisive(),
         "encoder": encoder,
         "vocabulary": vocabulary.words,
         "data": [_content(split) for split in (train, dev)],
         "matrix": _sha256(start_matrix),
-        "experiment": experiment_identity(experiment),
+        "experiment": experiment_identity(settings.experiment),
         "code": code_version("components.train"),
     }
     key = fingerprint_value(identity)[:32]
     cluster_run = os.environ.get(RUN_ID_VARIABLE)
-    checkpoint = _checkpoint(str(checkpoints), f"{key}-{cluster_run}" if cluster_run else key)
+    checkpoint = _checkpoint(settings.checkpoints, f"{key}-{cluster_run}" if cluster_run else key)
     trained, state = fit_network(
         train,
         dev,
         start_matrix,
         settings,
         checkpoint=checkpoint,
-        start_run=lambda: start_run(
-            experiment,
-            run_name=f"train-{key[:8]}",
-            params={**settings.to_dict(), **{f"encoder_{k}": v for k, v in encoder.items()}},
-        ),
+        start_run=lambda: _start_run(settings, encoder, run_config, run_name=f"train-{key[:8]}"),
     )
     training = _facts(state, settings)
     with atomic_directory(directory) as aside:
@@ -129,6 +126,16 @@ def train_model(
     best = state.history[state.best_epoch]
     logger.info("best epoch %d: dev %.3f", state.best_epoch + 1, best["dev_word_loss"])
     return training
+
+
+def _start_run(
+    settings: TrainSettings, encoder: dict[str, Any], run_config: str, *, run_name: str
+) -> str:
+    params = {**settings.decisive(), **{f"encoder_{k}": v for k, v in encoder.items()}}
+    run_id = start_run(settings.experiment, run_name=run_name, params=params)
+    if run_config:
+        log_text(run_id, run_config, RUN_CONFIG_FILE)
+    return run_id
 
 
 def _checkpoint(checkpoints: str, key: str) -> Path | str:
@@ -158,6 +165,6 @@ def _facts(state: TrainingState, settings: TrainSettings) -> dict[str, Any]:
     return {
         "mlflow_run_id": state.run_id,
         "best_epoch": state.best_epoch + 1,
-        "settings": settings.to_dict(),
+        "settings": settings.decisive(),
         "history": state.history,
     }

@@ -12,7 +12,8 @@ from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.initialization import initialize_ensemble
 from components.captioning.model.losses import WordCrossEntropy, WordLoss
-from components.platform.registry import has_run, log_metrics
+from components.registry.runs import log_metrics, run_exists
+from components.settings.train import TrainSettings
 from components.train.callbacks import EpochEnd
 from components.train.checkpoint import (
     TrainingState,
@@ -21,7 +22,6 @@ from components.train.checkpoint import (
 )
 from components.train.data import CaptionBatches
 from components.train.devices import make_reproducible, precision_policy, training_strategy
-from components.train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _tell_again(state: TrainingState, start_run: Callable[[], str]) -> None:
     logger.info("going on after epoch %d of an earlier run", len(state.history))
     # The last epoch may not have reached MLflow; of a run that someone deleted, none has.
     missing = 1
-    if not has_run(state.run_id):
+    if not run_exists(state.run_id):
         state.run_id, missing = start_run(), len(state.history)
     for number, epoch in list(enumerate(state.history, 1))[-missing:]:
         log_metrics(state.run_id, epoch, step=number)

@@ -1,98 +1,109 @@
-"""Decides whether to train: only if something is otherwise than when the champion was made."""
+"""Decides whether to train: only if something changed since the champion was trained."""
 
 import logging
 from typing import NamedTuple
 
-from components.platform.refusals import find_refusal, refusal_key
-from components.platform.registry import RECIPE_TAG, Champion, champion, note_event
+from components.registry.events import record_event
+from components.registry.models import TRAINING_CONFIG_TAG, ModelVersion, find_champion
+from components.registry.rejected_candidates import candidate_key, find_rejected_candidate
+from components.settings.run import RunSettings
 from components.trigger.training_config import TrainingConfig
 
 logger = logging.getLogger(__name__)
 
 
 class Reason(NamedTuple):
-    """Whether to train, and why or why not, in words."""
+    """Whether to train, and why or why not, for people."""
 
     train: bool
     text: str
 
 
-def find_reason(
-    training_config: TrainingConfig,
-    *,
-    model_name: str,
-    experiment: str,
-    floors: str,
-    margin: float,
-    force: bool,
-) -> Reason:
-    """Decides whether there is a reason to train, and notes in MLflow if there is none.
+def find_reason(training_config: TrainingConfig, settings: RunSettings) -> Reason:
+    """Decides whether there is a reason to train, and records in MLflow if there is none.
 
-    The note is a run of its own in the experiment, named `no training`, with the reason and the
-    champion's version as tags.
+    The record is an event in the experiment named `no training`, with the reason and the champion's
+    version as tags.
 
     Args:
-        training_config: What this run would make its model of.
-        model_name: The registered model whose champion is compared.
-        experiment: The MLflow experiment that notes go to, the gate's refusals too.
-        floors: The gate's setting; by another one it may decide otherwise.
-        margin: Likewise.
-        force: Whether to train in any case.
+        training_config: What this run would train on.
+        settings: The run's settings. A candidate that the gate rejected counts only for the same
+            thresholds and margin.
 
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    released = champion(model_name)
-    refused = ""
-    if released:
-        key = refusal_key(
-            training_config.to_json(),
-            released.version,
-            model_name=model_name,
-            floors=floors,
-            margin=margin,
-        )
-        refused = find_refusal(experiment, key)
-    reason = compare(training_config, released, force=force, refused=refused)
+    champion = find_champion(settings.model_name)
+    reason = compare(
+        training_config,
+        champion,
+        force=settings.force,
+        rejected=find_rejection(training_config, champion, settings),
+    )
     logger.info("%s", reason.text)
-    if released and not reason.train:
-        tags = {"reason": reason.text, "model_name": model_name, "version": released.version}
-        note_event(experiment, "no training", tags)
+    if champion and not reason.train:
+        tags = {
+            "reason": reason.text,
+            "model_name": settings.model_name,
+            "version": champion.version,
+        }
+        record_event(settings.experiment, "no training", tags)
     return reason
 
 
+def find_rejection(
+    training_config: TrainingConfig, champion: ModelVersion | None, settings: RunSettings
+) -> str:
+    """Returns why the gate rejected the same candidate before; empty if it did not.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
+    if champion is None:
+        return ""
+    key = candidate_key(
+        training_config.to_json(),
+        champion.version,
+        model_name=settings.model_name,
+        floors=settings.floors,
+        margin=settings.margin,
+    )
+    return find_rejected_candidate(settings.experiment, key)
+
+
 def compare(
-    training_config: TrainingConfig, released: Champion | None, *, force: bool, refused: str = ""
+    training_config: TrainingConfig,
+    champion: ModelVersion | None,
+    *,
+    force: bool,
+    rejected: str = "",
 ) -> Reason:
     """Decides whether there is a reason to train.
 
     Args:
-        training_config: What this run would make its model of.
-        released: The champion, or None.
+        training_config: What this run would train on.
+        champion: The champion; None if there is none.
         force: Whether to train in any case.
-        refused: Why the gate refused a model of the same before, next to this champion; or empty.
+        rejected: Why the gate rejected the same candidate before, against this champion; or empty.
     """
-    if released is None:
-        return Reason(True, "training: there is no champion yet")
-    if refused and not force:
+    if champion is None:
+        return Reason(True, "Training: there is no champion yet")
+    name = f"champion v{champion.version}"
+    if rejected and not force:
         return Reason(
             False,
-            f"no training: a model of the same data, encoder and settings came to nothing next to "
-            f"champion v{released.version}: {refused} (--force trains all the same)",
+            f"No training: the gate rejected a model with the same data, code and settings against "
+            f"{name}: {rejected} (--force trains anyway)",
         )
     try:
-        changes = training_config.changes_from(TrainingConfig.from_json(released.tags[RECIPE_TAG]))
+        before = TrainingConfig.from_json(champion.tags[TRAINING_CONFIG_TAG])
     except (KeyError, ValueError):
-        return Reason(
-            True, f"training: champion v{released.version} does not say what it was made of"
-        )
-    since = f"since champion v{released.version}"
-    if changes:
-        return Reason(True, f"training: {since} {', '.join(changes)}")
+        return Reason(True, f"Training: {name} has no record of what it was trained on")
+    if changes := training_config.changes_from(before, name):
+        return Reason(True, f"Training: {', '.join(changes)}")
     if force:
-        return Reason(True, f"training: forced, though nothing changed {since}")
+        return Reason(True, f"Training: forced; nothing changed since {name}")
     return Reason(
         False,
-        f"no training: champion v{released.version} has the same data, encoder and settings "
-        "(--force trains all the same)",
+        f"No training: {name} has the same data, code and settings (--force trains anyway)",
     )

@@ -1,4 +1,4 @@
-"""What a model is made of: data, encoder and settings, by content."""
+"""The training config: everything that decides what a training results in, by content."""
 
 import json
 from collections.abc import Mapping
@@ -6,23 +6,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.code_version import code_version
 from components.artifacts.external import external_content_hash
 from components.artifacts.files import read_json
+from components.artifacts.fingerprint import fingerprint_value
 from components.artifacts.manifest import REPORT_FILE
 from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.errors import DataError
+from components.settings.base import external_settings
+from components.settings.run import ModelSettings
 
-# Told by content: a hash says nothing to a person, so a change of it is only called a change.
-_CONTENTS = {"data": "the data", "encoder_weights": "the encoder's weights", "glove": "GloVe"}
+# Counted by content. A hash tells a person nothing, so a change of it is only called a change.
+_CONTENTS = {
+    "data": "the data",
+    "code": "the code or a library",
+    "encoder_weights": "the encoder's weights",
+    "glove": "GloVe",
+}
+# The steps that make a model.
+_STEPS = ("normalize", "features", "embeddings", "train")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """All that decides what a training comes to.
+    """Everything that decides what a training results in.
 
     Attributes:
-        parts: Settings by name, and fingerprints of what they name: `data`, `encoder_weights`
-            and `glove`.
+        parts: Settings by name; and fingerprints, of the `data`, the `code`, the
+            `encoder_weights` and the vectors in `glove`.
     """
 
     parts: Mapping[str, Any]
@@ -36,39 +47,35 @@ class TrainingConfig:
         """
         parts = json.loads(text)
         if not isinstance(parts, dict):
-            raise ValueError(f"A training_config must be a JSON object. Received: {text[:80]!r}")
+            raise ValueError(f"A training config must be a JSON object. Received: {text[:80]!r}")
         return cls(parts)
 
     def to_json(self) -> str:
-        """Returns the training_config as a line of JSON, equal for equal recipes."""
+        """Returns the training config as a line of JSON, the same for equal ones."""
         return json.dumps(self.parts, sort_keys=True)
 
-    def changes_from(self, other: "TrainingConfig") -> list[str]:
-        """Returns in words what is otherwise here than in another training_config."""
+    def changes_from(self, other: "TrainingConfig", name: str) -> list[str]:
+        """Returns what changed since the training config of the model `name`, for people."""
         changes = []
-        for name in sorted({**self.parts, **other.parts}, key=lambda name: name not in _CONTENTS):
-            before, now = other.parts.get(name), self.parts.get(name)
+        parts = sorted({**self.parts, **other.parts}, key=lambda part: part not in _CONTENTS)
+        for part in parts:
+            before, now = other.parts.get(part), self.parts.get(part)
             if before == now:
                 continue
-            if name in _CONTENTS:
-                changes.append(f"{_CONTENTS[name]} changed")
+            if part in _CONTENTS:
+                changes.append(f"{_CONTENTS[part]} changed since {name}")
             else:
-                changes.append(f"{name} was {before}, is {now}")
+                changes.append(f"{part} changed from {before} ({name}) to {now}")
         return changes
 
 
-def make_training_config(
-    manifest: str | Path, *, encoder: str, encoder_weights: str, glove: str, **settings: Any
-) -> TrainingConfig:
-    """Returns the training_config of a run.
+def make_training_config(manifest: str | Path, settings: ModelSettings) -> TrainingConfig:
+    """Returns the training config of a run.
 
     Args:
         manifest: The manifest artifact, whose report has the data's fingerprint.
-        encoder: The network, however spelled.
-        encoder_weights: `imagenet`, `random` or a path, which counts by its content. (A bucket
-            knows contents by another checksum: what moves from a disk to a bucket has changed.)
-        glove: `sample` or a path, which counts by its content.
-        settings: All other settings that decide what the model becomes.
+        settings: What decides the model, given the data. Files that they name count by content.
+            (A bucket has another checksum than a disk: data that move there have changed.)
 
     Raises:
         DataError: If there is nothing at one of the paths, or the manifest is damaged.
@@ -81,12 +88,15 @@ def make_training_config(
             f"The manifest must have its whole {REPORT_FILE}: run again with --no-cache. "
             f"Received: {error}"
         ) from error
-    return TrainingConfig(
-        {
-            "data": data,
-            "encoder": canonical_backbone_name(encoder),
-            "encoder_weights": external_content_hash(encoder_weights, "imagenet", "random"),
-            "glove": external_content_hash(glove, "sample"),
-            **settings,
-        }
-    )
+    decisive = {
+        name: value
+        for name, value in settings.decisive().items()
+        if name in ModelSettings.model_fields
+    }
+    external = {
+        name: external_content_hash(decisive[name], *words)
+        for name, words in external_settings(ModelSettings).items()
+    }
+    code = fingerprint_value([code_version(f"components.{step}") for step in _STEPS])
+    network = canonical_backbone_name(settings.encoder)
+    return TrainingConfig({"data": data, "code": code, **decisive, **external, "encoder": network})

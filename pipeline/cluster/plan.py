@@ -9,12 +9,13 @@ from typing import Any
 
 from google.protobuf import json_format
 
+from components.settings.base import is_decisive
+from components.settings.run import RunSettings
 from pipeline.cluster.runs import FinishedRun
 from pipeline.plan import PlannedStep
 from pipeline.tasks import Argument, Step, steps_of
 
-# Parameters that say only where a step runs.
-_NOT_COMPARED = frozenset({"gpus", "train_nodes", "checkpoints"})
+_DECISIVE = {name for name, field in RunSettings.model_fields.items() if is_decisive(field)}
 # What there is to say of a step besides what changed.
 _NOTES = {
     "ingest": "reads the data set each time, to see whether it changed",
@@ -71,7 +72,7 @@ def _changes(step: Step, now: Mapping[str, Any], before: Mapping[str, Any]) -> l
     names = {source.name for source in step.parameters.values() if isinstance(source, Argument)}
     return [
         f"{name}: {_whole(before.get(name))} → {now[name]}"
-        for name in sorted(names - _NOT_COMPARED)
+        for name in sorted(names & _DECISIVE)
         if before.get(name) != now[name]
     ]
 

@@ -103,7 +103,8 @@ class RunView(io.TextIOBase):
             self._finish(match["step"], Seconds(float(match["start_up"]), float(match["work"])))
 
     def _show(self, step: str, text: str) -> None:
-        if not self._console.is_terminal:
+        # Indented lines are a table that a step ends with: it stays on the screen.
+        if not self._console.is_terminal or text.startswith("  "):
             self._console.print(f"[{step}] {text}", markup=False, highlight=False, soft_wrap=True)
         elif self._bar is not None:
             self._progress.update(self._bar, description=text)

@@ -5,18 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.platform.refusals import find_refusal, refusal_key
-from components.platform.registry import champion
-from components.platform.tracking import store_exists
-from components.trigger.decision import compare
+from components.registry.client import store_exists
+from components.registry.models import find_champion
+from components.settings.run import RunSettings
+from components.trigger.decision import compare, find_rejection
 from components.trigger.training_config import make_training_config
 from pipeline.local.cache import plan_steps, step_outputs
 from pipeline.plan import PlannedStep
-from pipeline.tasks import Argument, steps_of
 
 _IF_PASSED = "if the gate lets the model pass"
-# Parameters of `trigger` that are no part of a training_config.
-_NO_INGREDIENTS = frozenset({"force", "model_name", "experiment", "floors", "margin"})
 
 
 def dry_run(
@@ -49,19 +46,12 @@ def dry_run(
         told = "compares with the champion once the data are known: may end the run here"
         return _told(_with_conditions(planned), "trigger", told)
     manifest = (step_outputs(spec, "ingest", cache) or {})["manifest"]
-    task = next(step for step in steps_of(spec) if step.name == "trigger")
-    settings = {
-        name: arguments[source.name]
-        for name, source in task.parameters.items()
-        if isinstance(source, Argument) and name == source.name and name not in _NO_INGREDIENTS
-    }
-    training_config = make_training_config(manifest.path, **settings)
-    rules = {name: arguments[name] for name in ("model_name", "floors", "margin")}
-    # To look must not make a store.
-    released = champion(arguments["model_name"]) if store_exists() else None
-    key = refusal_key(training_config.to_json(), released.version, **rules) if released else ""
-    refused = find_refusal(arguments["experiment"], key) if released else ""
-    reason = compare(training_config, released, force=arguments["force"], refused=refused)
+    settings = RunSettings.check({name: arguments[name] for name in RunSettings.model_fields})
+    training_config = make_training_config(manifest.path, settings)
+    # A look-up would create the store.
+    champion = find_champion(settings.model_name) if store_exists() else None
+    rejected = find_rejection(training_config, champion, settings)
+    reason = compare(training_config, champion, force=settings.force, rejected=rejected)
     planned = _told(planned, "trigger", reason.text)
     if reason.train:
         return _told(planned, "register", _IF_PASSED)

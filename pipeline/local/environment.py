@@ -8,8 +8,9 @@ from components.artifacts.external import external_content_hash, split_member
 from components.artifacts.fingerprint import fingerprint_value
 from components.embeddings.source import open_glove
 from components.errors import CaptionflowError, SettingError
+from components.settings.base import external_settings
+from components.settings.run import RunSettings
 from components.storage.filesystem import is_remote, local_path
-from pipeline.config import Settings
 from pipeline.kubernetes import KubernetesSettings, make_kubernetes_settings
 
 #: glibc's settings (mallopt(3)) for the processes of steps. TensorFlow's tensors are large and live
@@ -28,7 +29,7 @@ def set_environment(root: Path) -> None:
     MLflow's store is in the work folder. glibc reads its settings when a process starts, so they
     have no effect on this one.
     """
-    from components.platform.tracking import local_tracking_uri
+    from components.registry.client import local_tracking_uri
 
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(root)
@@ -52,7 +53,7 @@ def make_root(root: Path) -> None:
         ) from error
 
 
-def arguments_of(settings: Settings, root: Path) -> dict[str, Any]:
+def arguments_of(settings: RunSettings, root: Path) -> dict[str, Any]:
     """Returns the pipeline's parameters for a run on this machine."""
     here: KubernetesSettings = make_kubernetes_settings({"gpus": "0"})
     arguments = {**settings.model_dump(), **here.model_dump()}
@@ -63,7 +64,7 @@ def arguments_of(settings: Settings, root: Path) -> dict[str, Any]:
     return arguments
 
 
-def contents_of(settings: Settings) -> dict[str, str]:
+def contents_of(settings: RunSettings) -> dict[str, str]:
     """Fingerprints what the settings name outside the pipeline: a name says nothing of content.
 
     Returns:
@@ -73,13 +74,9 @@ def contents_of(settings: Settings) -> dict[str, str]:
         DataError: If a path leads nowhere.
         SettingError: If a path is none, or does not say which file of a zip is meant.
     """
-    named = {
-        "dataset": (settings.dataset, ("sample",)),
-        "glove": (settings.glove, ("sample",)),
-        "encoder_weights": (settings.encoder_weights, ("imagenet", "random")),
-    }
     contents = {}
-    for name, (value, words) in named.items():
+    for name, words in external_settings(RunSettings).items():
+        value = getattr(settings, name)
         if value in words:
             continue
         try:
@@ -104,9 +101,9 @@ def experiment_fingerprint(name: str, *, make: bool) -> str:
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    from components.platform.registry import experiment_identity
-    from components.platform.tracking import store_exists
+    from components.registry.client import store_exists
+    from components.registry.experiments import experiment_identity
 
     if not make and not store_exists():
         return ""
-    return fingerprint_value(experiment_identity(name, make=make))
+    return fingerprint_value(experiment_identity(name, create=make))

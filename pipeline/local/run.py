@@ -10,7 +10,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ from rich.console import Console
 from components.artifacts.files import read_json
 from components.errors import CaptionflowError
 from components.storage.filesystem import require_writable
-from pipeline.config import Settings
+from pipeline.config import CONFIG_HELP, DEFAULT_PRESET, PRESETS, Settings, make_settings
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
 from pipeline.local.cache import plan_steps, remember, restored_spec, step_outputs
@@ -37,16 +37,16 @@ from pipeline.local.environment import (
 from pipeline.local.summary import ARTIFACTS, Summary, show_summary
 from pipeline.options import with_options
 from pipeline.plan import PlannedStep, show_plan
-from pipeline.presets import Preset, make_settings
 from pipeline.tasks import steps_of
 from pipeline.upload import upload_artifacts
 
 _ROOT = Path("runs")
-_PRESET_HELP = f"The settings to begin with: {' or '.join(Preset)}."
+_PRESET_HELP = f"The settings to begin with: {' or '.join(PRESETS)}."
 _UPLOAD_HELP = (
     "Afterwards copy the run's artifacts to a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX."
 )
 _PLAN_HELP = "Only show which steps would run and which come from the cache, and why."
+_CHECK_HELP = "Only read and check the data set, and show what it holds."
 _NO_STORE_HELP = "Compute all features, and keep none: as --store ''."
 _INTERRUPTED = 130
 # Seconds that a step's processes have to end by themselves when the run is stopped.
@@ -91,8 +91,11 @@ def run_pipeline(
         enable_caching=True,
         cache_root=str(cache),
     )
-    log_file = root / "logs" / f"{datetime.now():%Y-%m-%d-%H%M%S}.log"
+    log_file = root / "logs" / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}.log"
     log_file.parent.mkdir(exist_ok=True)
+    # What `--config` takes for the same run again.
+    config_file = log_file.with_suffix(".yaml")
+    config_file.write_text(settings.to_yaml(), encoding="utf-8")
     with restored_spec(captioning_pipeline.pipeline_spec) as spec:
         planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
         _say_what_is_reused(console, planned)
@@ -104,7 +107,7 @@ def run_pipeline(
         finally:
             remember(spec, planned, cache)
         outputs = _outputs(spec, root / ARTIFACTS / folder, cache)
-    return Summary(root, log_file, settings.model_name, outputs, view.seconds)
+    return Summary(root, log_file, config_file, settings.model_name, outputs, view.seconds)
 
 
 def _outputs(spec: Any, folder: Path, cache: Path) -> dict[str, Mapping[str, Any]]:
@@ -177,6 +180,24 @@ def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[Plan
         return dry_run(spec, arguments, contents, root / "cache", reuse=reuse)
 
 
+def show_dataset(settings: Settings, console: Console | None = None) -> None:
+    """Reads and checks the data set as `ingest` does, and shows what it holds.
+
+    Args:
+        settings: Of the run: those of `ingest` count.
+        console: Where it is shown; standard output if None.
+
+    Raises:
+        DataError: If a run would stop at `ingest`.
+    """
+    # Beam takes seconds to import, and only this needs it here.
+    from components.ingest.check import check_dataset
+    from components.ingest.table import report_table
+
+    report = check_dataset(settings)
+    (console or Console(markup=False)).print(report_table(report))
+
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -184,22 +205,29 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @with_options(Settings)
 def main(
     given: dict[str, Any],
-    preset: Annotated[str, typer.Option(help=_PRESET_HELP)] = Preset.SAMPLE,
+    preset: Annotated[str, typer.Option(help=_PRESET_HELP)] = DEFAULT_PRESET,
+    config: Annotated[Path | None, typer.Option(help=CONFIG_HELP, metavar="FILE")] = None,
     root: Annotated[Path, typer.Option(help="The work folder of this and other runs.")] = _ROOT,
     cache: Annotated[bool, typer.Option(help="Reuse steps whose inputs did not change.")] = True,
     plan: Annotated[bool, typer.Option("--plan", help=_PLAN_HELP)] = False,
+    check: Annotated[bool, typer.Option("--check", help=_CHECK_HELP)] = False,
     no_store: Annotated[bool, typer.Option("--no-store", help=_NO_STORE_HELP)] = False,
     upload: Annotated[str | None, typer.Option(help=_UPLOAD_HELP, metavar="URI")] = None,
 ) -> None:
     """Learns to describe photos: runs the whole pipeline on this machine."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        settings = make_settings(preset, {**given, "store": ""} if no_store else given)
+        settings = make_settings(
+            preset, {**given, "store": ""} if no_store else given, config=config
+        )
+        if check:
+            show_dataset(settings)
+            return
         if plan:
             show_plan(plan_run(settings, root, reuse=cache))
             return
         if upload:
-            # DecodeOptions now, not after an hour.
+            # Checked now, not after an hour.
             require_writable(upload)
         summary = run_pipeline(settings, root, reuse=cache)
         show_summary(summary)

@@ -30,6 +30,7 @@ class Summary:
     Attributes:
         root: The work folder.
         log_file: All output of the run.
+        config_file: Its settings, as `--config` takes them.
         model_name: The model's name in the registry.
         outputs: Each step's parameters and artifacts, by step and name.
         seconds: How long each step took that ran; the others came from the cache.
@@ -37,6 +38,7 @@ class Summary:
 
     root: Path
     log_file: Path
+    config_file: Path
     model_name: str
     outputs: Mapping[str, Mapping[str, Any]]
     seconds: Mapping[str, Seconds]
@@ -95,6 +97,7 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Model", f"{_released(summary)} {verdict}"
         yield "Gate", escape(summary.reason)
         yield "Report", escape(_report(summary))
+    yield "Config", escape(_short(summary.config_file))
     yield "Log", escape(_short(summary.log_file))
     yield "MLflow", escape(_mlflow_page())
 
@@ -142,9 +145,9 @@ def _scores(summary: Summary) -> Table:
 def _released(summary: Summary) -> str:
     if summary.trained and not summary.passed:
         return summary.model_name
-    from components.platform.registry import champion
+    from components.registry.models import find_champion
 
-    released = champion(summary.model_name)
+    released = find_champion(summary.model_name)
     return f"{summary.model_name} version {released.version}" if released else summary.model_name
 
 
@@ -157,10 +160,10 @@ def _report(summary: Summary) -> str:
 
 
 def _mlflow_page() -> str:
-    from components.platform.tracking import tracking_uri, without_credentials
+    from components.registry.client import printable_tracking_uri
 
     # A server has its own page; a store on disk or in a database needs one started.
-    address = without_credentials(tracking_uri())
+    address = printable_tracking_uri()
     if address.startswith(("http://", "https://")):
         return address
     program = _short(Path(sys.executable).parent / "mlflow")

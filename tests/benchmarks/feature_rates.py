@@ -19,6 +19,8 @@ from components.captioning.encoder.weights import build_with_weights
 from components.features.extraction import extract_features
 from components.ingest.run import ingest_dataset
 from components.normalize.normalization import normalize_captions
+from components.settings.data import DataSettings
+from components.settings.encoder import EncoderSettings
 
 NETWORK = "InceptionV3"
 _SEED = 17
@@ -43,14 +45,8 @@ class StepRun:
 def prepare(dataset: Path, work: Path) -> int:
     """Makes the artifacts of ingest and normalize, and returns how many photos there are."""
     report = ingest_dataset(
-        str(dataset),
+        DataSettings(dataset=str(dataset), seed=_SEED, dev_share=0.1, test_share=0.1),
         work / "manifest",
-        scenes=1,
-        seed=_SEED,
-        dev_share=0.1,
-        test_share=0.1,
-        max_quarantined=0.05,
-        beam_flags="",
     )
     normalize_captions(work / "manifest", work / "captions", min_count=5)
     return int(report["photos"])
@@ -86,13 +82,13 @@ def run_step(work: Path, manifest: Path, weights: str, batch_size: int, store: s
         manifest,
         work / "captions",
         work / "examples",
-        encoder=NETWORK,
-        encoder_weights=weights,
-        encoder_batch=batch_size,
-        seed=_SEED,
-        precision="auto",
-        beam_flags="",
-        store=store,
+        EncoderSettings(
+            encoder=NETWORK,
+            encoder_weights=weights,
+            encoder_batch=batch_size,
+            seed=_SEED,
+            store=store,
+        ),
     )
     seconds = time.perf_counter() - started
     return StepRun(facts["photos"], seconds, peak_memory())

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from components.artifacts.examples import Examples
 from components.captioning.model.ensemble import CaptionNetwork
-from components.platform.registry import start_run
-from components.platform.tracking import local_tracking_uri
+from components.registry.client import local_tracking_uri
+from components.registry.runs import start_run
+from components.settings.train import TrainSettings
 from components.train.checkpoint import TrainingState
-from components.train.settings import TrainSettings, check_settings
 from components.train.trainer import fit_network
-from pipeline.config import Settings
-from pipeline.presets import Preset, make_settings
+from pipeline.config import Settings, make_settings
 
 _PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2")
 # What TensorFlow's profiler can't look into.
@@ -44,14 +43,13 @@ class Ours:
 
 def preset_settings(**changed: Any) -> Settings:
     """Returns the settings of the preset `flickr8k`, but for what is changed."""
-    return make_settings(Preset.FLICKR8K, {"dataset": "unused", "glove": "unused", **changed})
+    return make_settings("flickr8k", {"dataset": "unused", "glove": "unused", **changed})
 
 
 def our_settings(**changed: Any) -> TrainSettings:
     """Returns what the preset `flickr8k` trains with, but for what is changed."""
-    names = {field.name for field in fields(TrainSettings)}
     preset = preset_settings(**changed).model_dump()
-    return check_settings(**{name: preset[name] for name in names})
+    return TrainSettings.check({name: preset[name] for name in TrainSettings.model_fields})
 
 
 def train_ours(

@@ -32,7 +32,7 @@ from machine import describe_machine
 from rich.console import Console
 from rich.table import Table
 
-from components.platform.tracking import local_tracking_uri
+from components.registry.client import local_tracking_uri
 
 # Different photos that are sent, in turn.
 _PHOTOS = 100

@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
-from gcp_storage_emulator.server import create_server
-from google.cloud import storage
 from typer.testing import CliRunner
 
+from components.registry.artifact_check import EXPERIMENT
 from pipeline.doctor import app, check_gpus, check_processor, check_store, check_versions
 from pipeline.finding import Finding
-from pipeline.mlflow_check import EXPERIMENT, check_mlflow
+from pipeline.mlflow_check import check_mlflow
 
 PROJECT = Path(__file__).parents[2]
 
@@ -115,9 +115,8 @@ def test_doctor_with_a_dead_mlflow_says_so_soon(
     started = time.monotonic()
     code, lines = _doctor()
     assert code == 1
-    assert lines[-1] == (
-        f"wrong tracking             MLflow at http://127.0.0.1:{port} does not answer: start it, "
-        "or set MLFLOW_TRACKING_URI to one that runs"
+    assert lines[-1].startswith(
+        f"wrong tracking             MLflow at http://127.0.0.1:{port} does not respond"
     )
     assert time.monotonic() - started < 60  # MLflow tries for minutes
 
@@ -125,7 +124,7 @@ def test_doctor_with_a_dead_mlflow_says_so_soon(
 def test_doctor_with_a_sqlite_store_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.platform.tracking import local_tracking_uri, mlflow_client
+    from components.registry.client import local_tracking_uri, mlflow_client
 
     uri = local_tracking_uri(tmp_path / "runs")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -143,7 +142,7 @@ def test_doctor_with_a_sqlite_store_is_well(
 def test_check_mlflow_that_writes_leaves_no_artifact_and_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.platform.tracking import local_tracking_uri, mlflow_client
+    from components.registry.client import local_tracking_uri, mlflow_client
 
     uri = local_tracking_uri(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -159,7 +158,7 @@ def test_check_mlflow_that_writes_leaves_no_artifact_and_no_run(
 def test_check_mlflow_whose_artifacts_cannot_be_written_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.platform.tracking import local_tracking_uri, mlflow_client
+    from components.registry.client import local_tracking_uri, mlflow_client
 
     uri = local_tracking_uri(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -175,7 +174,7 @@ def test_check_mlflow_whose_artifacts_cannot_be_written_is_wrong(
 def test_doctor_with_a_file_that_is_no_store_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.platform.tracking import local_tracking_uri
+    from components.registry.client import local_tracking_uri
 
     (tmp_path / "mlflow.db").write_text("no database, but long enough to be taken for one" * 100)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(tmp_path))
@@ -202,31 +201,20 @@ def test_check_store_that_cannot_be_opened_is_wrong() -> None:
 
 
 def test_check_store_of_another_scheme_shows_no_password() -> None:
-    assert check_store("s3://ann:secret@photos/flickr") == Finding(
-        "store s3://photos/flickr",
-        "A path must be local or begin with gs://. Received: s3://photos/flickr",
-        ok=False,
+    found = check_store("ftp://ann:secret@photos/flickr")
+    assert (found.subject, found.ok) == ("store ftp://photos/flickr", False)
+    assert found.detail.endswith("Received: ftp://photos/flickr")
+
+
+def test_check_store_in_a_bucket_asks_the_bucket(remote: Any) -> None:
+    remote.write("a/1.jpg", b"one")
+    assert check_store(f"{remote.uri}/a") == Finding(f"store {remote.uri}/a", "can be read")
+    assert check_store(f"{remote.uri}/b") == Finding(
+        f"store {remote.uri}/b", "can be read, nothing lies there yet"
     )
-
-
-def test_check_store_in_a_bucket_asks_the_bucket(
-    free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    port = free_port()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="photos")
-    server.start()
-    try:
-        storage.Client(project="test").bucket("photos").blob("a/1.jpg").upload_from_string("one")
-        assert check_store("gs://photos/a") == Finding("store gs://photos/a", "can be read")
-        assert check_store("gs://photos/b") == Finding(
-            "store gs://photos/b", "can be read, nothing lies there yet"
-        )
-        missing = check_store("gs://phtos/a")
-    finally:
-        server.stop()
+    missing = check_store(f"{remote.kind}://rnus/a")
     assert not missing.ok
-    assert "phtos" in missing.detail
+    assert "rnus" in missing.detail
 
 
 def test_check_store_in_a_bucket_without_credentials_is_wrong(

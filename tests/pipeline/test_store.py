@@ -56,7 +56,7 @@ def test_prune_says_what_it_freed(root: Path) -> None:
             "keep-bytes must be a size, such as 500MB or 2GiB. Received: 'm",
         ),
         (("--all", "--store", ""), "store must be named"),
-        (("--all", "--store", "s3://x"), "must be local or begin with gs://"),
+        (("--all", "--store", "ftp://x"), "must be local or begin with gs://"),
     ],
 )
 def test_prune_with_wrong_options_removes_nothing(

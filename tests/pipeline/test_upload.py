@@ -1,11 +1,10 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
-from components.platform.publish import upload_artifacts
-from components.platform.storage import local_copy
-from google.cloud import storage
 
-from components.errors import SettingError
+from components.storage.transfer import local_copy
+from pipeline.upload import upload_artifacts
 
 
 @pytest.fixture
@@ -21,26 +20,13 @@ def outputs(tmp_path: Path) -> dict[str, dict[str, str | Path]]:
 
 
 def test_upload_artifacts_puts_each_below_its_step(
-    bucket: storage.Bucket, outputs: dict[str, dict[str, str | Path]], tmp_path: Path
+    store: Any, outputs: dict[str, dict[str, str | Path]], tmp_path: Path
 ) -> None:
-    places = upload_artifacts(outputs, "gs://photos/runs/")
+    places = upload_artifacts(outputs, f"{store.uri}/tonight/")
     assert places == {
-        "ingest/manifest": "gs://photos/runs/ingest/manifest",
-        "evaluate/report": "gs://photos/runs/evaluate/report",
+        "ingest/manifest": f"{store.uri}/tonight/ingest/manifest",
+        "evaluate/report": f"{store.uri}/tonight/evaluate/report",
     }
-    assert [blob.name for blob in bucket.list_blobs()] == [
-        "runs/evaluate/report",
-        "runs/ingest/manifest/report.json",
-    ]
-    for name, path in (("ingest/manifest", "report.json"), ("evaluate/report", "")):
-        copy = local_copy(places[name], tmp_path / "copy") / path
-        step, artifact = name.split("/")
-        assert copy.read_bytes() == (Path(outputs[step][artifact]) / path).read_bytes()
-
-
-@pytest.mark.usefixtures("bucket")
-def test_upload_artifacts_to_a_local_path_is_an_error(
-    outputs: dict[str, dict[str, str | Path]],
-) -> None:
-    with pytest.raises(SettingError, match=r"must begin with gs://\. Received: runs/ingest"):
-        upload_artifacts(outputs, "runs")
+    copy = local_copy(places["ingest/manifest"], tmp_path / "copy")
+    assert (copy / "report.json").read_text() == "{}"
+    assert store.content()["tonight/evaluate/report"] == b"<p>"

@@ -81,7 +81,7 @@ class Encoder:
         Args:
             network: The name of a network of keras.applications, for example "InceptionV3".
             weights: "imagenet" (Keras fetches them), "random" (see `calibrate`), or the path of
-                a Keras weights file, local or in a bucket.
+                a Keras weights file on this machine.
             seed: Of random weights.
             batch_size: Photos that are computed at once.
             precision: What it computes in, see `precision.choose_precision`.

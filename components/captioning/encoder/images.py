@@ -3,12 +3,15 @@
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from components.captioning.encoder.image_metadata import CostlyImageError, strip_metadata
 from components.errors import DataError
 
 #: Formats by content, whatever the file's name says. Pillow tries no other decoder.
@@ -41,6 +44,7 @@ DECODER_ERRORS = (
     ArithmeticError,
     AttributeError,
     EOFError,
+    CostlyImageError,
     LookupError,
     OSError,
     SyntaxError,
@@ -67,8 +71,8 @@ def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDA
         Colours 0 to 255, uint8 [size, size, 3].
 
     Raises:
-        DataError: If it can't be read, has more than `MAX_PIXELS`, or is no photo, nor is an
-            animation.
+        DataError: If it can't be read, has more than `MAX_BYTES` or `MAX_PIXELS`, or is no photo,
+            or an animation.
     """
     name = named or (
         f"a photo of {len(source)} bytes" if isinstance(source, bytes) else str(source)
@@ -76,16 +80,21 @@ def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDA
     refused = f"{name} can't be read as a photo:"
     too_many = f"{refused} it must not have more than {MAX_PIXELS} pixels"
     try:
-        with Image.open(
-            io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
-        ) as image:
+        content = source if isinstance(source, bytes) else _read(Path(source))
+        if len(content) > MAX_BYTES:
+            raise DataError(f"{refused} its file must not be larger than {MAX_BYTES} bytes")
+        with open_photo(content) as (image, orientation):
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(f"{too_many}. Received: {image.width} x {image.height}")
             if is_animation(image):
                 raise DataError(f"{refused} it {ANIMATION}")
             image.draft(None, (_DRAFT * size, _DRAFT * size))
-            resized = upright_rgb(image).resize((size, size), Image.Resampling.BILINEAR)
+            resized = upright_rgb(image, orientation).resize(
+                (size, size), Image.Resampling.BILINEAR
+            )
             return np.asarray(resized)
+    except CostlyImageError as error:
+        raise DataError(f"{refused} {error}") from error
     except UnidentifiedImageError as error:
         # Pillow's own words would tell where in memory the bytes lie.
         raise DataError(
@@ -100,30 +109,53 @@ def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDA
         raise DataError(f"{refused} the file is broken or not whole ({error})") from error
 
 
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+@contextmanager
+def open_photo(content: bytes) -> Iterator[tuple[Image.Image, int]]:
+    """Opens an image file without its metadata; its pixels are not decoded yet.
+
+    Args:
+        content: The file's bytes.
+
+    Yields:
+        The image, and its EXIF orientation, 1 to 8.
+
+    Raises:
+        DECODER_ERRORS, UnidentifiedImageError: If it is no image of `FORMATS`, or is broken.
+    """
+    essential = strip_metadata(content)
+    with Image.open(io.BytesIO(essential.content), formats=FORMATS) as image:
+        yield image, essential.orientation
+
+
 def is_animation(image: Image.Image) -> bool:
     """Returns whether an open image has frames that follow each other.
 
     Raises:
         DECODER_ERRORS: If the file is broken.
     """
-    # MPO is how many cameras write JPEG: the photo first, a preview after it.
-    return image.format != "MPO" and bool(getattr(image, "is_animated", False))
+    # Previews that cameras put behind a JPEG (MPO) were left out with the metadata.
+    return bool(getattr(image, "is_animated", False))
 
 
-def upright_rgb(image: Image.Image) -> Image.Image:
+def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
     """Decodes an open image fully, as it is shown.
 
     Args:
         image: Of any mode.
+        orientation: As EXIF has it, 1 (upright) to 8.
 
     Returns:
-        A new image, RGB, turned upright as the EXIF tag says; what is transparent becomes white.
+        A new image, RGB, turned upright; what is transparent becomes white.
 
     Raises:
         DECODER_ERRORS: If the file is broken.
     """
-    # Not ImageOps.exif_transpose: it writes the other EXIF tags anew, and fails on odd ones.
-    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    turn = _TURNS.get(orientation)
     if turn is not None:
         image = image.transpose(turn)
     if image.mode.startswith("I;16"):

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def build_with_weights(network: Backbone, weights: str, seed: int = 0) -> keras.
     Args:
         network: Which one.
         weights: "imagenet" (Keras fetches them), "random", or the path of a Keras
-            weights file, local or in a bucket.
+            weights file, on this machine.
         seed: Of random weights.
 
     Returns:
@@ -47,11 +46,7 @@ def build_with_weights(network: Backbone, weights: str, seed: int = 0) -> keras.
     if weights == RANDOM:
         _randomise(model, seed)
         return model
-    # Not for a registered model, which brings its weights and no storage.
-    from components.storage.transfer import local_copy
-
-    with tempfile.TemporaryDirectory(prefix="captionflow-weights-") as directory:
-        load_weights(model, network, local_copy(weights, Path(directory)), named=weights)
+    load_weights(model, network, Path(weights), named=weights)
     return model
 
 
@@ -114,7 +109,7 @@ def _from_imagenet(network: Backbone) -> keras.Model:
         raise DataError(
             f"encoder_weights is {IMAGENET!r}, but Keras can't fetch these weights of "
             f"{network.name} here: {error}. Download them elsewhere and set encoder_weights to "
-            "the path of the .weights.h5 or .h5 file, local or in a bucket"
+            "the path of the .weights.h5 or .h5 file, on this machine"
         ) from error
     model = network.build()
     model.set_weights(fetched.get_weights())

@@ -1,9 +1,13 @@
-"""What a token is: the one definition, for training and scoring both.
+"""The normaliser: how captions become words, the same for training and scoring.
 
-It is data, `NORMALIZER`, so that captions, examples and bundle can tell by which rules their words
-were made, and two of them be asked whether theirs are the same. Done by TensorFlow's string
-operations, so that the transform graph which `normalize` saves holds it and nothing else needs it:
-everything later reads that graph's output strings.
+It is data, `NORMALIZER`, saved as `normalizer.json` beside captions, examples and bundle: two of
+them can be compared, and each says by which rules its words were made. It consists of TensorFlow's
+string operations, so that the transform graph which `normalize` saves contains all of it.
+
+Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are split into
+characters, each with its combining marks. Much of the literature on Chinese captions does so, and
+sacrebleu's `zh` tokenizer too. A word segmenter (jieba, MeCab, PyThaiNLP) would need a dictionary
+for each language: its version would change the words, and no saved graph could hold it.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,22 +20,25 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from components.artifacts.files import write_json
+from components.captioning.model.html_entities import unescape_html
 from components.errors import DataError
 
 NORMALIZER_FILE = "normalizer.json"
 
-_Step = tuple[Literal["replace"], str, str] | tuple[Literal["lower", "strip"]]
+_Step = tuple[Literal["replace"], str, str] | tuple[Literal["lower", "strip", "unescape_html"]]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Normalizer:
-    """Makes captions of what people write: words with one space between them.
+    """Turns what people write into words with one space between them.
 
     The tokens of a caption are its normalised string split at the spaces.
 
     Attributes:
-        steps: Done one after the other: `("lower",)`, all of Unicode's letters; `("replace",
-            pattern, instead)`, all matches of a pattern of RE2; `("strip",)`, spaces at both ends.
+        steps: Applied in order. `("unescape_html",)` decodes character references such as
+            `&amp;`; `("lower",)` lower-cases all of Unicode's letters; `("replace", pattern,
+            replacement)` replaces all matches of an RE2 pattern; `("strip",)` removes spaces at
+            both ends.
     """
 
     steps: tuple[_Step, ...]
@@ -46,7 +53,7 @@ class Normalizer:
             Strings of the same shape; empty where a caption held no word.
         """
         for name, *values in self.steps:
-            captions = _DONE_BY[name](captions, *values)
+            captions = _OPERATIONS[name](captions, *values)
         return captions
 
     def save(self, directory: Path) -> None:
@@ -57,7 +64,7 @@ class Normalizer:
     def load(cls, directory: Path) -> "Normalizer":
         """Reads the `normalizer.json` of a directory.
 
-        One that has none is of before there was such a file, and of the rules of that time.
+        A directory without one was written before the file existed, by the rules of that time.
 
         Raises:
             DataError: If it does not hold a normaliser.
@@ -89,29 +96,70 @@ def _first_line(error: Any) -> str:
     return str(getattr(error, "message", error))
 
 
-_DONE_BY: Mapping[str, Callable[..., tf.Tensor]] = {
+_OPERATIONS: Mapping[str, Callable[..., tf.Tensor]] = {
     "lower": _lower,
     "replace": tf.strings.regex_replace,
     "strip": tf.strings.strip,
+    "unescape_html": unescape_html,
 }
 
-# RE2 knows Unicode's categories: letters, marks (accents), decimal digits.
+# RE2 knows Unicode's categories (letters, marks, decimal digits) and scripts.
+
+# Never change this one: artifacts and bundles without a `normalizer.json` were made by it.
 _FIRST = Normalizer(
     (
         ("lower",),
-        # Apostrophes inside words go (`dog's` -> `dogs`), typewriter's and printer's. At a word's
-        # end one would become a space anyway, so what follows is no matter.
         ("replace", r"([\p{L}\p{M}\p{Nd}])['\x{2019}]", r"\1"),
-        # Each run of other characters that are no letter, mark or digit becomes one space
-        # (`T-shirt` -> `t shirt`).
         ("replace", r"[^\p{L}\p{M}\p{Nd}]+", " "),
-        # So does a mark with no letter to sit on (as emoji leave behind).
         ("replace", r"(^| )\p{M}+", r"\1"),
         ("replace", r" +", " "),
         ("strip",),
     )
 )
 
-#: The tradition of Show and Tell: lower case, no punctuation. Another one needs another name:
-#: `_FIRST` is what artifacts without a file were made by.
-NORMALIZER = _FIRST
+# Grave and acute accent, quotation marks, primes, modifier letters, and those of Greek, Armenian,
+# Hebrew and full width: all are typed as apostrophes.
+_APOSTROPHES = (
+    r"[`\x{B4}\x{2B9}\x{2BB}\x{2BC}\x{2BD}\x{2C8}\x{2CA}\x{2CB}\x{55A}\x{5F3}\x{1FBD}\x{1FBF}"
+    r"\x{1FEF}\x{1FFD}\x{2018}\x{2019}\x{201B}\x{2032}\x{2035}\x{FF07}\x{FF40}]"
+)
+# Soft hyphen, byte order mark, word joiner, direction marks, variation selectors, the keycap of
+# emoji and the line that stretches Arabic: they change how a word looks, not which word it is.
+_INVISIBLE = (
+    r"[\x{AD}\x{34F}\x{61C}\x{640}\x{180B}-\x{180F}\x{200E}\x{200F}\x{202A}-\x{202E}"
+    r"\x{2060}-\x{2064}\x{2066}-\x{206F}\x{20E3}\x{FE00}-\x{FE0F}\x{FEFF}\x{E0000}-\x{E0FFF}]+"
+)
+# Zero-width non-joiner and joiner: part of the spelling in Persian and Indic scripts.
+_JOINERS = r"[\x{200C}\x{200D}]+"
+# Scripts without spaces between words. The long vowel mark of Japanese belongs to no script, and
+# the vowel signs AM of Thai and Lao are letters that follow another.
+_UNSPACED = (
+    r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+    r"\x{30FC}\x{FF70}][\p{M}\x{E33}\x{EB3}]*)"
+)
+
+#: The tradition of Show and Tell (lower case, no punctuation), for the scripts of Unicode.
+NORMALIZER = Normalizer(
+    (
+        # Twice: captions that passed through two web pages say `&amp;#39;`.
+        ("unescape_html",),
+        ("unescape_html",),
+        ("lower",),
+        ("replace", _APOSTROPHES, "'"),
+        ("replace", _INVISIBLE, ""),
+        # Apostrophes inside words go (`dog's` -> `dogs`). At a word's end one would become a
+        # space anyway, so what follows does not matter.
+        ("replace", r"([\p{L}\p{M}\p{Nd}])'+", r"\1"),
+        # Where letters do not join, as in Latin script, a joiner has no meaning.
+        ("replace", rf"([\p{{Latin}}\p{{Nd}}]){_JOINERS}", r"\1"),
+        # Each run of other characters that are no letter, mark or digit becomes one space
+        # (`T-shirt` -> `t shirt`).
+        ("replace", r"[^\p{L}\p{M}\p{Nd}\x{3007}\x{200C}\x{200D}]+", " "),
+        ("replace", _UNSPACED, r" \1 "),
+        # Joiners at a word's edge go, and marks with no letter to sit on (as emoji leave behind).
+        ("replace", r"(^| )[\p{M}\x{200C}\x{200D}]+", r"\1"),
+        ("replace", rf"{_JOINERS}( |$)", r"\1"),
+        ("replace", r" +", " "),
+        ("strip",),
+    )
+)

@@ -1,34 +1,44 @@
-"""COCO captions: JSON files with `images` and `annotations`, and folders of images."""
+"""COCO captions: JSON files with `images` and `annotations`."""
 
-import hashlib
-import logging
-import re
-from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections import Counter, defaultdict
+from typing import Annotated
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from components.errors import DataError
-from components.ingest.layouts.source import Layout, Source, image_name, images_by_name
+from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.json_lines import is_record
+from components.ingest.layouts.text import first_line, read_text
+from components.ingest.split_words import note_split
 
-logger = logging.getLogger(__name__)
 
-_SPLIT_WORD = re.compile(r"(?<![a-z])(train|val|dev|test)(?:ing|id|idation)?(?![a-z])")
-#: Names of splits in the field, and the ones used here. `restval` is what Karpathy's split adds
-#: to train.
-_SPLITS = {"train": "train", "restval": "train", "val": "dev", "dev": "dev", "test": "test"}
+def _id_text(value: object) -> object:
+    # Ids are numbers in one list and texts in the other: 7, 7.0, "7" and "000007" are one.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        value = int(value)
+    return str(value).strip() if isinstance(value, int | str) else value
+
+
+_Id = Annotated[str, BeforeValidator(_id_text)]
 
 
 class _Image(BaseModel):
-    id: int | str
+    id: _Id
     file_name: str
     split: str | None = None
+    width: float | None = None
+    height: float | None = None
 
 
 class _Annotation(BaseModel):
-    image_id: int | str
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    image_id: _Id
     caption: str | None = None
+    id: str | None = None
 
 
 class _Coco(BaseModel):
@@ -36,107 +46,116 @@ class _Coco(BaseModel):
     annotations: list[_Annotation]
 
 
-def find(files: Sequence[Path]) -> list[Path]:
+def find(files: DataFiles) -> list[str]:
     """Returns the caption files: `captions_*.json`, else any JSON that holds COCO captions."""
-    json_files = [file for file in files if file.suffix.lower() == ".json"]
+    json_files = [
+        name for name in files.paths if name.lower().endswith(".json") and not is_hidden(name)
+    ]
     # COCO's other JSON files (instances, keypoints) are large; its own name for captions is enough.
-    named = [file for file in json_files if file.name.lower().startswith("captions_")]
-    return named or [file for file in json_files if _holds_captions(file)]
+    named = [
+        name
+        for name in json_files
+        if name.lower().split("/")[-1].startswith("captions_") and _may_be_coco(name, files)
+    ]
+    return named or [name for name in json_files if _holds_captions(name, files)]
 
 
-def read(found: Sequence[Path], files: Sequence[Path]) -> Source:
-    """Reads captions, splits and image files.
+def _may_be_coco(name: str, files: DataFiles) -> bool:
+    # A list is what a model said (captions_val2014_results.json); others are JSON Lines.
+    line = first_line(files.paths[name], 1 << 16).strip()
+    return not line.startswith("[{") and not is_record(line)
 
-    An image's split is its `split` field; else what the JSON's name says (train, val, test). Of
-    train and val alone, val is divided into dev and test; of one split alone nothing is made.
+
+def read(name: str, files: DataFiles) -> CaptionFile:
+    """Reads captions and the field `split`.
+
+    The same image listed twice counts once, and so does the same annotation. A `file_name` under
+    two ids is one photo with the captions of both.
 
     Args:
-        found: What `find` returned.
-        files: All files of the data set.
-
-    Returns:
-        The source; with lists of all splits if fields or names tell two of them, else without.
+        name: The file's path below the data set.
+        files: All files.
 
     Raises:
-        DataError: If a JSON file is broken, or a `split` is none of the field's names.
+        DataError: If the file is broken, an id stands for two photos, or a `split` is unknown.
     """
-    captions: dict[str, list[str]] = defaultdict(list)
-    lists: dict[str, set[str]] = defaultdict(set)
-    for path in found:
-        coco = _parse(path)
-        file_split = _split_of_name(path.stem)
-        names = {image.id: image_name(image.file_name) for image in coco.images}
-        for image in coco.images:
-            split = _split_of_image(image, path) if image.split else file_split
-            if split:
-                lists[split].add(names[image.id])
-        for annotation in coco.annotations:
-            # An id without an image still has its place in the report.
-            name = names.get(annotation.image_id) or f"image_id {annotation.image_id}"
-            captions[name].append(annotation.caption or "")
-    return Source("coco", dict(captions), _completed(lists), images_by_name(files, captions))
-
-
-def _completed(lists: dict[str, set[str]]) -> dict[str, frozenset[str]]:
-    """Returns lists for all three splits, or none: COCO itself withholds its test captions."""
-    if len(lists) < 2:
-        return {}  # one split alone: the photos' content decides
-    if lists.keys() == {"train", "dev"}:
-        # By the name, so that photos that come later move none.
-        held_out = sorted(lists["dev"])
-        lists["test"] = {name for name in held_out if _falls_to_test(name)}
-        lists["dev"] -= lists["test"]
-        logger.info(
-            "no test captions, as COCO publishes none: %d photos of val are dev, %d are test",
-            len(lists["dev"]),
-            len(lists["test"]),
+    coco = _parse(name, files)
+    notes: Counter[str] = Counter()
+    photos = _photos(coco, name, notes)
+    splits: dict[str, str] = {}
+    for image in coco.images:
+        note_split(splits, photo_path(image.file_name), image.split, name)
+    rows: list[CaptionRow] = []
+    seen: set[tuple[str, str, str | None]] = set()
+    for annotation in coco.annotations:
+        key = (annotation.id or "", annotation.image_id, annotation.caption)
+        if annotation.id is not None and key in seen:
+            notes["annotations repeated with the same id, read once: {}"] += 1
+            continue
+        seen.add(key)
+        # An id without an image still has its place in the report.
+        photo = photos.get(annotation.image_id, f"image_id {annotation.image_id}")
+        rows.append(CaptionRow(photo, annotation.caption or ""))
+    if rows and not any(one.image_id in photos for one in coco.annotations):
+        raise DataError(
+            f"{name}: no annotation's `image_id` is the `id` of an image. `image_id` of the first "
+            f"annotation: {coco.annotations[0].image_id}. `id` of the first image: "
+            f"{coco.images[0].id if coco.images else 'there are no images'}"
         )
-    return {split: frozenset(names) for split, names in lists.items()}
+    said = tuple(f"{name}: {note.format(count)}" for note, count in notes.items())
+    return CaptionFile("coco", name, rows, splits, "the field `split`", said)
 
 
-def _falls_to_test(name: str) -> bool:
-    return hashlib.sha256(name.encode(errors="surrogateescape")).digest()[0] < 128
+def _photos(coco: _Coco, name: str, notes: Counter[str]) -> dict[str, str]:
+    photos: dict[str, str] = {}
+    images: dict[str, list[_Image]] = defaultdict(list)
+    for image in coco.images:
+        photo = photo_path(image.file_name)
+        if not photo:
+            raise DataError(f"{name}: image {image.id} must have a `file_name`. It is empty")
+        if photos.setdefault(image.id, photo) != photo:
+            raise DataError(
+                f"{name}: each image must have an `id` of its own. {image.id} stands for "
+                f"{photos[image.id]} and for {photo}. Were two files joined? Number the images of "
+                "one anew, and its annotations"
+            )
+        images[photo].append(image)
+    for photo, same in images.items():
+        if len({image.id for image in same}) == 1:
+            continue
+        if len({(image.width, image.height) for image in same}) > 1:
+            raise DataError(
+                f"{name}: {photo} stands under the ids {', '.join(image.id for image in same)}, "
+                "with different sizes: these are different photos. Put them into folders and "
+                "name them with `file_name` as folder/name"
+            )
+        notes["photos listed under several ids, whose captions were joined: {}"] += 1
+    return photos
 
 
-def _parse(path: Path) -> _Coco:
+def _parse(name: str, files: DataFiles) -> _Coco:
     try:
-        coco = _Coco.model_validate_json(path.read_bytes())
+        return _Coco.model_validate_json(read_text(files.paths[name]))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(
-            f"{path.name} must be COCO captions: JSON with `images` and `annotations`. "
-            f"Received at {where}: {first['msg']}"
+            f"{name} must be COCO captions: JSON with `images` and `annotations`. "
+            f"At {where}: {first['msg']}"
         ) from error
-    return coco
 
 
-def _holds_captions(path: Path) -> bool:
+def _holds_captions(name: str, files: DataFiles) -> bool:
     try:
-        coco = _parse(path)
+        coco = _parse(name, files)
     except DataError:
         return False
     return any(annotation.caption is not None for annotation in coco.annotations)
 
 
-def _split_of_name(stem: str) -> str | None:
-    words = {match[1] for match in _SPLIT_WORD.finditer(stem.lower())}
-    return _SPLITS[words.pop()] if len(words) == 1 else None
-
-
-def _split_of_image(image: _Image, path: Path) -> str:
-    split = _SPLITS.get((image.split or "").lower())
-    if split is None:
-        raise DataError(
-            f"{path.name}: an image's `split` must be one of {', '.join(_SPLITS)}. "
-            f"Received for {image.file_name}: {image.split!r}"
-        )
-    return split
-
-
 LAYOUT = Layout(
     name="coco",
-    looked_for="captions_*.json, or a JSON with `images` and `annotations` (COCO captions)",
+    looked_for="captions_*.json, or a JSON with `images` and `annotations` (COCO)",
     find=find,
     read=read,
 )

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from components.ingest.layouts.source import Source
 from components.ingest.sample.drawing import draw_scene
 from components.ingest.sample.grammar import describe_scene
 from components.ingest.sample.scenes import make_scene
+from components.ingest.source import Source
 
 logger = logging.getLogger(__name__)
 
@@ -41,4 +41,4 @@ def draw_sample(directory: Path, *, scenes: int, seed: int) -> Source:
         draw_scene(scene).save(images[name], quality=_JPEG_QUALITY, subsampling=0)
         captions[name] = describe_scene(scene, random)
     logger.info("drew %d scenes with seed %d", scenes, seed)
-    return Source("sample", captions, {}, images)
+    return Source("sample", directory, captions, images)

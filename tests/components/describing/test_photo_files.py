@@ -1,12 +1,12 @@
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from google.cloud import storage
 
-from components.captioning.encoder import images as photos
+from components.captioning.encoder import images
 from components.describing import photo_files
-from components.describing.photo_files import PhotoFile, content_of, find_photos, reading
+from components.describing.photo_files import PhotoFile, find_photos, photo_checksum, read_photo
 from components.errors import DataError, SettingError
 
 
@@ -14,12 +14,12 @@ def names(found: list[PhotoFile]) -> list[str]:
     return [photo.name for photo in found]
 
 
-def test_find_photos_of_a_folder_are_all_its_files_but_hidden_ones(folder: Path) -> None:
+def test_find_photos_of_a_folder_returns_all_files_but_hidden_ones(folder: Path) -> None:
     expected = [f"{folder}/broken.jpg", f"{folder}/red.png", f"{folder}/more/grey.jpg"]
     assert names(find_photos([str(folder)])) == expected
 
 
-def test_find_photos_has_each_file_once_and_keeps_what_is_not_there(folder: Path) -> None:
+def test_find_photos_returns_each_file_once_and_missing_ones_too(folder: Path) -> None:
     red = str(folder / "red.png")
     assert names(find_photos([red, "gone.jpg", str(folder)])) == [
         red, "gone.jpg", f"{folder}/broken.jpg", f"{folder}/more/grey.jpg",
@@ -31,49 +31,51 @@ def test_find_photos_leaves_out_the_output(folder: Path) -> None:
     assert found == [f"{folder}/red.png", f"{folder}/more/grey.jpg"]
 
 
-def test_find_photos_of_an_empty_folder_or_an_odd_path_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"A folder must hold photos. Received none: /"):
+def test_find_photos_of_an_empty_folder_or_an_unknown_scheme_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"must have files in it. Received an empty one: /"):
         find_photos([str(tmp_path)])
     with pytest.raises(SettingError, match="A path must be local or begin with gs://"):
         find_photos(["https://x/y.jpg"])
 
 
-def test_reading_gives_a_local_file_or_why_not(
+def test_read_photo_returns_a_local_file_or_says_why_it_cant(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with reading([]) as read:
-        assert read(PhotoFile(f"{folder}/broken.jpg")) == b"no photo"
-        with pytest.raises(DataError, match=r"gone.jpg can't be read: No such file or directory"):
-            read(PhotoFile("gone.jpg"))
-        with pytest.raises(DataError, match="can't be read: embedded null byte"):
-            read(PhotoFile("a\0b"))
-        monkeypatch.setattr(photo_files, "MAX_BYTES", 7)
-        with pytest.raises(DataError, match=r"broken.jpg can't .* not be larger than 7 bytes"):
-            read(PhotoFile(f"{folder}/broken.jpg"))
-    assert photos.MAX_BYTES == 64 * 2**20
+    assert read_photo(PhotoFile(f"{folder}/broken.jpg")) == b"no photo"
+    with pytest.raises(DataError, match=r"gone.jpg can't be read: No such file or directory"):
+        read_photo(PhotoFile("gone.jpg"))
+    with pytest.raises(DataError, match="can't be read: embedded null byte"):
+        read_photo(PhotoFile("a\0b"))
+    monkeypatch.setattr(photo_files, "MAX_BYTES", 7)
+    with pytest.raises(DataError, match=r"broken.jpg can't .* not be larger than 7 bytes"):
+        read_photo(PhotoFile(f"{folder}/broken.jpg"))
+    assert images.MAX_BYTES == 64 * 2**20
 
 
-def test_content_of_a_local_file_is_its_sha256() -> None:
-    assert content_of("x", b"photo") == f"sha256:{hashlib.sha256(b'photo').hexdigest()}"
+def test_photo_checksum_of_a_local_file_is_its_sha256() -> None:
+    sha256 = hashlib.sha256(b"photo").hexdigest()
+    assert photo_checksum(PhotoFile("x"), b"photo") == f"sha256:{sha256}"
 
 
-def test_photos_of_a_bucket_are_listed_with_their_content_and_read(bucket: storage.Bucket) -> None:
+def test_photos_of_a_bucket_are_listed_with_checksums_and_read(remote: Any) -> None:
     for name in ("trip/1.jpg", "trip/day/2.jpg", "trip/.thumbnails/1.jpg", "trip/.3.jpg", "4.jpg"):
-        bucket.blob(name).upload_from_string(name)
-    found = find_photos(["gs://runs/trip", "gs://runs/gone.jpg"])
+        remote.write(name, name.encode())
+    sources = [f"{remote.uri}/trip", f"{remote.uri}/gone.jpg"]
+    found = find_photos(sources)
     assert names(found) == [
-        "gs://runs/trip/1.jpg", "gs://runs/trip/day/2.jpg", "gs://runs/gone.jpg",
-    ]  # fmt: skip
-    with reading(found) as read:
-        first = read(found[0])
-        assert first == b"trip/1.jpg"
-        # So that what did not change need not be read.
-        assert found[0].stored == content_of(found[0].name, first)
-        with pytest.raises(DataError, match=r"runs/gone.jpg can't .*: there is no such"):
-            read(found[2])
+        f"{remote.uri}/{name}" for name in ("trip/1.jpg", "trip/day/2.jpg", "gone.jpg")
+    ]
+    first = read_photo(found[0])
+    assert first == b"trip/1.jpg"
+    with pytest.raises(DataError, match=r"runs/gone.jpg can't .*: there is no such"):
+        read_photo(found[2])
+    # Unchanged photos need not be read again.
+    remote.write("trip/day/2.jpg", b"another")
+    same, other, _ = find_photos(sources)
+    assert photo_checksum(same, first) == photo_checksum(found[0], first)
+    assert photo_checksum(other, b"") != photo_checksum(found[1], b"")
 
 
-def test_reading_of_a_large_object_is_refused_before_it_is_read(bucket: storage.Bucket) -> None:
-    photo = PhotoFile("gs://runs/1.jpg", size=photos.MAX_BYTES + 1)
-    with reading([photo]) as read, pytest.raises(DataError, match="not be larger than"):
-        read(photo)
+def test_read_photo_of_a_large_object_is_refused_before_it_is_read(remote: Any) -> None:
+    with pytest.raises(DataError, match="not be larger than"):
+        read_photo(PhotoFile(f"{remote.uri}/1.jpg", size=images.MAX_BYTES + 1))

@@ -1,6 +1,7 @@
 import gzip
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,12 @@ def test_open_glove_zip_with_one_text(tmp_path: Path) -> None:
 def test_open_glove_zip_with_several_texts(tmp_path: Path) -> None:
     glove = _zip(tmp_path / "glove.zip", a_txt=b"dog 1\n", b_txt=TEXT)
     assert _read(f"{glove}#b.txt") == ("b.txt", TEXT)
+
+
+def test_open_glove_zip_in_a_bucket(remote: Any, tmp_path: Path) -> None:
+    glove = _zip(tmp_path / "glove.zip", a_txt=b"dog 1\n", b_txt=TEXT)
+    remote.write("glove.zip", Path(glove).read_bytes())
+    assert _read(f"{remote.uri}/glove.zip#b.txt") == ("b.txt", TEXT)
 
 
 @pytest.mark.parametrize("choice", ["", "#c.txt"])

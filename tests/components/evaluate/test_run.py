@@ -9,6 +9,7 @@ from kfp.dsl import HTML, Artifact, Dataset, Metrics, Model
 from components.errors import DataError
 from components.evaluate.component import evaluate
 from components.evaluate.run import evaluate_model
+from components.settings.decoding import DecodingSettings
 
 # The model says "dog dog dog" of both photos. References "dog dog dog" and "dog" of one, "a dog"
 # of the other: 6 words against 3 + 2, no penalty.
@@ -28,9 +29,7 @@ def _evaluate(artifacts: Any, output: Path, beam_width: int = 1) -> dict[str, An
         artifacts.model,
         artifacts.examples,
         artifacts.manifest,
-        beam_width=beam_width,
-        length_penalty=1.0,
-        reranking_weight=0.0,
+        DecodingSettings(beam_width=beam_width),
         scores=output / "scores",
         report=output / "report",
     )

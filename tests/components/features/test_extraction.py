@@ -23,6 +23,7 @@ from components.errors import DataError, SettingError
 from components.features.component import features as features_component
 from components.features.extraction import extract_features
 from components.features.store import FeatureStore
+from components.settings.encoder import EncoderSettings
 
 SETTINGS: dict[str, Any] = {
     "encoder": "MobileNetV2",
@@ -35,13 +36,19 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+def _checked(settings: dict[str, Any]) -> EncoderSettings:
+    return EncoderSettings.check(settings)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, make_data_set: Any) -> tuple[Any, Path, dict]:
     """A run of the step with a store: the data set, the examples and the metadata."""
     root = tmp_path_factory.mktemp("features")
     data_set = make_data_set(root)
     settings = {**SETTINGS, "store": str(root / "store")}
-    facts = extract_features(data_set.manifest, data_set.captions, root / "examples", **settings)
+    facts = extract_features(
+        data_set.manifest, data_set.captions, root / "examples", EncoderSettings(**settings)
+    )
     return data_set, root / "examples", facts
 
 
@@ -131,15 +138,13 @@ def test_extract_features_of_a_changed_photo_names_it_and_writes_nothing(
     Path(photo.uri).write_bytes(b"something else")
     output = data_set.manifest.with_name("examples")
     with pytest.raises(DataError, match=r"Photo 4.png must not change after ingest.*ingest again$"):
-        extract_features(data_set.manifest, data_set.captions, output, **settings)
+        extract_features(data_set.manifest, data_set.captions, output, _checked(settings))
     assert not output.exists()
 
 
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        ("encoder_batch", 31, "encoder_batch must be at least 32. Received: 31"),
-        ("precision", "half", "precision must be 'auto', 'float32' or 'mixed'. Received: 'half'"),
         ("encoder", "MobileNetV7", "encoder must name .*MobileNetV2.* Received: 'MobileNetV7'"),
         ("encoder_weights", "ftp://host/w.h5", "must be local or begin with gs://"),
     ],
@@ -150,7 +155,7 @@ def test_extract_features_with_an_invalid_setting_names_rule_and_value(
     output = data_set.manifest.with_name("examples")
     settings = {**SETTINGS, setting: value}
     with pytest.raises(SettingError, match=message):
-        extract_features(data_set.manifest, data_set.captions, output, **settings)
+        extract_features(data_set.manifest, data_set.captions, output, _checked(settings))
     assert not output.exists()
 
 
@@ -158,7 +163,9 @@ def test_extract_features_with_a_wrong_weights_file_names_it(data_set: Any, tmp_
     (tmp_path / "mine.weights.h5").write_bytes(b"no weights")
     settings = {**SETTINGS, "encoder_weights": str(tmp_path / "mine.weights.h5")}
     with pytest.raises(DataError, match=r"weights of MobileNetV2, and .*mine.weights.h5 does not"):
-        extract_features(data_set.manifest, data_set.captions, tmp_path / "examples", **settings)
+        extract_features(
+            data_set.manifest, data_set.captions, tmp_path / "examples", EncoderSettings(**settings)
+        )
 
 
 def test_extract_features_found_in_the_store_loads_no_network_and_reads_no_photo(
@@ -188,7 +195,7 @@ def test_extract_features_found_in_the_store_loads_no_network_and_reads_no_photo
         tmp_path / "manifest",
         tmp_path / "captions",
         tmp_path / "examples",
-        **{**SETTINGS, "store": str(examples.with_name("store"))},
+        EncoderSettings(**{**SETTINGS, "store": str(examples.with_name("store"))}),
     )
     assert again == {
         **facts, "encoded_photos": 0, "train_photos": 3, "dev_photos": 1, "test_photos": 1,
@@ -211,7 +218,9 @@ def test_extract_features_in_bfloat16_does_not_reuse_float32_features(
     store = examples.with_name("store")
     settings = {**SETTINGS, "store": str(store), "precision": "mixed"}
     first, again = (
-        extract_features(data_set.manifest, data_set.captions, tmp_path / name, **settings)
+        extract_features(
+            data_set.manifest, data_set.captions, tmp_path / name, EncoderSettings(**settings)
+        )
         for name in ("examples", "again")
     )
     # The weights are the same, and so is their checksum.
@@ -235,7 +244,9 @@ def test_extract_features_whose_encoder_is_not_saved_stores_no_features(
     monkeypatch.setattr(FeatureStore, "save_encoder", save_encoder)
     settings = {**SETTINGS, "encoder": "MobileNetV3Small", "store": str(tmp_path / "store")}
     with pytest.raises(SettingError, match="the store is full"):
-        extract_features(data_set.manifest, data_set.captions, tmp_path / "examples", **settings)
+        extract_features(
+            data_set.manifest, data_set.captions, tmp_path / "examples", EncoderSettings(**settings)
+        )
     # Nobody would have the encoder that made them.
     assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
 
@@ -261,7 +272,9 @@ def test_extract_features_after_a_failed_run_encodes_the_remaining_photos(
     def extract(store: str) -> dict[str, Any]:
         output, settings = tmp_path / "examples", {**SETTINGS, "store": store}
         settings["encoder"] = "MobileNetV3Small"
-        return extract_features(data_set.manifest, data_set.captions, output, **settings)
+        return extract_features(
+            data_set.manifest, data_set.captions, output, EncoderSettings(**settings)
+        )
 
     with pytest.raises(DataError, match=r"Photo 33.bmp can no longer be read"):
         extract("gs://runs/features")

@@ -15,12 +15,12 @@ OpenStore = Callable[[], FeatureStore]
 SPEC = {"network": "MobileNetV2", "weights": "random", "width": 2}
 
 
-@pytest.fixture(params=["local", "gs://"])
+@pytest.fixture(params=["local", "gs", "s3"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "local":
         return str(tmp_path / "store" / "key")
-    request.getfixturevalue("bucket")
-    return "gs://runs/store/key"
+    request.getfixturevalue({"gs": "bucket", "s3": "s3_bucket"}[request.param])
+    return f"{request.param}://runs/store/key"
 
 
 @pytest.fixture

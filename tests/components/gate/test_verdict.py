@@ -13,9 +13,11 @@ from components.artifacts.champion_predictions import (
 )
 from components.errors import DataError
 from components.gate.component import gate
+from components.gate.decision import Decision
 from components.gate.verdict import judge
-from components.platform.refusals import find_refusal, refusal_key
-from components.platform.registry import start_run
+from components.registry.rejected_candidates import candidate_key, find_rejected_candidate
+from components.registry.runs import start_run
+from components.settings.release import GateSettings
 
 SCORES: dict[str, Any] = {
     "bleu": {"bleu1": 80.5, "bleu2": 75.25, "bleu3": 70.0, "bleu4": 66.125},
@@ -69,6 +71,12 @@ def artifacts(mlflow_root: Path, tmp_path: Path) -> dict[str, str]:
     return {name: str(tmp_path / name) for name in names}
 
 
+def _judge(artifacts: dict[str, str], **changed: Any) -> Decision:
+    rules = {**RULES, **changed}
+    training_config = rules.pop("training_config")
+    return judge(**artifacts, settings=GateSettings(**rules), training_config=training_config)
+
+
 def write_captions(scores: Path, caption: Any) -> None:
     """Writes what a model says of ten photos, the same of each."""
     with (scores / "captions.jsonl").open("w") as lines:
@@ -99,7 +107,7 @@ def run_of(artifacts: dict[str, str]) -> str:
 def test_judge_notes_scores_report_and_decision_in_the_run(
     artifacts: dict[str, str], tmp_path: Path
 ) -> None:
-    decision = judge(**artifacts, **RULES)
+    decision = _judge(artifacts)
     assert decision.passed
     client = MlflowClient()
     run = client.get_run(run_of(artifacts))
@@ -139,7 +147,7 @@ def test_judge_notes_what_the_champion_scores_on_the_same_photos(
     artifacts: dict[str, str],
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
-    decision = judge(**artifacts, **RULES)
+    decision = _judge(artifacts)
     assert (decision.passed, decision.champion) == (True, "1")
     tags = MlflowClient().get_run(run_of(artifacts)).data.tags
     assert tags["gate_passed"] == "true"
@@ -157,12 +165,12 @@ def test_judge_worse_than_the_champion_does_not_pass_and_is_noted_as_refused(
 ) -> None:
     write_captions(Path(artifacts["scores"]), "a red dog runs on the grass")
     register_champion(artifacts, "a red dog runs over the grass")
-    decision = judge(**artifacts, **RULES)
+    decision = _judge(artifacts)
     assert not decision.passed
     assert MlflowClient().get_run(run_of(artifacts)).data.tags["gate_passed"] == "false"
-    assert find_refusal("photos", _key("bleu4=60")) == decision.reason
+    assert find_rejected_candidate("photos", _key("bleu4=60")) == decision.reason
     # By another floor it may be decided otherwise.
-    assert find_refusal("photos", _key("")) == ""
+    assert find_rejected_candidate("photos", _key("")) == ""
 
 
 def test_judge_champion_that_was_replaced_meanwhile_is_not_decided_on(
@@ -170,23 +178,23 @@ def test_judge_champion_that_was_replaced_meanwhile_is_not_decided_on(
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
     write_champion(Path(artifacts["baseline"]), None)
-    assert judge(**artifacts, **RULES) == (
+    assert _judge(artifacts) == (
         False,
         "not passed: v1 is champion now, and this run compared with no champion: run the pipeline "
         "again, which takes up from here",
         None,
         "",
     )
-    assert find_refusal("photos", _key("bleu4=60")) == ""
+    assert find_rejected_candidate("photos", _key("bleu4=60")) == ""
 
 
 def _key(floors: str) -> str:
     rules = {"model_name": "captioner", "floors": floors}
-    return refusal_key('{"data": "d"}', "1", margin=0.0, **rules)
+    return candidate_key('{"data": "d"}', "1", margin=0.0, **rules)
 
 
 def test_judge_model_that_does_not_pass_registers_nothing(artifacts: dict[str, str]) -> None:
-    assert not judge(**artifacts, **RULES | {"floors": "bleu4=70"}).passed
+    assert not _judge(artifacts, **{"floors": "bleu4=70"}).passed
     assert MlflowClient().search_registered_models() == []
 
 
@@ -194,7 +202,7 @@ def test_judge_takes_scores_of_an_earlier_version(artifacts: dict[str, str]) -> 
     # They hold BLEU alone.
     earlier = {name: SCORES[name] for name in ("bleu", "greedy", "signature", "test_fingerprint")}
     Path(artifacts["scores"], "scores.json").write_text(json.dumps(earlier))
-    assert judge(**artifacts, **RULES).passed
+    assert _judge(artifacts).passed
     metrics = MlflowClient().get_run(run_of(artifacts)).data.metrics
     assert sorted(metrics) == [
         "test_bleu1",
@@ -208,15 +216,15 @@ def test_judge_takes_scores_of_an_earlier_version(artifacts: dict[str, str]) -> 
 def test_judge_notes_scores_that_are_no_numbers(artifacts: dict[str, str]) -> None:
     bleu = SCORES["bleu"] | {"bleu4": float("nan")}
     Path(artifacts["scores"], "scores.json").write_text(json.dumps(SCORES | {"bleu": bleu}))
-    decision = judge(**artifacts, **RULES | {"floors": ""})
+    decision = _judge(artifacts, **{"floors": ""})
     assert decision.reason == "not passed: BLEU-4 is nan, which is no score"
     assert MlflowClient().get_run(run_of(artifacts)).data.tags["gate_passed"] == "false"
 
 
 def test_judge_model_trained_with_another_mlflow_is_an_error(artifacts: dict[str, str]) -> None:
     Path(artifacts["model"], "training.json").write_text('{"mlflow_run_id": "elsewhere"}')
-    with pytest.raises(DataError, match=r"or train again \(--force\)\. Received: elsewhere"):
-        judge(**artifacts, **RULES)
+    with pytest.raises(DataError, match=r"run elsewhere is not in MLflow .*--force"):
+        _judge(artifacts)
 
 
 def test_gate_component_hands_out_decision_reason_and_champion(
@@ -224,11 +232,11 @@ def test_gate_component_hands_out_decision_reason_and_champion(
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
     decision = gate.python_func(
-        dsl.Model(uri=artifacts["model"]),
-        dsl.Artifact(uri=artifacts["scores"]),
-        dsl.HTML(uri=artifacts["report"]),
-        dsl.Artifact(uri=artifacts["baseline"]),
-        **RULES | {"floors": "bleu4=70"},
+        model=dsl.Model(uri=artifacts["model"]),
+        scores=dsl.Artifact(uri=artifacts["scores"]),
+        report=dsl.HTML(uri=artifacts["report"]),
+        baseline=dsl.Artifact(uri=artifacts["baseline"]),
+        **{**GateSettings().model_dump(), **RULES, "floors": "bleu4=70"},
     )
     assert decision == (
         False,
@@ -246,11 +254,11 @@ def test_gate_component_without_tracking_uri_fails_in_one_line(
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     with pytest.raises(SystemExit) as caught:
         gate.python_func(
-            dsl.Model(uri=artifacts["model"]),
-            dsl.Artifact(uri=artifacts["scores"]),
-            dsl.HTML(uri=artifacts["report"]),
-            dsl.Artifact(uri=artifacts["baseline"]),
-            **RULES,
+            model=dsl.Model(uri=artifacts["model"]),
+            scores=dsl.Artifact(uri=artifacts["scores"]),
+            report=dsl.HTML(uri=artifacts["report"]),
+            baseline=dsl.Artifact(uri=artifacts["baseline"]),
+            **{**GateSettings().model_dump(), **RULES},
         )
     assert caught.value.code == 2
-    assert re.fullmatch(r"FAILED gate: MLFLOW_TRACKING_URI must name .*\n", capsys.readouterr().out)
+    assert re.fullmatch(r"FAILED gate: MLFLOW_TRACKING_URI is not set.*\n", capsys.readouterr().out)

@@ -40,6 +40,27 @@ def photos(encode: Encode) -> Callable[[Path, Iterable[str]], None]:
 
 
 @pytest.fixture
+def dataset(tmp_path: Path, encode: Encode) -> Callable[[dict[str, Any]], Path]:
+    """Returns a function that makes a folder of files.
+
+    Of each path: a text, bytes, what becomes JSON, or a number for a photo of its own.
+    """
+
+    def make(files: dict[str, Any], root: str = "set") -> Path:
+        for name, content in files.items():
+            file = tmp_path / root / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, int):
+                content = encode(content)
+            elif not isinstance(content, str | bytes):
+                content = json.dumps(content)
+            file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return tmp_path / root
+
+    return make
+
+
+@pytest.fixture
 def flickr8k(tmp_path: Path, photos: Callable[..., None]) -> Path:
     """Flickr8k's layout: a.jpg to f.jpg, two captions each; four in train, one in dev and test."""
     root = tmp_path / "flickr8k"

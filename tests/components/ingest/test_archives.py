@@ -1,7 +1,10 @@
 import gzip
 import io
 import os
+import shutil
 import stat
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -49,22 +52,33 @@ def _unpacked(directory: Path) -> dict[str, bytes]:
     }
 
 
-def test_unpack_only_what_is_needed(pack: Pack, tmp_path: Path) -> None:
-    archive = pack(
-        [
-            ("data/captions.txt", b"words"),
-            ("./data/Images/a.JPG", b"photo"),
-            ("data/split.json", b"{}"),
-            ("data/run.sh", b"rm"),
-            ("data/weights.pkl", b"x"),
-        ]
-    )
+def test_unpack_files_of_any_ending_and_none(pack: Pack, tmp_path: Path) -> None:
+    names = ["d/captions.txt", "d/Images/a.JPG", "d/Images/b.jpg.1", "d/Images/c", "d/t.token"]
+    archive = pack([(f"./{name}", name.encode()) for name in names])
     unpack(archive, tmp_path / "out")
-    assert _unpacked(tmp_path / "out") == {
-        "data/captions.txt": b"words",
-        "data/Images/a.JPG": b"photo",
-        "data/split.json": b"{}",
-    }
+    assert _unpacked(tmp_path / "out") == {name: name.encode() for name in names}
+    assert {path.name for path in tmp_path.iterdir()} == {archive.name, "out"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Screenshot at 3.04.05\u202fPM.png", "\u00a0a\u3000.jpg", "\U0001f468\u200d\U0001f467.jpg",
+        "Icon\r", "10:30:00.jpg", "a:b/notes.txt", "new\nline.jpg", "...", "a..b/c.jpg", ".hidden",
+    ],
+)  # fmt: skip
+def test_unpack_odd_but_harmless_names(pack: Pack, tmp_path: Path, name: str) -> None:
+    unpack(pack([(name, b"1"), ("fine.txt", b"2")]), tmp_path / "out")
+    assert _unpacked(tmp_path / "out") == {name: b"1", "fine.txt": b"2"}
+
+
+@pytest.mark.parametrize("name", ["", ".", "n" * 300, "./."])
+def test_unpack_names_that_no_file_can_have_are_skipped(
+    pack: Pack, tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    unpack(pack([(name, b"1"), ("fine.txt", b"2")]), tmp_path / "out")
+    assert _unpacked(tmp_path / "out") == {"fine.txt": b"2"}
+    assert "skipped 1 members" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -91,41 +105,91 @@ def test_unpack_one_path_twice(pack: Pack, tmp_path: Path) -> None:
     archive = pack([("data/a.jpg", b"one"), ("./data/a.jpg", b"two")])
     with pytest.raises(DataError, match=r"must stand for one file. Received twice: data/a.jpg"):
         unpack(archive, tmp_path / "out")
+    unpack(pack([("data/a.jpg", b"one"), ("data//a.jpg", b"one")]), tmp_path / "same")
+    assert _unpacked(tmp_path / "same") == {"data/a.jpg": b"one"}
 
 
-def test_unpack_symbolic_link_in_tar(tmp_path: Path) -> None:
-    path = tmp_path / "data.tar.gz"
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a")])
+def test_unpack_file_that_is_a_folder_too(
+    pack: Pack, tmp_path: Path, names: tuple[str, str]
+) -> None:
+    with pytest.raises(DataError, match="must stand for one file"):
+        unpack(pack([(name, b"x") for name in names]), tmp_path / "out")
+
+
+def _tar_of(path: Path, *members: tuple[str, bytes, str]) -> Path:
+    """A tar of a file `real/a.jpg`, and members of a name, a type and where they lead."""
     with tarfile.open(path, "w:gz") as archive:
-        link = tarfile.TarInfo("data/captions.txt")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(link)
-    with pytest.raises(DataError, match=r"no links or devices. Received: 'data/captions.txt'"):
-        unpack(path, tmp_path / "out")
-    assert not _unpacked(tmp_path / "out")
+        info = tarfile.TarInfo("real/a.jpg")
+        info.size = 5
+        archive.addfile(info, io.BytesIO(b"photo"))
+        for name, kind, target in members:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+    return path
 
 
-@pytest.mark.parametrize(
-    "kind", [tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
-)
+def test_unpack_links_inside_a_tar_are_copies(tmp_path: Path) -> None:
+    archive = _tar_of(
+        tmp_path / "data.tar.gz",
+        ("same.jpg", tarfile.LNKTYPE, "real/a.jpg"),
+        ("deep/b.jpg", tarfile.SYMTYPE, "../real/a.jpg"),
+        ("again.jpg", tarfile.SYMTYPE, "deep/b.jpg"),
+        ("folder", tarfile.SYMTYPE, "real"),
+        ("gone.jpg", tarfile.LNKTYPE, "nowhere.jpg"),
+        ("round.jpg", tarfile.SYMTYPE, "round.jpg"),
+    )
+    unpack(archive, tmp_path / "out")
+    names = ("real/a.jpg", "same.jpg", "deep/b.jpg", "again.jpg")
+    assert _unpacked(tmp_path / "out") == dict.fromkeys(names, b"photo")
+    assert not any(path.is_symlink() for path in (tmp_path / "out").rglob("*"))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../etc/passwd", "real/../../x"])
+def test_unpack_link_that_leads_out(tmp_path: Path, kind: bytes, target: str) -> None:
+    archive = _tar_of(tmp_path / "data.tar.gz", ("captions.txt", kind, target))
+    with pytest.raises(DataError, match=r"links must stay inside .* 'captions.txt'"):
+        unpack(archive, tmp_path / "out")
+    assert not (tmp_path / "out" / "captions.txt").exists()
+
+
+def test_unpack_links_count_as_bytes(tmp_path: Path) -> None:
+    links = [(f"{number}.jpg", tarfile.LNKTYPE, "real/a.jpg") for number in range(10)]
+    archive = _tar_of(tmp_path / "data.tar.gz", *links)
+    with pytest.raises(DataError, match="not to a bomb"):
+        unpack(archive, tmp_path / "out", Limits(size=15_000, ratio=0, spared=50))
+
+
+@pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_unpack_device_in_tar(tmp_path: Path, kind: bytes) -> None:
-    path = tmp_path / "data.tar.gz"
-    with tarfile.open(path, "w:gz") as archive:
-        member = tarfile.TarInfo("a.jpg")
-        member.type, member.linkname = kind, "b.jpg"
-        archive.addfile(member)
-    with pytest.raises(DataError, match="no links or devices"):
-        unpack(path, tmp_path / "out")
+    archive = _tar_of(tmp_path / "data.tar.gz", ("b.jpg", kind, ""))
+    with pytest.raises(DataError, match=r"no devices.* 'b.jpg'"):
+        unpack(archive, tmp_path / "out")
 
 
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
-def test_unpack_link_in_zip(tmp_path: Path, kind: int) -> None:
+def _zip_of_kind(path: Path, kind: int, content: str) -> Path:
     info = zipfile.ZipInfo("captions.txt")
     info.external_attr = (kind | 0o777) << 16
-    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
-        archive.writestr(info, "/etc/passwd")
-    with pytest.raises(DataError, match=r"no links or devices. Received: 'captions.txt'"):
-        unpack(tmp_path / "data.zip", tmp_path / "out")
-    assert not _unpacked(tmp_path / "out")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("real/a.txt", "words")
+        archive.writestr(info, content)
+    return path
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFCHR, stat.S_IFIFO])
+def test_unpack_device_in_zip(tmp_path: Path, kind: int) -> None:
+    with pytest.raises(DataError, match=r"no devices.* 'captions.txt'"):
+        unpack(_zip_of_kind(tmp_path / "data.zip", kind, ""), tmp_path / "out")
+
+
+def test_unpack_link_in_zip(tmp_path: Path) -> None:
+    unpack(_zip_of_kind(tmp_path / "a.zip", stat.S_IFLNK, "real/a.txt"), tmp_path / "out")
+    assert _unpacked(tmp_path / "out")["captions.txt"] == b"words"
+    with pytest.raises(DataError, match="links must stay inside"):
+        unpack(_zip_of_kind(tmp_path / "b.zip", stat.S_IFLNK, "/etc/passwd"), tmp_path / "no")
+    assert not (tmp_path / "no" / "captions.txt").exists()
 
 
 def test_unpack_bomb_by_ratio(pack: Pack, tmp_path: Path) -> None:
@@ -203,11 +267,68 @@ def test_unpack_encrypted(tmp_path: Path) -> None:
         unpack(path, tmp_path / "out")
 
 
+def test_unpack_tar_with_a_broken_header_in_it(tmp_path: Path) -> None:
+    packed = _tar(tmp_path / "data.tar.gz", [("a.txt", b"1"), ("b.txt", b"2"), ("c.txt", b"3")])
+    content = bytearray(gzip.decompress(packed.read_bytes()))
+    content[1024 + 200] ^= 0xFF
+    (tmp_path / "broken.tar").write_bytes(content)
+    with pytest.raises(DataError, match="no valid header at byte 1024"):
+        unpack(tmp_path / "broken.tar", tmp_path / "out")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_unpack_zip_of_other_compressions(tmp_path: Path, method: int) -> None:
+    content = bytes(10_000) + os.urandom(10_000)
+    with zipfile.ZipFile(tmp_path / "data.zip", "w", method) as archive:
+        archive.writestr("a.txt", content)
+    unpack(tmp_path / "data.zip", tmp_path / "out")
+    assert _unpacked(tmp_path / "out") == {"a.txt": content}
+    damaged = bytearray((tmp_path / "data.zip").read_bytes())
+    damaged[35 : 35 + 9] = b"\xff" * 9  # the options, or the first block
+    (tmp_path / "data.zip").write_bytes(damaged)
+    with pytest.raises(DataError, match="can't be unpacked: "):
+        unpack(tmp_path / "data.zip", tmp_path / "no")
+
+
+def test_unpack_zip_bomb_in_its_directory(tmp_path: Path) -> None:
+    # The directory is large enough to be read at once, and is refused before it is parsed.
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        for number in range(70_000):
+            archive.writestr(zipfile.ZipInfo(f"{number:030}"), b"")
+    with pytest.raises(DataError, match="at most 60000 files are allowed"):
+        unpack(tmp_path / "data.zip", tmp_path / "out", Limits(files=60_000))
+
+
+def test_unpack_onto_a_full_disk_is_not_the_datas_fault(tmp_path: Path) -> None:
+    archive = _zip(tmp_path / "data.zip", [("a.txt", os.urandom(100_000))])
+    # In a process of its own: a limit on files' sizes can't be lifted again.
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from components.ingest.archives import unpack\n"
+        "from components.errors import CaptionflowError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "try: unpack(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "except CaptionflowError as error: print(type(error).__name__, error.exit_code, error)"
+    )
+    out = str(tmp_path / "out")
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(archive), out],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )  # fmt: skip
+    assert ended.stdout.startswith("CaptionflowError 1 data.zip could not be unpacked"), (
+        ended.stderr
+    )
+    assert "File too large" in ended.stdout
+
+
 def test_unpack_plain_tar(tmp_path: Path) -> None:
     packed = _tar(tmp_path / "data.tar.gz", [("a.txt", b"words")])
     (tmp_path / "data.tar").write_bytes(gzip.decompress(packed.read_bytes()))
-    unpack(tmp_path / "data.tar", tmp_path / "out")
-    assert _unpacked(tmp_path / "out") == {"a.txt": b"words"}
+    shutil.copy(tmp_path / "data.tar", tmp_path / "misnamed.tar.gz")
+    for number, name in enumerate(("data.tar", "misnamed.tar.gz")):
+        unpack(tmp_path / name, tmp_path / str(number))
+        assert _unpacked(tmp_path / str(number)) == {"a.txt": b"words"}
 
 
 @pytest.mark.parametrize(

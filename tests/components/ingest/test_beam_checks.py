@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,20 @@ def test_check_images_sound_and_broken(tmp_path: Path, encode: Callable[..., byt
         ("b.jpg", "", 24, 20),
         ("c.png", "", 24, 20),
     ]
+
+
+def test_check_images_below_a_folder_with_a_latin1_name(
+    tmp_path: Path, encode: Callable[..., bytes]
+) -> None:
+    folder = tmp_path / os.fsdecode(b"fotograf\xedas")
+    folder.mkdir()
+    (folder / "b.jpg").write_bytes(encode())
+    (tmp_path / "a.jpg").write_bytes(encode())
+    paths = {"b.jpg": folder / "b.jpg", "a.jpg": tmp_path / "a.jpg"}
+    sound, other = check_images(paths, tmp_path / "work", "")
+    assert (sound.image_id, sound.reason) == ("a.jpg", "")
+    assert other.image_id == "b.jpg"
+    assert "not valid UTF-8" in other.reason
 
 
 def test_check_images_as_a_transform(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ def _run(dataset: Path, artifact: dsl.Dataset) -> None:
         dev_share=0.1,
         test_share=0.1,
         max_quarantined=0.2,
+        max_missing=0.0,
         beam_flags="",
         manifest=artifact,
     )

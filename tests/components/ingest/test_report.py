@@ -4,8 +4,9 @@ import pytest
 
 from components.artifacts.manifest import Photo
 from components.ingest.image_checks import ImageCheck
-from components.ingest.layouts.source import Source
+from components.ingest.own_splits import OwnSplits
 from components.ingest.report import build_report, list_left_out, photos_fingerprint
+from components.ingest.source import Source
 from components.ingest.split_assignment import Division
 from components.ingest.texts import CleanCaptions
 
@@ -15,10 +16,16 @@ def _photo(name: str, split: str, sha256: str = "", captions: tuple[str, ...] = 
 
 
 _SOURCE = Source(
-    "flickr8k",
-    {"a": ["A"], "b": ["A"], "no image": ["A"], "hollow": [" "]},
-    {"train": frozenset({"a", "ghost"}), "dev": frozenset({"no image"})},
-    {name: Path(name) for name in ("a", "b", "hollow", "no caption")},
+    layout="flickr-token",
+    root=Path(),
+    captions={"a": ["A"], "b": ["A"], "no image": ["A"], "hollow": [" "]},
+    images={name: Path(name) for name in ("a", "b", "hollow")},
+    uncaptioned=["no caption"],
+    splits=OwnSplits(
+        {"train": frozenset({"a", "ghost"}), "dev": frozenset({"no image"})}, "two lists"
+    ),
+    loose={"b": "B"},
+    notes=["read once"],
 )
 
 
@@ -33,6 +40,7 @@ def test_list_left_out() -> None:
         "quarantined": [{"image_id": "b", "reason": "broken"}],
         "captions_without_image": ["no image"],
         "images_without_caption": ["hollow", "no caption"],
+        "loosely_matched": [{"image_id": "b", "file": "B"}],
         "dropped_leakage": [{"image_id": "x", "same_as": "y", "split": "dev"}],
         "in_no_split": ["z"],
         "listed_only": ["ghost"],
@@ -49,13 +57,23 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
         _photo("d", "test", "2"),
         _photo("e", "test", "3"),
     ]
+    broken = [
+        {"image_id": name, "reason": f"the image does not decode fully: {name}"} for name in "xy"
+    ]
     looks = {"a": "f" * 16, "b": "0" * 16, "c": "00ff" * 4, "d": "00ff" * 4, "e": "0" * 15 + "1"}
-    report = build_report(_SOURCE, photos, looks, {"in_no_split": ["x", "y"]})
-    assert report["source"] == "flickr8k"
+    report = build_report(
+        _SOURCE, photos, looks, {"in_no_split": ["x", "y"], "quarantined": broken}
+    )
+    assert report["source"] == "flickr-token"
     assert report["photos"] == 5
     assert report["captions"] == 6
     assert report["splits"] == {"train": 2, "dev": 1, "test": 2}
-    assert report["splits_by"] == "lists"
+    assert report["splits_from"] == "two lists"
+    assert report["notes"] == ["read once"]
+    assert report["words"] == {
+        "total": 6, "distinct": 3, "per_caption": 1.0, "unknown_share": 0.0
+    }  # fmt: skip
+    assert report["quarantined_by_reason"] == {"the image does not decode fully": 2}
     assert report["in_no_split"] == ["x", "y"]
     assert report["duplicates"] == [["a", "b"]]
     assert report["same_in_dev_and_test"] == [["c", "d"]]
@@ -64,6 +82,7 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     ]
     assert report["counts"] == {
         "in_no_split": 2,
+        "quarantined": 2,
         "duplicates": 1,
         "same_in_dev_and_test": 1,
         "near_duplicates": 1,

@@ -51,7 +51,7 @@ def test_draw_sample_same_seed_same_bytes(tmp_path: Path) -> None:
 def test_draw_sample_five_captions_a_photo(tmp_path: Path) -> None:
     source = draw_sample(tmp_path / "sample", scenes=30, seed=0)
     assert source.layout == "sample"
-    assert source.split_lists == {}
+    assert source.splits.lists == {}
     assert source.captions.keys() == source.images.keys()
     assert len(source.images) == 30
     for captions in source.captions.values():

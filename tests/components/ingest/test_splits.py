@@ -68,19 +68,18 @@ def test_split_by_hash_seed_and_content_alone() -> None:
 
 def test_refuse_empty_split_by_lists() -> None:
     with pytest.raises(DataError) as caught:
-        refuse_empty_split({"a": "train", "b": "test"}, own_lists=True)
-    assert str(caught.value).startswith(
-        "Every split must have a photo, and dev has none. Received: train 1, dev 0, test 1. "
-        "Give a list for each split, or take all lists away"
+        refuse_empty_split({"a": "train", "b": "test"}, "train.txt")
+    assert "dev has none: train 1, dev 0, test 1. The splits come from train.txt" in str(
+        caught.value
     )
 
 
 def test_refuse_empty_split_by_hash() -> None:
     with pytest.raises(
-        DataError, match=r"dev and test have none. Received: train 2, dev 0, test 0. Bring more"
+        DataError, match=r"dev and test have none: train 2, dev 0, test 0. Add photos"
     ):
-        refuse_empty_split({"a": "train", "b": "train"}, own_lists=False)
+        refuse_empty_split({"a": "train", "b": "train"}, "")
 
 
 def test_refuse_empty_split_full() -> None:
-    refuse_empty_split({"a": "train", "b": "dev", "c": "test"}, own_lists=True)
+    refuse_empty_split({"a": "train", "b": "dev", "c": "test"}, "lists")

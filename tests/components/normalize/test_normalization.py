@@ -22,7 +22,7 @@ from components.normalize.normalization import normalize_captions
 
 PHOTOS = [
     ("dog.jpg", "train", ["A big dog runs.", "The man's dog", "A DOG, a big one!", "..."]),
-    ("cat.jpg", "train", ["A cat \u2014 été", "a T-shirt cat; ÉTÉ", "dog runs a dog"]),
+    ("cat.jpg", "train", ["A cat \u2014 été", "a T-shirt cat; &Eacute;T&#xc9;", "dog runs a dog"]),
     ("newt.jpg", "dev", ["A newt runs, newt newt", "A dog"]),
     ("empty.jpg", "dev", ["?!"]),
     ("axolotl.jpg", "test", ["Axolotl axolotl axolotl"]),

@@ -22,6 +22,7 @@ def test_caption_report_counts() -> None:
         "min_count": 2,
         "vocabulary_size": 6,
         "longest_caption": 3,
+        "words_per_caption": 7 / 3,
         "splits": {
             "train": {"photos": 1, "captions": 2, "words": 4, "unknown_share": 0.0},
             "dev": {"photos": 1, "captions": 1, "words": 3, "unknown_share": 2 / 3},
@@ -29,4 +30,18 @@ def test_caption_report_counts() -> None:
         },
         "captions_emptied": 2,
         "photos_without_caption": ["3.jpg"],
+        "typed_tokens": {},
+        "few_words": "",
     }
+
+
+def test_caption_report_names_typed_tokens_and_few_words() -> None:
+    photos = [
+        _photo("1.jpg", "train", "&lt;start&gt; dog", "startseq dog endseq ."),
+        _photo("2.jpg", "dev", "goose <s", "the start"),
+    ]
+    normalised = [CaptionedPhoto("1.jpg", "train", ("dog", "dog"), ((4,), (4,)))]
+    report = caption_report(photos, normalised, Vocabulary([*SPECIAL_TOKENS, "dog"]), 1)
+    assert report["typed_tokens"] == {"<start>": 1, "startseq": 1, "endseq": 1}
+    assert "1.0 words on average" in report["few_words"]
+    assert "'dog'" in report["few_words"]

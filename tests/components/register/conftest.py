@@ -107,8 +107,8 @@ def first(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
     """The artifacts of a first training run, registered; the store lies beside its model."""
-    from components.platform.registry import finish_run, start_run
-    from components.platform.tracking import local_tracking_uri
+    from components.registry.client import local_tracking_uri
+    from components.registry.runs import finish_run, start_run
 
     root = tmp_path_factory.mktemp("first")
     shutil.copy(mlflow_database, root)
@@ -126,7 +126,7 @@ def first(
 @pytest.fixture
 def store(first: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the store with the first version, for one test to change."""
-    from components.platform.tracking import local_tracking_uri
+    from components.registry.client import local_tracking_uri
 
     shutil.copy(first["model"].parent / "mlflow.db", tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(tmp_path))
@@ -170,30 +170,3 @@ def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
         return artifacts | {"scores": tmp_path / "scores"}
 
     return rescored
-
-
-@pytest.fixture
-def client(mlflow_root: Path) -> Any:
-    """A registry with four versions and no champion."""
-    from mlflow import MlflowClient
-
-    from components.platform.registry import start_run
-
-    client = MlflowClient()
-    client.create_registered_model("captioner")
-    run_id = start_run("photos", "first", {})
-    for _ in range(4):
-        client.create_model_version("captioner", "file:///nowhere", run_id)
-    return client
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.register.promotion._PAUSE", 0.01)
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    # On a busy machine a promotion may be under way for long.
-    monkeypatch.setattr("components.register.promotion._LOOKS", 600)
-    monkeypatch.setattr("components.register.promotion._PAUSE", 0.05)

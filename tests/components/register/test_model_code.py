@@ -14,8 +14,8 @@ from mlflow.pyfunc import PythonModelContext
 from PIL import Image
 
 from components.captioning.inference.captioner import Captioner
-from components.platform.tracking import local_tracking_uri
 from components.register import model_code
+from components.registry.client import local_tracking_uri
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ import pytest
 
 from components.captioning.inference.captioner import Captioner
 from components.errors import DataError
-from components.platform.registry import start_run
-from components.platform.tracking import local_tracking_uri
 from components.register.packaging import log_bundle
+from components.registry.client import local_tracking_uri
+from components.registry.runs import start_run
 
 # Run where nothing but the registered model knows this package.
 _LOAD_ELSEWHERE = """

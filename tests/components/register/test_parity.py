@@ -10,10 +10,10 @@ from components.artifacts.files import read_json
 from components.artifacts.manifest import read_manifest
 from components.captioning.inference.captioner import Captioner
 from components.errors import DataError
-from components.platform.registry import champion
-from components.platform.released import fetch_released
-from components.platform.tracking import local_tracking_uri
 from components.register.parity import check_parity
+from components.registry.client import local_tracking_uri
+from components.registry.download import download_model
+from components.registry.models import find_champion
 
 MODEL = "models:/captioner@champion"
 
@@ -70,9 +70,9 @@ def test_check_parity_without_a_scored_photo_is_an_error(
 def test_registered_bundle_searches_as_it_was_scored(
     artifacts: dict[str, Path], tmp_path: Path
 ) -> None:
-    released = champion("captioner")
+    released = find_champion("captioner")
     assert released is not None
-    bundle = fetch_released("captioner", released.version, tmp_path).bundle
+    bundle = download_model("captioner", released.version, tmp_path).bundle
     scored = read_json(artifacts["scores"] / "scores.json")
     decoding = read_json(bundle / "decoding.json")
     assert decoding == {name: scored[name] for name in decoding}

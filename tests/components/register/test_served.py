@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from components.captioning.inference.captioner import Captioner
-from components.platform.tracking import local_tracking_uri
+from components.registry.client import local_tracking_uri
 
 Post = Callable[..., httpx.Response]
 

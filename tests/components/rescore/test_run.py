@@ -13,10 +13,10 @@ from components.artifacts.champion_predictions import ChampionPredictions, read_
 from components.artifacts.manifest import Photo, read_manifest, write_manifest
 from components.captioning.model.normalizer import NORMALIZER, NORMALIZER_FILE, Normalizer
 from components.errors import DataError
-from components.platform.learnt import read_learnt
-from components.platform.registry import champion
-from components.platform.released import fetch_released
-from components.platform.tracking import local_tracking_uri
+from components.registry.client import local_tracking_uri
+from components.registry.download import download_model
+from components.registry.models import find_champion
+from components.registry.training_photos import read_training_photos
 from components.rescore.run import rescore_champion
 
 MODEL = "captionflow-sample"
@@ -129,7 +129,7 @@ def test_rescore_champion_on_broken_examples_is_no_fault_of_the_champions(
 
 
 def test_champion_holds_what_made_its_words(tmp_path: Path) -> None:
-    bundle = fetch_released(MODEL, None, tmp_path).bundle
+    bundle = download_model(MODEL, None, tmp_path).bundle
     assert (bundle / NORMALIZER_FILE).exists()
     assert Normalizer.load(bundle) == NORMALIZER
 
@@ -203,10 +203,10 @@ def test_rescore_champion_whose_files_are_gone_does_not_compare(
     assert read_champion_predictions(baseline) == found
 
 
-def test_learnt_photos_of_a_champion_are_those_of_train_and_dev(manifest: Path) -> None:
-    released = champion(MODEL)
+def test_training_photos_of_a_champion_are_those_of_train_and_dev(manifest: Path) -> None:
+    released = find_champion(MODEL)
     assert released is not None
     photos = read_manifest(manifest)
-    assert read_learnt(released.run_id) == {
+    assert read_training_photos(released.run_id) == {
         photo.sha256 for photo in photos if photo.split in ("train", "dev")
     }

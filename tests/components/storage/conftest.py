@@ -1,4 +1,4 @@
-"""The same bucket or folder for each kind of store, and a proxy that breaks its requests."""
+"""A proxy that breaks the requests to an object store."""
 
 import asyncio
 import http.client
@@ -8,73 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 
 _ENDPOINTS = {"gs": "STORAGE_EMULATOR_HOST", "s3": "AWS_ENDPOINT_URL"}
-
-
-@dataclass
-class Store:
-    """A bucket or folder, written and read past our own code.
-
-    Attributes:
-        uri: Its address: `gs://runs`, `s3://runs`, or a local folder.
-        kind: gs, s3 or file.
-        client: Google's or Amazon's bucket, or the folder.
-    """
-
-    uri: str
-    kind: str
-    client: Any
-
-    def write(self, name: str, content: bytes) -> None:
-        """Writes an object or file."""
-        if self.kind == "gs":
-            self.client.blob(name).upload_from_string(content)
-        elif self.kind == "s3":
-            self.client.put_object(Key=name, Body=content)
-        else:
-            path = self.client / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-
-    def content(self) -> dict[str, bytes]:
-        """Returns all objects or files."""
-        if self.kind == "gs":
-            # Not with what was listed: the emulator does not quote names in the links there.
-            names = [blob.name for blob in self.client.list_blobs()]
-            return {name: self.client.blob(name).download_as_bytes() for name in names}
-        if self.kind == "s3":
-            return {each.key: each.get()["Body"].read() for each in self.client.objects.all()}
-        return {
-            path.relative_to(self.client).as_posix(): path.read_bytes()
-            for path in self.client.rglob("*")
-            if path.is_file()
-        }
-
-
-def _make(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if kind == "file":
-        (tmp_path / "runs").mkdir()
-        return Store(str(tmp_path / "runs"), kind, tmp_path / "runs")
-    client = request.getfixturevalue({"gs": "bucket", "s3": "s3_bucket"}[kind])
-    return Store(f"{kind}://runs", kind, client)
-
-
-@pytest.fixture(params=["file", "gs", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """An empty folder or bucket `runs`."""
-    return _make(request.param, request, tmp_path)
-
-
-@pytest.fixture(params=["gs", "s3"])
-def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """An empty bucket `runs`."""
-    return _make(request.param, request, tmp_path)
 
 
 class Asked(NamedTuple):
@@ -116,7 +55,7 @@ class Proxy:
 
 
 @pytest.fixture
-def proxy(remote: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+def proxy(remote: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """Puts a proxy between our code and the bucket `remote`, whose own client goes past it."""
     proxy = Proxy()
     variable = _ENDPOINTS[remote.kind]

@@ -8,7 +8,7 @@ import pytest
 
 from components.artifacts.examples import Examples
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
-from components.train.settings import TrainSettings
+from components.settings.train import TrainSettings
 
 WORDS = (*SPECIAL_TOKENS, "a", "red", "blue", "circle", "square")
 

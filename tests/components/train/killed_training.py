@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from components.artifacts.examples import Examples
-from components.platform.registry import start_run
+from components.registry.runs import start_run
+from components.settings.train import TrainSettings
 from components.train import callbacks
-from components.train.settings import TrainSettings
 from components.train.trainer import fit_network
 
 

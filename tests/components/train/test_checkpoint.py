@@ -1,10 +1,16 @@
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from components.train.checkpoint import TrainingState, restore_checkpoint, save_checkpoint
+from components.train.checkpoint import (
+    TrainingState,
+    remove_checkpoint,
+    restore_checkpoint,
+    save_checkpoint,
+)
 
 
 def _network(units: int = 3) -> keras.Model:
@@ -55,6 +61,22 @@ def test_restore_checkpoint_of_none_a_broken_or_another_network_is_a_new_beginni
     assert restore_checkpoint(path, network) is None
     for one, same in zip(before, network.variables, strict=True):
         np.testing.assert_array_equal(one, np.asarray(same))
+
+
+def test_checkpoint_is_kept_wherever_its_path_leads(store: Any) -> None:
+    network = _network()
+    path = f"{store.uri}/checkpoints/a.npz"
+    for run in ("one", "two"):
+        state = TrainingState(run)
+        state.finish_epoch(_epoch(2.0), network)
+        save_checkpoint(path, network, state)
+    assert list(store.content()) == ["checkpoints/a.npz"]
+    state = restore_checkpoint(path, _network())
+    assert state is not None
+    assert state.run_id == "two"
+    for _ in range(2):
+        remove_checkpoint(path)
+        assert restore_checkpoint(path, _network()) is None
 
 
 def test_training_state_keeps_the_weights_of_the_first_best_epoch() -> None:

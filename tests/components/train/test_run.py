@@ -21,9 +21,9 @@ from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError, SettingError
 from components.runtime.retry_policy import RUN_ID_VARIABLE
+from components.settings.train import TrainSettings
 from components.train import callbacks
 from components.train.run import train_model
-from components.train.settings import TrainSettings
 
 Train = Callable[..., dict[str, Any]]
 
@@ -52,9 +52,7 @@ def train(
         return train_model(
             *(tmp_path / name for name in ("examples", "captions", "matrix")),
             tmp_path / pod,
-            settings=make_settings(epochs=2),
-            experiment="tests",
-            checkpoints=checkpoints,
+            settings=make_settings(epochs=2, experiment="tests", checkpoints=str(checkpoints)),
         )
 
     return run
@@ -150,7 +148,7 @@ def test_train_model_on_a_cluster_keeps_its_checkpoint_until_the_model_is_safe(
     ("checkpoints", "message"),
     [
         ("gs://unknown/checkpoints", "gcloud storage buckets create gs://unknown"),
-        ("s3://runs", r"must be local or begin with gs://\. Received: s3://runs"),
+        ("ftp://runs", r"must be local or begin with gs://, .*Received: ftp://runs"),
     ],
 )
 def test_train_model_where_no_checkpoint_can_lie_says_so_before_training(

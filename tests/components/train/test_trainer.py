@@ -16,8 +16,8 @@ from components.captioning.decoding.search import DecodingConfig, search_caption
 from components.captioning.model.initialization import random_projection
 from components.captioning.model.vocabulary import END
 from components.errors import SettingError
-from components.platform.registry import start_run
-from components.train.settings import TrainSettings
+from components.registry.runs import start_run
+from components.settings.train import TrainSettings
 from components.train.trainer import fit_network
 
 Settings = Callable[..., TrainSettings]
@@ -91,7 +91,7 @@ def test_fit_network_resumed_after_a_kill_equals_an_unbroken_run(
     _write(tmp_path / "train", train_examples)
     _write(tmp_path / "dev", dev_examples)
     np.save(tmp_path / "matrix.npy", matrix)
-    (tmp_path / "settings.json").write_text(json.dumps(settings.to_dict()))
+    (tmp_path / "settings.json").write_text(json.dumps(settings.model_dump()))
     killed = subprocess.run(
         [sys.executable, Path(__file__).with_name("killed_training.py"), tmp_path], check=False
     )
@@ -168,7 +168,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from components.train import trainer
 from components.artifacts.examples import Examples
-from components.train.settings import TrainSettings
+from components.settings.train import TrainSettings
 trainer.training_strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 from pathlib import Path
 n = 16

@@ -1,55 +1,62 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kfp import dsl
 from mlflow import MlflowClient
 
-from components.platform.refusals import note_refusal, refusal_key
-from components.platform.registry import Champion, start_run
+from components.registry.models import ModelVersion
+from components.registry.rejected_candidates import candidate_key, record_rejected_candidate
+from components.registry.runs import start_run
+from components.settings.run import RunSettings
 from components.trigger.component import trigger
 from components.trigger.decision import Reason, compare, find_reason
 from components.trigger.training_config import TrainingConfig
 
-_RECIPE = TrainingConfig({"data": "d", "epochs": 3})
+_CONFIG = TrainingConfig({"data": "d", "epochs": 3})
 _RULES: dict[str, Any] = {"model_name": "captioner", "floors": "bleu4=40", "margin": 0.5}
 
 
-def _champion(training_config: str = _RECIPE.to_json()) -> Champion:
-    return Champion("4", "run", {"training_config": training_config})
+def _champion(**tags: str) -> ModelVersion:
+    tags = tags or {"training_config": _CONFIG.to_json()}
+    return ModelVersion("4", "run", tags, datetime(2026, 11, 24, tzinfo=UTC))
 
 
 def test_compare_without_a_champion_trains() -> None:
-    assert compare(_RECIPE, None, force=False) == (True, "training: there is no champion yet")
+    assert compare(_CONFIG, None, force=False) == (True, "Training: there is no champion yet")
 
 
 def test_compare_with_a_champion_of_the_same_trains_nothing() -> None:
-    reason = compare(_RECIPE, _champion(), force=False)
+    reason = compare(_CONFIG, _champion(), force=False)
     assert not reason.train
     assert reason.text == (
-        "no training: champion v4 has the same data, encoder and settings "
-        "(--force trains all the same)"
+        "No training: champion v4 has the same data, code and settings (--force trains anyway)"
     )
 
 
-def test_compare_forced_trains_all_the_same() -> None:
-    assert compare(_RECIPE, _champion(), force=True) == (
-        True, "training: forced, though nothing changed since champion v4",
+def test_compare_forced_trains_anyway() -> None:
+    assert compare(_CONFIG, _champion(), force=True) == (
+        True, "Training: forced; nothing changed since champion v4",
     )  # fmt: skip
 
 
 def test_compare_says_what_changed() -> None:
     now = TrainingConfig({"data": "e", "epochs": 5})
     assert compare(now, _champion(), force=False) == (
-        True, "training: since champion v4 the data changed, epochs was 3, is 5",
+        True,
+        "Training: the data changed since champion v4, epochs changed from 3 (champion v4) to 5",
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("tags", [{}, {"training_config": "no json"}, {"training_config": "[]"}])
-def test_compare_with_a_champion_of_unknown_make_trains(tags: dict[str, str]) -> None:
-    reason = compare(_RECIPE, Champion("4", "run", tags), force=False)
-    assert reason == (True, "training: champion v4 does not say what it was made of")
+@pytest.mark.parametrize(
+    "tags", [{"other": ""}, {"training_config": ""}, {"training_config": "[]"}]
+)
+def test_compare_with_a_champion_without_a_record_trains(tags: dict[str, str]) -> None:
+    reason = compare(_CONFIG, _champion(**tags), force=False)
+    assert reason == (True, "Training: champion v4 has no record of what it was trained on")
 
 
 def _register(training_config: TrainingConfig) -> None:
@@ -70,8 +77,8 @@ def _notes() -> list[dict[str, str]]:
 
 @pytest.mark.usefixtures("mlflow_root")
 def test_find_reason_notes_in_mlflow_that_nothing_was_trained_and_why() -> None:
-    _register(_RECIPE)
-    reason = find_reason(_RECIPE, **_RULES, experiment="photos", force=False)
+    _register(_CONFIG)
+    reason = find_reason(_CONFIG, RunSettings(**_RULES, experiment="photos"))
     assert not reason.train
     [note] = _notes()
     assert note["reason"] == reason.text
@@ -81,23 +88,24 @@ def test_find_reason_notes_in_mlflow_that_nothing_was_trained_and_why() -> None:
 @pytest.mark.usefixtures("mlflow_root")
 def test_find_reason_to_train_notes_nothing() -> None:
     _register(TrainingConfig({"data": "older"}))
-    assert find_reason(_RECIPE, **_RULES, experiment="photos", force=False).train
+    assert find_reason(_CONFIG, RunSettings(**_RULES, experiment="photos")).train
     assert _notes() == []
 
 
 @pytest.mark.usefixtures("mlflow_root")
-def test_find_reason_what_the_gate_refused_is_not_trained_again() -> None:
+def test_find_reason_does_not_train_a_rejected_candidate_again() -> None:
     _register(TrainingConfig({"data": "older"}))
-    note_refusal("photos", refusal_key(_RECIPE.to_json(), "1", **_RULES), "not passed: it is worse")
+    record_rejected_candidate(
+        "photos", candidate_key(_CONFIG.to_json(), "1", **_RULES), "not passed: it is worse"
+    )
 
     def reason(**changed: Any) -> Reason:
-        given = {**_RULES, "experiment": "photos", "force": False, **changed}
-        return find_reason(_RECIPE, **given)
+        return find_reason(_CONFIG, RunSettings(**{**_RULES, "experiment": "photos", **changed}))
 
     assert reason() == (
         False,
-        "no training: a model of the same data, encoder and settings came to nothing next to "
-        "champion v1: not passed: it is worse (--force trains all the same)",
+        "No training: the gate rejected a model with the same data, code and settings against "
+        "champion v1: not passed: it is worse (--force trains anyway)",
     )
     [note] = _notes()
     assert note["reason"] == reason().text
@@ -113,10 +121,10 @@ def test_find_reason_what_the_gate_refused_is_not_trained_again() -> None:
 @pytest.mark.usefixtures("mlflow_root")
 def test_trigger_component_puts_out_decision_reason_and_recipe(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
-    wanted, reason, training_config = trigger.python_func(
-        dsl.Dataset(uri=str(tmp_path)), "InceptionV3", "random", "sample", 1, "init_inject", 1, 8,
-        0, 0.5, True, 2, 64, 0.002, "cosine", 0.05, 5.0, 0.0, 5, 20, "auto", 17, 5, 1.0, 0.0,
-        "bleu4=40", 0.5, False, "captioner", "photos",
-    )  # fmt: skip
-    assert (wanted, reason) == (True, "training: there is no champion yet")
+    settings = RunSettings(experiment="photos", model_name="captioner")
+    wanted, reason, training_config, run_config = trigger.python_func(
+        **settings.model_dump(), manifest=dsl.Dataset(uri=str(tmp_path))
+    )
+    assert (wanted, reason) == (True, "Training: there is no champion yet")
     assert TrainingConfig.from_json(training_config).parts["learning_rate"] == 0.002
+    assert RunSettings.check(yaml.safe_load(run_config)) == settings

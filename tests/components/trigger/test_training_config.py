@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from components.errors import DataError
+from components.settings.run import RunSettings
 from components.trigger.training_config import TrainingConfig, make_training_config
 
 _PARTS = {
     "data": "d1", "encoder": "InceptionV3", "encoder_weights": "imagenet", "glove": "sample",
     "min_count": 5, "seed": 17, "epochs": 10, "precision": "auto",
 }  # fmt: skip
-_NET = {"encoder": "InceptionV3", "encoder_weights": "random"}
 
 
 def _manifest(folder: Path) -> Path:
@@ -19,55 +19,61 @@ def _manifest(folder: Path) -> Path:
     return folder
 
 
-def test_make_recipe_takes_data_from_the_report_and_words_as_they_are(tmp_path: Path) -> None:
-    made = make_training_config(
-        _manifest(tmp_path), encoder_weights="imagenet", glove="sample", encoder="inceptionv3",
-        min_count=5, seed=17, epochs=10, precision="auto",
-    )  # fmt: skip
-    assert made == TrainingConfig(_PARTS)
+def test_make_training_config_takes_data_code_and_decisive_settings(tmp_path: Path) -> None:
+    made = make_training_config(_manifest(tmp_path), RunSettings(encoder="inceptionv3", epochs=3))
+    assert made.parts["data"] == "d1"
+    assert made.parts["encoder"] == "InceptionV3"
+    assert (made.parts["encoder_weights"], made.parts["glove"]) == ("random", "sample")
+    assert (made.parts["epochs"], made.parts["min_count"], made.parts["seed"]) == (3, 1, 17)
+    assert len(made.parts["code"]) == 64
+    # Where something is kept or run, the data's own settings (the fingerprint counts), and rules
+    # of release decide nothing.
+    undecisive = {"store", "checkpoints", "beam_flags", "dataset", "scenes", "floors", "force"}
+    assert not undecisive & made.parts.keys()
 
 
-def test_make_recipe_counts_files_by_content(tmp_path: Path) -> None:
+def test_make_training_config_counts_files_by_content(tmp_path: Path) -> None:
     manifest = _manifest(tmp_path / "manifest")
     (tmp_path / "a.txt").write_text("a 1 2")
     (tmp_path / "b.txt").write_text("a 1 2")
-    recipes = [
-        make_training_config(manifest, **_NET, glove=str(tmp_path / name))
+    one, same = (
+        make_training_config(manifest, RunSettings(glove=str(tmp_path / name)))
         for name in ("a.txt", "b.txt")
-    ]
-    assert recipes[0] == recipes[1]
+    )
+    assert one == same
     (tmp_path / "b.txt").write_text("a 1 3")
-    changed = make_training_config(manifest, **_NET, glove=str(tmp_path / "b.txt"))
-    assert changed.changes_from(recipes[0]) == ["GloVe changed"]
+    other = make_training_config(manifest, RunSettings(glove=str(tmp_path / "b.txt")))
+    assert other.changes_from(one, "champion v1") == ["GloVe changed since champion v1"]
 
 
-def test_make_recipe_of_weights_that_are_gone_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Nothing lies at this path"):
-        make_training_config(
-            _manifest(tmp_path), encoder="InceptionV3", encoder_weights=str(tmp_path / "gone.h5"),
-            glove="sample",
-        )  # fmt: skip
+def test_make_training_config_without_the_weights_file_is_an_error(tmp_path: Path) -> None:
+    settings = RunSettings(encoder_weights=str(tmp_path / "gone.h5"))
+    with pytest.raises(DataError, match=r"gone\.h5"):
+        make_training_config(_manifest(tmp_path), settings)
 
 
-def test_make_recipe_of_a_damaged_manifest_says_what_to_do(tmp_path: Path) -> None:
+def test_make_training_config_of_a_damaged_manifest_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"must have its whole report\.json: run again with --no-"):
-        make_training_config(tmp_path, **_NET, glove="sample")
+        make_training_config(tmp_path, RunSettings())
 
 
-def test_recipe_survives_json() -> None:
+def test_training_config_survives_json() -> None:
     assert TrainingConfig.from_json(TrainingConfig(_PARTS).to_json()) == TrainingConfig(_PARTS)
 
 
-def test_recipe_from_json_of_something_else_is_an_error() -> None:
+def test_training_config_from_json_of_something_else_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"must be a JSON object. Received: '\[1\]'"):
         TrainingConfig.from_json("[1]")
 
 
 def test_changes_from_names_contents_first_and_settings_with_both_values() -> None:
     now = TrainingConfig({**_PARTS, "data": "d2", "epochs": 12})
-    assert now.changes_from(TrainingConfig(_PARTS)) == ["the data changed", "epochs was 10, is 12"]
+    assert now.changes_from(TrainingConfig(_PARTS), "champion v2") == [
+        "the data changed since champion v2",
+        "epochs changed from 10 (champion v2) to 12",
+    ]
 
 
-def test_changes_from_an_older_recipe_names_a_new_setting() -> None:
+def test_changes_from_a_config_without_a_setting_names_it() -> None:
     old = TrainingConfig({name: value for name, value in _PARTS.items() if name != "seed"})
-    assert TrainingConfig(_PARTS).changes_from(old) == ["seed was None, is 17"]
+    assert TrainingConfig(_PARTS).changes_from(old, "v1") == ["seed changed from None (v1) to 17"]

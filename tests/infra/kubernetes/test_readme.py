@@ -71,6 +71,18 @@ def test_kfp_server_is_of_clients_version() -> None:
     assert f"KFP={client} " in _block("cluster-scoped-resources")
 
 
+def test_tear_down_removes_what_outlives_the_overlay(overlay: Any, created_elsewhere: Any) -> None:
+    # A StatefulSet's claims stay when it is deleted, and so do the Secrets that this page makes.
+    script = _block("delete persistentvolumeclaim")
+    for server in overlay.of_kind("StatefulSet"):
+        for claim in server["spec"]["volumeClaimTemplates"]:
+            name = f"{claim['metadata']['name']}-{server['metadata']['name']}-0"
+            assert f" {name} " in script
+    for kind, name in created_elsewhere["readme"]:
+        assert kind == "Secret"
+        assert f" {name} " in script
+
+
 def test_placeholders_are_filled(render: Any) -> None:
     (script,) = re.findall(r'sed -e "(.+)"', _block("overlays/gke"))
     values = {"REGISTRY": "registry.example/x", "PROJECT_ID": "photos", "BUCKET": "photos-1"}

@@ -24,16 +24,15 @@ from components.artifacts.champion_predictions import ChampionPredictions
 from components.artifacts.manifest import read_manifest, write_manifest
 from components.embeddings.source import open_glove
 from components.errors import CaptionflowError
-from components.platform.registry import champion
 from components.register.registration import register_model
+from components.registry.models import find_champion
 from components.rescore.run import rescore_champion
-from pipeline.config import Settings
+from pipeline.config import Settings, make_settings
 from pipeline.local.run import StepFailedError, run_pipeline
 from pipeline.local.summary import Summary
-from pipeline.presets import Preset, make_settings
 
 _EPOCHS = 12
-_DEAD = "MLflow at {} does not answer: start it, or set MLFLOW_TRACKING_URI to one that runs"
+_DEAD = "MLflow at {} does not respond"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def settings(small_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFa
     with open_glove("sample") as text:
         glove.write_bytes(b"".join(text.file.readlines()[1:]))
     epochs = {"epochs": _EPOCHS, "patience": _EPOCHS}
-    return make_settings(Preset.SAMPLE, {**small_settings, **epochs, "glove": str(glove)})
+    return make_settings("sample", {**small_settings, **epochs, "glove": str(glove)})
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +114,15 @@ def test_run_whose_server_dies_in_train_ends_in_one_line_within_a_minute(
     told, seconds = died_in_train
     # It got there by a step of its own.
     assert len(list(root.glob("artifacts/*/embeddings/matrix"))) == 1
-    assert told.splitlines()[1:] == [f"train: {_DEAD.format(server.uri)}"]
+    (message,) = told.splitlines()[1:]
+    assert message.startswith(f"train: {_DEAD.format(server.uri)}")
     assert seconds < 60
 
 
 def test_next_run_goes_on_and_registers_the_one_training(finished: Summary, server: Any) -> None:
     assert not {"ingest", "normalize", "features", "embeddings"} & set(finished.seconds)
     assert "going on after epoch" in finished.log_file.read_text()
-    released = champion(finished.model_name)
+    released = find_champion(finished.model_name)
     assert released is not None and released.version == "1"
     assert float(released.tags["bleu4"]) == finished.scores["bleu"]["bleu4"]
     trained = server.database.rows("SELECT run_uuid, status FROM runs WHERE name LIKE 'train-%'")
@@ -189,7 +189,7 @@ def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_
         pytest.raises(CaptionflowError) as raised,
     ):
         register()
-    assert str(raised.value) == _DEAD.format(server.uri)
+    assert str(raised.value).startswith(_DEAD.format(server.uri))
     versions = "SELECT version, status FROM model_versions WHERE name = 'second'"
     assert server.database.rows(versions) == []
     server.start()

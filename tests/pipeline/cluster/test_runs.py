@@ -54,7 +54,7 @@ def test_submit_sends_the_package_as_it_is_compiled(kfp_server: Any, package: Pa
 
 def test_submit_sends_every_parameter_with_its_type(call: Call, kfp_server: Any) -> None:
     result = call(
-        "submit", "--preset", "flickr8k", "--dataset", "gs://b/f.zip", "--glove", "gs://b/g.zip",
+        "submit", "--preset", "flickr8k", "--dataset", "gs://b/f.zip", "--glove", "s3://b/g.zip",
         "--epochs", 3, "--dropout", 0.25, "--force", "--no-train-embeddings",
         "--gpus", 2, "--train-nodes", '{"pool": "a"}', "--image", "registry/flow:1",
         "--run-name", "first", "--kfp-experiment", "trial",

@@ -6,10 +6,10 @@ from unittest import mock
 import pytest
 from kfp import dsl, local
 
+from pipeline.config import make_settings
 from pipeline.dag import captioning_pipeline
 from pipeline.local.environment import MALLOC, arguments_of, set_environment
 from pipeline.plan import result_inputs
-from pipeline.presets import make_settings
 from pipeline.tasks import steps_of
 
 ROOT = Path("/work folder")
@@ -21,7 +21,8 @@ ROOT = Path("/work folder")
         ({}, "/work folder/features", "/work folder/checkpoints"),
         ({"store": "/elsewhere"}, "/elsewhere", "/work folder/checkpoints"),
         ({"store": "", "checkpoints": "mine"}, "", "/work folder/mine"),
-        ({"store": "gs://b/s", "checkpoints": "gs://b/c"}, "gs://b/s", "gs://b/c"),
+        ({"store": "gs://b/s", "checkpoints": "s3://b/c"}, "gs://b/s", "s3://b/c"),
+        ({"store": "file:///elsewhere"}, "/elsewhere", "/work folder/checkpoints"),
     ],
 )
 def test_arguments_of_puts_local_folders_into_the_work_folder(
@@ -39,8 +40,6 @@ def test_where_features_are_kept_decides_no_result() -> None:
         for store in ("features", "")
     )
     assert with_store == without
-    # Nor is it a reason to train.
-    assert "store" not in next(step for step in steps if step.name == "trigger").parameters
 
 
 @dsl.component(base_image="python", install_kfp_package=False)

@@ -14,18 +14,17 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from components.errors import DataError, SettingError
-from components.platform.registry import champion
-from components.platform.tracking import local_tracking_uri
-from pipeline.config import Settings
+from components.registry.client import local_tracking_uri
+from components.registry.models import find_champion
+from pipeline.config import Settings, make_settings
 from pipeline.local.run import StepFailedError, app, plan_run, run_pipeline
 from pipeline.local.summary import Summary, show_summary
-from pipeline.presets import Preset, make_settings
 
 
 @pytest.fixture(scope="module")
 def settings(small_settings: dict[str, Any]) -> Callable[..., Settings]:
     def changed(**changes: object) -> Settings:
-        return make_settings(Preset.SAMPLE, {**small_settings, **changes})
+        return make_settings("sample", {**small_settings, **changes})
 
     return changed
 
@@ -54,7 +53,7 @@ def test_run_pipeline_registers_the_first_model_as_champion(first: tuple[Summary
     summary, _ = first
     assert summary.passed
     assert "there is no champion yet" in summary.reason
-    released = champion("captionflow-sample")
+    released = find_champion("captionflow-sample")
     assert released is not None and released.version == "1"
     assert float(released.tags["bleu4"]) == summary.scores["bleu"]["bleu4"]
     run = MlflowClient().get_run(released.run_id)
@@ -134,7 +133,7 @@ def test_run_pipeline_below_the_floor_registers_nothing_and_says_why(
     # No champion of this name: a reason to train, but all of it was done before.
     assert set(summary.seconds) == {"trigger", "rescore", "gate"}
     assert "train" in shown.partition("Unchanged since earlier runs:")[2].splitlines()[0]
-    assert champion("never") is None
+    assert find_champion("never") is None
     assert "never not registered" in shown
 
 
@@ -151,7 +150,7 @@ def test_run_pipeline_forced_trains_to_the_same_scores_which_are_no_progress(
         f"BLEU-4 {bleu4:.2f} is not better by more than chance than champion v1's {bleu4:.2f} on "
         "the same photos (p = 1.000)"
     )
-    released = champion("captionflow-sample")
+    released = find_champion("captionflow-sample")
     assert released is not None and released.version == "1"
 
 

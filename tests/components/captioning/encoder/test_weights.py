@@ -128,7 +128,7 @@ def test_weights_of_imagenet_out_of_reach_say_how_to_supply_a_file(
     with pytest.raises(
         DataError,
         match=r"encoder_weights is 'imagenet'.* MobileNetV2 here: .*refused.*set encoder_weights "
-        r"to the file: a path or gs:// of a .weights.h5",
+        r"to the path of the .weights.h5",
     ):
         build_with_weights(NETWORK, "imagenet")
 

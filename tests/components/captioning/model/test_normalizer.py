@@ -39,12 +39,73 @@ def test_normalize_english_caption(caption: str, expected: str) -> None:
         ("ÉCOLE d'ÉTÉ", "école dété"),
         ("cafe\u0301 noir", "cafe\u0301 noir"),  # the accent as a mark of its own
         ("ДВЕ собаки", "две собаки"),
-        ("犬、 走る。", "犬 走る"),
+        ("犬、 走る。", "犬 走 る"),
         ("I \u2764\ufe0f dogs", "i dogs"),  # a heart leaves a mark without a letter behind
     ],
 )
 def test_normalize_beyond_ascii(caption: str, expected: str) -> None:
     assert _normalize(caption) == [expected]
+
+
+@pytest.mark.parametrize("apostrophe", "'`\u00b4\u02bc\u2018\u2019\u201b\u2032\uff07")
+def test_normalize_all_apostrophes_are_one(apostrophe: str) -> None:
+    assert _normalize(f"the dog{apostrophe}s ball") == ["the dogs ball"]
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("A man&#39;s dog &amp; a cat", "a mans dog a cat"),
+        ("isn&rsquo;t &quot;red&quot;", "isnt red"),
+        ("caf&eacute; &#201;T&#xc9;", "caf\u00e9 \u00e9t\u00e9"),
+        ("a dog&amp;#39;s ball", "a dogs ball"),  # escaped twice
+        ("at&t slip & slide", "at t slip slide"),
+    ],
+)
+def test_normalize_decodes_html_first(caption: str, expected: str) -> None:
+    assert _normalize(caption) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("\u0645\u06cc\u200c\u0631\u0648\u062f", ["\u0645\u06cc\u200c\u0631\u0648\u062f"]),
+        ("\u0915\u094d\u200d\u0937", ["\u0915\u094d\u200d\u0937"]),
+        ("soft\u00adware", ["software"]),
+        ("auf\u200clage", ["auflage"]),  # where letters don't join, a joiner means nothing
+        ("do\ufeffg\u2060s", ["dogs"]),
+        ("a\u200bb", ["a", "b"]),  # the zero-width space is a space
+        ("\u200cdog\u200d ", ["dog"]),
+        ("\U0001f468\u200d\U0001f467 walk", ["walk"]),
+        ("3\ufe0f\u20e3 dogs", ["3", "dogs"]),
+    ],
+)
+def test_normalize_joiners_and_soft_hyphens_split_no_word(
+    caption: str, expected: list[str]
+) -> None:
+    assert _normalize(caption)[0].split(" ") == expected
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("一只狗在跑。", ["一", "只", "狗", "在", "跑"]),
+        ("2只DOG", ["2", "只", "dog"]),
+        ("ボードの犬", ["ボ", "ー", "ド", "の", "犬"]),
+        (
+            "\u0e19\u0e49\u0e33\u0e25\u0e36",
+            ["\u0e19\u0e49\u0e33", "\u0e25\u0e36"],
+        ),  # with their marks
+        (
+            "\uac1c\uac00 \ub2ec\ub9b0\ub2e4",
+            ["\uac1c\uac00", "\ub2ec\ub9b0\ub2e4"],
+        ),  # Korean has spaces
+    ],
+)
+def test_normalize_scripts_without_spaces_are_split_by_character(
+    caption: str, expected: list[str]
+) -> None:
+    assert _normalize(caption)[0].split(" ") == expected
 
 
 def test_normalize_keeps_shape_and_empties_what_has_no_word() -> None:
@@ -83,7 +144,7 @@ def test_normalizer_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_normalizer_of_before_there_was_a_file(tmp_path: Path) -> None:
-    """Change `NORMALIZER` as you like, but not this one: bundles were made by it."""
+    # `NORMALIZER` may change, but not this one: bundles were made by it.
     assert Normalizer.load(tmp_path).steps == (
         ("lower",),
         ("replace", r"([\p{L}\p{M}\p{Nd}])['\x{2019}]", r"\1"),

@@ -1,0 +1,24 @@
+"""Ingest's checks alone: what a data set holds, before hours of work go into it."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from components.ingest.run import ingest_dataset
+from components.settings.data import DataSettings
+
+
+def check_dataset(settings: DataSettings) -> dict[str, Any]:
+    """Reads, checks and splits a data set as `ingest` does, and keeps nothing of it.
+
+    Args:
+        settings: The data set and its splits.
+
+    Returns:
+        The report, for `report_table`.
+
+    Raises:
+        DataError, SettingError: As `ingest_dataset`.
+    """
+    with tempfile.TemporaryDirectory(prefix="captionflow-") as folder:
+        return ingest_dataset(settings, Path(folder) / "manifest")

@@ -1,0 +1,113 @@
+"""The records of a CSV file that people and programs wrote, with all its quotes.
+
+Python's csv module does the parsing. What is added: a quote that is never closed would swallow all
+that comes after it, so it only joins lines if the record that results is well formed and none of
+the joined lines is a record by itself.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+
+from components.errors import DataError
+
+# No caption has so many lines; a quote that is still open then is no quotation mark of CSV.
+_MOST_LINES = 50
+
+IsRecord = Callable[[list[str]], bool]
+
+
+def csv_records(
+    lines: Sequence[str], delimiter: str, is_record: IsRecord, name: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Yields the records of a CSV file, each with the number of its first line from 1.
+
+    Args:
+        lines: The file's lines, without their ends.
+        delimiter: What stands between fields; with `|` quotes have no meaning, as in Flickr30k.
+        is_record: Whether fields make up a record, by what stands at the photo's place.
+        name: The file's name, for messages.
+
+    Raises:
+        DataError: If a line is too long for the csv module (131,072 characters a field).
+    """
+    number = 0
+    while number < len(lines):
+        line = lines[number]
+        used = 1
+        if line.strip():
+            try:
+                used, fields = _record(lines, number, delimiter, is_record)
+            except csv.Error as error:
+                raise DataError(f"{name}, line {number + 1}: {error}") from error
+            yield number + 1, fields
+        number += used
+
+
+def split_fields(line: str, delimiter: str) -> list[str]:
+    """Splits one line by itself, closing a quote that is still open at its end."""
+    if delimiter == "|":
+        return line.split(delimiter)
+    return next(csv.reader([line], delimiter=delimiter), [])
+
+
+def _record(
+    lines: Sequence[str], number: int, delimiter: str, is_record: IsRecord
+) -> tuple[int, list[str]]:
+    line = lines[number]
+    if '"' not in line or delimiter == "|":
+        return 1, split_fields(line, delimiter)
+    if (fields := _well_formed(line, delimiter)) is not None:
+        return 1, fields
+    alone = split_fields(line, delimiter)
+    if not _closes(line, delimiter):
+        # Of a record over several lines only the first or the last has the photo's name.
+        joined = line
+        for used, more in enumerate(lines[number + 1 : number + _MOST_LINES], start=2):
+            joined += "\n" + more
+            if '"' not in more:
+                if is_record(split_fields(more, delimiter)):
+                    break
+                continue
+            fields = _well_formed(joined, delimiter)
+            if fields is not None and is_record(fields):
+                inner = lines[number : number + used]
+                records = sum(is_record(split_fields(one, delimiter)) for one in inner)
+                if records <= 1:
+                    return used, fields
+                break
+            if is_record(split_fields(more, delimiter)):
+                break
+    if is_record(alone):
+        return 1, alone
+    # The quote is a letter like others.
+    return 1, [field.strip('"') for field in line.split(delimiter)]
+
+
+def _closes(line: str, delimiter: str) -> bool:
+    try:
+        next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end of data" not in str(error)
+    return True
+
+
+def _well_formed(text: str, delimiter: str) -> list[str] | None:
+    # Quotes inside quotes are doubled, or have a backslash before them.
+    for escape in (None, "\\") if '\\"' in text else (None,):
+        try:
+            records = list(
+                csv.reader(
+                    [f"{line}\n" for line in text.split("\n")],
+                    delimiter=delimiter,
+                    doublequote=escape is None,
+                    escapechar=escape,
+                    strict=True,
+                )
+            )
+        except csv.Error as error:
+            if "field larger" in str(error):
+                raise
+            continue
+        if len(records) == 1:
+            return records[0]
+    return None

@@ -1,0 +1,183 @@
+"""CSV tables of captions: Kaggle's Flickr8k, Flickr30k's `results.csv`, and people's own."""
+
+import re
+from collections import Counter
+from pathlib import PurePosixPath
+
+from components.errors import DataError
+from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.csv_records import csv_records, split_fields
+from components.ingest.layouts.fields import Columns, find_columns
+from components.ingest.layouts.text import first_line, read_text
+from components.ingest.names import Level, comparable
+from components.ingest.split_words import note_split
+
+_SUFFIXES = (".csv", ".tsv", ".txt")
+_DELIMITERS = (",", "\t", ";", "|")
+# Line 19,999 of Flickr30k's results.csv lacks a delimiter: `2199200615.jpg| 4   A dog runs …`.
+_NUMBER_AND_COMMENT = re.compile(r"\s*\d+\s+(?P<comment>\D.*)", re.DOTALL)
+
+
+def find(files: DataFiles) -> list[str]:
+    """Returns the tables whose header names a photo's column and one of captions."""
+    return [name for name in tables(files) if header_of(files, name)[1].captions]
+
+
+def tables(files: DataFiles) -> list[str]:
+    """Returns all tables with a column of photos, and one of captions or of splits."""
+    return [
+        name
+        for name in files.paths
+        if name.lower().endswith(_SUFFIXES) and not is_hidden(name) and _header(files, name)
+    ]
+
+
+def header_of(files: DataFiles, name: str) -> tuple[str, Columns]:
+    """Returns a table's delimiter and columns.
+
+    Raises:
+        DataError: If it is no such table.
+    """
+    if (header := _header(files, name)) is None:
+        raise DataError(f"{name} must begin with the names of its columns, such as image,caption")
+    return header
+
+
+def _header(files: DataFiles, name: str) -> tuple[str, Columns] | None:
+    line = first_line(files.paths[name])
+    for delimiter in _DELIMITERS:
+        if delimiter in line and (columns := find_columns(split_fields(line, delimiter))):
+            return delimiter, columns
+    return None
+
+
+def read(name: str, files: DataFiles) -> CaptionFile:
+    """Reads a table's captions, and its splits if it has a column of them.
+
+    Args:
+        name: The table's path below the data set.
+        files: All files: a comma in a photo's name may be unquoted.
+
+    Raises:
+        DataError: If a line is broken.
+    """
+    delimiter, columns = header_of(files, name)
+    lines = read_text(files.paths[name]).split("\n")
+    rows: list[CaptionRow] = []
+    splits: dict[str, str] = {}
+    notes: Counter[str] = Counter()
+    reader = _Reader(files, columns, delimiter)
+    header: list[str] | None = None
+    for number, fields in csv_records(lines, delimiter, reader.is_record, name):
+        if header is None:
+            header = _stripped(fields)
+            continue
+        if _stripped(fields) == header:
+            notes["header repeated inside the table, as where tables were joined; skipped: {}"] += 1
+            continue
+        whole, mended = reader.aligned(fields)
+        if whole is None:
+            raise DataError(
+                f"{name}, line {number}: must have the columns {delimiter.join(header)}. "
+                f"Found: {lines[number - 1][:80]!r}. Mend or remove the line"
+            )
+        if mended:
+            notes["delimiter missing after the caption's number; lines mended: {}"] += 1
+        photo = photo_path(whole[columns.photo])
+        rows += [CaptionRow(photo, whole[place]) for place in columns.captions]
+        if columns.split is not None and columns.split < len(whole):
+            note_split(splits, photo, whole[columns.split], f"{name}, line {number}")
+    return CaptionFile(
+        "csv",
+        name,
+        rows,
+        splits,
+        f"the column `{(header or [''])[columns.split]}`" if columns.split is not None else "",
+        tuple(f"{name}: {note.format(count)}" for note, count in notes.items()),
+    )
+
+
+def _stripped(fields: list[str]) -> list[str]:
+    return [field.strip("\ufeff \t\"'").lower() for field in fields]
+
+
+class _Reader:
+    """Finds the columns in records that have a field too many or too few."""
+
+    def __init__(self, files: DataFiles, columns: Columns, delimiter: str) -> None:
+        self._files = files
+        self._columns = columns
+        self._delimiter = delimiter
+
+    def is_record(self, fields: list[str]) -> bool:
+        """Returns whether a photo's name stands where it should."""
+        whole, _ = self.aligned(fields)
+        return whole is not None and self._is_photo(whole[self._columns.photo])
+
+    def aligned(self, fields: list[str]) -> tuple[list[str] | None, bool]:
+        """Returns a record with one field for each column, and whether it had to be mended.
+
+        None if it can't be had: a column that is needed is missing.
+        """
+        columns, mended = self._columns, False
+        if len(fields) < columns.count and len(columns.captions) == 1:
+            fields, mended = self._with_delimiter(fields)
+        extra = len(fields) - columns.count
+        if extra > 0:
+            fields = self._without_extra(fields, extra)
+        needed = max(columns.photo, *columns.captions) if columns.captions else columns.photo
+        if len(fields) <= needed or not photo_path(fields[columns.photo]):
+            return None, False
+        return fields, mended
+
+    def _with_delimiter(self, fields: list[str]) -> tuple[list[str], bool]:
+        place = self._columns.captions[0] - 1
+        if place != len(fields) - 1 or place <= self._columns.photo:
+            return fields, False
+        match = _NUMBER_AND_COMMENT.fullmatch(fields[place])
+        return ([*fields[:place], "", match["comment"]], True) if match else (fields, False)
+
+    def _without_extra(self, fields: list[str], extra: int) -> list[str]:
+        # A delimiter that is not quoted belongs to the photo's name if there is such a file, or
+        # if only that makes it end like a photo's; else to the caption.
+        photo = self._columns.photo
+        for joined in range(extra, 0, -1):
+            name = self._joined(fields, photo, joined)
+            if self._files.index.ending_with(photo_path(name) or name, Level.CASE):
+                return self._without_extra_caption(self._merge(fields, photo, joined))
+        if not self._is_photo(fields[photo]):
+            for joined in range(1, extra + 1):
+                if self._is_photo(self._joined(fields, photo, joined)):
+                    return self._without_extra_caption(self._merge(fields, photo, joined))
+        return self._without_extra_caption(fields)
+
+    def _without_extra_caption(self, fields: list[str]) -> list[str]:
+        extra = len(fields) - self._columns.count
+        if extra <= 0 or len(self._columns.captions) != 1:
+            return fields
+        return self._merge(fields, self._columns.captions[0], extra)
+
+    def _joined(self, fields: list[str], place: int, extra: int) -> str:
+        return self._delimiter.join(fields[place : place + extra + 1])
+
+    def _merge(self, fields: list[str], place: int, extra: int) -> list[str]:
+        joined = self._joined(fields, place, extra)
+        return [*fields[:place], joined, *fields[place + extra + 1 :]]
+
+    def _is_photo(self, text: str) -> bool:
+        name = photo_path(text)
+        if not name or "\n" in name:
+            return False
+        last = PurePosixPath(name).name
+        ends_like_a_photo = comparable(last, Level.ENDING) != comparable(last, Level.CASE)
+        return ends_like_a_photo or bool(self._files.index.ending_with(name, Level.CASE))
+
+
+LAYOUT = Layout(
+    name="csv",
+    looked_for="a .csv, .tsv or .txt that begins with `image,caption` (Kaggle's Flickr8k) or "
+    "`image_name| comment_number| comment` (Flickr30k)",
+    find=find,
+    read=read,
+)

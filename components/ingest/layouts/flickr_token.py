@@ -1,0 +1,49 @@
+"""Flickr8k's and Flickr30k's token files: a line for each caption, `photo.jpg#0<TAB>caption`."""
+
+import re
+
+from components.errors import DataError
+from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.text import numbered_lines
+
+# Flickr8k.token.txt, results_20130124.token; Flickr8k.lemma.token.txt has the same in stems.
+_NAME = re.compile(r"(?!.*lemma).*\.token(\.txt)?", re.IGNORECASE)
+_LINE = re.compile(r"(?P<photo>[^\t]+)#\d+(?:\t(?P<caption>.*))?")
+
+
+def find(files: DataFiles) -> list[str]:
+    """Returns the token files, by their names."""
+    return [
+        name for name in files.paths if _NAME.fullmatch(name.split("/")[-1]) and not is_hidden(name)
+    ]
+
+
+def read(name: str, files: DataFiles) -> CaptionFile:
+    """Reads a token file's captions.
+
+    Args:
+        name: Its path below the data set.
+        files: All files.
+
+    Raises:
+        DataError: If a line is broken.
+    """
+    rows = []
+    for number, line in numbered_lines(files.paths[name]):
+        match = _LINE.fullmatch(line)
+        if match is None or not photo_path(match["photo"]):
+            raise DataError(
+                f"{name}, line {number}: must be a photo's name, #, a number, a tab and the "
+                f"caption. Found: {line[:80]!r}. Mend or remove the line"
+            )
+        rows.append(CaptionRow(photo_path(match["photo"]), match["caption"] or ""))
+    return CaptionFile("flickr-token", name, rows)
+
+
+LAYOUT = Layout(
+    name="flickr-token",
+    looked_for="Flickr8k.token.txt or results_20130124.token (Flickr8k and Flickr30k)",
+    find=find,
+    read=read,
+)

@@ -1,0 +1,98 @@
+"""JSON Lines, the layout for one's own data: `{"image": …, "captions": […], "split": …}` a line."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from components.errors import DataError
+from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.fields import CAPTION, PHOTO, SPLIT
+from components.ingest.layouts.text import first_line, numbered_lines
+from components.ingest.split_words import note_split
+
+_SUFFIXES = (".jsonl", ".ndjson", ".jsonlines", ".json", ".txt")
+# `image_id` alone is a number of COCO's, and such files are what a model said.
+_PHOTO = tuple(name for name in PHOTO if name != "image_id")
+_PHOTO_FIELD = re.compile(rf'"(?:{"|".join(_PHOTO)})"\s*:')
+_CAPTION_FIELD = re.compile(rf'"(?:{"|".join(CAPTION)})"\s*:')
+_COCO_FIELD = re.compile(r'"(?:annotations|images)"\s*:')
+
+
+def _as_list(value: Any) -> Any:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else value
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    image: Annotated[str, Field(validation_alias=AliasChoices(*_PHOTO))]
+    captions: Annotated[
+        list[str | None],
+        BeforeValidator(_as_list),
+        Field(validation_alias=AliasChoices("captions", *CAPTION)),
+    ]
+    split: Annotated[str | None, Field(validation_alias=AliasChoices(*SPLIT))] = None
+
+
+def find(files: DataFiles) -> list[str]:
+    """Returns the files whose first line is a JSON object of a photo and its captions."""
+    return [
+        name
+        for name in files.paths
+        if name.lower().endswith(_SUFFIXES)
+        and not is_hidden(name)
+        and is_record(first_line(files.paths[name], 1 << 16).strip())
+    ]
+
+
+def is_record(line: str) -> bool:
+    """Returns whether a line looks like a record, whole or cut, sound or broken."""
+    return (
+        line.startswith("{")
+        and _COCO_FIELD.search(line) is None
+        and _PHOTO_FIELD.search(line) is not None
+        and _CAPTION_FIELD.search(line) is not None
+    )
+
+
+def read(name: str, files: DataFiles) -> CaptionFile:
+    """Reads a file's captions and splits.
+
+    Args:
+        name: Its path below the data set.
+        files: All files.
+
+    Raises:
+        DataError: If a line is broken, or a photo is given two splits.
+    """
+    rows: list[CaptionRow] = []
+    splits: dict[str, str] = {}
+    for number, line in numbered_lines(files.paths[name]):
+        where = f"{name}, line {number}"
+        try:
+            record = _Record.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise DataError(
+                f'{where}: must be {{"image": "photo.jpg", "captions": ["…"]}}. '
+                f"{f'{field}: ' if field else ''}{first['msg']}. Found: {line[:80]!r}"
+            ) from error
+        photo = photo_path(record.image)
+        if not photo:
+            raise DataError(f"{where}: the photo's name must not be empty. Found: {line[:80]!r}")
+        rows += [CaptionRow(photo, caption or "") for caption in record.captions or [""]]
+        note_split(splits, photo, record.split, where)
+    return CaptionFile("json-lines", name, rows, splits)
+
+
+LAYOUT = Layout(
+    name="json-lines",
+    looked_for='a .jsonl of {"image": "photo.jpg", "captions": ["…"], "split": "train"} a line',
+    find=find,
+    read=read,
+)

@@ -1,0 +1,90 @@
+"""Karpathy's JSON of Flickr8k, Flickr30k and COCO: captions and splits in one file."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from components.errors import DataError
+from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.text import read_text
+from components.ingest.split_words import note_split
+
+# All keys of its first image stand at the file's beginning.
+_START = 1 << 20
+_MARK = re.compile(rb'"(?:sentences|sentids)"\s*:')
+
+
+class _Sentence(BaseModel):
+    raw: str | None = None
+    tokens: list[str] | None = None
+
+
+class _Image(BaseModel):
+    filename: str
+    filepath: str = ""
+    split: str | None = None
+    sentences: list[_Sentence] = []
+
+
+class _Karpathy(BaseModel):
+    images: list[_Image]
+
+
+def find(files: DataFiles) -> list[str]:
+    """Returns the JSON files whose images have `sentences`."""
+    return [
+        name
+        for name, path in files.paths.items()
+        if name.lower().endswith(".json") and not is_hidden(name) and _has_sentences(path)
+    ]
+
+
+def _has_sentences(path: Path) -> bool:
+    with path.open("rb") as file:
+        # UTF-16 has a zero after each letter.
+        return _MARK.search(file.read(_START).replace(b"\0", b"")) is not None
+
+
+def read(name: str, files: DataFiles) -> CaptionFile:
+    """Reads a file's captions and splits.
+
+    Photos are called by `filename`; by folder and name (`filepath`) only if a name stands twice.
+
+    Args:
+        name: Its path below the data set.
+        files: All files.
+
+    Raises:
+        DataError: If it is broken.
+    """
+    try:
+        karpathy = _Karpathy.model_validate_json(read_text(files.paths[name]))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(
+            f"{name} must be Karpathy's JSON, with a `filename` and `sentences` for each image. "
+            f"At {where}: {first['msg']}"
+        ) from error
+    times = Counter(image.filename for image in karpathy.images)
+    rows: list[CaptionRow] = []
+    splits: dict[str, str] = {}
+    for image in karpathy.images:
+        photo = photo_path(
+            image.filename if times[image.filename] == 1 else f"{image.filepath}/{image.filename}"
+        )
+        texts = [one.raw or " ".join(one.tokens or ()) for one in image.sentences]
+        rows += [CaptionRow(photo, text) for text in texts or [""]]
+        note_split(splits, photo, image.split, name)
+    return CaptionFile("karpathy", name, rows, splits)
+
+
+LAYOUT = Layout(
+    name="karpathy",
+    looked_for="dataset_flickr8k.json, dataset_flickr30k.json or dataset_coco.json (Karpathy)",
+    find=find,
+    read=read,
+)

@@ -1,0 +1,73 @@
+"""What data sets call their splits, and what they are called here."""
+
+import re
+from pathlib import PurePosixPath
+
+from components.errors import DataError
+
+#: `restval` is what Karpathy's split of COCO adds to train.
+_SPLITS = {
+    **dict.fromkeys(("train", "training", "restval"), "train"),
+    **dict.fromkeys(("dev", "val", "valid", "validation", "eval", "evaluation"), "dev"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+_WORD = re.compile(
+    r"(?<![a-z])(?P<split>train|val|dev|test)(?:ing|id|idation)?"
+    r"(?:[ _.-]?(?:captions?|files?|ids?|images?|imgs?|list|names?|photos?|set|split))?(?![a-z])"
+)
+_NO_SPLIT = {"", "nan", "none", "null"}
+
+
+def split_of(value: str | None, where: str) -> str | None:
+    """Returns the split that a field or a column of a data set names.
+
+    Args:
+        value: Such as `train`, `validation` or `restval`, in any case; None or empty: no split.
+        where: The file and the photo, for the message.
+
+    Returns:
+        `train`, `dev`, `test` or None.
+
+    Raises:
+        DataError: If it is none of the usual words.
+    """
+    word = (value or "").strip().lower()
+    if word in _NO_SPLIT:
+        return None
+    if word not in _SPLITS:
+        raise DataError(f"{where}: a split must be one of {', '.join(_SPLITS)}. Found: {value!r}")
+    return _SPLITS[word]
+
+
+def note_split(splits: dict[str, str], photo: str, word: str | None, where: str) -> None:
+    """Notes the split that a file gives a photo.
+
+    Args:
+        splits: By photo; changed here.
+        photo: The photo.
+        word: What the file says, as for `split_of`.
+        where: The file and the place in it, for the message.
+
+    Raises:
+        DataError: If the word is unknown, or the photo was given another split before.
+    """
+    split = split_of(word, where)
+    if split and splits.setdefault(photo, split) != split:
+        raise DataError(
+            f"{where}: {photo} is in {split} here, and in {splits[photo]} before. "
+            "A photo must be in one split"
+        )
+
+
+def split_in_name(name: str) -> str | None:
+    """Returns the one split that a file's or folder's name speaks of; None if none or several."""
+    found = {_SPLITS[match["split"]] for match in _WORD.finditer(name.lower())}
+    return found.pop() if len(found) == 1 else None
+
+
+def split_in_folders(path: str) -> str | None:
+    """Returns the split that the innermost folder of a path speaks of that speaks of any."""
+    for folder in PurePosixPath(path).parents:
+        if split := split_in_name(folder.name):
+            return split
+    return None

@@ -1,1 +1,0 @@
-"""Plumbing: the step decorator, whole-or-nothing artifacts, storage, Beam, the model registry."""

@@ -1,0 +1,110 @@
+"""Downloads the bundle of a registered model: files as data, without MLflow's model loader."""
+
+import os
+from pathlib import Path
+from textwrap import shorten
+from typing import NamedTuple
+
+from mlflow.artifacts import download_artifacts
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+
+from components.errors import DataError
+from components.registry.client import (
+    mlflow_client,
+    printable_tracking_uri,
+    store_exists,
+    tracking_uri,
+    without_credentials,
+)
+from components.registry.models import find_champion, models_with_champion
+from components.registry.rejected_candidates import last_rejection
+
+# The file in which MLflow describes a logged model.
+_MODEL_FILE = "MLmodel"
+# The name that `register` gives the bundle among the logged model's files.
+_BUNDLE = "bundle"
+# MLflow's own message about missing files may quote a whole web page; in characters.
+_LONGEST_MESSAGE = 300
+
+
+class ModelDownload(NamedTuple):
+    """A registered version, and a local directory with its bundle."""
+
+    version: str
+    bundle: Path
+
+
+def download_model(model_name: str, version: str | None, directory: Path) -> ModelDownload:
+    """Makes the bundle of a registered model available as local files; runs nothing of it.
+
+    Args:
+        model_name: The registered model's name.
+        version: The version; None: the champion.
+        directory: Receives the files of a server; a local store's files are used in place.
+
+    Raises:
+        DataError: If there is no champion or no such version, or its files are missing.
+        CaptionflowError: If MLflow can't be used.
+    """
+    if not store_exists():
+        # Connecting would create it.
+        raise DataError(
+            f"There are no runs in MLflow at {printable_tracking_uri()} yet. Start one with "
+            "`captionflow run`"
+        )
+    number = _champion_of(model_name) if version is None else version
+    with mlflow_client() as client:
+        try:
+            uri = client.get_model_version_download_uri(model_name, number)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            raise DataError(
+                f"There is no version {number} of {model_name} in MLflow at "
+                f"{printable_tracking_uri()}. See `captionflow models list`"
+            ) from error
+        return ModelDownload(number, _download(f"{model_name} version {number}", uri, directory))
+
+
+def _champion_of(model_name: str) -> str:
+    champion = find_champion(model_name)
+    if champion is not None:
+        return champion.version
+    message = f"No version of {model_name} has been approved yet in {printable_tracking_uri()}."
+    if others := models_with_champion():
+        message += f" Models with an approved version (--model-name): {', '.join(others)}."
+    elif rejection := last_rejection(model_name):
+        message += f" The gate's decision on the last model: {rejection}."
+    raise DataError(
+        f"{message} Train a model with `captionflow run`, or use one that was not approved with "
+        "`--bundle` and the folder of its train step"
+    )
+
+
+def _download(name: str, uri: str, directory: Path) -> Path:
+    if not MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.is_set():
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    # With a destination, MLflow would copy even files that are on this machine.
+    destination = None if uri.startswith(("file:", "/")) else str(directory)
+
+    def download(path: str) -> str:
+        return download_artifacts(
+            artifact_uri=f"{uri}/{path}", dst_path=destination, tracking_uri=tracking_uri()
+        )
+
+    try:
+        flavor = Model.load(download(_MODEL_FILE)).flavors["python_function"]
+        return Path(download(os.path.normpath(flavor["artifacts"][_BUNDLE]["path"])))
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{name} was not registered by captionflow: it has no bundle") from error
+    except (MlflowException, OSError) as error:
+        if isinstance(error, MlflowException) and isinstance(error.__context__, OSError):
+            # The server does not respond: `mlflow_client` has the message.
+            raise
+        reason = shorten(without_credentials(str(error)), _LONGEST_MESSAGE, placeholder=" …")
+        raise DataError(
+            f"The files of {name} are missing at {without_credentials(uri)}. Restore them, or "
+            f"choose another version (--model-version). MLflow says: {reason}"
+        ) from error

@@ -1,0 +1,60 @@
+"""MLflow experiments: found by name, created on first use."""
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from components.errors import SettingError
+from components.registry.client import (
+    mlflow_client,
+    printable_tracking_uri,
+    sqlite_file,
+    tracking_uri,
+)
+
+
+def experiment_identity(name: str, *, create: bool = True) -> str:
+    """Returns a text that differs between experiments of the same name in different stores.
+
+    Args:
+        name: The experiment's name.
+        create: Whether to create the experiment if there is none.
+
+    Returns:
+        Address, experiment id and creation time; empty if there is none and `create` is false.
+
+    Raises:
+        SettingError: If the experiment was deleted.
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        if not create and client.get_experiment_by_name(name) is None:
+            return ""
+        experiment = client.get_experiment(find_or_create(client, name))
+    # Without credentials: a changed password does not make it another store.
+    return f"{printable_tracking_uri()} {experiment.experiment_id} {experiment.creation_time}"
+
+
+def find_or_create(client: MlflowClient, name: str) -> str:
+    """Returns the id of an experiment, which is created if there is none.
+
+    Raises:
+        SettingError: If the experiment was deleted.
+    """
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        # MLflow would put artifacts into the working directory.
+        database = sqlite_file(tracking_uri())
+        location = None if database is None else (database.parent / "mlartifacts").as_uri()
+        try:
+            return str(client.create_experiment(name, location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            # Another process has created it since.
+            found = client.get_experiment_by_name(name)
+    if found.lifecycle_stage != "active":
+        raise SettingError(
+            f"The MLflow experiment {name} was deleted. Restore it, or choose another name "
+            "(--experiment)"
+        )
+    return str(found.experiment_id)

@@ -1,0 +1,198 @@
+"""Promotions: which version became champion when, why and by whom; and the way back.
+
+MLflow has no transactions, so a promotion takes two steps:
+
+1. It is recorded as a tag of the registered model, which is never changed or removed. Its number is
+   one more than the largest that its writer saw, so the order does not depend on clocks alone.
+2. The alias `champion` is set to the last promotion's version, and both are read until they agree.
+
+No promotion is lost, and whoever sets the alias last reads all promotions recorded before: there is
+one champion. A version that passed the gate was compared with one champion and may replace no
+other: of promotions with the same number, made at the same time, it must be the first.
+"""
+
+import logging
+import socket
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import psutil
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+
+from components.errors import CaptionflowError, DataError
+from components.registry.client import mlflow_client
+from components.registry.models import CHAMPION, RegisteredModel, champion_alias, read_model
+
+logger = logging.getLogger(__name__)
+
+_TAG = "promotion."
+_LONGEST_REASON = 2000  # characters; a tag holds 5,000
+_WAIT_SECONDS = 3.0  # for another promotion to set the alias
+
+Action = Literal["register", "promote", "rollback"]
+
+
+class Promotion(BaseModel, frozen=True):
+    """A version was made champion.
+
+    Attributes:
+        number: Its place in the history, from 1; those made at the same time can share one.
+        time: When it was recorded.
+        action: `register`: by the pipeline, after the gate; `promote` or `rollback`: by a person.
+        version: The new champion.
+        reason: Why.
+        author: User and machine.
+    """
+
+    number: int
+    time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    action: Action
+    version: str
+    reason: str
+    author: str
+
+
+def read_history(tags: Mapping[str, str]) -> list[Promotion]:
+    """Returns all promotions in a registered model's tags, oldest first."""
+    history = []
+    for key, value in sorted(tags.items()):
+        if key.startswith(_TAG):
+            try:
+                history.append(Promotion.model_validate_json(value))
+            except ValidationError:
+                # Edited by hand: it must not block the promotions to come.
+                logger.warning("Ignoring the tag %s, which holds no promotion: %s", key, value)
+    return sorted(history, key=lambda each: (each.number, each.time))
+
+
+def in_effect(history: Sequence[Promotion]) -> list[Promotion]:
+    """Returns the promotions that took effect; the last of them names the champion."""
+    numbers = [each.number for each in history]
+    return [
+        each
+        for place, each in enumerate(history)
+        if each.action != "register" or each.number not in numbers[:place]
+    ]
+
+
+def recorded_champion(tags: Mapping[str, str]) -> str | None:
+    """Returns the champion by a registered model's history; None if that is empty."""
+    promotions = in_effect(read_history(tags))
+    return promotions[-1].version if promotions else None
+
+
+def promote(model_name: str, version: str, *, reason: str, compared_with: str | None = None) -> str:
+    """Makes a version champion; nothing is recorded if it is champion already.
+
+    Args:
+        model_name: The registered model.
+        version: The version.
+        reason: Why.
+        compared_with: For a version that passed the gate, the champion that it was compared with,
+            empty if there was none; None: any champion is replaced.
+
+    Returns:
+        The champion: this version, or one that was promoted at the same time.
+
+    Raises:
+        SettingError: If there is no such model or version.
+        DataError: If the champion is no longer `compared_with`.
+        CaptionflowError: If MLflow can't be used.
+    """
+    model = _read_settled(model_name)
+    number = model.version(version).version
+    if number == model.champion == recorded_champion(model.tags):
+        return number
+    if compared_with not in (None, model.champion or "") and number != model.champion:
+        raise champion_changed(compared_with, model.champion)
+    action: Action = "promote" if compared_with is None else "register"
+    recorded, champion = _record(model, action, number, reason)
+    if champion != number and recorded not in in_effect(read_history(read_model(model_name).tags)):
+        raise champion_changed(compared_with, champion)
+    return champion
+
+
+def rollback(model_name: str, *, reason: str = "") -> str:
+    """Makes the previous champion champion again; the next rollback goes back one further.
+
+    Args:
+        model_name: The registered model.
+        reason: Why.
+
+    Returns:
+        The champion: the previous one, or a version that was promoted at the same time.
+
+    Raises:
+        SettingError: If there is no such model.
+        CaptionflowError: If no previous champion exists, or MLflow can't be used.
+    """
+    model = _read_settled(model_name)
+    line: list[str] = []
+    for each in in_effect(read_history(model.tags)):
+        if each.action == "rollback" and each.version in line:
+            while line[-1] != each.version:
+                line.pop()
+        else:
+            line.append(each.version)
+    possible = {version.version for version in model.versions} - {model.champion}
+    earlier = [version for version in line if version in possible]
+    if not earlier:
+        raise CaptionflowError(
+            f"{model_name} has no earlier champion. Choose one with `captionflow models promote`"
+        )
+    reason = reason or f"version {model.champion} rolled back"
+    return _record(model, "rollback", earlier[-1], reason)[1]
+
+
+def champion_changed(compared_with: str | None, champion: str | None) -> DataError:
+    """Returns the error for a version that the gate compared with another champion."""
+    then, now = (f"version {each}" if each else "no version" for each in (compared_with, champion))
+    return DataError(
+        f"The gate compared with {then}, but {now} is champion now: run the pipeline again"
+    )
+
+
+def settle(client: MlflowClient, model_name: str) -> str:
+    """Sets the alias `champion` to the version that the history names, until both agree."""
+    for attempt in range(20):
+        model = client.get_registered_model(model_name)
+        champion = in_effect(read_history(model.tags))[-1].version
+        if champion_alias(model) == champion:
+            return champion
+        try:
+            client.set_registered_model_alias(model_name, CHAMPION, champion)
+        except MlflowException as error:
+            # If two processes create the alias at once, MLflow lets one fail.
+            if error.error_code != "BAD_REQUEST" or attempt > 2:
+                raise
+    raise CaptionflowError(f"Another program keeps moving the alias {CHAMPION} of {model_name}")
+
+
+def _record(
+    model: RegisteredModel, action: Action, version: str, reason: str
+) -> tuple[Promotion, str]:
+    number = max((each.number for each in read_history(model.tags)), default=0) + 1
+    author = f"{psutil.Process().username()}@{socket.gethostname()}"
+    shown = reason[:_LONGEST_REASON]
+    promotion = Promotion(
+        number=number, action=action, version=version, reason=shown, author=author
+    )
+    key = f"{_TAG}{number:06d}.{uuid.uuid4().hex[:12]}"
+    with mlflow_client() as client:
+        client.set_registered_model_tag(model.name, key, promotion.model_dump_json())
+        return promotion, settle(client, model.name)
+
+
+def _read_settled(model_name: str) -> RegisteredModel:
+    """Reads a model when no promotion is in progress, or after `_WAIT_SECONDS`."""
+    end = time.monotonic() + _WAIT_SECONDS
+    while True:
+        model = read_model(model_name)
+        if recorded_champion(model.tags) in (None, model.champion) or time.monotonic() > end:
+            return model
+        time.sleep(0.1)

@@ -1,0 +1,71 @@
+"""Settings of the steps that read data: `ingest`, `normalize` and `embeddings`."""
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from components.settings.base import setting
+from components.settings.shared import BeamSettings, Name, SeedSettings
+
+_SplitShare = Annotated[float, Field(gt=0, lt=1)]
+_Limit = Annotated[float, Field(ge=0, le=1)]
+
+
+class DataSettings(SeedSettings, BeamSettings):
+    """The data set and its splits."""
+
+    title: ClassVar[str] = "Data"
+
+    dataset: Name = setting(
+        "sample",
+        "Captioned photos: a folder, .zip or .tar.gz, local, gs:// or s3://, as JSON Lines, CSV, "
+        "COCO captions, Karpathy's JSON or Flickr's token files; or 'sample', drawn scenes",
+        external=("sample",),
+    )
+    scenes: int = setting(480, "Number of scenes that 'sample' draws", ge=1, le=100_000)
+    dev_share: _SplitShare = setting(
+        0.125, "Share of photos for dev, if the data set brings no splits"
+    )
+    test_share: _SplitShare = setting(
+        0.125, "Share of photos for test, if the data set brings no splits"
+    )
+    max_quarantined: _Limit = setting(
+        0.05, "Share of captioned photos that may be unusable before the run stops"
+    )
+    # Larger: part of a download is often enough, but when most of a data set is missing, captions
+    # and photos do not belong together.
+    max_missing: _Limit = setting(
+        0.2, "Share of captioned photos that may be missing before the run stops"
+    )
+
+    @model_validator(mode="after")
+    def _leaves_photos_to_train_on(self) -> Self:
+        if self.dev_share + self.test_share >= 1:
+            raise ValueError(
+                "dev_share and test_share must leave photos for train: their sum must be below 1. "
+                f"Received: {self.dev_share} + {self.test_share}"
+            )
+        return self
+
+
+class VocabularySettings(BeamSettings):
+    """The vocabulary."""
+
+    title: ClassVar[str] = "Data"
+
+    min_count: int = setting(
+        1, "Occurrences that a word needs in the train captions to enter the vocabulary", ge=1
+    )
+
+
+class EmbeddingSettings(SeedSettings):
+    """The pretrained word vectors."""
+
+    title: ClassVar[str] = "Data"
+
+    glove: Name = setting(
+        "sample",
+        "GloVe vectors as text, .gz or Stanford's .zip (…zip#glove.6B.100d.txt picks one), local, "
+        "gs:// or s3://; or 'sample', a small extract for the drawn scenes",
+        external=("sample",),
+    )

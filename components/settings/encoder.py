@@ -1,0 +1,26 @@
+"""Settings of the step `features`: the image encoder."""
+
+from typing import ClassVar
+
+from components.settings.base import setting
+from components.settings.shared import BeamSettings, Name, PrecisionSettings, SeedSettings
+
+
+class EncoderSettings(SeedSettings, PrecisionSettings, BeamSettings):
+    """The image encoder and the feature store."""
+
+    title: ClassVar[str] = "Image encoder"
+
+    encoder: Name = setting("InceptionV3", "Backbone of keras.applications that encodes the photos")
+    encoder_weights: Name = setting(
+        "random",
+        "'imagenet' (Keras downloads them), a weights file, local, gs:// or s3://, or 'random' "
+        "(enough for the drawn scenes only)",
+        external=("imagenet", "random"),
+    )
+    encoder_batch: int = setting(32, "Photos encoded at once", decisive=False, ge=32, le=4096)
+    store: str = setting(
+        "features",
+        "Feature store: a folder, local, gs:// or s3://, of features computed before; empty: none",
+        decisive=False,
+    )

@@ -1,0 +1,28 @@
+"""Former names of settings and of their values: refused, with the current name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.errors import SettingError
+
+#: The current name of each renamed setting.
+RENAMED = {
+    "members": "ensemble_size",
+    "consensus": "reranking_weight",
+    "tolerance": "margin",
+}
+_RENAMED_VALUES = {"decoder": {"guided": "par_inject", "lstm": "init_inject"}}
+
+
+def refuse_renamed(values: Mapping[str, Any]) -> None:
+    """Checks that no setting or value goes by a former name.
+
+    Raises:
+        SettingError: If one does; with its current name.
+    """
+    for name, value in values.items():
+        if name in RENAMED:
+            raise SettingError(f"The setting {name} was renamed: use {RENAMED[name]}")
+        current = _RENAMED_VALUES.get(name, {}).get(str(value))
+        if current:
+            raise SettingError(f"{name} {value} was renamed: use {current}")

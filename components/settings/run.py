@@ -1,0 +1,17 @@
+"""All settings of a run."""
+
+from components.settings.data import DataSettings, EmbeddingSettings, VocabularySettings
+from components.settings.decoding import DecodingSettings
+from components.settings.encoder import EncoderSettings
+from components.settings.release import ForceSettings, GateSettings
+from components.settings.train import TrainSettings
+
+
+class ModelSettings(
+    VocabularySettings, EmbeddingSettings, EncoderSettings, TrainSettings, DecodingSettings
+):
+    """The settings that decide what a model becomes, given the data."""
+
+
+class RunSettings(DataSettings, ModelSettings, GateSettings, ForceSettings):
+    """Every setting of a run; the defaults are those of the preset `sample`."""
