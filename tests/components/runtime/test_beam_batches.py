@@ -73,6 +73,17 @@ def test_run_in_batches_raises_what_an_item_raised(tmp_path: Path) -> None:
     assert (tmp_path / "0000").read_text() == "0 10 20 30"
 
 
+@pytest.mark.parametrize("flags", ["", WORKERS], ids=["in this process", "two workers"])
+def test_run_in_batches_raises_what_loading_the_model_raised(flags: str, tmp_path: Path) -> None:
+    class Broken(Multiply):
+        def load_model(self) -> Model:
+            raise DataError("the encoder is incomplete")
+
+    with pytest.raises(DataError) as caught:
+        run_in_batches(Broken(tmp_path, 6), list(range(6)), flags)
+    assert str(caught.value) == "the encoder is incomplete"
+
+
 def test_batches_loads_one_batch_ahead_while_another_is_computed(tmp_path: Path) -> None:
     loaded = {item: threading.Event() for item in range(12)}
 
