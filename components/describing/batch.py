@@ -193,7 +193,7 @@ def _find_missing(
             # A bucket lists checksums, so its photos need not be read.
             current = photo.checksum or photo_checksum(photo, read_photo(photo))
         except DataError:
-            # It was readable once: its new line will say why it is not now.
+            # It could be read before; its new line will have the error.
             return True
         return bool(recorded != current)
 

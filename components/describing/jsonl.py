@@ -16,7 +16,7 @@ from typing import Any
 from components.artifacts.files import atomic_file
 from components.errors import CaptionflowError, SettingError
 
-# How each line starts, so that a partial one is told from other content.
+# How each line starts; tells a partial line apart from other content.
 _PREFIX = b'{"photo": '
 
 

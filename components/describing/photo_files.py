@@ -14,7 +14,7 @@ from components.storage.transfer import list_remote, read_remote
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """A file that may be a photo; its name says nothing, decoding it will tell.
+    """A file that may be a photo; only decoding shows whether it is one.
 
     Attributes:
         name: Its path, which starts with the source that the user gave; or its URI in a bucket.

@@ -102,7 +102,7 @@ def extract_features(
         _write_examples(tasks, locations, features.scratch, aside, settings.beam_flags)
         features.finish({locations[task.sha256].shard for task in tasks})
         shutil.rmtree(features.scratch)
-        # Examples hold normalized references: the normalizer that made them goes along.
+        # Examples hold normalized references, so the normalizer is part of the artifact.
         normalizer.save(aside)
         spec = EncoderSpec.load(aside)
     seconds = time.perf_counter() - started

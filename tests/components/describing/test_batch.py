@@ -77,7 +77,7 @@ def test_caption_to_file_with_all_photos_done_loads_no_model(
 def test_caption_to_file_again_captions_only_new_and_changed_photos(
     output: Path, model: Model, folder: Path, photos: Path, expected: list[str]
 ) -> None:
-    # The lines of the folder's copy, marked so that new captions can be told from old ones.
+    # The lines of the folder's copy, marked to distinguish old captions from new ones.
     output.write_text(output.read_text().replace(str(photos), str(folder)))
     for name in ("red.png", "more/grey.jpg"):
         _edit(output, f"{folder}/{name}", caption="of before")
@@ -145,7 +145,7 @@ def test_caption_to_file_resumes_after_it_was_killed(model: Model, tmp_path: Pat
     assert 0 < len(found) < 400
     # As if it was killed while it wrote the last line.
     output.write_bytes(b"\n".join(found)[:-20])
-    kept = json.loads(found[0])["photo"]
+    first = json.loads(found[0])["photo"]
     rest = output.read_bytes().replace(b'"caption": "', b'"caption": "before ')
     output.write_bytes(rest)
 
@@ -153,5 +153,5 @@ def test_caption_to_file_resumes_after_it_was_killed(model: Model, tmp_path: Pat
     assert outcome == Outcome(400, len(found) - 1, [])
     lines = {line["photo"]: line["caption"] for line in _lines(output)}
     assert list(lines) == sorted(str(path) for path in photos.iterdir())
-    assert lines[kept].startswith("before ")
+    assert lines[first].startswith("before ")
     assert sum(caption.startswith("before ") for caption in lines.values()) == len(found) - 1
