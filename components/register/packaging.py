@@ -23,7 +23,7 @@ _SAID = [Property("caption", DataType.string), Property("score", DataType.double
 # As `captioning.bundle` names it, which imports TensorFlow.
 _DECODING_FILE = "decoding.json"
 # What describes a photo: the rooms that `model_code.py` imports from.
-_CODE = ("captioning", "artifacts", "platform")
+_CODE = ("captioning", "artifacts", "settings")
 # What a bundle and `model_code.py` import; a test keeps the list whole.
 _REQUIREMENTS = (
     "keras",
