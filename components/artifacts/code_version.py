@@ -16,6 +16,7 @@ from components.artifacts.fingerprint import fingerprint_file, fingerprint_value
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("components", "pipeline")
+_IGNORED = (".pyc", ".md")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -37,7 +38,9 @@ def code_version(package: str) -> str:
         FileNotFoundError: If there is no such package.
     """
     folder = _PROJECT.joinpath(*package.split("."))
-    own = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    own = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.suffix not in _IGNORED
+    )
     if not own:
         raise FileNotFoundError(f"There is no package {package}")
     files, libraries = set(own), set[str]()

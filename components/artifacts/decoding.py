@@ -1,10 +1,9 @@
-"""The decoding settings that a model was scored with, in `decoding.json` of its bundle."""
+"""The decoding settings that a model was scored with: `decoding.json` in its bundle."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from components.artifacts.files import read_json, write_json
+from components.artifacts.files import write_json
 from components.errors import DataError
 
 DECODING_FILE = "decoding.json"
@@ -15,23 +14,17 @@ def write_decoding(bundle: str | Path, decoding: Mapping[str, int | float]) -> N
     write_json(Path(bundle) / DECODING_FILE, dict(decoding))
 
 
-def read_decoding(bundle: str | Path) -> dict[str, Any]:
-    """Returns the settings that `write_decoding` wrote.
+def decoding_file(bundle: str | Path) -> Path:
+    """Returns the path of a bundle's decoding settings.
 
     Raises:
-        DataError: If the model has not been scored, or the file is invalid.
+        DataError: If the bundle is a model that has not been scored.
     """
     path = Path(bundle) / DECODING_FILE
-    try:
-        decoding = read_json(path)
-        beam_width = decoding["beam_width"]
-    except FileNotFoundError as error:
+    # `captioning.inference.bundle` defines the name of the other file, but imports TensorFlow.
+    if not path.exists() and path.with_name("network.json").exists():
         raise DataError(
             f"{bundle} must be a scored model, but has no {DECODING_FILE}. Use the artifact "
             "scored_model of the step evaluate instead of the model of the step train"
-        ) from error
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DataError(f"{path} must hold decoding settings: {error}") from error
-    if not isinstance(beam_width, int):
-        raise DataError(f"beam_width in {path} must be an integer. Received: {beam_width!r}")
-    return dict(decoding)
+        )
+    return path

@@ -1,18 +1,19 @@
 """The content of files that settings name outside the pipeline: a name says nothing of it."""
 
+import re
 from pathlib import Path
 
 from components.artifacts.fingerprint import fingerprint_tree, fingerprint_value
 from components.storage.filesystem import is_remote
 from components.storage.transfer import list_remote, local_copy, missing
 
-_MEMBER_MARK = ".zip#"
+_MEMBER_MARK = re.compile(r"(?<=\.zip)#", re.IGNORECASE)
 
 
 def split_member(uri: str) -> tuple[str, str]:
     """Returns a path, and the file in the zip there that it names; "" if it names none."""
-    archive, mark, member = uri.partition(_MEMBER_MARK)
-    return archive + mark.rstrip("#"), member
+    archive, *member = _MEMBER_MARK.split(uri, maxsplit=1)
+    return archive, "".join(member)
 
 
 def external_content_hash(value: str, *words: str) -> str:

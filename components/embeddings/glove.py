@@ -1,5 +1,6 @@
-"""GloVe's text format: a word and its numbers a line, read as a stream and checked."""
+"""Word vectors as text (GloVe, fastText, word2vec), read as a stream and checked."""
 
+import re
 from collections.abc import Collection, Iterator
 
 import numpy as np
@@ -10,18 +11,21 @@ from components.errors import DataError
 
 # 300 numbers take 3 kB; a file without line ends must not be read whole.
 _LONGEST_LINE = 1 << 16
+_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_SPACES = re.compile(rb"[ \t]+")
 
 
 def glove_vectors(
     text: GloveText, wanted: Collection[str]
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Yields each wanted word that a GloVe text holds, once, with its vector.
+    """Yields each wanted word that a text holds, once, with its vector.
 
-    A line is a word and then its numbers, parted by single spaces; words of GloVe 840B may hold
-    spaces themselves, so numbers are counted from the right. The first line says how many there
-    are; a header as word2vec writes it (count and width) is understood and left out. All lines
-    are checked for their shape; a word's numbers are read when the word is wanted. Of a word
-    that stands several times the first place counts.
+    A line is a word and then its numbers, with spaces or tabs between them; words of GloVe 840B may
+    hold spaces themselves, so numbers are counted from the right. The first line says how many
+    there are; a header (count and width, as word2vec and fastText write it), a byte order mark
+    and blank lines are left out. All lines are checked for their shape; a word's numbers are read
+    when the word is wanted. Of a word that stands several times the first place counts.
 
     Args:
         text: The open text; read line by line, to its end.
@@ -40,7 +44,15 @@ def glove_vectors(
         try:
             if len(line) == _LONGEST_LINE:
                 raise ValueError(f"a line must be shorter than {_LONGEST_LINE} bytes")
+            if number == 1:
+                if line.startswith(_UTF16_BOMS):
+                    raise ValueError("must be UTF-8, and is UTF-16: save the file anew as UTF-8")
+                line = line.removeprefix(_BOM)
             line = line.rstrip()
+            if b"\t" in line or b"  " in line:
+                line = _SPACES.sub(b" ", line)
+            if not line:
+                continue
             if not width:
                 width, is_header = _first_line(line)
                 if is_header:
@@ -50,8 +62,8 @@ def glove_vectors(
                 yield missing.pop(word), _vector(line[len(word) + 1 :])
         except ValueError as error:
             raise DataError(f"{text.name}, line {number}: {error}") from error
-    if not number:
-        raise DataError(f"{text.name} is empty: it must hold GloVe vectors")
+    if not width:
+        raise DataError(f"{text.name} is empty: it must hold word vectors")
 
 
 def _first_line(line: bytes) -> tuple[int, bool]:

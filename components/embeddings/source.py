@@ -1,18 +1,20 @@
-"""Where GloVe's text comes from: a plain file, gzip, a member of a zip, a bucket, the package."""
+"""Where word vectors come from: a plain file, gzip, a member of a zip, a bucket, the package."""
 
 import gzip
 import importlib.resources
 import io
+import lzma
+import re
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, NamedTuple, cast
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, NamedTuple, cast
 
 from components.artifacts.external import split_member
-from components.errors import DataError, SettingError
+from components.errors import CaptionflowError, DataError, SettingError
 from components.storage.transfer import local_copy
 
 #: The value of the setting `glove` that names the extract which the package carries.
@@ -21,9 +23,28 @@ SAMPLE = "sample"
 SAMPLE_FILE = "sample.glove.6B.50d.txt"
 
 _BUFFER = 1 << 20
+_PIECE = 1 << 14
+_SHOWN = 8
 _GZIP_MAGIC = b"\x1f\x8b"
 # What a damaged or unreadable file raises, compressed or not.
-_READ_ERRORS = (EOFError, NotImplementedError, OSError, zipfile.BadZipFile, zlib.error)
+_READ_ERRORS = (
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+# Vectors shrink to a third. What shrinks far more is no text of vectors.
+_LARGEST_RATIO = 100
+_SPARED = 32 << 20
+# Beside vectors, zips hold what says who made them.
+_ABOUT = re.compile(r"(readme|licen[cs]e|copying|notice|changelog)\b", re.IGNORECASE)
 
 
 class GloveText(NamedTuple):
@@ -48,7 +69,8 @@ def open_glove(glove: str) -> Iterator[GloveText]:
         The open text.
 
     Raises:
-        DataError: If nothing lies at the path, or a compressed file is damaged.
+        CaptionflowError: If the system can't read it now.
+        DataError: If nothing lies at the path, or a compressed file is damaged, or a bomb.
         SettingError: If the path is a folder, or names no single text in a zip.
     """
     if glove == SAMPLE:
@@ -65,6 +87,10 @@ def open_glove(glove: str) -> Iterator[GloveText]:
             with _open_file(path, member, glove) as text:
                 yield text
         except _READ_ERRORS as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise CaptionflowError(
+                    f"{glove} could not be read: {error.strerror}. Try again when it can"
+                ) from error
             raise DataError(
                 f"{glove} can't be read; if it is damaged, fetch it again: {error}"
             ) from error
@@ -77,11 +103,8 @@ def _open_file(path: Path, member: str, glove: str) -> Iterator[GloveText]:
             chosen = _chosen_member(archive, member, glove)
             if chosen.flag_bits & 0x1:
                 raise SettingError(f"glove must not be encrypted. Received: {glove}")
-            # Buffered once more: a member alone is slow at reading lines of limited length.
-            with (
-                archive.open(chosen) as member_file,
-                io.BufferedReader(cast(io.RawIOBase, member_file), _BUFFER) as buffered,
-            ):
+            # Not all at once: zipfile unpacks whatever it reads of BZIP2 and LZMA.
+            with archive.open(chosen) as unpacked, _buffered(unpacked, path) as buffered:
                 yield GloveText(chosen.filename, buffered)
         return
     if member:
@@ -90,24 +113,52 @@ def _open_file(path: Path, member: str, glove: str) -> Iterator[GloveText]:
         start = file.read(len(_GZIP_MAGIC))
         file.seek(0)
         if start == _GZIP_MAGIC:
-            with io.BufferedReader(gzip.open(file), _BUFFER) as unpacked:
-                yield GloveText(path.name, unpacked)
+            with gzip.open(file) as gzipped, _buffered(cast(IO[bytes], gzipped), path) as buffered:
+                yield GloveText(path.name, buffered)
         else:
             yield GloveText(path.name, file)
 
 
+def _buffered(unpacked: IO[bytes], path: Path) -> io.BufferedReader:
+    most = max(_SPARED, _LARGEST_RATIO * path.stat().st_size)
+    return io.BufferedReader(_Unpacked(unpacked, most), _BUFFER)
+
+
+class _Unpacked(io.RawIOBase):
+    """An unpacked text of which no more is read than a compressed text of vectors can hold."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self._stream = stream
+        self._left = most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._stream.read(min(len(buffer), _PIECE))
+        self._left -= len(content)
+        if self._left < 0:
+            raise ValueError(f"it unpacks to more than {_LARGEST_RATIO} times its size")
+        buffer[: len(content)] = content
+        return len(content)
+
+
 def _chosen_member(archive: zipfile.ZipFile, member: str, glove: str) -> zipfile.ZipInfo:
-    texts = {
+    files = {
         info.filename: info
         for info in archive.infolist()
-        if info.filename.endswith(".txt") and not info.filename.startswith("__MACOSX/")
+        if info.filename
+        and not info.filename.endswith("/")
+        and not info.filename.startswith("__MACOSX/")
     }
-    if member in texts:
-        return texts[member]
-    if len(texts) == 1 and not member:
-        return next(iter(texts.values()))
-    if not texts:
-        raise SettingError(f"glove must hold a .txt file, but this zip holds none: {glove}")
+    if member in files:
+        return files[member]
+    vectors = [name for name in files if not _ABOUT.match(PurePosixPath(name).name)]
+    if len(vectors) == 1 and not member:
+        return files[vectors[0]]
+    if not files:
+        raise SettingError(f"glove must hold a file of vectors, but this zip is empty: {glove}")
     archive_path, _ = split_member(glove)
-    choices = ", ".join(f"{archive_path}#{name}" for name in sorted(texts))
-    raise SettingError(f"glove must name one file of the zip: {choices}. Received: {glove}")
+    choices = ", ".join(f"{archive_path}#{name}" for name in sorted(files)[:_SHOWN])
+    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+    raise SettingError(f"glove must name one file of the zip: {choices}{more}. Received: {glove}")

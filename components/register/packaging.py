@@ -15,13 +15,14 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
 
 import components
-from components.artifacts.decoding import read_decoding
+from components.artifacts.decoding import decoding_file
+from components.artifacts.files import read_json
 from components.artifacts.manifest import Photo
 from components.errors import DataError
 
 _SAID = [Property("caption", DataType.string), Property("score", DataType.double)]
 # What describes a photo: the rooms that `model_code.py` imports from.
-_CODE = ("captioning", "artifacts", "platform")
+_CODE = ("captioning", "artifacts", "settings")
 # What a bundle and `model_code.py` import; a test keeps the list whole.
 _REQUIREMENTS = (
     "keras",
@@ -51,7 +52,7 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
     Raises:
         DataError: If the manifest holds no photo, or the model has not been scored.
     """
-    decoding = read_decoding(bundle)
+    decoding = read_json(decoding_file(bundle))
     photo = _example(photos)
     example = pd.DataFrame({"photo": [Path(photo.uri).read_bytes()]})
     with TemporaryDirectory() as folder, _inside(run_id):

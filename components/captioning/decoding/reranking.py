@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from scipy import linalg, sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from components.artifacts.files import read_json, write_json
+from components.artifacts.files import write_json
 
 FEATURES_FILE = "reranker_features.npy"
 CAPTIONS_FILE = "reranker_captions.json"
@@ -31,6 +33,15 @@ _ORDERS = (1, 2, 3, 4)
 _RIDGE = 0.5
 # Hash buckets per n-gram order: enough to make collisions rare.
 _BUCKETS = 2**18
+
+
+@dataclass(frozen=True)
+class _CaptionsFile:
+    method: str
+    captions: list[tuple[str, ...]]
+
+
+_CAPTIONS_FILE = TypeAdapter(_CaptionsFile)
 
 
 @dataclass(frozen=True)
@@ -65,21 +76,28 @@ class RerankerData:
             OSError: If a file is missing.
             LookupError, TypeError, ValueError: If a file is invalid, or the two do not match.
         """
-        features = np.load(directory / FEATURES_FILE, allow_pickle=False)
-        content = read_json(directory / CAPTIONS_FILE)
-        captions = [tuple(photo) for photo in content["captions"]]
+        features = _read_features(directory / FEATURES_FILE)
+        content = _CAPTIONS_FILE.validate_json((directory / CAPTIONS_FILE).read_bytes())
+        captions = content.captions
         if len(features) != len(captions):
             raise ValueError(
                 f"{CAPTIONS_FILE} must have captions for each of the {len(features)} photos in "
                 f"{FEATURES_FILE}. Received: captions for {len(captions)}"
             )
-        if features.ndim != 2 or not np.isfinite(features).all():
+        if features.ndim != 2 or features.dtype.kind != "f" or not np.isfinite(features).all():
             raise ValueError(
-                f"{FEATURES_FILE} must hold a matrix of finite numbers, one row per photo. "
-                f"Received: {features.dtype} of shape {features.shape}, "
-                f"{'all' if np.isfinite(features).all() else 'not all'} finite"
+                f"{FEATURES_FILE} must hold a matrix of finite floats, one row per photo. "
+                f"Received: {features.dtype} of shape {features.shape}"
             )
-        return cls(features, captions, content["method"])
+        return cls(features, captions, content.method)
+
+
+def _read_features(path: Path) -> NDArray[Any]:
+    try:
+        # Mapped first: a header may announce far more numbers than the file has.
+        return np.array(np.lib.format.open_memmap(path, mode="r"))
+    except (ArithmeticError, RecursionError, SyntaxError, TokenError) as error:
+        raise ValueError(f"{path.name} must be a NumPy array: {error}") from error
 
 
 class Reranker:

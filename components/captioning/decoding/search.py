@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.captioning.bounds import BeamWidth, LengthPenalty, MaxWords, RerankingWeight
 from components.captioning.decoding.beam_search import beam_search
 from components.captioning.model.ensemble import CaptionNetwork
 
 
 @dataclass(frozen=True)
 class DecodingConfig:
-    """How captions are decoded.
+    """How captions are decoded; values read from a bundle are checked against these bounds.
 
     Attributes:
         beam_width: Hypotheses kept per photo; 1 is greedy search.
@@ -21,10 +22,10 @@ class DecodingConfig:
             log-probability; see `reranking.Reranker`. 0 turns reranking off.
     """
 
-    beam_width: int = 5
-    length_penalty: float = 1.0
-    max_words: int = 20
-    reranking_weight: float = 0.0
+    beam_width: BeamWidth = 5
+    length_penalty: LengthPenalty = 1.0
+    max_words: MaxWords = 20
+    reranking_weight: RerankingWeight = 0.0
 
 
 def search_captions(

@@ -25,17 +25,18 @@ class Backbone:
     size: int
     preprocess: Callable[[Any], Any]
 
-    def build(self, weights: str | None = None) -> keras.Model:
-        """Returns the network without its classifier, ending in global average pooling.
+    def build(self, weights: str | None = None, *, include_top: bool = False) -> keras.Model:
+        """Returns the network, ending in global average pooling or in its classifier.
 
         Args:
             weights: "imagenet" downloads pretrained weights; None initializes weights randomly.
+            include_top: Whether to include the ImageNet classifier.
 
         Returns:
-            A model from float32 [B, size, size, 3] to float32 [B, width].
+            A model from float32 [B, size, size, 3] to float32 [B, width], or [B, 1000].
         """
         return _constructor(self.name)(
-            include_top=False,
+            include_top=include_top,
             weights=weights,
             input_shape=(self.size, self.size, 3),
             pooling="avg",

@@ -123,6 +123,11 @@ class Encoder:
         spec = EncoderSpec.load(directory)
         backbone = find_backbone(spec.network)
         model = backbone.build()
+        if (spec.size, spec.width) != (backbone.size, model.output_shape[-1]):
+            raise DataError(
+                f"{ENCODER_FILE} must have the size and width of {backbone.name}, {backbone.size} "
+                f"and {model.output_shape[-1]}. Received: {spec.size} and {spec.width}"
+            )
         file = Path(directory) / ENCODER_WEIGHTS_FILE
         load_weights(model, backbone, file, named=str(file))
         sha256 = weights_sha256(model)

@@ -2,13 +2,13 @@
 
 import hashlib
 import math
-import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from components.captioning.encoder.backbones import Backbone
+from components.captioning.hdf5 import WeightsError, load_weights_strictly
 from components.errors import DataError
 
 IMAGENET = "imagenet"
@@ -16,9 +16,6 @@ RANDOM = "random"
 FILE = "file"
 
 _SUFFIXES = (".h5", ".hdf5")
-
-# What h5py and Keras raise for a file of another network, or that is no weights file at all.
-_FILE_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
 
 # Of ImageNet's colours, 0 to 1.
 _IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
@@ -66,26 +63,15 @@ def load_weights(model: keras.Model, network: Backbone, file: Path, *, named: st
         raise DataError(
             f"encoder_weights must be a Keras weights file, .weights.h5 or .h5. Received: {named}"
         )
-    # Keras skips over what a file lacks with no more than a warning: NaN shows what it skipped.
-    numbers = [variable for variable in model.weights if variable.dtype == "float32"]
-    for variable in numbers:
-        variable.assign(np.full(variable.shape, np.nan, np.float32))
+    if not file.is_file():
+        raise DataError(f"Nothing lies at this path, check its spelling: {named}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            model.load_weights(file)
-    except _FILE_ERRORS as error:
-        # Keras goes on to list all layers.
-        reason = str(error).partition("\n\nList of")[0]
-        raise DataError(
-            f"encoder_weights must hold weights of {network.name}, and {named} does not: {reason}"
-        ) from error
-    missing = [variable.path for variable in numbers if not np.isfinite(variable.numpy()).all()]
-    if missing:
-        raise DataError(
-            f"encoder_weights must hold all {len(numbers)} weights of {network.name} as "
-            f"numbers. {named} lacks {len(missing)}, the first is {missing[0]}"
-        )
+        load_weights_strictly(model, file)
+    except WeightsError as error:
+        if not _load_without_top(model, network, file):
+            raise DataError(
+                f"encoder_weights must hold weights of {network.name}. {error}. Received: {named}"
+            ) from error
     _settle_normalization(model)
 
 
@@ -100,6 +86,22 @@ def weights_sha256(model: keras.Model) -> str:
         digest.update(f"{variable.name} {tuple(variable.shape)}\n".encode())
         digest.update(np.ascontiguousarray(variable.numpy(), "<f4").data)
     return digest.hexdigest()
+
+
+def _load_without_top(model: keras.Model, network: Backbone, file: Path) -> bool:
+    """Loads a file that holds the classifier too, which Keras counts as too many layers.
+
+    Returns:
+        Whether it did.
+    """
+    whole = network.build(include_top=True)
+    try:
+        load_weights_strictly(whole, file)
+    except WeightsError:
+        return False
+    # The classifier's weights come last.
+    model.set_weights(whole.get_weights()[: len(model.weights)])
+    return True
 
 
 def _from_imagenet(network: Backbone) -> keras.Model:

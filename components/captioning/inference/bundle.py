@@ -4,7 +4,8 @@
 `normalizer.json` (how captions were normalized), `decoding.json` (the decoding settings that the
 model was scored with; `evaluate` adds them),
 `reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
-`encoder.json` and `encoder.weights.h5` (the image encoder).
+`encoder.json` and `encoder.weights.h5` (the image encoder). A bundle may come from an untrusted
+source: its files are validated before a network is built.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -12,12 +13,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from components.artifacts.captions import VOCABULARY_FILE
-from components.artifacts.decoding import read_decoding, write_decoding
-from components.artifacts.files import read_json, write_json
-from components.captioning.decoding.reranking import CAPTIONS_FILE, METHOD, RerankerData
+from components.artifacts.decoding import decoding_file, write_decoding
+from components.artifacts.files import write_json
+from components.captioning.decoding.reranking import (
+    CAPTIONS_FILE,
+    FEATURES_FILE,
+    METHOD,
+    RerankerData,
+)
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
+from components.captioning.hdf5 import WeightsError, check_hdf5, load_weights_strictly
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import Vocabulary
@@ -25,6 +33,8 @@ from components.errors import DataError
 
 NETWORK_FILE = "network.json"
 NETWORK_WEIGHTS_FILE = "network.weights.h5"
+
+_MODEL, _DECODING = TypeAdapter(ModelConfig), TypeAdapter(DecodingConfig)
 
 
 class Caption(NamedTuple):
@@ -69,18 +79,28 @@ class Bundle:
         """
         root = Path(directory)
         try:
-            network = build_network(ModelConfig(**read_json(root / NETWORK_FILE)))
-            network.load_weights(root / NETWORK_WEIGHTS_FILE)
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
-            decoding = decoding or DecodingConfig(**read_decoding(root))
-            reranker_data = RerankerData.load(root)
-        except (OSError, ValueError, TypeError, LookupError) as error:
-            raise DataError(f"{root} must be a whole model bundle: {error}") from error
-        if len(vocabulary) != network.config.vocabulary_size:
-            raise DataError(
-                f"{root / VOCABULARY_FILE} must have the network's "
-                f"{network.config.vocabulary_size} words. Received: {len(vocabulary)}"
+            config = _MODEL.validate_json((root / NETWORK_FILE).read_bytes(), strict=True)
+            decoding = decoding or _DECODING.validate_json(
+                decoding_file(root).read_bytes(), strict=True
             )
+            reranker_data = RerankerData.load(root)
+            _check_sizes(root, config, vocabulary, reranker_data)
+            network = build_network(config)
+            load_weights_strictly(network, root / NETWORK_WEIGHTS_FILE)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "the file"
+            raise DataError(
+                f"{root} must be a whole model bundle. Received in {error.title}: {field}: "
+                f"{first['msg']}"
+            ) from error
+        except WeightsError as error:
+            raise DataError(
+                f"{root} must be a whole model bundle, with all weights of its network. {error}"
+            ) from error
+        except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
+            raise DataError(f"{root} must be a whole model bundle: {error}") from error
         if decoding.reranking_weight and reranker_data.method != METHOD:
             raise DataError(
                 f"{root} must have been scored with reranking by {METHOD}, which this version of "
@@ -147,3 +167,31 @@ def save_model(
     uncompiled.save_weights(directory / NETWORK_WEIGHTS_FILE)
     vocabulary.save(directory / VOCABULARY_FILE)
     reranker_data.save(directory)
+
+
+def _check_sizes(
+    root: Path, config: ModelConfig, vocabulary: Vocabulary, reranker_data: RerankerData
+) -> None:
+    """Checks that the files of a bundle match each other, before memory is allocated.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    if len(vocabulary) != config.vocabulary_size:
+        raise ValueError(
+            f"{VOCABULARY_FILE} must have the network's {config.vocabulary_size} words. Received: "
+            f"{len(vocabulary)}"
+        )
+    if reranker_data.features.shape[1] != config.feature_width:
+        raise ValueError(
+            f"{FEATURES_FILE} must have the network's {config.feature_width} features per photo. "
+            f"Received: {reranker_data.features.shape[1]}"
+        )
+    weights = root / NETWORK_WEIGHTS_FILE
+    # Weights are saved uncompressed, so the file can't hold more than its size.
+    size = check_hdf5(weights, most=weights.stat().st_size)
+    if size < config.min_weight_bytes:
+        raise ValueError(
+            f"{NETWORK_WEIGHTS_FILE} must hold at least the {config.min_weight_bytes} bytes of "
+            f"weights that {NETWORK_FILE} describes. Received: {size}"
+        )

@@ -9,14 +9,16 @@ set the initial state of the LSTM, which then predicts each next token from the 
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 import numpy as np
 from keras import layers, ops
+from pydantic import Field
 
+from components.captioning.bounds import EmbeddingWidth, EnsembleSize, Share, Units
 from components.captioning.model.cpu_lstm import CpuLSTM
-from components.captioning.model.vocabulary import PAD
+from components.captioning.model.vocabulary import PAD, SPECIAL_TOKENS
 
 #: Hidden and cell state of the LSTM, each float [B, units]; for `par_inject` also the image
 #: projection that is added to every word embedding, float [B, E].
@@ -26,6 +28,8 @@ State = tuple[Any, ...]
 @dataclass(frozen=True)
 class ModelConfig:
     """The network's dimensions, which determine the shapes of its weights.
+
+    Values read from a bundle are checked against these bounds.
 
     Attributes:
         vocabulary_size: V, including special tokens.
@@ -39,14 +43,21 @@ class ModelConfig:
         ensemble_size: Decoders trained jointly, whose probabilities are averaged.
     """
 
-    vocabulary_size: int
-    feature_width: int
-    embedding_width: int
-    units: int
-    dropout: float
+    vocabulary_size: Annotated[int, Field(gt=len(SPECIAL_TOKENS))]
+    feature_width: Annotated[int, Field(ge=1, le=65_536)]
+    embedding_width: EmbeddingWidth
+    units: Units
+    dropout: Share
     train_embeddings: bool
     decoder: Literal["init_inject", "par_inject"] = "init_inject"
-    ensemble_size: int = 1
+    ensemble_size: EnsembleSize = 1
+
+    @property
+    def min_weight_bytes(self) -> int:
+        """Minimum size of the weights: embedding, LSTM and output layer of each decoder."""
+        words = self.vocabulary_size * (self.embedding_width + self.units + 1)
+        lstm = 4 * self.units * (self.embedding_width + self.units + 1)
+        return 4 * self.ensemble_size * (words + lstm)
 
 
 class Decoder(layers.Layer):

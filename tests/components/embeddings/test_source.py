@@ -61,10 +61,42 @@ def test_open_glove_zip_without_right_choice_lists_them(tmp_path: Path, choice: 
     assert str(error.value).endswith(f"Received: {glove}{choice}")
 
 
-def test_open_glove_zip_without_text_is_refused(tmp_path: Path) -> None:
-    glove = _zip(tmp_path / "glove.zip", readme=b"hello")
-    with pytest.raises(SettingError, match=r"must hold a \.txt file"), open_glove(glove):
+@pytest.mark.parametrize("name", ["wiki-news-300d-1M.vec", "GLOVE.TXT", "vectors", "a/b.txt"])
+def test_open_glove_zip_with_one_file_of_any_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "glove.ZIP"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, TEXT)
+        archive.writestr("__MACOSX/._x", b"")
+        archive.writestr("README.txt", b"hello")
+    assert _read(str(path)) == (name, TEXT)
+    assert _read(f"{path}#{name}") == (name, TEXT)
+    assert _read(f"{path}#README.txt") == ("README.txt", b"hello")
+
+
+def test_open_glove_empty_zip_is_refused(tmp_path: Path) -> None:
+    glove = _zip(tmp_path / "glove.zip")
+    with pytest.raises(SettingError, match=r"this zip is empty"), open_glove(glove):
         pass
+
+
+@pytest.mark.parametrize("kind", ["gz", "zip"])
+def test_open_glove_bomb_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"glove.{kind}"
+    content = b"dog 1 2\n" * (40 << 17)
+    if kind == "gz":
+        path.write_bytes(gzip.compress(content))
+    else:
+        _zip(path, a_txt=content)
+    with pytest.raises(DataError, match="more than 100 times its size"):
+        _read(str(path))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_open_glove_zip_of_other_compressions(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "glove.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.txt", TEXT * 9_000)
+    assert _read(str(path)) == ("a.txt", TEXT * 9_000)
 
 
 def test_open_glove_member_of_what_is_no_zip_is_refused(tmp_path: Path) -> None:

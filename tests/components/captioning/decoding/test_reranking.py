@@ -101,7 +101,7 @@ def test_reranker_data_that_is_not_a_matrix_of_finite_numbers_is_refused(
     DATA.save(tmp_path)
     np.save(tmp_path / FEATURES_FILE, np.array(features, np.float16))
     with pytest.raises(
-        ValueError, match=r"reranker_features\.npy must hold a matrix of finite numbers"
+        ValueError, match=r"reranker_features\.npy must hold a matrix of finite floats"
     ):
         RerankerData.load(tmp_path)
 

@@ -1,3 +1,6 @@
+import json
+import re
+import time
 from pathlib import Path
 
 import h5py
@@ -105,3 +108,98 @@ def test_bundle_scored_with_another_reranking_method_is_refused(
         DataError, match=r"reranking by ridge regression.*reranker_captions\.json: nearest photos"
     ):
         Bundle.load(tmp_path / "with")
+
+
+def _damaged(bundle: Bundle, root: Path, name: str, content: object) -> str:
+    """Returns the error message for a bundle with one changed file."""
+    bundle.save(root)
+    if isinstance(content, bytes):
+        (root / name).write_bytes(content)
+    else:
+        original = json.loads((root / name).read_text())
+        (root / name).write_text(json.dumps({**original, **content}))
+    with pytest.raises(DataError, match="must be a whole model bundle") as raised:
+        Bundle.load(root)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "expected"),
+    [
+        ("decoding.json", {"beam_width": 1_000_000}, "beam_width: .* 100"),
+        ("decoding.json", {"beam_width": 0}, "beam_width"),
+        ("decoding.json", {"max_words": -1}, "max_words"),
+        ("decoding.json", {"max_words": 2.5}, "max_words"),
+        ("decoding.json", {"length_penalty": "1"}, "length_penalty"),
+        ("decoding.json", {"reranking_weight": float("nan")}, "reranking_weight"),
+        ("network.json", {"units": 8193}, "units"),
+        (
+            "network.json",
+            {"units": 8000},
+            r"at least the \d{9,} bytes .* network.json",
+        ),
+        (
+            "network.json",
+            {"vocabulary_size": 10**9},
+            "vocabulary.txt .* 1000000000 words",
+        ),
+        ("network.json", {"feature_width": 3}, "reranker_features.npy must have .* 3 features"),
+        ("network.json", {"ensemble_size": 0}, "ensemble_size"),
+        ("network.json", {"decoder": "other"}, "decoder"),
+        ("network.json", {"dropout": None}, "dropout"),
+        ("network.json", {"train_embeddings": "yes"}, "train_embeddings"),
+        ("reranker_captions.json", {"captions": [1]}, "captions"),
+    ],
+)
+def test_bundle_with_a_value_out_of_bounds_is_refused_before_allocating_memory(
+    bundle: Bundle, tmp_path: Path, name: str, change: dict[str, object], expected: str
+) -> None:
+    started = time.process_time()
+    assert re.search(expected, _damaged(bundle, tmp_path, name, change))
+    assert time.process_time() - started < 5
+
+
+def _npy(header: str) -> bytes:
+    text = header.ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK\x03\x04 no array but a zip",
+        _npy("{'descr': '<f2', 'fortran_order': False, 'shape': (1000000000000, 2)}"),
+        _npy("{'descr': '<f2', 'fortran_order': False, 'shape': (-1, 2)}"),
+        _npy("{'descr': '|O', 'fortran_order': False, 'shape': (2, 2)}"),
+        _npy("{'descr': '<i2', 'fortran_order': False, 'shape': (2, 2)}") + bytes(8),
+        _npy("{'descr': '<f2', 'fortran_order': False, 'shape': (8,)}") + bytes(16),
+        _npy("(" * 100),
+        _npy("__import__('os')"),
+    ],
+)
+def test_bundle_with_an_invalid_array_is_refused(
+    bundle: Bundle, tmp_path: Path, content: bytes
+) -> None:
+    _damaged(bundle, tmp_path, FEATURES_FILE, content)
+
+
+@pytest.mark.parametrize("name", ["network.json", "decoding.json", "reranker_captions.json"])
+@pytest.mark.parametrize("content", [b"[" * 200_000, b"{}", b"\xff", b"", b"1" * 5_000])
+def test_bundle_with_invalid_json_is_refused(
+    bundle: Bundle, tmp_path: Path, name: str, content: bytes
+) -> None:
+    if (name, content) != ("decoding.json", b"{}"):  # every setting has a default
+        _damaged(bundle, tmp_path, name, content)
+
+
+def test_bundle_with_invalid_or_missing_weights_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    bundle.save(tmp_path)
+    content_of_file = (tmp_path / "network.weights.h5").read_bytes()
+    for content in (b"", b"no HDF5", content_of_file[: len(content_of_file) // 2]):
+        _damaged(bundle, tmp_path, "network.weights.h5", content)
+    bundle.save(tmp_path)
+    with h5py.File(tmp_path / "network.weights.h5", "r+") as weights:
+        del weights["decoders/decoder/output_projection/vars/1"]
+    with pytest.raises(DataError, match=r"must be a whole model bundle, .* lacks 1 of"):
+        Bundle.load(tmp_path)
