@@ -43,19 +43,19 @@ def code_version(package: str) -> str:
     )
     if not own:
         raise FileNotFoundError(f"There is no package {package}")
-    files, libraries = set(own), set[str]()
+    found, libraries = set(own), set[str]()
     pending = [path for path in own if path.suffix == ".py"]
     while pending:
         for name in _imported(pending.pop()):
             if name.partition(".")[0] not in _PACKAGES:
                 libraries.add(name.partition(".")[0])
-            elif (path := _module_file(name)) and path not in files:
-                files.add(path)
+            elif (path := _module_file(name)) and path not in found:
+                found.add(path)
                 pending.append(path)
     distributions = _distributions()
     return fingerprint_value(
         {
-            "files": sorted((p.relative_to(_PROJECT).as_posix(), _content(p)) for p in files),
+            "files": sorted((p.relative_to(_PROJECT).as_posix(), _content(p)) for p in found),
             "libraries": sorted(
                 {
                     (distribution, version(distribution))
