@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from components.errors import DataError
+from components.settings.bounds import MAX_BEAM_WIDTH
 
 if TYPE_CHECKING:
     from components.captioning.inference.bundle import Caption
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 # As the command line tells them; further digits differ with what is computed side by side.
 _DIGITS = 4
-_WIDEST_BEAM = 100
 # Photos that are encoded at once: whatever is asked for, memory stays the same.
 _BATCH = 32
 
@@ -141,8 +141,8 @@ def _parameters(params: dict[str, Any], own_width: int) -> tuple[int, int]:
     # JSON's null is no wish.
     given = {name: value for name, value in params.items() if value is not None}
     width, others = given.get("beam_width", own_width), given.get("alternatives", 0)
-    if not 1 <= width <= _WIDEST_BEAM:
-        raise Unusable(f"beam_width must be 1 to {_WIDEST_BEAM}. Received: {width}")
+    if not 1 <= width <= MAX_BEAM_WIDTH:
+        raise Unusable(f"beam_width must be 1 to {MAX_BEAM_WIDTH}. Received: {width}")
     if not 0 <= others < width:
         raise Unusable(
             f"alternatives must be 0 or more, and below the beam_width {width}. Received: {others}"
