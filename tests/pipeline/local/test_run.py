@@ -66,7 +66,7 @@ def test_run_pipeline_shows_lines_scores_places_and_the_next_command(
     first: tuple[Summary, str],
 ) -> None:
     summary, shown = first
-    assert "[ingest] drew 48 scenes" in shown
+    assert "[ingest] Drew 48 scenes" in shown
     assert "[train] epoch 2/2" in shown
     for step, seconds in summary.seconds.items():
         # What starts a step is told apart from its work; Python alone takes some hundredths.
