@@ -1,7 +1,7 @@
 """Recorded losses, captions and scores of a small training: they change only on purpose.
 
-The numbers were recorded before the rooms were renamed, and were the same afterwards. Machines round
-differently, so losses have a tolerance; captions and their scores have none.
+The numbers were recorded before the rooms were renamed, and were the same afterwards. Machines
+round differently, so losses have a tolerance; captions and their scores have none.
 """
 
 from pathlib import Path
