@@ -27,7 +27,7 @@ def test_step_runs_in_the_image_and_installs_nothing() -> None:
 def test_step_takes_each_setting_of_its_groups_as_an_input() -> None:
     inputs = area.component_spec.inputs
     types = {name: spec.type for name, spec in inputs.items()}
-    assert types == {"width": "NUMBER_INTEGER", "name": "STRING", "height": "NUMBER_INTEGER"}
+    assert types == {"width": "Integer", "name": "String", "height": "Integer"}
     assert area.python_func(width=4, name="box", height=5) == "box: 20"
 
 
