@@ -20,9 +20,9 @@ def step(*groups: type[SettingsGroup]) -> Callable[[Callable[..., Any]], Any]:
     """Makes a function a KFP component whose body runs in `IMAGE`, where this package is.
 
     With groups, the function's first parameter, `settings`, becomes an input for each setting of
-    the groups, so that no setting is written down again. KFP runs a component as the text of its function and
-    reads its inputs from the signature; so the function is rewritten to take the inputs one by one
-    and to begin with `settings = {"name": name, …}`.
+    the groups, so that no setting is written down again. KFP runs a component as the text of its
+    function and reads its inputs from the signature; so the function is rewritten to take the inputs
+    one by one and to begin with `settings = {"name": name, …}`.
 
     Args:
         groups: The settings that the step takes.
