@@ -21,8 +21,8 @@ def step(*groups: type[SettingsGroup]) -> Callable[[Callable[..., Any]], Any]:
 
     With groups, the function's first parameter, `settings`, becomes an input for each setting of
     the groups, so that no setting is written down again. KFP runs a component as the text of its
-    function and reads its inputs from the signature; so the function is rewritten to take the inputs
-    one by one and to begin with `settings = {"name": name, …}`.
+    function and reads its inputs from the signature, so the function is rewritten: it takes the
+    inputs one by one, and begins with `settings = {"name": name, …}`.
 
     Args:
         groups: The settings that the step takes.
