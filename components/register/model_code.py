@@ -101,10 +101,10 @@ class CaptioningModel(PythonModel):
         ]
         return pd.DataFrame(
             {
-                "caption": [best.caption for best, *_ in results],
+                "caption": [best.text for best, *_ in results],
                 "score": [round(best.score, _DIGITS) for best, *_ in results],
                 "alternatives": [
-                    [{"caption": o.caption, "score": round(o.score, _DIGITS)} for o in rest]
+                    [{"caption": o.text, "score": round(o.score, _DIGITS)} for o in rest]
                     for _, *rest in results
                 ],
             },

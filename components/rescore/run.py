@@ -170,5 +170,5 @@ def _caption(
             for image_id, result in zip(batch, results, strict=True):
                 if isinstance(result, DataError):
                     raise DataError(f"{image_id}: {result}")
-                captions[image_id] = result[0].caption
+                captions[image_id] = result[0].text
         return captions

@@ -39,7 +39,7 @@ def test_caption_one_by_one_with_alternatives_yields_the_next_best(
     pixels = captioner.load(folder / "red.png")
     expected = captioner.alternatives([pixels], beam_width=4)[0]
     assert len(expected) == 4
-    assert [each["caption"] for each in found] == [each.caption for each in expected[:3]]
+    assert [each["caption"] for each in found] == [each.text for each in expected[:3]]
     assert [each["score"] for each in found] == [round(each.score, 4) for each in expected[:3]]
 
 

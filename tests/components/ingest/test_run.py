@@ -132,12 +132,10 @@ def test_ingest_dataset_says_where_splits_come_from(
     assert "  splits from  a hash of each photo's content" in caplog.messages
 
 
-def test_ingest_dataset_in_a_folder_whose_name_is_not_utf8(
-    ingest: Ingest, kaggle: Path, tmp_path: Path
-) -> None:
-    named = kaggle.rename(tmp_path / os.fsdecode(b"B\xfccher"))
+def test_ingest_dataset_in_a_folder_whose_name_is_not_utf8(ingest: Ingest, kaggle: Path) -> None:
+    (kaggle / "Images").rename(kaggle / os.fsdecode(b"B\xfccher"))
     with pytest.raises(DataError, match=r"40 photos are not UTF-8.*Rename"):
-        ingest(named)
+        ingest(kaggle)
 
 
 def test_ingest_dataset_quarantines_one_by_one(
