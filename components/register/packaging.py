@@ -26,6 +26,7 @@ _DECODING_FILE = "decoding.json"
 _CODE = ("captioning", "artifacts", "platform")
 # What a bundle and `model_code.py` import; a test keeps the list whole.
 _REQUIREMENTS = (
+    "h5py",
     "keras",
     "mlflow",
     "numpy",
