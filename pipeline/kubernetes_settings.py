@@ -1,35 +1,35 @@
 """Settings of runs on a cluster: images and nodes."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import field_validator
 
-from components.errors import broken_settings
 from components.runtime.image import IMAGE
+from components.settings.base import SettingsGroup, setting
+from components.settings.shared import Name
 
 SPOT = "cloud.google.com/gke-spot"
 
 
-class KubernetesSettings(BaseModel):
+class KubernetesSettings(SettingsGroup):
     """Which images and nodes a run on a cluster uses; further parameters of the pipeline."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    title: ClassVar[str] = "Kubernetes"
 
-    image: str = Field(
-        IMAGE, min_length=1, description="Container image of the steps, with its registry"
-    )
-    train_image: str = Field(
-        f"{IMAGE}-gpu", min_length=1, description="Container image of train; without a GPU: image"
-    )
-    gpus: int = Field(
+    image: Name = setting(IMAGE, "Container image of the steps, with its registry")
+    train_image: Name = setting(f"{IMAGE}-gpu", "Container image of train; without a GPU: image")
+    gpus: int = setting(
         1,
+        "GPUs that train requests; 0 trains on CPUs, with train_image the same as image, and "
+        "train_nodes {}",
+        decisive=False,
         ge=0,
-        description="GPUs that train requests; 0 trains on CPUs, with train_image the same as "
-        "image, and train_nodes {}",
     )
-    train_nodes: dict[str, str] = Field(
-        {SPOT: "true"}, description="Labels of the nodes that train runs on; {} is any node"
+    train_nodes: dict[str, str] = setting(
+        {SPOT: "true"},
+        "Labels of the nodes that train runs on; {} is any node",
+        decisive=False,
     )
 
     @field_validator("train_nodes", mode="before")
@@ -47,7 +47,7 @@ class KubernetesSettings(BaseModel):
 
 
 def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
-    """Returns a placement with what a user gave, and fitting defaults for the rest.
+    """Returns the settings that a user gave, and fitting defaults for the rest.
 
     With GPUs, train runs in the image whose name goes on with `-gpu`; without, in that of the other
     steps and on any node.
@@ -56,12 +56,7 @@ def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
         SettingError: If a value breaks its rule.
     """
     image = given.get("image", IMAGE)
-    try:
-        made = KubernetesSettings.model_validate({"train_image": f"{image}-gpu"} | given)
-        if not made.gpus:
-            made = KubernetesSettings.model_validate(
-                {"train_image": image, "train_nodes": {}} | given
-            )
-        return made
-    except ValidationError as error:
-        raise broken_settings(error) from error
+    settings = KubernetesSettings.check({"train_image": f"{image}-gpu"} | given)
+    if settings.gpus:
+        return settings
+    return KubernetesSettings.check({"train_image": image, "train_nodes": {}} | given)

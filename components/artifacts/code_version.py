@@ -16,6 +16,7 @@ from components.artifacts.fingerprint import fingerprint_file, fingerprint_value
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("components", "pipeline")
+_IGNORED = (".pyc", ".md")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -37,22 +38,24 @@ def code_version(package: str) -> str:
         FileNotFoundError: If there is no such package.
     """
     folder = _PROJECT.joinpath(*package.split("."))
-    own = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    own = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.suffix not in _IGNORED
+    )
     if not own:
         raise FileNotFoundError(f"There is no package {package}")
-    files, libraries = set(own), set[str]()
+    found, libraries = set(own), set[str]()
     pending = [path for path in own if path.suffix == ".py"]
     while pending:
         for name in _imported(pending.pop()):
             if name.partition(".")[0] not in _PACKAGES:
                 libraries.add(name.partition(".")[0])
-            elif (path := _module_file(name)) and path not in files:
-                files.add(path)
+            elif (path := _module_file(name)) and path not in found:
+                found.add(path)
                 pending.append(path)
     distributions = _distributions()
     return fingerprint_value(
         {
-            "files": sorted((p.relative_to(_PROJECT).as_posix(), _content(p)) for p in files),
+            "files": sorted((p.relative_to(_PROJECT).as_posix(), _content(p)) for p in found),
             "libraries": sorted(
                 {
                     (distribution, version(distribution))

@@ -34,7 +34,8 @@ class Photo:
     """A photo that passed its checks, with its captions as people wrote them.
 
     Attributes:
-        image_id: Unique within the data set: the file's name, without its folder.
+        image_id: Unique within the data set: the photo's path as its captions give it (`1.jpg`,
+            `cats/1.jpg`), with slashes and in NFC; below the data set if captions are ambiguous.
         uri: Where the bytes lie: an absolute path, or one relative to the manifest's directory
             for photos that the artifact carries itself.
         sha256: Of the file's bytes, 64 hex digits.

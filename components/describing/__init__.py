@@ -1,1 +1,1 @@
-"""Describes photos with a trained model: a few for a person, or whole folders into a file."""
+"""Captions photos with a trained model: a few for a person, or whole folders into a file."""

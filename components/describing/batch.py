@@ -1,161 +1,202 @@
-"""Describes whole folders with Beam, into a file that a next run goes on with."""
+"""Captions whole folders with Beam into a JSON Lines file, and resumes a run that was stopped."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
 from components.artifacts.fingerprint import fingerprint_tree
-from components.describing.captioning import BATCH, CaptionPhotos
-from components.describing.captions import load_captioner
-from components.describing.lines import begin_anew, put_in_order, read_lines, sole_writer
+from components.captioning.inference.captioner import Captioner
+from components.describing.captions import (
+    LoadedPhoto,
+    caption_photos,
+    load_captioner,
+    load_photo,
+)
+from components.describing.jsonl import (
+    append_lines,
+    end_partial_line,
+    locked_output,
+    read_lines,
+    sort_lines,
+)
 from components.describing.model import DecodeOptions, Model
-from components.describing.photo_files import PhotoFile, content_of, find_photos, read_photo
+from components.describing.photo_files import PhotoFile, find_photos, photo_checksum, read_photo
 from components.errors import DataError, SettingError
-from components.runtime.beam import beam_pipeline, unwrapped_errors
+from components.runtime.beam_batches import BatchDoFn, run_in_batches
 
 logger = logging.getLogger(__name__)
 
-# A worker gets so many photos at once, but there are at least so many such lists.
-_PHOTOS_AT_ONCE = 256
-_LISTS = 16
-# Digits of the model's fingerprint that its captions bear.
+# Photos that are captioned at once.
+_BATCH_SIZE = 32
+# Leading digits of the model's fingerprint in each line.
 _DIGITS = 12
 
 
 class Outcome(NamedTuple):
-    """What a run found.
+    """The result of a run.
 
     Attributes:
-        photos: In all.
-        before: Of them described by earlier runs.
-        errors: In words, of those that can't be described.
+        photos: Number of photos.
+        already_done: Of these, the number that earlier runs described.
+        errors: Error messages, one for each photo that could not be described.
     """
 
     photos: int
-    before: int
+    already_done: int
     errors: list[str]
+
+
+class CaptionPhotos(BatchDoFn[PhotoFile, LoadedPhoto, Captioner]):
+    """Captions photos, and appends a line for each to the output file, batch by batch.
+
+    Args:
+        model: The model's files.
+        shared: Beam's handle of the captioner that a process shares.
+        output: The output file.
+        options: Decoding options.
+        provenance: Model and options, for each caption's line.
+        total: Photos in all, for the log.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        shared: Shared,
+        output: Path,
+        options: DecodeOptions,
+        provenance: Mapping[str, Any],
+        total: int,
+    ) -> None:
+        super().__init__(shared, batch_size=_BATCH_SIZE, total=total)
+        self._model = model
+        self._output = output
+        self._options = options
+        self._provenance = dict(provenance)
+
+    def load_model(self) -> Captioner:
+        """Loads the captioner; raises as `load_captioner`."""
+        return load_captioner(self._model, batch_size=self.batch_size)
+
+    def load_item(self, item: PhotoFile, model: Captioner) -> LoadedPhoto:
+        """Reads and decodes a photo; raises as `load_photo`."""
+        return load_photo(item, model)
+
+    def process(self, element: Sequence[PhotoFile]) -> None:
+        """Captions a list of photos.
+
+        Args:
+            element: Photos to caption.
+
+        Raises:
+            SettingError: If a bucket can't be used.
+            CaptionflowError: If the object store does not answer, or the output can't be written.
+        """
+        for _, photos in self.batches(element):
+            lines = caption_photos(self.model, photos, self._options)
+            append_lines(
+                self._output,
+                [
+                    line if "error" in line else {**line, "provenance": self._provenance}
+                    for line in lines
+                ],
+            )
 
 
 def caption_to_file(
     sources: Sequence[str],
     output: Path,
     model: Model,
-    asked: DecodeOptions,
+    options: DecodeOptions,
     *,
     beam_flags: str = "",
 ) -> Outcome:
-    """Describes photos into a file; see `lines` for its format.
+    """Captions photos into a file; see `jsonl` for its format.
 
-    1. A photo that has a line there already, for the same content, is not looked at again. One
-       that could not even be read has no content: it is tried again.
-    2. Beam's workers describe the others and append each batch's lines, so that a run which is
-       killed has lost a batch or two.
-    3. At the end the lines are put in order. Photos that are not asked for now keep theirs.
+    1. A photo whose line has the checksum of its present content is skipped. A photo that could
+       not be read has no checksum, and is tried again.
+    2. Beam's workers caption the others and append the lines of each batch, so a run that is
+       killed loses a batch or two.
+    3. At the end the lines are sorted. Lines of photos that are not among the sources stay.
 
     Args:
         sources: Files and folders, local or in buckets; see `photo_files.find_photos`.
-        output: The file, on this machine.
-        model: What describes.
-        asked: Beam and alternatives; each caption's line tells them, and the model.
-        beam_flags: How Beam runs, as on a command line; its workers must see this machine's files.
+        output: The output file, on this machine.
+        model: The model that captions.
+        options: Decoding options; they are part of each caption's line, and so is the model.
+        beam_flags: Flags of Beam's runner, as on a command line; its workers must see this
+            machine's files.
 
     Returns:
-        How many photos there are, and which can't be described.
+        The number of photos, and an error for each that could not be described.
 
     Raises:
-        SettingError: If the output holds something else, captions made in another way, or can't
-            be written; or a worker does not see it.
-        DataError: If a folder holds nothing, or the model is not whole.
+        SettingError: If the output can't be written, has other content, or captions of another
+            model or other options; or if a worker does not see it.
+        DataError: If a folder has no files, or the model is incomplete.
         CaptionflowError: If the object store does not answer, or the disk is full.
     """
-    # A link stays one: what it leads to is replaced.
+    # Of a symbolic link the target is replaced, not the link.
     output = output.resolve()
-    by = {
+    provenance = {
         "model": fingerprint_tree(model.directory)[:_DIGITS],
-        "beam": asked.beam_width,
-        "alternatives": asked.alternatives,
+        "beam_width": options.beam_width,
+        "alternatives": options.alternatives,
     }
     photos = find_photos(sources, besides=output)
-    with sole_writer(output):
+    with locked_output(output):
         lines = read_lines(output)
-        _check_made_alike(lines, by, output)
-        begin_anew(output)
-        missing = _missing(photos, lines)
+        _require_same_provenance(lines, provenance, output)
+        end_partial_line(output)
+        missing = _find_missing(photos, lines)
         done = {photo.name for photo in photos} - {photo.name for photo in missing}
-        before = sum("caption" in lines[name] for name in done)
+        already_done = sum("caption" in lines[name] for name in done)
         if done:
-            logger.info("%d of %d photos have their line already", len(done), len(photos))
+            logger.info("Skipping %d of %d photos, which were done before", len(done), len(photos))
         if missing:
-            _describe(missing, output, model, asked, by, beam_flags)
-        lines = put_in_order(output)
+            step = CaptionPhotos(model, Shared(), output, options, provenance, len(missing))
+            run_in_batches(step, missing, beam_flags)
+        lines = sort_lines(output)
     lost = [photo.name for photo in photos if photo.name not in lines]
     if lost:
         raise SettingError(
             "beam_flags must name a runner whose workers share this machine's files. "
             f"Received {beam_flags!r}, and {len(lost)} photos have no line, such as {lost[0]}"
         )
-    told = [lines[photo.name] for photo in photos]
-    return Outcome(len(photos), before, [line["error"] for line in told if "error" in line])
+    errors = [lines[photo.name]["error"] for photo in photos if "error" in lines[photo.name]]
+    return Outcome(len(photos), already_done, errors)
 
 
-def _check_made_alike(
-    lines: Mapping[str, Mapping[str, Any]], by: Mapping[str, Any], output: Path
+def _require_same_provenance(
+    lines: Mapping[str, Mapping[str, Any]], provenance: Mapping[str, Any], output: Path
 ) -> None:
     for line in lines.values():
-        if "error" not in line and line.get("by") != by:
+        if "error" not in line and line.get("provenance") != provenance:
             raise SettingError(
-                f"All captions of a file must be made alike: name another file, or the model, "
-                f"--beam and --alternatives of before. {output} has {line.get('by')}. "
-                f"Received: {by}"
+                "All captions of a file must come from one model with the same --beam and "
+                f"--alternatives: name another file, or use those of {output}, "
+                f"{line.get('provenance')}. Received: {provenance}"
             )
 
 
-def _missing(
+def _find_missing(
     photos: Sequence[PhotoFile], lines: Mapping[str, Mapping[str, Any]]
 ) -> list[PhotoFile]:
-    def is_done(photo: PhotoFile) -> bool:
-        told = lines.get(photo.name, {}).get("content")
-        if told is None:
-            return False
+    def is_missing(photo: PhotoFile) -> bool:
+        recorded = lines.get(photo.name, {}).get("checksum")
+        if recorded is None:
+            return True
         try:
-            # What is in a bucket need not be read: its checksum was listed.
-            content = photo.checksum or content_of(photo, read_photo(photo))
+            # A bucket lists checksums, so its photos need not be read.
+            current = photo.checksum or photo_checksum(photo, read_photo(photo))
         except DataError:
-            # Gone or unreadable by now: a new line will say so.
-            return False
-        return bool(told == content)
+            # It could be read before; its new line will have the error.
+            return True
+        return bool(recorded != current)
 
     with ThreadPoolExecutor() as pool:
-        done = pool.map(is_done, photos)
-        return [photo for photo, there in zip(photos, done, strict=True) if not there]
-
-
-def _describe(
-    photos: Sequence[PhotoFile],
-    output: Path,
-    model: Model,
-    asked: DecodeOptions,
-    by: Mapping[str, Any],
-    beam_flags: str,
-) -> None:
-    shared = Shared()
-    # Workers in this process go on with it; and what is wrong with the model is told at once.
-    shared.acquire(partial(load_captioner, model, batch_size=BATCH))
-    # Batches are made here: full ones, and the same however the runner cuts its bundles.
-    batches = min(_PHOTOS_AT_ONCE // BATCH, len(photos) // (_LISTS * BATCH))
-    several = max(batches, 1) * BATCH
-    lists = [photos[start : start + several] for start in range(0, len(photos), several)]
-    step = CaptionPhotos(model, shared, output, asked, by, len(photos))
-    with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
-        _ = (
-            pipeline
-            | "Photos" >> beam.Create(lists)
-            | "Spread" >> beam.Reshuffle()
-            | "Describe" >> beam.ParDo(step)
-        )
+        missing = pool.map(is_missing, photos)
+        return [photo for photo, is_due in zip(photos, missing, strict=True) if is_due]

@@ -1,6 +1,6 @@
-"""From photos' files to what is said of them: a caption, or why there is none."""
+"""Captions of photos as JSON objects: a caption and its score, or the reason why there is none."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,136 +9,159 @@ from numpy.typing import NDArray
 from components.captioning.inference.bundle import Caption
 from components.captioning.inference.captioner import Captioner
 from components.describing.model import DecodeOptions, Model
-from components.describing.photo_files import PhotoFile, content_of, read_photo
+from components.describing.photo_files import PhotoFile, photo_checksum, read_photo
 from components.errors import DataError
 
-# A score's digits; further ones differ with what is computed side by side.
-_DIGITS = 4
-# Of a share that is shown as brightness.
-_SHARE_DIGITS = 2
-# For a person: each is told as soon as it is known, though four cost as much as one.
-_SIDE_BY_SIDE = 4
+# Decimals of a score; further ones vary with the other photos of a batch.
+_SCORE_DECIMALS = 4
+# Decimals of a saliency map, which is shown as brightness.
+_SALIENCY_DECIMALS = 2
+# Photos of a batch for a person, who sees each caption as soon as it is found.
+_BATCH_SIZE = 4
 
 
-class Loaded(NamedTuple):
-    """A photo as the encoder takes it, or why that can't be had.
+class LoadedPhoto(NamedTuple):
+    """A decoded photo, or the reason why it can't be decoded.
 
     Attributes:
-        photo: Which.
-        content: What tells its content; empty if that can't be read.
+        name: The photo's name.
+        checksum: Checksum of its content; empty if it can't be read.
         pixels: uint8 [S, S, 3], or None.
-        error: In words; empty if there are pixels.
+        error: Error message; empty if there are pixels.
     """
 
-    photo: PhotoFile
-    content: str
+    name: str
+    checksum: str
     pixels: NDArray[np.uint8] | None
     error: str
 
 
-def load_captioner(model: Model, *, batch_size: int = _SIDE_BY_SIDE) -> Captioner:
-    """Reads a model.
+def load_captioner(model: Model, *, batch_size: int = _BATCH_SIZE) -> Captioner:
+    """Loads a model.
 
     Raises:
-        DataError: If it is not whole.
+        DataError: If it is incomplete; the message names the model.
     """
     try:
         return Captioner(model.directory, batch_size=batch_size)
     except DataError as error:
-        # Where a registered model's files were copied to is of no use to anyone.
+        # The temporary folder of a registered model means nothing to a user.
         raise DataError(str(error).replace(str(model.directory), model.name)) from error
 
 
-def load(photo: PhotoFile, read: Callable[[PhotoFile], bytes], captioner: Captioner) -> Loaded:
-    """Reads and decodes a photo; nothing about the photo makes this function fail.
+def load_photo(photo: PhotoFile, captioner: Captioner) -> LoadedPhoto:
+    """Reads and decodes a photo; errors of the photo itself are returned, not raised.
 
     Args:
-        photo: Which.
-        read: What reads its bytes, such as `photo_files.read_photo`.
-        captioner: Who is to see it.
+        photo: The photo.
+        captioner: The captioner it is for.
+
+    Raises:
+        SettingError: If its bucket can't be used.
+        CaptionflowError: If the object store does not answer.
     """
-    content = ""
     try:
-        encoded = read(photo)
-        content = content_of(photo, encoded)
-        return Loaded(photo, content, captioner.load(encoded, named=photo.name), "")
+        encoded = read_photo(photo)
     except DataError as error:
-        return Loaded(photo, content, None, str(error))
+        return LoadedPhoto(photo.name, "", None, str(error))
+    return decode_photo(photo, encoded, captioner)
+
+
+def decode_photo(photo: PhotoFile, encoded: bytes, captioner: Captioner) -> LoadedPhoto:
+    """Decodes a photo; an error of the photo itself is returned, not raised.
+
+    Args:
+        photo: The photo.
+        encoded: Content of its file.
+        captioner: The captioner it is for.
+    """
+    checksum = photo_checksum(photo, encoded)
+    try:
+        return LoadedPhoto(photo.name, checksum, captioner.load(encoded, named=photo.name), "")
+    except DataError as error:
+        return LoadedPhoto(photo.name, checksum, None, str(error))
 
 
 def caption_photos(
-    captioner: Captioner, loaded: Sequence[Loaded], asked: DecodeOptions
+    captioner: Captioner, photos: Sequence[LoadedPhoto], options: DecodeOptions
 ) -> list[dict[str, Any]]:
-    """Describes photos.
+    """Captions photos in one batch.
 
     Args:
         captioner: The model.
-        loaded: Photos that are computed side by side.
-        asked: Beam and alternatives.
+        photos: Loaded photos.
+        options: Decoding options.
 
     Returns:
-        For each photo, in order, a JSON-able object: `photo` (its name), and either `caption`,
-        `score` and, if asked, `alternatives` (the next best, each with its score), or `error`;
-        then `content` if it could be read.
+        For each photo, in order, an object for JSON: `photo` (its name), and either `caption`,
+        `score` and, if requested, `alternatives` (the next best captions with their scores), or
+        `error`; then `checksum` if it could be read.
     """
-    seen = [each.pixels for each in loaded if each.pixels is not None]
-    said = iter(captioner.alternatives_or_errors(seen, beam_width=asked.beam_width) if seen else [])
+    pixels = [photo.pixels for photo in photos if photo.pixels is not None]
+    found = iter(
+        captioner.alternatives_or_errors(pixels, beam_width=options.beam_width) if pixels else []
+    )
     return [
         {
-            "photo": each.photo.name,
-            **({"error": each.error} if each.pixels is None else _told(each, next(said), asked)),
-            **({"content": each.content} if each.content else {}),
+            "photo": photo.name,
+            **(
+                {"error": photo.error}
+                if photo.pixels is None
+                else _result(photo.name, next(found), options)
+            ),
+            **({"checksum": photo.checksum} if photo.checksum else {}),
         }
-        for each in loaded
+        for photo in photos
     ]
+
+
+def caption_one_by_one(
+    captioner: Captioner, photos: Sequence[PhotoFile], options: DecodeOptions
+) -> Iterator[dict[str, Any]]:
+    """Yields what `caption_photos` returns, in small batches.
+
+    Raises:
+        SettingError: If a bucket can't be used.
+        CaptionflowError: If the object store does not answer.
+    """
+    for start in range(0, len(photos), _BATCH_SIZE):
+        batch = photos[start : start + _BATCH_SIZE]
+        yield from caption_photos(
+            captioner, [load_photo(photo, captioner) for photo in batch], options
+        )
 
 
 def saliency_of(
     captioner: Captioner, pixels: NDArray[np.uint8], caption: str
 ) -> list[dict[str, Any]]:
-    """Tells where the model looked.
+    """Returns the saliency of each word of a caption, for JSON.
 
     Args:
         captioner: The model.
-        pixels: Of a photo, uint8 [S, S, 3].
-        caption: What was said of it.
+        pixels: A photo, uint8 [S, S, 3].
+        caption: Its caption.
 
     Returns:
-        JSON-able: for each word of the caption `word`, `place` in words, and `cells`, rows of
-        numbers 0 to 1, see `looking.Look`; empty if there is no word, or nothing is known.
+        For each word `word`, `place` and `cells`, see `saliency.WordSaliency`; empty if there are
+        no words, or the encoder has no feature map.
     """
     return [
         {
-            "word": each.word,
-            "place": each.place,
-            "cells": each.cells.astype(float).round(_SHARE_DIGITS).tolist(),
+            "word": word.word,
+            "place": word.place,
+            "cells": word.cells.astype(float).round(_SALIENCY_DECIMALS).tolist(),
         }
-        for each in captioner.saliency(pixels, caption)
+        for word in captioner.saliency(pixels, caption)
     ]
 
 
-def caption_one_by_one(
-    captioner: Captioner, photos: Sequence[PhotoFile], asked: DecodeOptions
-) -> Iterator[dict[str, Any]]:
-    """Yields what `say` returns, a few photos after the other.
-
-    Raises:
-        SettingError, CaptionflowError: If a bucket can't be used.
-    """
-    for start in range(0, len(photos), _SIDE_BY_SIDE):
-        few = photos[start : start + _SIDE_BY_SIDE]
-        yield from caption_photos(
-            captioner, [load(photo, read_photo, captioner) for photo in few], asked
-        )
-
-
-def _told(
-    loaded: Loaded, found: Sequence[Caption] | DataError, asked: DecodeOptions
+def _result(
+    name: str, found: Sequence[Caption] | DataError, options: DecodeOptions
 ) -> dict[str, Any]:
     if isinstance(found, DataError):
-        return {"error": f"{loaded.photo.name}: {found}"}
+        return {"error": f"{name}: {found}"}
     best, *others = [
-        {"caption": said.caption, "score": round(said.score, _DIGITS)}
-        for said in found[: asked.alternatives + 1]
+        {"caption": each.text, "score": round(each.score, _SCORE_DECIMALS)}
+        for each in found[: options.alternatives + 1]
     ]
-    return {**best, **({"alternatives": others} if asked.alternatives else {})}
+    return {**best, **({"alternatives": others} if options.alternatives else {})}

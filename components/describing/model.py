@@ -1,4 +1,4 @@
-"""The model that describes: a champion or another registered version, or a bundle in a folder."""
+"""The model to describe photos with: the champion, another registered version, or a folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from components.artifacts.decoding import decoding_file
 from components.artifacts.files import read_json
 from components.errors import DataError, SettingError
-
-# As `captioning.bundle` names it, which imports TensorFlow.
-_DECODING_FILE = "decoding.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Files that describe photos: a bundle with its encoder.
+    """A model's files on this machine: a bundle with its encoder.
 
     Attributes:
-        name: What errors call it.
-        directory: Where they lie on this machine.
+        name: Its name in messages.
+        directory: Folder of the files.
     """
 
     name: str
@@ -28,11 +26,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class DecodeOptions:
-    """What is asked of a model for each photo.
+    """Decoding options.
 
     Attributes:
-        beam_width: Captions searched at once.
-        alternatives: How many captions are told besides the best one; fewer than the beam has.
+        beam_width: Candidates kept per step; 1 means greedy search.
+        alternatives: Captions returned besides the best one; less than `beam_width`.
     """
 
     beam_width: int
@@ -43,13 +41,12 @@ class DecodeOptions:
 def open_model(
     model_name: str, *, version: str | None = None, bundle: Path | None = None
 ) -> Iterator[Model]:
-    """Yields a model's files.
+    """Yields a model's files; those of a registered model are removed afterwards.
 
     Args:
-        model_name: A registered model.
-        version: Of it, as MLflow counts; None: the champion.
-        bundle: A folder with a bundle and its encoder, which is taken instead; the registry is
-            not asked then.
+        model_name: Name of a registered model.
+        version: Its version in MLflow; None for the champion.
+        bundle: Folder of a bundle with its encoder, to use instead. MLflow is not needed then.
 
     Raises:
         DataError: If there is no champion or no such version, or files are missing.
@@ -67,20 +64,25 @@ def open_model(
 
 
 def decode_options(model: Model, beam_width: int | None, alternatives: int) -> DecodeOptions:
-    """Returns what to ask of a model, with its own beam where none is named.
+    """Returns the decoding options for a model.
+
+    Args:
+        model: The model.
+        beam_width: Candidates kept per step; None for the width that the model was scored with.
+        alternatives: Captions to return besides the best one.
 
     Raises:
-        DataError: If it is no whole bundle.
-        SettingError: If more alternatives are wanted than the beam can have.
+        DataError: If the model is incomplete.
+        SettingError: If there are not fewer alternatives than the beam is wide.
     """
     try:
-        own = int(read_json(model.directory / _DECODING_FILE)["beam_width"])
+        own = int(read_json(decoding_file(model.directory))["beam_width"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"{model.name} must be a whole model bundle: {error}") from error
     width = own if beam_width is None else beam_width
     if alternatives >= width:
         raise SettingError(
-            f"--alternatives must be below the {width} captions of the beam: widen it with --beam. "
+            f"--alternatives must be less than the beam width {width}: reduce it, or raise --beam. "
             f"Received: {alternatives}"
         )
     return DecodeOptions(width, alternatives)

@@ -1,4 +1,4 @@
-"""Which photos are meant, local or in buckets, and their bytes."""
+"""Photo files, local or in buckets: finds them and reads them."""
 
 import hashlib
 import os
@@ -14,13 +14,12 @@ from components.storage.transfer import list_remote, read_remote
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """A file that should be a photo; whether it is one, its content tells.
+    """A file that may be a photo; only decoding shows whether it is one.
 
     Attributes:
-        name: Its path as it was named, or below the folder as that was named; or its address
-            in a bucket.
-        size: In a bucket: its bytes, as listed.
-        checksum: In a bucket: of its content, as listed; see `content_of`.
+        name: Its path, which starts with the source that the user gave; or its URI in a bucket.
+        size: Size in bytes that its bucket lists; 0 for a local file.
+        checksum: Checksum that its bucket lists; empty for a local file.
     """
 
     name: str
@@ -29,45 +28,45 @@ class PhotoFile:
 
 
 def find_photos(sources: Sequence[str], *, besides: Path | None = None) -> list[PhotoFile]:
-    """Returns the files that are meant, each once.
+    """Returns the files of some sources, each once.
 
     Args:
-        sources: Files and folders, local or in buckets. Of a folder all files count, those of its
-            folders too, whatever their names: content tells what is a photo. Only what is hidden
-            (a name that begins with a dot, or below one) is left out.
-        besides: A local file that is none of them.
+        sources: Files and folders, local or in buckets. A folder stands for all files in it and in
+            its subfolders, whatever their names, except hidden ones (a name that starts with a dot,
+            of the file or of a folder).
+        besides: A local file to leave out, such as the output.
 
     Returns:
-        In the order of the sources, a folder's by name. A file that is named but not there is
-        among them: to read it will say so.
+        Files in the order of the sources, those of a folder by name. A file that is named but
+        missing is among them: reading it will raise an error.
 
     Raises:
-        DataError: If a folder holds no files, or can't be listed.
+        DataError: If a folder has no files, or can't be listed.
         SettingError: If a path has an unknown scheme, or a bucket can't be used.
         CaptionflowError: If the object store does not answer.
     """
-    apart = None if besides is None else besides.resolve()
+    excluded = None if besides is None else besides.resolve()
     found: dict[str, PhotoFile] = {}
     for source in sources:
         if is_remote(source):
             files = _below_remote(source)
         elif (path := local_path(source)).is_dir():
-            files = [PhotoFile(str(each)) for each in _below(path) if each.resolve() != apart]
+            files = [PhotoFile(str(each)) for each in _below(path) if each.resolve() != excluded]
         else:
             files = [PhotoFile(str(path))]
         if not files:
-            raise DataError(f"A folder must hold photos. Received none: {source}")
+            raise DataError(f"A folder must have files in it. Received an empty one: {source}")
         found.update((file.name, file) for file in files)
     return list(found.values())
 
 
-def content_of(photo: PhotoFile, content: bytes) -> str:
-    """Returns a checksum of a photo's content: in a bucket the one that was listed."""
+def photo_checksum(photo: PhotoFile, content: bytes) -> str:
+    """Returns a checksum of a photo's content: the one that its bucket listed, or its SHA-256."""
     return photo.checksum or f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def read_photo(photo: PhotoFile) -> bytes:
-    """Returns the bytes of a file.
+    """Reads a file.
 
     Raises:
         DataError: If it can't be read, or is larger than `MAX_BYTES`.
@@ -80,10 +79,10 @@ def read_photo(photo: PhotoFile) -> bytes:
     try:
         with Path(photo.name).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-    # ValueError: a name that no file can have.
+    # ValueError: not a valid file name.
     except (OSError, ValueError) as error:
-        told = (isinstance(error, OSError) and error.strerror) or error
-        raise DataError(f"{photo.name} can't be read: {told}") from error
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise DataError(f"{photo.name} can't be read: {reason}") from error
     _check_size(photo.name, len(content))
     return content
 
@@ -96,13 +95,13 @@ def _check_size(name: str, size: int) -> None:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
-        raise DataError(f"A folder must be one that can be read: {error}") from error
+    def fail(error: OSError) -> None:
+        raise DataError(f"A folder can't be read: {error}") from error
 
-    for place, folders, names in os.walk(folder, onerror=refuse):
+    for parent, folders, names in os.walk(folder, onerror=fail):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            path = Path(place, name)
+            path = Path(parent, name)
             if not name.startswith(".") and path.is_file():
                 yield path
 

@@ -1,11 +1,11 @@
-"""Says text aloud, with a program of this machine."""
+"""Reads text aloud with a speech program of this machine."""
 
 import shutil
 import subprocess
 
 from components.errors import CaptionflowError, SettingError
 
-# In this order: the first that is installed. `--` ends their options, whatever the text is.
+# The first that is installed is used. `--` ends their options, so any text can follow.
 _PROGRAMS = {
     "espeak-ng": ["--"],
     "espeak": ["--"],
@@ -15,7 +15,7 @@ _PROGRAMS = {
 
 
 def find_speech() -> list[str]:
-    """Returns the command that says aloud what is put to its end.
+    """Returns a command that reads its last argument aloud; the text is to be appended.
 
     Raises:
         SettingError: If no speech program is installed.
@@ -24,23 +24,27 @@ def find_speech() -> list[str]:
         if (path := shutil.which(program)) is not None:
             return [path, *options]
     raise SettingError(
-        f"--speak needs one of the speech programs {', '.join(_PROGRAMS)}: on Debian or Ubuntu "
-        "install the package espeak-ng. Received: none of them is installed"
+        f"--speak needs one of the speech programs {', '.join(_PROGRAMS)}, and none is installed. "
+        "On Debian or Ubuntu install the package espeak-ng"
     )
 
 
 def speak(command: list[str], text: str) -> None:
-    """Says a text aloud, and returns when it is said.
+    """Reads a text aloud, and returns when it is finished.
+
+    Args:
+        command: What `find_speech` returned.
+        text: The text.
 
     Raises:
         CaptionflowError: If the program fails.
     """
     try:
-        ended = subprocess.run(  # noqa: S603 # a program found by name, the text its last argument
+        ended = subprocess.run(  # noqa: S603 # a known program; the text is its last argument
             [*command, text], capture_output=True, text=True, errors="replace", check=False
         )
     except (OSError, ValueError) as error:
         raise CaptionflowError(f"{command[0]} can't be started: {error}") from error
     if ended.returncode:
-        told = " ".join(ended.stderr.split()) or f"exit code {ended.returncode}"
-        raise CaptionflowError(f"{command[0]} could not speak: {told}")
+        reason = " ".join(ended.stderr.split()) or f"exit code {ended.returncode}"
+        raise CaptionflowError(f"{command[0]} could not read aloud: {reason}")

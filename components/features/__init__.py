@@ -1,1 +1,1 @@
-"""Step 3: what the encoder sees in each photo, as sharded TFRecords."""
+"""Step 4: encodes photos into features, written with their captions as sharded TFRecords."""

@@ -1,4 +1,7 @@
-"""Many small segments to few large ones: a bucket takes as long for a small object."""
+"""Compaction: many small feature shards become a few large ones.
+
+Each object of a bucket takes a request, however small it is.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,28 +11,28 @@ from numpy.typing import NDArray
 
 from components.features.shards import read_feature_shard, write_feature_shard
 
-#: Bytes of features that a segment is meant to hold at most.
+#: A shard is closed when its features reach this size, in bytes.
 SHARD_BYTES = 32 * 2**20
-#: A segment of fewer bytes is a small one.
+#: Smaller shards are compacted.
 SMALL_BYTES = SHARD_BYTES // 2
 
 
 def compact_shards(paths: Sequence[Path], directory: Path) -> list[Path]:
-    """Writes what segments hold into few large ones; a photo that is in several, once.
+    """Writes the features of several shards into a few large ones, each photo once.
 
     Args:
-        paths: Whole segments, of features of one shape.
-        directory: Where the new ones go.
+        paths: Intact shards, of features of one shape.
+        directory: Where the new shards go.
 
     Returns:
-        The new ones. The same segments give the same.
+        The new shards. They depend on the given ones only, not on their order.
 
     Raises:
         DataError: As `read_feature_shard`.
     """
     photos: list[str] = []
     features: list[NDArray[np.float16]] = []
-    merged, seen = [], set[str]()
+    compacted, seen = [], set[str]()
     for photo, feature in _entries(sorted(paths)):
         if photo in seen:
             continue
@@ -37,11 +40,11 @@ def compact_shards(paths: Sequence[Path], directory: Path) -> list[Path]:
         photos.append(photo)
         features.append(feature)
         if len(photos) * feature.nbytes >= SHARD_BYTES:
-            merged.append(write_feature_shard(directory, photos, np.stack(features)))
+            compacted.append(write_feature_shard(directory, photos, np.stack(features)))
             photos, features = [], []
     if photos:
-        merged.append(write_feature_shard(directory, photos, np.stack(features)))
-    return merged
+        compacted.append(write_feature_shard(directory, photos, np.stack(features)))
+    return compacted
 
 
 def _entries(paths: Sequence[Path]) -> Iterator[tuple[str, NDArray[np.float16]]]:

@@ -1,4 +1,4 @@
-"""What a feature store holds, and how it is kept small."""
+"""Eviction: lists what a feature store holds, and chooses what to remove from it."""
 
 import re
 import tempfile
@@ -11,19 +11,19 @@ from components.artifacts.files import read_json
 from components.features.shards import entry_count
 from components.storage.shared_folder import StoredFile, fetch_files, list_files
 
-# ENCODER'S KEY/FILE, as `components.features.store` names them; no other file is touched.
+# ENCODER_KEY/FILE, as `components.features.store` names them; other files are left alone.
 _FILE = re.compile(r"([0-9a-f]{64})/([0-9a-f]{64}(?:\.json|\.h5|-\d+\.npy))")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEncoder:
-    """What a store holds of one encoder.
+    """The files of one encoder in a feature store.
 
     Attributes:
-        name: Network, weights and precision; empty if its identity is not there.
+        name: Network, weights and precision; empty if its spec is missing.
         key: See `components.features.key`.
-        features: How many.
-        files: All files, those of the encoder itself too.
+        features: Number of features.
+        files: Its feature shards, its weights and its spec.
     """
 
     name: str
@@ -33,23 +33,23 @@ class StoredEncoder:
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Total size in bytes."""
         return sum(file.size for file in self.files)
 
     @property
     def used(self) -> datetime:
-        """When anything of it was used last, to the day."""
+        """When any of its files was last used, to the day."""
         return max(file.used for file in self.files)
 
 
 def survey(store: str) -> list[StoredEncoder]:
-    """Returns what a store holds, encoder by encoder, what was used last first.
+    """Lists the encoders of a feature store, the most recently used first.
 
     Args:
-        store: Its folder, local or in a bucket.
+        store: Folder of the store, local or in a bucket.
 
     Raises:
-        SettingError: If there is no such bucket, or this account may not use it.
+        SettingError: If the bucket does not exist, or this account may not use it.
         CaptionflowError: If the object store does not answer.
     """
     by_key: dict[str, list[StoredFile]] = {}
@@ -75,37 +75,41 @@ def choose_evicted(
     keep_bytes: int | None = None,
     now: datetime | None = None,
 ) -> list[StoredFile]:
-    """Chooses what to remove: the segments that were not used for longest.
+    """Chooses the files to remove: the least recently used feature shards.
 
-    What belongs to the encoder itself goes with the last of its segments.
+    An encoder's weights and spec are evicted with the last of its shards.
 
     Args:
-        encoders: What there is.
-        older_than: All go that were last used before so long.
-        keep_bytes: So many go that no more is left than this.
-        now: The present, if None.
+        encoders: What the store holds.
+        older_than: Evict everything that was last used longer ago than this.
+        keep_bytes: Evict until at most this many bytes are left.
+        now: Current time; None for the clock's.
+
+    Returns:
+        The files to remove.
     """
-    before = (now or datetime.now(UTC)) - older_than if older_than is not None else None
+    cutoff = (now or datetime.now(UTC)) - older_than if older_than is not None else None
     groups = [group for encoder in encoders for group in _groups(encoder)]
     left = sum(file.size for group in groups for file in group)
     chosen: list[StoredFile] = []
     for group in sorted(groups, key=_used):
-        is_old = before is not None and _used(group) < before
-        is_too_much = keep_bytes is not None and left > keep_bytes
-        if is_old or is_too_much:
+        is_old = cutoff is not None and _used(group) < cutoff
+        is_over_budget = keep_bytes is not None and left > keep_bytes
+        if is_old or is_over_budget:
             chosen += group
             left -= sum(file.size for file in group)
     return chosen
 
 
 def _groups(encoder: StoredEncoder) -> list[list[StoredFile]]:
-    segments: list[StoredFile] = []
-    own: list[StoredFile] = []
+    """Returns the files that are evicted together: each shard, the last one with the encoder."""
+    shards: list[StoredFile] = []
+    others: list[StoredFile] = []
     for file in encoder.files:
-        is_segment = entry_count(Path(file.name).name) is not None
-        (segments if is_segment else own).append(file)
-    segments.sort(key=lambda file: file.used)
-    return [[file] for file in segments[:-1]] + [segments[-1:] + own]
+        is_shard = entry_count(Path(file.name).name) is not None
+        (shards if is_shard else others).append(file)
+    shards.sort(key=lambda file: file.used)
+    return [[file] for file in shards[:-1]] + [shards[-1:] + others]
 
 
 def _used(files: Iterable[StoredFile]) -> datetime:
@@ -113,11 +117,10 @@ def _used(files: Iterable[StoredFile]) -> datetime:
 
 
 def _name(store: str, key: str, files: list[StoredFile]) -> str:
-    identities = [file.name for file in files if file.name.endswith(".json")]
+    specs = [file.name for file in files if file.name.endswith(".json")]
     with tempfile.TemporaryDirectory(prefix="captionflow-store-") as directory:
-        for name in fetch_files(store, identities[:1], Path(directory)):
-            identity = read_json(Path(directory, Path(name).name))
-            # Identities of before there was a choice name none.
-            precision = identity.get("precision", "float32")
-            return f"{identity['network']}, {identity['weights']}, {precision}"
+        for name in fetch_files(store, specs[:1], Path(directory)):
+            spec = read_json(Path(directory, Path(name).name))
+            # Specs of older versions have no precision.
+            return f"{spec['network']}, {spec['weights']}, {spec.get('precision', 'float32')}"
     return ""

@@ -1,4 +1,4 @@
-"""From photos and captions to the examples artifact."""
+"""Encodes the captioned photos, and writes the examples artifact."""
 
 import logging
 import shutil
@@ -29,20 +29,17 @@ from components.errors import SettingError
 from components.features.encoding import EncodeImages
 from components.features.key import encoder_key
 from components.features.shards import read_feature_shard
-from components.features.store import FeatureStore, Place
+from components.features.store import FeatureLocation, FeatureStore
 from components.features.tasks import EncodingTask, plan_tasks
-from components.runtime.beam import beam_pipeline, unwrapped_errors
+from components.runtime.beam import beam_pipeline
+from components.runtime.beam_batches import run_in_batches
 from components.settings.encoder import EncoderSettings
 from components.storage.transfer import local_copy
 
 logger = logging.getLogger(__name__)
 
-# Pictures that random weights are calibrated on.
-_CALIBRATION_PICTURES = 64
-# A worker gets so many photos at once: if it is killed, they are what is lost.
-_PHOTOS_AT_ONCE = 512
-# But there are at least so many such lists, for several workers.
-_LISTS = 16
+# Drawn images that random weights are calibrated on.
+_CALIBRATION_IMAGES = 64
 _SCRATCH = ".features"
 
 
@@ -52,62 +49,65 @@ def extract_features(
     directory: str | Path,
     settings: EncoderSettings,
 ) -> dict[str, Any]:
-    """Encodes every captioned photo.
+    """Encodes every captioned photo, and writes features and captions as sharded TFRecords.
 
-    1. Features that the store has are taken from there; so is the encoder. If all are there, no
-       network is loaded, and no photo is read.
-    2. Else the encoder is made once and kept in the store, before any of its features. Beam's
-       workers read the photos that are missing, encode them in full batches and put the features
-       into the store, segment by segment: what a killed run has put there the next one finds.
-    3. Records go to shards by split, ordered by image id. The same input gives the same bytes.
+    1. Features that the store holds are reused, and so is its encoder. If the store holds all of
+       them, no network is loaded and no photo is read.
+    2. Otherwise the encoder is built once, and saved in the store before any of its features.
+       Beam's workers encode the missing photos in full batches and add their features to the
+       store, shard by shard, so a run that is killed continues with the photos that are left.
+    3. Examples are written in shards by split, ordered by image id. Equal input gives equal bytes.
 
     Args:
-        manifest: The manifest artifact.
-        captions: The captions artifact.
-        directory: Where the examples artifact goes, whole or not at all.
-        settings: Encoder, feature store, and how Beam runs.
+        manifest: Directory of the manifest artifact.
+        captions: Directory of the captions artifact.
+        directory: Directory of the examples artifact; written whole or not at all.
+        settings: Encoder, feature store, and flags of Beam's runner.
 
     Returns:
-        Facts: photos in all, by split and of them encoded in this run; what identifies the encoder.
+        Metadata of the artifact: the number of photos, in all, by split and encoded in this run;
+        the encoder's network, weights, precision and width.
 
     Raises:
-        SettingError: If encoder, encoder_batch, precision, beam_flags or store break their rules,
-            or a worker has not the precision that was chosen here.
-        DataError: If weights can't be had, a photo is not as `ingest` found it, or the captions'
-            normaliser is broken.
-        CaptionflowError: If the store's bucket does not answer.
+        SettingError: If the encoder, its precision, beam_flags or the store can't be used, or a
+            worker does not support the chosen precision.
+        DataError: If the weights can't be loaded, a photo changed since `ingest` read it, or the
+            captions' normalizer is broken.
+        CaptionflowError: If the object store does not answer.
     """
-    computing = choose_precision(settings.precision, settings.encoder, settings.encoder_weights)
+    precision = choose_precision(settings.precision, settings.encoder, settings.encoder_weights)
     tasks = plan_tasks(read_manifest(manifest), read_captions(captions))
     normalizer = Normalizer.load(Path(captions))
     started = time.perf_counter()
     with atomic_directory(directory) as aside:
-        kept = _open_store(settings, aside, computing)
-        places = kept.index()
-        # Each photo once, whatever it is called.
-        missing = list({t.sha256: t for t in tasks if t.sha256 not in places}.values())
-        found = len(tasks) - len(missing)
+        features = _open_store(settings, aside, precision)
+        locations = features.index()
+        # Each photo once, whatever its names.
+        missing = list({t.sha256: t for t in tasks if t.sha256 not in locations}.values())
         if settings.store:
-            logger.info("%d of %d photos are in the store", found, len(tasks))
+            found = len(tasks) - len(missing)
+            logger.info("Feature store: %d of %d photos are encoded already", found, len(tasks))
         shared = Shared()
-        if not kept.take_encoder(aside):
-            # Workers in this process go on with what was made, others read what is saved.
-            made = shared.acquire(partial(_make_encoder, settings, computing))
-            made.save(aside)
-            # Before any feature: those of a killed run would else be taken for the next one's.
-            kept.keep_encoder(aside)
+        if not features.restore_encoder(aside):
+            # Workers in this process share this encoder; others load the saved one.
+            built = shared.acquire(partial(_build_encoder, settings, precision))
+            built.save(aside)
+            # Before any feature: if this run is killed, the next one must not take its features
+            # for those of an encoder that it builds itself.
+            features.save_encoder(aside)
         if missing:
-            step = EncodeImages(aside, shared, kept, settings.encoder_batch, len(missing))
-            _encode(missing, step, settings.encoder_batch, settings.beam_flags)
-            places = kept.index()
-        _write_records(tasks, places, kept.scratch, aside, settings.beam_flags)
-        kept.finish({places[task.sha256][0] for task in tasks})
-        shutil.rmtree(kept.scratch)
-        # The records hold references: what made them goes along.
+            step = EncodeImages(aside, shared, features, settings.encoder_batch, len(missing))
+            run_in_batches(step, missing, settings.beam_flags)
+            locations = features.index()
+        _write_examples(tasks, locations, features.scratch, aside, settings.beam_flags)
+        features.finish({locations[task.sha256].shard for task in tasks})
+        shutil.rmtree(features.scratch)
+        # Examples hold normalized references, so the normalizer is part of the artifact.
         normalizer.save(aside)
         spec = EncoderSpec.load(aside)
     seconds = time.perf_counter() - started
-    logger.info("%d photos in %.0f s, %.1f photos/s", len(tasks), seconds, len(tasks) / seconds)
+    rate = len(tasks) / seconds
+    logger.info("Wrote %d examples in %.0f s, %.1f a second", len(tasks), seconds, rate)
     return {
         "photos": len(tasks),
         **Counter(f"{task.split}_photos" for task in tasks),
@@ -127,12 +127,12 @@ def _open_store(settings: EncoderSettings, directory: Path, precision: Precision
     if settings.store:
         key = encoder_key(settings.encoder, settings.encoder_weights, settings.seed, precision)
         folder = f"{settings.store.rstrip('/')}/{key}"
-    kept = FeatureStore(folder, scratch)
-    kept.fetch()
-    return kept
+    features = FeatureStore(folder, scratch)
+    features.fetch()
+    return features
 
 
-def _make_encoder(settings: EncoderSettings, precision: Precision) -> Encoder:
+def _build_encoder(settings: EncoderSettings, precision: Precision) -> Encoder:
     weights, seed = settings.encoder_weights, settings.seed
     with TemporaryDirectory(prefix="captionflow-weights-") as directory:
         if weights not in (IMAGENET, RANDOM):
@@ -145,46 +145,30 @@ def _make_encoder(settings: EncoderSettings, precision: Precision) -> Encoder:
             precision=precision,
         )
     if weights == RANDOM:
-        # Not photos: it would be another encoder with each change of the data.
-        encoder.calibrate(draw_dead_leaves(_CALIBRATION_PICTURES, encoder.spec.size, seed))
+        # Not on photos: the encoder would change with the data.
+        encoder.calibrate(draw_dead_leaves(_CALIBRATION_IMAGES, encoder.spec.size, seed))
     return encoder
 
 
-def _encode(
-    tasks: list[EncodingTask], step: EncodeImages, batch_size: int, beam_flags: str
-) -> None:
-    # Batches are made here: full ones, and the same however the runner cuts its bundles.
-    batches = min(_PHOTOS_AT_ONCE // batch_size, len(tasks) // (_LISTS * batch_size))
-    several = max(batches, 1) * batch_size
-    lists = [tasks[start : start + several] for start in range(0, len(tasks), several)]
-    with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
-        _ = (
-            pipeline
-            | "Photos" >> beam.Create(lists)
-            | "Spread" >> beam.Reshuffle()
-            | "Encode" >> beam.ParDo(step)
-        )
-
-
-def _write_records(
+def _write_examples(
     tasks: list[EncodingTask],
-    places: Mapping[str, Place],
-    segments: Path,
+    locations: Mapping[str, FeatureLocation],
+    features: Path,
     directory: Path,
     beam_flags: str,
 ) -> None:
-    lost = [task.image_id for task in tasks if task.sha256 not in places]
+    lost = [task.image_id for task in tasks if task.sha256 not in locations]
     if not lost:
         shards = [
-            (name, [(task, places[task.sha256]) for task in of_one])
-            for name, of_one in groupby(tasks, key=lambda task: task.shard)
+            (name, [(task, locations[task.sha256]) for task in of_shard])
+            for name, of_shard in groupby(tasks, key=lambda task: task.shard)
         ]
         with beam_pipeline(beam_flags) as pipeline:
             _ = (
                 pipeline
                 | "Shards" >> beam.Create(shards)
-                | "SpreadShards" >> beam.Reshuffle()
-                | "Write" >> beam.Map(_write_shard, segments, directory)
+                | "Distribute" >> beam.Reshuffle()
+                | "Write" >> beam.Map(_write_shard, features, directory)
             )
         lost = [name for name, _ in shards if not (directory / name).exists()]
     if lost:
@@ -195,14 +179,15 @@ def _write_records(
 
 
 def _write_shard(
-    shard: tuple[str, list[tuple[EncodingTask, Place]]], segments: Path, directory: Path
+    shard: tuple[str, list[tuple[EncodingTask, FeatureLocation]]], features: Path, directory: Path
 ) -> None:
     name, tasks = shard
-    # Read where they lie: no more is in memory than what is written now.
-    opened = {
-        segment: read_feature_shard(segments / segment)[1] for segment in {p[0] for _, p in tasks}
+    # Memory-mapped: only the rows that are written are read.
+    arrays = {
+        feature_shard: read_feature_shard(features / feature_shard)[1]
+        for feature_shard in {location.shard for _, location in tasks}
     }
     with tf.io.TFRecordWriter(str(directory / name)) as writer:
-        for task, (segment, row) in tasks:
-            feature = opened[segment][row]
+        for task, location in tasks:
+            feature = arrays[location.shard][location.row]
             writer.write(to_example(task.image_id, feature, task.tokens, task.references))

@@ -1,14 +1,14 @@
-"""The feature store: what was computed once is not computed again.
+"""The feature store: features computed once are reused by later runs.
 
-A folder, local or in a bucket, in which each encoder has a folder of its own, named by its key
-(`components.features.key`). There lie
+A store is a folder, local or in a bucket, with a subfolder for each encoder, named by its key
+(`components.features.key`). It holds
 
-1. segments: features by the SHA-256 of the photo's bytes, some hundred to thousands a file;
-2. the encoder: its weights, and its identity, which names them.
+1. feature shards: features by the SHA-256 of the photo's bytes, hundreds to thousands in a file;
+2. the encoder: its weights, and its spec, which names the weights file.
 
-All files are named by the SHA-256 of their content and never change. So runs need not wait for
-each other: each adds files, and reads whatever is there. A file is put there whole; one that is
-broken is told by its name, removed, and what it held is computed anew.
+Each file is named by the SHA-256 of its content and never changes, so runs need no locks: each adds
+files and reads what is there. A file appears whole or not at all. A corrupt file does not match its
+name; it is removed, and its features are computed again.
 """
 
 import hashlib
@@ -16,10 +16,11 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from components.artifacts.examples import ENCODER_FILE
 from components.artifacts.files import read_json, write_json
@@ -30,6 +31,7 @@ from components.features.compaction import SMALL_BYTES, compact_shards
 from components.features.shards import entry_count, read_feature_shard
 from components.storage.filesystem import require_writable
 from components.storage.shared_folder import (
+    StoredFile,
     fetch_files,
     list_files,
     mark_used,
@@ -39,35 +41,44 @@ from components.storage.shared_folder import (
 
 logger = logging.getLogger(__name__)
 
-#: In which segment a photo's feature lies, and the how manieth it is there.
-Place = tuple[str, int]
-
-# In the identity of an encoder: the file of its weights.
+# In the spec of a stored encoder: the name of its weights file.
 _WEIGHTS = "weights_file"
-_ENCODER_NAME = re.compile(r"([0-9a-f]{64})\.(json|h5)")
-# So many small segments are merged.
-_MANY = 32
-# That a file is in use is noted once a day.
-_NOTED_EACH = timedelta(days=1)
-# How often files are looked for anew that another run has just merged.
-_TRIES = 5
+_ENCODER_FILE = re.compile(r"([0-9a-f]{64})\.(json|h5)")
+# Small shards are compacted once there are this many.
+_COMPACTED_FROM = 32
+# Files that are in use are marked as used at most this often.
+_MARK_INTERVAL = timedelta(days=1)
+# Attempts to fetch all files: another run may compact shards between listing and download.
+_ATTEMPTS = 5
+
+
+class FeatureLocation(NamedTuple):
+    """Where a photo's feature is stored.
+
+    Attributes:
+        shard: File name of the feature shard.
+        row: Row in the shard.
+    """
+
+    shard: str
+    row: int
 
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """What one encoder has computed.
+    """The features of one encoder.
 
     Attributes:
-        folder: Of this encoder in the store, local or in a bucket; empty if there is no store.
-        scratch: A local folder of this run. What is in the store is brought there, and what is
-            computed is put there first: no other run can take it away.
+        folder: The encoder's folder in the store, local or in a bucket; empty if there is no store.
+        scratch: A local folder of this run. Files of the store are copied there, and new ones are
+            written there first, so that no other run can remove them.
     """
 
     folder: str
     scratch: Path
 
     def fetch(self) -> None:
-        """Brings all that the store has into the scratch folder.
+        """Copies all files of the store into the scratch folder.
 
         Raises:
             SettingError: If the store can't be used.
@@ -76,34 +87,35 @@ class FeatureStore:
         if not self.folder:
             return
         require_writable(self.folder)
-        for _ in range(_TRIES):
-            there = {path.name for path in self.scratch.iterdir()}
+        for _ in range(_ATTEMPTS):
+            fetched = {path.name for path in self.scratch.iterdir()}
             wanted = [
                 file.name
                 for file in list_files(self.folder)
-                if file.name not in there
-                and (_ENCODER_NAME.fullmatch(file.name) or entry_count(file.name) is not None)
+                if file.name not in fetched
+                and (_ENCODER_FILE.fullmatch(file.name) or entry_count(file.name) is not None)
             ]
             if len(fetch_files(self.folder, wanted, self.scratch)) == len(wanted):
                 break
 
-    def index(self) -> dict[str, Place]:
-        """Returns where each feature lies that is in whole segments of the scratch folder.
+    def index(self) -> dict[str, FeatureLocation]:
+        """Returns the location of every feature in the scratch folder, by the photo's SHA-256.
 
-        Broken segments are removed, from the store too.
+        Corrupt shards are removed, from the store as well.
         """
-        places: dict[str, Place] = {}
+        locations: dict[str, FeatureLocation] = {}
         for path in sorted(self.scratch.glob("*.npy")):
             try:
                 photos, _ = read_feature_shard(path)
             except DataError as error:
                 self._discard(path, error)
                 continue
-            places.update((photo, (path.name, row)) for row, photo in enumerate(photos))
-        return places
+            for row, photo in enumerate(photos):
+                locations[photo] = FeatureLocation(path.name, row)
+        return locations
 
     def add(self, file: Path) -> None:
-        """Puts a file of the scratch folder into the store.
+        """Copies a file of the scratch folder into the store.
 
         Raises:
             SettingError, CaptionflowError: As `fetch`.
@@ -111,90 +123,95 @@ class FeatureStore:
         if self.folder:
             put_file(file, self.folder)
 
-    def take_encoder(self, directory: Path) -> bool:
-        """Copies the encoder out of the scratch folder, as `Encoder.save` would have written it.
+    def restore_encoder(self, directory: Path) -> bool:
+        """Copies the stored encoder into a directory, in the layout of `Encoder.save`.
 
         Args:
             directory: Where it goes.
 
         Returns:
-            Whether it was there, and whole.
+            False if the store has no encoder, or its files are corrupt.
         """
         for path in sorted(self.scratch.iterdir()):
-            if (match := _ENCODER_NAME.fullmatch(path.name)) and fingerprint_file(path) != match[1]:
-                self._discard(path, f"{path.name} has not the content that its name tells")
+            if (match := _ENCODER_FILE.fullmatch(path.name)) and fingerprint_file(path) != match[1]:
+                self._discard(path, f"{path.name} does not have the SHA-256 in its name")
         for path in sorted(self.scratch.glob("*.json")):
             try:
-                identity = read_json(path)
-                weights = self.scratch / Path(identity.pop(_WEIGHTS)).name
+                spec = read_json(path)
+                weights = self.scratch / Path(spec.pop(_WEIGHTS)).name
             except (ValueError, LookupError, TypeError, AttributeError) as error:
-                self._discard(path, f"{path.name} is no encoder's identity: {error!r}")
+                self._discard(path, f"{path.name} is not an encoder spec: {error!r}")
                 continue
-            if _ENCODER_NAME.fullmatch(weights.name) and weights.exists():
+            if _ENCODER_FILE.fullmatch(weights.name) and weights.exists():
                 shutil.copyfile(weights, directory / ENCODER_WEIGHTS_FILE)
-                write_json(directory / ENCODER_FILE, identity)
+                write_json(directory / ENCODER_FILE, spec)
                 return True
         return False
 
-    def keep_encoder(self, directory: Path) -> None:
-        """Puts an encoder that `Encoder.save` wrote into the store.
+    def save_encoder(self, directory: Path) -> None:
+        """Copies an encoder that `Encoder.save` wrote into the store.
 
         Raises:
             SettingError, CaptionflowError: As `fetch`.
         """
         if not self.folder:
             return
-        weights = directory / ENCODER_WEIGHTS_FILE
-        kept = self.scratch / f"{fingerprint_file(weights)}.h5"
-        shutil.copyfile(weights, kept)
-        facts = {**read_json(directory / ENCODER_FILE), _WEIGHTS: kept.name}
-        text = json.dumps(facts).encode()
-        identity = self.scratch / f"{hashlib.sha256(text).hexdigest()}.json"
-        identity.write_bytes(text)
-        # In this order: an identity is there only if its weights are.
-        self.add(kept)
-        self.add(identity)
+        saved = directory / ENCODER_WEIGHTS_FILE
+        weights = self.scratch / f"{fingerprint_file(saved)}.h5"
+        shutil.copyfile(saved, weights)
+        content = json.dumps({**read_json(directory / ENCODER_FILE), _WEIGHTS: weights.name})
+        spec = self.scratch / f"{hashlib.sha256(content.encode()).hexdigest()}.json"
+        spec.write_text(content)
+        # In this order: the weights of any spec in the store are there.
+        self.add(weights)
+        self.add(spec)
 
     def finish(self, used: Iterable[str]) -> None:
-        """Notes which segments were used, and merges small ones if there are many.
+        """Marks files as used, which keeps them from eviction, and compacts small shards.
 
         Args:
-            used: Names of segments.
+            used: File names of the shards that this run used.
 
         Raises:
             SettingError, CaptionflowError: As `fetch`.
         """
         if not self.folder:
             return
-        there = list_files(self.folder)
-        names = set(used)
+        files = list_files(self.folder)
+        self._mark_used(files, set(used))
+        self._compact(files)
+
+    def _mark_used(self, files: Iterable[StoredFile], used: Collection[str]) -> None:
         due = [
             file.name
-            for file in there
-            if (file.name in names or _ENCODER_NAME.fullmatch(file.name))
-            and file.used < datetime.now(UTC) - _NOTED_EACH
+            for file in files
+            if (file.name in used or _ENCODER_FILE.fullmatch(file.name))
+            and file.used < datetime.now(UTC) - _MARK_INTERVAL
         ]
         try:
             mark_used(self.folder, due)
         except SettingError as error:
-            # In a bucket it takes one more permission than to add and to remove.
-            logger.warning("that features were used can't be noted: %s", error)
+            # In a bucket this needs one more permission than adding and removing files.
+            logger.warning("Could not mark features as used: %s", error)
+
+    def _compact(self, files: Iterable[StoredFile]) -> None:
         small = [
             self.scratch / file.name
-            for file in there
+            for file in files
             if entry_count(file.name) is not None
             and file.size < SMALL_BYTES
             and (self.scratch / file.name).exists()
         ]
-        if len(small) >= _MANY:
-            merged = compact_shards(small, self.scratch)
-            for path in merged:
-                self.add(path)
-            remove_files(self.folder, {path.name for path in small} - {p.name for p in merged})
-            logger.info("%d small files of the store are %d now", len(small), len(merged))
+        if len(small) < _COMPACTED_FROM:
+            return
+        compacted = compact_shards(small, self.scratch)
+        for path in compacted:
+            self.add(path)
+        remove_files(self.folder, {path.name for path in small} - {p.name for p in compacted})
+        logger.info("Compacted %d small feature shards into %d", len(small), len(compacted))
 
-    def _discard(self, path: Path, why: object) -> None:
-        logger.warning("broken in the store, so made anew: %s", why)
+    def _discard(self, path: Path, reason: object) -> None:
+        logger.warning("Removed a corrupt file from the feature store: %s", reason)
         path.unlink()
         if self.folder:
             remove_files(self.folder, [path.name])

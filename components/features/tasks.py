@@ -1,4 +1,4 @@
-"""What is to be encoded: each captioned photo, and the shard that its record goes to."""
+"""Encoding tasks: each captioned photo, and the shard that its example goes to."""
 
 import hashlib
 import logging
@@ -23,10 +23,10 @@ class EncodingTask:
 
     Attributes:
         image_id: As in the manifest.
-        path: Where the photo lies.
-        sha256: Of its bytes when `ingest` checked them, 64 hex digits.
+        path: Path of the photo's file.
+        sha256: SHA-256 of the file when `ingest` checked it, 64 hex digits.
         split: As in the manifest.
-        shard: Name of the file that its record goes to.
+        shard: Name of the TFRecord file that its example goes to.
         tokens: As in `CaptionedPhoto`.
         references: As in `CaptionedPhoto`.
     """
@@ -41,14 +41,14 @@ class EncodingTask:
 
 
 def plan_tasks(photos: list[Photo], captions: list[CaptionedPhoto]) -> list[EncodingTask]:
-    """Joins photos with their captions, and gives each its shard.
+    """Joins photos with their captions, and assigns each to a shard.
 
     Args:
         photos: The manifest.
-        captions: Photos without any are left out.
+        captions: The captions; photos without any are left out.
 
     Returns:
-        One task a captioned photo; split by split, each ordered by image id.
+        A task for each captioned photo, split by split, ordered by image id within a split.
 
     Raises:
         DataError: If no photo has captions.
@@ -64,7 +64,7 @@ def plan_tasks(photos: list[Photo], captions: list[CaptionedPhoto]) -> list[Enco
                 path=photo.uri,
                 sha256=photo.sha256,
                 split=split,
-                # As many photos in each shard, give or take one, in order.
+                # In order, and evenly: sizes of shards differ by one at most.
                 shard=shard_name(split, index * shards // len(chosen), shards),
                 tokens=captioned[photo.image_id].tokens,
                 references=captioned[photo.image_id].references,
@@ -74,37 +74,37 @@ def plan_tasks(photos: list[Photo], captions: list[CaptionedPhoto]) -> list[Enco
     if not tasks:
         raise DataError(
             f"At least one photo of the manifest must have captions. Received: {len(photos)} "
-            f"photos, {len(captions)} of other images captioned"
+            f"photos, and captions of {len(captions)} other images"
         )
     if len(tasks) < len(photos):
-        logger.info("%d photos without captions are left out", len(photos) - len(tasks))
+        logger.info("Left out %d photos without captions", len(photos) - len(tasks))
     return tasks
 
 
 def read_photo(task: EncodingTask, size: int) -> NDArray[np.uint8]:
-    """Reads a task's photo as it was when `ingest` checked it.
+    """Reads and decodes a photo, after checking that it has not changed since `ingest`.
 
     Args:
-        task: Which photo.
+        task: The photo.
         size: Height and width of the result, in pixels.
 
     Returns:
         uint8 [size, size, 3].
 
     Raises:
-        DataError: If the file is gone, or is no longer the one that was checked.
+        DataError: If the file is missing, has changed, or can't be decoded.
     """
     try:
         content = Path(task.path).read_bytes()
     except OSError as error:
         raise DataError(
-            f"Photo {task.image_id} can't be read any more, though ingest did read it: {error}"
+            f"Photo {task.image_id} can no longer be read, though ingest did read it: {error}"
         ) from error
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != task.sha256:
         raise DataError(
-            f"Photo {task.image_id} must be as ingest found it, with SHA-256 {task.sha256}. "
-            f"{task.path} now has {sha256}. Run ingest again"
+            f"Photo {task.image_id} must not change after ingest, which found SHA-256 "
+            f"{task.sha256}. {task.path} now has {sha256}. Run ingest again"
         )
     try:
         return load_photo(content, size)

@@ -6,19 +6,21 @@
    file and most of its photos. So `train/captions.json` does not name photos in `test`.
 3. Where that leaves several files, an exact path goes first, then the folder of the split that
    the caption file's name speaks of; files of the same bytes are one. Otherwise it is an error.
-4. What is not found so is looked for in any letter case, then with any ending. Such a match counts
-   only if one photo and one file are left for each other.
+4. What is not found so is looked for in any letter case, then with any ending, then in a folder
+   that says no more than another one (`photos`, `Images`). Such a match counts only if one photo
+   and one file are left for each other.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 
 from components.errors import DataError
 from components.ingest.files import DataFiles
 from components.ingest.layouts.caption_file import CaptionFile
-from components.ingest.names import Level
+from components.ingest.names import Level, without_containers
 from components.ingest.split_words import split_in_folders, split_in_name
 
 
@@ -31,7 +33,7 @@ class Matched:
         names: What the file calls each photo, and what it is called below the data set: without
             folders that lie above the data set.
         found: Files (their paths below the data set) by name.
-        loose: Names that were found only in another letter case or with another ending.
+        loose: Names of which only a similar file was found: see 4. above.
     """
 
     scope: str
@@ -65,7 +67,11 @@ def match_photos(captions: Sequence[CaptionFile], files: DataFiles) -> list[Matc
     _leave_to_longest(matches)
     _leave_to_named_split(captions, matches)
     for level in (Level.CASE, Level.ENDING):
-        _match_loosely(matches, level, files)
+        _match_loosely(matches, partial(files.index.ending_with, level=level), files)
+    by_rest: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for file in files.paths:
+        by_rest[without_containers(file)].append(file)
+    _match_loosely(matches, lambda name: _in_other_container(name, by_rest), files)
     return matches
 
 
@@ -154,13 +160,25 @@ def _leave_to_named_split(captions: Sequence[CaptionFile], matches: Sequence[Mat
                 del matched.found[name]
 
 
-def _match_loosely(matches: Sequence[Matched], level: Level, files: DataFiles) -> None:
+def _in_other_container(name: str, by_rest: Mapping[tuple[str, ...], list[str]]) -> list[str]:
+    # `photos/1.jpg` may be `Images/1.jpg`, and `train2014/1.jpg` too, but not `val2014/1.jpg`.
+    split = split_in_folders(name)
+    return [
+        file
+        for file in by_rest.get(without_containers(name), ())
+        if "/" in name and (split is None or split_in_folders(file) in (None, split))
+    ]
+
+
+def _match_loosely(
+    matches: Sequence[Matched], candidates_of: Callable[[str], list[str]], files: DataFiles
+) -> None:
     taken = {file for matched in matches for file in matched.found.values()}
     wanted: dict[str, set[str]] = defaultdict(set)
     found: list[tuple[Matched, str, str]] = []
     for matched in matches:
         for name in set(matched.names.values()) - matched.found.keys():
-            candidates = _below(matched.scope, files.index.ending_with(name, level))
+            candidates = _below(matched.scope, candidates_of(name))
             if len(candidates) > 1 and files.are_same(candidates):
                 candidates = candidates[:1]
             for candidate in candidates:

@@ -10,6 +10,16 @@ _ENDING = re.compile(
 )
 
 
+# No data set names photos by more folders than this.
+_DEEPEST = 16
+#: Folders whose names say no more than that photos are in them.
+_CONTAINERS = re.compile(
+    r"(?:all|data|dataset|files|imgs?|images?|jpe?g(?:images|s)?|photos?|pics?|pictures?)"
+    r"|flick(?:e?r)?(?:8|30)k[_-]?(?:dataset|images?)?|(?:train|val|test)20\d\d",
+    re.IGNORECASE,
+)
+
+
 class Level(IntEnum):
     """How strictly two paths are compared, the strictest first.
 
@@ -33,6 +43,12 @@ def comparable(path: str, level: Level) -> tuple[str, ...]:
     return tuple(" ".join(part.casefold().split()) for part in path.split("/"))
 
 
+def without_containers(path: str) -> tuple[str, ...]:
+    """Returns a path's parts, comparable at `Level.ENDING`, without folders such as `images`."""
+    *folders, last = comparable(path, Level.ENDING)
+    return (*(one for one in folders if not _CONTAINERS.fullmatch(one)), last)
+
+
 class NameIndex:
     """Paths, found by their last parts."""
 
@@ -43,25 +59,28 @@ class NameIndex:
             paths: With slashes between their parts.
         """
         self._paths = list(paths)
-        self._by_last: dict[Level, dict[str, list[tuple[tuple[str, ...], str]]]] = {}
+        self._ends: dict[Level, dict[tuple[str, ...], list[str]]] = {}
 
     def ending_with(self, path: str, level: Level) -> list[str]:
         """Returns the paths whose last parts are all parts of `path`, in the order of the index."""
-        parts = comparable(path, level)
-        found = self._index(level).get(parts[-1], ())
-        return [one for its, one in found if its[-len(parts) :] == parts]
+        return self._index(level).get(comparable(path, level), [])
 
     def ends_of(self, path: str, level: Level) -> list[str]:
-        """Returns the paths that `path` ends with, in the order of the index."""
+        """Returns the longest paths that `path` ends with."""
         parts = comparable(path, level)
-        found = self._index(level).get(parts[-1], ())
-        return [one for its, one in found if parts[-len(its) :] == its]
+        for start in range(len(parts)):
+            ends = self._index(level).get(parts[start:], ())
+            if whole := [one for one in ends if one.count("/") == len(parts) - start - 1]:
+                return whole
+        return []
 
-    def _index(self, level: Level) -> dict[str, list[tuple[tuple[str, ...], str]]]:
-        if level not in self._by_last:
-            index: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
+    def _index(self, level: Level) -> dict[tuple[str, ...], list[str]]:
+        if level not in self._ends:
+            # By each of its ends, as many data sets have thousands of `<id>/image.jpg`.
+            ends: dict[tuple[str, ...], list[str]] = defaultdict(list)
             for path in self._paths:
                 parts = comparable(path, level)
-                index[parts[-1]].append((parts, path))
-            self._by_last[level] = dict(index)
-        return self._by_last[level]
+                for start in range(max(0, len(parts) - _DEEPEST), len(parts)):
+                    ends[parts[start:]].append(path)
+            self._ends[level] = dict(ends)
+        return self._ends[level]

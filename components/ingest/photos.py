@@ -14,7 +14,7 @@ class PhotoIds:
     Attributes:
         by_name: For each caption file, ids by what the file calls a photo.
         files: Files (their paths below the data set) by id, for photos that are there.
-        loose: Ids whose file was found only in another letter case or with another ending.
+        loose: The same, for ids whose file has only a similar name; see `matching`.
     """
 
     by_name: list[dict[str, str]]

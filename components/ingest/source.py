@@ -18,7 +18,7 @@ class Source:
         images: Files by photo id, for captioned photos that are there.
         uncaptioned: Other files that look like photos: their paths below the data set.
         splits: The data set's own splits.
-        loose: Files by photo id, where only letter case or ending was otherwise in the captions.
+        loose: Files by photo id, for photos whose file has only a similar name; see `matching`.
         notes: What else people should know of how the data set was read: sentences.
     """
 

@@ -1,7 +1,7 @@
 """What data sets call their splits, and what they are called here."""
 
 import re
-from pathlib import PurePosixPath
+from functools import cache
 
 from components.errors import DataError
 
@@ -67,7 +67,12 @@ def split_in_name(name: str) -> str | None:
 
 def split_in_folders(path: str) -> str | None:
     """Returns the split that the innermost folder of a path speaks of that speaks of any."""
-    for folder in PurePosixPath(path).parents:
-        if split := split_in_name(folder.name):
+    return _split_of_folder(path.rpartition("/")[0])
+
+
+@cache
+def _split_of_folder(folder: str) -> str | None:
+    for name in reversed(folder.split("/")):
+        if split := split_in_name(name):
             return split
     return None

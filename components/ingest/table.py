@@ -63,7 +63,7 @@ def _rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     if counts["images_without_caption"]:
         rows.append(("no captions", _counted(counts["images_without_caption"], "image file")))
     if counts["loosely_matched"]:
-        found = _counted(counts["loosely_matched"], "photo", "matched by letter case or ending")
+        found = _counted(counts["loosely_matched"], "photo", "found by a similar name")
         rows.append(("loose names", found))
     return rows + [("note", note) for note in report["notes"]]
 

@@ -1,13 +1,19 @@
 """How many words captions have, counted simply: `normalize` makes the words that are learnt."""
 
-import re
+import html
 from collections import Counter
 from collections.abc import Sequence
 from typing import TypedDict
 
+import regex
+
 from components.artifacts.manifest import Photo
 
-_WORD = re.compile(r"[^\W_]+(?:['\N{RIGHT SINGLE QUOTATION MARK}-][^\W_]+)*")
+# Scripts without spaces count by character, as in `normalize`.
+_WORD = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*"
+    r"|[\p{L}\p{M}\p{Nd}\u200c\u200d]+(?:['\u2019][\p{L}\p{M}\p{Nd}]+)*"
+)
 
 
 class Words(TypedDict):
@@ -37,7 +43,7 @@ def count_words(photos: Sequence[Photo]) -> Words:
     for photo in photos:
         counter = train if photo.split == "train" else held_out
         for caption in photo.captions:
-            counter.update(_WORD.findall(caption.lower()))
+            counter.update(_WORD.findall(html.unescape(caption).lower()))
     captions = sum(len(photo.captions) for photo in photos)
     total = train.total() + held_out.total()
     unknown = sum(count for word, count in held_out.items() if word not in train)

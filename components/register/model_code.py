@@ -8,6 +8,7 @@ import base64
 import binascii
 import io
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from components.errors import DataError
+from components.settings.bounds import MAX_BEAM_WIDTH
 
 if TYPE_CHECKING:
     from components.captioning.inference.bundle import Caption
+    from components.captioning.inference.captioner import Captioner
 
 # As the command line tells them; further digits differ with what is computed side by side.
 _DIGITS = 4
-_WIDEST_BEAM = 100
 # Photos that are encoded at once: whatever is asked for, memory stays the same.
 _BATCH = 32
 
@@ -59,9 +61,11 @@ class CaptioningModel(PythonModel):
         from components.captioning.inference.batching import DynamicBatcher
         from components.captioning.inference.captioner import Captioner
 
-        self._captioner = Captioner(context.artifacts["bundle"])
-        # A server asks from as many threads as it has requests.
-        self._together = DynamicBatcher(self._captioner)
+        # A server calls `predict` in as many threads as it has requests.
+        self._batcher: DynamicBatcher[Captioner, NDArray[np.uint8], int, list[Caption]] = (
+            DynamicBatcher(partial(Captioner, context.artifacts["bundle"]), _caption)
+        )
+        self._captioner = self._batcher.model.result()
 
     def predict(
         self,
@@ -97,10 +101,10 @@ class CaptioningModel(PythonModel):
         ]
         return pd.DataFrame(
             {
-                "caption": [best.caption for best, *_ in told],
+                "caption": [best.text for best, *_ in told],
                 "score": [round(best.score, _DIGITS) for best, *_ in told],
                 "alternatives": [
-                    [{"caption": o.caption, "score": round(o.score, _DIGITS)} for o in rest]
+                    [{"caption": o.text, "score": round(o.score, _DIGITS)} for o in rest]
                     for _, *rest in told
                 ],
             },
@@ -109,17 +113,24 @@ class CaptioningModel(PythonModel):
 
     def _describe(self, photos: list[tuple[Any, Any]], width: int) -> Iterator["list[Caption]"]:
         pixels = [self._load(row, photo) for row, photo in photos]
-        told = self._together.alternatives_or_errors(pixels, beam_width=width)
-        for (row, _), said in zip(photos, told, strict=True):
-            if isinstance(said, DataError):
-                raise _unusable(row, said) from said
-            yield said
+        futures = [self._batcher.submit(each, width) for each in pixels]
+        for (row, _), future in zip(photos, futures, strict=True):
+            try:
+                yield future.result()
+            except DataError as error:
+                raise _unusable(row, error) from error
 
     def _load(self, row: Any, photo: Any) -> NDArray[np.uint8]:
         try:
             return self._captioner.load(photo if isinstance(photo, Path) else _encoded(photo))
         except DataError as error:
             raise _unusable(row, error) from error
+
+
+def _caption(
+    captioner: "Captioner", pixels: list[NDArray[np.uint8]], beam_width: int
+) -> "list[list[Caption] | DataError]":
+    return captioner.alternatives_or_errors(pixels, beam_width=beam_width)
 
 
 def _unusable(row: Any, error: DataError) -> Unusable:
@@ -130,8 +141,8 @@ def _parameters(params: dict[str, Any], own_width: int) -> tuple[int, int]:
     # JSON's null is no wish.
     given = {name: value for name, value in params.items() if value is not None}
     width, others = given.get("beam_width", own_width), given.get("alternatives", 0)
-    if not 1 <= width <= _WIDEST_BEAM:
-        raise Unusable(f"beam_width must be 1 to {_WIDEST_BEAM}. Received: {width}")
+    if not 1 <= width <= MAX_BEAM_WIDTH:
+        raise Unusable(f"beam_width must be 1 to {MAX_BEAM_WIDTH}. Received: {width}")
     if not 0 <= others < width:
         raise Unusable(
             f"alternatives must be 0 or more, and below the beam_width {width}. Received: {others}"

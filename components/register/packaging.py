@@ -15,15 +15,14 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
 
 import components
-from components.artifacts.files import write_json
+from components.artifacts.decoding import decoding_file
+from components.artifacts.files import read_json
 from components.artifacts.manifest import Photo
 from components.errors import DataError
 
 _SAID = [Property("caption", DataType.string), Property("score", DataType.double)]
-# As `captioning.bundle` names it, which imports TensorFlow.
-_DECODING_FILE = "decoding.json"
 # What describes a photo: the rooms that `model_code.py` imports from.
-_CODE = ("captioning", "artifacts", "platform")
+_CODE = ("captioning", "artifacts", "settings")
 # What a bundle and `model_code.py` import; a test keeps the list whole.
 _REQUIREMENTS = (
     "h5py",
@@ -40,29 +39,25 @@ _REQUIREMENTS = (
 )
 
 
-def log_bundle(
-    bundle: Path, photos: Sequence[Photo], run_id: str, *, decoding: Mapping[str, int | float]
-) -> str:
+def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
     """Logs a bundle in its training run as an MLflow model.
 
     Args:
-        bundle: The bundle's directory.
+        bundle: The directory of a scored model.
         photos: All photos of the manifest; one of its test photos becomes the input example.
         run_id: The MLflow run that trained the bundle.
-        decoding: How captions were searched when the model was scored, and so how the logged
-            model searches them: the settings of `captioning.decoding.DecodingConfig`.
 
     Returns:
         The id of MLflow's logged model.
 
     Raises:
-        DataError: If the manifest holds no photo.
+        DataError: If the manifest holds no photo, or the model has not been scored.
     """
+    decoding = read_json(decoding_file(bundle))
     photo = _example(photos)
     example = pd.DataFrame({"photo": [Path(photo.uri).read_bytes()]})
     with TemporaryDirectory() as folder, _inside(run_id):
         released = Path(shutil.copytree(bundle, Path(folder) / "bundle"))
-        write_json(released / _DECODING_FILE, dict(decoding))
         logged = mlflow.pyfunc.log_model(
             name="captioner",
             python_model=str(Path(__file__).with_name("model_code.py")),

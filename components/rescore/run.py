@@ -157,5 +157,5 @@ def _describe(
             for name, said in zip(few, told, strict=True):
                 if isinstance(said, DataError):
                     raise DataError(f"{name}: {said}")
-                captions[name] = said[0].caption
+                captions[name] = said[0].text
         return captions

@@ -19,10 +19,10 @@ _numbers = itertools.count()
 def step(*groups: type[SettingsGroup]) -> Callable[[Callable[..., Any]], Any]:
     """Makes a function a KFP component whose body runs in `IMAGE`, where this package is.
 
-    The function's first parameter, `settings`, becomes an input for each setting of the groups, so
-    that no setting is written down again. KFP runs a component as the text of its function and
-    reads its inputs from the signature; so the function is rewritten to take the inputs one by one
-    and to begin with `settings = {"name": name, …}`.
+    With groups, the function's first parameter, `settings`, becomes an input for each setting of
+    the groups, so that no setting is written down again. KFP runs a component as the text of its
+    function and reads its inputs from the signature, so the function is rewritten: it takes the
+    inputs one by one, and begins with `settings = {"name": name, …}`.
 
     Args:
         groups: The settings that the step takes.
@@ -34,7 +34,7 @@ def step(*groups: type[SettingsGroup]) -> Callable[[Callable[..., Any]], Any]:
     types = {name: type(field.default).__name__ for name, field in fields.items()}
 
     def decorate(function: Callable[..., Any]) -> Any:
-        expanded = _expand(function, types)
+        expanded = _expand(function, types) if types else function
         return dsl.component(expanded, base_image=IMAGE, install_kfp_package=False)
 
     return decorate

@@ -96,7 +96,7 @@ def titled_fields(group: type[BaseModel]) -> Iterator[tuple[str, FieldInfo, str]
     for owner in group.__mro__:
         for name in vars(owner).get("__annotations__", {}):
             if name in group.model_fields:
-                yield name, group.model_fields[name], getattr(owner, "title", "Kubernetes")
+                yield name, group.model_fields[name], getattr(owner, "title", "Options")
 
 
 def _facts(field: FieldInfo) -> Mapping[str, Any]:

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from components.settings.base import SettingsGroup, setting
+from components.settings.bounds import MaxWords
 
-Share = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
 
 #: Backbone and training precision, see `captioning.encoder.precision`.
@@ -66,8 +66,8 @@ class LengthSettings(SettingsGroup):
 
     title: ClassVar[str] = "Model and training"
 
-    max_words: int = setting(
-        20, "Words of the longest generated caption; training captions are cut there", ge=1, le=200
+    max_words: MaxWords = setting(
+        20, "Words of the longest generated caption; training captions are cut there"
     )
 
 

@@ -3,13 +3,13 @@
 from typing import ClassVar, Literal
 
 from components.settings.base import setting
+from components.settings.bounds import EnsembleSize, Share, Units
 from components.settings.shared import (
     ExperimentSettings,
     LengthSettings,
     Name,
     PrecisionSettings,
     SeedSettings,
-    Share,
 )
 
 
@@ -23,10 +23,10 @@ class TrainSettings(SeedSettings, PrecisionSettings, LengthSettings, ExperimentS
         "How the image enters the LSTM (Tanti et al., 2018). init_inject: as its initial state; "
         "par_inject: also added to the embedding of every word",
     )
-    ensemble_size: int = setting(
-        1, "Ensemble size: decoders trained jointly, probabilities averaged", ge=1, le=16
+    ensemble_size: EnsembleSize = setting(
+        1, "Ensemble size: decoders trained jointly, probabilities averaged"
     )
-    units: int = setting(256, "Units of the LSTM", ge=1, le=8192)
+    units: Units = setting(256, "Units of the LSTM")
     embedding_width: int = setting(
         0, "Dimensions of the word embeddings; 0: those of the GloVe vectors", ge=0, le=8192
     )

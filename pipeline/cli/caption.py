@@ -85,17 +85,17 @@ def caption(
         prepare(root, needs_registry=bundle is None)
         version = None if model_version is None else str(model_version)
         with open_model(settings.model_name, version=version, bundle=bundle) as model:
-            asked = decode_options(model, beam, alternatives)
+            options = decode_options(model, beam, alternatives)
             if output is None:
-                whole = _print(photos, model, asked, as_json=as_json, speech=speech)
+                whole = _print(photos, model, options, as_json=as_json, speech=speech)
             else:
-                whole = _write(photos, Path(output), model, asked, settings.beam_flags)
+                whole = _write(photos, Path(output), model, options, settings.beam_flags)
         if not whole:
             raise typer.Exit(DataError.exit_code)
 
 
 def _print(
-    sources: list[str], model: Model, asked: DecodeOptions, *, as_json: bool, speech: list[str]
+    sources: list[str], model: Model, options: DecodeOptions, *, as_json: bool, speech: list[str]
 ) -> bool:
     photos = find_photos(sources)
     load_tensorflow()
@@ -103,7 +103,7 @@ def _print(
 
     whole = True
     captioner = load_captioner(model)
-    for line in caption_one_by_one(captioner, photos, asked):
+    for line in caption_one_by_one(captioner, photos, options):
         if as_json:
             typer.echo(json.dumps(line))
         if "error" in line:
@@ -148,13 +148,13 @@ def _spoken(line: Mapping[str, Any], *, several: bool) -> str:
 
 
 def _write(
-    sources: list[str], output: Path, model: Model, asked: DecodeOptions, beam_flags: str
+    sources: list[str], output: Path, model: Model, options: DecodeOptions, beam_flags: str
 ) -> bool:
     load_tensorflow()
     from components.describing.batch import caption_to_file
 
     with _progress():
-        outcome = caption_to_file(sources, output, model, asked, beam_flags=beam_flags)
+        outcome = caption_to_file(sources, output, model, options, beam_flags=beam_flags)
     for error in outcome.errors[:_NAMED]:
         print_error(error)
     if len(outcome.errors) > _NAMED:
@@ -162,8 +162,8 @@ def _write(
         print_error(f"and {more} more; all have a line with `error` in {output}")
     described = outcome.photos - len(outcome.errors)
     typer.echo(
-        f"{output}: {described} of {outcome.photos} photos described, {outcome.before} of them "
-        f"before; {len(outcome.errors)} can't be"
+        f"{output}: {described} of {outcome.photos} photos described "
+        f"({outcome.already_done} already done); {len(outcome.errors)} failed."
     )
     return not outcome.errors
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from PIL import Image
 
+from components.settings.bounds import MAX_BEAM_WIDTH
 from components.settings.shared import ModelNameSettings
 from pipeline.local.environment import set_environment
 
@@ -19,7 +20,7 @@ Beam = Annotated[
     typer.Option(
         help="Beam width: candidates kept per step; 1 means greedy search.",
         min=1,
-        max=100,
+        max=MAX_BEAM_WIDTH,
         show_default="the model's",
     ),
 ]

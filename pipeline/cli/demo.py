@@ -25,7 +25,7 @@ import uvicorn
 
 from components.describing.model import DecodeOptions, Model, decode_options, open_model
 from components.describing.page.application import make_application
-from components.describing.page.request_queue import RequestQueue
+from components.describing.page.request_queue import RequestQueue, make_request_queue
 from components.errors import SettingError
 from pipeline.cli.captioning import (
     DEFAULT_MODEL,
@@ -80,8 +80,8 @@ def demo(
             _listening(port) as listener,
             open_model(settings.model_name, version=version, bundle=bundle) as model,
         ):
-            asked = _ask(model, beam, alternatives)
-            _serve(listener, model, asked, browser=browser)
+            options = _ask(model, beam, alternatives)
+            _serve(listener, model, options, browser=browser)
     # Nothing is left to do; Python would wait for TensorFlow's start, for what it computes, and
     # some seconds for its end.
     sys.stdout.flush()
@@ -132,21 +132,21 @@ def _listening(port: int) -> Iterator[socket.socket]:
 def _ask(model: Model, beam: int | None, alternatives: int | None) -> DecodeOptions:
     if alternatives is not None:
         return decode_options(model, beam, alternatives)
-    asked = decode_options(model, beam, 0)
-    return replace(asked, alternatives=min(_ALTERNATIVES, asked.beam_width - 1))
+    options = decode_options(model, beam, 0)
+    return replace(options, alternatives=min(_ALTERNATIVES, options.beam_width - 1))
 
 
-def _serve(listener: socket.socket, model: Model, asked: DecodeOptions, *, browser: bool) -> None:
-    def make() -> "Captioner":
+def _serve(listener: socket.socket, model: Model, options: DecodeOptions, *, browser: bool) -> None:
+    def load() -> "Captioner":
         load_tensorflow()
         from components.describing.captions import load_captioner
 
         return load_captioner(model, batch_size=1)
 
-    queue = RequestQueue(make, asked)
+    queue = make_request_queue(load, options)
     server = _Server(
         uvicorn.Config(
-            make_application(queue, model.name),
+            make_application(queue, options, model.name),
             # As this process logs: uvicorn's own settings would end handlers of others.
             log_config=None,
             log_level="warning",
@@ -158,10 +158,10 @@ def _serve(listener: socket.socket, model: Model, asked: DecodeOptions, *, brows
         queue,
     )
 
-    def end_without_a_model(made: "Future[Captioner]") -> None:
-        server.should_exit = server.should_exit or made.exception() is not None
+    def end_without_a_model(loaded: "Future[Captioner]") -> None:
+        server.should_exit = server.should_exit or loaded.exception() is not None
 
-    queue.made.add_done_callback(end_without_a_model)
+    queue.model.add_done_callback(end_without_a_model)
     url = "http://{}:{}".format(*listener.getsockname())
     typer.echo(f"{model.name} describes photos at {url} until Ctrl-C")
     if browser:
@@ -173,4 +173,4 @@ def _serve(listener: socket.socket, model: Model, asked: DecodeOptions, *, brows
         # The way to end it.
         return
     # It ended by itself: the model is not whole.
-    queue.made.result()
+    queue.model.result()

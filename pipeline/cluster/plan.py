@@ -14,10 +14,17 @@ from google.protobuf import json_format
 from components.settings.base import is_decisive
 from components.settings.run import RunSettings
 from pipeline.cluster.runs import FinishedRun, last_run
+from pipeline.kubernetes_settings import KubernetesSettings
 from pipeline.plan import PlannedStep, show_plan
 from pipeline.tasks import Argument, Step, steps_of
 
-_DECISIVE = {name for name, field in RunSettings.model_fields.items() if is_decisive(field)}
+# Settings that only say where something is kept or run are not compared.
+_DECISIVE = {
+    name
+    for group in (RunSettings, KubernetesSettings)
+    for name, field in group.model_fields.items()
+    if is_decisive(field)
+}
 # What there is to say of a step besides what changed.
 _NOTES = {
     "ingest": "reads the data set each time, to see whether it changed",

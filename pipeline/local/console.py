@@ -16,8 +16,11 @@ _FAILED = re.compile(rf"^ {{4}}{FAILED_MARK} (?P<told>[\w-]+: .*)")
 _TOOK = re.compile(
     rf"^ {{4}}{TOOK_MARK} (?P<step>[\w-]+): (?P<start_up>[\d.]+) s to start, (?P<work>[\d.]+) s "
 )
-# A line such as `epoch 3/10 …` or `features 640/6996 …` moves the bar.
-_PROGRESS = re.compile(r"^\w+ (?P<done>\d+)/(?P<total>\d+)(?:, step (?P<step>\d+)/(?P<steps>\d+))?")
+# A line such as `epoch 3/10 …` or `640 of 6996 photos, …` moves the bar.
+_PROGRESS = re.compile(
+    r"^(?=\w+ \d+/|\d+ of \d+ photos, )(?:\w+ )?(?P<done>\d+)(?:/| of )(?P<total>\d+)"
+    r"(?:, step (?P<step>\d+)/(?P<steps>\d+))?"
+)
 
 
 class Seconds(NamedTuple):

@@ -43,7 +43,10 @@ def test_doctor_prints_versions_one_a_line() -> None:
 
 
 def test_doctor_quick_loads_no_tensorflow() -> None:
-    command = "from pipeline.doctor.checks import *; list(examine(quick=True)); print(*sys.modules)"
+    command = (
+        "import sys; from pipeline.doctor.checks import *; list(examine(quick=True)); "
+        "print(*sys.modules)"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", command], cwd=PROJECT, capture_output=True, text=True, check=True
     )

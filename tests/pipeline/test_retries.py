@@ -9,7 +9,7 @@ from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.runtime.step import step
 
 
-@step
+@step()
 def broken(folder: str, error: str) -> None:
     from components.runtime.execution import run_step
 

@@ -1,5 +1,4 @@
-"""The page on loopback that describes photos: a person gives one, and gets words for it.
+"""The demo page: a web application on loopback that describes the photos it is given.
 
-It stands in the room that describes, as one more way to be asked. `captionflow demo` says where it
-runs, and with which model.
+`captionflow demo` serves it.
 """

@@ -1,5 +1,6 @@
-"""The web application: a page, how far the model is, and captions for photos that are posted."""
+"""The web application: the page, the status of the model, and captions of uploaded photos."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,39 +16,43 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from components.captioning.encoder.images import FORMATS, MAX_BYTES, MAX_PIXELS
-from components.describing.page.guard import HOSTS, WithHeaders, is_from_elsewhere
-from components.describing.page.request_queue import RequestQueue
+from components.describing.model import DecodeOptions
+from components.describing.page.guard import HOSTS, SecurityHeaders, is_cross_origin
+from components.describing.page.request_queue import RequestQueue, Upload
 from components.errors import CaptionflowError
 
 _HERE = Path(__file__).parent
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
-# More of a file's name than anyone reads.
+# Longer file names are cut off in messages.
 _NAME_LENGTH = 100
-# Closed connections get no answer; this number is for who looks at them.
-_GONE = 499
+# nginx's code for a connection that the client closed; only a debugger sees it.
+_CLIENT_CLOSED = 499
 
 
-def make_application(queue: RequestQueue, model: str) -> Starlette:
+def make_application(queue: RequestQueue, options: DecodeOptions, model: str) -> Starlette:
     """Makes the web application.
 
-    `GET /` is the page, `GET /status` says whether the model is `ready`. `POST /captions?name=…`
-    takes a photo's file as its body, and answers with the object that `captionflow caption --json`
-    prints, and `saliency`, where the model looked for each word. What can't be described is
-    `{"error": …}`, a line for people; nothing is kept.
+    `GET /` returns the page, and `GET /status` whether the model is `ready`. `POST
+    /captions?name=…` takes a photo's file as its body, and returns the object that
+    `captionflow caption --json` prints, with the `saliency` of each word; or `{"error": …}`, a
+    message for the user, if the photo can't be captioned. Nothing is saved.
 
     Args:
-        queue: Captions the photos; closed when the application ends.
-        model: Its name, for the page.
+        queue: Captions the photos; closed when the application shuts down.
+        options: Decoding options.
+        model: Name of the model, for the page.
     """
 
     async def captions(request: Request) -> Response:
-        if is_from_elsewhere(request):
-            raise HTTPException(403, "Photos must be sent by this page, not by another site")
-        given = request.query_params.get("name", "")[:_NAME_LENGTH]
-        name = "".join(c for c in given if c.isprintable()).strip() or "The photo"
-        with queue.place():
-            said = await queue.caption(name, await _read(request, name))
-        return JSONResponse(said, 422 if "error" in said else 200)
+        if is_cross_origin(request):
+            raise HTTPException(403, "Photos must be sent from this page, not from another site")
+        raw_name = request.query_params.get("name", "")[:_NAME_LENGTH]
+        name = "".join(c for c in raw_name if c.isprintable()).strip() or "The photo"
+        # Before the body is read, which bounds the memory that uploads take.
+        with queue.slot():
+            upload = Upload(name, await _read_body(request, name))
+            found = await asyncio.wrap_future(queue.submit(upload, options))
+        return JSONResponse(found, 422 if "error" in found else 200)
 
     async def status(_: Request) -> Response:
         return JSONResponse({"ready": queue.ready})
@@ -59,33 +64,33 @@ def make_application(queue: RequestQueue, model: str) -> Starlette:
 
     return Starlette(
         routes=[
-            _fixed("/", _render(model), "text/html"),
+            _static("/", _render(model), "text/html"),
             *(
-                _fixed(f"/{name}", (_HERE / name).read_bytes(), kind)
+                _static(f"/{name}", (_HERE / name).read_bytes(), kind)
                 for name, kind in _FILES.items()
             ),
             Route("/status", status),
             Route("/captions", captions, methods=["POST"]),
         ],
         middleware=[
-            Middleware(WithHeaders),
+            Middleware(SecurityHeaders),
             Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
         ],
         exception_handlers={
-            HTTPException: _refuse,
-            CaptionflowError: _unable,
-            ClientDisconnect: _gone,
+            HTTPException: _refused,
+            CaptionflowError: _unavailable,
+            ClientDisconnect: _disconnected,
             Exception: _failed,
         },
         lifespan=lifespan,
     )
 
 
-def _fixed(path: str, content: bytes, kind: str) -> Route:
-    async def answer(_: Request) -> Response:
+def _static(path: str, content: bytes, kind: str) -> Route:
+    async def respond(_: Request) -> Response:
         return Response(content, media_type=kind)
 
-    return Route(path, answer)
+    return Route(path, respond)
 
 
 def _render(model: str) -> bytes:
@@ -99,13 +104,13 @@ def _render(model: str) -> bytes:
     )
 
 
-async def _read(request: Request, name: str) -> bytes:
-    # What is announced as too large is not read at all, and of the rest no more than allowed.
+async def _read_body(request: Request, name: str) -> bytes:
+    # A body whose announced length is too large is not read; the length may also be missing.
     announced = int(request.headers.get("content-length", 0))
     body = bytearray()
     if announced <= MAX_BYTES:
-        async for part in request.stream():
-            body += part
+        async for chunk in request.stream():
+            body += chunk
             if len(body) > MAX_BYTES:
                 break
         else:
@@ -116,19 +121,19 @@ async def _read(request: Request, name: str) -> bytes:
     )
 
 
-async def _refuse(_: Request, error: Any) -> Response:
+async def _refused(_: Request, error: Any) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def _unable(_: Request, error: Exception) -> Response:
+async def _unavailable(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 503)
 
 
-async def _gone(_: Request, __: Exception) -> Response:
-    return Response(status_code=_GONE)
+async def _disconnected(_: Request, __: Exception) -> Response:
+    return Response(status_code=_CLIENT_CLOSED)
 
 
 async def _failed(_: Request, error: Exception) -> Response:
-    # Starlette raises it anew, so that the server logs where it comes from.
-    kind = type(error).__name__
-    return JSONResponse({"error": f"The photo can't be described, by a fault here ({kind})"}, 500)
+    # Starlette raises it again, so that the server logs the traceback.
+    message = f"The photo could not be described: internal error ({type(error).__name__})"
+    return JSONResponse({"error": message}, 500)

@@ -1,4 +1,4 @@
-"""Who may ask: this machine's own page, and programs on it, but no other site in its browser."""
+"""Protects the page from other sites in the same browser."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: What a browser on this machine calls it. A site that made its own name lead here is told by it.
+#: Accepted host names. A site whose own name resolves to loopback (DNS rebinding) has another.
 HOSTS = ("127.0.0.1", "localhost")
 
-#: What the page may do: load its own files, ask its own server, show the photo that was chosen.
+#: Headers of every response. The page may load its own files, call its own server, and show the
+#: chosen photo.
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -23,29 +24,29 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-class WithHeaders:
-    """Puts `HEADERS` on every answer."""
+class SecurityHeaders:
+    """ASGI middleware that sets `HEADERS` on every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers as ASGI says."""
+        """Handles a request, as ASGI defines it."""
 
-        async def answer(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        await self.app(scope, receive, answer)
+        await self.app(scope, receive, send_with_headers)
 
 
-def is_from_elsewhere(request: Request) -> bool:
-    """Returns whether a page of another origin sent this.
+def is_cross_origin(request: Request) -> bool:
+    """Returns whether a page of another origin sent the request.
 
-    Browsers say where a request comes from, and pages can't change that; other programs on this
-    machine say nothing. Another port is another origin.
+    Browsers set the headers that say so, and a page can't change them; other programs on this
+    machine do not set them. Another port is another origin.
     """
     site = request.headers.get("sec-fetch-site", "same-origin")
-    here = f"{request.url.scheme}://{request.headers['host']}"
-    return site != "same-origin" or request.headers.get("origin", here) != here
+    own = f"{request.url.scheme}://{request.headers['host']}"
+    return site != "same-origin" or request.headers.get("origin", own) != own

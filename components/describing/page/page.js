@@ -3,134 +3,135 @@
 const $ = (id) => document.getElementById(id);
 const speech = window.speechSynthesis;
 const NO_WORDS = "(no words)";
-const GONE = "The service does not answer. Start it again where it was started, then reload this page.";
+const NO_RESPONSE = "The service does not respond. Start it again in its terminal, then reload this page.";
 
-// Of the photo that was given last: what ends its sending, and where its picture is.
-let sending = null;
-let picture = null;
+// Of the latest photo: the AbortController of its upload, and the URL of its preview.
+let upload = null;
+let previewUrl = null;
 let ready = false;
 
-// What stands in the live region is what a screen reader says.
-function tell(state, words) {
+// A screen reader reads out the text of this live region.
+function setStatus(state, text) {
   $("answer").dataset.state = state;
-  $("said").textContent = words;
+  $("caption").textContent = text;
 }
 
-function shown(score) {
+function formatScore(score) {
   return score.toFixed(2).replace("-", "\u2212");
 }
 
-function item(other) {
+function alternativeItem(alternative) {
   const caption = document.createElement("div");
-  caption.textContent = other.caption || NO_WORDS;
+  caption.textContent = alternative.caption || NO_WORDS;
   const score = document.createElement("span");
-  score.textContent = shown(other.score);
+  score.textContent = formatScore(alternative.score);
   const line = document.createElement("li");
   line.append(caption, score);
   return line;
 }
 
-// Darkens the photo but for what speaks for a word; the browser smooths between the cells.
-function light(look) {
-  const canvas = $("light");
-  canvas.hidden = !look;
-  if (!look) return;
-  const { cells } = look;
-  // A word without a place stays dark.
-  const most = look.place ? Math.max(...cells.flat()) : 1;
+// Darkens the photo except where a word depends on it; the browser interpolates between cells.
+function showOverlay(saliency) {
+  const canvas = $("overlay");
+  canvas.hidden = !saliency;
+  if (!saliency) return;
+  const { cells } = saliency;
+  // For a word without a label the whole photo stays dark.
+  const max = saliency.place ? Math.max(...cells.flat()) : 1;
   canvas.height = cells.length;
   canvas.width = cells[0].length;
-  const drawing = canvas.getContext("2d");
-  const dark = drawing.createImageData(canvas.width, canvas.height);
-  cells.flat().forEach((share, place) => { dark.data[4 * place + 3] = 200 * (1 - share / most); });
-  drawing.putImageData(dark, 0, 0);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(canvas.width, canvas.height);
+  // Black, with the opacity in each fourth byte.
+  cells.flat().forEach((cell, index) => { image.data[4 * index + 3] = 200 * (1 - cell / max); });
+  context.putImageData(image, 0, 0);
 }
 
-function lookAt(button, look) {
-  const chosen = button.getAttribute("aria-pressed") !== "true";
-  for (const other of $("looked").querySelectorAll("button")) other.setAttribute("aria-pressed", "false");
-  button.setAttribute("aria-pressed", String(chosen));
-  light(chosen && look);
+function toggleWord(button, saliency) {
+  const pressed = button.getAttribute("aria-pressed") !== "true";
+  for (const other of $("words").querySelectorAll("button")) other.setAttribute("aria-pressed", "false");
+  button.setAttribute("aria-pressed", String(pressed));
+  showOverlay(pressed && saliency);
 }
 
-function word(look) {
-  const place = document.createElement("small");
-  place.textContent = look.place;
+function wordItem(saliency) {
+  const label = document.createElement("small");
+  label.textContent = saliency.place;
   const button = document.createElement("button");
   button.type = "button";
   button.className = "word";
   button.setAttribute("aria-pressed", "false");
-  button.append(look.word, place);
-  // Heard, the place is told from the word.
-  if (look.place) button.setAttribute("aria-label", `${look.word}: ${look.place}`);
-  button.addEventListener("click", () => lookAt(button, look));
+  button.append(saliency.word, label);
+  // The colon makes a screen reader pause between word and label.
+  if (saliency.place) button.setAttribute("aria-label", `${saliency.word}: ${saliency.place}`);
+  button.addEventListener("click", () => toggleWord(button, saliency));
   const line = document.createElement("li");
   line.append(button);
   return line;
 }
 
-function show(said) {
-  tell("said", said.caption || NO_WORDS);
-  $("score").textContent = shown(said.score);
-  const others = (said.alternatives || []).map(item);
-  $("list").replaceChildren(...others);
-  $("others").hidden = $("hint").hidden = others.length === 0;
-  const looks = said.saliency.map(word);
-  $("looked").replaceChildren(...saliency);
-  $("saliency").hidden = looks.length === 0;
+function showResult(result) {
+  setStatus("done", result.caption || NO_WORDS);
+  $("score").textContent = formatScore(result.score);
+  const alternatives = (result.alternatives || []).map(alternativeItem);
+  $("list").replaceChildren(...alternatives);
+  $("alternatives").hidden = $("hint").hidden = alternatives.length === 0;
+  const words = result.saliency.map(wordItem);
+  $("words").replaceChildren(...words);
+  $("saliency").hidden = words.length === 0;
   $("below").hidden = false;
 }
 
-// The picture is shown if the browser can; what it is, the model's side decides.
+// Shows the photo if the browser can decode it; whether it is one, the service decides.
 function preview(file) {
-  if (picture) URL.revokeObjectURL(picture);
-  picture = URL.createObjectURL(file);
+  if (previewUrl) URL.revokeObjectURL(previewUrl);
+  previewUrl = URL.createObjectURL(file);
   $("figure").hidden = true;
-  $("preview").src = picture;
+  $("preview").src = previewUrl;
   $("name").textContent = file.name;
 }
 
 function clear() {
   if (speech) speech.cancel();
-  for (const id of ["below", "saliency", "others", "hint"]) $(id).hidden = true;
-  light(null);
+  for (const id of ["below", "saliency", "alternatives", "hint"]) $(id).hidden = true;
+  showOverlay(null);
 }
 
 async function describe(file) {
-  if (sending) sending.abort();
-  const own = (sending = new AbortController());
+  if (upload) upload.abort();
+  const ownUpload = (upload = new AbortController());
   clear();
   const limit = Number($("photo").dataset.maxBytes);
   if (file.size > limit) {
     $("figure").hidden = true;
-    tell("failed", `${file.name} can't be read as a photo: its file must not be larger than ${limit >> 20} MiB`);
+    setStatus("failed", `${file.name} can't be read as a photo: its file must not be larger than ${limit >> 20} MiB`);
     return;
   }
   preview(file);
-  tell("busy", ready ? "Looking at your photo…" : "The model is getting ready. Your photo is next.");
-  let answer;
+  setStatus("busy", ready ? "Describing your photo…" : "The model is loading. Your photo will be described next.");
+  let result;
   try {
     const response = await fetch(`captions?name=${encodeURIComponent(file.name)}`, {
       method: "POST",
       headers: { "Content-Type": "application/octet-stream" },
       body: file,
-      signal: own.signal,
+      signal: ownUpload.signal,
     });
-    answer = await response.json();
+    result = await response.json();
   } catch {
-    answer = { error: GONE };
+    result = { error: NO_RESPONSE };
   }
-  if (own.signal.aborted) return; // Another photo was given since.
-  if (answer.error === undefined) {
+  if (ownUpload.signal.aborted) return; // The user has chosen another photo.
+  if (result.error === undefined) {
     $("picker").classList.add("small");
-    show(answer);
+    showResult(result);
   } else {
     $("figure").hidden = true;
-    tell("failed", answer.error);
+    setStatus("failed", result.error);
   }
 }
 
-function take(files) {
+function describeFirst(files) {
   if (files.length) describe(files[0]);
 }
 
@@ -139,11 +140,11 @@ function readAloud() {
     speech.cancel();
     return;
   }
-  const words = new SpeechSynthesisUtterance($("said").textContent);
-  words.lang = "en";
-  words.onstart = () => { $("aloud").textContent = "Stop"; };
-  words.onend = words.onerror = () => { $("aloud").textContent = "Read aloud"; };
-  speech.speak(words);
+  const utterance = new SpeechSynthesisUtterance($("caption").textContent);
+  utterance.lang = "en";
+  utterance.onstart = () => { $("aloud").textContent = "Stop"; };
+  utterance.onend = utterance.onerror = () => { $("aloud").textContent = "Read aloud"; };
+  speech.speak(utterance);
 }
 
 async function awaitModel() {
@@ -151,21 +152,21 @@ async function awaitModel() {
     try {
       ready = (await (await fetch("status")).json()).ready;
     } catch {
-      if (!sending) tell("failed", GONE);
+      if (!upload) setStatus("failed", NO_RESPONSE);
       return;
     }
     if (!ready) await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  if (!sending) tell("waiting", "Ready. Choose a photo.");
+  if (!upload) setStatus("waiting", "Ready. Choose a photo.");
 }
 
-// The same file may be chosen again.
+// So that choosing the same file again is a change.
 $("photo").addEventListener("click", (event) => { event.target.value = ""; });
-$("photo").addEventListener("change", (event) => take(event.target.files));
+$("photo").addEventListener("change", (event) => describeFirst(event.target.files));
 $("preview").addEventListener("load", () => {
   $("figure").hidden = $("answer").dataset.state === "failed";
 });
-document.addEventListener("paste", (event) => take(event.clipboardData.files));
+document.addEventListener("paste", (event) => describeFirst(event.clipboardData.files));
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
   $("picker").classList.add("over");
@@ -176,12 +177,12 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   $("picker").classList.remove("over");
-  take(event.dataTransfer.files);
+  describeFirst(event.dataTransfer.files);
 });
 if (speech) {
   $("aloud").hidden = false;
   $("aloud").addEventListener("click", readAloud);
-  // Leaving the page does not end what is being said in every browser.
+  // Some browsers go on reading after the page is left.
   window.addEventListener("pagehide", () => speech.cancel());
 }
 awaitModel();

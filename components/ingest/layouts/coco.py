@@ -63,7 +63,7 @@ def find(files: DataFiles) -> list[str]:
 def _may_be_coco(name: str, files: DataFiles) -> bool:
     # A list is what a model said (captions_val2014_results.json); others are JSON Lines.
     line = first_line(files.paths[name], 1 << 16).strip()
-    return not line.startswith("[{") and not is_record(line)
+    return line != "[" and not line.startswith("[{") and not is_record(line)
 
 
 def read(name: str, files: DataFiles) -> CaptionFile:

@@ -17,13 +17,14 @@ IsRecord = Callable[[list[str]], bool]
 
 
 def csv_records(
-    lines: Sequence[str], delimiter: str, is_record: IsRecord, name: str
+    lines: Sequence[str], delimiter: str, columns: int, is_record: IsRecord, name: str
 ) -> Iterator[tuple[int, list[str]]]:
     """Yields the records of a CSV file, each with the number of its first line from 1.
 
     Args:
         lines: The file's lines, without their ends.
         delimiter: What stands between fields; with `|` quotes have no meaning, as in Flickr30k.
+        columns: How many fields a record has.
         is_record: Whether fields make up a record, by what stands at the photo's place.
         name: The file's name, for messages.
 
@@ -36,7 +37,7 @@ def csv_records(
         used = 1
         if line.strip():
             try:
-                used, fields = _record(lines, number, delimiter, is_record)
+                used, fields = _record(lines, number, delimiter, columns, is_record)
             except csv.Error as error:
                 raise DataError(f"{name}, line {number + 1}: {error}") from error
             yield number + 1, fields
@@ -51,7 +52,7 @@ def split_fields(line: str, delimiter: str) -> list[str]:
 
 
 def _record(
-    lines: Sequence[str], number: int, delimiter: str, is_record: IsRecord
+    lines: Sequence[str], number: int, delimiter: str, columns: int, is_record: IsRecord
 ) -> tuple[int, list[str]]:
     line = lines[number]
     if '"' not in line or delimiter == "|":
@@ -64,12 +65,14 @@ def _record(
         joined = line
         for used, more in enumerate(lines[number + 1 : number + _MOST_LINES], start=2):
             joined += "\n" + more
+            if len(joined) > csv.field_size_limit():
+                break
             if '"' not in more:
                 if is_record(split_fields(more, delimiter)):
                     break
                 continue
             fields = _well_formed(joined, delimiter)
-            if fields is not None and is_record(fields):
+            if fields is not None and (is_record(fields) or len(fields) == columns):
                 inner = lines[number : number + used]
                 records = sum(is_record(split_fields(one, delimiter)) for one in inner)
                 if records <= 1:

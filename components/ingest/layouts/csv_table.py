@@ -14,7 +14,11 @@ from components.ingest.names import Level, comparable
 from components.ingest.split_words import note_split
 
 _SUFFIXES = (".csv", ".tsv", ".txt")
+# Excel's way to tell the delimiter, before the header.
+_EXCEL_LINE = re.compile(r'"?sep=."?\s*', re.IGNORECASE)
 _DELIMITERS = (",", "\t", ";", "|")
+# No photo's name has more delimiters.
+_MOST_IN_NAME = 10
 # Line 19,999 of Flickr30k's results.csv lacks a delimiter: `2199200615.jpg| 4   A dog runs …`.
 _NUMBER_AND_COMMENT = re.compile(r"\s*\d+\s+(?P<comment>\D.*)", re.DOTALL)
 
@@ -45,7 +49,7 @@ def header_of(files: DataFiles, name: str) -> tuple[str, Columns]:
 
 
 def _header(files: DataFiles, name: str) -> tuple[str, Columns] | None:
-    line = first_line(files.paths[name])
+    line = first_line(files.paths[name], skip=_EXCEL_LINE)
     for delimiter in _DELIMITERS:
         if delimiter in line and (columns := find_columns(split_fields(line, delimiter))):
             return delimiter, columns
@@ -69,9 +73,10 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     notes: Counter[str] = Counter()
     reader = _Reader(files, columns, delimiter)
     header: list[str] | None = None
-    for number, fields in csv_records(lines, delimiter, reader.is_record, name):
+    for number, fields in csv_records(lines, delimiter, columns.count, reader.is_record, name):
         if header is None:
-            header = _stripped(fields)
+            if not _EXCEL_LINE.fullmatch(lines[number - 1]):
+                header = _stripped(fields)
             continue
         if _stripped(fields) == header:
             notes["header repeated inside the table, as where tables were joined; skipped: {}"] += 1
@@ -142,12 +147,13 @@ class _Reader:
         # A delimiter that is not quoted belongs to the photo's name if there is such a file, or
         # if only that makes it end like a photo's; else to the caption.
         photo = self._columns.photo
-        for joined in range(extra, 0, -1):
+        most = min(extra, _MOST_IN_NAME)
+        for joined in range(most, 0, -1):
             name = self._joined(fields, photo, joined)
             if self._files.index.ending_with(photo_path(name) or name, Level.CASE):
                 return self._without_extra_caption(self._merge(fields, photo, joined))
         if not self._is_photo(fields[photo]):
-            for joined in range(1, extra + 1):
+            for joined in range(1, most + 1):
                 if self._is_photo(self._joined(fields, photo, joined)):
                     return self._without_extra_caption(self._merge(fields, photo, joined))
         return self._without_extra_caption(fields)
@@ -171,7 +177,7 @@ class _Reader:
             return False
         last = PurePosixPath(name).name
         ends_like_a_photo = comparable(last, Level.ENDING) != comparable(last, Level.CASE)
-        return ends_like_a_photo or bool(self._files.index.ending_with(name, Level.CASE))
+        return ends_like_a_photo or bool(self._files.index.ending_with(name, Level.ENDING))
 
 
 LAYOUT = Layout(

@@ -1,6 +1,9 @@
 """JSON Lines, the layout for one's own data: `{"image": …, "captions": […], "split": …}` a line."""
 
+import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -9,7 +12,7 @@ from components.errors import DataError
 from components.ingest.files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.fields import CAPTION, PHOTO, SPLIT
-from components.ingest.layouts.text import first_line, numbered_lines
+from components.ingest.layouts.text import first_line, numbered_lines, read_start, read_text
 from components.ingest.split_words import note_split
 
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonlines", ".json", ".txt")
@@ -45,14 +48,35 @@ def find(files: DataFiles) -> list[str]:
         for name in files.paths
         if name.lower().endswith(_SUFFIXES)
         and not is_hidden(name)
-        and is_record(first_line(files.paths[name], 1 << 16).strip())
+        and is_record(_start(files.paths[name]))
     ]
+
+
+def _start(path: Path) -> str:
+    # A list of records may be spread over lines.
+    line = first_line(path, 1 << 16).strip()
+    return " ".join(read_start(path, 1 << 16).split()) if line in ("[", "[{") else line
+
+
+def _records(name: str, files: DataFiles) -> Iterator[tuple[str, str]]:
+    """Yields each record's place in words, and its JSON."""
+    path = files.paths[name]
+    if not first_line(path).lstrip().startswith("["):
+        for number, line in numbered_lines(path):
+            yield f"{name}, line {number}", line
+        return
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name} must be a JSON list of records: {error}") from error
+    for number, record in enumerate(content, start=1):
+        yield f"{name}, record {number}", json.dumps(record)
 
 
 def is_record(line: str) -> bool:
     """Returns whether a line looks like a record, whole or cut, sound or broken."""
     return (
-        line.startswith("{")
+        re.match(r"\[?\s*\{", line) is not None
         and _COCO_FIELD.search(line) is None
         and _PHOTO_FIELD.search(line) is not None
         and _CAPTION_FIELD.search(line) is not None
@@ -71,8 +95,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     """
     rows: list[CaptionRow] = []
     splits: dict[str, str] = {}
-    for number, line in numbered_lines(files.paths[name]):
-        where = f"{name}, line {number}"
+    for where, line in _records(name, files):
         try:
             record = _Record.model_validate_json(line)
         except ValidationError as error:

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,12 +52,24 @@ def decode(content: bytes, name: str) -> str:
         ) from error
 
 
-def first_line(path: Path, most: int = 4096) -> str:
-    """Returns a file's first line that is not blank, as far as it can be told from its start."""
+def read_start(path: Path, most: int) -> str:
+    """Returns the text of a file's first bytes, with marks where they are no text."""
     with path.open("rb") as file:
         start = file.read(most)
-    text = start.decode(_encoding(start), errors="replace")
-    return next((line for line in text.splitlines() if line.strip()), "")
+    return start.decode(_encoding(start), errors="replace")
+
+
+def first_line(path: Path, most: int = 4096, skip: re.Pattern[str] | None = None) -> str:
+    """Returns a file's first line that is not blank, as far as it can be told from its start.
+
+    Args:
+        path: The file.
+        most: How many bytes are read.
+        skip: Lines that do not count.
+    """
+    text = read_start(path, most)
+    lines = (line for line in text.splitlines() if line.strip())
+    return next((line for line in lines if skip is None or not skip.fullmatch(line)), "")
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:

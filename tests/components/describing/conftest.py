@@ -1,4 +1,4 @@
-"""A folder of photos, good and bad; the model's files; and a bucket."""
+"""A folder of photos, intact and broken; and a model's files."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ def model(tiny_bundle: Path) -> Model:
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two photos, one of them in a folder below, and a file that is none."""
+    """A folder with two photos, one of them in a subfolder, and a file that is not a photo."""
     photos = tmp_path_factory.mktemp("of photos") / "my photos"
     (photos / "more").mkdir(parents=True)
     Image.new("RGB", (32, 24), "red").save(photos / "red.png")
@@ -30,5 +30,5 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(photos: Path, tmp_path: Path) -> Path:
-    """A copy of it, for one test to change."""
+    """A copy of `photos` for a test to change."""
     return Path(shutil.copytree(photos, tmp_path / "my photos"))

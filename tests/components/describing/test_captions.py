@@ -15,7 +15,7 @@ def captioner(tiny_bundle: Path) -> Captioner:
     return load_captioner(Model("captioner version 3", tiny_bundle))
 
 
-def test_say_one_by_one_tells_of_each_photo_a_caption_or_why_not(
+def test_caption_one_by_one_yields_a_caption_or_an_error_for_each_photo(
     captioner: Captioner, folder: Path
 ) -> None:
     photos = find_photos([str(folder)])
@@ -26,24 +26,24 @@ def test_say_one_by_one_tells_of_each_photo_a_caption_or_why_not(
         [folder / "red.png", folder / "more" / "grey.jpg"]
     )
     assert red["caption"] != grey["caption"]
-    assert list(red) == ["photo", "caption", "score", "content"]
+    assert list(red) == ["photo", "caption", "score", "checksum"]
     assert red["score"] < 0
 
 
-def test_say_one_by_one_with_alternatives_tells_the_next_best(
+def test_caption_one_by_one_with_alternatives_yields_the_next_best(
     captioner: Captioner, folder: Path
 ) -> None:
     photos = find_photos([str(folder / "red.png")])
-    (said,) = caption_one_by_one(captioner, photos, DecodeOptions(4, 2))
-    told = [said, *said["alternatives"]]
+    (line,) = caption_one_by_one(captioner, photos, DecodeOptions(4, 2))
+    found = [line, *line["alternatives"]]
     pixels = captioner.load(folder / "red.png")
     expected = captioner.alternatives([pixels], beam_width=4)[0]
     assert len(expected) == 4
-    assert [each["caption"] for each in told] == [each.caption for each in expected[:3]]
-    assert [each["score"] for each in told] == [round(each.score, 4) for each in expected[:3]]
+    assert [each["caption"] for each in found] == [each.text for each in expected[:3]]
+    assert [each["score"] for each in found] == [round(each.score, 4) for each in expected[:3]]
 
 
-def test_say_one_by_one_of_a_photo_that_the_model_cant_describe_says_so(
+def test_caption_one_by_one_of_a_photo_with_infinite_features_yields_an_error(
     dim_bundle: Path, tmp_path: Path
 ) -> None:
     for name, level in (("bright", 255), ("dark", 120)):
@@ -52,10 +52,10 @@ def test_say_one_by_one_of_a_photo_that_the_model_cant_describe_says_so(
         load_captioner(Model("dim", dim_bundle)), find_photos([str(tmp_path)]), DecodeOptions(2, 0)
     )
     assert bright["error"].startswith(f"{tmp_path}/bright.png: this model can't describe it: ")
-    assert list(bright) == ["photo", "error", "content"]
-    assert list(dark) == ["photo", "caption", "score", "content"]
+    assert list(bright) == ["photo", "error", "checksum"]
+    assert list(dark) == ["photo", "caption", "score", "checksum"]
 
 
-def test_make_describer_of_a_broken_bundle_names_the_model(tmp_path: Path) -> None:
+def test_load_captioner_of_an_incomplete_bundle_names_the_model(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^captioner version 3 must be a whole .*network.json"):
         load_captioner(Model("captioner version 3", tmp_path))

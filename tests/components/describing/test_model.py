@@ -12,24 +12,24 @@ def model(tmp_path: Path) -> Model:
     return Model("captioner version 3", tmp_path)
 
 
-def test_what_to_ask_takes_the_models_own_beam(model: Model) -> None:
+def test_decode_options_default_to_the_models_beam_width(model: Model) -> None:
     assert decode_options(model, None, 4) == DecodeOptions(5, 4)
     assert decode_options(model, 7, 0) == DecodeOptions(7, 0)
 
 
-def test_what_to_ask_more_than_the_beam_has_is_refused(model: Model) -> None:
-    with pytest.raises(SettingError, match=r"below the 3 captions of the beam.* Received: 3"):
+def test_decode_options_with_too_many_alternatives_are_refused(model: Model) -> None:
+    with pytest.raises(SettingError, match=r"less than the beam width 3.* Received: 3"):
         decode_options(model, 3, 3)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"beam_width": "wide"}'])
-def test_what_to_ask_of_a_broken_bundle_names_the_model(model: Model, content: str) -> None:
+def test_decode_options_of_an_incomplete_bundle_name_the_model(model: Model, content: str) -> None:
     (model.directory / "decoding.json").write_text(content)
     with pytest.raises(DataError, match="captioner version 3 must be a whole model bundle"):
         decode_options(model, None, 0)
 
 
-def test_open_model_of_a_bundle_asks_no_registry(
+def test_open_model_of_a_bundle_needs_no_registry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -20,7 +20,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_find_speech_takes_the_first_that_is_installed(programs: Path) -> None:
+def test_find_speech_returns_the_first_installed_program(programs: Path) -> None:
     _install(programs, "say", "exit 0")
     assert find_speech() == [f"{programs}/say", "--"]
     _install(programs, "spd-say", "exit 0")
@@ -29,18 +29,20 @@ def test_find_speech_takes_the_first_that_is_installed(programs: Path) -> None:
     assert find_speech() == [f"{programs}/espeak-ng", "--"]
 
 
-def test_find_speech_without_any_says_what_to_install(programs: Path) -> None:
-    with pytest.raises(SettingError, match=r"--speak needs .* install the package espeak-ng"):
+def test_find_speech_without_a_program_names_the_package_to_install(programs: Path) -> None:
+    with pytest.raises(
+        SettingError, match=r"--speak needs .* none is installed.* install the package espeak-ng"
+    ):
         find_speech()
 
 
-def test_speak_hands_over_the_text_as_it_is(programs: Path, tmp_path: Path) -> None:
-    _install(programs, "espeak", f'printf "%s|" "$@" > {tmp_path}/said')
+def test_speak_passes_the_text_on_unchanged(programs: Path, tmp_path: Path) -> None:
+    _install(programs, "espeak", f'printf "%s|" "$@" > {tmp_path}/spoken')
     speak(find_speech(), "-v a 'dog'; $HOME")
-    assert (tmp_path / "said").read_text() == "--|-v a 'dog'; $HOME|"
+    assert (tmp_path / "spoken").read_text() == "--|-v a 'dog'; $HOME|"
 
 
-def test_speak_with_a_program_that_fails_says_why(programs: Path) -> None:
+def test_speak_with_a_failing_program_reports_its_error(programs: Path) -> None:
     _install(programs, "espeak", "echo no sound card >&2; exit 3")
-    with pytest.raises(CaptionflowError, match="espeak could not speak: no sound card"):
+    with pytest.raises(CaptionflowError, match="espeak could not read aloud: no sound card"):
         speak(find_speech(), "a dog")

@@ -1,4 +1,4 @@
-"""A small data set on disk: a manifest of drawn photos, their captions, and features of them."""
+"""A small data set on disk: a manifest of drawn photos, and their captions."""
 
 import hashlib
 from collections.abc import Callable
@@ -17,7 +17,7 @@ SPLITS = ("train", "train", "train", "dev", "test", "train")
 
 
 class DataSet(NamedTuple):
-    """Where a data set's artifacts lie."""
+    """Directories of a data set's artifacts."""
 
     manifest: Path
     captions: Path
@@ -32,7 +32,7 @@ def make_data_set(root: Path) -> DataSet:
     for index, split in enumerate(SPLITS):
         image_id = f"{index}.png"
         path = root / image_id
-        # Coarse coloured blocks, as unlike each other as photos are.
+        # Coarse coloured blocks differ from each other as photos do.
         blocks = generator.integers(0, 256, (4, 4, 3), dtype=np.uint8)
         Image.fromarray(blocks).resize((40, 30), Image.Resampling.NEAREST).save(path)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -13,7 +13,7 @@ from components.captioning.encoder import precision
 from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError, SettingError
-from components.features.encoding import EncodeImages, require_numbers
+from components.features.encoding import EncodeImages, require_finite
 from components.features.shards import read_feature_shard
 from components.features.store import FeatureStore
 from components.features.tasks import EncodingTask, plan_tasks, read_photo
@@ -31,35 +31,35 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_encode_photos_keeps_batches_in_order(
+def test_encode_images_keeps_batches_in_order(
     tasks: list[EncodingTask], encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    step = EncodeImages(encoder, Shared(), FeatureStore("", tmp_path), batch_size=2, total=20)
+    step = EncodeImages(encoder, Shared(), FeatureStore("", tmp_path), batch_size=2, total=5)
     step.setup()
     with caplog.at_level(logging.INFO):
         [name] = step.process(tasks)
     step.teardown()
     photos, features = read_feature_shard(tmp_path / name)
     assert photos == [task.sha256 for task in tasks]
-    # All in one batch.
+    # All in one batch instead.
     direct = Encoder.load(encoder, batch_size=5)
     expected = direct.encode(np.stack([read_photo(t, direct.spec.size) for t in tasks]))
     np.testing.assert_allclose(features, expected, rtol=2e-3, atol=1e-6)
     assert len(np.unique(features.sum(axis=1, dtype=np.float32))) == 5
-    assert "features 5/20, " in caplog.text
+    assert "5 of 5 photos, " in caplog.text
 
 
-def test_encode_photos_in_bfloat16_where_there_is_none_is_refused(
+def test_encode_images_in_bfloat16_on_a_machine_without_it_is_refused(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace(EncoderSpec.load(encoder), precision="bfloat16").save(tmp_path)
     monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
-    step = EncodeImages(tmp_path, Shared(), FeatureStore("", tmp_path), batch_size=2, total=20)
+    step = EncodeImages(tmp_path, Shared(), FeatureStore("", tmp_path), batch_size=2, total=5)
     with pytest.raises(SettingError, match=r"must be float32 .* Received: bfloat16.* --precision"):
         step.setup()
 
 
-def test_require_numbers_names_the_photo_whose_are_no_numbers(tasks: list[EncodingTask]) -> None:
-    require_numbers(tasks, np.ones(5, np.bool_))
-    with pytest.raises(DataError, match=r"within float16, .* not for photo 2.png: check"):
-        require_numbers(tasks, np.array([True, True, False, True, False]))
+def test_require_finite_names_the_first_photo_that_is_not(tasks: list[EncodingTask]) -> None:
+    require_finite(tasks, np.ones(5, np.bool_))
+    with pytest.raises(DataError, match=r"finite in float16, .* photo 2.png are not: check"):
+        require_finite(tasks, np.array([True, True, False, True, False]))

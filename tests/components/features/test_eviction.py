@@ -11,20 +11,20 @@ KEYS = {"old": "a" * 64, "new": "b" * 64}
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
 
-def _identity(which: str) -> str:
-    # Files of before say nothing of a precision.
+def _spec(which: str) -> str:
+    # Specs of older versions have no precision.
     more = ', "precision": "bfloat16"' if which == "new" else ""
     return f'{{"network": "{which}", "weights": "file"{more}}}'
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """Of an old encoder two segments, of a new one two; a stranger's file."""
+    """A store with two shards each of an old and a new encoder, and a file of someone else."""
     root = tmp_path / "features"
     for which, days in (("old", (90, 40)), ("new", (40, 1))):
         folder = root / KEYS[which]
         folder.mkdir(parents=True)
-        (folder / f"{'1' * 64}.json").write_text(_identity(which))
+        (folder / f"{'1' * 64}.json").write_text(_spec(which))
         (folder / f"{'2' * 64}.h5").write_bytes(bytes(1000))
         for number, age in enumerate(days):
             path = folder / f"{str(number) * 64}-{10 * age}.npy"
@@ -37,16 +37,16 @@ def store(tmp_path: Path) -> Path:
     return root
 
 
-def test_survey_tells_encoders_apart(store: Path) -> None:
+def test_survey_lists_the_most_recently_used_encoder_first(store: Path) -> None:
     new, old = survey(str(store))
     assert (new.name, new.key) == ("new, file, bfloat16", KEYS["new"])
     assert (old.name, old.key) == ("old, file, float32", KEYS["old"])
     assert [(each.features, len(each.files)) for each in (new, old)] == [(410, 4), (1300, 4)]
     assert new.used == NOW - timedelta(days=1)
-    assert new.size == 1200 + len(_identity("new"))
+    assert new.size == 1200 + len(_spec("new"))
 
 
-def test_survey_of_no_store_is_empty(tmp_path: Path) -> None:
+def test_survey_of_a_missing_store_is_empty(tmp_path: Path) -> None:
     assert survey(str(tmp_path / "none")) == []
 
 
@@ -55,16 +55,16 @@ def _chosen(store: Path, **rule: Any) -> list[str]:
     return [f"{file.name[0]} {file.name[65]} {Path(file.name).suffix}" for file in files]
 
 
-def test_choose_takes_what_was_not_used_for_long(store: Path) -> None:
+def test_choose_evicted_takes_files_unused_for_too_long(store: Path) -> None:
     assert _chosen(store, older_than=timedelta(days=60)) == ["a 0 .npy"]
-    # The encoder goes with the last of its features.
+    # The encoder is evicted with the last of its shards.
     assert sorted(_chosen(store, older_than=timedelta(days=20))) == [
         "a 0 .npy", "a 1 .json", "a 1 .npy", "a 2 .h5", "b 0 .npy",
     ]  # fmt: skip
     assert _chosen(store, older_than=timedelta(days=100)) == []
 
 
-def test_choose_leaves_no_more_than_is_to_be_kept(store: Path) -> None:
+def test_choose_evicted_leaves_at_most_keep_bytes(store: Path) -> None:
     size = sum(encoder.size for encoder in survey(str(store)))
     assert _chosen(store, keep_bytes=size) == []
     assert _chosen(store, keep_bytes=size - 1) == ["a 0 .npy"]
@@ -72,7 +72,7 @@ def test_choose_leaves_no_more_than_is_to_be_kept(store: Path) -> None:
     assert len(_chosen(store, keep_bytes=0)) == 8
 
 
-def test_choose_takes_an_encoder_without_features_by_its_own_age(store: Path) -> None:
+def test_choose_evicted_takes_an_encoder_without_shards_by_its_own_age(store: Path) -> None:
     for path in (store / KEYS["old"]).glob("*.npy"):
         path.unlink()
     assert sorted(_chosen(store, older_than=timedelta(days=30))) == [

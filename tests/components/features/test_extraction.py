@@ -14,7 +14,7 @@ from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.examples import read_examples
 from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.manifest import Photo, read_manifest, write_manifest
-from components.captioning.encoder.backbones import Network
+from components.captioning.encoder.backbones import Backbone
 from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.encoder.images import load_photo
 from components.captioning.encoder.precision import has_bfloat16
@@ -42,7 +42,7 @@ def _checked(settings: dict[str, Any]) -> EncoderSettings:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, make_data_set: Any) -> tuple[Any, Path, dict]:
-    """One run of the step, with a store: the data set, the examples and the facts."""
+    """A run of the step with a store: the data set, the examples and the metadata."""
     root = tmp_path_factory.mktemp("features")
     data_set = make_data_set(root)
     settings = {**SETTINGS, "store": str(root / "store")}
@@ -62,7 +62,7 @@ def test_extract_features_writes_shards_by_split_and_the_encoder(run: Any) -> No
         "test-00000-of-00001.tfrecord",
         "train-00000-of-00001.tfrecord",
     ]
-    # The captions' own.
+    # The one of the captions artifact.
     assert Normalizer.load(examples) == Normalizer((("lower",),))
     identity = json.loads((examples / "encoder.json").read_text())
     assert facts == {
@@ -79,7 +79,7 @@ def test_extract_features_writes_shards_by_split_and_the_encoder(run: Any) -> No
     }
 
 
-def test_extract_features_are_a_forward_pass_of_keras(run: Any) -> None:
+def test_extract_features_equals_a_forward_pass_of_keras(run: Any) -> None:
     data_set, examples, _ = run
     read = {split: read_examples(examples, split) for split in ("train", "dev", "test")}
     assert [photos.image_ids for photos in read.values()] == [
@@ -93,7 +93,7 @@ def test_extract_features_are_a_forward_pass_of_keras(run: Any) -> None:
     model.load_weights(examples / ENCODER_WEIGHTS_FILE)
     prepared = keras.applications.mobilenet_v2.preprocess_input(np.stack(photos).astype(np.float32))
     direct = model.predict(prepared, verbose=0)
-    # Features lie between 0 and 6: half precision has steps of 1/256 from 4 on.
+    # Features are between 0 and 6; float16 has steps of 1/256 from 4 on.
     np.testing.assert_allclose(features, direct, atol=4e-3)
     for ours, theirs in zip(features.astype(np.float64), direct, strict=True):
         assert ours @ theirs / np.linalg.norm(ours) / np.linalg.norm(theirs) > 0.99999
@@ -109,7 +109,7 @@ def test_extract_features_keeps_all_captions(run: Any) -> None:
 def test_extract_features_calibrates_random_weights(run: Any) -> None:
     _, examples, _ = run
     train = read_examples(examples, "train").features.astype(np.float32)
-    # Correlations of one photo's features with another's; 0.98 without calibration.
+    # Correlation of the features of two photos; 0.98 without calibration.
     assert np.corrcoef(train)[np.triu_indices(3, 1)].max() < 0.85
 
 
@@ -122,8 +122,8 @@ def test_component_writes_the_same_bytes_and_sets_metadata(run: Any) -> None:
         examples=again,
         **SETTINGS,
     )
-    assert again.metadata == facts  # It has no store, so it computes all anew.
-    # Of the weights' file the bytes differ within a process: Keras counts its layers' names on.
+    assert again.metadata == facts  # Without a store it encodes all photos again.
+    # Not the weights file: Keras numbers its layers' names on within a process.
     files = [path for path in examples.iterdir() if path.suffix in (".tfrecord", ".json")]
     assert len(files) == 5
     for path in files:
@@ -137,7 +137,7 @@ def test_extract_features_of_a_changed_photo_names_it_and_writes_nothing(
     photo = read_manifest(data_set.manifest)[4]
     Path(photo.uri).write_bytes(b"something else")
     output = data_set.manifest.with_name("examples")
-    with pytest.raises(DataError, match=r"Photo 4.png must be as ingest found it.*ingest again$"):
+    with pytest.raises(DataError, match=r"Photo 4.png must not change after ingest.*ingest again$"):
         extract_features(data_set.manifest, data_set.captions, output, _checked(settings))
     assert not output.exists()
 
@@ -149,7 +149,7 @@ def test_extract_features_of_a_changed_photo_names_it_and_writes_nothing(
         ("encoder_weights", "ftp://host/w.h5", "must be local or begin with gs://"),
     ],
 )
-def test_extract_features_with_a_wrong_setting_names_rule_and_value(
+def test_extract_features_with_an_invalid_setting_names_rule_and_value(
     data_set: Any, setting: str, value: object, message: str
 ) -> None:
     output = data_set.manifest.with_name("examples")
@@ -168,7 +168,7 @@ def test_extract_features_with_a_wrong_weights_file_names_it(data_set: Any, tmp_
         )
 
 
-def test_extract_features_that_are_in_the_store_loads_no_network_and_reads_no_photo(
+def test_extract_features_found_in_the_store_loads_no_network_and_reads_no_photo(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data_set, examples, facts = run
@@ -176,8 +176,8 @@ def test_extract_features_that_are_in_the_store_loads_no_network_and_reads_no_ph
     def build(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(Network, "build", build)
-    # Renamed, moved to nowhere and split anew: what counts is what the photos were.
+    monkeypatch.setattr(Backbone, "build", build)
+    # Renamed, missing and in other splits: only the photos' content counts.
     photos = read_manifest(data_set.manifest)
     splits = ("test", "dev", "train", "train", "train", "train")
     moved = [
@@ -211,7 +211,9 @@ def test_extract_features_that_are_in_the_store_loads_no_network_and_reads_no_ph
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
-def test_extract_features_in_bfloat16_are_others_to_the_store(run: Any, tmp_path: Path) -> None:
+def test_extract_features_in_bfloat16_does_not_reuse_float32_features(
+    run: Any, tmp_path: Path
+) -> None:
     data_set, examples, facts = run
     store = examples.with_name("store")
     settings = {**SETTINGS, "store": str(store), "precision": "mixed"}
@@ -221,7 +223,7 @@ def test_extract_features_in_bfloat16_are_others_to_the_store(run: Any, tmp_path
         )
         for name in ("examples", "again")
     )
-    # The weights are the same, and so is what tells them.
+    # The weights are the same, and so is their checksum.
     assert first == {**facts, "encoder_precision": "bfloat16"}
     assert again == {**first, "encoded_photos": 0}
     exact, rounded = (
@@ -229,30 +231,30 @@ def test_extract_features_in_bfloat16_are_others_to_the_store(run: Any, tmp_path
     )
     assert not np.array_equal(exact, rounded)
     for one, other in zip(exact.astype(np.float64), rounded.astype(np.float64), strict=True):
-        # Random weights add rounding up.
+        # With random weights rounding errors accumulate.
         assert one @ other / np.linalg.norm(one) / np.linalg.norm(other) > 0.98
 
 
-def test_extract_features_whose_encoder_is_not_kept_puts_none_into_the_store(
+def test_extract_features_whose_encoder_is_not_saved_stores_no_features(
     data_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def keep_encoder(*_: object) -> None:
+    def save_encoder(*_: object) -> None:
         raise SettingError("the store is full")
 
-    monkeypatch.setattr(FeatureStore, "keep_encoder", keep_encoder)
+    monkeypatch.setattr(FeatureStore, "save_encoder", save_encoder)
     settings = {**SETTINGS, "encoder": "MobileNetV3Small", "store": str(tmp_path / "store")}
     with pytest.raises(SettingError, match="the store is full"):
         extract_features(
             data_set.manifest, data_set.captions, tmp_path / "examples", EncoderSettings(**settings)
         )
-    # They would be of an encoder that nobody has.
+    # Nobody would have the encoder that made them.
     assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
 
 
-def test_extract_features_after_a_broken_run_computes_what_is_left(
+def test_extract_features_after_a_failed_run_encodes_the_remaining_photos(
     data_set: Any, bucket: storage.Bucket, tmp_path: Path
 ) -> None:
-    # Two lists of photos, of which the last one of the second can't be read at first.
+    # Two lists of photos; the last photo of the second can't be read at first.
     generator = np.random.default_rng(1)
     photos = []
     for index in range(34):
@@ -274,7 +276,7 @@ def test_extract_features_after_a_broken_run_computes_what_is_left(
             data_set.manifest, data_set.captions, output, EncoderSettings(**settings)
         )
 
-    with pytest.raises(DataError, match=r"Photo 33.bmp can't be read any more"):
+    with pytest.raises(DataError, match=r"Photo 33.bmp can no longer be read"):
         extract("gs://runs/features")
     assert not (tmp_path / "examples").exists()
     assert len([b for b in bucket.list_blobs() if b.name.endswith("-32.npy")]) == 1

@@ -12,7 +12,7 @@ from components.features.store import FeatureStore
 from components.storage.shared_folder import list_files
 
 OpenStore = Callable[[], FeatureStore]
-IDENTITY = {"network": "MobileNetV2", "weights": "random", "width": 2}
+SPEC = {"network": "MobileNetV2", "weights": "random", "width": 2}
 
 
 @pytest.fixture(params=["local", "gs", "s3"])
@@ -25,7 +25,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def open_store(folder: str, tmp_path: Path) -> OpenStore:
-    """Opens the store as another run each time, with a scratch folder of its own."""
+    """Opens the store as a new run, with a scratch folder of its own, at each call."""
 
     def open_again() -> FeatureStore:
         scratch = tmp_path / f"scratch-{len(list(tmp_path.iterdir()))}"
@@ -49,21 +49,21 @@ def _add(store: FeatureStore, *photos: int) -> str:
 
 
 def _save_encoder(directory: Path) -> Path:
-    # What lies in the store is not read as a network there.
+    # The store copies the files, and does not read the network.
     directory.mkdir()
-    (directory / "encoder.json").write_text(json.dumps(IDENTITY))
+    (directory / "encoder.json").write_text(json.dumps(SPEC))
     (directory / "encoder.weights.h5").write_bytes(b"weights")
     return directory
 
 
-def test_store_gives_the_next_run_what_this_one_computed(open_store: OpenStore) -> None:
+def test_store_serves_the_next_run_what_this_one_computed(open_store: OpenStore) -> None:
     first = open_store()
     assert first.index() == {}
     name = _add(first, 1, 2)
     second = open_store()
     assert second.index() == {_photo(1): (name, 0), _photo(2): (name, 1)} == first.index()
     assert read_feature_shard(second.scratch / name)[1].tolist() == [[1, -1], [2, -2]]
-    # Two runs at once that compute the same do no harm, nor do two that compute other photos.
+    # Concurrent runs may add the same features, or those of other photos.
     third = open_store()
     assert _add(second, 1, 2) == name
     _add(second, 3)
@@ -79,62 +79,62 @@ def test_store_without_a_folder_keeps_features_for_this_run(tmp_path: Path) -> N
     assert store.index() == {_photo(1): (name, 0)}
 
 
-def test_broken_segment_is_taken_for_none_and_made_anew(
+def test_index_removes_a_corrupt_shard_which_can_be_added_again(
     open_store: OpenStore, folder: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    name, whole = _add(open_store(), 1, 2), _add(open_store(), 3)
+    name, intact = _add(open_store(), 1, 2), _add(open_store(), 3)
     store = open_store()
-    _spoil(store, name)
+    _corrupt(store, name)
     assert set(store.index()) == {_photo(3)}
     assert f"{name}" in caplog.text
-    assert [file.name for file in list_files(folder)] == [whole]
+    assert [file.name for file in list_files(folder)] == [intact]
     assert _add(store, 1, 2) == name
     assert len(open_store().index()) == 3
 
 
-def test_encoder_journey_keeps_identity_and_weights(open_store: OpenStore, tmp_path: Path) -> None:
+def test_encoder_round_trip_keeps_spec_and_weights(open_store: OpenStore, tmp_path: Path) -> None:
     store = open_store()
-    assert not store.take_encoder(tmp_path)
+    assert not store.restore_encoder(tmp_path)
     saved = _save_encoder(tmp_path / "saved")
-    store.keep_encoder(saved)
+    store.save_encoder(saved)
     (tmp_path / "taken").mkdir()
-    assert open_store().take_encoder(tmp_path / "taken")
-    assert json.loads((tmp_path / "taken" / "encoder.json").read_text()) == IDENTITY
+    assert open_store().restore_encoder(tmp_path / "taken")
+    assert json.loads((tmp_path / "taken" / "encoder.json").read_text()) == SPEC
     assert (tmp_path / "taken" / "encoder.weights.h5").read_bytes() == b"weights"
 
 
 @pytest.mark.parametrize("kind", ["h5", "json"])
-def test_encoder_of_which_a_part_is_broken_is_none(
+def test_restore_encoder_with_a_corrupt_file_is_refused_until_saved_again(
     open_store: OpenStore, tmp_path: Path, kind: str
 ) -> None:
     saved = _save_encoder(tmp_path / "saved")
-    open_store().keep_encoder(saved)
+    open_store().save_encoder(saved)
     store = open_store()
     [path] = store.scratch.glob(f"*.{kind}")
-    _spoil(store, path.name)
+    _corrupt(store, path.name)
     (tmp_path / "taken").mkdir()
-    assert not store.take_encoder(tmp_path / "taken")
+    assert not store.restore_encoder(tmp_path / "taken")
     assert not list((tmp_path / "taken").iterdir())
-    store.keep_encoder(saved)
-    assert open_store().take_encoder(tmp_path / "taken")
+    store.save_encoder(saved)
+    assert open_store().restore_encoder(tmp_path / "taken")
 
 
-def test_finish_merges_many_small_segments_while_others_read(
+def test_finish_compacts_small_shards_while_other_runs_read(
     open_store: OpenStore, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "_MANY", 3)
+    monkeypatch.setattr(store_module, "_COMPACTED_FROM", 3)
     _add(open_store(), 1, 2)
     _add(open_store(), 3)
-    reader, merger = open_store(), open_store()
-    merger.finish([])
-    # Two are not many.
+    reader, compacting = open_store(), open_store()
+    compacting.finish([])
+    # Two are too few.
     assert len(list_files(folder)) == 2
     late = open_store()
-    _add(merger, 2, 4)
-    merger.finish([])
+    _add(compacting, 2, 4)
+    compacting.finish([])
     [file] = list_files(folder)
     assert file.name.endswith("-4.npy")
-    # A run that began before has what it found; one that adds to the merged loses nothing.
+    # A run that started earlier keeps what it fetched, and what a late run adds is kept.
     assert set(reader.index()) == {_photo(number) for number in (1, 2, 3)}
     _add(late, 5)
     late.finish([])
@@ -145,12 +145,12 @@ def test_finish_merges_many_small_segments_while_others_read(
         assert read_feature_shard(after.scratch / name)[1][row].tolist() == [number, -number]
 
 
-def test_finish_notes_what_was_used(tmp_path: Path) -> None:
+def test_finish_marks_used_files(tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     store = FeatureStore(str(tmp_path / "store"), tmp_path / "scratch")
     store.fetch()
     used, unused = _add(store, 1), _add(store, 2)
-    store.keep_encoder(_save_encoder(tmp_path / "saved"))
+    store.save_encoder(_save_encoder(tmp_path / "saved"))
     for path in (tmp_path / "store").iterdir():
         os.utime(path, (0, 0))
     store.finish([used])
@@ -158,7 +158,7 @@ def test_finish_notes_what_was_used(tmp_path: Path) -> None:
     assert old == [unused]
 
 
-def test_fetch_leaves_what_is_no_part_of_a_store(tmp_path: Path) -> None:
+def test_fetch_ignores_files_of_others(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "notes.txt").write_text("mine")
     (tmp_path / "scratch").mkdir()
@@ -167,8 +167,8 @@ def test_fetch_leaves_what_is_no_part_of_a_store(tmp_path: Path) -> None:
     assert not list(store.scratch.iterdir())
 
 
-def _spoil(store: FeatureStore, name: str) -> None:
-    # In the store as well: locally it is the same file.
+def _corrupt(store: FeatureStore, name: str) -> None:
+    # A local store shares the file by a hard link, so its copy is corrupt as well.
     with (store.scratch / name).open("r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"?")

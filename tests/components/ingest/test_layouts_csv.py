@@ -65,6 +65,11 @@ def test_csv_quoted_caption_over_several_lines(tmp_path: Path, header: str, firs
     }
 
 
+def test_csv_quoted_caption_over_several_lines_of_photos_without_endings(tmp_path: Path) -> None:
+    text = 'image,caption\n7,"A dog\nruns"\n8,A cat\n'
+    assert _captions(tmp_path, text) == {"7": ["A dog\nruns"], "8": ["A cat"]}
+
+
 def test_csv_stray_quote_swallows_nothing(tmp_path: Path) -> None:
     text = (
         'image,caption\na.jpg,"A dog runs\nb.jpg,A cat "sits\nc.jpg,A bird\n'
@@ -120,6 +125,7 @@ def test_csv_in_another_encoding_names_line_and_bytes(tmp_path: Path) -> None:
         ("image,caption,\na.jpg,A dog,\n", "x.csv"),
         ("image_name| comment_number| comment\na.jpg| 0| A dog\n", "results.csv"),
         ("image_name,comment_number,comment\na.jpg,0,A dog\n", "captions.txt"),
+        ("sep=;\nimage;caption\na.jpg;A dog\n", "captions.csv"),
         ("\n\nimage,caption\n\na.jpg,A dog\n\n", "captions.txt"),
     ],
 )

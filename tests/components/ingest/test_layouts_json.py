@@ -58,6 +58,20 @@ def test_json_lines_of_any_name(dataset: Dataset, name: str) -> None:
     assert read_folder(dataset({name: lines}), "set").captions == {"a.jpg": ["A dog"]}
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_list_of_records(dataset: Dataset, indent: int | None) -> None:
+    # As BLIP's coco_karpathy_train.json.
+    records = [
+        {"image": "val2014/a.jpg", "caption": "A dog", "image_id": 7},
+        {"image": "val2014/b.jpg", "caption": ["A cat", "One cat"]},
+    ]
+    folder = dataset({"coco_karpathy_train.json": json.dumps(records, indent=indent)})
+    assert read_folder(folder, "set").captions == {
+        "val2014/a.jpg": ["A dog"],
+        "val2014/b.jpg": ["A cat", "One cat"],
+    }
+
+
 def test_json_lines_a_file_for_each_split(dataset: Dataset) -> None:
     files = {
         f"{split}.jsonl": _lines({"image": f"{split}.jpg", "caption": "A dog"})

@@ -1,5 +1,8 @@
 import json
+import os
+import shutil
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +87,55 @@ def test_ingest_dataset_archive_and_folder_have_one_fingerprint(
     folder, packed = ingest(kaggle), ingest(tmp_path / "data.tgz", "packed")
     assert folder["dataset_fingerprint"] == packed["dataset_fingerprint"]
     assert folder["test_fingerprint"] == packed["test_fingerprint"]
+
+
+def test_ingest_dataset_same_names_in_two_folders(
+    ingest: Ingest, tmp_path: Path, encode: Callable[..., bytes]
+) -> None:
+    names = [f"{animal}/{number}.jpg" for animal in ("cats", "dogs") for number in range(20)]
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        archive.writestr(
+            "data/captions.csv",
+            "image,caption\n" + "".join(f"{name},Of {name}\n" for name in names),
+        )
+        for number, name in enumerate(names[:-2]):
+            archive.writestr(f"data/Images/{name}", encode(number))
+    shutil.unpack_archive(tmp_path / "data.zip", tmp_path / "folder")
+    packed, folder = ingest(tmp_path / "data.zip"), ingest(tmp_path / "folder", "unpacked")
+    assert packed["captions_without_image"] == ["dogs/18.jpg", "dogs/19.jpg"]
+    assert packed == folder
+    photos = read_manifest(tmp_path / "out")
+    assert [photo.image_id for photo in photos] == sorted(names[:-2])
+    for photo in photos:
+        assert photo.captions == (f"Of {photo.image_id}",)
+        assert photo.uri == str(tmp_path / "out" / "photos" / "Images" / photo.image_id)
+        assert Path(photo.uri).read_bytes() == encode(names.index(photo.image_id))
+
+
+def test_ingest_dataset_most_photos_missing(ingest: Ingest, kaggle: Path, tmp_path: Path) -> None:
+    for number in range(9):
+        (kaggle / "Images" / f"0{number}.jpg").unlink()
+    with pytest.raises(DataError, match=r"9 of 40 captioned photos .*'00.jpg', '01.jpg'"):
+        ingest(kaggle)
+    assert not (tmp_path / "out").exists()
+    report = ingest(kaggle, max_missing=0.25)
+    assert report["photos"] == 31
+    assert len(report["captions_without_image"]) == 9
+
+
+def test_ingest_dataset_says_where_splits_come_from(
+    ingest: Ingest, flickr8k: Path, kaggle: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert "Flickr_8k.trainImages.txt" in ingest(flickr8k)["splits_from"]
+    assert "hash" in ingest(kaggle)["splits_from"]
+    assert "  splits from  a hash of each photo's content" in caplog.messages
+
+
+def test_ingest_dataset_in_a_folder_whose_name_is_not_utf8(ingest: Ingest, kaggle: Path) -> None:
+    (kaggle / "Images").rename(kaggle / os.fsdecode(b"B\xfccher"))
+    with pytest.raises(DataError, match=r"40 photos are not UTF-8.*Rename"):
+        ingest(kaggle)
 
 
 def test_ingest_dataset_quarantines_one_by_one(

@@ -149,6 +149,7 @@ def of_run(tmp_path: Path) -> Callable[[dict[str, Path], str], dict[str, Path]]:
 @pytest.fixture
 def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
     """Gives the artifacts scored anew, perhaps with another search."""
+    from components.artifacts.decoding import write_decoding
     from components.artifacts.manifest import read_manifest
     from components.captioning.decoding.search import DecodingConfig
     from components.captioning.inference.captioner import Captioner
@@ -162,11 +163,14 @@ def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
         described = Captioner(artifacts["model"])
         decoding = {field.name: scores[field.name] for field in fields(DecodingConfig)}
         described.bundle.decoding = DecodingConfig(**decoding)
+        model = tmp_path / "scored_model"
+        shutil.copytree(artifacts["model"], model)
+        write_decoding(model, decoding)
         photos = {each.image_id: each.uri for each in read_manifest(artifacts["manifest"])}
         with (tmp_path / "scores" / "captions.jsonl").open("w") as written:
             for line in map(json.loads, lines):
                 (said,) = described.describe([photos[line["image_id"]]])
                 written.write(json.dumps(line | {"hypothesis": said}) + "\n")
-        return artifacts | {"scores": tmp_path / "scores"}
+        return artifacts | {"model": model, "scores": tmp_path / "scores"}
 
     return rescored

@@ -122,4 +122,4 @@ def test_registered_model_loads_outside_this_repository(
 def test_log_bundle_without_a_photo_is_an_error(artifacts: dict[str, Path]) -> None:
     run_id = start_run("photos", "first", {})
     with pytest.raises(DataError, match="The manifest must hold at least one photo"):
-        log_bundle(artifacts["model"], [], run_id, decoding={"beam_width": 2})
+        log_bundle(artifacts["model"], [], run_id)

@@ -1,8 +1,8 @@
 import multiprocessing
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from components.errors import CaptionflowError, DataError, SettingError
 from components.registry import promotion
@@ -52,6 +53,18 @@ def _record_only(client: MlflowClient, *promotions: Promotion) -> None:
     for place, each in enumerate(promotions):
         key = f"promotion.{each.number:06d}.{place}"
         client.set_registered_model_tag(_MODEL, key, each.model_dump_json())
+
+
+@contextmanager
+def _failing(root: Path, statement: str) -> Iterator[None]:
+    """Lets the database refuse to set aliases."""
+    with closing(sqlite3.connect(root / "mlflow.db")) as database:
+        database.execute(
+            f"CREATE TRIGGER fail BEFORE {statement} ON registered_model_aliases "
+            "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+        yield
+        database.execute("DROP TRIGGER fail")
 
 
 def test_promote_sets_the_alias_and_records_reason_and_author() -> None:
@@ -141,16 +154,9 @@ def test_promote_interrupted_leaves_the_champion_and_can_be_repeated(
 ) -> None:
     monkeypatch.setattr(promotion, "_WAIT_SECONDS", 0.1)
     _promote_all("1")
-    with closing(sqlite3.connect(mlflow_root / "mlflow.db")) as database:
-        database.execute(
-            "CREATE TRIGGER fail BEFORE UPDATE ON registered_model_aliases "
-            "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
-        )
-    with pytest.raises(CaptionflowError, match="the disk is full"):
+    with _failing(mlflow_root, "UPDATE"), pytest.raises(CaptionflowError, match="disk is full"):
         _promote_all("2")
     assert _champion() == "1"
-    with closing(sqlite3.connect(mlflow_root / "mlflow.db")) as database:
-        database.execute("DROP TRIGGER fail")
     # Compared with the alias, which counts as the champion.
     assert promote(_MODEL, "2", reason="better", compared_with="1") == "2"
     assert [each.version for each in _history()] == ["1", "2", "2"]
@@ -173,11 +179,39 @@ def test_read_history_orders_by_number_then_time_and_skips_what_is_no_promotion(
     assert settle(client, _MODEL) == "4"
 
 
-def test_settle_corrects_an_alias_that_was_set_late(client: MlflowClient) -> None:
-    # A promotion is recorded, a later one overtakes it, then the first sets the alias.
-    _record_only(client, _promotion(1, "1"), _promotion(2, "2"))
-    client.set_registered_model_alias(_MODEL, "champion", "1")
-    assert (settle(client, _MODEL), _champion()) == ("2", "2")
+def test_settle_overtaken_by_another_promotion_follows_that(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promotion, "_WAIT_SECONDS", 0.1)
+
+    class Overtaken(MlflowClient):
+        def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
+            if len(_history()) == 1:
+                _promote_all("3")
+            super().set_registered_model_alias(name, alias, version)
+
+    _record_only(client, _promotion(1, "2"))
+    assert (settle(Overtaken(), _MODEL), _champion()) == ("3", "3")
+
+
+def test_settle_tries_again_when_another_process_creates_the_alias(
+    client: MlflowClient, mlflow_root: Path
+) -> None:
+    class Late(MlflowClient):
+        attempts = 0
+
+        def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
+            self.attempts += 1
+            if self.attempts > 1:
+                super().set_registered_model_alias(name, alias, version)
+                return
+            # MLflow raises the same of two inserts at once.
+            with _failing(mlflow_root, "INSERT"), pytest.raises(MlflowException) as caught:
+                super().set_registered_model_alias(name, alias, version)
+            raise caught.value
+
+    _record_only(client, _promotion(1, "2"))
+    assert (settle(Late(), _MODEL), _champion()) == ("2", "2")
 
 
 @pytest.mark.parametrize("compared_with", ["1", "", "7"])

@@ -83,18 +83,18 @@ def test_caption_goes_on_when_the_speech_program_fails(
     ended = _invoke(photos / "red.png", photos / "grey.png", "--bundle", tiny_bundle, "--speak")
     assert ended.exit_code == 3
     assert len(ended.stdout.splitlines()) == 2
-    assert ended.stderr == f"captionflow: {program} could not speak: no sound card\n"
+    assert ended.stderr == f"captionflow: {program} could not read aloud: no sound card\n"
 
 
 def test_caption_into_a_file_sums_up(photos: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     output = tmp_path / "captions.jsonl"
     ended = _invoke(photos, "--bundle", tiny_bundle, "-o", output)
     assert ended.exit_code == 3
-    assert ended.stdout == f"{output}: 2 of 4 photos described, 0 of them before; 2 can't be\n"
+    assert ended.stdout == f"{output}: 2 of 4 photos described (0 already done); 2 failed.\n"
     assert "bad\\x1b.jpg can't be read" in ended.stderr
     assert len(output.read_text().splitlines()) == 4
     again = _invoke(photos, "--bundle", tiny_bundle, "-o", output)
-    assert again.stdout == f"{output}: 2 of 4 photos described, 2 of them before; 2 can't be\n"
+    assert again.stdout == f"{output}: 2 of 4 photos described (2 already done); 2 failed.\n"
 
 
 def test_caption_without_a_champion_says_how_to_make_one(tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_caption_with_an_unreachable_registry_says_so(dead_mlflow: str) -> None:
         (("--speak",), 2, "--speak needs one of the speech programs espeak-ng, espeak, spd-say"),
         (("-o", "gs://x/y.jsonl"), 2, "--output must be a file on this machine"),
         (("-o", "/"), 2, "The output must be a file that can be written"),
-        (("--alternatives", "2"), 2, "--alternatives must be below the 2 captions of the beam"),
-        (("--beam-flags", "'"), 2, "beam_flags must be flags"),
+        (("--alternatives", "2"), 2, "--alternatives must be less than the beam width 2"),
+        (("--beam-flags", "'"), 2, "beam_flags must be command-line flags"),
         (("--bundle", "nowhere"), 3, "nowhere must be a whole model bundle"),
     ],
 )

@@ -109,7 +109,7 @@ def test_demo_ends_while_a_photo_waits_for_a_model_that_never_comes(
         assert httpx.get(f"{url}/status").json() == {"ready": False}
         _end(process, signal.SIGTERM)
         answer = b"".join(iter(lambda: waiting.recv(10_000), b""))
-    assert b" 503 " in answer and b"The service was ended" in answer
+    assert b" 503 " in answer and b"The service was stopped" in answer
     assert _files(tmp_path) == []
 
 
@@ -131,7 +131,7 @@ def test_demo_with_an_unreachable_registry_says_so(dead_mlflow: str) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (("--alternatives", "2"), 2, "--alternatives must be below the 2 captions of the beam"),
+        (("--alternatives", "2"), 2, "--alternatives must be less than the beam width 2"),
         (("--bundle", "nowhere"), 3, "nowhere must be a whole model bundle"),
         (("--model-name", ""), 2, "model_name must be"),
     ],

@@ -166,4 +166,4 @@ def test_submit_wait_interrupted_says_that_the_run_goes_on(call: Call, kfp_serve
     assert result.exit_code == 130
     (run_id,) = kfp_server.runs
     page = f"{kfp_server.url}/#/runs/details/{run_id}"
-    assert result.stderr == f"captionflow: no longer waiting; the run goes on: {page}\n"
+    assert result.stderr == f"captionflow: no longer waiting; the run continues: {page}\n"

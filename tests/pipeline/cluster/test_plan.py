@@ -47,9 +47,7 @@ def test_plan_submission_without_a_store_says_that_all_photos_are_encoded(
     spec: dict[str, Any],
 ) -> None:
     planned = _plan({}, spec, store="")
-    assert planned["features"].why == (
-        "store: features → ; encodes all photos: --store is empty"
-    )  # fmt: skip
+    assert planned["features"].why == "encodes all photos: --store is empty"
 
 
 def test_plan_submission_names_changed_settings_where_they_count(spec: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def test_compile_writes_the_same_bytes_as_kfp_dsl_compile(tmp_path: Path) -> Non
     ("output", "told"),
     [
         ("captionflow.json", "captionflow: output must end in .yaml. Received: 'captionflow.json'"),
-        ("/dev/null/captionflow.yaml", "captionflow: output must be a file that can be written"),
+        ("/dev/null/captionflow.yaml", "captionflow: output must be a writable file"),
     ],
 )
 def test_compile_to_a_wrong_place_says_so(output: str, told: str) -> None:
@@ -110,10 +110,10 @@ def test_submit_twice_uses_one_experiment(call: Call, kfp_server: Any) -> None:
         (("--gpus", "many"), "gpus must be a valid integer. Received: 'many'"),
         (("--train-nodes", "pool=a"), "train_nodes must be a JSON object"),
         (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
-        (("--dataset", "photos.zip"), "dataset must lie where the cluster sees it: gs://"),
-        (("--checkpoints", "mine"), "checkpoints must lie where the next pod finds it"),
+        (("--dataset", "photos.zip"), "dataset must be visible to the cluster: gs://"),
+        (("--checkpoints", "mine"), "checkpoints must outlive the step's pod"),
         (("--checkpoints", "checkpoints/../mine"), "Received: 'checkpoints/../mine'"),
-        (("--store", "mine"), "store must lie where the next pod finds it: in features/"),
+        (("--store", "mine"), "store must outlive the step's pod: a path in features/"),
         (("--store", "/features"), "Received: '/features'"),
     ],
 )

@@ -52,12 +52,12 @@ def test_schedule_says_when_it_is_due_and_where_it_is(call: Call, kfp_server: An
     made = call("schedule", "--cron", "0 3 1 1 *").stdout.splitlines()
     (schedule_id,) = kfp_server.recurring_runs
     assert made == [
-        "Schedule captionflow made: 0 3 1 1 *, in UTC",
+        "Schedule captionflow created: 0 3 1 1 * (UTC)",
         f"Next  {datetime.now(UTC).year + 1}-01-01 03:00",
         f"Page  {kfp_server.url}/#/recurringrun/details/{schedule_id}",
     ]
     changed = call("schedule", "--cron", "0 4 1 1 *").stdout.splitlines()
-    assert changed[0] == "Schedule captionflow changed: 0 4 1 1 *, in UTC"
+    assert changed[0] == "Schedule captionflow updated: 0 4 1 1 * (UTC)"
     assert changed[2].rpartition("/")[2] in kfp_server.recurring_runs
 
 
@@ -195,7 +195,7 @@ def test_schedules_of_several_pages_shows_all(call: Call, kfp_server: Any) -> No
 
 def test_schedules_without_any_says_how_to_make_one(call: Call) -> None:
     assert call("schedules").stdout == (
-        "There are no schedules. To make one: schedule --cron '0 3 * * 0'\n"
+        "No schedules yet. Create one with: captionflow schedule --cron '0 3 * * 0'\n"
     )
 
 

@@ -57,6 +57,21 @@ def test_command_with_no_bucket_to_upload_to_ends_before_any_work(tmp_path: Path
     assert not (tmp_path / "runs").exists()
 
 
+def test_command_check_shows_what_the_data_set_holds_and_runs_nothing(tmp_path: Path) -> None:
+    given = ["--root", str(tmp_path / "runs"), "--check", "--scenes", "40"]
+    ended = CliRunner().invoke(app, given)
+    assert ended.exit_code == 0, ended.output
+    for fact in ("photos", "40 (sample)", "200, ", "splits from", "hash", "missing", "look-alikes"):
+        assert fact in ended.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+def test_command_check_of_a_data_set_without_captions(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(app, ["--dataset", str(tmp_path), "--check"])
+    assert ended.exit_code == 3
+    assert "captionflow: No captions were recognised" in ended.stderr
+
+
 def test_command_help_shows_every_setting_once_with_its_meaning() -> None:
     ended = subprocess.run(
         _command("--help"), capture_output=True, text=True, check=True, cwd=PROJECT,
@@ -83,5 +98,5 @@ def test_command_interrupted_stops_its_steps_and_says_how_to_go_on(tmp_path: Pat
         run.send_signal(signal.SIGINT)
         _, errors = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert errors.splitlines() == ["captionflow: stopped; run the same command to go on from here"]
+    assert errors.splitlines() == ["captionflow: stopped; run the same command to continue"]
     assert not [child for child in children if child.is_running()]

@@ -1,5 +1,6 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from pipeline.local.console import RunView, Seconds
@@ -43,6 +44,31 @@ def test_run_view_on_a_terminal_draws_a_bar_for_the_step() -> None:
     assert "epoch 2/4" in screen
     assert "✓" in screen
     assert "a library's remark" not in screen
+
+
+def test_run_view_on_a_terminal_leaves_a_closing_table() -> None:
+    table = "    [train]   photos  6\n    [train]   captions  12\n"
+    screen, _, _ = _shown(_RUN + table, terminal=True)
+    assert "[train]   photos  6" in screen
+    assert "[train]   captions  12" in screen
+
+
+@pytest.mark.parametrize(
+    ("line", "completed", "total"),
+    [
+        ("epoch 2/4  loss 2.000", 2, 4),
+        ("epoch 2/4, step 5/10", 1.5, 4),
+        ("640 of 6996 photos, 60.2 a second", 640, 6996),
+        ("Feature store: 640 of 6996 photos are encoded already", 0, None),
+        ("quarantined 2 of 21 images", 0, None),
+    ],
+)
+def test_run_view_moves_the_bar_by_lines_of_progress(
+    line: str, completed: float, total: int | None
+) -> None:
+    _, view, _ = _shown(f"{_RUN.splitlines()[0]}\n    [train] {line}\n{' ' * 90}", terminal=True)
+    (task,) = view._progress.tasks
+    assert (task.completed, task.total) == (completed, total)
 
 
 def test_run_view_keeps_how_a_step_failed() -> None:

@@ -1,4 +1,4 @@
-"""The page's application with a tiny model, as uvicorn serves it on loopback; and a browser."""
+"""The web application with a tiny model, served by uvicorn on loopback; and a browser page."""
 
 import threading
 import time
@@ -16,27 +16,30 @@ from components.captioning.inference.captioner import Captioner
 from components.describing.captions import load_captioner
 from components.describing.model import DecodeOptions, Model
 from components.describing.page.application import make_application
-from components.describing.page.request_queue import RequestQueue
+from components.describing.page.request_queue import RequestQueue, make_request_queue
 from components.ingest.sample.drawing import draw_scene
 from components.ingest.sample.scenes import make_scene
 
-# In place of voices, which a browser without a screen has none of: what they are given to say.
-VOICES = """(() => {
-  const voices = speechSynthesis;
-  window.said = [];
-  let now = null;
-  Object.defineProperty(voices, "speaking", {get: () => now !== null});
-  voices.speak = (words) => {
-    window.said.push([words.lang, words.text]);
-    now = words;
-    words.dispatchEvent(new Event("start"));
+# Replaces speech synthesis, for which a headless browser has no voices, and records the texts.
+SPEECH_STUB = """(() => {
+  const synthesis = speechSynthesis;
+  window.spoken = [];
+  let current = null;
+  Object.defineProperty(synthesis, "speaking", {get: () => current !== null});
+  synthesis.speak = (utterance) => {
+    window.spoken.push([utterance.lang, utterance.text]);
+    current = utterance;
+    utterance.dispatchEvent(new Event("start"));
   };
-  voices.cancel = () => {
-    const words = now;
-    now = null;
-    if (words) words.dispatchEvent(new Event("end"));
+  synthesis.cancel = () => {
+    const utterance = current;
+    current = null;
+    if (utterance) utterance.dispatchEvent(new Event("end"));
   };
 })()"""
+
+
+OPTIONS = DecodeOptions(4, 2)
 
 
 class Service(NamedTuple):
@@ -44,18 +47,20 @@ class Service(NamedTuple):
     queue: RequestQueue
 
     def captions(self, photo: Path) -> list[str]:
-        """Returns what the page is to show of a photo, asked directly."""
-        captioner = self.queue.made.result()
+        """Returns the captions that the page must show, straight from the captioner."""
+        captioner = self.queue.model.result()
         (found,) = captioner.alternatives([captioner.load(photo)], beam_width=4)
-        return [said.caption for said in found[:3]]
+        return [each.text for each in found[:3]]
 
 
 @contextmanager
-def _serving(make: Callable[[], Captioner]) -> Iterator[Service]:
-    """Serves what is made on any free port."""
-    queue = RequestQueue(make, DecodeOptions(4, 2))
+def _serving(load: Callable[[], Captioner]) -> Iterator[Service]:
+    """Serves a captioner on a free port."""
+    queue = make_request_queue(load, OPTIONS)
     server = uvicorn.Server(
-        uvicorn.Config(make_application(queue, "captioner version 3"), port=0, log_config=None)
+        uvicorn.Config(
+            make_application(queue, OPTIONS, "captioner version 3"), port=0, log_config=None
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -71,26 +76,26 @@ def _serving(make: Callable[[], Captioner]) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def serving() -> Callable[[Callable[[], Captioner]], AbstractContextManager[Service]]:
-    """Serves what is made, in a with statement."""
+    """Serves a captioner while a with statement runs."""
     return _serving
 
 
 @pytest.fixture(scope="session")
-def make(tiny_bundle: Path) -> Callable[[], Captioner]:
+def load(tiny_bundle: Path) -> Callable[[], Captioner]:
     return lambda: load_captioner(Model("captioner version 3", tiny_bundle), batch_size=1)
 
 
 @pytest.fixture(scope="package")
-def service(make: Callable[[], Captioner]) -> Iterator[Service]:
-    """One whose model is there."""
-    with _serving(make) as service:
-        service.queue.made.result()
+def service(load: Callable[[], Captioner]) -> Iterator[Service]:
+    """A service whose model is loaded."""
+    with _serving(load) as service:
+        service.queue.model.result()
         yield service
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two photos and a text."""
+    """A folder with two photos and a text file."""
     folder = tmp_path_factory.mktemp("photos")
     for name in ("first", "second"):
         scene = make_scene(np.random.default_rng(len(name)))
@@ -101,19 +106,19 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: Any, service: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The page when the model is ready; nothing of it may break a rule, or fail."""
-    wrong: list[str] = []
+    """The page with the model ready; checks for script errors and violations of its policy."""
+    problems: list[str] = []
     context = browser.new_context(**getattr(request, "param", {}))
     page = context.new_page()
-    # Playwright intercepts file choosers from the first listener on, and Enter is faster than that.
+    # Playwright intercepts file choosers only once there is a listener.
     page.on("filechooser", lambda _: None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("pageerror", lambda error: problems.append(str(error)))
     page.on(
-        "console", lambda told: "Content Security" in told.text and wrong.append(told.text)
+        "console", lambda entry: "Content Security" in entry.text and problems.append(entry.text)
     )  # fmt: skip
-    page.add_init_script(VOICES)
+    page.add_init_script(SPEECH_STUB)
     page.goto(service.url)
     expect(page.get_by_role("status")).to_have_text("Ready. Choose a photo.")
     yield page
     context.close()
-    assert wrong == []
+    assert problems == []

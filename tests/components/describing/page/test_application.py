@@ -13,7 +13,7 @@ from PIL import Image
 
 from components.captioning.inference.captioner import Captioner
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
-from components.describing.page import application, request_queue
+from components.describing.page import application
 from components.errors import DataError
 
 Serving = Callable[[Callable[[], Captioner]], AbstractContextManager[Any]]
@@ -38,74 +38,78 @@ def post(service: Any, content: Any, name: str = "my photo.png", **headers: str)
 
 @pytest.fixture(scope="module")
 def expected(service: Any) -> dict[str, Any]:
-    """What the model says of the grey photo, asked directly."""
-    captioner = service.queue.made.result()
+    """The captions of the grey photo, straight from the captioner."""
+    captioner = service.queue.model.result()
     (found,) = captioner.alternatives([captioner.load(encoded(GREY))], beam_width=4)
-    best, *others = [{"caption": s.caption, "score": round(s.score, 4)} for s in found[:3]]
+    best, *others = [{"caption": s.text, "score": round(s.score, 4)} for s in found[:3]]
     return {**best, "alternatives": others}
 
 
-def says(answer: Any) -> dict[str, Any]:
+def result_of(answer: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     return {key: answer.json()[key] for key in ("caption", "score", "alternatives")}
 
 
-def test_captions_are_what_the_model_says(service: Any, expected: dict[str, Any]) -> None:
+def test_captions_are_those_of_the_model(service: Any, expected: dict[str, Any]) -> None:
     answer = post(service, encoded(GREY))
-    assert says(answer) == expected
+    assert result_of(answer) == expected
     assert answer.json()["photo"] == "my photo.png"
-    assert says(post(service, encoded(RED))) != expected
+    assert result_of(post(service, encoded(RED))) != expected
 
 
-def test_captions_come_with_where_the_model_looked(service: Any) -> None:
-    captioner = service.queue.made.result()
-    told = post(service, encoded(GREY)).json()
-    looks = captioner.saliency(captioner.load(encoded(GREY)), told["caption"])
-    assert [each["word"] for each in told["saliency"]] == told["caption"].split()
-    assert [each["place"] for each in told["saliency"]] == [each.place for each in looks]
-    for one, other in zip(told["saliency"], looks, strict=True):
+def test_captions_come_with_saliency(service: Any) -> None:
+    captioner = service.queue.model.result()
+    answer = post(service, encoded(GREY)).json()
+    expected = captioner.saliency(captioner.load(encoded(GREY)), answer["caption"])
+    assert [each["word"] for each in answer["saliency"]] == answer["caption"].split()
+    assert [each["place"] for each in answer["saliency"]] == [each.place for each in expected]
+    for one, other in zip(answer["saliency"], expected, strict=True):
         np.testing.assert_allclose(one["cells"], other.cells, atol=0.005)
 
 
-def test_captions_of_a_turned_photo_are_those_of_the_upright_one(
+def test_captions_of_a_rotated_photo_are_those_of_the_upright_one(
     service: Any, expected: dict[str, Any], turned: Any
 ) -> None:
-    assert says(post(service, turned.tagged)) == says(post(service, turned.upright)) == expected
-    assert says(post(service, turned.untagged)) != expected
+    assert (
+        result_of(post(service, turned.tagged))
+        == result_of(post(service, turned.upright))
+        == expected
+    )
+    assert result_of(post(service, turned.untagged)) != expected
 
 
 def test_captions_of_photos_of_any_mode(service: Any, odd_photo: bytes) -> None:
-    assert says(post(service, odd_photo))["caption"]
+    assert result_of(post(service, odd_photo))["caption"]
 
 
-def test_captions_of_what_is_no_photo_is_a_line_and_the_next_photo_is_described(
+def test_captions_of_another_file_are_an_error_and_the_next_photo_is_described(
     service: Any, expected: dict[str, Any], no_photo: tuple[bytes, str]
 ) -> None:
-    content, told = no_photo
+    content, reason = no_photo
     answer = post(service, content)
     assert answer.status_code == 422
-    assert answer.json()["error"].startswith(f"my photo.png can't be read as a photo: {told}")
+    assert answer.json()["error"].startswith(f"my photo.png can't be read as a photo: {reason}")
     assert "\n" not in answer.json()["error"]
-    assert says(post(service, encoded(GREY))) == expected
+    assert result_of(post(service, encoded(GREY))) == expected
 
 
 @pytest.mark.parametrize("name", ["", " \n\x1b "])
-def test_captions_without_a_name_call_it_the_photo(service: Any, name: str) -> None:
+def test_captions_without_a_name_call_the_file_the_photo(service: Any, name: str) -> None:
     assert post(service, b"x", name).json()["error"].startswith("The photo can't be read as")
 
 
-def test_captions_of_what_is_announced_as_too_large_is_refused_unread(service: Any) -> None:
+def test_captions_of_a_body_announced_as_too_large_are_refused_unread(service: Any) -> None:
     with connected(service) as connection:
         connection.sendall(head(service, f"Content-Length: {2**40}"))
         answer = b""
-        # The head and the body may come apart.
+        # Headers and body may arrive separately.
         while b"}" not in answer and (part := connection.recv(10_000)):
             answer += part
     assert b" 413 " in answer.splitlines()[0]
     assert b"its file must not be larger than 64 MiB" in answer
 
 
-def test_captions_of_what_turns_out_too_large_is_refused(
+def test_captions_of_a_body_that_turns_out_too_large_are_refused(
     service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(application, "MAX_BYTES", 1 << 20)
@@ -117,7 +121,7 @@ def test_captions_of_what_turns_out_too_large_is_refused(
             sent += 1 << 18
             yield bytes(1 << 18)
 
-    # In chunks, of a length that is not announced.
+    # In chunks, without a Content-Length.
     answer = post(service, parts())
     assert answer.status_code == 413
     assert answer.json()["error"].endswith("its file must not be larger than 1 MiB")
@@ -143,19 +147,21 @@ def test_another_host_is_refused(service: Any, host: str) -> None:
         {"Sec_Fetch_Site": "same-site"},
     ],
 )
-def test_captions_for_another_site_are_refused(service: Any, headers: dict[str, str]) -> None:
+def test_captions_requested_by_another_site_are_refused(
+    service: Any, headers: dict[str, str]
+) -> None:
     answer = post(service, encoded(RED), **headers)
     assert answer.status_code == 403
-    assert answer.json() == {"error": "Photos must be sent by this page, not by another site"}
+    assert "another site" in answer.json()["error"]
 
 
-def test_captions_for_the_page_itself_are_given(service: Any) -> None:
+def test_captions_requested_by_the_page_itself_are_returned(service: Any) -> None:
     answer = post(service, encoded(RED), Origin=service.url, Sec_Fetch_Site="same-origin")
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/page.css", "/page.js", "/icon.svg", "/status", "/gone"])
-def test_every_answer_says_what_a_page_may_do(service: Any, path: str) -> None:
+def test_every_response_has_a_content_security_policy(service: Any, path: str) -> None:
     answer = httpx.get(service.url + path)
     assert answer.status_code == (404 if path == "/gone" else 200)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -163,26 +169,26 @@ def test_every_answer_says_what_a_page_may_do(service: Any, path: str) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_status_is_told_and_photos_wait_while_the_model_is_made(
-    serving: Serving, make: Callable[[], Captioner], expected: dict[str, Any]
+def test_photos_wait_while_the_model_loads(
+    serving: Serving, load: Callable[[], Captioner], expected: dict[str, Any]
 ) -> None:
     go = threading.Event()
 
-    def make_late() -> Captioner:
+    def load_late() -> Captioner:
         assert go.wait(60)
-        return make()
+        return load()
 
-    with serving(make_late) as late, ThreadPoolExecutor() as threads:
+    with serving(load_late) as late, ThreadPoolExecutor() as threads:
         waits = threads.submit(post, late, encoded(GREY))
         assert httpx.get(f"{late.url}/status").json() == {"ready": False}
         assert httpx.get(late.url).status_code == 200
         assert not waits.done()
         go.set()
-        assert says(waits.result()) == expected
+        assert result_of(waits.result()) == expected
         assert httpx.get(f"{late.url}/status").json() == {"ready": True}
 
 
-def test_captions_by_a_model_that_is_not_whole_say_so(serving: Serving) -> None:
+def test_captions_of_an_incomplete_model_are_an_error(serving: Serving) -> None:
     def fail() -> Captioner:
         raise DataError("captioner version 3 must be a whole model bundle")
 
@@ -193,25 +199,25 @@ def test_captions_by_a_model_that_is_not_whole_say_so(serving: Serving) -> None:
         assert httpx.get(f"{broken.url}/status").json() == {"ready": False}
 
 
-def test_captions_for_many_at_once_are_each_their_own(service: Any) -> None:
+def test_captions_of_concurrent_requests_are_not_mixed_up(service: Any) -> None:
     contents = [encoded(Image.new("RGB", (9, 9), (shade, 0, 90))) for shade in range(0, 240, 30)]
-    alone = [says(post(service, content)) for content in contents]
+    alone = [result_of(post(service, content)) for content in contents]
     with ThreadPoolExecutor(len(contents)) as threads:
-        assert [says(a) for a in threads.map(lambda c: post(service, c), contents)] == alone
+        assert [result_of(a) for a in threads.map(lambda c: post(service, c), contents)] == alone
 
 
-def test_captions_are_refused_while_too_many_wait_and_given_when_one_left(
+def test_captions_are_refused_while_too_many_photos_wait(
     service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_queue, "MAX_WAITING", 1)
+    monkeypatch.setattr(service.queue, "max_waiting", 1)
     with connected(service) as connection:
-        # Only when it asks for the body has it begun to read it, and has it given a place.
+        # It asks for the body when it starts to read it, with a slot taken.
         connection.sendall(head(service, "Content-Length: 9", "Expect: 100-continue"))
         assert b" 100 " in connection.recv(10_000)
         answer = post(service, encoded(RED))
         assert answer.status_code == 503
-        assert answer.json()["error"].startswith("At most 1 photos can wait")
-        # Half a photo, then nothing more.
+        assert "limit: 1" in answer.json()["error"]
+        # Part of a photo, then the connection is closed.
         connection.sendall(b"half")
     for _ in range(100):
         answer = post(service, encoded(RED))
@@ -220,17 +226,17 @@ def test_captions_are_refused_while_too_many_wait_and_given_when_one_left(
     assert answer.status_code == 200
 
 
-def test_captions_after_a_fault_of_our_own_go_on(
+def test_captions_after_an_internal_error_go_on(
     service: Any, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        # A network that speaks words which its vocabulary does not have.
-        bundle = service.queue.made.result().bundle
+        # The network predicts words that are not in this vocabulary.
+        bundle = service.queue.model.result().bundle
         patch.setattr(bundle, "vocabulary", Vocabulary([*SPECIAL_TOKENS]))
         answer = post(service, encoded(GREY))
     assert answer.status_code == 500
-    assert answer.json() == {"error": "The photo can't be described, by a fault here (IndexError)"}
-    assert says(post(service, encoded(GREY))) == expected
+    assert "internal error (IndexError)" in answer.json()["error"]
+    assert result_of(post(service, encoded(GREY))) == expected
 
 
 def connected(service: Any) -> socket.socket:

@@ -1,4 +1,4 @@
-"""The page as people use it, in a browser that is on this machine."""
+"""The page as people use it, in a browser of this machine."""
 
 import base64
 from pathlib import Path
@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 REAL = Path(__file__).parents[5] / "shared" / "flickr8k" / "Images"
 PHONE = {"width": 360, "height": 740}
 
-# Of each text that is seen, its contrast with what is behind it, as WCAG 2 computes it.
+# The contrast of each visible text with its background, as WCAG 2 defines it.
 CONTRASTS = """() => {
   const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const light = (colour) => {
@@ -36,8 +36,8 @@ CONTRASTS = """() => {
     });
   return found;
 }"""
-# As a hand or a keyboard gives them: a file within an event.
-GIVE = """([kind, name, encoded]) => {
+# Dispatches the event of dropping or pasting a file.
+DROP_OR_PASTE = """([kind, name, encoded]) => {
   const bytes = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
   const data = new DataTransfer();
   data.items.add(new File([bytes], name, {type: "image/jpeg"}));
@@ -55,7 +55,7 @@ def test_page_has_a_title_a_label_and_a_live_region(page: Any) -> None:
     assert picker.get_attribute("type") == "file"
     expect(picker).to_have_accessible_description(
         "JPEG, PNG, WEBP, BMP or GIF, up to 64 MiB and 64 million pixels, no animations. "
-        "It stays on this computer, and is kept nowhere."
+        "Your photo stays on this computer and is not saved."
     )
     assert page.get_by_role("status").get_attribute("aria-live") == "polite"
     assert page.get_by_role("heading", level=1).count() == 1
@@ -68,7 +68,7 @@ def test_photo_is_described_in_the_live_region_with_alternatives(
     best, *others = service.captions(photos / "first.jpg")
     expect(page.get_by_role("status")).to_have_text(best)
     expect(page.get_by_role("img", name="Your photo")).to_be_visible()
-    lines = page.get_by_role("region", name="Next best").get_by_role("listitem")
+    lines = page.get_by_role("region", name="Alternatives").get_by_role("listitem")
     expect(lines).to_have_count(2)
     for line, caption in zip(lines.all(), others, strict=True):
         expect(line).to_contain_text(caption)
@@ -84,7 +84,7 @@ def test_real_photo_is_described(page: Any, service: Any) -> None:
     assert page.get_by_role("img", name="Your photo").evaluate("e => e.naturalWidth") == 224
 
 
-def test_text_is_told_as_an_error_and_the_next_photo_is_described(
+def test_text_file_is_an_error_and_the_next_photo_is_described(
     page: Any, service: Any, photos: Path
 ) -> None:
     picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
@@ -102,13 +102,13 @@ def test_text_is_told_as_an_error_and_the_next_photo_is_described(
     expect(page.get_by_role("img", name="Your photo")).to_be_visible()
 
 
-def test_keys_alone_choose_a_photo_and_have_it_read_aloud(
+def test_keyboard_alone_chooses_a_photo_and_reaches_read_aloud(
     page: Any, service: Any, photos: Path
 ) -> None:
     page.keyboard.press("Tab")
     picker = page.get_by_label("Choose a photo")
     expect(picker).to_be_focused()
-    # The label shows it, since the input itself is not seen.
+    # The label shows the focus, since the input is transparent.
     expect(page.locator("label")).to_have_css("outline-style", "solid")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
@@ -120,7 +120,7 @@ def test_keys_alone_choose_a_photo_and_have_it_read_aloud(
     expect(aloud).to_have_css("outline-style", "solid")
 
 
-def test_caption_is_read_aloud_until_stopped_or_another_photo_comes(
+def test_caption_is_read_aloud_until_stopped_or_another_photo_is_chosen(
     page: Any, service: Any, photos: Path
 ) -> None:
     picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
@@ -128,7 +128,7 @@ def test_caption_is_read_aloud_until_stopped_or_another_photo_comes(
     picker.set_input_files(photos / "first.jpg")
     (first, second) = (service.captions(photos / f"{name}.jpg")[0] for name in ("first", "second"))
     expect(status).to_have_text(first)
-    assert page.evaluate("said") == []
+    assert page.evaluate("spoken") == []
     read.click()
     expect(stop).to_be_visible()
     stop.click()
@@ -138,17 +138,17 @@ def test_caption_is_read_aloud_until_stopped_or_another_photo_comes(
     picker.set_input_files(photos / "second.jpg")
     expect(status).to_have_text(second)
     read.click()
-    assert page.evaluate("said") == [["en", first], ["en", first], ["en", second]]
+    assert page.evaluate("spoken") == [["en", first], ["en", first], ["en", second]]
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_photo_can_be_dropped_or_pasted(page: Any, service: Any, photos: Path, kind: str) -> None:
     content = base64.b64encode((photos / "second.jpg").read_bytes()).decode()
-    page.evaluate(GIVE, [kind, "second.jpg", content])
+    page.evaluate(DROP_OR_PASTE, [kind, "second.jpg", content])
     expect(page.get_by_role("status")).to_have_text(service.captions(photos / "second.jpg")[0])
 
 
-def test_file_that_is_too_large_is_told_before_it_is_sent(page: Any, photos: Path) -> None:
+def test_file_that_is_too_large_is_refused_before_it_is_sent(page: Any, photos: Path) -> None:
     large = photos / "large.jpg"
     with large.open("wb") as file:
         file.truncate((64 << 20) + 1)
@@ -171,10 +171,10 @@ def test_nothing_is_wider_than_a_phone(page: Any, service: Any, photos: Path) ->
     picker.set_input_files(photos / "first.jpg")
     expect(status).to_have_text(service.captions(photos / "first.jpg")[0])
     assert not too_wide()
-    # A word's light is seen where the word is.
-    page.get_by_role("region", name="Where it looked").get_by_role("button").last.click()
+    # The highlighted photo is in sight of the word.
+    page.get_by_role("region", name="Where the model looked").get_by_role("button").last.click()
     expect(page.locator("canvas")).to_be_in_viewport(ratio=0.99)
-    # Nor does the photo hide a word that is gone back to by keys.
+    # The photo does not cover a word that gets the focus by keyboard.
     for _ in range(2):
         page.keyboard.press("Shift+Tab")
         focused = page.locator("button:focus").bounding_box()
@@ -192,18 +192,18 @@ def test_nothing_is_wider_than_a_phone(page: Any, service: Any, photos: Path) ->
     "page", [{"color_scheme": scheme} for scheme in ("light", "dark")],
     indirect=True, ids=["light", "dark"],
 )  # fmt: skip
-def test_all_text_can_be_read(page: Any, service: Any, photos: Path) -> None:
+def test_all_text_has_enough_contrast(page: Any, service: Any, photos: Path) -> None:
     found = page.evaluate(CONTRASTS)
     picker, status = page.get_by_label("Choose a photo"), page.get_by_role("status")
     picker.set_input_files(photos / "first.jpg")
     expect(status).to_have_text(service.captions(photos / "first.jpg")[0])
     found |= page.evaluate(CONTRASTS)
-    words = page.get_by_role("region", name="Where it looked").get_by_role("button").all()
+    words = page.get_by_role("region", name="Where the model looked").get_by_role("button").all()
     for number, word in enumerate(words):
         word.click()
         found |= {f"{text}, {number}": r for text, r in page.evaluate(CONTRASTS).items()}
     picker.set_input_files(photos / "notes.txt")
     expect(status).to_contain_text("not an image")
     found |= page.evaluate(CONTRASTS)
-    assert {"Read aloud", "Next best", "Choose a photo", "captionflow"} <= set(found)
+    assert {"Read aloud", "Alternatives", "Choose a photo", "captionflow"} <= set(found)
     assert {text: ratio for text, ratio in found.items() if ratio < 4.5} == {}

@@ -1,4 +1,4 @@
-"""The page tells where the model looked, word by word, in a browser that is on this machine."""
+"""The page highlights where the model looked, word by word, in a browser of this machine."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 
 from components.captioning.inference.saliency import WordSaliency
 
-# How dark each part of the photo is made, of 255.
-DARKNESS = """() => {
+# Opacity of the overlay over each cell of the photo, 0 to 255.
+OPACITY = """() => {
   const canvas = document.querySelector("canvas");
   const {width, height} = canvas;
   const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
@@ -18,25 +18,25 @@ DARKNESS = """() => {
 }"""
 
 
-def test_words_light_up_where_the_model_looked(page: Any, service: Any, photos: Path) -> None:
+def test_words_highlight_where_the_model_looked(page: Any, service: Any, photos: Path) -> None:
     page.get_by_label("Choose a photo").set_input_files(photos / "first.jpg")
-    words = page.get_by_role("region", name="Where it looked").get_by_role("button")
-    looks = _looks(service, photos / "first.jpg")
-    expect(words).to_have_count(len(looks))
-    for button, each in zip(words.all(), looks, strict=True):
+    words = page.get_by_role("region", name="Where the model looked").get_by_role("button")
+    expected = _saliency(service, photos / "first.jpg")
+    expect(words).to_have_count(len(expected))
+    for button, each in zip(words.all(), expected, strict=True):
         named = f"{each.word}: {each.place}" if each.place else each.word
         expect(button).to_have_accessible_name(named)
     canvas, first, last = page.locator("canvas"), words.first, words.last
     expect(canvas).to_be_hidden()
-    # By keys too; a word at a time, and none when it is chosen again.
+    # With the keyboard too; one word at a time, and none when it is chosen again.
     first.focus()
     page.keyboard.press("Enter")
     expect(first).to_have_attribute("aria-pressed", "true")
-    assert page.evaluate(DARKNESS) == _darkness(looks[0])
+    assert page.evaluate(OPACITY) == _opacity(expected[0])
     assert canvas.bounding_box() == page.locator("#preview").bounding_box()
     last.click()
     expect(first).to_have_attribute("aria-pressed", "false")
-    assert page.evaluate(DARKNESS) == _darkness(looks[-1])
+    assert page.evaluate(OPACITY) == _opacity(expected[-1])
     last.click()
     expect(canvas).to_be_hidden()
     last.click()
@@ -45,8 +45,8 @@ def test_words_light_up_where_the_model_looked(page: Any, service: Any, photos: 
     expect(canvas).to_be_hidden()
 
 
-def _looks(service: Any, photo: Path) -> list[WordSaliency]:
-    captioner = service.queue.made.result()
+def _saliency(service: Any, photo: Path) -> list[WordSaliency]:
+    captioner = service.queue.model.result()
     found: list[WordSaliency] = captioner.saliency(
         captioner.load(photo), service.captions(photo)[0]
     )
@@ -54,8 +54,8 @@ def _looks(service: Any, photo: Path) -> list[WordSaliency]:
     return found
 
 
-def _darkness(look: WordSaliency) -> list[list[int]]:
-    told = look.cells.astype(float).round(2)
-    most = told.max() if look.place else 1
-    darkness: list[list[int]] = np.round(200 * (1 - told / most)).tolist()
-    return darkness
+def _opacity(saliency: WordSaliency) -> list[list[int]]:
+    cells = saliency.cells.astype(float).round(2)
+    most = cells.max() if saliency.place else 1
+    opacity: list[list[int]] = np.round(200 * (1 - cells / most)).tolist()
+    return opacity

@@ -1,0 +1,143 @@
+"""A model applied to many photos with Beam: full batches, loaded while the model computes.
+
+Beam's own `RunInference` does not fit. It loads and computes in turn in one thread, so the
+processor waits for the disk; and it forms batches within the runner's bundles, so their sizes, and
+with them the rounding of results, differ from run to run.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+import apache_beam as beam
+from apache_beam.utils.shared import Shared
+
+from components.runtime.beam import beam_pipeline, unwrapped_errors
+
+Item = TypeVar("Item")
+Loaded = TypeVar("Loaded")
+Model = TypeVar("Model")
+
+# Batches that are loaded while another one is computed.
+_PREFETCHED = 1
+# Beam hands out lists of at most this many items; a worker that is killed loses one list ...
+_LIST_SIZE = 512
+# ... but shorter lists if there would be fewer than this, so that several workers share the work.
+_LISTS = 16
+_SECONDS_BETWEEN_LOGS = 5.0
+
+
+class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
+    """Base of transforms that apply a model to lists of items; run one with `run_in_batches`.
+
+    A subclass defines `load_model` and `load_item`, and a `process` that iterates over
+    `batches(element)`. Processes that run several of these at once share one model.
+
+    Args:
+        shared: Beam's handle of the model that a process shares.
+        batch_size: Items in a batch.
+        total: Items in all lists, for the log.
+
+    Attributes:
+        batch_size: As given.
+        model: What `load_model` returned; set by `setup`.
+    """
+
+    def __init__(self, shared: Shared, *, batch_size: int, total: int) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self._shared = shared
+        self._total = total
+        self._done = 0
+
+    def load_model(self) -> Model:
+        """Returns the model; called once in each process."""
+        raise NotImplementedError
+
+    def load_item(self, item: Item, model: Model) -> Loaded:
+        """Returns an item as the model takes it; called in several threads at once."""
+        raise NotImplementedError
+
+    def setup(self) -> None:
+        """Loads the model, unless this process has it. Beam calls this once for each worker."""
+        self.model: Model = self._shared.acquire(self.load_model)
+        self._threads = ThreadPoolExecutor()
+        self._started = self._logged = time.perf_counter()
+
+    def teardown(self) -> None:
+        """Stops the threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def batches(self, items: Sequence[Item]) -> Iterator[tuple[Sequence[Item], list[Loaded]]]:
+        """Yields the items of a list batch by batch, and loads the next batch meanwhile.
+
+        Args:
+            items: The element that `process` received.
+
+        Yields:
+            A batch of items, and what `load_item` returned for each of them.
+
+        Raises:
+            Exception: Whatever `load_item` raised.
+        """
+        loading: deque[tuple[Sequence[Item], list[Future[Loaded]]]] = deque()
+        for start in range(0, len(items), self.batch_size):
+            batch = items[start : start + self.batch_size]
+            loading.append(
+                (batch, [self._threads.submit(self.load_item, item, self.model) for item in batch])
+            )
+            if len(loading) > _PREFETCHED:
+                yield from self._next(loading)
+        while loading:
+            yield from self._next(loading)
+
+    def _next(
+        self, loading: deque[tuple[Sequence[Item], list[Future[Loaded]]]]
+    ) -> Iterator[tuple[Sequence[Item], list[Loaded]]]:
+        batch, futures = loading.popleft()
+        yield batch, [future.result() for future in futures]
+        # Only when the caller is done with the batch.
+        self._log_progress(len(batch))
+
+    def _log_progress(self, items: int) -> None:
+        self._done += items
+        now = time.perf_counter()
+        if now - self._logged > _SECONDS_BETWEEN_LOGS or self._done == self._total:
+            self._logged = now
+            # In the subclass's name: a command shows the log of its own room.
+            logging.getLogger(type(self).__module__).info(
+                "%d of %d photos, %.1f a second",
+                self._done, self._total, self._done / (now - self._started),
+            )  # fmt: skip
+
+
+def run_in_batches(
+    step: BatchDoFn[Item, Loaded, Model], items: Sequence[Item], beam_flags: str
+) -> None:
+    """Runs a transform over items in a Beam pipeline of its own.
+
+    Lists of whole batches are made here, so batches are the same however the runner cuts its
+    bundles: the same items give the same results to the last bit.
+
+    Args:
+        step: The transform.
+        items: What it computes, at least one.
+        beam_flags: Flags of Beam's runner, see `components.runtime.beam.beam_options`.
+
+    Raises:
+        SettingError: If the flags are wrong.
+        CaptionflowError: What the transform raised, without Beam's additions.
+    """
+    batches = min(_LIST_SIZE // step.batch_size, len(items) // (_LISTS * step.batch_size))
+    size = max(batches, 1) * step.batch_size
+    lists = [items[start : start + size] for start in range(0, len(items), size)]
+    with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
+        _ = (
+            pipeline
+            | "Lists" >> beam.Create(lists)
+            | "Distribute" >> beam.Reshuffle()
+            | "Compute" >> beam.ParDo(step)
+        )
