@@ -46,4 +46,4 @@ def test_retries_repeat_what_may_succeed_and_nothing_else(
     assert len((tmp_path / "attempts").read_text()) == attempts
     told = capfd.readouterr().out
     assert told.count("FAILED broken: the photos are gone") == 2
-    assert told.count("an attempt just now failed for good") == 2 - attempts
+    assert told.count("an earlier attempt in this run failed permanently") == 2 - attempts

@@ -8,8 +8,8 @@ from components.settings.base import SettingsGroup, setting
 
 
 class Size(SettingsGroup):
-    width: int = setting(3, "How wide")
-    name: str = setting("x", "What it is called")
+    width: int = setting(3, "Width in pixels")
+    name: str = setting("x", "Name of the box")
 
 
 @step(Size)
@@ -24,20 +24,20 @@ def test_step_runs_in_the_image_and_installs_nothing() -> None:
     assert "pip install" not in " ".join(container.command)
 
 
-def test_step_takes_each_setting_of_its_groups_as_an_input() -> None:
+def test_step_has_an_input_per_setting() -> None:
     inputs = area.component_spec.inputs
     types = {name: spec.type for name, spec in inputs.items()}
     assert types == {"width": "Integer", "name": "String", "height": "Integer"}
     assert area.python_func(width=4, name="box", height=5) == "box: 20"
 
 
-def test_step_has_the_rewritten_function_as_the_text_that_a_pod_runs() -> None:
+def test_step_runs_the_rewritten_function_in_a_pod() -> None:
     text = area.component_spec.implementation.container.command[-1]
     assert "def area(width: int, name: str, height: int) -> str:" in text
     assert "settings = {'width': width, 'name': name}" in text
 
 
-def test_step_without_groups_leaves_the_function_as_it_is() -> None:
+def test_step_without_groups_keeps_the_function() -> None:
     @step()
     def greet(name: str) -> str:
         return f"hello {name}"
@@ -45,7 +45,7 @@ def test_step_without_groups_leaves_the_function_as_it_is() -> None:
     assert greet.python_func("you") == "hello you"
 
 
-def test_step_whose_first_parameter_is_another_is_refused() -> None:
+def test_step_without_settings_as_first_parameter_is_an_error() -> None:
     with pytest.raises(TypeError, match="must be settings"):
 
         @step(Size)
