@@ -48,6 +48,6 @@ def run(
         if check:
             local.show_dataset(settings)
         elif plan:
-            local.show_plan_of(settings, root, reuse=cache)
+            local.print_plan(settings, root, reuse=cache)
         else:
             local.run_and_show(settings, root, reuse=cache, upload=upload)

@@ -29,7 +29,7 @@ def submit(
         bool,
         typer.Option(
             "--wait",
-            help="Wait until the run ends and show the state of its steps; fail if it fails.",
+            help="Follow the steps until the run ends; fail if the run fails.",
         ),
     ] = False,
     pause: Annotated[

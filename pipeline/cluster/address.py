@@ -14,8 +14,8 @@ class Address(BaseModel):
 
     host: str = Field(
         "",
-        description="Address of KFP's user interface or API, such as http://localhost:8080; if empty, "
-        "KF_PIPELINES_ENDPOINT, the cluster that this machine is in, or the kube config",
+        description="Address of KFP's user interface or API, such as http://localhost:8080; empty: "
+        "that of KF_PIPELINES_ENDPOINT, of the cluster around this machine, or of the kube config",
     )
     namespace: str = Field(
         "kubeflow", description="Namespace of KFP; in multi-user mode, of the user's profile"

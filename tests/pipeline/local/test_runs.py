@@ -132,5 +132,5 @@ def test_find_scores_passes_over_a_model_with_other_words(tmp_path: Path) -> Non
 
 
 def test_find_scores_in_an_empty_folder_tells_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no evaluate/scores .* python -m pipeline\.local --root"):
+    with pytest.raises(DataError, match=r"no evaluate/scores .* captionflow run --root"):
         find_scores(tmp_path / "runs")
