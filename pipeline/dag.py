@@ -44,7 +44,7 @@ from pipeline.parameters import Parameters, parameters_of
 @dsl.pipeline(name=PIPELINE, pipeline_config=RUN)
 @parameters_of(RunSettings, KubernetesSettings)
 def captioning_pipeline(run: Parameters) -> None:
-    """Train a model that captions photos, score it, and release it if it is good enough."""
+    """Trains a model that captions photos, scores it, and releases it if it is good enough."""
     ingested = ingest(**run.of(DataSettings))
     manifest = configure(ingested, "1 ingest", run).outputs["manifest"]
 

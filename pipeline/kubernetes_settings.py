@@ -23,7 +23,8 @@ class KubernetesSettings(SettingsGroup):
     )
     gpus: int = setting(
         1,
-        "Number of GPUs for train; 0: train on CPUs, in the image of the other steps, on any node",
+        "Number of GPUs for train; 0: train on CPUs, for which captionflow sets train_image to "
+        "image and train_nodes to {} by default",
         decisive=False,
         ge=0,
     )

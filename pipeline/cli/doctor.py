@@ -27,7 +27,7 @@ def doctor(
         console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         healthy = True
         for finding in examine(store or (), quick=quick):
-            mark = "[green]ok   [/]" if finding.ok else "[red]wrong[/]"
+            mark = "[green]ok    [/]" if finding.ok else "[red]failed[/]"
             console.print(f"{mark} {finding.subject:<20} {escape(finding.detail)}")
             healthy &= finding.ok
         raise typer.Exit(0 if healthy else 1)

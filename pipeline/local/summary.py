@@ -137,7 +137,8 @@ def _scores(summary: Summary) -> Table:
         f"{scores['images']} test photos; {manifest['photos']:.0f} photos and "
         f"{manifest['captions']:.0f} captions in total.\n"
         f"{scores['distinct_captions']} distinct captions, {scores['mean_words']:.1f} words on "
-        f"average; {scores['vocabulary_used']} of the {scores['vocabulary_known']} known words used."
+        f"average; {scores['vocabulary_used']} of the {scores['vocabulary_known']} known words "
+        "used."
     )
     return table
 
