@@ -119,8 +119,8 @@ def _below_threshold(measured: Mapping[str, float], thresholds: Mapping[str, flo
                 "(`--floors`)"
             )
         if measured[name] < threshold:
-            value, required = _distinct_decimals(measured[name], threshold)
-            return f"{TITLES[name]} is {value}; at least {required} is required (`--floors`)"
+            shown, required = _distinct_decimals(measured[name], threshold)
+            return f"{TITLES[name]} is {shown}; at least {required} is required (`--floors`)"
     return ""
 
 

@@ -91,7 +91,7 @@ def find_data(root: str | Path, run: str = ANY) -> FoundData:
 
 
 def find_scores(root: str | Path, run: str = ANY) -> FoundScores:
-    """Finds the scores that were measured last.
+    """Finds the scores of the latest run.
 
     Args:
         root: The work folder.

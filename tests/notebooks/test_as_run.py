@@ -214,5 +214,5 @@ def test_inspect_captions_shows_beam_alternatives_of_the_scored_captions(
 def test_notebook_of_an_empty_work_folder_tells_what_to_run(
     environment: None, tmp_path: Path
 ) -> None:
-    with pytest.raises(CellExecutionError, match=r"DataError.*python -m pipeline\.local --root"):
+    with pytest.raises(CellExecutionError, match=r"DataError.*captionflow run --root"):
         _execute("01_explore_data", tmp_path)

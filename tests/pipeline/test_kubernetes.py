@@ -6,7 +6,7 @@ import yaml
 from components.errors import SettingError
 from components.runtime.image import IMAGE
 from pipeline.config import Settings
-from pipeline.kubernetes import NEEDS
+from pipeline.kubernetes import RESOURCES
 from pipeline.kubernetes_settings import make_kubernetes_settings
 from pipeline.package import compile_package
 
@@ -38,7 +38,7 @@ def test_package_gives_every_step_resources_retries_a_deadline_and_no_root(
 ) -> None:
     spec, pods = package
     tasks = _tasks(spec)
-    assert tasks.keys() == NEEDS.keys()
+    assert tasks.keys() == RESOURCES.keys()
     for name, task in tasks.items():
         resources = spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"]["resources"]
         for kind in ("CpuRequest", "CpuLimit", "MemoryRequest", "MemoryLimit"):
@@ -48,9 +48,9 @@ def test_package_gives_every_step_resources_retries_a_deadline_and_no_root(
         assert task["retryPolicy"] == {
             "maxRetryCount": 3, "backoffDuration": "60s", "backoffFactor": 2.0,
             # For all attempts together, as Argo reads it.
-            "backoffMaxDuration": f"{NEEDS[name].hours * 3600:.0f}s",
+            "backoffMaxDuration": f"{RESOURCES[name].hours * 3600:.0f}s",
         }  # fmt: skip
-        assert int(pods[f"exec-{name}"]["activeDeadlineSeconds"]) == NEEDS[name].hours * 3600
+        assert int(pods[f"exec-{name}"]["activeDeadlineSeconds"]) == RESOURCES[name].hours * 3600
         assert pods[f"exec-{name}"]["securityContext"]["runAsNonRoot"]
         assert task["taskInfo"]["name"].split()[1] == name
 
@@ -61,7 +61,7 @@ def test_package_bounds_the_run_and_keeps_pods_of_a_failed_one(
     config = documents[1]["platforms"]["kubernetes"]["pipelineConfig"]
     hours = {name: seconds / 3600 for name, seconds in config.items()}
     # A run may take as long as all its steps, and wait a while for nodes.
-    assert sum(needs.hours for needs in NEEDS.values()) < hours.pop("activeDeadlineSeconds") == 72
+    assert sum(step.hours for step in RESOURCES.values()) < hours.pop("activeDeadlineSeconds") == 72
     assert hours == {"resourceTtlOnSuccess": 1, "resourceTtlOnFailure": 7 * 24}
 
 

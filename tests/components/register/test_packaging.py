@@ -71,7 +71,7 @@ def test_log_bundle_holds_no_pickle(logged: Path) -> None:
 def test_log_bundle_pins_its_requirements(logged: Path) -> None:
     lines = (logged / "requirements.txt").read_text().split()
     assert f"tensorflow=={version('tensorflow')}" in lines
-    assert all(re.fullmatch(r"[a-z-]+==[0-9.]+", line) for line in lines)
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in lines)
 
 
 def test_log_bundle_has_signature_and_example(

@@ -153,7 +153,7 @@ def test_demo_on_a_port_that_is_taken_says_so(tiny_bundle: Path) -> None:
         ended = _invoke("--bundle", tiny_bundle, "--port", port)
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr == (
-        "captionflow: --port must be one that this user may take and no other program has. "
+        "captionflow: --port must be a free port that this user may open. "
         f"Received: {port} (Address already in use)\n"
     )
 

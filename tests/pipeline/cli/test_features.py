@@ -51,12 +51,12 @@ def test_prune_says_what_it_freed(root: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "prune must be told what may go: --older-than, --keep-bytes or --all"),
+        ((), "prune needs one of --older-than, --keep-bytes and --all"),
         (
             ("--keep-bytes", "much"),
             "keep-bytes must be a size, such as 500MB or 2GiB. Received: 'm",
         ),
-        (("--all", "--store", ""), "store must be named"),
+        (("--all", "--store", ""), "store must be a path"),
         (("--all", "--store", "ftp://x"), "must be local or begin with gs://"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.kubernetes import NEEDS
+from pipeline.kubernetes import RESOURCES
 
 MakeDriver = Callable[..., Any]
 BEFORE_TRAIN = ("ingest", "normalize", "features", "embeddings")
@@ -30,7 +30,7 @@ def _served(executions: dict[str, Any]) -> set[str]:
 
 
 def test_driver_runs_every_step_of_the_package(kfp_driver: MakeDriver) -> None:
-    assert kfp_driver().run().keys() == NEEDS.keys()
+    assert kfp_driver().run().keys() == RESOURCES.keys()
 
 
 def test_package_declares_cached_only_what_a_second_run_is_served(kfp_driver: MakeDriver) -> None:

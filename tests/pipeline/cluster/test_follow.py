@@ -10,7 +10,7 @@ from click.testing import Result
 from rich.console import Console
 
 from pipeline.cluster.connection import Address, connect
-from pipeline.cluster.errors import NoAnswerError
+from pipeline.cluster.errors import NoResponseError
 from pipeline.cluster.follow import RunFailedError, follow_run
 
 Call = Callable[..., Result]
@@ -139,8 +139,8 @@ def test_follow_run_of_a_server_that_stays_away_says_that_the_run_goes_on(
     kfp_server.add("run", {}, state="RUNNING")
     kfp_server.refuse("GET", "/runs/", 503)
     client = connect(Address(host=kfp_server.url))
-    with pytest.raises(NoAnswerError, match=r"not ready \(503\).*The run goes on: http.*run-0"):
-        follow_run(client, "run-0", pause=0, patience=3)
+    with pytest.raises(NoResponseError, match=r"not ready \(503\).*The run goes on: http.*run-0"):
+        follow_run(client, "run-0", pause=0, max_failures=3)
     assert len(kfp_server.sent("GET", "run-0")) == 4
 
 

@@ -162,6 +162,6 @@ def test_submit_plan_compares_with_the_last_run_and_sends_nothing(
     told = call("submit", "--plan", "--epochs", "3").output
     lines = {line.split()[0]: line for line in told.splitlines()}
     assert "feature store" in lines["features"]
-    assert "epochs: 15 → 3" in lines["train"]
+    assert "epochs changed from 15 to 3" in lines["train"]
     assert lines["Compared"].startswith("Compared with first: ")
     assert len(kfp_server.runs) == 1

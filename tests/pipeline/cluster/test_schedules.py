@@ -203,7 +203,7 @@ def test_unschedule_removes_the_one_of_that_name(call: Call, kfp_server: Any) ->
     call("schedule", "--cron", "0 3 * * 0")
     call("schedule", "--cron", "0 4 * * 0", "--name", "nightly")
     result = call("unschedule", "--name", "nightly")
-    assert (result.exit_code, result.stdout) == (0, "Schedule nightly removed\n")
+    assert (result.exit_code, result.stdout) == (0, "Schedule nightly deleted.\n")
     assert _crons(kfp_server) == [("0 0 3 * * 0", "ENABLED")]
 
 

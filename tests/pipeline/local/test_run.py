@@ -79,7 +79,7 @@ def test_run_pipeline_shows_lines_scores_places_and_the_next_command(
         assert f"/{name}/{artifact}\n" in shown.replace(" ", "")
     assert f"{summary.scores['bleu']['bleu4']:.2f}" in shown
     assert f"{summary.scores['cider_d']['beam']:.2f}" in shown
-    assert f"{summary.scores['distinct_captions']} different captions" in shown
+    assert f"{summary.scores['distinct_captions']} distinct captions" in shown
     assert "captionflow-sample version 1 registered" in shown
     assert "mlflow ui --backend-store-uri" in shown
     assert "<html" in (summary.root / "report.html").read_text()
@@ -116,7 +116,7 @@ def test_plan_run_says_beforehand_what_a_run_is_going_to_do(
     changed = {step.name: step for step in plan_run(settings(epochs=3), root)}
     assert changed["trigger"].why == "training: since champion v1 epochs was 2, is 3"
     assert changed["features"].reused
-    assert (changed["train"].reused, changed["train"].why) == (False, "epochs: 2 → 3")
+    assert (changed["train"].reused, changed["train"].why) == (False, "epochs changed from 2 to 3.")
     assert changed["evaluate"].why == "takes new input from train"
     assert changed["register"].why == "if the gate lets the model pass"
     anew = {step.name: step for step in plan_run(settings(), root, reuse=False)}
