@@ -137,7 +137,7 @@ def test_embeddings_component_writes_artifact_and_metadata(
     from kfp.dsl import Artifact, Dataset
 
     matrix = Artifact(name="matrix", uri=str(tmp_path / "out"))
-    embeddings.python_func(Dataset(uri=str(captions)), glove, 0, matrix)
+    embeddings.python_func(captions=Dataset(uri=str(captions)), glove=glove, seed=0, matrix=matrix)
     assert (tmp_path / "out" / "matrix.npy").is_file()
     assert matrix.metadata["width"] == 2
     assert matrix.metadata["missing"] == 5

@@ -16,7 +16,7 @@ from components.artifacts.captions import CaptionedPhoto, read_captions
 from components.artifacts.manifest import Photo, write_manifest
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK, Vocabulary
-from components.errors import DataError, SettingError
+from components.errors import DataError
 from components.normalize.component import normalize
 from components.normalize.normalization import normalize_captions
 
@@ -64,7 +64,9 @@ def reversed_rows(manifest: Path) -> Dataset:
     backwards = rows.take(pa.array(range(rows.num_rows - 1, -1, -1)))
     pq.write_table(backwards, directory / "manifest.parquet")
     captions = Dataset(name="captions", uri=str(manifest.parent / "reversed-captions"))
-    normalize.python_func(Dataset(uri=str(directory)), 2, "", captions)
+    normalize.python_func(
+        manifest=Dataset(uri=str(directory)), min_count=2, beam_flags="", captions=captions
+    )
     return captions
 
 
@@ -166,11 +168,6 @@ def test_normalize_captions_min_count_above_all_counts_is_an_error(
         normalize_captions(manifest, tmp_path / "captions", min_count=7)
     # Neither half an artifact nor TFT's temporary files.
     assert list(tmp_path.iterdir()) == []
-
-
-def test_normalize_captions_min_count_zero_is_an_error(manifest: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"min_count must be 1 or more\. Received: 0"):
-        normalize_captions(manifest, tmp_path / "captions", min_count=0)
 
 
 def test_normalize_captions_without_train_captions_is_an_error(tmp_path: Path) -> None:
