@@ -120,7 +120,7 @@ def test_caption_with_an_unreachable_registry_says_so(dead_mlflow: str) -> None:
         (("-o", "gs://x/y.jsonl"), 2, "--output must be a file on this machine"),
         (("-o", "/"), 2, "The output must be a file that can be written"),
         (("--alternatives", "2"), 2, "--alternatives must be less than the beam width 2"),
-        (("--beam-flags", "'"), 2, "beam_flags must be flags"),
+        (("--beam-flags", "'"), 2, "beam_flags must be command-line flags"),
         (("--bundle", "nowhere"), 3, "nowhere must be a whole model bundle"),
     ],
 )

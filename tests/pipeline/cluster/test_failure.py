@@ -92,7 +92,7 @@ def kubernetes(tmp_path: Path, no_cluster: None) -> Iterator[Callable[[Pods], li
         server.shutdown()
 
 
-def test_why_step_failed_is_what_the_step_noted_in_mlflow(
+def test_why_step_failed_is_what_the_step_recorded_in_mlflow(
     client: kfp.Client, mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{mlflow_root}/mlflow.db")
@@ -136,7 +136,7 @@ def test_why_step_failed_is_told_of_its_last_attempt(
     assert why_step_failed(client, "run-1", "train") == "The node was low on resource: memory."
 
 
-def test_why_step_failed_without_a_way_to_kubernetes_is_unknown(
+def test_why_step_failed_with_unreachable_kubernetes_is_unknown(
     client: kfp.Client, tmp_path: Path, free_port: Callable[[], int], caplog: Any
 ) -> None:
     assert why_step_failed(client, "run-1", "train") == ""
@@ -151,7 +151,7 @@ def test_why_step_failed_without_a_way_to_kubernetes_is_unknown(
     (tmp_path / ".kube").mkdir()
     (tmp_path / ".kube/config").write_text(yaml.safe_dump(config))
     assert why_step_failed(client, "run-1", "train") == ""
-    assert "Kubernetes can't be asked" in caplog.text
+    assert "Can't look up in Kubernetes" in caplog.text
 
 
 def test_log_command_names_namespace_and_run(client: kfp.Client) -> None:

@@ -110,10 +110,10 @@ def test_submit_twice_uses_one_experiment(call: Call, kfp_server: Any) -> None:
         (("--gpus", "many"), "gpus must be a valid integer. Received: 'many'"),
         (("--train-nodes", "pool=a"), "train_nodes must be a JSON object"),
         (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
-        (("--dataset", "photos.zip"), "dataset must be visible to the cluster: gs://"),
+        (("--dataset", "photos.zip"), "dataset must be readable from the cluster: gs://"),
         (("--checkpoints", "mine"), "checkpoints must outlive the step's pod"),
         (("--checkpoints", "checkpoints/../mine"), "Received: 'checkpoints/../mine'"),
-        (("--store", "mine"), "store must outlive the step's pod: a path in features/"),
+        (("--store", "mine"), "store must outlive the step's pod: gs://"),
         (("--store", "/features"), "Received: '/features'"),
     ],
 )
@@ -154,7 +154,7 @@ def test_submit_plan_compares_with_the_last_run_and_sends_nothing(
     call: Call, kfp_server: Any
 ) -> None:
     told = call("submit", "--plan").output
-    assert told.count("no run here before") == 10
+    assert told.count("no successful run yet") == 10
     assert not kfp_server.runs
     call("submit", "--run-name", "first")
     (run,) = kfp_server.runs.values()
