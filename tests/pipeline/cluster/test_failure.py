@@ -103,7 +103,7 @@ def test_why_step_failed_is_what_the_step_recorded_in_mlflow(
     assert why_step_failed(client, "run-2", "ingest") == ""
 
 
-def test_why_step_failed_out_of_memory_says_so_and_the_limit(
+def test_why_step_failed_out_of_memory_gives_the_limit(
     client: kfp.Client, kubernetes: Callable[[Pods], list[Any]]
 ) -> None:
     asked = kubernetes(
@@ -113,14 +113,14 @@ def test_why_step_failed_out_of_memory_says_so_and_the_limit(
             _pod("condition-1.train(0).executor(0)", **_ended("OOMKilled", 137)),
         ]
     )
-    told = why_step_failed(client, "run-1", "train")
-    assert "out of memory" in told
-    assert "16Gi" in told
+    message = why_step_failed(client, "run-1", "train")
+    assert "out of memory" in message
+    assert "16Gi" in message
     assert why_step_failed(client, "run-1", "ingest") == ""
     assert asked[0] == ("/api/v1/namespaces/photos/pods", ["pipeline/runid=run-1"])
 
 
-def test_why_step_failed_is_told_of_its_last_attempt(
+def test_why_step_failed_reports_the_last_attempt(
     client: kfp.Client, kubernetes: Callable[[Pods], list[Any]]
 ) -> None:
     kubernetes(

@@ -93,7 +93,7 @@ def test_submit_wait_of_a_failed_run_bears_steps_without_a_state(
         [{**_FAILED, "state_history": [{"state": "RUNNING"}, {"state": "CANCELING"}]}],
     ],
 )
-def test_submit_wait_of_a_stopped_run_says_that_it_was_stopped(
+def test_submit_wait_of_a_stopped_run_says_so(
     call: Call, kfp_server: Any, course: list[dict[str, Any]]
 ) -> None:
     kfp_server.course = course
@@ -103,7 +103,7 @@ def test_submit_wait_of_a_stopped_run_says_that_it_was_stopped(
 
 
 @pytest.mark.parametrize(
-    ("end", "told"),
+    ("end", "message"),
     [
         ({"state": "SKIPPED"}, "captionflow: The run ended as skipped. See http"),
         (
@@ -117,12 +117,12 @@ def test_submit_wait_of_a_stopped_run_says_that_it_was_stopped(
     ],
 )
 def test_submit_wait_of_an_unsuccessful_run_fails(
-    call: Call, kfp_server: Any, end: dict[str, Any], told: str
+    call: Call, kfp_server: Any, end: dict[str, Any], message: str
 ) -> None:
     kfp_server.course = [end]
     result = call("submit", "--wait", "--pause", 0.05)
     assert result.exit_code == 1
-    assert result.stderr.startswith(told)
+    assert result.stderr.startswith(message)
 
 
 def test_submit_wait_bears_a_server_that_is_away_for_a_while(call: Call, kfp_server: Any) -> None:

@@ -48,7 +48,7 @@ def test_schedule_sends_package_cron_concurrency_and_parameters(
     assert {name: parameters[name] for name in expected} == expected
 
 
-def test_schedule_says_when_it_is_due_and_where_it_is(call: Call, kfp_server: Any) -> None:
+def test_schedule_prints_next_start_and_page(call: Call, kfp_server: Any) -> None:
     made = call("schedule", "--cron", "0 3 1 1 *").stdout.splitlines()
     (schedule_id,) = kfp_server.recurring_runs
     assert made == [
@@ -193,7 +193,7 @@ def test_schedules_of_several_pages_shows_all(call: Call, kfp_server: Any) -> No
     assert [line.split()[0] for line in shown.splitlines()[1:6]] == ["s0", "s1", "s2", "s3", "s4"]
 
 
-def test_schedules_without_any_says_how_to_make_one(call: Call) -> None:
+def test_schedules_without_any_names_the_command(call: Call) -> None:
     assert call("schedules").stdout == (
         "No schedules yet. Create one with: captionflow schedule --cron '0 3 * * 0'\n"
     )

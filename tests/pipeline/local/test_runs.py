@@ -131,6 +131,6 @@ def test_find_scores_passes_over_a_model_with_other_words(tmp_path: Path) -> Non
     assert find_scores(tmp_path).model == model
 
 
-def test_find_scores_in_an_empty_folder_tells_what_to_run(tmp_path: Path) -> None:
+def test_find_scores_in_an_empty_folder_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no evaluate/scores .* captionflow run --root"):
         find_scores(tmp_path / "runs")
