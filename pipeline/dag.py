@@ -75,13 +75,14 @@ def captioning_pipeline(run: Parameters) -> None:
             model=model, examples=examples, manifest=manifest, **run.of(DecodingSettings)
         )
         scores = configure(evaluated, "7 evaluate", run).outputs["scores"]
+        scored_model = evaluated.outputs["scored_model"]
 
         rescored = rescore(examples=examples, manifest=manifest, **run.of(ModelNameSettings))
         # As late as possible, so that it is the current champion when the gate compares the two.
         baseline = configure(rescored.after(evaluated), "8 rescore", run).outputs["baseline"]
 
         decision = gate(
-            model=model,
+            model=scored_model,
             scores=scores,
             report=evaluated.outputs["report"],
             baseline=baseline,
@@ -92,7 +93,7 @@ def captioning_pipeline(run: Parameters) -> None:
 
         with dsl.If(passed == True, name="passed"):  # noqa: E712 # KFP builds a condition from it
             registered = register(
-                model=model,
+                model=scored_model,
                 scores=scores,
                 manifest=manifest,
                 training_config=reason.outputs["training_config"],

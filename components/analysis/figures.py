@@ -1,4 +1,4 @@
-"""Photos with what is said of them, drawn as one figure."""
+"""Figures of photos with titles and captions."""
 
 import textwrap
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from components.artifacts.manifest import Photo
 from components.captioning.encoder.images import load_photo
 from components.errors import DataError
 
-# In pixels: sharp enough for the place that a photo has in the figure.
+# In pixels: sharp enough for the size of a photo in the figure.
 _LONGEST_SIDE = 400
-# In inches: a column, the largest photo, a line of text, and the space between rows.
+# In inches: column width, largest photo width and height, line height, and space between rows.
 _COLUMN, _WIDTH, _HEIGHT, _LINE, _SPACE = 3.6, 3.2, 2.7, 0.17, 0.2
-# How many characters fit above and below a photo.
+# Maximum line lengths above and below a photo.
 _TITLE_CHARACTERS, _TEXT_CHARACTERS = 38, 48
 
 
@@ -38,31 +38,31 @@ def photo_grid(
     lines: Sequence[Sequence[str]],
     columns: int = 3,
 ) -> Figure:
-    """Draws photos in rows, each with a title above it and lines of text below it.
+    """Draws a grid of photos, each with a title above and lines of text below.
 
     Args:
-        photos: As in the manifest. One that can't be read leaves an empty place with the reason.
-        titles: One a photo.
-        lines: For each photo its lines; long ones are wrapped.
-        columns: Photos in a row.
+        photos: As in the manifest. If one can't be read, the reason is shown in its place.
+        titles: One per photo.
+        lines: The lines of each photo; long ones are wrapped.
+        columns: Photos per row.
 
     Returns:
-        A figure that pyplot does not know of: a notebook shows it where it is a cell's value.
+        A figure that is not registered with pyplot: a notebook shows it if it is a cell's value.
 
     Raises:
-        ValueError: If the number of photos differs from that of the titles or the texts.
+        ValueError: If the numbers of photos, titles and lists of lines differ.
     """
     cards = [
-        _Card(photo, textwrap.fill(title, _TITLE_CHARACTERS), "\n".join(map(_item, texts)))
+        _Card(photo, textwrap.fill(title, _TITLE_CHARACTERS), "\n".join(map(_bullet, texts)))
         for photo, title, texts in zip(photos, titles, lines, strict=True)
     ]
     rows = [cards[start : start + columns] for start in range(0, len(cards), columns)]
-    # Of each row: its highest title with some air, photo and text, in inches.
+    # The height of each row's title (with padding), photo and text, in inches.
     heights = [
         (
-            max(_LINE * (_count(card.title) + 0.5) for card in row),
+            max(_LINE * (_line_count(card.title) + 0.5) for card in row),
             max(card.size[1] for card in row),
-            max(_LINE * _count(card.text) for card in row),
+            max(_LINE * _line_count(card.text) for card in row),
         )
         for row in rows
     ]
@@ -75,22 +75,22 @@ def photo_grid(
     return figure
 
 
-def _item(text: str) -> str:
+def _bullet(text: str) -> str:
     return textwrap.fill(text, _TEXT_CHARACTERS, initial_indent="• ", subsequent_indent="  ")
 
 
-def _count(text: str) -> int:
+def _line_count(text: str) -> int:
     return text.count("\n") + 1
 
 
 def _draw(figure: Figure, card: _Card, left: float, top: float) -> None:
-    """Draws a card whose photo has its upper left corner at a place, in inches."""
+    """Draws a card; the upper left corner of its photo is at (left, top), in inches."""
     width, height = card.size
-    wide, high = figure.get_size_inches()
+    figure_width, figure_height = figure.get_size_inches()
     gap = _LINE / 3
 
     def write(text: str, y: float, **style: Any) -> None:
-        figure.text(left / wide, y / high, text, parse_math=False, **style)
+        figure.text(left / figure_width, y / figure_height, text, parse_math=False, **style)
 
     write(card.title, top + gap, va="bottom", fontsize=10, weight="bold")
     write(card.text, top - height - gap, va="top", fontsize=9)
@@ -99,7 +99,14 @@ def _draw(figure: Figure, card: _Card, left: float, top: float) -> None:
     except DataError as error:
         write(textwrap.fill(str(error), _TEXT_CHARACTERS), top - height / 2, fontsize=8)
         return
-    axes = figure.add_axes((left / wide, (top - height) / high, width / wide, height / high))
-    # Back from the square to the photo's own ratio.
+    axes = figure.add_axes(
+        (
+            left / figure_width,
+            (top - height) / figure_height,
+            width / figure_width,
+            height / figure_height,
+        )
+    )
+    # Restores the photo's aspect ratio, which `load_photo` changed to a square.
     axes.imshow(square, aspect="auto")
     axes.set_axis_off()

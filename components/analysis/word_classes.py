@@ -1,4 +1,4 @@
-"""Classes of English words, normalised as captions are, by which errors are told apart."""
+"""Classes of English words, normalized like captions, for classifying mistakes."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ COLOURS: Final = frozenset(_COLOURS.split())
 
 _NUMBERS = "two three four five six seven eight nine ten eleven twelve"
 
-#: Number words from two on: "one" is mostly another word for "a".
+#: Number words from two on: "one" usually means "a".
 NUMBERS: Final = frozenset(_NUMBERS.split())
 
 _FUNCTION_WORDS = """
@@ -26,13 +26,12 @@ of in on at to by for from with without into onto up down out off through
 very just too also only such
 """
 
-#: Words of the closed classes, which hold a sentence together and name nothing to be seen:
-#: articles and quantifiers, pronouns, auxiliary verbs, conjunctions, and the prepositions and
-#: particles of widest use. Those that say where something is (above, over, inside) are not here:
-#: they can be wrong.
+#: Function words, which name nothing visible: articles and quantifiers, pronouns, auxiliary verbs,
+#: conjunctions, and the most common prepositions and particles. Prepositions of place (above, over,
+#: inside) are content words, because they can be wrong.
 FUNCTION_WORDS: Final = frozenset(_FUNCTION_WORDS.split())
 
-#: Plurals that no ending makes.
+#: Irregular plurals.
 IRREGULAR_PLURALS: Final = {
     "men": "man",
     "women": "woman",
@@ -49,19 +48,20 @@ IRREGULAR_PLURALS: Final = {
 
 
 def is_number(word: str) -> bool:
-    """Returns whether a word is a number from two on, as a word or in digits."""
+    """Returns whether a word is a number other than one, spelled out or in digits."""
     return word in NUMBERS or (word.isdecimal() and word != "1")
 
 
 def is_content(word: str) -> bool:
-    """Returns whether a word names something that can be seen, or not."""
+    """Returns whether a word is a content word: a caption can be wrong about it."""
     return word not in FUNCTION_WORDS
 
 
 def is_plural_of(plural: str, singular: str) -> bool:
-    """Returns whether a word is the plural of another, by its ending or as an irregular one.
+    """Returns whether a word is the regular or irregular plural of another.
 
-    A verb's forms (`run`, `runs`) look the same and count as well: they go with the noun's.
+    Verb forms (`run`, `runs`) are not distinguished from plurals: they change with the number of
+    the noun.
     """
     return IRREGULAR_PLURALS.get(plural) == singular or plural in (
         f"{singular}s",

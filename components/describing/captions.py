@@ -161,7 +161,7 @@ def _result(
     if isinstance(found, DataError):
         return {"error": f"{name}: {found}"}
     best, *others = [
-        {"caption": each.caption, "score": round(each.score, _SCORE_DECIMALS)}
+        {"caption": each.text, "score": round(each.score, _SCORE_DECIMALS)}
         for each in found[: options.alternatives + 1]
     ]
     return {**best, **({"alternatives": others} if options.alternatives else {})}

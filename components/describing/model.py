@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from components.artifacts.decoding import decoding_file
 from components.artifacts.files import read_json
 from components.errors import DataError, SettingError
-
-# `captioning.inference.bundle` defines it, but imports TensorFlow.
-_DECODING_FILE = "decoding.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def decode_options(model: Model, beam_width: int | None, alternatives: int) -> D
         SettingError: If there are not fewer alternatives than the beam is wide.
     """
     try:
-        own = int(read_json(model.directory / _DECODING_FILE)["beam_width"])
+        own = int(read_json(decoding_file(model.directory))["beam_width"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"{model.name} must be a whole model bundle: {error}") from error
     width = own if beam_width is None else beam_width

@@ -1,4 +1,4 @@
-"""The step's work: from a vocabulary and GloVe's text to the matrix the network starts from."""
+"""The embedding matrix of a vocabulary, initialized from GloVe vectors."""
 
 import hashlib
 import logging
@@ -23,8 +23,8 @@ COVERAGE_FILE = "coverage.json"
 
 _RULES = {
     "zeros": "all zeros",
-    "normal": "drawn from a normal distribution with the mean and standard deviation that the "
-    "found vectors have in each dimension, seeded by the word",
+    "normal": "drawn from a normal distribution with the mean and standard deviation of the GloVe "
+    "vectors found, per dimension, seeded by the word",
 }
 
 
@@ -34,21 +34,21 @@ def build_embeddings(
     """Writes the embeddings artifact: `matrix.npy`, float32 [V, E], and `coverage.json`.
 
     Args:
-        captions: The captions artifact's directory; its vocabulary has V ids.
-        glove: See `open_glove`. Its vectors have E numbers.
-        directory: Where the artifact goes.
-        seed: For the vectors of words that GloVe lacks, from 0.
+        captions: The directory of the captions artifact, whose vocabulary has V words.
+        glove: See `open_glove`. Its vectors have E dimensions.
+        directory: Where the artifact is written.
+        seed: Seed of the vectors of words that GloVe lacks.
 
     Returns:
-        The coverage, as in `coverage.json`: `source`, the text's name; `width`, E; `found`,
-        how many words have GloVe's vector; `missing`: for each other word and mark the name of
-        the rule that made its vector; `rules`: what these names mean; `train_token_share`: the
-        share of the train split's words, counted as often as they occur, that have GloVe's
-        vector, 0 to 1.
+        The content of `coverage.json`: `source`, the name of the GloVe file; `width`, E; `found`,
+        the number of words with a GloVe vector; `missing`, for every other word and special token
+        the name of the rule that produced its vector; `rules`, the meaning of these names;
+        `train_token_share`, the share of tokens in the train split that have a GloVe vector, 0 to
+        1.
 
     Raises:
-        DataError: If a line of the text is broken, or none of its words is in the vocabulary.
-        SettingError: If `glove` names no single text, or `seed` is negative.
+        DataError: If a line of the file is invalid, or none of its words is in the vocabulary.
+        SettingError: If `glove` does not name a single file, or `seed` is negative.
     """
     if seed < 0:
         raise SettingError(f"seed must be 0 or more. Received: {seed}")
@@ -58,8 +58,8 @@ def build_embeddings(
         found = dict(glove_vectors(text, words))
     if not found:
         raise DataError(
-            f"GloVe must have words of the vocabulary, but {text.name} has none of its "
-            f"{len(words)}: is it of the captions' language? Received: {glove}"
+            f"{text.name} must contain words of the vocabulary. Received: none of its {len(words)} "
+            f"words in {glove}. Use vectors in the language of the captions"
         )
     matrix = _matrix(vocabulary, found, seed)
     share = _train_token_share(Path(captions), vocabulary, found)
@@ -79,7 +79,7 @@ def build_embeddings(
         np.save(aside / MATRIX_FILE, matrix)
         write_json(aside / COVERAGE_FILE, coverage)
     logger.info(
-        "%s: vectors of %d numbers for %d of %d words (%.1f %% of the words in train captions)",
+        "%s: %d-dimensional vectors for %d of %d words (%.1f %% of the train tokens)",
         text.name,
         matrix.shape[1],
         len(found),
@@ -92,21 +92,22 @@ def build_embeddings(
 def _matrix(
     vocabulary: Vocabulary, found: dict[str, NDArray[np.float32]], seed: int
 ) -> NDArray[np.float32]:
-    # In the vocabulary's order: sums of floats depend on it, GloVe's order must not count.
+    # In the order of the vocabulary: floating-point sums depend on the order, and the result must
+    # not depend on that of the GloVe file.
     vectors = np.stack([found[word] for word in vocabulary.words if word in found])
     mean = vectors.mean(axis=0, dtype=np.float64)  # [found, E] -> [E]
-    spread = vectors.std(axis=0, dtype=np.float64)  # [found, E] -> [E]
+    std = vectors.std(axis=0, dtype=np.float64)  # [found, E] -> [E]
     matrix = np.zeros((len(vocabulary), mean.size), np.float32)
     for index, word in enumerate(vocabulary.words):
         if word in found:
             matrix[index] = found[word]
         elif index != PAD:
-            matrix[index] = _generator(seed, word).normal(mean, spread)
+            matrix[index] = _generator(seed, word).normal(mean, std)
     return matrix
 
 
 def _generator(seed: int, word: str) -> np.random.Generator:
-    """Returns a generator for one word: its vector stays when other words come or go."""
+    """Returns a generator for one word, so that its vector does not depend on the other words."""
     digest = hashlib.sha256(word.encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
 

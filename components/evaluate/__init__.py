@@ -1,1 +1,1 @@
-"""Scores a model on the test split, and shows what it says."""
+"""The evaluate step: scores on the test split, and a report."""

@@ -14,13 +14,15 @@ def evaluate(
     model: Input[Model],
     examples: Input[Dataset],
     manifest: Input[Dataset],
+    scored_model: Output[Model],
     scores: Output[Artifact],
     metrics: Output[Metrics],
     report: Output[HTML],
 ) -> None:
     """Scores the model on the test split: BLEU, CIDEr-D, ROUGE-L, and a report.
 
-    See `components.evaluate.run.evaluate_model`.
+    `scored_model` is the model with the decoding settings that it was scored with. See
+    `components.evaluate.run.evaluate_model`.
     """
     import json
     from pathlib import Path
@@ -35,7 +37,7 @@ def evaluate(
         ready()
         measured = evaluate_model(
             model.path, examples.path, manifest.path, DecodingSettings.check(settings),
-            scores=scores.path, report=report.path,
+            scored_model=scored_model.path, scores=scores.path, report=report.path,
         )  # fmt: skip
         for name, value in main_figures(measured).items():
             metrics.log_metric(name, round(value, 2))

@@ -1,4 +1,4 @@
-"""The loss curve, drawn as SVG that stands inside a page and takes its colours."""
+"""The loss curve as inline SVG in the colours of the page."""
 
 import io
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-# Matplotlib knows no CSS: it draws in these, and the page's own colours take their places.
+# Matplotlib does not support CSS variables: it draws in these placeholders, which are replaced.
 _INK, _RULE, _TRAIN, _DEV = "#010101", "#020202", "#030303", "#040404"
 _PAGE_COLOURS = {
     _INK: "var(--ink-soft)",
@@ -18,9 +18,9 @@ _PAGE_COLOURS = {
     _DEV: "var(--dev)",
 }
 _STYLE = {
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "captionflow",  # the same curve, the same bytes
-    "font.sans-serif": ["DejaVu Sans"],  # to measure with; the page sets its own
+    "svg.fonttype": "none",  # keeps text as text
+    "svg.hashsalt": "captionflow",  # makes the output reproducible
+    "font.sans-serif": ["DejaVu Sans"],  # for layout only; the page sets its own font
     "font.size": 9,
     "text.color": _INK,
     "axes.edgecolor": _RULE,
@@ -36,16 +36,15 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def draw_loss_curve(train: Sequence[float], dev: Sequence[float], best_epoch: int) -> Markup:
-    """Draws the losses of a training, epoch by epoch.
+    """Draws the losses of each epoch.
 
     Args:
-        train: Mean cross-entropy a word on the train split, in nats, one an epoch.
-        dev: Likewise on the dev split.
-        best_epoch: The epoch that is marked, counted from 1.
+        train: Mean cross-entropy per word on the train split, in nats, one per epoch.
+        dev: The same on the dev split.
+        best_epoch: The epoch to mark, counted from 1.
 
     Returns:
-        An `<svg>` element whose colours are the page's `--ink-soft`, `--rule`, `--train` and
-        `--dev`.
+        An `<svg>` element in the page's colours `--ink-soft`, `--rule`, `--train` and `--dev`.
     """
     epochs = range(1, len(train) + 1)
     with mpl.rc_context(_STYLE):
@@ -62,13 +61,13 @@ def draw_loss_curve(train: Sequence[float], dev: Sequence[float], best_epoch: in
         ):
             axes.plot(epochs, losses, color=colour, marker=marker, markersize=3.5, label=name)
         axes.set_xlabel("epoch")
-        axes.set_ylabel("nats a word")
+        axes.set_ylabel("loss (nats per word)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.legend(frameon=False)
-        drawn = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(drawn, metadata=_NO_METADATA)
-    svg = drawn.getvalue()
-    for drawn_in, colour in _PAGE_COLOURS.items():
-        svg = svg.replace(drawn_in, colour)
-    # Without the XML head, which is for files. It holds numbers and our own words alone.
-    return Markup(svg[svg.index("<svg") :])  # noqa: S704 # no text of a user
+        file = io.StringIO()
+        FigureCanvasSVG(figure).print_svg(file, metadata=_NO_METADATA)
+    svg = file.getvalue()
+    for placeholder, colour in _PAGE_COLOURS.items():
+        svg = svg.replace(placeholder, colour)
+    # Without the XML declaration. The content is safe: numbers and fixed labels only.
+    return Markup(svg[svg.index("<svg") :])  # noqa: S704 # no user input

@@ -1,4 +1,4 @@
-"""The photos of the report: which are shown, and their thumbnails."""
+"""The photo gallery of the report: selection and thumbnails."""
 
 import base64
 import io
@@ -15,20 +15,20 @@ from components.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-# Sharp enough to see what a caption speaks of; some 15 KB each.
+# Sharp enough to check a caption; about 15 KB each.
 _LONGEST_SIDE = 320
 _JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True)
 class RankedCaption:
-    """A photo's captions and how well the generated one does.
+    """A photo's generated caption with its score and references.
 
     Attributes:
         image_id: As in the manifest.
-        caption: As generated, normalised; empty if the model said nothing.
-        references: As people wrote them, normalised.
-        score: Smoothed BLEU-4 of this caption alone, 0 to 100.
+        caption: The generated caption; may be empty.
+        references: The normalized reference captions.
+        score: Smoothed sentence BLEU-4, 0 to 100.
     """
 
     image_id: str
@@ -40,22 +40,22 @@ class RankedCaption:
 def rank_captions(
     image_ids: Sequence[str], captions: Sequence[str], references: Sequence[tuple[str, ...]]
 ) -> list[RankedCaption]:
-    """Returns captions from the best to the worst, equal ones by image id."""
+    """Returns captions by descending score, ties by image id."""
     ranked = [
-        RankedCaption(image_id, caption, known, sentence_bleu(caption, known))
-        for image_id, caption, known in zip(image_ids, captions, references, strict=True)
+        RankedCaption(image_id, caption, photo_references, sentence_bleu(caption, photo_references))
+        for image_id, caption, photo_references in zip(image_ids, captions, references, strict=True)
     ]
-    return sorted(ranked, key=lambda one: (-one.score, one.image_id))
+    return sorted(ranked, key=lambda item: (-item.score, item.image_id))
 
 
 @dataclass(frozen=True)
 class Picks:
-    """What is shown of a ranking; no photo stands twice.
+    """Captions selected from a ranking, without duplicates.
 
     Attributes:
-        best: From the top, the best first.
-        median: Around the middle, the better first.
-        worst: From the bottom, the worst first.
+        best: From the top of the ranking, best first.
+        median: From the middle, best first.
+        worst: From the bottom, worst first.
     """
 
     best: list[RankedCaption]
@@ -64,16 +64,16 @@ class Picks:
 
 
 def pick_captions(ranked: Sequence[RankedCaption], most: int = 12) -> Picks:
-    """Picks the best, the median and the worst of a ranking.
+    """Selects the best, the median and the worst captions of a ranking.
 
     Args:
-        ranked: From the best to the worst; at least one.
-        most: Photos of each kind; of a short ranking a third, but one at least of the best, then
-            one of the worst.
+        ranked: Captions from best to worst; at least one.
+        most: Maximum number of captions per group. A group has at most a third of the ranking, but
+            `best` has at least one, and so has `worst` if there are two captions.
     """
     size = max(1, min(most, len(ranked) // 3))
     rest = ranked[size:]
-    # In the whole ranking this is its middle; it ends before the worst begin.
+    # Start of the middle group in `rest`; the group ends before the worst captions.
     middle = (len(ranked) - size) // 2 - size
     return Picks(
         best=list(ranked[:size]),
@@ -83,23 +83,23 @@ def pick_captions(ranked: Sequence[RankedCaption], most: int = 12) -> Picks:
 
 
 def thumbnail(photo: Photo | None) -> str | None:
-    """Returns a photo, made small, as a `data:` URI; None if it can't be had.
+    """Returns a photo's thumbnail as a `data:` URI; None if the photo is not available.
 
-    A report does not fail for a picture: what is missing or broken is said in the log.
+    A missing or invalid photo does not fail the report; it is logged.
 
     Args:
-        photo: As in the manifest; None if it is not there.
+        photo: As in the manifest; None if the manifest does not list it.
     """
     if photo is None:
         return None
     try:
         square = load_photo(photo.uri, _LONGEST_SIDE)
     except DataError as error:
-        logger.warning("the report shows no picture of %s: %s", photo.image_id, error)
+        logger.warning("no thumbnail of %s in the report: %s", photo.image_id, error)
         return None
-    # Back from the square to the photo's own ratio.
+    # Restores the photo's aspect ratio, which `load_photo` changed to a square.
     scale = _LONGEST_SIDE / max(photo.width, photo.height)
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
-    encoded = io.BytesIO()
-    Image.fromarray(square).resize(size).save(encoded, "JPEG", quality=_JPEG_QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(encoded.getvalue()).decode()}"
+    jpeg = io.BytesIO()
+    Image.fromarray(square).resize(size).save(jpeg, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}"

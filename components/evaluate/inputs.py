@@ -1,6 +1,6 @@
-"""What an evaluation needs, read from four artifacts and checked before any work."""
+"""The inputs of an evaluation, read from its artifacts and validated before any work."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -9,6 +9,7 @@ from pydantic import AliasPath, BaseModel, Field, ValidationError
 from components.artifacts.examples import Examples, read_examples
 from components.artifacts.files import TRAINING_FILE
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
+from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import Bundle
 from components.errors import DataError
@@ -16,12 +17,12 @@ from components.settings.decoding import DecodingSettings
 
 SPLIT = "test"
 
-_Facts = TypeVar("_Facts", bound=BaseModel)
+_Content = TypeVar("_Content", bound=BaseModel)
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Epoch(BaseModel):
-    """An epoch's figures, as `train` notes them; losses are in nats a word."""
+    """The metrics of an epoch, as recorded by `train`; losses are in nats per token."""
 
     word_loss: float
     dev_word_loss: float
@@ -30,28 +31,30 @@ class Epoch(BaseModel):
 
 
 class Training(BaseModel):
-    """What `train` notes beside a bundle, in `training.json`.
+    """The record of a training in `training.json`.
 
     Attributes:
-        mlflow_run_id: The run that its figures went to.
-        best_epoch: The epoch whose weights the bundle holds, counted from 1.
-        settings: How it was trained.
+        mlflow_run_id: The MLflow run with its metrics.
+        best_epoch: The epoch whose weights the model has, counted from 1.
+        max_words: Maximum length of a caption in words.
+        settings: The training settings.
         history: All epochs.
     """
 
     mlflow_run_id: str
     best_epoch: int
+    max_words: Annotated[int, Field(ge=1, validation_alias=AliasPath("settings", "max_words"))]
     settings: dict[str, Any]
     history: Annotated[list[Epoch], Field(min_length=1)]
 
 
 class Data(BaseModel):
-    """What the manifest's report says of the data.
+    """The description of the data in the manifest's `report.json`.
 
     Attributes:
-        dataset_fingerprint: Of all photos.
-        test_fingerprint: Of those of test.
-        near_duplicates: Pairs of photos that look alike, one in train, one in dev or test.
+        dataset_fingerprint: Fingerprint of all photos and captions.
+        test_fingerprint: Fingerprint of the test split.
+        near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
     """
 
     dataset_fingerprint: _Sha256
@@ -61,15 +64,15 @@ class Data(BaseModel):
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that is scored and shown.
+    """The inputs of an evaluation.
 
     Attributes:
-        bundle: The model, with the decoding settings that are asked for.
-        encoder: What made the features; the content of `encoder.json`.
-        training: How the model was trained.
+        bundle: The model, with the decoding settings to score it with.
+        encoder: The encoder of the features; the content of `encoder.json`.
+        training: The record of the model's training.
         examples: The test split.
-        photos: All photos of the manifest by image id.
-        data: What they are.
+        photos: All photos of the manifest, by image id.
+        data: The description of the data.
     """
 
     bundle: Bundle
@@ -86,23 +89,23 @@ def read_inputs(
     manifest: str | Path,
     settings: DecodingSettings,
 ) -> Inputs:
-    """Reads and checks what an evaluation needs; see `run.evaluate_model` for the arguments.
+    """Reads and validates the inputs; see `run.evaluate_model` for the arguments.
 
     Raises:
-        DataError: If an artifact is not whole, model and examples are of different encoders, or
-            the test split is empty or lacks references.
+        DataError: If an artifact is incomplete or invalid, model and examples have different
+            encoders, or the test split is empty or lacks references.
     """
     training = _read(Training, Path(model) / TRAINING_FILE)
     data = _read(Data, Path(manifest) / REPORT_FILE)
     test = read_examples(examples, SPLIT)
     _require_references(test)
-    bundle = Bundle.load(model)
-    bundle.decoding = replace(
-        bundle.decoding,
+    decoding = DecodingConfig(
         beam_width=settings.beam_width,
         length_penalty=settings.length_penalty,
+        max_words=training.max_words,
         reranking_weight=settings.reranking_weight,
     )
+    bundle = Bundle.load(model, decoding)
     return Inputs(
         bundle=bundle,
         encoder=asdict(_common_encoder(model, examples, bundle, test)),
@@ -121,36 +124,41 @@ def _require_references(examples: Examples) -> None:
     ]
     if without:
         raise DataError(
-            "Every test photo must have at least one reference caption, make the examples anew. "
-            f"Received: none for {len(without)} photos, the first is {without[0]}"
+            "Every test photo must have at least one reference caption. Received: none for "
+            f"{len(without)} photos, the first is {without[0]}. Run features again"
         )
 
 
 def _common_encoder(
     model: str | Path, examples: str | Path, bundle: Bundle, test: Examples
 ) -> EncoderSpec:
-    theirs, ours = EncoderSpec.load(model), EncoderSpec.load(examples)
-    takes, has = bundle.network.config.feature_width, test.features.shape[1]
-    if (theirs.sha256, theirs.precision, takes) != (ours.sha256, ours.precision, has):
+    of_model, of_examples = EncoderSpec.load(model), EncoderSpec.load(examples)
+    model_width, examples_width = bundle.network.config.feature_width, test.features.shape[1]
+    if (of_model.sha256, of_model.precision, model_width) != (
+        of_examples.sha256,
+        of_examples.precision,
+        examples_width,
+    ):
         raise DataError(
-            "Model and examples must be of the same encoder, and these are of different ones: "
-            "train on these examples, or evaluate on those that the model was trained on. "
-            f"Received: a model for {_in_words(theirs, takes)}, examples of {_in_words(ours, has)}"
+            "Model and examples must have the same encoder. Received: a model for "
+            f"{_summary(of_model, model_width)}, examples from "
+            f"{_summary(of_examples, examples_width)}. Train on these examples, or evaluate on "
+            "those that the model was trained on"
         )
-    return ours
+    return of_examples
 
 
-def _in_words(encoder: EncoderSpec, width: int) -> str:
+def _summary(encoder: EncoderSpec, width: int) -> str:
     return (
         f"{encoder.network} (weights {encoder.sha256[:12]}, {encoder.precision}, "
-        f"features {width} wide)"
+        f"{width} features per photo)"
     )
 
 
-def _read(kind: type[_Facts], path: Path) -> _Facts:
+def _read(kind: type[_Content], path: Path) -> _Content:
     try:
         return kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path.parent} must hold {path.name}: {error}") from error
     except ValidationError as error:
-        raise DataError(f"{path} must hold what its step writes there: {error}") from error
+        raise DataError(f"{path} must have the content that its step writes: {error}") from error

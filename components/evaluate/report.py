@@ -1,4 +1,4 @@
-"""The report: one HTML page that holds all it shows, without script and without the network."""
+"""The report: a self-contained HTML page without scripts or external resources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,35 +17,39 @@ _TEMPLATE = "report.html.jinja"
 
 @dataclass(frozen=True)
 class Section:
-    """Some photos of one kind.
+    """A section of the photo gallery.
 
     Attributes:
-        title: What they have in common.
-        how: How they were picked, in words.
-        cards: Each photo's captions, with its picture as a `data:` URI or None.
+        title: Its heading.
+        description: How its photos were selected.
+        cards: Each photo's captions, with its thumbnail as a `data:` URI or None.
     """
 
     title: str
-    how: str
+    description: str
     cards: list[tuple[RankedCaption, str | None]]
 
 
 def gallery_sections(picks: Picks, photos: Mapping[str, Photo]) -> list[Section]:
-    """Returns what the report shows of a ranking; kinds without a photo are left out.
+    """Returns the sections of the photo gallery, without empty ones.
 
     Args:
-        picks: What was picked.
-        photos: By image id; one that is not there is shown without its picture.
+        picks: The selected captions.
+        photos: By image id; a photo that is missing here is shown without a thumbnail.
     """
-    kinds = (
-        ("Best", "The highest scores, the best first.", picks.best),
-        ("Median", "From the middle of the ranking: what to expect.", picks.median),
-        ("Worst", "The lowest scores, the worst first.", picks.worst),
+    groups = (
+        ("Best", "The highest scores, best first.", picks.best),
+        ("Median", "From the middle of the ranking: what to expect of a new photo.", picks.median),
+        ("Worst", "The lowest scores, worst first.", picks.worst),
     )
     return [
-        Section(title, how, [(one, thumbnail(photos.get(one.image_id))) for one in ranked])
-        for title, how, ranked in kinds
-        if ranked
+        Section(
+            title,
+            description,
+            [(caption, thumbnail(photos.get(caption.image_id))) for caption in captions],
+        )
+        for title, description, captions in groups
+        if captions
     ]
 
 
@@ -53,14 +57,14 @@ def render_report(scores: Mapping[str, Any], training: Training, sections: list[
     """Renders the report.
 
     Args:
-        scores: What `scores.json` holds.
-        training: How the model was trained.
-        sections: The photos that are shown.
+        scores: The content of `scores.json`.
+        training: The record of the model's training.
+        sections: The photo gallery.
 
     Returns:
-        A whole HTML page; whatever the data say is escaped.
+        A complete HTML page; all text from the data is escaped.
     """
-    # The template's name ends in .jinja: Jinja would not see by itself that it is HTML.
+    # Autoescaping is explicit, because the template's name does not end in .html.
     environment = Environment(
         loader=PackageLoader("components.evaluate", "."),
         autoescape=True,

@@ -1,18 +1,21 @@
-"""Step 6 as one plain function: from a model and the test split to scores and a report.
+"""The evaluate step: scores a model on the test split, and writes a report.
 
-1. Read and check model, test examples and manifest.
-2. Search captions with the beam and greedily, many photos at a time.
+1. Read and validate the model, the test examples and the manifest.
+2. Decode captions with beam search and greedily, in batches.
 3. Score both with BLEU, CIDEr-D and ROUGE-L against all references.
-4. Rank the beam's captions one by one; show the best, the median and the worst in the report.
-5. Write scores and report.
+4. Rank the captions of the beam search; the report shows the best, the median and the worst.
+5. Write the scored model, the report and the scores.
 """
 
 import json
 import logging
+import os
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.decoding import write_decoding
 from components.artifacts.examples import Examples
 from components.artifacts.files import (
     CAPTIONS_FILE,
@@ -21,6 +24,7 @@ from components.artifacts.files import (
     atomic_file,
     write_json,
 )
+from components.artifacts.fingerprint import fingerprint_tree
 from components.artifacts.scores import search_scores
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.evaluate.gallery import pick_captions, rank_captions
@@ -38,31 +42,33 @@ def evaluate_model(
     manifest: str | Path,
     settings: DecodingSettings,
     *,
+    scored_model: str | Path,
     scores: str | Path,
     report: str | Path,
 ) -> dict[str, Any]:
-    """Scores a model on the test split; the steps are at the head of this file.
+    """Scores a model on the test split, in the steps listed at the top of this file.
 
     Args:
-        model: The model artifact: a bundle with `training.json`.
-        examples: The examples artifact.
-        manifest: The manifest artifact, for the photos and the data's fingerprints.
+        model: The artifact of `train`.
+        examples: The artifact of `features`.
+        manifest: The artifact of `ingest`, for the photos and the fingerprints of the data.
         settings: Beam search and reranking.
-        scores: Where the scores artifact goes, a directory of `scores.json` and
-            `captions.jsonl`; whole or not at all.
-        report: Where the report goes, an HTML file; likewise.
+        scored_model: Where to write the model with these decoding settings, a directory.
+        scores: Where to write the scores artifact, a directory with `scores.json` and
+            `captions.jsonl`.
+        report: Where to write the report, an HTML file. Each output is written atomically.
 
     Returns:
-        What `scores.json` holds.
+        The content of `scores.json`.
 
     Raises:
-        DataError: If an artifact is not whole, model and examples are of different encoders, or
-            the test split is empty or lacks references.
+        DataError: If an artifact is incomplete or invalid, model and examples have different
+            encoders, or the test split is empty or lacks references.
     """
     inputs = read_inputs(model, examples, manifest, settings)
     test = inputs.examples
     captions = search_both(inputs.bundle, test.features)
-    measured = score_captions(captions, test.references) | _context(inputs)
+    measured = score_captions(captions, test.references)
     for name in ("beam", "greedy"):
         *bleu, cider_d, rouge_l = search_scores(measured, name).values()
         numbers = "/".join(f"{value:.1f}" for value in bleu)
@@ -72,21 +78,35 @@ def evaluate_model(
 
     ranked = rank_captions(test.image_ids, captions.beam, test.references)
     sections = gallery_sections(pick_captions(ranked), inputs.photos)
+    with atomic_directory(scored_model) as aside:
+        shutil.copytree(model, aside, copy_function=_link, dirs_exist_ok=True)
+        write_decoding(aside, asdict(inputs.bundle.decoding))
+        measured |= _provenance(inputs, fingerprint_tree(aside))
     page = render_report(measured, inputs.training, sections)
     with atomic_file(report) as aside:
         aside.write_text(page, encoding="utf-8")
     with atomic_directory(scores) as aside:
         write_json(aside / SCORES_FILE, measured)
-        (aside / CAPTIONS_FILE).write_text(_lines(test, captions), encoding="utf-8")
+        (aside / CAPTIONS_FILE).write_text(_caption_lines(test, captions), encoding="utf-8")
     shown = sum(len(section.cards) for section in sections)
     logger.info("report with %d photos, %.1f MB: %s", shown, len(page) / 1e6, report)
     return measured
 
 
-def _context(inputs: Inputs) -> dict[str, Any]:
-    """What the scores are of, so that they can be told from others."""
+def _link(source: str, target: str) -> None:
+    """Links a file of an artifact, which never changes, or copies it where links are impossible."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _provenance(inputs: Inputs, model_fingerprint: str) -> dict[str, Any]:
+    """Returns what the scores are of: model, decoding settings, data and encoder."""
     return {
         "split": SPLIT,
+        "mlflow_run_id": inputs.training.mlflow_run_id,
+        "model_fingerprint": model_fingerprint,
         **asdict(inputs.bundle.decoding),
         **inputs.data.model_dump(),
         "encoder": inputs.encoder,
@@ -94,7 +114,7 @@ def _context(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def _lines(examples: Examples, captions: Captions) -> str:
+def _caption_lines(examples: Examples, captions: Captions) -> str:
     rows = zip(examples.image_ids, captions.beam, captions.greedy, examples.references, strict=True)
     return "".join(
         json.dumps(

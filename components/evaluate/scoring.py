@@ -1,4 +1,4 @@
-"""From features to captions, and from captions to their scores."""
+"""Decodes features into captions, and scores captions."""
 
 import logging
 import time
@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Captions:
-    """What a model says of each photo.
+    """Generated captions, one per photo.
 
     Attributes:
-        beam: Found by the bundle's own decoding settings.
-        greedy: Found by the most probable word each time.
+        beam: Decoded with the bundle's decoding settings.
+        greedy: Decoded greedily.
     """
 
     beam: list[str]
@@ -30,19 +30,22 @@ class Captions:
 
 
 def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
-    """Describes photos twice: with the bundle's beam, and greedily.
+    """Decodes photos twice: with the bundle's decoding settings, and greedily.
 
     Args:
-        bundle: A trained model.
+        bundle: The model.
         features: float16 [N, D].
     """
     started = time.perf_counter()
     beam = bundle.captions(features)
-    alone = replace(bundle, decoding=replace(bundle.decoding, beam_width=1, reranking_weight=0.0))
-    greedy = beam if bundle.decoding.beam_width == 1 else alone.captions(features)
+    greedy_decoding = replace(bundle.decoding, beam_width=1, reranking_weight=0.0)
+    greedy_bundle = replace(bundle, decoding=greedy_decoding)
+    greedy = beam if bundle.decoding.beam_width == 1 else greedy_bundle.captions(features)
     seconds = time.perf_counter() - started
     width = bundle.decoding.beam_width
-    logger.info("described %d photos, beam %d and greedy, in %.1f s", len(beam), width, seconds)
+    logger.info(
+        "described %d photos with beam width %d and greedily in %.1f s", len(beam), width, seconds
+    )
     return Captions(beam, greedy)
 
 
@@ -50,15 +53,15 @@ def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> d
     """Scores captions against all references of their photos.
 
     Args:
-        captions: Of N photos.
-        references: For each photo its normalised references; at least one.
+        captions: The captions of N photos.
+        references: The normalized references of each photo, at least one.
 
     Returns:
-        JSON-able: `bleu` and `greedy`, each BLEU-1 to BLEU-4 by name, 0 to 100, with the
-        `signature` of both; `cider_d` and `rouge_l`, each times 100 by search (`beam`, `greedy`),
-        with the `coco_signature` of both; `images` and `references`, how many; and of the beam's
-        captions `distinct_captions`, `mean_words` and `vocabulary_used`, the number of different
-        words.
+        JSON-able: `bleu` and `greedy`, BLEU-1 to BLEU-4 of beam search and greedy search by name,
+        0 to 100, with their `signature`; `cider_d` and `rouge_l`, times 100, by search (`beam`,
+        `greedy`), with their `coco_signature`; the number of `images` and `references`; and for the
+        captions of the beam search `distinct_captions`, `mean_words` and `vocabulary_used`, the
+        number of distinct words.
     """
     beam = corpus_bleu(captions.beam, references)
     greedy = corpus_bleu(captions.greedy, references)

@@ -1,4 +1,4 @@
-"""Registers a model that passed the gate, once per training run, and makes it champion."""
+"""Registers a model that passed the gate, once per training run, and promotes it."""
 
 import logging
 from pathlib import Path
@@ -60,7 +60,7 @@ def register_model(
     changes during registration, the version is registered but not promoted.
 
     Args:
-        model: The model artifact: a bundle with `training.json`, which names the run.
+        model: The scored model: a bundle with `training.json`, which names the run.
         scores: The scores artifact: a directory with `scores.json`.
         manifest: The manifest artifact; some of its test photos are captioned again.
         training_config: The training config; `trigger` compares the next run's with it.
@@ -79,7 +79,6 @@ def register_model(
     """
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     scored = read_json(Path(scores) / SCORES_FILE)
-    decoding = {name: scored[name] for name in _DECODING}
     tags = {
         **_tags(scored),
         TRAINING_CONFIG_TAG: training_config,
@@ -98,7 +97,7 @@ def register_model(
         record_training_photos(run_id, photos)
         tags |= _gate_tags(client, run_id, reason)
         if version is None:
-            logged = log_bundle(Path(model), photos, run_id, decoding=decoding)
+            logged = log_bundle(Path(model), photos, run_id)
             check_parity(f"models:/{logged}", Path(scores), photos)
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
             version = _new_version(client, model_name, run_id, logged, tags, card)

@@ -1,4 +1,4 @@
-"""Bounds that both settings and the files of a bundle keep, which is checked when it is loaded."""
+"""Bounds of settings that are also checked in the files of a bundle when it is loaded."""
 
 from typing import Annotated
 
@@ -6,12 +6,12 @@ from pydantic import Field
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
-# The caption network.
+# The decoder.
 EnsembleSize = Annotated[int, Field(ge=1, le=16)]
 Units = Annotated[int, Field(ge=1, le=8192)]
 EmbeddingWidth = Annotated[int, Field(ge=1, le=8192)]
 
-# The search for captions.
+# Decoding.
 MAX_BEAM_WIDTH = 100
 BeamWidth = Annotated[int, Field(ge=1, le=MAX_BEAM_WIDTH)]
 LengthPenalty = Annotated[float, Field(ge=0, le=5)]

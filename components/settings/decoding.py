@@ -1,4 +1,4 @@
-"""Settings of decoding: how captions are searched for and ranked."""
+"""Settings of decoding: beam search and reranking."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ class DecodingSettings(SettingsGroup):
         5, "Beam width: candidates kept per step; 1 means greedy search"
     )
     length_penalty: LengthPenalty = setting(
-        1.0, "Exponent of the caption length that log-probabilities are divided by"
+        1.0, "Length penalty: log-probabilities are divided by the caption length to this power"
     )
     reranking_weight: RerankingWeight = setting(
         0.0,

@@ -1,6 +1,7 @@
-"""The checkpoint of a training: one file, whole or absent, that brings everything back.
+"""Training checkpoints: one file from which training resumes exactly.
 
-It lies in a folder, or in a bucket (`gs://`, `s3://`), where another machine finds it too.
+A checkpoint is written atomically, to a local folder, or to a bucket (`gs://`, `s3://`) that other
+machines can read.
 """
 
 import json
@@ -15,18 +16,18 @@ import numpy as np
 
 from components.storage.transfer import exists, local_copy, remove, upload
 
-#: One epoch's figures: `loss`, `word_loss`, `dev_word_loss`, `learning_rate`, `seconds`.
+#: The metrics of one epoch: `loss`, `word_loss`, `dev_word_loss`, `learning_rate`, `seconds`.
 Epoch = dict[str, float]
 
 
 @dataclass
 class TrainingState:
-    """What a training has come to.
+    """The progress of a training run.
 
     Attributes:
-        run_id: The MLflow run that its figures go to.
-        history: The epochs done.
-        best_weights: The network's variables after the epoch of the lowest dev loss.
+        run_id: The MLflow run to which metrics are logged.
+        history: The finished epochs.
+        best_weights: The network's variables after the epoch with the lowest dev loss.
     """
 
     run_id: str
@@ -35,27 +36,28 @@ class TrainingState:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch of the lowest dev loss, counted from 0; the first of equals."""
+        """The first epoch with the lowest dev loss, counted from 0."""
         return int(np.argmin([epoch["dev_word_loss"] for epoch in self.history]))
 
     def exhausted(self, patience: int) -> bool:
-        """Returns whether the last `patience` epochs brought no lower dev loss."""
+        """Returns whether the dev loss has not fallen for `patience` epochs."""
         return bool(self.history) and len(self.history) - 1 - self.best_epoch >= patience
 
     def finish_epoch(self, epoch: Epoch, network: keras.Model) -> None:
-        """Adds an epoch's figures, and keeps its weights if they are the best so far."""
+        """Appends an epoch's metrics, and keeps its weights if they are the best so far."""
         self.history.append(epoch)
         if self.best_epoch == len(self.history) - 1:
             self.best_weights = _values(network)
 
 
 def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState) -> None:
-    """Writes network, optimizer, dropout seeds and state to one `.npz`, whole or not at all.
+    """Writes network, optimizer, dropout seeds and training state to one `.npz`, atomically.
 
     Args:
-        path: A local path or one in a bucket. What was there stays until the new one is whole.
-        network: In training.
-        state: What the training has come to.
+        path: A local path or one in a bucket. An existing checkpoint is replaced only when the new
+            one is complete.
+        network: The compiled network.
+        state: The progress of training.
 
     Raises:
         SettingError, CaptionflowError: As `storage.transfer.upload`.
@@ -65,8 +67,8 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
         **_numbered("optimizer", [np.asarray(v) for v in network.optimizer.variables]),
         **_numbered("best", state.best_weights),
     }
-    facts = json.dumps({"run_id": state.run_id, "history": state.history})
-    arrays["facts"] = np.array(facts)
+    progress = json.dumps({"run_id": state.run_id, "history": state.history})
+    arrays["progress"] = np.array(progress)
     with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
         copy = Path(temporary, "checkpoint.npz")
         np.savez(copy, allow_pickle=False, **arrays)
@@ -74,15 +76,15 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
 
 
 def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState | None:
-    """Brings a compiled network back to where a checkpoint was written.
+    """Restores a compiled network from a checkpoint.
 
     Args:
-        path: Written by `save_checkpoint`; a local path or one in a bucket.
+        path: A local path or one in a bucket, written by `save_checkpoint`.
         network: Built like the one that was saved.
 
     Returns:
-        The state; None if there is no checkpoint, or it is of another network or broken: then
-        the network is as it was, and training begins anew.
+        The training state; None if there is no checkpoint, or it is invalid or of another network:
+        the network is then unchanged, and training starts from the beginning.
 
     Raises:
         SettingError, CaptionflowError: As `storage.transfer.local_copy`.
@@ -94,7 +96,7 @@ def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState 
 
 
 def remove_checkpoint(path: Path | str) -> None:
-    """Removes a checkpoint, local or in a bucket; one that is not there is no error.
+    """Removes a checkpoint if it exists.
 
     Raises:
         SettingError, CaptionflowError: As `storage.transfer.remove`.
@@ -103,7 +105,7 @@ def remove_checkpoint(path: Path | str) -> None:
 
 
 def restore_best(network: keras.Model, state: TrainingState) -> None:
-    """Gives the network the weights of its best epoch."""
+    """Restores the network's weights after its best epoch."""
     _assign(network.variables, state.best_weights)
 
 
@@ -111,7 +113,7 @@ def _restore(path: Path, network: keras.Model) -> TrainingState | None:
     network.optimizer.build(network.trainable_variables)
     try:
         with np.load(path) as arrays:
-            facts: dict[str, Any] = json.loads(str(arrays["facts"]))
+            progress: dict[str, Any] = json.loads(str(arrays["progress"]))
             saved = {
                 kind: [arrays[name] for name in arrays.files if name.startswith(f"{kind}_")]
                 for kind in ("network", "optimizer", "best")
@@ -126,12 +128,12 @@ def _restore(path: Path, network: keras.Model) -> TrainingState | None:
             return None
     _assign(network.variables, saved["network"])
     _assign(network.optimizer.variables, saved["optimizer"])
-    return TrainingState(facts["run_id"], facts["history"], saved["best"])
+    return TrainingState(progress["run_id"], progress["history"], saved["best"])
 
 
 def _values(network: keras.Model) -> list[np.ndarray]:
-    # `variables` holds the dropout layers' seed states too: without them a resumed training
-    # would drop other units than an unbroken one.
+    # `variables` includes the seed states of the dropout layers: without them, resumed training
+    # would drop other units than uninterrupted training.
     return [np.asarray(variable) for variable in network.variables]
 
 

@@ -1,4 +1,4 @@
-"""Training on whatever TensorFlow sees: the CPU, one GPU, or several side by side."""
+"""Training devices: the CPU, one GPU, or several GPUs in parallel."""
 
 import keras
 import tensorflow as tf
@@ -8,37 +8,38 @@ from components.errors import SettingError
 
 
 def require_gpus(gpus: int) -> None:
-    """Makes sure that the GPUs which were asked for are there: training never falls back quietly.
+    """Checks that the requested GPUs are available: training never silently falls back to the CPU.
 
     Args:
-        gpus: How many; 0 asks for none, and takes what there is.
+        gpus: Number of GPUs; 0 requires none, and uses any that are available.
 
     Raises:
-        SettingError: If TensorFlow sees fewer.
+        SettingError: If TensorFlow finds fewer.
     """
-    seen = len(tf.config.list_physical_devices("GPU"))
-    if seen < gpus:
+    available = len(tf.config.list_physical_devices("GPU"))
+    if available < gpus:
         raise SettingError(
-            f"gpus asks for {gpus}, but TensorFlow sees {seen}: give the step a node with GPUs and "
-            "the image that has CUDA (train_image), or set gpus to 0"
+            f"gpus is {gpus}, but TensorFlow finds {available}: run the step on a node with GPUs, "
+            "with an image that includes CUDA (train_image), or set gpus to 0"
         )
 
 
 def training_strategy() -> tf.distribute.Strategy:
-    """Returns TensorFlow's strategy: one replica a GPU if there are several, else the default."""
+    """Returns the distribution strategy: one replica per GPU if there are several."""
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
 
 
 def precision_policy(precision: str) -> str:
-    """Returns Keras' dtype policy for the setting `precision`.
+    """Returns the Keras dtype policy for the setting `precision`.
 
-    On a GPU mixed is float16: cuDNN's LSTM kernel takes it on every GPU, and Keras scales the loss
-    for it. A processor has instructions for bfloat16, or for neither: then `auto` is float32.
+    On a GPU, mixed precision means float16, which cuDNN's LSTM kernel supports on every GPU; Keras
+    scales the loss accordingly. On a CPU it means bfloat16; `auto` uses it only if the processor
+    supports it.
 
     Args:
-        precision: `auto`, `float32` or `mixed`. Weights are float32 in any case.
+        precision: `auto`, `float32` or `mixed`. Weights are always float32.
     """
     if tf.config.list_physical_devices("GPU"):
         return "float32" if precision == "float32" else "mixed_float16"
@@ -47,6 +48,6 @@ def precision_policy(precision: str) -> str:
 
 
 def make_reproducible(seed: int) -> None:
-    """Fixes all seeds and picks deterministic kernels, so that equal runs give equal weights."""
+    """Sets all seeds and enables deterministic kernels, so that equal runs give equal weights."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()

@@ -1,4 +1,4 @@
-"""The train step: from examples and embeddings to a model bundle."""
+"""The train step: trains the caption network and writes it as a bundle."""
 
 import hashlib
 import logging
@@ -22,9 +22,8 @@ from components.artifacts.files import (
 )
 from components.artifacts.fingerprint import fingerprint_value
 from components.captioning.decoding.reranking import RerankerData
-from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
-from components.captioning.inference.bundle import Bundle
+from components.captioning.inference.bundle import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
@@ -38,7 +37,7 @@ from components.train.trainer import fit_network
 
 logger = logging.getLogger(__name__)
 
-#: In the training's MLflow run: all settings of the pipeline's run.
+#: In the MLflow run of the training: all settings of the pipeline run.
 RUN_CONFIG_FILE = "run.yaml"
 _DAYS_KEPT = 7
 
@@ -52,51 +51,54 @@ def train_model(
     settings: TrainSettings,
     run_config: str = "",
 ) -> dict[str, Any]:
-    """Trains a network and writes its bundle.
+    """Trains a network and writes it as a bundle, without decoding settings.
 
-    The checkpoint's name is a fingerprint of all that decides the result, so a killed training
-    is gone on with by the next one that would do the same, and by no other. On a cluster that is a
-    retry of the same Kubeflow run; there the checkpoint stays for a week, since a pod may be lost
-    between its training and the upload of the model.
+    Decoding settings are not part of the artifact: `evaluate` adds those it scored the model with,
+    so that changing them does not require training again.
+
+    A checkpoint is named after a fingerprint of everything that determines the result, so a killed
+    training is resumed by the next one that would produce the same model, and by no other. On a
+    cluster, only a retry in the same Kubeflow run resumes it; there the checkpoint is kept for a
+    week, because a pod may be lost after training but before its model is uploaded.
 
     Args:
         examples: The artifact of `features`.
-        captions: The artifact of `normalize`, for its vocabulary and normaliser.
+        captions: The artifact of `normalize`, for its vocabulary and normalizer.
         matrix: The artifact of `embeddings`.
-        directory: Becomes the bundle, with `training.json` beside it; whole or not at all.
-        settings: The model and its training; the MLflow experiment and the folder of checkpoints.
-        run_config: All settings of the pipeline's run as YAML, kept in MLflow as `run.yaml`.
+        directory: Where the model artifact is written, atomically: the bundle and `training.json`.
+        settings: The training settings.
+        run_config: All settings of the pipeline run as YAML, logged to MLflow; may be empty.
 
     Returns:
-        What `training.json` holds: MLflow run, history, settings, best epoch.
+        The content of `training.json`: MLflow run, history, settings, best epoch.
 
     Raises:
-        DataError: If the artifacts do not fit each other, one is broken, or a split is empty.
-        SettingError: If the loss does not stay a number, or the bucket of the checkpoints is not
-            there or not to be written.
-        CaptionflowError: If MLflow or that bucket does not answer.
+        DataError: If the artifacts do not match each other, one is invalid, or a split is empty.
+        SettingError: If the loss does not stay finite, or the bucket for checkpoints does not exist
+            or is not writable.
+        CaptionflowError: If MLflow or that bucket does not respond.
     """
     train, dev = (read_examples(examples, split) for split in ("train", "dev"))
     vocabulary = Vocabulary.load(Path(captions) / VOCABULARY_FILE)
-    start_matrix = np.load(Path(matrix) / MATRIX_FILE)  # float32 [V, E]
-    if len(start_matrix) != len(vocabulary):
+    embeddings = np.load(Path(matrix) / MATRIX_FILE)  # float32 [V, E]
+    if len(embeddings) != len(vocabulary):
         raise DataError(
-            f"The embeddings must have a row for each of the vocabulary's {len(vocabulary)} "
-            f"words. Received: {len(start_matrix)} rows"
+            f"The embeddings must have one row for each of the {len(vocabulary)} words of the "
+            f"vocabulary. Received: {len(embeddings)} rows"
         )
     normalizer = Normalizer.load(Path(captions))
     if normalizer != Normalizer.load(Path(examples)):
         raise DataError(
-            "Captions and examples must be normalised by the same rules, and their "
-            f"{NORMALIZER_FILE} differ: run features again. Received: {captions} and {examples}"
+            "Captions and examples must be normalized by the same rules, but their "
+            f"{NORMALIZER_FILE} differ. Run features again. Received: {captions} and {examples}"
         )
     encoder = read_json(Path(examples) / ENCODER_FILE)
     identity = {
         "settings": settings.decisive(),
         "encoder": encoder,
         "vocabulary": vocabulary.words,
-        "data": [_content(split) for split in (train, dev)],
-        "matrix": _sha256(start_matrix),
+        "data": [_split_identity(split) for split in (train, dev)],
+        "matrix": _sha256(embeddings),
         "experiment": experiment_identity(settings.experiment),
         "code": code_version("components.train"),
     }
@@ -106,16 +108,14 @@ def train_model(
     trained, state = fit_network(
         train,
         dev,
-        start_matrix,
+        embeddings,
         settings,
         checkpoint=checkpoint,
         start_run=lambda: _start_run(settings, encoder, run_config, run_name=f"train-{key[:8]}"),
     )
-    training = _facts(state, settings)
+    training = _training_record(state, settings)
     with atomic_directory(directory) as aside:
-        decoding = DecodingConfig(max_words=settings.max_words)
-        reranker_data = RerankerData(train.features, train.references)
-        Bundle(trained, vocabulary, decoding, reranker_data).save(aside)
+        save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)
         normalizer.save(aside)
         for name in (ENCODER_FILE, ENCODER_WEIGHTS_FILE):
             shutil.copyfile(Path(examples) / name, aside / name)
@@ -124,7 +124,7 @@ def train_model(
     if not cluster_run:
         remove_checkpoint(checkpoint)
     best = state.history[state.best_epoch]
-    logger.info("best epoch %d: dev %.3f", state.best_epoch + 1, best["dev_word_loss"])
+    logger.info("best epoch: %d, dev loss %.3f", state.best_epoch + 1, best["dev_word_loss"])
     return training
 
 
@@ -141,19 +141,19 @@ def _start_run(
 def _checkpoint(checkpoints: str, key: str) -> Path | str:
     name = f"{key}.npz"
     if not is_remote(checkpoints):
-        _remove_old(local_path(checkpoints))
+        _remove_expired(local_path(checkpoints))
         return local_path(checkpoints) / name
     require_writable(checkpoints)
     return f"{checkpoints.rstrip('/')}/{name}"
 
 
-def _remove_old(folder: Path) -> None:
+def _remove_expired(folder: Path) -> None:
     for file in folder.glob("*.npz"):
         if file.stat().st_mtime < time.time() - _DAYS_KEPT * 86_400:
             file.unlink(missing_ok=True)
 
 
-def _content(examples: Examples) -> list[Any]:
+def _split_identity(examples: Examples) -> list[Any]:
     return [examples.image_ids, examples.tokens, _sha256(examples.features)]
 
 
@@ -161,7 +161,7 @@ def _sha256(values: np.ndarray) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()
 
 
-def _facts(state: TrainingState, settings: TrainSettings) -> dict[str, Any]:
+def _training_record(state: TrainingState, settings: TrainSettings) -> dict[str, Any]:
     return {
         "mlflow_run_id": state.run_id,
         "best_epoch": state.best_epoch + 1,

@@ -1,4 +1,4 @@
-"""One training: network, optimizer, loop; from the beginning or from a checkpoint."""
+"""Training: network, optimizer and training loop, from scratch or from a checkpoint."""
 
 import logging
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from components.train.devices import make_reproducible, precision_policy, traini
 
 logger = logging.getLogger(__name__)
 
-# Where a cosine schedule ends, as a share of its peak.
+# Final learning rate of the cosine schedule, relative to its peak.
 _COSINE_FLOOR = 0.02
 
 
@@ -38,21 +38,22 @@ def fit_network(
     checkpoint: Path | str,
     start_run: Callable[[], str],
 ) -> tuple[CaptionNetwork, TrainingState]:
-    """Trains a network until its epochs are done or the dev loss falls no more.
+    """Trains a network until the last epoch, or until the dev loss stops falling.
 
     Args:
-        train: Learnt from; features and their statistics come from here alone.
-        dev: Decides which epoch is best, and when to stop.
-        matrix: float32 [V, E], the embeddings to begin with.
-        settings: How to train.
-        checkpoint: Written after each epoch; one that is there is gone on from.
-        start_run: Makes the MLflow run of a new training and returns its id.
+        train: Training examples; the feature statistics are computed from these only.
+        dev: Selects the best epoch and decides when to stop.
+        matrix: float32 [V, G], the pretrained word embeddings.
+        settings: The training settings.
+        checkpoint: Written after each epoch; training resumes from an existing one.
+        start_run: Creates the MLflow run of a new training and returns its id.
 
     Returns:
-        The network with the weights of its best epoch, and what the training came to.
+        The network with the weights of its best epoch, and the final training state.
 
     Raises:
-        SettingError: If the loss is no longer a number; the last good epoch's checkpoint stays.
+        SettingError: If the loss is no longer finite; the checkpoint of the last good epoch
+            remains.
     """
     make_reproducible(settings.seed)
     keras.config.set_dtype_policy(precision_policy(settings.precision))
@@ -77,10 +78,10 @@ def fit_network(
     if state is None:
         state = TrainingState(start_run())
     else:
-        _tell_again(state, start_run)
-        batches.begin_at(len(state.history))
+        _complete_metrics(state, start_run)
+        batches.start_at(len(state.history))
     logger.info(
-        "%d captions of %d photos, %d weights, %d device(s), %s",
+        "training on %d captions of %d photos: %d weights, %d device(s), %s",
         batches.captions,
         len(train.image_ids),
         network.count_params(),
@@ -104,10 +105,10 @@ def fit_network(
     return network, state
 
 
-def _tell_again(state: TrainingState, start_run: Callable[[], str]) -> None:
-    """Sees to it that MLflow has all figures of an earlier run that is gone on with."""
-    logger.info("going on after epoch %d of an earlier run", len(state.history))
-    # The last epoch may not have reached MLflow; of a run that someone deleted, none has.
+def _complete_metrics(state: TrainingState, start_run: Callable[[], str]) -> None:
+    """Logs to MLflow any metrics that it lacks of a training that is being resumed."""
+    logger.info("resuming from a checkpoint after epoch %d", len(state.history))
+    # The last epoch may not have been logged; if the run was deleted, no epoch is.
     missing = 1
     if not run_exists(state.run_id):
         state.run_id, missing = start_run(), len(state.history)

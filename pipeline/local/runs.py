@@ -1,8 +1,11 @@
-"""Finds the artifacts of finished local runs in a work folder, for notebooks.
+"""Finds matching artifacts of local runs in a work folder, for notebooks and tools.
 
-A run stores the artifacts that it makes at `ROOT/artifacts/RUN/STEP/ARTIFACT`; those that it reuses
-are stored with an earlier run. So one artifact is taken from the newest run that has it, and for
-each of the others the newest one whose content matches.
+A run keeps each artifact that it produced in `ROOT/artifacts/RUN/STEP/ARTIFACT`; artifacts from the
+cache stay in the folder of the run that produced them. So the newest artifact of one step is taken,
+and from other steps the newest ones that match it by their content.
+
+Artifacts are ordered by the time at which they were written. The names of the run folders are in
+local time, which goes back an hour when daylight saving time ends.
 """
 
 from collections.abc import Callable
@@ -14,23 +17,24 @@ import pyarrow.parquet as pq
 
 from components.artifacts.captions import CAPTIONS_FILE, VOCABULARY_FILE
 from components.artifacts.files import SCORES_FILE, read_json
+from components.artifacts.fingerprint import fingerprint_tree
 from components.artifacts.manifest import MANIFEST_FILE, REPORT_FILE
-from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
+from components.captioning.model.vocabulary import Vocabulary
 from components.embeddings.matrix import COVERAGE_FILE
 from components.errors import DataError
 
-#: Stands for any run in place of a run's name.
+#: Instead of the name of a run: any run.
 ANY = "*"
 
 
 @dataclass(frozen=True)
 class FoundData:
-    """The artifacts that describe a data set.
+    """The artifacts of a dataset.
 
     Attributes:
-        manifest: Artifact of `ingest`: photos, captions and splits.
-        captions: Artifact of `normalize`: the same captions as token ids.
-        matrix: Artifact of `embeddings`: the word vectors of their vocabulary.
+        manifest: The artifact of `ingest`: photos, captions and splits.
+        captions: The artifact of `normalize`: these captions as token ids.
+        matrix: The artifact of `embeddings` for their vocabulary.
     """
 
     manifest: Path
@@ -40,12 +44,12 @@ class FoundData:
 
 @dataclass(frozen=True)
 class FoundScores:
-    """The artifacts that describe a model's captions.
+    """The artifacts of an evaluation.
 
     Attributes:
-        scores: Artifact of `evaluate`: captions of the test split, and their scores.
-        manifest: Artifact of `ingest`: the captioned photos.
-        model: Artifact of `train`: the model.
+        scores: The scores, and the captions of the test split.
+        manifest: The artifact of `ingest` with the photos that were described.
+        model: The model that was scored, with its decoding settings.
     """
 
     scores: Path
@@ -54,36 +58,36 @@ class FoundScores:
 
 
 def find_data(root: str | Path, run: str = ANY) -> FoundData:
-    """Finds the data set of the latest run.
+    """Finds the dataset that was read last.
 
     Args:
         root: The work folder.
-        run: Name of the run's folder in `artifacts`; `ANY` for the latest run with a manifest.
+        run: The folder in `artifacts` to take the manifest from; `ANY` for the newest manifest.
 
     Returns:
-        Its manifest, the newest captions with the same photos and splits, and the newest embeddings
-        with their vocabulary.
+        The manifest, the newest captions of the same photos in the same splits, and the newest
+        embeddings of their vocabulary.
 
     Raises:
-        DataError: If one of them does not exist.
+        DataError: If one of them is missing.
     """
     manifest = _newest(root, "ingest/manifest", run=run)
-    splits = _split_assignment(manifest / MANIFEST_FILE)
+    splits = _splits(manifest / MANIFEST_FILE)
 
-    def has_the_same_photos(captions: Path) -> bool:
-        without_caption = set(read_json(captions / REPORT_FILE)["photos_without_caption"])
-        remaining = {photo for photo in splits if photo[0] not in without_caption}
-        return _split_assignment(captions / CAPTIONS_FILE) == remaining
+    def has_these_photos(captions: Path) -> bool:
+        dropped = set(read_json(captions / REPORT_FILE)["photos_without_caption"])
+        remaining = {photo for photo in splits if photo[0] not in dropped}
+        return _splits(captions / CAPTIONS_FILE) == remaining
 
-    captions = _newest(root, "normalize/captions", has_the_same_photos)
+    captions = _newest(root, "normalize/captions", has_these_photos)
     words = set(Vocabulary.load(captions / VOCABULARY_FILE).words)
 
-    def has_the_same_words(matrix: Path) -> bool:
+    def has_these_words(matrix: Path) -> bool:
         coverage = read_json(matrix / COVERAGE_FILE)
         missing = set(coverage["missing"])
         return missing <= words and coverage["found"] + len(missing) == len(words)
 
-    return FoundData(manifest, captions, _newest(root, "embeddings/matrix", has_the_same_words))
+    return FoundData(manifest, captions, _newest(root, "embeddings/matrix", has_these_words))
 
 
 def find_scores(root: str | Path, run: str = ANY) -> FoundScores:
@@ -91,54 +95,53 @@ def find_scores(root: str | Path, run: str = ANY) -> FoundScores:
 
     Args:
         root: The work folder.
-        run: Name of the run's folder in `artifacts`; `ANY` for the latest run with scores.
+        run: The folder in `artifacts` to take the scores from; `ANY` for the newest scores.
 
     Returns:
-        The scores, the newest manifest of the same data, and the newest model with the same encoder
-        and a vocabulary of the same size.
+        The scores, the model that they name, and the newest manifest of the data that they name.
 
     Raises:
-        DataError: If one of them does not exist.
+        DataError: If one of them is missing, or the model is not the one that was scored.
     """
-    # This module loads TensorFlow, which `find_data` does not need.
-    from components.artifacts.examples import ENCODER_FILE
-
     scores = _newest(root, "evaluate/scores", run=run)
     facts = read_json(scores / SCORES_FILE)
+    # Both are outputs of one step, so they are always in the same run, cached or not.
+    model = scores.parent / "scored_model"
+    fingerprint = fingerprint_tree(model) if model.is_dir() else "no model"
+    if fingerprint != facts["model_fingerprint"]:
+        raise DataError(
+            f"{model} must be the model that was scored, with the fingerprint "
+            f"{facts['model_fingerprint']}. Received: {fingerprint}. "
+            f"Run `captionflow run --root {root} --no-cache`"
+        )
 
-    def has_the_same_data(manifest: Path) -> bool:
+    def has_this_data(manifest: Path) -> bool:
         report = read_json(manifest / REPORT_FILE)
-        return bool(report["dataset_fingerprint"] == facts["dataset_fingerprint"])
+        names = ("dataset_fingerprint", "test_fingerprint")
+        return all(report[name] == facts[name] for name in names)
 
-    def has_the_same_encoder_and_vocabulary_size(model: Path) -> bool:
-        known = len(Vocabulary.load(model / VOCABULARY_FILE)) - len(SPECIAL_TOKENS)
-        encoder = read_json(model / ENCODER_FILE)
-        return (encoder["sha256"], known) == (facts["encoder"]["sha256"], facts["vocabulary_known"])
-
-    manifest = _newest(root, "ingest/manifest", has_the_same_data)
-    return FoundScores(
-        scores, manifest, _newest(root, "train/model", has_the_same_encoder_and_vocabulary_size)
-    )
+    return FoundScores(scores, _newest(root, "ingest/manifest", has_this_data), model)
 
 
 def _newest(
-    root: str | Path,
-    artifact: str,
-    matches: Callable[[Path], bool] | None = None,
-    *,
-    run: str = ANY,
+    root: str | Path, name: str, matches: Callable[[Path], bool] | None = None, *, run: str = ANY
 ) -> Path:
-    # The names of run folders contain the time of the run, so they sort by age.
-    for path in sorted(Path(root).glob(f"artifacts/{run}/{artifact}"), reverse=True):
+    paths = sorted(
+        Path(root).glob(f"artifacts/{run}/{name}"),
+        key=lambda path: path.stat().st_mtime_ns,
+        reverse=True,
+    )
+    for path in paths:
         if matches is None or matches(path):
             return path
-    wanted = artifact if matches is None else f"{artifact} that matches the other artifacts"
+    wanted = name if matches is None else f"{name} that matches the others"
     raise DataError(
         f"There is no {wanted} in {Path(root) / 'artifacts' / run}. Start a run with "
         f"`captionflow run --root {root}`"
     )
 
 
-def _split_assignment(file: Path) -> set[tuple[Any, Any]]:
+def _splits(file: Path) -> set[tuple[Any, Any]]:
+    """Returns the pairs of image id and split in a Parquet file."""
     table = pq.ParquetFile(file).read(columns=["image_id", "split"])
     return set(zip(*(column.to_pylist() for column in table.columns), strict=True))

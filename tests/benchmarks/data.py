@@ -1,17 +1,17 @@
-"""Real photos' features and captions for the benchmarks: Flickr8k with its official splits.
+"""Features and captions of Flickr8k with its official splits, for the benchmarks.
 
-Nothing of dev or test reaches the vocabulary; words are counted in the train split alone.
+The vocabulary is counted in the train split only.
 """
 
 import hashlib
 import tempfile
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import tensorflow as tf
-from components.ingest.layouts.source import image_name
 from numpy.typing import NDArray
 
 from components.artifacts.captions import VOCABULARY_FILE, CaptionedPhoto, write_captions
@@ -22,7 +22,7 @@ from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.embeddings.matrix import build_embeddings
 from components.ingest.sources import read_source
-from components.ingest.split_assignment import divide_photos
+from components.ingest.split_assignment import assign_splits
 from components.ingest.texts import clean_captions
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -37,16 +37,16 @@ MIN_COUNT = 5
 def load_examples(
     root: Path = FLICKR8K, features: Path = FEATURES, *, min_count: int = MIN_COUNT
 ) -> tuple[dict[str, Examples], Vocabulary]:
-    """Joins captions with features, as `ingest`, `normalize` and `features` would.
+    """Joins captions and features, as `ingest`, `normalize` and `features` would.
 
     Args:
-        root: Flickr8k in its original layout, with its lists.
-        features: `names` [N] and `x` float16 [N, D] of the same photos.
-        min_count: A word enters the vocabulary if it occurs at least so often in train.
+        root: Flickr8k in its original layout, with its split lists.
+        features: An `.npz` with `names` [N] and `x` float16 [N, D] of the same photos.
+        min_count: Minimum number of occurrences in the train split of a word in the vocabulary.
 
     Returns:
-        Examples by split (train, dev, test), and the vocabulary in the order that `normalize`
-        gives it: marks, then by falling count, equal counts in reverse alphabetical order.
+        Examples by split (train, dev, test), and the vocabulary in the order of `normalize`:
+        special tokens, then words by descending count, ties in reverse alphabetical order.
     """
     splits, references = _splits_and_references(root)
     counts = Counter(
@@ -60,7 +60,7 @@ def load_examples(
     words = [word.decode() for _, word in sorted(frequent, reverse=True)]
     vocabulary = Vocabulary((*SPECIAL_TOKENS, *words))
     with np.load(features) as stored:
-        rows = dict(zip(map(image_name, stored["names"].tolist()), stored["x"], strict=True))
+        rows = dict(zip(map(_file_name, stored["names"].tolist()), stored["x"], strict=True))
     examples = {
         split: _examples(
             [name for name in sorted(references) if splits[name] == split and name in rows],
@@ -74,12 +74,12 @@ def load_examples(
 
 
 def sample_photos(examples: Examples, share: float, seed: int = 0) -> Examples:
-    """Returns a random share of a split's photos, one at least, each with all its captions.
+    """Returns a random sample of a split's photos, each with all its captions.
 
     Args:
         examples: The split.
-        share: Above 0, to 1.
-        seed: Of the choice.
+        share: Share of the photos to sample, above 0, up to 1; at least one photo is returned.
+        seed: Seed of the sample.
     """
     photos = len(examples.image_ids)
     generator = np.random.default_rng(seed)
@@ -95,18 +95,18 @@ def sample_photos(examples: Examples, share: float, seed: int = 0) -> Examples:
 def glove_matrix(
     vocabulary: Vocabulary, glove: Path = GLOVE, *, seed: int = 0
 ) -> NDArray[np.float32]:
-    """Returns the matrix that the step `embeddings` makes, float32 [V, E].
+    """Returns the embedding matrix of the step `embeddings`, float32 [V, E].
 
     Args:
         vocabulary: V words.
-        glove: A GloVe text of E numbers a word.
-        seed: For the vectors of words that GloVe lacks.
+        glove: A GloVe file of E-dimensional vectors.
+        seed: Seed of the vectors of words that GloVe lacks.
     """
     with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as temporary:
         captions = Path(temporary) / "captions"
         captions.mkdir()
         vocabulary.save(captions / VOCABULARY_FILE)
-        # The step also counts how many of the train split's words have a vector: none are here.
+        # The step also counts train tokens with a vector, which the benchmarks do not need.
         write_captions(captions, [CaptionedPhoto("none", "train", (), ())])
         build_embeddings(captions, str(glove), Path(temporary) / "matrix", seed=seed)
         matrix: NDArray[np.float32] = np.load(Path(temporary) / "matrix" / MATRIX_FILE)
@@ -114,7 +114,7 @@ def glove_matrix(
 
 
 def _splits_and_references(root: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Returns each photo's split and its normalised captions, none of them empty."""
+    """Returns each photo's split and its normalized captions, without empty ones, by file name."""
     with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as work:
         source = read_source(str(root), Path(work))
     captions = clean_captions(source.captions).captions
@@ -123,15 +123,20 @@ def _splits_and_references(root: Path) -> tuple[dict[str, str], dict[str, list[s
         for name, path in source.images.items()
         if name in captions
     }
-    # The lists decide; a photo of train whose bytes are in dev or test too is left out.
-    splits = divide_photos(digests, source.split_lists, seed=0, dev_share=0, test_share=0).splits
+    # The lists decide; a train photo whose content is also in dev or test is left out.
+    splits = assign_splits(digests, source.splits, seed=0, dev_share=0, test_share=0).splits
     owners = [name for name in splits for _ in captions[name]]
     texts = NORMALIZER(tf.constant([text for name in splits for text in captions[name]])).numpy()
     references: dict[str, list[str]] = {}
     for name, text in zip(owners, texts, strict=True):
         if text:
-            references.setdefault(name, []).append(text.decode())
-    return splits, references
+            references.setdefault(_file_name(name), []).append(text.decode())
+    return {_file_name(name): split for name, split in splits.items()}, references
+
+
+def _file_name(path: str) -> str:
+    """Returns a photo's file name without folders, in Unicode NFC."""
+    return unicodedata.normalize("NFC", PurePosixPath(path.strip()).name)
 
 
 def _examples(

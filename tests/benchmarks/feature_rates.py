@@ -1,4 +1,4 @@
-"""What the benchmark of features measures, each function to be called in a process of its own."""
+"""The measurements of `features.py`, each to be run in a separate process."""
 
 import time
 from collections.abc import Sequence
@@ -29,12 +29,12 @@ _WARM_UP_PHOTOS = 3
 
 @dataclass(frozen=True, slots=True)
 class StepRun:
-    """One run of the features step.
+    """A run of the features step.
 
     Attributes:
-        photos: How many it wrote.
-        seconds: From photos and captions to the examples artifact; imports are not in it.
-        peak: Most memory held, in MiB.
+        photos: Number of photos written.
+        seconds: Time from photos and captions to the examples artifact, without imports.
+        peak: Peak memory in MiB.
     """
 
     photos: int
@@ -43,7 +43,7 @@ class StepRun:
 
 
 def prepare(dataset: Path, work: Path) -> int:
-    """Makes the artifacts of ingest and normalize, and returns how many photos there are."""
+    """Writes the artifacts of `ingest` and `normalize`, and returns the number of photos."""
     report = ingest_dataset(
         DataSettings(dataset=str(dataset), seed=_SEED, dev_share=0.1, test_share=0.1),
         work / "manifest",
@@ -53,10 +53,10 @@ def prepare(dataset: Path, work: Path) -> int:
 
 
 def take_photos(work: Path, photos: int) -> tuple[Path, list[str]]:
-    """Writes a manifest of some photos, drawn at random; more photos hold those of fewer.
+    """Writes a manifest of a random sample of photos; larger samples include smaller ones.
 
     Returns:
-        The manifest's directory, and where the photos lie.
+        The directory of the manifest, and the paths of the photos.
     """
     rows = read_manifest(work / "manifest")
     order = np.random.default_rng(_SEED).permutation(len(rows))
@@ -71,11 +71,11 @@ def run_step(work: Path, manifest: Path, weights: str, batch_size: int, store: s
     """Runs the features step as the pipeline does.
 
     Args:
-        work: Where `prepare` wrote.
-        manifest: Of the photos.
+        work: The folder that `prepare` wrote to.
+        manifest: The manifest of the photos.
         weights: See `extract_features`.
-        batch_size: Photos encoded at once.
-        store: Where the feature store is; empty for none.
+        batch_size: Photos per batch.
+        store: The folder of the feature store; empty for none.
     """
     started = time.perf_counter()
     facts = extract_features(
@@ -95,15 +95,15 @@ def run_step(work: Path, manifest: Path, weights: str, batch_size: int, store: s
 
 
 def bare_rate(paths: Sequence[str], weights: str, batch_size: int, batches: int) -> float:
-    """Returns the photos a second of the encoder's own graph, full batches of pixels in memory.
+    """Returns the photos per second of the encoder's graph alone, on full batches in memory.
 
-    It computes in what the step does.
+    It uses the same precision as the step.
 
     Args:
         paths: At least one batch of photos.
         weights: See `Encoder.build`.
-        batch_size: Photos encoded at once.
-        batches: How many are timed, after one that is not.
+        batch_size: Photos per batch.
+        batches: Number of batches to time, after one for warm-up.
     """
     encoder = _encoder(weights, batch_size, choose_precision("auto", NETWORK, weights))
     pixels = _load(paths[:batch_size], encoder)
@@ -115,10 +115,10 @@ def bare_rate(paths: Sequence[str], weights: str, batch_size: int, batches: int)
 
 
 def predict_rate(paths: Sequence[str], weights: str) -> float:
-    """Returns the photos a second of the original project's loop: one photo a `predict`.
+    """Returns the photos per second of the original project's loop: one photo per `predict`.
 
     Args:
-        paths: Some more photos than are timed.
+        paths: The photos; the first few are for warm-up.
         weights: See `build_with_weights`.
     """
     network = find_backbone(NETWORK)
@@ -133,28 +133,29 @@ def predict_rate(paths: Sequence[str], weights: str) -> float:
     return (len(paths) - _WARM_UP_PHOTOS) / (time.perf_counter() - started)
 
 
-def cosines(paths: Sequence[str], weights: str, batch_size: int) -> NDArray[np.float32]:
-    """Returns how near the features that the step computes here are to float32's, photo by photo.
+def cosine_similarities(paths: Sequence[str], weights: str, batch_size: int) -> NDArray[np.float32]:
+    """Returns the cosine similarity of the step's features to float32 features for each photo.
 
     Args:
-        paths: Of the photos.
+        paths: The photos.
         weights: See `Encoder.build`.
-        batch_size: Photos encoded at once.
+        batch_size: Photos per batch.
 
     Returns:
-        Cosines, float32 [N]; 1 if the step computes in float32 here.
+        float32 [N]; 1 if the step computes in float32 on this machine.
     """
-    exact, ours = (
+    float32_encoder, step_encoder = (
         _encoder(weights, batch_size, precision)
         for precision in ("float32", choose_precision("auto", NETWORK, weights))
     )
-    found = []
+    similarities = []
     for start in range(0, len(paths), batch_size):
-        pixels = _load(paths[start : start + batch_size], exact)
-        one, other = exact.encode(pixels), ours.encode(pixels)  # float32 [B, D]
-        lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-        found.append((one * other).sum(axis=1) / lengths)
-    return np.concatenate(found)
+        pixels = _load(paths[start : start + batch_size], float32_encoder)
+        exact = float32_encoder.encode(pixels)  # float32 [B, D]
+        features = step_encoder.encode(pixels)  # float32 [B, D]
+        lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(features, axis=1)
+        similarities.append((exact * features).sum(axis=1) / lengths)
+    return np.concatenate(similarities)
 
 
 def _encoder(weights: str, batch_size: int, precision: Precision) -> Encoder:

@@ -1,4 +1,4 @@
-"""The machine in one line, and the fastest matrix product that TensorFlow reaches on it."""
+"""A one-line description of the machine, and its peak matrix-product rate in TensorFlow."""
 
 import os
 import platform
@@ -9,17 +9,17 @@ import tensorflow as tf
 from rich.console import Console
 
 _CPU_INFO = Path("/proc/cpuinfo")
-# What decides how fast a matrix product can be.
+# CPU flags that determine the speed of matrix products.
 _FLAGS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
 
 
 def describe_machine() -> str:
-    """Returns processor, cores, vector units, TensorFlow with its threads, and GPUs, in one line.
+    """Returns processor, cores, vector extensions, TensorFlow version and threads, and GPUs.
 
-    Cores and threads are those that this process may use.
+    Cores and threads are those available to this process.
     """
     cores = _usable_cores()
-    # TensorFlow says 0 for "as many as there are", and 0 too where the variable says how many.
+    # TensorFlow reports 0 for the default, even if the environment variable sets a number.
     threads = tf.config.threading.get_intra_op_parallelism_threads() or int(
         os.environ.get("TF_NUM_INTRAOP_THREADS") or cores
     )
@@ -35,19 +35,19 @@ def describe_machine() -> str:
 def matmul_gflops(size: int = 3072, *, best_of: int = 8, dtype: str = "float32") -> float:
     """Returns the best rate of a square matrix product, in GFLOP/s.
 
-    A product of two [n, n] matrices counts 2 n^3 operations. On a GPU TensorFlow computes float32
-    products in TF32 unless it is told otherwise, so the figure is that of TF32.
+    A product of two [n, n] matrices counts as 2 n^3 operations. On a GPU, TensorFlow computes
+    float32 products in TF32 by default, so the result is for TF32.
 
     Args:
-        size: n. On a GPU some thousand more are needed to keep it busy.
-        best_of: How many are timed, after one that is not.
+        size: n. A GPU needs a few thousand more to be fully used.
+        best_of: Number of products to time, after one for warm-up.
         dtype: Of both matrices.
     """
     left, right = (tf.cast(tf.random.normal((size, size)), dtype) for _ in range(2))
 
     @tf.function
     def product() -> tf.Tensor:
-        # One number of it, so that waiting for the result moves no data.
+        # A single element, so that waiting for the result transfers no data.
         return tf.matmul(left, right)[0, 0]
 
     product().numpy()
@@ -60,14 +60,14 @@ def matmul_gflops(size: int = 3072, *, best_of: int = 8, dtype: str = "float32")
 
 
 def _usable_cores() -> int:
-    # macOS can't say which cores a process may use.
+    # macOS has no CPU affinity.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _cpu_field(name: str) -> str:
-    """Returns a field of Linux' description of the first core; elsewhere nothing."""
+    """Returns a field of the first core in /proc/cpuinfo; empty if not on Linux."""
     if _CPU_INFO.exists():
         for line in _CPU_INFO.read_text().splitlines():
             key, _, value = line.partition(":")

@@ -1,4 +1,4 @@
-"""Our side of the training benchmark: the trainer of `components/train` as the pipeline runs it."""
+"""Our trainer, as the pipeline runs it, for the benchmarks."""
 
 import os
 import tempfile
@@ -21,33 +21,33 @@ from components.train.trainer import fit_network
 from pipeline.config import Settings, make_settings
 
 _PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2")
-# What TensorFlow's profiler can't look into.
+# Operations that TensorFlow's profiler does not count.
 _UNCOUNTED = {"Einsum", "PartitionedCall", "StatefulPartitionedCall", "While", "StatelessWhile"}
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What our trainer did.
+    """The result of a training.
 
     Attributes:
-        seconds: Of one epoch, see `train_ours`.
-        weights: Numbers in the network.
-        flop_a_word: Operations of matrix products that a word costs in training, see
-            `flop_a_word`.
+        seconds: Duration of an epoch, see `train_ours`.
+        weights: Number of weights of the network.
+        flop_per_word: Matrix-product operations per word in training, see the function
+            `flop_per_word`.
     """
 
     seconds: float
     weights: int
-    flop_a_word: float
+    flop_per_word: float
 
 
 def preset_settings(**changed: Any) -> Settings:
-    """Returns the settings of the preset `flickr8k`, but for what is changed."""
+    """Returns the settings of the preset `flickr8k` with some changes."""
     return make_settings("flickr8k", {"dataset": "unused", "glove": "unused", **changed})
 
 
 def our_settings(**changed: Any) -> TrainSettings:
-    """Returns what the preset `flickr8k` trains with, but for what is changed."""
+    """Returns the training settings of the preset `flickr8k` with some changes."""
     preset = preset_settings(**changed).model_dump()
     return TrainSettings.check({name: preset[name] for name in TrainSettings.model_fields})
 
@@ -58,25 +58,25 @@ def train_ours(
     matrix: NDArray[np.float32],
     settings: TrainSettings,
 ) -> Ours:
-    """Trains, and returns the mean seconds of all epochs but the first, which compiles.
+    """Trains a network, and returns the mean duration of all epochs but the first, which compiles.
 
-    An epoch's seconds are those of the trainer's own history: they hold its pass over dev too.
+    Durations are those of the training history, which include the evaluation on dev.
 
     Args:
-        train: The captions and their photos' features.
-        dev: A few photos are enough.
-        matrix: float32 [V, G], GloVe's vectors of the vocabulary.
+        train: The training examples.
+        dev: The dev examples; a few photos are enough.
+        matrix: float32 [V, G], the GloVe vectors of the vocabulary.
         settings: At least 2 epochs.
     """
     network, state = fit_ours(train, dev, matrix, settings)
     seconds = mean(epoch["seconds"] for epoch in state.history[1:])
-    return Ours(seconds, network.count_params(), flop_a_word(network, train.features[:1]))
+    return Ours(seconds, network.count_params(), flop_per_word(network, train.features[:1]))
 
 
 def fit_ours(
     train: Examples, dev: Examples, matrix: NDArray[np.float32], settings: TrainSettings
 ) -> tuple[CaptionNetwork, TrainingState]:
-    """Trains as the step does, in this process and with a tracking store of its own."""
+    """Trains like the step, in this process and with a temporary MLflow store."""
     with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as temporary:
         os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(Path(temporary))
         return fit_network(
@@ -89,28 +89,30 @@ def fit_ours(
         )
 
 
-def flop_a_word(network: Any, features: NDArray[np.float16]) -> float:
-    """Returns the operations of matrix products that a word costs in training.
+def flop_per_word(network: Any, features: NDArray[np.float16]) -> float:
+    """Returns the number of matrix-product operations per word in training.
 
-    Counted in TensorFlow's graph of `network.step`, three times: forward once, backward twice, for
-    the gradients of inputs and of weights. For an LSTM of U units fed by words of E numbers, and
-    scores of V words, that is 6 (4 U (E + U) + U V).
-    What is done once a caption (`network.start`) is left out.
+    The operations in the TensorFlow graph of `network.step` are counted three times: once for the
+    forward pass, twice for the backward pass (gradients of inputs and of weights). For an LSTM with
+    U units, E-dimensional embeddings and V words, that is 6 (4 U (E + U) + U V). Operations that
+    are performed once per caption (`network.start`) are not counted.
 
     Args:
         network: Any decoder with `start` and `step`.
-        features: Of one photo, float16 [1, ...].
+        features: Features of one photo, float16 [1, ...].
 
     Raises:
-        ValueError: If the graph does products in a way that can't be counted.
+        ValueError: If the graph contains operations that can't be counted.
     """
     state = network.start(features)
     specification = tf.nest.map_structure(tf.TensorSpec.from_tensor, state)
-    step = tf.function(lambda words, state: network.step(words, state)[0])
+    step = tf.function(lambda tokens, state: network.step(tokens, state)[0])
     graph = step.get_concrete_function(tf.TensorSpec((1,), tf.int32), specification).graph
     if uncounted := _UNCOUNTED & {operation.type for operation in graph.get_operations()}:
-        raise ValueError(f"network.step must do its products plainly. Received: {uncounted}")
-    # It tells that parts of itself are deprecated.
+        raise ValueError(
+            f"network.step must not use operations that can't be counted. Received: {uncounted}"
+        )
+    # The profiler warns that parts of it are deprecated.
     tf.get_logger().setLevel("ERROR")
     builder = tf.compat.v1.profiler.ProfileOptionBuilder
     options = builder(builder.float_operation()).with_accounted_types(_PRODUCTS)

@@ -1,4 +1,4 @@
-"""A caption network for timing a search: no training, yet captions of lifelike lengths."""
+"""An untrained caption network for timing searches, with captions of realistic lengths."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ _VOCABULARY_SIZE, _GLOVE_WIDTH = 2533, 50
 
 
 class PacedNetwork:
-    """A network of random weights that ends its captions as a trained one does.
+    """A network with random weights whose captions are as long as those of a trained one.
 
     Args:
-        features: float32 [N, D], to learn the logits' spread from.
-        seed: Fixes the weights.
+        features: float32 [N, D], for calibrating the standard deviation of the logits.
+        seed: Seed of the weights.
     """
 
     def __init__(self, features: NDArray[np.float32], seed: int = 0) -> None:
@@ -35,25 +35,25 @@ class PacedNetwork:
             ensemble_size=settings.ensemble_size,
         )
         self._network = build_network(self.config, seed)
-        # Perplexity about 15, as of a trained network: ln V - spread^2 / 2 = ln 15.
-        spread = (2 * np.log(_VOCABULARY_SIZE / 15)) ** 0.5
-        said = np.full(len(features), START)
+        # A perplexity of about 15, like a trained network: ln V - std^2 / 2 = ln 15.
+        std = (2 * np.log(_VOCABULARY_SIZE / 15)) ** 0.5
+        tokens = np.full(len(features), START)
         for decoder in self._network.decoders:
             embedding = decoder.embedding.embeddings
             embedding.assign(np.random.default_rng(seed).normal(scale=0.5, size=embedding.shape))
-            logits, _ = decoder.step(said, decoder.start(features))
-            kernel = decoder.words.kernel
-            kernel.assign(kernel * (spread / np.std(logits)))
+            logits, _ = decoder.step(tokens, decoder.start(features))
+            kernel = decoder.output_projection.kernel
+            kernel.assign(kernel * (std / np.std(logits)))
         self._is_end = np.eye(_VOCABULARY_SIZE, dtype=np.float32)[END]
 
     def start(self, features: Any) -> tuple[Any, ...]:
-        """Returns the network's first state, and beside it the place in the caption: 0."""
+        """Returns the network's initial state and the position in the caption, 0."""
         state = self._network.start(features)
         return (*state, ops.zeros_like(state[0][:, 0]))
 
-    def step(self, words: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        """Goes one word further; the end becomes likelier with each."""
-        *state, place = state
-        logits, state = self._network.step(words, tuple(state))
-        ending = ops.expand_dims(1.5 * place - 3.0, 1) * self._is_end  # [R, V]
-        return logits + ending, (*state, place + 1)
+    def step(self, tokens: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+        """Advances captions by one token; `END` becomes more probable with each position."""
+        *state, position = state
+        logits, state = self._network.step(tokens, tuple(state))
+        ending = ops.expand_dims(1.5 * position - 3.0, 1) * self._is_end  # [R, V]
+        return logits + ending, (*state, position + 1)

@@ -1,8 +1,9 @@
-"""The first baseline of training: the caption network as a user of Keras would write it.
+"""The first training baseline: the caption network as a user of Keras would write it.
 
-The same network as our decoder `guided`: an LSTM that starts from the photo and sees it again with
-each word. Every caption is padded to 20 places, the loss has a mask, `model.fit` goes over tf.data;
-nothing else is done for speed.
+It is the same network as our `par_inject` decoder: an LSTM whose initial state is computed from the
+photo, and to whose inputs a projection of the photo is added. Every caption is padded to 20
+positions, the loss is masked, and `model.fit` reads a tf.data pipeline; it has no other
+optimization.
 """
 
 import time
@@ -16,12 +17,12 @@ from numpy.typing import NDArray
 from components.artifacts.examples import Examples
 from components.captioning.model.vocabulary import END, PAD, START
 
-PLACES = 20
+POSITIONS = 20
 _DROPOUT = 0.5
 _WARM_UP_STEPS = 3
 
 
-def seconds_an_epoch(
+def seconds_per_epoch(
     train: Examples,
     matrix: NDArray[np.float32],
     *,
@@ -29,46 +30,46 @@ def seconds_an_epoch(
     batch_size: int,
     concatenate: bool = False,
 ) -> float:
-    """Returns the seconds of one pass over all captions, after some steps that do not count.
+    """Returns the duration of one epoch in seconds, excluding some warm-up steps.
 
     Args:
-        train: The captions and their photos' features.
-        matrix: float32 [V, E], the embeddings to begin with.
-        units: Width of the LSTM.
-        batch_size: Captions a step.
+        train: The training examples.
+        matrix: float32 [V, E], the initial embeddings.
+        units: Units of the LSTM.
+        batch_size: Captions per training step.
         concatenate: See `build_model`.
     """
     model = build_model(train.features, matrix, units, concatenate=concatenate)
     model.compile(keras.optimizers.Adam(1e-3), loss=_masked_loss)
-    words, targets = _padded(train)
+    tokens, targets = _padded(train)
     photos = np.repeat(train.features, [len(captions) for captions in train.tokens], axis=0)
     dataset = (
-        tf.data.Dataset.from_tensor_slices(((photos, words), targets))
-        .shuffle(len(words))
-        # One shape for all batches: a smaller last one would be compiled within the measured time.
+        tf.data.Dataset.from_tensor_slices(((photos, tokens), targets))
+        .shuffle(len(tokens))
+        # All batches have the same shape: a smaller last one would be compiled while timing.
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
-    # The data set shuffles, so Keras must not.
+    # The dataset shuffles already.
     model.fit(dataset.take(_WARM_UP_STEPS), shuffle=False, verbose=0)
     started = time.perf_counter()
     model.fit(dataset, shuffle=False, verbose=0)
     seconds = time.perf_counter() - started
-    return seconds * len(words) / (len(dataset) * batch_size)
+    return seconds * len(tokens) / (len(dataset) * batch_size)
 
 
-def flop_a_word(
+def flop_per_word(
     units: int, word_width: int, vocabulary_size: int, *, concatenate: bool = False
 ) -> int:
-    """Returns the operations of matrix products that a word costs in training.
+    """Returns the number of matrix-product operations per word in training.
 
-    Forward 2 (4 U (I + U) + U V): an LSTM of U units has four gates, fed by the word with the
-    photo (I numbers) and by its own last output (U); then come the scores of V words. Backward
-    costs twice that, for the gradients of inputs and of weights.
+    The forward pass takes 2 (4 U (I + U) + U V) operations: an LSTM with U units has four gates
+    with I inputs and U recurrent inputs; the output layer has V logits. The backward pass costs
+    twice as much, for the gradients of inputs and of weights.
 
     Args:
         units: U.
-        word_width: E. I is E, or E + U where the photo stands beside the word.
+        word_width: E. I is E, or E + U if the photo is concatenated.
         vocabulary_size: V.
         concatenate: See `build_model`.
     """
@@ -83,43 +84,45 @@ def build_model(
     *,
     concatenate: bool = False,
 ) -> keras.Model:
-    """Returns a model from features [B, D] and words [B, T] to logits [B, T, V].
+    """Returns a model from features [B, D] and tokens [B, T] to logits [B, T, V].
 
     Args:
-        features: float16 [N, D], of the train split, for their mean and spread.
+        features: float16 [N, D], of the train split, for standardization.
         matrix: float32 [V, E].
         units: U.
-        concatenate: Whether the photo stands beside each word, as the LSTM's U numbers, or, as in
-            our network, is added to it, as E numbers.
+        concatenate: Whether a U-dimensional projection of the photo is concatenated to each word
+            embedding; otherwise, as in our network, an E-dimensional one is added.
     """
     photo = layers.Input(features.shape[1:])
-    words = layers.Input((PLACES,), dtype="int32")
+    tokens = layers.Input((POSITIONS,), dtype="int32")
     standardize = layers.Normalization()
     standardize.adapt(features.astype(np.float32))
-    seen = layers.Dropout(_DROPOUT)(standardize(photo))
-    hidden = layers.Dense(units, activation="tanh")(seen)
-    cell = layers.Dense(units)(seen)
-    embedded = layers.Embedding(*matrix.shape, weights=[matrix])(words)
+    features_in = layers.Dropout(_DROPOUT)(standardize(photo))
+    hidden = layers.Dense(units, activation="tanh")(features_in)
+    cell = layers.Dense(units)(features_in)
+    embedded = layers.Embedding(*matrix.shape, weights=[matrix])(tokens)
     embedded = layers.Dropout(_DROPOUT)(embedded)
     if concatenate:
         # [B, T, E] and [B, T, U] to [B, T, E + U]
-        inputs = layers.Concatenate()([embedded, layers.RepeatVector(PLACES)(hidden)])
+        inputs = layers.Concatenate()([embedded, layers.RepeatVector(POSITIONS)(hidden)])
     else:
-        guide = layers.Dense(matrix.shape[1])(seen)
-        inputs = layers.Add()([embedded, layers.RepeatVector(PLACES)(guide)])
+        projection = layers.Dense(matrix.shape[1])(features_in)
+        inputs = layers.Add()([embedded, layers.RepeatVector(POSITIONS)(projection)])
     outputs = layers.LSTM(units, return_sequences=True)(inputs, initial_state=[hidden, cell])
     logits = layers.Dense(len(matrix))(layers.Dropout(_DROPOUT)(outputs))
-    return keras.Model([photo, words], logits)
+    return keras.Model([photo, tokens], logits)
 
 
 def _padded(train: Examples) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Returns each caption from START on, and the words that come next, each int32 [M, T]."""
-    captions = [[START, *ids[: PLACES - 1], END] for captions in train.tokens for ids in captions]
-    marked = keras.utils.pad_sequences(captions, PLACES + 1, padding="post", value=PAD)
-    return marked[:, :-1], marked[:, 1:]
+    """Returns padded input tokens, starting with START, and target tokens, each int32 [M, T]."""
+    captions = [
+        [START, *ids[: POSITIONS - 1], END] for captions in train.tokens for ids in captions
+    ]
+    sequences = keras.utils.pad_sequences(captions, POSITIONS + 1, padding="post", value=PAD)
+    return sequences[:, :-1], sequences[:, 1:]
 
 
 def _masked_loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     losses = keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
-    real = keras.ops.cast(targets != PAD, losses.dtype)
-    return keras.ops.sum(losses * real) / keras.ops.sum(real)
+    mask = keras.ops.cast(targets != PAD, losses.dtype)
+    return keras.ops.sum(losses * mask) / keras.ops.sum(mask)

@@ -1,4 +1,4 @@
-"""Each measured thing in a process of its own, so that none inherits memory or settings."""
+"""Runs each measurement in a separate process, so that none inherits memory or settings."""
 
 import multiprocessing
 import os
@@ -18,21 +18,21 @@ Result = TypeVar("Result")
 
 
 def alone(function: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
-    """Calls a module's function in a new process, and returns what it returns."""
+    """Calls a module-level function in a new process, and returns its result."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(function, *arguments, **named).result()
 
 
 def as_step(function: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
-    """Does the same as `alone`, with the settings of glibc that the pipeline's steps have."""
+    """Like `alone`, with the glibc settings of the pipeline's steps."""
     with mock.patch.dict(os.environ, MALLOC):
         return alone(function, *arguments, **named)
 
 
 def peak_memory() -> float:
-    """Returns the most memory that this process has held (resident set size), in MiB."""
+    """Returns the peak resident set size of this process in MiB."""
     if _STATUS.exists():
-        # On Linux getrusage hands on what the process held before exec: its parent's memory.
+        # On Linux, getrusage includes the time before exec, that is, the memory of the parent.
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024  # kB

@@ -1,19 +1,19 @@
-"""Quality: the preset trained on the official train list, scored on photos it never learnt from.
+"""Quality benchmark: trains the preset on the official train split, and scores it on dev or test.
 
-For each seed the trainer of `components/train` learns from features made elsewhere; then captions
-are searched with the preset's settings and scored as the step `evaluate` does. Settings were tuned
-on dev alone: test is for a model that is done.
+For each seed, the trainer of `components/train` trains on precomputed features; then captions are
+decoded with the preset's settings and scored as in the step `evaluate`. Settings were tuned on dev
+only: test is for final models.
 
     .venv/bin/python tests/benchmarks/quality.py --seeds 1 2 3 --splits dev test
 
-With `--models FOLDER` models are kept there, and those that are there are not trained again: to
-score them with other settings of the search, or on another split.
+With `--models FOLDER`, models are kept there and not trained again, for example to score them with
+other decoding settings or on another split.
 """
 
 import argparse
 import tempfile
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Literal
@@ -32,7 +32,7 @@ from components.artifacts.files import TRAINING_FILE, atomic_directory, read_jso
 from components.artifacts.scores import TITLES, search_scores
 from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig
-from components.captioning.inference.bundle import Bundle
+from components.captioning.inference.bundle import Bundle, save_model
 from components.captioning.model.vocabulary import Vocabulary
 from components.evaluate.scoring import score_captions, search_both
 
@@ -41,13 +41,13 @@ _SEARCHES: tuple[Literal["beam", "greedy"], ...] = ("beam", "greedy")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one seed.
+    """The result of one seed.
 
     Attributes:
-        seconds: Of training, from the examples to the best weights.
-        epochs: That it learnt for.
-        weights: Numbers in the network.
-        scores: Of each split, as `scores.json` holds them.
+        seconds: Duration of training, from the examples to the best weights.
+        epochs: Number of epochs.
+        weights: Number of weights of the network.
+        scores: Scores of each split, as in `scores.json`.
     """
 
     seconds: float
@@ -57,34 +57,34 @@ class Outcome:
 
 
 def main() -> None:
-    """Trains each seed, and shows the table."""
-    given = _arguments()
-    changed = dict(given.set)
+    """Trains and scores each seed, and prints the tables."""
+    args = _arguments()
+    changed = dict(args.set)
     console = Console(width=110)
-    examples, vocabulary = load_examples(given.dataset, given.features)
-    matrix = glove_matrix(vocabulary, given.glove)
+    examples, vocabulary = load_examples(args.dataset, args.features)
+    matrix = glove_matrix(vocabulary, args.glove)
     console.print(describe_machine())
-    trained = []
-    seen = {split: examples[split] for split in ("train", "dev")}
+    outcomes = []
+    training_splits = {split: examples[split] for split in ("train", "dev")}
     with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as temporary:
-        for seed in given.seeds:
-            folder = (given.models or Path(temporary)) / f"seed-{seed}"
+        for seed in args.seeds:
+            folder = (args.models or Path(temporary)) / f"seed-{seed}"
             if not folder.exists():
-                as_step(train, seen, vocabulary, matrix, seed, changed, folder)
-            one = as_step(score, folder, examples, given.splits, changed)
-            trained.append(one)
-            console.print(f"seed {seed}: {_line(one)}", soft_wrap=True)
+                as_step(train, training_splits, vocabulary, matrix, seed, changed, folder)
+            outcome = as_step(score, folder, examples, args.splits, changed)
+            outcomes.append(outcome)
+            console.print(f"seed {seed}: {_line(outcome)}", soft_wrap=True)
     preset = preset_settings(**changed)
-    for split in given.splits:
+    for split in args.splits:
         title = (
-            f"{split}: {len(examples[split].image_ids)} photos, mean of {len(trained)} seeds; "
-            f"beam {preset.beam_width}, length penalty {preset.length_penalty}, consensus "
-            f"{preset.reranking_weight}"
+            f"{split}: {len(examples[split].image_ids)} photos, mean of {len(outcomes)} seeds; "
+            f"beam width {preset.beam_width}, length penalty {preset.length_penalty}, "
+            f"reranking weight {preset.reranking_weight}"
         )
-        scores = [one.scores[split] for one in trained]
+        scores = [outcome.scores[split] for outcome in outcomes]
         console.print(_table(scores, title))
-        console.print(_about(scores), soft_wrap=True)
-    console.print(f"{trained[0].weights} weights")
+        console.print(_summary(scores), soft_wrap=True)
+    console.print(f"{outcomes[0].weights} weights")
 
 
 def train(
@@ -95,15 +95,15 @@ def train(
     changed: dict[str, Any],
     folder: Path,
 ) -> None:
-    """Trains on train, stops by dev, and keeps the bundle.
+    """Trains a model with early stopping on dev, and writes it.
 
     Args:
-        examples: Train and dev; nothing else is shown to the trainer.
+        examples: Train and dev only.
         vocabulary: V words, counted in train.
-        matrix: float32 [V, G], GloVe's vectors.
-        seed: Of weights, dropout and order.
-        changed: Settings of the preset that are otherwise.
-        folder: Where the bundle goes.
+        matrix: float32 [V, G], the GloVe vectors.
+        seed: Seed of weights, dropout and order.
+        changed: Changes to the settings of the preset.
+        folder: Where the model is written.
     """
     started = time.perf_counter()
     network, state = fit_ours(
@@ -112,25 +112,25 @@ def train(
     facts = {"seconds": time.perf_counter() - started, "epochs": len(state.history)}
     reranker_data = RerankerData(examples["train"].features, examples["train"].references)
     with atomic_directory(folder) as aside:
-        Bundle(network, vocabulary, DecodingConfig(), reranker_data).save(aside)
+        save_model(network, vocabulary, reranker_data, aside)
         write_json(aside / TRAINING_FILE, facts)
 
 
 def score(
     folder: Path, examples: dict[str, Examples], splits: list[str], changed: dict[str, Any]
 ) -> Outcome:
-    """Scores a bundle's captions as `evaluate` does: in a process that has not trained it.
+    """Scores a model as `evaluate` does, in another process than its training.
 
     Args:
-        folder: What `train` wrote.
-        examples: By split.
-        splits: What is scored.
-        changed: Settings of the preset that are otherwise.
+        folder: The model that `train` wrote.
+        examples: Examples by split.
+        splits: The splits to score.
+        changed: Changes to the settings of the preset.
     """
     preset = preset_settings(**changed).model_dump()
     names = [field.name for field in fields(DecodingConfig)]
     decoding = DecodingConfig(**{name: preset[name] for name in names})
-    bundle = replace(Bundle.load(folder), decoding=decoding)
+    bundle = Bundle.load(folder, decoding)
     scores = {
         split: score_captions(
             search_both(bundle, examples[split].features), examples[split].references
@@ -142,11 +142,11 @@ def score(
 
 
 def _line(outcome: Outcome) -> str:
-    told = [f"{outcome.seconds / 60:.1f} minutes, {outcome.epochs} epochs"]
+    parts = [f"{outcome.seconds / 60:.1f} minutes, {outcome.epochs} epochs"]
     for split, scores in outcome.scores.items():
         beam = search_scores(scores, "beam")
-        told.append(f"{split} " + ", ".join(f"{TITLES[name]} {beam[name]:.2f}" for name in beam))
-    return "; ".join(told)
+        parts.append(f"{split} " + ", ".join(f"{TITLES[name]} {beam[name]:.2f}" for name in beam))
+    return "; ".join(parts)
 
 
 def _table(scores: list[dict[str, Any]], title: str) -> Table:
@@ -155,33 +155,36 @@ def _table(scores: list[dict[str, Any]], title: str) -> Table:
     for name in TITLES.values():
         table.add_column(name, justify="right")
     for search in _SEARCHES:
-        found = [search_scores(one, search) for one in scores]
-        table.add_row(search, *(f"{mean(one[name] for one in found):.2f}" for name in TITLES))
-        if len(found) > 1:
-            spreads = (stdev(one[name] for one in found) for name in TITLES)
-            table.add_row("  standard deviation", *(f"{spread:.2f}" for spread in spreads))
+        by_seed = [search_scores(seed_scores, search) for seed_scores in scores]
+        columns = [[seed[name] for seed in by_seed] for name in TITLES]
+        table.add_row(search, *(f"{mean(column):.2f}" for column in columns))
+        if len(by_seed) > 1:
+            table.add_row("  standard deviation", *(f"{stdev(column):.2f}" for column in columns))
     return table
 
 
-def _about(scores: list[dict[str, Any]]) -> str:
+def _summary(scores: list[dict[str, Any]]) -> str:
     means = {
-        name: mean(one[name] for one in scores)
+        name: mean(seed_scores[name] for seed_scores in scores)
         for name in ("mean_words", "distinct_captions", "vocabulary_used")
     }
     return (
-        f"Of the beam's captions {means['distinct_captions']:.0f} differ, "
-        f"{means['mean_words']:.1f} words each, {means['vocabulary_used']:.0f} different words\n"
+        f"Beam search: {means['distinct_captions']:.0f} distinct captions, "
+        f"{means['mean_words']:.1f} words on average, "
+        f"{means['vocabulary_used']:.0f} distinct words\n"
         f"{scores[0]['signature']}\n{scores[0]['coco_signature']}"
     )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--dataset", type=Path, default=FLICKR8K, help="Flickr8k's folder")
-    parser.add_argument("--features", type=Path, default=FEATURES, help=".npz of names and x")
-    parser.add_argument("--glove", type=Path, default=GLOVE, help="GloVe's text")
+    parser.add_argument("--dataset", type=Path, default=FLICKR8K, help="folder of Flickr8k")
+    parser.add_argument(
+        "--features", type=Path, default=FEATURES, help=".npz file with names and x"
+    )
+    parser.add_argument("--glove", type=Path, default=GLOVE, help="GloVe file")
     parser.add_argument("--splits", choices=("dev", "test"), nargs="+", default=["dev"])
-    parser.add_argument("--models", type=Path, help="folder to keep the trained models in")
+    parser.add_argument("--models", type=Path, help="folder in which to keep trained models")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument(
         "--set",
@@ -189,7 +192,7 @@ def _arguments() -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
-        help="settings of the preset that are otherwise, such as decoder=init_inject",
+        help="changes to the preset, such as decoder=init_inject ensemble_size=1",
     )
     return parser.parse_args()
 

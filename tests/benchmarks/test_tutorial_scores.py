@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    # It is no part of a package.
+    # The script is not part of a package.
     spec = spec_from_file_location(
         "tutorial_scores", Path(__file__).with_name("tutorial_scores.py")
     )
@@ -23,23 +23,23 @@ def _one(script: ModuleType, caption: str, *references: str) -> Any:
     return script.Scored([caption], [list(references)])
 
 
-def test_tutorial_bleu_weighs_bleu3_by_nine_tenths(script: ModuleType) -> None:
+def test_tutorial_bleu_has_weights_for_bleu3_that_sum_to_nine_tenths(script: ModuleType) -> None:
     # Unigrams 4 of 5, bigrams 3 of 4, trigrams 2 of 3, 4-grams 1 of 2; same length.
-    # BLEU-3 is (4/5 * 3/4 * 2/3) ** 0.3 = 0.4 ** 0.3 = 0.759658 where ours is 0.4 ** (1/3).
+    # BLEU-3 is (4/5 * 3/4 * 2/3) ** 0.3 = 0.4 ** 0.3 = 0.759658 instead of 0.4 ** (1/3).
     scored = _one(script, "a b c d x", "a b c d e")
     tutorial = [80, 77.4597, 75.9658, 66.8740]
     assert script.tutorial_bleu(scored) == pytest.approx(tutorial, abs=1e-4)
     assert script.our_bleu(scored) == pytest.approx([80, 77.4597, 73.6806, 66.8740], abs=1e-4)
 
 
-def test_tutorial_bleu_with_marks_praises_a_caption_that_is_all_wrong(script: ModuleType) -> None:
+def test_tutorial_bleu_with_special_tokens_rewards_a_wrong_caption(script: ModuleType) -> None:
     scored = _one(script, "two cats", "one dog")
     assert script.our_bleu(scored) == [0, 0, 0, 0]
-    # startseq and endseq of four words; no pair.
-    marked = script.with_marks(scored)
-    assert marked == _one(script, "startseq two cats endseq", "startseq one dog endseq")
-    assert script.our_bleu(marked) == pytest.approx([50, 0, 0, 0])
-    assert script.tutorial_bleu(marked) == pytest.approx([50, 0, 0, 0], abs=1e-3)
+    # startseq and endseq of four words match; no bigram does.
+    with_tokens = script.with_special_tokens(scored)
+    assert with_tokens == _one(script, "startseq two cats endseq", "startseq one dog endseq")
+    assert script.our_bleu(with_tokens) == pytest.approx([50, 0, 0, 0])
+    assert script.tutorial_bleu(with_tokens) == pytest.approx([50, 0, 0, 0], abs=1e-3)
 
 
 def test_without_short_words_drops_the_article(script: ModuleType) -> None:

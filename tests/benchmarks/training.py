@@ -1,10 +1,10 @@
-"""Training: ours against plain Keras and against the tutorials' recipe.
+"""Benchmark of training: ours, plain Keras, and the recipe of popular tutorials.
 
-Round by round, one after the other: plain Keras, the tutorials' recipe, ours. Each has a process of
-its own, since ours sets precision and determinism for the whole of one. All three go through the
-same random share of the photos with all their captions; what they took is scaled to the full epoch
-by the number of captions, and the steps that compile are not counted. Ratios are taken within a
-round; the table shows their median and range.
+In each round, plain Keras, the tutorial recipe and ours run one after the other, each in a separate
+process, because ours sets precision and determinism for its process. All three train on the same
+random sample of photos with all their captions; durations are scaled to a full epoch by the number
+of captions, and exclude compilation. Ratios are computed within a round; the table shows their
+median and range.
 
     .venv/bin/python tests/benchmarks/training.py
 """
@@ -26,11 +26,11 @@ from components.artifacts.examples import Examples
 from components.captioning.model.initialization import EMBEDDING_INIT_STD, random_projection
 from components.train.devices import precision_policy
 
-PLAIN, TUTORIAL, OURS = "plain Keras", "tutorials' recipe", "captionflow"
+PLAIN, TUTORIAL, OURS = "plain Keras", "tutorial recipe", "captionflow"
 _GOALS = {PLAIN: 2.0, TUTORIAL: 7.0}
 _DEV_PHOTOS = 20
-# What Keras' policies multiply in.
-_COMPUTING = {
+# Dtypes of the matrix products of Keras's dtype policies.
+_COMPUTE_DTYPES = {
     "float32": "float32",
     "mixed_bfloat16": "bfloat16",
     "mixed_float16": "float16",
@@ -38,67 +38,69 @@ _COMPUTING = {
 
 
 def main() -> None:
-    """Measures, and shows the tables."""
-    given = _arguments()
+    """Runs the measurements, and prints the tables."""
+    args = _arguments()
     console = Console(width=110)
-    examples, vocabulary = load_examples(given.dataset, given.features)
-    matrix = glove_matrix(vocabulary, given.glove)
-    changed = {"units": given.units} if given.units else {}
-    # One member: the baselines have no more. Several cost as many times as much.
+    examples, vocabulary = load_examples(args.dataset, args.features)
+    matrix = glove_matrix(vocabulary, args.glove)
+    changed = {"units": args.units} if args.units else {}
+    # A single decoder, like the baselines; the cost is proportional to the ensemble size.
     settings = our_trainer.our_settings(
         ensemble_size=1,
-        epochs=given.epochs,
-        patience=given.epochs,
-        batch_size=given.batch_size,
-        precision=given.precision,
+        epochs=args.epochs,
+        patience=args.epochs,
+        batch_size=args.batch_size,
+        precision=args.precision,
         **changed,
     )
-    computing = _COMPUTING[precision_policy(settings.precision)]
-    # As our trainer does with GloVe's, for a first member.
+    compute_dtype = _COMPUTE_DTYPES[precision_policy(settings.precision)]
+    # The initial embeddings of our first decoder.
     width = settings.embedding_width or matrix.shape[1]
-    wide = random_projection(matrix, width, settings.seed, EMBEDDING_INIT_STD)
+    embeddings = random_projection(matrix, width, settings.seed, EMBEDDING_INIT_STD)
     full = examples["train"]
-    train = sample_photos(full, given.share)
-    if _captions(train) < given.batch_size:
-        raise SystemExit(f"--share must give a batch of captions. Received: {given.share}")
+    train = sample_photos(full, args.share)
+    if _captions(train) < args.batch_size:
+        raise SystemExit(
+            f"--share must be large enough for a batch of captions. Received: {args.share}"
+        )
     dev = sample_photos(examples["dev"], _DEV_PHOTOS / len(examples["dev"].image_ids))
-    longest = given.prefix or max(len(ids) + 1 for captions in full.tokens for ids in captions)
+    longest = args.prefix or max(len(ids) + 1 for captions in full.tokens for ids in captions)
     scale = _captions(full) / _captions(train)
 
     peaks: dict[str, list[float]] = {PLAIN: [], OURS: []}
     seconds: dict[str, list[float]] = {PLAIN: [], TUTORIAL: [], OURS: []}
-    for _ in range(given.rounds):
-        peaks[PLAIN].append(matmul_gflops(given.product))
-        peaks[OURS].append(matmul_gflops(given.product, dtype=computing))
+    for _ in range(args.rounds):
+        peaks[PLAIN].append(matmul_gflops(args.product))
+        peaks[OURS].append(matmul_gflops(args.product, dtype=compute_dtype))
         plain = alone(
-            plain_keras.seconds_an_epoch,
-            *(train, wide),
+            plain_keras.seconds_per_epoch,
+            *(train, embeddings),
             units=settings.units,
             batch_size=settings.batch_size,
-            concatenate=given.concatenate,
+            concatenate=args.concatenate,
         )
-        tutorial = alone(tutorial_recipe.seconds_an_epoch, train, len(vocabulary), longest=longest)
+        tutorial = alone(tutorial_recipe.seconds_per_epoch, train, len(vocabulary), longest=longest)
         ours = as_step(our_trainer.train_ours, train, dev, matrix, settings)
-        for name, took in ((PLAIN, plain), (TUTORIAL, tutorial), (OURS, ours.seconds)):
-            seconds[name].append(took * scale)
+        for name, duration in ((PLAIN, plain), (TUTORIAL, tutorial), (OURS, ours.seconds)):
+            seconds[name].append(duration * scale)
     console.print(describe_machine())
     console.print(
-        f"{_captions(full)} captions an epoch, vocabulary {len(vocabulary)}, batches of "
-        f"{settings.batch_size}, prefixes of {longest}, captionflow in {computing}; "
-        f"{given.share:.1%} of the photos, {given.rounds} rounds"
+        f"{_captions(full)} captions per epoch, vocabulary {len(vocabulary)}, batches of "
+        f"{settings.batch_size}, prefixes of {longest}, captionflow in {compute_dtype}; "
+        f"{args.share:.1%} of the photos, {args.rounds} rounds"
     )
     flop = {
-        PLAIN: plain_keras.flop_a_word(
-            settings.units, wide.shape[1], len(vocabulary), concatenate=given.concatenate
+        PLAIN: plain_keras.flop_per_word(
+            settings.units, embeddings.shape[1], len(vocabulary), concatenate=args.concatenate
         ),
-        OURS: ours.flop_a_word,
+        OURS: ours.flop_per_word,
     }
-    best = {name: max(found) for name, found in peaks.items()}
+    best = {name: max(rates) for name, rates in peaks.items()}
     console.print(_speeds(seconds, full, settings.max_words, flop, best))
     console.print(_ratios(seconds))
     console.print(
-        f"captionflow's network: {settings.decoder}, {settings.units} units, words of "
-        f"{wide.shape[1]} numbers, {ours.weights} weights"
+        f"captionflow's network: {settings.decoder}, {settings.units} units, "
+        f"{embeddings.shape[1]}-dimensional embeddings, {ours.weights} weights"
     )
 
 
@@ -109,19 +111,24 @@ def _speeds(
     flop: dict[str, float],
     peaks: dict[str, float],
 ) -> Table:
-    """Returns the table of what each reaches; the word after the last one, END, counts as one."""
+    """Returns the table of throughputs; END counts as a word."""
     words = sum(min(len(ids), max_words) + 1 for captions in full.tokens for ids in captions)
-    table = Table(title="Training, medians of the rounds")
+    table = Table(title="Training, median of the rounds")
     for column in (
-        *("", "s an epoch", "captions/s", "words/s", "MFLOP a word", "GFLOP/s on words", "peak"),
+        *("", "s per epoch", "captions/s", "words/s", "MFLOP/word", "GFLOP/s", "peak"),
         "share",
     ):
         table.add_column(column, justify="right" if column else "left")
     for name, rounds in seconds.items():
-        took = median(rounds)
-        row = [name, f"{took:.1f}", f"{_captions(full) / took:.0f}", f"{words / took:.0f}"]
+        duration = median(rounds)
+        row = [
+            name,
+            f"{duration:.1f}",
+            f"{_captions(full) / duration:.0f}",
+            f"{words / duration:.0f}",
+        ]
         if name in flop:
-            reached = flop[name] * words / took / 1e9
+            reached = flop[name] * words / duration / 1e9
             row += [f"{flop[name] / 1e6:.1f}", f"{reached:.1f}"]
             row += [f"{peaks[name]:.0f}", f"{reached / peaks[name]:.0%}"]
         table.add_row(*row)
@@ -129,13 +136,15 @@ def _speeds(
 
 
 def _ratios(seconds: dict[str, list[float]]) -> Table:
-    table = Table(title="captionflow is faster than")
-    for column in ("", "times (median)", "in the rounds", "goal"):
+    table = Table(title="Speed-up of captionflow")
+    for column in ("over", "median", "range", "goal"):
         table.add_column(column, justify="right" if column else "left")
     for name, goal in _GOALS.items():
-        ratios = [theirs / ours for theirs, ours in zip(seconds[name], seconds[OURS], strict=True)]
-        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        table.add_row(name, f"{median(ratios):.2f}", spread, f"{goal:.1f}")
+        ratios = [
+            baseline / ours for baseline, ours in zip(seconds[name], seconds[OURS], strict=True)
+        ]
+        value_range = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        table.add_row(name, f"{median(ratios):.2f}", value_range, f"{goal:.1f}")
     return table
 
 
@@ -145,24 +154,33 @@ def _captions(examples: Examples) -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--dataset", type=Path, default=FLICKR8K, help="Flickr8k's folder")
-    parser.add_argument("--features", type=Path, default=FEATURES, help=".npz of names and x")
-    parser.add_argument("--glove", type=Path, default=GLOVE, help="GloVe's text")
-    parser.add_argument("--share", type=float, default=0.1, help="of the photos, 0 to 1")
+    parser.add_argument("--dataset", type=Path, default=FLICKR8K, help="folder of Flickr8k")
+    parser.add_argument(
+        "--features", type=Path, default=FEATURES, help=".npz file with names and x"
+    )
+    parser.add_argument("--glove", type=Path, default=GLOVE, help="GloVe file")
+    parser.add_argument("--share", type=float, default=0.1, help="share of the photos, 0 to 1")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=4, help="of ours, 2 or more")
+    parser.add_argument("--epochs", type=int, default=4, help="epochs of captionflow, at least 2")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument(
-        "--precision", choices=("auto", "float32", "mixed"), default="auto", help="of captionflow"
+        "--precision",
+        choices=("auto", "float32", "mixed"),
+        default="auto",
+        help="precision of captionflow",
     )
-    parser.add_argument("--units", type=int, help="instead of the preset's")
+    parser.add_argument("--units", type=int, help="LSTM units; default: those of the preset")
     parser.add_argument(
-        "--concatenate", action="store_true", help="plain Keras: the photo beside each word"
+        "--concatenate",
+        action="store_true",
+        help="plain Keras: concatenate the photo to each word embedding",
     )
     parser.add_argument(
-        "--prefix", type=int, help="tutorials' recipe: places of a prefix; else the longest caption"
+        "--prefix",
+        type=int,
+        help="tutorial recipe: prefix length; default: that of the longest caption",
     )
-    parser.add_argument("--product", type=int, default=3072, help="n of the matrix product")
+    parser.add_argument("--product", type=int, default=3072, help="size of the matrix product")
     return parser.parse_args()
 
 

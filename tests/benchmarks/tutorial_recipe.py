@@ -1,9 +1,9 @@
-"""The second baseline of training: the recipe of the popular image captioning tutorials.
+"""The second training baseline: the recipe of popular image captioning tutorials.
 
-Each caption of n words becomes n + 1 samples: the photo and the words so far, padded in front to
-the longest caption, and the next word as a one-hot vector. A merge model of 256 units reads them
-(as in "How to Develop a Deep Learning Photo Caption Generator from Scratch", Machine Learning
-Mastery, and the many that follow it), fed by a generator.
+A caption of n words is turned into n + 1 samples: the photo and the words so far, padded at the
+front to the length of the longest caption, with the next word as a one-hot vector. A generator
+feeds them to a merge model with 256 units (as in "How to Develop a Deep Learning Photo Caption
+Generator from Scratch", Machine Learning Mastery, and its many successors).
 """
 
 import time
@@ -21,20 +21,20 @@ from components.captioning.model.vocabulary import END, PAD, START
 
 _UNITS = 256
 _DROPOUT = 0.5
-# The tutorials give a photo's samples at once: five captions have about as many words.
+# The tutorials use one photo's samples per batch: its five captions have about as many words.
 BATCH_SIZE = 64
 _WARM_UP_STEPS = 3
 
 _Sample = tuple[NDArray[np.float16], list[int], int]
 
 
-def seconds_an_epoch(train: Examples, vocabulary_size: int, *, longest: int) -> float:
-    """Returns the seconds of one pass over all samples, after some steps that do not count.
+def seconds_per_epoch(train: Examples, vocabulary_size: int, *, longest: int) -> float:
+    """Returns the duration of one epoch in seconds, excluding some warm-up steps.
 
     Args:
-        train: The captions and their photos' features.
+        train: The training examples.
         vocabulary_size: V.
-        longest: Words of the longest caption of the data set, START included.
+        longest: Length of the longest caption of the dataset, including START.
     """
     model = build_model(train.features.shape[1], vocabulary_size, longest)
     model.compile(keras.optimizers.Adam(), loss="categorical_crossentropy")
@@ -50,7 +50,7 @@ def seconds_an_epoch(train: Examples, vocabulary_size: int, *, longest: int) -> 
             tf.TensorSpec((BATCH_SIZE, vocabulary_size), tf.float32),
         ),
     ).apply(tf.data.experimental.assert_cardinality(samples // BATCH_SIZE))
-    # As the tutorials do, in the order of the photos.
+    # In the order of the photos, as in the tutorials.
     model.fit(dataset.take(_WARM_UP_STEPS), shuffle=False, verbose=0)
     started = time.perf_counter()
     model.fit(dataset, shuffle=False, verbose=0)
@@ -67,20 +67,20 @@ def build_model(width: int, vocabulary_size: int, longest: int) -> keras.Model:
         longest: T.
     """
     photo = layers.Input((width,))
-    seen = layers.Dense(_UNITS, activation="relu")(layers.Dropout(_DROPOUT)(photo))
+    projected = layers.Dense(_UNITS, activation="relu")(layers.Dropout(_DROPOUT)(photo))
     prefix = layers.Input((longest,), dtype="int32")
     embedded = layers.Embedding(vocabulary_size, _UNITS, mask_zero=True)(prefix)
-    read = layers.LSTM(_UNITS)(layers.Dropout(_DROPOUT)(embedded))
-    merged = layers.Dense(_UNITS, activation="relu")(layers.add([seen, read]))
-    words = layers.Dense(vocabulary_size, activation="softmax")(merged)
-    return keras.Model([photo, prefix], words)
+    encoded = layers.LSTM(_UNITS)(layers.Dropout(_DROPOUT)(embedded))
+    merged = layers.Dense(_UNITS, activation="relu")(layers.add([projected, encoded]))
+    probabilities = layers.Dense(vocabulary_size, activation="softmax")(merged)
+    return keras.Model([photo, prefix], probabilities)
 
 
 def _batches(
     train: Examples, vocabulary_size: int, longest: int
 ) -> Iterator[tuple[tuple[NDArray[np.float32], NDArray[np.int32]], NDArray[np.float32]]]:
     samples = _samples(train)
-    # The last batch is left out if it is smaller: one shape is compiled.
+    # An incomplete last batch is dropped, so that only one shape is compiled.
     while len(batch := list(islice(samples, BATCH_SIZE))) == BATCH_SIZE:
         features, prefixes, targets = zip(*batch, strict=True)
         padded = keras.utils.pad_sequences(prefixes, longest, padding="pre", value=PAD)
@@ -91,6 +91,6 @@ def _batches(
 def _samples(train: Examples) -> Iterator[_Sample]:
     for feature, captions in zip(train.features, train.tokens, strict=True):
         for ids in captions:
-            marked = [START, *ids, END]
-            for place in range(1, len(marked)):
-                yield feature, marked[:place], marked[place]
+            sequence = [START, *ids, END]
+            for position in range(1, len(sequence)):
+                yield feature, sequence[:position], sequence[position]

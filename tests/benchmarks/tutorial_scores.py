@@ -1,25 +1,24 @@
-"""What the popular tutorials' own evaluation says of the same captions, beside ours.
+"""Scores captions both as popular tutorials do and as this project does.
 
     python tests/benchmarks/tutorial_scores.py runs
     python tests/benchmarks/tutorial_scores.py runs --beam --train-photos 500
     python tests/benchmarks/tutorial_scores.py captions.jsonl
 
-Why their numbers look different, though model and captions are the same:
+Why their scores differ for the same model and captions:
 
-- **Marks count as words.** Each caption and each reference begins with `startseq` and ends with
-  `endseq` when it is scored: two words that are always right. Of a caption of eleven words that
-  makes 2 of 13 unigrams; longer n-grams gain wherever a caption begins or ends as people do.
-- **BLEU-3 is weighed wrongly.** (0.3, 0.3, 0.3) sums up to 0.9, so the score is the geometric mean
-  to the power of 0.9, which of a number under 1 is more.
-- **Short words are gone.** Words of one letter are dropped when captions are cleaned, and with them
-  "a", the most frequent of all. That costs the n-grams around it, so BLEU goes down again.
-- **Other photos.** Some score photos that the model was trained on: it has seen those references.
-- **Fewer references.** With one reference a photo instead of five there is less to agree with: BLEU
-  falls by half or more.
+- **Special tokens count as words.** Every caption and reference is scored with `startseq` at the
+  start and `endseq` at the end: two words that always match. In a caption of eleven words these are
+  2 of 13 unigrams; longer n-grams gain wherever a caption starts or ends like a reference.
+- **Wrong weights for BLEU-3.** The weights (0.3, 0.3, 0.3) sum up to 0.9, so the score is the
+  geometric mean to the power of 0.9, which is higher for values below 1.
+- **No short words.** One-letter words are removed from captions, including "a", the most frequent
+  word. That removes the n-grams around it, which lowers BLEU.
+- **Other photos.** Some tutorials score photos that the model was trained on.
+- **Fewer references.** One reference per photo instead of five lowers BLEU by half or more.
 
-The marks and weights are those of "How to Develop a Deep Learning Photo Caption Generator from
-Scratch" (Machine Learning Mastery) and of the many that copy it. By default the greedy captions are
-scored, since that is how tutorials search.
+Special tokens and weights are those of "How to Develop a Deep Learning Photo Caption Generator from
+Scratch" (Machine Learning Mastery) and its many copies. By default the captions of greedy search
+are scored, because tutorials use greedy search.
 """
 
 import json
@@ -49,24 +48,24 @@ START, END = "startseq", "endseq"
 
 @dataclass(frozen=True)
 class Scored:
-    """Captions with the references of their photos, all normalised."""
+    """Normalized captions with the references of their photos."""
 
     captions: list[str]
     references: list[list[str]]
 
 
-def with_marks(scored: Scored) -> Scored:
-    """Returns all texts with the marks that tutorials leave in."""
+def with_special_tokens(scored: Scored) -> Scored:
+    """Returns all texts with the special tokens that tutorials do not remove."""
     return _changed(scored, lambda text: f"{START} {text} {END}")
 
 
 def without_short_words(scored: Scored) -> Scored:
-    """Returns all texts without words of one letter."""
+    """Returns all texts without one-letter words."""
     return _changed(scored, lambda text: " ".join(w for w in text.split() if len(w) > 1))
 
 
 def with_one_reference(scored: Scored) -> Scored:
-    """Returns the captions with the first reference of each photo alone."""
+    """Returns the captions with only the first reference of each photo."""
     return Scored(scored.captions, [known[:1] for known in scored.references])
 
 
@@ -76,14 +75,14 @@ def our_bleu(scored: Scored) -> list[float]:
 
 
 def tutorial_bleu(scored: Scored) -> list[float]:
-    """Returns "BLEU-1" to "BLEU-4" by NLTK with the tutorials' weights, times 100.
+    """Returns BLEU-1 to BLEU-4 by NLTK with the tutorials' weights, times 100.
 
-    Words are what stands between spaces.
+    Words are separated by spaces.
     """
     captions = [caption.split() for caption in scored.captions]
     references = [[text.split() for text in known] for known in scored.references]
     with warnings.catch_warnings():
-        # It says so where an n-gram is never right, and then gives next to nothing.
+        # NLTK warns if no n-gram of an order matches; the score is then close to 0.
         warnings.filterwarnings("ignore", message=r"\nThe hypothesis contains 0 counts")
         return [
             100 * nltk_corpus_bleu(references, captions, weights=weights) for weights in WEIGHTS
@@ -91,22 +90,25 @@ def tutorial_bleu(scored: Scored) -> list[float]:
 
 
 def evaluations(scored: Scored) -> Iterator[tuple[str, list[float]]]:
-    """Yields each way to score the same captions, with its BLEU-1 to BLEU-4."""
-    marked, cleaned = with_marks(scored), with_marks(without_short_words(scored))
+    """Yields the name and BLEU-1 to BLEU-4 of each way of scoring the same captions."""
+    with_tokens, cleaned = (
+        with_special_tokens(scored),
+        with_special_tokens(without_short_words(scored)),
+    )
     yield "captionflow (sacrebleu)", our_bleu(scored)
-    yield "tutorials' weights alone (NLTK)", tutorial_bleu(scored)
-    yield f"{START} and {END} left in alone", our_bleu(marked)
-    yield "tutorials: weights and marks", tutorial_bleu(marked)
-    yield "the same, one-letter words dropped", tutorial_bleu(cleaned)
-    yield "captionflow, one reference a photo", our_bleu(with_one_reference(scored))
+    yield "tutorials' weights only (NLTK)", tutorial_bleu(scored)
+    yield f"{START} and {END} only", our_bleu(with_tokens)
+    yield "tutorials: weights and special tokens", tutorial_bleu(with_tokens)
+    yield "the same, without one-letter words", tutorial_bleu(cleaned)
+    yield "captionflow, one reference per photo", our_bleu(with_one_reference(scored))
 
 
 def read_captions(file: Path, search: str) -> Scored:
-    """Reads what `evaluate` wrote.
+    """Reads the captions and references that `evaluate` wrote.
 
     Args:
         file: Its `captions.jsonl`.
-        search: The captions' key there: `hypothesis` (beam) or `greedy`.
+        search: The key of the captions: `hypothesis` (beam search) or `greedy`.
     """
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     return Scored([row[search] for row in rows], [row["references"] for row in rows])
@@ -117,21 +119,21 @@ def describe_train_photos(root: Path, count: int, search: str) -> Scored:
 
     Args:
         root: A work folder with a finished run.
-        count: The first so many of them.
+        count: The number of photos, from the first on.
         search: As in `read_captions`.
     """
-    # TensorFlow, which scoring a file does without.
+    # Imports TensorFlow, which scoring a file does not need.
     from components.artifacts.examples import read_examples
     from components.captioning.inference.bundle import Bundle
     from components.evaluate.scoring import search_both
     from pipeline.local.runs import find_scores
 
     found = find_scores(root)
-    # The newest: the features may have come from the cache, and lie with an earlier run.
+    # The newest, which may be from an earlier run, if the features came from the cache.
     train = read_examples(max(root.glob("artifacts/*/features/examples")), "train")
     captions = search_both(Bundle.load(found.model), train.features[:count])
-    said = captions.greedy if search == "greedy" else captions.beam
-    return Scored(said, [list(known) for known in train.references[:count]])
+    texts = captions.greedy if search == "greedy" else captions.beam
+    return Scored(texts, [list(references) for references in train.references[:count]])
 
 
 def score_table(title: str, rows: Iterator[tuple[str, list[float]]]) -> Table:
@@ -146,15 +148,15 @@ def score_table(title: str, rows: Iterator[tuple[str, list[float]]]) -> Table:
 def main(
     run: Annotated[Path, typer.Argument(help="A work folder, or a captions.jsonl", exists=True)],
     train_photos: Annotated[
-        int, typer.Option(min=0, help="Score as many train photos too; needs a work folder")
+        int, typer.Option(min=0, help="Also score this many train photos; needs a work folder")
     ] = 0,
-    beam: Annotated[bool, typer.Option(help="Score the beam's captions")] = False,
+    beam: Annotated[bool, typer.Option(help="Score the captions of the beam search")] = False,
 ) -> None:
-    """Scores the captions of a run as we do and as tutorials do."""
+    """Scores the captions of a run as this project and as tutorials do."""
     search = "hypothesis" if beam else "greedy"
     file = run
     if run.is_dir():
-        # Brings TensorFlow, see above.
+        # Imports TensorFlow, see above.
         from components.evaluate.run import CAPTIONS_FILE
         from pipeline.local.runs import find_scores
 
@@ -163,12 +165,12 @@ def main(
         raise typer.BadParameter(f"--train-photos needs a work folder. Received: {run}")
     console = Console()
     scored = read_captions(file, search)
-    kind = "beam" if beam else "greedy"
+    kind = "beam search" if beam else "greedy search"
     console.print(score_table(f"{kind}, {len(scored.captions)} test photos", evaluations(scored)))
     if train_photos:
-        seen = describe_train_photos(run, train_photos, search)
-        title = f"{kind}, {len(seen.captions)} photos that the model was trained on"
-        console.print(score_table(title, evaluations(seen)))
+        trained_on = describe_train_photos(run, train_photos, search)
+        title = f"{kind}, {len(trained_on.captions)} photos that the model was trained on"
+        console.print(score_table(title, evaluations(trained_on)))
 
 
 def _changed(scored: Scored, change: Callable[[str], str]) -> Scored:

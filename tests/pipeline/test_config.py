@@ -17,7 +17,7 @@ from pipeline.config import PRESETS, Settings, make_settings, preset_values
         ({"schedule": "linear"}, "schedule must be 'cosine' or 'constant'. Received: 'linear'"),
         ({"encoder_batch": 8}, "encoder_batch must be greater than or equal to 32. Received: 8"),
         ({"model_name": "a b"}, "model_name must be of letters, digits, '.', '_' and '-'."),
-        ({"dataset": ""}, "dataset must be named. Received: ''"),
+        ({"dataset": ""}, "dataset must not be empty"),
         ({"encoder": "InceptionV4"}, "network of keras.applications, such as: InceptionV3"),
         ({"precision": "x"}, "precision must be 'auto', 'float32' or 'mixed'. Received: 'x'"),
         ({"beam_flags": "--a='"}, "beam_flags must be command-line flags: No closing quotation."),

@@ -9,7 +9,7 @@ from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.runtime.step import step
 
 
-@step
+@step()
 def broken(folder: str, error: str) -> None:
     from components.runtime.execution import run_step
 
@@ -46,4 +46,4 @@ def test_retries_repeat_what_may_succeed_and_nothing_else(
     assert len((tmp_path / "attempts").read_text()) == attempts
     message = capfd.readouterr().out
     assert message.count("FAILED broken: the photos are gone") == 2
-    assert message.count("an attempt just now failed for good") == 2 - attempts
+    assert message.count("an earlier attempt in this run failed permanently") == 2 - attempts

@@ -1,4 +1,4 @@
-"""Beam search for many photos at a time."""
+"""Batched beam search."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,42 +10,45 @@ from components.captioning.decoding.beam_state import BeamState
 from components.captioning.model.ensemble import CaptionNetwork
 from components.captioning.model.vocabulary import END, PAD, SPECIAL_TOKENS, START
 
-# Photos searched side by side: 128 take 8 % longer on two cores, 512 are no faster.
+# Photos per batch: on two cores a batch size of 128 takes 8 % longer, and 512 is no faster.
 _BATCH_SIZE = 256
 
 
 @dataclass(frozen=True)
 class Beams:
-    """What a beam search ends with: K captions for each of N photos, in no order.
+    """The final beams of N photos: K hypotheses each, unordered.
 
-    What is found does not depend on the length penalty: one search serves as many as are tried.
+    The hypotheses do not depend on the length penalty, so one search serves any number of
+    penalties.
 
     Attributes:
-        words: int32 [N, K, max_words + 1], each row a caption's words, `END`, then `PAD`; all
-            `PAD` where fewer than K captions can be said.
-        log_probabilities: float64 [N, K], of each caption with its end; minus infinity where
-            there is none.
+        tokens: int32 [N, K, max_words + 1]. Each row holds a caption's token ids, `END`, then
+            `PAD`; rows are all `PAD` where fewer than K captions exist.
+        log_probabilities: float64 [N, K], of each caption including `END`; minus infinity where
+            there is no caption.
     """
 
-    words: NDArray[np.int32]
+    tokens: NDArray[np.int32]
     log_probabilities: NDArray[np.float64]
 
     def ranked(self, length_penalty: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Ranks each photo's captions by log-probability / length ** penalty.
 
-        The length counts the end mark (Wu et al., 2016, arXiv:1609.08144, without its constants).
+        The length includes `END` (length normalization as in Wu et al., 2016, arXiv:1609.08144,
+        without its constants).
 
         Args:
-            length_penalty: 0 compares plain sums (short captions win), 1 means a word.
+            length_penalty: 0 ranks by the plain sum, which favours short captions; 1 ranks by the
+                mean per token.
 
         Returns:
-            Words, int32 [N, K, max_words + 1], and scores, float64 [N, K], best first.
+            Tokens, int32 [N, K, max_words + 1], and scores, float64 [N, K], best first.
         """
-        lengths = np.maximum((self.words != PAD).sum(axis=2), 1)  # [N, K]
+        lengths = np.maximum((self.tokens != PAD).sum(axis=2), 1)  # [N, K]
         scores = self.log_probabilities / lengths**length_penalty
         order = np.argsort(-scores, axis=1, kind="stable")
-        words = np.take_along_axis(self.words, order[:, :, np.newaxis], axis=1)
-        return words, np.take_along_axis(scores, order, axis=1)
+        tokens = np.take_along_axis(self.tokens, order[:, :, np.newaxis], axis=1)
+        return tokens, np.take_along_axis(scores, order, axis=1)
 
     def best(self, length_penalty: float) -> NDArray[np.int32]:
         """Returns each photo's best caption, int32 [N, max_words + 1]; see `ranked`."""
@@ -60,74 +63,78 @@ def beam_search(
     max_words: int,
     batch_size: int = _BATCH_SIZE,
 ) -> Beams:
-    """Searches captions for photos.
+    """Runs beam search for N photos.
 
-    1. Each photo starts with one partial caption, `START`, at the network's first state.
-    2. All partial captions of all photos go one word further in one batch; the state is carried.
-       Captions that have ended are no part of it: they cost nothing.
-    3. Of the continuations of a photo's K captions, the K most probable stay. One that has ended
-       stays as it is and competes with its log-probability.
-    4. The search ends when all captions have ended, which they must after `max_words`.
+    1. Each photo starts with one hypothesis, `START`, and the network's initial state.
+    2. One decode step extends every live hypothesis of every photo in one batch, carrying the
+       state along. Finished hypotheses are left out, so they cost nothing.
+    3. The K most probable continuations of each photo are kept. A finished hypothesis is kept
+       unchanged and competes with its log-probability.
+    4. The search stops when every hypothesis has finished. After `max_words` tokens each one is
+       forced to.
 
-    `PAD`, `START` and `UNK` are never said.
+    `PAD`, `START` and `UNK` are never generated.
 
     Args:
-        network: Trained.
+        network: The trained network.
         features: float [N, ...].
-        beam_width: K, the captions kept for each photo; 1 is greedy search.
-        max_words: Longest caption.
-        batch_size: Photos searched side by side; it changes nothing but the speed.
+        beam_width: K, the hypotheses kept per photo; 1 is greedy search.
+        max_words: Maximum caption length in tokens, without `END`.
+        batch_size: Photos searched together; affects speed only.
     """
-    words = np.full((len(features), beam_width, max_words + 1), PAD, np.int32)
+    tokens = np.full((len(features), beam_width, max_words + 1), PAD, np.int32)
     log_probabilities = np.full((len(features), beam_width), -np.inf)
-    # Of the marks only END may follow.
+    # END is the only special token that can be generated.
     count = min(beam_width, network.config.vocabulary_size - len(SPECIAL_TOKENS) + 1)
-    for begin in range(0, len(features), batch_size):
-        part = slice(begin, begin + batch_size)
-        _search(BeamState(network, features[part]), count, words[part], log_probabilities[part])
-    words[np.isneginf(log_probabilities)] = PAD
-    return Beams(words, log_probabilities)
+    for start in range(0, len(features), batch_size):
+        batch = slice(start, start + batch_size)
+        state = BeamState(network, features[batch])
+        _search(state, count, tokens[batch], log_probabilities[batch])
+    tokens[np.isneginf(log_probabilities)] = PAD
+    return Beams(tokens, log_probabilities)
 
 
 def _search(
-    rows: BeamState, count: int, words: NDArray[np.int32], totals: NDArray[np.float64]
+    state: BeamState, count: int, tokens: NDArray[np.int32], totals: NDArray[np.float64]
 ) -> None:
-    """Searches B photos side by side, with C continuations looked at of each caption.
+    """Searches a batch of B photos, expanding each hypothesis by its C best next tokens.
 
-    Fills in `words` [B, K, T], which are all `PAD`, and `totals` [B, K], which are all -inf.
+    Fills in `tokens` [B, K, T], initially all `PAD`, and `totals` [B, K], initially all -inf.
     """
-    batch, width, longest = words.shape
+    batch, width, longest = tokens.shape
     totals[:, 0] = 0.0
-    ended = np.zeros((batch, width), bool)
-    # The partial captions that go on: each one's photo, its place in the photo's beam, the row
-    # that its state comes from and its last word.
-    photos, places = np.arange(batch), np.zeros(batch, np.intp)
-    parents, said = np.arange(batch), np.full(batch, START)
+    finished = np.zeros((batch, width), bool)
+    # Of each of the R live hypotheses: its photo, its slot in that photo's beam, the row of the
+    # previous step whose state it extends, and its last token.
+    photos, slots = np.arange(batch), np.zeros(batch, np.intp)
+    parents, last_tokens = np.arange(batch), np.full(batch, START)
     for position in range(longest):
-        found = rows.decode_step(said, parents, photos, count)
-        following = np.full((batch, width, count), PAD, np.int32)
+        expansion = state.decode_step(last_tokens, parents, photos, count)
+        next_tokens = np.full((batch, width, count), PAD, np.int32)
         candidates = np.full((batch, width, count), -np.inf)
-        candidates[ended, 0] = totals[ended]
-        before = totals[photos, places]  # [R]
+        candidates[finished, 0] = totals[finished]
+        prefix_totals = totals[photos, slots]  # [R]
         if position < longest - 1:
-            following[photos, places] = found.words
-            candidates[photos, places] = before[:, np.newaxis] + found.log_probabilities
-        else:  # only the end may come, so that every caption has one
-            following[photos, places, 0] = END
-            candidates[photos, places, 0] = before + found.ends
+            next_tokens[photos, slots] = expansion.tokens
+            candidates[photos, slots] = prefix_totals[:, np.newaxis] + expansion.log_probabilities
+        else:  # Only END is allowed here, so that every caption has one.
+            next_tokens[photos, slots, 0] = END
+            candidates[photos, slots, 0] = prefix_totals + expansion.end_log_probabilities
 
-        totals_after = candidates.reshape(batch, -1)  # [B, K, C] -> [B, K * C]
-        kept = np.argsort(-totals_after, axis=1, kind="stable")[:, :width]  # [B, K]
-        origins = kept // count  # [B, K], places before
-        row_at = np.zeros((batch, width), np.intp)
-        row_at[photos, places] = np.arange(len(photos))
+        flat_candidates = candidates.reshape(batch, -1)  # [B, K, C] -> [B, K * C]
+        kept = np.argsort(-flat_candidates, axis=1, kind="stable")[:, :width]  # [B, K]
+        parent_slots = kept // count  # [B, K]
+        row_of_slot = np.zeros((batch, width), np.intp)
+        row_of_slot[photos, slots] = np.arange(len(photos))
 
-        totals[:] = np.take_along_axis(totals_after, kept, axis=1)
-        last = np.take_along_axis(following.reshape(batch, -1), kept, axis=1)  # [B, K]
-        words[:] = np.take_along_axis(words, origins[:, :, np.newaxis], axis=1)
-        words[:, :, position] = last
-        ended = np.take_along_axis(ended, origins, axis=1) | (last == END)
-        photos, places = np.nonzero(~ended & (totals > -np.inf))
+        totals[:] = np.take_along_axis(flat_candidates, kept, axis=1)
+        # [B, K, C] -> [B, K * C] -> [B, K]
+        appended = np.take_along_axis(next_tokens.reshape(batch, -1), kept, axis=1)
+        tokens[:] = np.take_along_axis(tokens, parent_slots[:, :, np.newaxis], axis=1)
+        tokens[:, :, position] = appended
+        finished = np.take_along_axis(finished, parent_slots, axis=1) | (appended == END)
+        photos, slots = np.nonzero(~finished & (totals > -np.inf))
         if not photos.size:
             return
-        parents, said = row_at[photos, origins[photos, places]], last[photos, places]
+        parents = row_of_slot[photos, parent_slots[photos, slots]]
+        last_tokens = appended[photos, slots]

@@ -1,4 +1,4 @@
-"""Partial captions side by side: all go one word further in one compiled step."""
+"""The network state of all live hypotheses, advanced by one compiled decode step."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,108 +13,119 @@ from numpy.typing import NDArray
 from components.captioning.model.ensemble import CaptionNetwork
 from components.captioning.model.vocabulary import END, PAD, START, UNK
 
-# Lower than the log-probability of any word that may be said.
-_NEVER = -1.0e9
+# Added to the log-probabilities of tokens that must not be generated: below any real one.
+_MASKED = -1.0e9
 
 
-class NextWords(NamedTuple):
-    """How R partial captions may go on.
+class Expansion(NamedTuple):
+    """The best next tokens of R hypotheses.
 
     Attributes:
-        words: int32 [R, C], each row's most probable next words, the best first; of the marks
-            only `END`.
-        log_probabilities: float32 [R, C], theirs.
-        ends: float32 [R], the log-probability of `END`.
+        tokens: int32 [R, C], the most probable next tokens, best first; of the special tokens only
+            `END` is allowed.
+        log_probabilities: float32 [R, C], of these tokens.
+        end_log_probabilities: float32 [R], of `END`.
     """
 
-    words: NDArray[np.int32]
+    tokens: NDArray[np.int32]
     log_probabilities: NDArray[np.float32]
-    ends: NDArray[np.float32]
+    end_log_probabilities: NDArray[np.float32]
 
 
 class BeamState:
-    """The rows of a batch: partial captions with the network's state after each.
+    """The network state after each live hypothesis of a batch of photos, one row per hypothesis.
 
-    At first there is one a photo, in the photos' order.
+    Initially there is one hypothesis per photo, in the order of the photos.
 
     Args:
-        network: Trained.
+        network: The trained network.
         features: float [B, ...].
     """
 
     def __init__(self, network: CaptionNetwork, features: NDArray[Any]) -> None:
         features = features.astype(np.float32)
         if network not in _STEPS:
-            _STEPS[network] = _Step(network, features[:1])
+            _STEPS[network] = _DecodeStep(network, features[:1])
         self._step = _STEPS[network]
-        self._dynamic, self._static = self._step.divide(network.start(features))
-        # The static parts are moved only when the rows' photos change.
-        self._shown, self._photos = self._static, np.arange(len(features))
+        self._dynamic, self._static = self._step.split(network.start(features))
+        # Static state is gathered again only when the rows' photos change.
+        self._gathered_static, self._photos = self._static, np.arange(len(features))
 
     def decode_step(
-        self, said: NDArray[Any], parents: NDArray[Any], photos: NDArray[Any], count: int
-    ) -> NextWords:
-        """Makes R rows out of those that were there, and goes one word further with each.
+        self, last_tokens: NDArray[Any], parents: NDArray[Any], photos: NDArray[Any], count: int
+    ) -> Expansion:
+        """Reorders the state to R hypotheses and extends each by one token.
 
         Args:
-            said: int [R], each row's last word.
-            parents: int [R], the former row that each goes on from.
-            photos: int [R], each row's photo.
-            count: C, continuations wanted.
+            last_tokens: int [R], each hypothesis's last token.
+            parents: int [R], the row of the previous step that each hypothesis extends.
+            photos: int [R], each hypothesis's photo.
+            count: C, the number of next tokens wanted.
         """
         if not np.array_equal(photos, self._photos):
-            self._shown = [ops.take(part, photos, axis=0) for part in self._static]
+            self._gathered_static = [ops.take(part, photos, axis=0) for part in self._static]
             self._photos = photos
-        *found, self._dynamic = self._step.run(
-            said.astype(np.int32), parents.astype(np.int32), self._dynamic, self._shown, count
+        *expansion, self._dynamic = self._step.run(
+            last_tokens.astype(np.int32),
+            parents.astype(np.int32),
+            self._dynamic,
+            self._gathered_static,
+            count,
         )
-        return NextWords(*map(ops.convert_to_numpy, found))
+        return Expansion(*map(ops.convert_to_numpy, expansion))
 
 
-class _Step:
-    """A network's step for any number of rows.
+class _DecodeStep:
+    """A network's compiled decode step, for any number of rows.
 
-    The state's parts are of two kinds: those that each word changes, and those that last (an
-    attention decoder's view of the photo).
+    The state has dynamic parts, which every token changes, and static parts, which depend on the
+    photo alone (the image projection).
 
     Args:
-        network: Its weights may change between steps; it is not kept alive.
+        network: Its weights may change between steps; no reference keeps it alive.
         features: float [1, ...], of any photo.
     """
 
     def __init__(self, network: CaptionNetwork, features: NDArray[np.float32]) -> None:
         self._network = proxy(network)
-        self._never = np.zeros(network.config.vocabulary_size, np.float32)
-        self._never[[PAD, START, UNK]] = _NEVER
+        self._mask = np.zeros(network.config.vocabulary_size, np.float32)
+        self._mask[[PAD, START, UNK]] = _MASKED
         state = network.start(features)
-        said = np.array([START], np.int32)
-        _, after = network.step(said, state)
-        self._changes = [new is not old for new, old in zip(after, state, strict=True)]
-        parts = self.divide(state)
-        self.run = _compiled(self._advance, said, said, *parts, np.int32(1))
+        tokens = np.array([START], np.int32)
+        _, next_state = network.step(tokens, state)
+        self._is_dynamic = [new is not old for new, old in zip(next_state, state, strict=True)]
+        parts = self.split(state)
+        self.run = _compiled(self._advance, tokens, tokens, *parts, np.int32(1))
 
-    def divide(self, state: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
-        """Returns the state's dynamic parts and its static ones."""
-        changes = list(zip(state, self._changes, strict=True))
-        return [part for part, new in changes if new], [part for part, new in changes if not new]
+    def split(self, state: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+        """Returns the dynamic and the static parts of a state."""
+        parts = list(zip(state, self._is_dynamic, strict=True))
+        return (
+            [part for part, dynamic in parts if dynamic],
+            [part for part, dynamic in parts if not dynamic],
+        )
 
     def _advance(
-        self, said: Any, parents: Any, dynamic: list[Any], static: list[Any], count: Any
+        self, last_tokens: Any, parents: Any, dynamic: list[Any], static: list[Any], count: Any
     ) -> tuple[Any, ...]:
-        moved, stayed = iter(ops.take(part, parents, axis=0) for part in dynamic), iter(static)
-        state = tuple(next(moved) if new else next(stayed) for new in self._changes)
-        logits, state = self._network.step(said, state)
+        dynamic_parts = iter(ops.take(part, parents, axis=0) for part in dynamic)
+        static_parts = iter(static)
+        state = tuple(
+            next(dynamic_parts) if is_dynamic else next(static_parts)
+            for is_dynamic in self._is_dynamic
+        )
+        logits, state = self._network.step(last_tokens, state)
         log_probabilities = ops.log_softmax(logits, axis=-1)  # [R, V]
-        best, words = ops.top_k(log_probabilities + self._never, count)  # [R, C] each
-        return words, best, log_probabilities[:, END], self.divide(state)[0]
+        best, tokens = ops.top_k(log_probabilities + self._mask, count)  # [R, C] each
+        return tokens, best, log_probabilities[:, END], self.split(state)[0]
 
 
-# Compiling takes as long as some hundred captions: done once a network, however often it is used.
-_STEPS: WeakKeyDictionary[CaptionNetwork, _Step] = WeakKeyDictionary()
+# Compiling takes as long as describing some hundred photos, so it is done once per network.
+_STEPS: WeakKeyDictionary[CaptionNetwork, _DecodeStep] = WeakKeyDictionary()
 
 
 def _compiled(function: Callable[..., Any], *examples: Any) -> Callable[..., Any]:
-    """Returns a function compiled for any number of rows, where the backend can do that."""
+    """Returns a function compiled for any number of rows, if the backend supports it."""
     if keras.backend.backend() != "tensorflow":
         return function
     specs = tf.nest.map_structure(

@@ -1,9 +1,9 @@
-"""Consensus: which of a beam's captions is most like what people would say of such a photo.
+"""Reranking: which caption of a beam is most like those people wrote for similar photos.
 
-A network's most probable caption is often a safe one. Ranked as well by their likeness to what the
-train photos let expect, a beam's captions score higher. In the line of Devlin et al. (2015,
-arXiv:1505.04467) and Mao et al. (2015, arXiv:1412.6632), who ask the nearest train photos; here all
-are asked, each as much as a ridge regression says.
+The most probable caption of a network is often a safe one. Beams score higher if they are also
+ranked by how similar each caption is to what the captions of the train photos predict. This follows
+Devlin et al. (2015, arXiv:1505.04467) and Mao et al. (2015, arXiv:1412.6632), who use the nearest
+train photos; here every train photo contributes, weighted by a ridge regression.
 """
 
 from collections.abc import Sequence
@@ -24,49 +24,49 @@ from components.artifacts.files import write_json
 
 FEATURES_FILE = "reranker_features.npy"
 CAPTIONS_FILE = "reranker_captions.json"
-#: How agreement is found. A weight that was tuned for one rule means nothing to another.
-RULE = "ridge regression"
+#: The reranking method. A weight tuned for one method is meaningless for another.
+METHOD = "ridge regression"
 
-# N-grams of up to 4 words, as in CIDEr-D.
+# N-gram orders, as in CIDEr-D.
 _ORDERS = (1, 2, 3, 4)
-# The regression's ridge. Tuned on Flickr8k's dev split; 0.3 to 1 are as good.
+# Ridge penalty, tuned on the dev split of Flickr8k; 0.3 to 1 are as good.
 _RIDGE = 0.5
-# So many that n-grams of one order seldom share a place.
-_PLACES = 2**18
+# Hash buckets per n-gram order: enough to make collisions rare.
+_BUCKETS = 2**18
 
 
 @dataclass(frozen=True)
-class _Facts:
-    rule: str
+class _CaptionsFile:
+    method: str
     captions: list[tuple[str, ...]]
 
 
-_FILE: TypeAdapter[_Facts | list[tuple[str, ...]]] = TypeAdapter(_Facts | list[tuple[str, ...]])
+_CAPTIONS_FILE = TypeAdapter(_CaptionsFile)
 
 
 @dataclass(frozen=True)
 class RerankerData:
-    """The photos that are asked: those of the train split.
+    """Features and captions of the train photos, from which the reranker is fitted.
 
     Attributes:
         features: float16 [N, D].
-        captions: Of each photo, its normalised captions; at least one in all.
-        rule: What agreement with them was found by when the bundle was made.
+        captions: The normalized captions of each photo; at least one in total.
+        method: The reranking method in use when the bundle was written.
     """
 
     features: NDArray[np.float16]
     captions: list[tuple[str, ...]]
-    rule: str = RULE
+    method: str = METHOD
 
     @cached_property
     def reranker(self) -> "Reranker":
-        """What compares captions with theirs; made at the first use, which takes seconds."""
+        """The reranker, fitted on first use, which takes seconds."""
         return Reranker(self)
 
     def save(self, directory: Path) -> None:
-        """Writes them, without pickle."""
+        """Writes features and captions to a directory, without pickle."""
         np.save(directory / FEATURES_FILE, self.features, allow_pickle=False)
-        write_json(directory / CAPTIONS_FILE, {"rule": self.rule, "captions": self.captions})
+        write_json(directory / CAPTIONS_FILE, {"method": self.method, "captions": self.captions})
 
     @classmethod
     def load(cls, directory: Path) -> "RerankerData":
@@ -74,24 +74,22 @@ class RerankerData:
 
         Raises:
             OSError: If a file is missing.
-            LookupError, TypeError, ValueError: If one is broken, or they do not fit each other.
+            LookupError, TypeError, ValueError: If a file is invalid, or the two do not match.
         """
         features = _read_features(directory / FEATURES_FILE)
-        facts = _FILE.validate_json((directory / CAPTIONS_FILE).read_bytes())
-        if isinstance(facts, list):  # of the first bundles, which had captions alone
-            facts = _Facts("nearest photos", facts)
-        captions = facts.captions
+        content = _CAPTIONS_FILE.validate_json((directory / CAPTIONS_FILE).read_bytes())
+        captions = content.captions
         if len(features) != len(captions):
             raise ValueError(
                 f"{CAPTIONS_FILE} must have captions for each of the {len(features)} photos in "
-                f"{FEATURES_FILE}. Received: {len(captions)}"
+                f"{FEATURES_FILE}. Received: captions for {len(captions)}"
             )
         if features.ndim != 2 or features.dtype.kind != "f" or not np.isfinite(features).all():
             raise ValueError(
-                f"{FEATURES_FILE} must hold finite numbers, a row a photo. Received: "
-                f"{features.dtype} of shape {features.shape}"
+                f"{FEATURES_FILE} must hold a matrix of finite floats, one row per photo. "
+                f"Received: {features.dtype} of shape {features.shape}"
             )
-        return cls(features, captions, facts.rule)
+        return cls(features, captions, content.method)
 
 
 def _read_features(path: Path) -> NDArray[Any]:
@@ -99,63 +97,64 @@ def _read_features(path: Path) -> NDArray[Any]:
         # Mapped first: a header may announce far more numbers than the file has.
         return np.array(np.lib.format.open_memmap(path, mode="r"))
     except (ArithmeticError, RecursionError, SyntaxError, TokenError) as error:
-        raise ValueError(f"{path.name} must be an array of NumPy: {error}") from error
+        raise ValueError(f"{path.name} must be a NumPy array: {error}") from error
 
 
 class Reranker:
-    """Says how much captions agree with what people would say of such a photo.
+    """Scores captions by their similarity to what the train captions predict for a photo.
 
     Args:
-        reranker_data: The photos that are asked.
+        data: Features and captions of the train photos.
     """
 
-    def __init__(self, reranker_data: RerankerData) -> None:
-        captions = [caption for photo in reranker_data.captions for caption in photo]
-        counts = np.array([len(photo) for photo in reranker_data.captions])
-        photos = np.repeat(np.arange(len(counts)), counts)  # [C], whose each caption is
+    def __init__(self, data: RerankerData) -> None:
+        captions = [caption for photo in data.captions for caption in photo]
+        counts = np.array([len(photo) for photo in data.captions])
+        photos = np.repeat(np.arange(len(counts)), counts)  # [C], the photo of each caption
         self._idfs = [_idf(_hash(captions, order), photos, len(counts)) for order in _ORDERS]
-        means = sparse.csr_matrix(
+        averaging = sparse.csr_matrix(
             (1 / counts[photos], (photos, np.arange(len(photos)))), shape=(len(counts), len(photos))
         )
-        self._said = (means @ self._weigh(captions)).tocsr()  # [N, F], each photo's mean caption
-        rooted = _root(reranker_data.features)
+        # [N, F], the mean TF-IDF vector of each photo's captions
+        self._targets = (averaging @ self._tfidf(captions)).tocsr()
+        rooted = _signed_root(data.features)
         self._centre = rooted.mean(axis=0)
-        self._views = _unit(rooted - self._centre)  # [N, D]
-        squares = self._views.T @ self._views + _RIDGE * np.eye(rooted.shape[1], dtype=np.float32)
-        self._squares = linalg.cho_factor(squares)
+        self._inputs = _unit(rooted - self._centre)  # [N, D]
+        gram = self._inputs.T @ self._inputs + _RIDGE * np.eye(rooted.shape[1], dtype=np.float32)
+        self._gram = linalg.cho_factor(gram)
 
     def score(
         self, features: NDArray[Any], captions: Sequence[Sequence[str]]
     ) -> list[NDArray[np.float64]]:
-        """Compares captions with what a regression over the train photos expects.
+        """Scores candidate captions against the prediction of a ridge regression.
 
-        1. A caption is its n-grams' TF-IDF vector, of length 1 for each n from 1 to 4, as in
-           CIDEr (Vedantam et al., 2015, arXiv:1411.5726); a train photo is the mean of its
-           captions.
-        2. A ridge regression from features (signed square roots, as Perronnin et al., 2010, then
-           centred, of length 1) expects a vector for each photo. It is never made: it is a
-           weighed sum over the train photos.
-           There is no intercept: of a photo like the mean of all nothing is expected.
-        3. A caption's agreement is its scalar product with what is expected, divided by 4.
+        1. A caption is represented by its n-gram TF-IDF vector, normalized to length 1 for each n
+           from 1 to 4, as in CIDEr (Vedantam et al., 2015, arXiv:1411.5726). A train photo is
+           represented by the mean vector of its captions.
+        2. A ridge regression predicts such a vector from a photo's features (signed square roots
+           as in Perronnin et al., 2010, centred, normalized to length 1). The prediction is a
+           weighted sum over the train photos and is never materialized. There is no intercept: for
+           a photo at the mean of all features the prediction is zero.
+        3. The score is the scalar product of a caption's vector and the prediction, divided by 4.
 
         Args:
             features: float [N, D].
-            captions: Of each of the N photos, normalised candidates.
+            captions: Normalized candidate captions of each of the N photos.
 
         Returns:
-            Of each photo its candidates' agreement: 0 where nothing speaks for or against a
-            caption, negative where more does against it; seldom beyond 0.5.
+            The scores of each photo's candidates: positive if a caption resembles the prediction,
+            0 if there is no evidence, negative if the evidence is against it; rarely above 0.5.
         """
-        views = _unit(_root(features) - self._centre)
-        weights = linalg.cho_solve(self._squares, views.T).T @ self._views.T  # [N, M]
+        inputs = _unit(_signed_root(features) - self._centre)
+        weights = linalg.cho_solve(self._gram, inputs.T).T @ self._inputs.T  # [N, M]
         return [
-            self._weigh(candidates) @ (self._said.T @ photo) / len(_ORDERS)
+            self._tfidf(candidates) @ (self._targets.T @ photo_weights) / len(_ORDERS)
             if candidates
             else np.zeros(0)
-            for candidates, photo in zip(captions, weights, strict=True)
+            for candidates, photo_weights in zip(captions, weights, strict=True)
         ]
 
-    def _weigh(self, captions: Sequence[str]) -> Any:
+    def _tfidf(self, captions: Sequence[str]) -> Any:
         return sparse.hstack(
             [
                 normalize(_hash(captions, order).multiply(idf).tocsr())
@@ -166,39 +165,39 @@ class Reranker:
 
 
 def _hash(captions: Sequence[str], order: int) -> Any:
-    # Hashed, there is no vocabulary of n-grams to be kept in the bundle.
+    # With hashing, the bundle does not have to store an n-gram vocabulary.
     return HashingVectorizer(
-        n_features=_PLACES,
+        n_features=_BUCKETS,
         ngram_range=(order, order),
-        token_pattern=r"[^ ]+",  # noqa: S106 # a pattern for words, no password
+        token_pattern=r"[^ ]+",  # noqa: S106 # a pattern for words, not a password
         lowercase=False,
         alternate_sign=False,
         norm=None,
-    ).transform(captions)  # sparse [C, _PLACES]
+    ).transform(captions)  # sparse [C, _BUCKETS]
 
 
 def _idf(counts: Any, photos: NDArray[np.intp], total: int) -> NDArray[np.float64]:
-    """Returns the inverse document frequency of each n-gram, [1, _PLACES]; a document is a photo.
+    """Returns the inverse document frequency of each n-gram, [1, _BUCKETS]; documents are photos.
 
     Args:
-        counts: Sparse [C, _PLACES].
-        photos: int [C], whose each caption is.
-        total: Photos in all.
+        counts: Sparse [C, _BUCKETS], n-gram counts of each caption.
+        photos: int [C], the photo of each caption.
+        total: Number of photos.
     """
-    owners = sparse.csr_matrix((np.ones(len(photos)), (photos, np.arange(len(photos)))))
-    frequencies = np.asarray((owners @ (counts > 0) > 0).sum(axis=0))  # [1, _PLACES]
+    membership = sparse.csr_matrix((np.ones(len(photos)), (photos, np.arange(len(photos)))))
+    frequencies = np.asarray((membership @ (counts > 0) > 0).sum(axis=0))  # [1, _BUCKETS]
     idf: NDArray[np.float64] = np.log(total / np.maximum(frequencies, 1))
     return idf
 
 
-def _root(features: NDArray[Any]) -> NDArray[np.float32]:
-    wide = features.astype(np.float32)
-    rooted: NDArray[np.float32] = np.sign(wide) * np.sqrt(np.abs(wide))
+def _signed_root(features: NDArray[Any]) -> NDArray[np.float32]:
+    values = features.astype(np.float32)
+    rooted: NDArray[np.float32] = np.sign(values) * np.sqrt(np.abs(values))
     return rooted
 
 
-def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = values / np.maximum(
-        np.linalg.norm(values, axis=1, keepdims=True), 1e-9
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    unit: NDArray[np.float32] = vectors / np.maximum(
+        np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9
     )
     return unit

@@ -1,4 +1,4 @@
-"""From features to words: how captions are searched for."""
+"""Decoding settings, and beam search with them."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from components.settings.bounds import BeamWidth, LengthPenalty, MaxWords, Reran
 
 @dataclass(frozen=True)
 class DecodingConfig:
-    """How captions are searched for. Bounds hold for what is read from a bundle.
+    """How captions are decoded; values read from a bundle are checked against these bounds.
 
     Attributes:
-        beam_width: Captions kept for each photo; 1 is greedy search.
-        length_penalty: Power of the length by which a caption's log-probability is divided:
-            0 compares plain sums (short captions win), 1 means a word.
-        max_words: Longest caption.
-        reranking_weight: How much a caption's agreement with what the train photos let expect
-            counts beside its log-probability; see `consensus.Reranker`. 0 asks nobody.
+        beam_width: Hypotheses kept per photo; 1 is greedy search.
+        length_penalty: Exponent of the length by which a caption's log-probability is divided:
+            0 ranks by the plain sum, which favours short captions; 1 by the mean per token.
+        max_words: Maximum caption length in words.
+        reranking_weight: Weight of the reranking score, added to the length-normalized
+            log-probability; see `reranking.Reranker`. 0 turns reranking off.
     """
 
     beam_width: BeamWidth = 5
@@ -31,17 +31,17 @@ class DecodingConfig:
 def search_captions(
     network: CaptionNetwork, features: np.ndarray, config: DecodingConfig
 ) -> np.ndarray:
-    """Searches captions for photos; see `beams.beam_search`.
+    """Decodes one caption per photo, without reranking; see `beam_search`.
 
-    To try many penalties, search once with `beam_search` and take `Beams.best` of each.
+    To try many length penalties, call `beam_search` once and `Beams.best` for each.
 
     Args:
-        network: Trained.
+        network: The trained network.
         features: float [N, ...].
-        config: Width, penalty and longest caption.
+        config: Beam width, length penalty and maximum length.
 
     Returns:
-        int32 [N, max_words + 1], each row a caption's words, `END`, then `PAD`.
+        int32 [N, max_words + 1]; each row holds a caption's token ids, `END`, then `PAD`.
     """
     return search_alternatives(network, features, config)[0][:, 0]
 
@@ -49,19 +49,19 @@ def search_captions(
 def search_alternatives(
     network: CaptionNetwork, features: np.ndarray, config: DecodingConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Searches captions for photos and returns all that the beam ends with, best first.
+    """Decodes photos and returns every caption of the final beams, best first.
 
     Args:
-        network: Trained.
+        network: The trained network.
         features: float [N, ...].
-        config: Width K, penalty and longest caption.
+        config: Beam width K, length penalty and maximum length.
 
     Returns:
-        Words, int32 [N, K, max_words + 1], each row a caption's words, `END`, then `PAD`; and
-        scores, float32 [N, K]: log-probability / length ** penalty. The first of each photo is
-        what `search_captions` finds. Where fewer than K captions can be said, the others' score
-        is minus infinity.
+        Tokens, int32 [N, K, max_words + 1], each row a caption's token ids, `END`, then `PAD`; and
+        scores, float32 [N, K]: log-probability / length ** penalty. The first caption of each
+        photo is the one that `search_captions` returns. Where fewer than K captions exist, the
+        remaining scores are minus infinity.
     """
     beams = beam_search(network, features, beam_width=config.beam_width, max_words=config.max_words)
-    words, scores = beams.ranked(config.length_penalty)
-    return words, scores.astype(np.float32)
+    tokens, scores = beams.ranked(config.length_penalty)
+    return tokens, scores.astype(np.float32)

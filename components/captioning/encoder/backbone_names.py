@@ -1,11 +1,11 @@
-"""Which networks can be encoders; apart from them, so that a name can be checked without Keras."""
+"""Names and input sizes of the supported backbones, available without importing Keras."""
 
 import difflib
 
 from components.errors import SettingError
 
 #: The networks of keras.applications, as Keras spells them, with the height and width of the
-#: photos that they were trained on, in pixels. Keras keeps those inside its constructors.
+#: images they were trained on, in pixels. Keras has these only as defaults in its constructors.
 INPUT_SIZES = {
     "ConvNeXtBase": 224,
     "ConvNeXtLarge": 224,
@@ -51,17 +51,17 @@ INPUT_SIZES = {
 
 
 def canonical_backbone_name(name: str) -> str:
-    """Returns a network's name as Keras spells it; upper and lower case are the same.
+    """Returns a network's name as Keras spells it, ignoring case.
 
     Raises:
-        SettingError: If there is none, with those that are spelt alike.
+        SettingError: If there is no such network; the message suggests similar names.
     """
-    spelt = {known.lower(): known for known in INPUT_SIZES}
-    if name.lower() not in spelt:
-        close = difflib.get_close_matches(name.lower(), spelt, n=3, cutoff=0.5)
-        hint = ", ".join(spelt[match] for match in close) or ", ".join(INPUT_SIZES)
+    canonical = {known.lower(): known for known in INPUT_SIZES}
+    if name.lower() not in canonical:
+        close = difflib.get_close_matches(name.lower(), canonical, n=3, cutoff=0.5)
+        hint = ", ".join(canonical[match] for match in close) or ", ".join(INPUT_SIZES)
         raise SettingError(
             f"encoder must name a network of keras.applications, such as: {hint}. "
             f"Received: {name!r}"
         )
-    return spelt[name.lower()]
+    return canonical[name.lower()]

@@ -1,4 +1,4 @@
-"""The networks of keras.applications, by name: each with its own input size and preprocessing."""
+"""Backbones: the networks of keras.applications with their input size and preprocessing."""
 
 import inspect
 from collections.abc import Callable
@@ -17,7 +17,8 @@ class Backbone:
     Attributes:
         name: As Keras spells it.
         size: Height and width of its input, in pixels.
-        preprocess: From colours 0 to 255, float32 [B, size, size, 3], to what it was trained on.
+        preprocess: Maps pixel values from 0 to 255, float32 [B, size, size, 3], to the network's
+            input.
     """
 
     name: str
@@ -25,11 +26,11 @@ class Backbone:
     preprocess: Callable[[Any], Any]
 
     def build(self, weights: str | None = None, *, include_top: bool = False) -> keras.Model:
-        """Returns the network up to its last average pooling.
+        """Returns the network, ending in global average pooling or in its classifier.
 
         Args:
-            weights: None to leave them as initialised; "imagenet" to have Keras fetch them.
-            include_top: Whether ImageNet's classifier follows.
+            weights: "imagenet" downloads pretrained weights; None initializes weights randomly.
+            include_top: Whether to include the ImageNet classifier.
 
         Returns:
             A model from float32 [B, size, size, 3] to float32 [B, width], or [B, 1000].
@@ -43,15 +44,15 @@ class Backbone:
 
 
 def find_backbone(name: str) -> Backbone:
-    """Returns the network of keras.applications with a name; upper and lower case are the same.
+    """Returns the network of keras.applications with the given name, ignoring case.
 
     Raises:
-        SettingError: If there is none.
+        SettingError: If there is no such network.
     """
-    found = canonical_backbone_name(name)
-    # Each network stands in one module with the preprocessing that belongs to it.
-    module: Any = inspect.getmodule(_constructor(found))
-    return Backbone(found, INPUT_SIZES[found], module.preprocess_input)
+    canonical = canonical_backbone_name(name)
+    # Each constructor's module also defines the network's preprocessing.
+    module: Any = inspect.getmodule(_constructor(canonical))
+    return Backbone(canonical, INPUT_SIZES[canonical], module.preprocess_input)
 
 
 def _constructor(name: str) -> Any:

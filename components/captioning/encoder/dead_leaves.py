@@ -1,8 +1,8 @@
-"""Pictures that stand for photos where there are none: fallen leaves, each covering older ones.
+"""Synthetic images with the statistics of photos: the dead leaves model.
 
-Discs and rectangles of random colours and sizes, as many small ones as give a picture the same
-statistics at each scale. That is the simplest model of what photos have in common: Lee, Mumford
-and Huang, "Occlusion models for natural images", IJCV 41 (2001).
+Discs and rectangles of random colours occlude each other; their sizes follow a power law that makes
+the statistics of the image scale-invariant, like those of natural images (Lee, Mumford and Huang,
+"Occlusion models for natural images", IJCV 41, 2001).
 """
 
 import numpy as np
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 _LEAVES = 400
-# Of a leaf's radius to the picture's side; between them radii lie as r^-3.
+# Smallest and largest radius relative to the image's side; the density of radii is r^-3.
 _SMALLEST, _LARGEST = 0.02, 0.5
 
 
 def draw_dead_leaves(count: int, size: int, seed: int) -> NDArray[np.uint8]:
-    """Draws pictures, each another.
+    """Draws different images.
 
     Args:
-        count: How many.
+        count: Number of images.
         size: Their height and width, in pixels.
-        seed: The same pictures for the same seed.
+        seed: The same seed gives the same images.
 
     Returns:
         uint8 [count, size, size, 3].
@@ -30,17 +30,17 @@ def draw_dead_leaves(count: int, size: int, seed: int) -> NDArray[np.uint8]:
 
 
 def _draw(size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
-    # The inverse of the distribution function of r^-3.
-    share = generator.random(_LEAVES)
+    # Inverse transform sampling of the density r^-3.
+    quantiles = generator.random(_LEAVES)
     small, large = _SMALLEST**-2, _LARGEST**-2
-    radii = size * (small - share * (small - large)) ** -0.5
-    places = generator.uniform(0, size, (_LEAVES, 2))
+    radii = size * (small - quantiles * (small - large)) ** -0.5
+    centres = generator.uniform(0, size, (_LEAVES, 2))
     colours = generator.integers(0, 256, (_LEAVES, 3))
-    round_ones = generator.random(_LEAVES) < 0.5
-    picture = Image.new("RGB", (size, size))
-    pen = ImageDraw.Draw(picture)
-    for radius, place, colour, is_round in zip(radii, places, colours, round_ones, strict=True):
-        box = [*(place - radius), *(place + radius)]
-        draw = pen.ellipse if is_round else pen.rectangle
+    are_discs = generator.random(_LEAVES) < 0.5
+    image = Image.new("RGB", (size, size))
+    canvas = ImageDraw.Draw(image)
+    for radius, centre, colour, is_disc in zip(radii, centres, colours, are_discs, strict=True):
+        box = [*(centre - radius), *(centre + radius)]
+        draw = canvas.ellipse if is_disc else canvas.rectangle
         draw(box, fill=tuple(colour.tolist()))
-    return np.asarray(picture)
+    return np.asarray(image)

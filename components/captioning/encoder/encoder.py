@@ -1,4 +1,4 @@
-"""The encoder: a network of keras.applications that turns photos into features."""
+"""The image encoder: a pretrained network that turns photos into features."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -39,27 +39,28 @@ _Compiled = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Encoder:
-    """A network up to its last average pooling, its own preprocessing included.
+    """A backbone with its preprocessing, ending in global average pooling.
 
-    Made by `Encoder.build` or `Encoder.load`. One of bfloat16 that is loaded where there is none
-    computes in float32, and logs it: photos can be described so, but no features be kept.
+    Created by `Encoder.build` or `Encoder.load`. A bfloat16 encoder loaded on a machine without
+    bfloat16 computes in float32 and logs a warning: good enough to describe photos, but not to
+    extract features for training.
 
     Attributes:
-        spec: What tells this encoder from others.
-        batch_size: Photos that are computed at once; fewer are filled up with black ones.
+        spec: Identifies the encoder.
+        batch_size: Photos per batch; smaller batches are padded with black images.
     """
 
     def __init__(
-        self, model: keras.Model, network: Backbone, spec: EncoderSpec, batch_size: int
+        self, model: keras.Model, backbone: Backbone, spec: EncoderSpec, batch_size: int
     ) -> None:
         self.spec = spec
         self.batch_size = batch_size
         self._model = model
-        self._network = network
+        self._backbone = backbone
         self._precision = spec.precision
         if spec.precision == "bfloat16" and not has_bfloat16():
             logger.warning(
-                "this encoder is of bfloat16, which this machine does not have: it computes in "
+                "this encoder uses bfloat16, which this machine does not support: computing in "
                 "float32"
             )
             self._precision = "float32"
@@ -76,62 +77,66 @@ class Encoder:
         batch_size: int = 32,
         precision: Precision = "float32",
     ) -> "Encoder":
-        """Makes an encoder.
+        """Builds an encoder.
 
         Args:
             network: The name of a network of keras.applications, for example "InceptionV3".
-            weights: "imagenet" (Keras fetches them), "random" (see `calibrate`), or the path of
-                a Keras weights file on this machine.
-            seed: Of random weights.
-            batch_size: Photos that are computed at once.
-            precision: What it computes in, see `precision.choose_precision`.
+            weights: "imagenet" (downloaded by Keras), "random" (see `calibrate`), or the local
+                path of a Keras weights file.
+            seed: Seed of random weights.
+            batch_size: Photos per batch.
+            precision: Computation dtype, see `precision.choose_precision`.
 
         Raises:
-            SettingError: If there is no such network, the path has an unknown scheme, or
-                this machine can't compute in the precision.
-            DataError: If Keras can't fetch the weights, or the file isn't this network's.
+            SettingError: If there is no such network, the path has an unknown scheme, or this
+                machine does not support the precision.
+            DataError: If Keras can't download the weights, or the file is not for this network.
         """
         require_precision(precision)
-        found = find_backbone(network)
-        model = build_with_weights(found, weights, seed)
+        backbone = find_backbone(network)
+        model = build_with_weights(backbone, weights, seed)
         spec = EncoderSpec(
-            network=found.name,
+            network=backbone.name,
             weights=weights if weights in (IMAGENET, RANDOM) else FILE,  # type: ignore[arg-type] # mypy sees no Literal in `in`.
             seed=seed if weights == RANDOM else None,
             sha256=weights_sha256(model),
             width=model.output_shape[-1],
-            size=found.size,
+            size=backbone.size,
             precision=precision,
         )
         logger.info(
-            "encoder %s, weights %s, %d wide, %s", found.name, weights, spec.width, precision
+            "encoder %s, weights %s, %d features per photo, %s",
+            backbone.name,
+            weights,
+            spec.width,
+            precision,
         )
-        return cls(model, found, spec, batch_size)
+        return cls(model, backbone, spec, batch_size)
 
     @classmethod
     def load(cls, directory: str | Path, *, batch_size: int = 32) -> "Encoder":
         """Reads an encoder that `save` wrote.
 
         Raises:
-            DataError: If files are missing or broken, or the weights aren't those of the spec.
+            DataError: If files are missing or invalid, or the weights are not those of the spec.
         """
         spec = EncoderSpec.load(directory)
-        network = find_backbone(spec.network)
-        model = network.build()
-        if (spec.size, spec.width) != (network.size, model.output_shape[-1]):
+        backbone = find_backbone(spec.network)
+        model = backbone.build()
+        if (spec.size, spec.width) != (backbone.size, model.output_shape[-1]):
             raise DataError(
-                f"{ENCODER_FILE} must have the size and width of {network.name}, {network.size} "
+                f"{ENCODER_FILE} must have the size and width of {backbone.name}, {backbone.size} "
                 f"and {model.output_shape[-1]}. Received: {spec.size} and {spec.width}"
             )
         file = Path(directory) / ENCODER_WEIGHTS_FILE
-        load_weights(model, network, file, named=str(file))
+        load_weights(model, backbone, file, named=str(file))
         sha256 = weights_sha256(model)
         if sha256 != spec.sha256:
             raise DataError(
-                f"The weights in {file} must be those that {ENCODER_FILE} names, with SHA-256 "
-                f"{spec.sha256}. Received: {sha256}. Write the encoder anew"
+                f"The weights in {file} must have the SHA-256 that {ENCODER_FILE} names, "
+                f"{spec.sha256}. Received: {sha256}. Restore the file, or run features again"
             )
-        return cls(model, network, spec, batch_size)
+        return cls(model, backbone, spec, batch_size)
 
     def save(self, directory: str | Path) -> None:
         """Writes `encoder.json` and `encoder.weights.h5` into a directory."""
@@ -139,22 +144,22 @@ class Encoder:
         self.spec.save(directory)
 
     def calibrate(self, photos: NDArray[np.uint8]) -> None:
-        """Sets the statistics of batch normalisation to those of some photos, layer by layer.
+        """Sets the batch normalization statistics to those of the given photos, layer by layer.
 
-        Random weights need it: without, all photos look nearly the same to them. A network without
-        batch normalisation stays as it is.
+        Random weights need this: otherwise all photos get nearly the same features. A network
+        without batch normalization is not changed.
 
         Args:
-            photos: uint8 [B, size, size, 3]; all are computed at once.
+            photos: uint8 [B, size, size, 3], processed as one batch.
         """
         layers = self._model.layers
         norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
         drops = [layer for layer in layers if isinstance(layer, keras.layers.Dropout)]
         if not norms:
             return
-        # Momentum 0: what training mode measures replaces what was there.
-        with _having(norms, "momentum", 0.0), _having(drops, "rate", 0.0):
-            # In a graph each activation is freed once it is used.
+        # With momentum 0, the batch statistics of training mode replace the moving averages.
+        with _overriding(norms, "momentum", 0.0), _overriding(drops, "rate", 0.0):
+            # In a graph, each activation is freed as soon as it has been used.
             tf.function(lambda batch: self._model(self._prepare(batch), training=True))(
                 tf.constant(photos)
             )
@@ -166,7 +171,7 @@ class Encoder:
         """Returns the features of photos.
 
         Args:
-            photos: uint8 [B, size, size, 3], see `photos.load_photo`; any number of them.
+            photos: uint8 [B, size, size, 3], see `images.load_photo`; any number of them.
 
         Returns:
             float32 [B, width].
@@ -175,22 +180,22 @@ class Encoder:
         return self._compute(self._features, photos, self._model.output_shape[1:])
 
     def feature_map(self, photos: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Returns the last maps of photos, each cell of which sees most of one part.
+        """Returns the last feature maps of photos, each cell of which covers a part of the photo.
 
         Args:
             photos: As for `encode`.
 
         Returns:
-            float32 [B, H, W, width], whose means over H and W are the features; None if the
-            network does not end with that mean.
+            float32 [B, H, W, width], whose mean over H and W is the feature; None if the network
+            does not end in global average pooling.
         """
-        mean = self._model.layers[-1]
-        if not isinstance(mean, keras.layers.GlobalAveragePooling2D):
+        pooling = self._model.layers[-1]
+        if not isinstance(pooling, keras.layers.GlobalAveragePooling2D):
             return None
         self._feature_map = self._feature_map or self._compile(
-            keras.Model(self._model.input, mean.input)
+            keras.Model(self._model.input, pooling.input)
         )
-        return self._compute(self._feature_map, photos, mean.input.shape[1:])
+        return self._compute(self._feature_map, photos, pooling.input.shape[1:])
 
     def _compute(
         self, compiled: _Compiled, photos: NDArray[np.uint8], shape: tuple[int, ...]
@@ -199,26 +204,28 @@ class Encoder:
         for start in range(0, len(photos), self.batch_size):
             batch = photos[start : start + self.batch_size]
             if missing := self.batch_size - len(batch):
-                # One shape for all batches, so that nothing is compiled twice.
+                # All batches have the same shape, so that nothing is compiled twice.
                 batch = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))
-            found = compiled(tf.constant(batch)).numpy()
-            computed[start : start + self.batch_size] = found[: self.batch_size - missing]
+            outputs = compiled(tf.constant(batch)).numpy()
+            computed[start : start + self.batch_size] = outputs[: self.batch_size - missing]
         return computed
 
     def _prepare(self, photos: tf.Tensor) -> tf.Tensor:
-        return self._network.preprocess(tf.cast(photos, tf.float32))
+        return self._backbone.preprocess(tf.cast(photos, tf.float32))
 
     def _compile(self, model: keras.Model) -> _Compiled:
-        trained, others = (
+        trainable, non_trainable = (
             [variable.numpy() for variable in variables]
             for variables in (model.trainable_variables, model.non_trainable_variables)
         )
 
         def forward(photos: tf.Tensor) -> tf.Tensor:
-            # With the weights as constants TensorFlow folds normalisation into the convolutions.
-            constants = ([tf.constant(value) for value in values] for values in (trained, others))
-            found, _ = model.stateless_call(*constants, self._prepare(photos), training=False)
-            return found
+            # With constant weights, TensorFlow folds batch normalization into the convolutions.
+            constants = (
+                [tf.constant(value) for value in values] for values in (trainable, non_trainable)
+            )
+            features, _ = model.stateless_call(*constants, self._prepare(photos), training=False)
+            return features
 
         shape = (self.batch_size, self.spec.size, self.spec.size, 3)
         graph = tf.function(forward).get_concrete_function(tf.TensorSpec(shape, tf.uint8))
@@ -231,13 +238,13 @@ class Encoder:
 
 
 @contextmanager
-def _having(layers: list[Any], attribute: str, value: float) -> Iterator[None]:
-    """Gives an attribute of layers another value for a while."""
-    before = [getattr(layer, attribute) for layer in layers]
+def _overriding(layers: list[Any], attribute: str, value: float) -> Iterator[None]:
+    """Sets an attribute of layers to another value inside a `with` block."""
+    original = [getattr(layer, attribute) for layer in layers]
     for layer in layers:
         setattr(layer, attribute, value)
     try:
         yield
     finally:
-        for layer, old in zip(layers, before, strict=True):
+        for layer, old in zip(layers, original, strict=True):
             setattr(layer, attribute, old)

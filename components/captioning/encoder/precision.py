@@ -1,9 +1,9 @@
-"""What the encoder computes in: float32, or bfloat16 where the processor has it.
+"""The encoder's precision: float32, or bfloat16 on processors that support it.
 
-bfloat16 has float32's range with 8 bits of digits, half the memory traffic and twice the products
-a second. How near its features come to float32's depends on the weights: trained ones even rounding
-out, random ones add it up (cosines of 0.99). So `auto` takes it only where it was measured, by
-`tests/benchmarks/features.py`.
+bfloat16 has the range of float32 with 8 significant bits, half the memory traffic and twice the
+matrix-product throughput. How close its features are to float32's depends on the weights: rounding
+errors cancel out in trained networks, and accumulate in random ones (cosine similarity 0.99).
+Therefore `auto` uses it only for networks measured with `tests/benchmarks/features.py`.
 """
 
 from collections.abc import Iterator
@@ -23,25 +23,25 @@ from components.errors import SettingError
 
 Precision = Literal["float32", "bfloat16"]
 
-# With trained weights, on real photos: the lowest cosine to float32's features was 0.9997.
+# Measured with trained weights on real photos: the lowest cosine similarity to float32 was 0.9997.
 _MEASURED = ("InceptionV3",)
 _SETTINGS = ("auto", "float32", "mixed")
 _CPU_INFO = Path("/proc/cpuinfo")
-# Linux' names of the instructions. AVX-512 alone takes bfloat16 too, at float32's speed.
+# Names of the instructions in Linux. AVX-512 alone supports bfloat16 too, but at float32's speed.
 _INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}
 
 
 def choose_precision(setting: str, network: str, weights: str) -> Precision:
-    """Returns what an encoder should compute in here.
+    """Returns the precision for an encoder on this machine.
 
     Args:
-        setting: `float32`; `mixed`, bfloat16 where the processor has it; or `auto`, likewise, but
-            only for trained weights of networks for which that was measured.
+        setting: `float32`; `mixed`: bfloat16 if the processor supports it; or `auto`: the same, but
+            only for trained weights of networks whose accuracy in bfloat16 was measured.
         network: A network of keras.applications.
         weights: "imagenet", "random", or the path of a weights file.
 
     Raises:
-        SettingError: If there is no such setting, or no such network.
+        SettingError: If the setting is invalid, or there is no such network.
     """
     if setting not in _SETTINGS:
         raise SettingError(f"precision must be 'auto', 'float32' or 'mixed'. Received: {setting!r}")
@@ -51,25 +51,26 @@ def choose_precision(setting: str, network: str, weights: str) -> Precision:
 
 
 def require_precision(precision: Precision) -> None:
-    """Checks that an encoder can compute in a precision here.
+    """Checks that this machine supports a precision.
 
     Raises:
-        SettingError: If it is bfloat16, and there is none.
+        SettingError: If it is bfloat16, which this machine does not support.
     """
     if precision == "bfloat16" and not has_bfloat16():
         raise SettingError(
-            "precision must be float32 where a machine computes features that has no bfloat16, as "
-            f"this one. Received: {precision}. Set --precision float32, or let all machines that "
-            "compute features have processors with bfloat16"
+            "precision must be float32 if any machine that computes features lacks bfloat16, as "
+            f"this one does. Received: {precision}. Set --precision float32, or compute features "
+            "only on machines whose processors support bfloat16"
         )
 
 
 def has_bfloat16() -> bool:
-    """Returns whether TensorFlow's graphs run on a processor with instructions for bfloat16.
+    """Returns whether TensorFlow can use a processor's bfloat16 instructions.
 
-    Only Linux on x86 says so. On a GPU the encoder stays as it is: there, nobody has measured it.
+    They are detected on Linux on x86 only. On a GPU the result is False, because bfloat16 features
+    have not been measured there.
     """
-    # oneDNN is what has the convolutions; TF_ENABLE_ONEDNN_OPTS=0 turns it off.
+    # The bfloat16 convolutions are oneDNN's, which TF_ENABLE_ONEDNN_OPTS=0 turns off.
     if tf.config.list_physical_devices("GPU") or not IsMklEnabled() or not _CPU_INFO.exists():
         return False
     for line in _CPU_INFO.read_text().splitlines():
@@ -81,25 +82,27 @@ def has_bfloat16() -> bool:
 
 @contextmanager
 def computing_in(precision: Precision) -> Iterator[None]:
-    """Lets this thread's calls of TensorFlow functions compute in a precision for a while.
+    """Runs this thread's TensorFlow functions in a precision inside a `with` block.
 
-    The functions stay float32 from input to output; within, TensorFlow rewrites what is worth it.
-    tf.config.optimizer.set_experimental_options would have it rewrite the caption network as well,
-    and all else in this process. Here the option goes along with each call, and a function that is
-    called without it is another one to TensorFlow.
+    Inputs and outputs stay float32; TensorFlow rewrites the operations in between where it pays.
+    `tf.config.optimizer.set_experimental_options` would apply to the whole process, including the
+    caption network. Here the option is passed with each call, and TensorFlow optimizes a function
+    separately for calls with and without it.
 
     Args:
-        precision: float32 changes nothing.
+        precision: float32 has no effect.
     """
     if precision == "float32":
         yield
         return
-    own = context.context()
-    before = own.function_call_options
-    config = ConfigProto.FromString(before.config_proto_serialized)
+    eager_context = context.context()
+    original = eager_context.function_call_options
+    config = ConfigProto.FromString(original.config_proto_serialized)
     config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = RewriterConfig.ON
-    own.function_call_options = context.FunctionCallOptions(before.executor_type, config)
+    eager_context.function_call_options = context.FunctionCallOptions(
+        original.executor_type, config
+    )
     try:
         yield
     finally:
-        own.function_call_options = before
+        eager_context.function_call_options = original

@@ -1,4 +1,4 @@
-"""What an encoder is: the facts that tell one encoder's features from another's."""
+"""The encoder spec: everything that determines an encoder's features."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,16 +14,16 @@ from components.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
-    """What tells two encoders apart; `encoder.json`.
+    """Identifies an encoder; stored as `encoder.json`.
 
     Attributes:
         network: A network of keras.applications, as Keras spells it.
         weights: Where the weights came from.
-        seed: Of random weights, else None.
-        sha256: Of the weights, 64 hex digits, see `weights.weights_sha256`.
-        width: Numbers in a feature.
-        size: Height and width of the photos it takes, in pixels.
-        precision: What its features were computed in. Files of before say nothing: float32.
+        seed: Seed of random weights, else None.
+        sha256: SHA-256 of the weights, 64 hex digits, see `weights.weights_sha256`.
+        width: Features per photo.
+        size: Height and width of the input, in pixels.
+        precision: Computation dtype.
     """
 
     network: str
@@ -32,22 +32,22 @@ class EncoderSpec:
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     width: Annotated[int, Field(gt=0)]
     size: Annotated[int, Field(gt=0)]
-    precision: Precision = "float32"
+    precision: Precision
 
     @classmethod
     def load(cls, directory: str | Path) -> "EncoderSpec":
         """Reads the `encoder.json` of a directory.
 
         Raises:
-            DataError: If there is none, or it does not hold an spec.
+            DataError: If the file is missing or invalid.
         """
         path = Path(directory) / ENCODER_FILE
         try:
             return TypeAdapter(cls).validate_json(path.read_bytes(), strict=True)
         except OSError as error:
-            raise DataError(f"An encoder must have its {ENCODER_FILE}: {error}") from error
+            raise DataError(f"{path} must be readable: {error}") from error
         except ValidationError as error:
-            raise DataError(f"{path} must hold an encoder's spec: {error}") from error
+            raise DataError(f"{path} must be a valid encoder spec: {error}") from error
 
     def save(self, directory: str | Path) -> None:
         """Writes `encoder.json` into a directory."""

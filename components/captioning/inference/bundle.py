@@ -1,10 +1,11 @@
-"""The bundle: all that describes photos, in one directory, without pickle.
+"""The bundle: everything needed to describe photos, in one directory, without pickle.
 
 `network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`,
-`normalizer.json` (how captions became words), `decoding.json` (how captions are searched for),
+`normalizer.json` (how captions were normalized), `decoding.json` (the decoding settings that the
+model was scored with; `evaluate` adds them),
 `reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
-`encoder.json` and `encoder.weights.h5` (the photo encoder). Its files are checked against each
-other before a network is built: a bundle may come from anywhere.
+`encoder.json` and `encoder.weights.h5` (the image encoder). A bundle may come from an untrusted
+source: its files are validated before a network is built.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -15,11 +16,12 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from components.artifacts.captions import VOCABULARY_FILE
+from components.artifacts.decoding import decoding_file, write_decoding
 from components.artifacts.files import write_json
 from components.captioning.decoding.reranking import (
     CAPTIONS_FILE,
     FEATURES_FILE,
-    RULE,
+    METHOD,
     RerankerData,
 )
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
@@ -31,16 +33,14 @@ from components.errors import DataError
 
 NETWORK_FILE = "network.json"
 NETWORK_WEIGHTS_FILE = "network.weights.h5"
-DECODING_FILE = "decoding.json"
-
 
 _MODEL, _DECODING = TypeAdapter(ModelConfig), TypeAdapter(DecodingConfig)
 
 
 class Caption(NamedTuple):
-    """A caption with its score; what a score is, `Bundle.alternatives` says."""
+    """A caption and its score, which `Bundle.alternatives` defines."""
 
-    caption: str
+    text: str
     score: float
 
 
@@ -50,9 +50,9 @@ class Bundle:
 
     Attributes:
         network: The caption network.
-        vocabulary: Its words.
-        decoding: How captions are searched.
-        reranker_data: The train photos, for consensus.
+        vocabulary: The words it generates.
+        decoding: How captions are decoded.
+        reranker_data: Features and captions of the train photos, for reranking.
     """
 
     network: CaptionNetwork
@@ -61,39 +61,39 @@ class Bundle:
     reranker_data: RerankerData
 
     def save(self, directory: Path) -> None:
-        """Writes all but encoder and normaliser, which save themselves there."""
-        write_json(directory / NETWORK_FILE, asdict(self.network.config))
-        # Not the trained network's own file: Keras would put the optimizer's state into it, twice
-        # as much again.
-        bare = build_network(self.network.config)
-        bare.set_weights(self.network.get_weights())
-        bare.save_weights(directory / NETWORK_WEIGHTS_FILE)
-        self.vocabulary.save(directory / VOCABULARY_FILE)
-        write_json(directory / DECODING_FILE, asdict(self.decoding))
-        self.reranker_data.save(directory)
+        """Writes everything but the encoder and the normalizer, which are saved separately."""
+        save_model(self.network, self.vocabulary, self.reranker_data, directory)
+        write_decoding(directory, asdict(self.decoding))
 
     @classmethod
-    def load(cls, directory: str | Path) -> "Bundle":
-        """Reads a bundle; nothing but its directory is needed.
+    def load(cls, directory: str | Path, decoding: DecodingConfig | None = None) -> "Bundle":
+        """Reads a bundle.
+
+        Args:
+            directory: The bundle's directory.
+            decoding: Decoding settings to use instead of those the model was scored with; required
+                for a model that has not been scored.
 
         Raises:
-            DataError: If a file of the bundle is missing or does not fit the others.
+            DataError: If a file of the bundle is missing, invalid, or does not match the others.
         """
         root = Path(directory)
         try:
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
             config = _MODEL.validate_json((root / NETWORK_FILE).read_bytes(), strict=True)
-            decoding = _DECODING.validate_json((root / DECODING_FILE).read_bytes(), strict=True)
+            decoding = decoding or _DECODING.validate_json(
+                decoding_file(root).read_bytes(), strict=True
+            )
             reranker_data = RerankerData.load(root)
             _check_sizes(root, config, vocabulary, reranker_data)
             network = build_network(config)
             load_weights_strictly(network, root / NETWORK_WEIGHTS_FILE)
         except ValidationError as error:
-            fault = error.errors()[0]
-            place = ".".join(map(str, fault["loc"])) or "the file"
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "the file"
             raise DataError(
-                f"{root} must be a whole model bundle. Received in {error.title}: {place}: "
-                f"{fault['msg']}"
+                f"{root} must be a whole model bundle. Received in {error.title}: {field}: "
+                f"{first['msg']}"
             ) from error
         except WeightsError as error:
             raise DataError(
@@ -101,66 +101,78 @@ class Bundle:
             ) from error
         except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
             raise DataError(f"{root} must be a whole model bundle: {error}") from error
-        if decoding.reranking_weight and reranker_data.rule != RULE:
+        if decoding.reranking_weight and reranker_data.method != METHOD:
             raise DataError(
-                f"{root} must have been scored with consensus by {RULE}, as this version of "
-                f"captionflow finds it. Received in {CAPTIONS_FILE}: {reranker_data.rule}. Train "
-                "again, or use the version that made it"
+                f"{root} must have been scored with reranking by {METHOD}, which this version of "
+                f"captionflow uses. Received in {CAPTIONS_FILE}: {reranker_data.method}. Train the "
+                "model again, or use the version of captionflow that made it"
             )
         return cls(network, vocabulary, decoding, reranker_data)
 
     def captions(self, features: np.ndarray) -> list[str]:
         """Returns a caption for each row of features, float [N, D]."""
-        return [found[0].caption for found in self.alternatives(features)]
+        return [alternatives[0].text for alternatives in self.alternatives(features)]
 
     def alternatives(
         self, features: np.ndarray, *, beam_width: int | None = None
     ) -> list[list[Caption]]:
-        """Returns all captions that the beam ends with for each row of features.
+        """Returns all captions of the final beam for each row of features, best first.
 
-        Of each photo the best comes first: the one with the highest log-probability / length **
-        penalty, plus, with consensus, its agreement times that weight.
+        A caption's score is its log-probability / length ** length penalty, plus, with reranking,
+        its reranking score times the reranking weight.
 
         Args:
             features: float [N, D].
-            beam_width: Captions searched at once; None: as many as the bundle was scored with.
+            beam_width: Hypotheses kept per photo; None for the bundle's own setting.
         """
         decoding = self.decoding
         if beam_width is not None:
             decoding = replace(decoding, beam_width=beam_width)
-        words, scores = search_alternatives(self.network, features, decoding)
-        found = [
+        tokens, scores = search_alternatives(self.network, features, decoding)
+        beams = [
             [
                 Caption(self.vocabulary.decode(row), score)
                 for row, score in zip(rows, row_scores, strict=True)
                 if np.isfinite(score)
             ]
-            for rows, row_scores in zip(words.tolist(), scores.tolist(), strict=True)
+            for rows, row_scores in zip(tokens.tolist(), scores.tolist(), strict=True)
         ]
-        return self._ask_neighbours(features, found) if self.decoding.reranking_weight else found
+        return self._rerank(features, beams) if decoding.reranking_weight else beams
 
-    def _ask_neighbours(
-        self, features: np.ndarray, found: list[list[Caption]]
-    ) -> list[list[Caption]]:
-        captions = [[said.caption for said in photo] for photo in found]
-        agreement = self.reranker_data.reranker.score(features, captions)
+    def _rerank(self, features: np.ndarray, beams: list[list[Caption]]) -> list[list[Caption]]:
+        texts = [[caption.text for caption in beam] for beam in beams]
+        reranking_scores = self.reranker_data.reranker.score(features, texts)
         weight = self.decoding.reranking_weight
         return [
             sorted(
                 (
-                    Caption(said.caption, said.score + weight * float(agreed))
-                    for said, agreed in zip(photo, agreements, strict=True)
+                    Caption(caption.text, caption.score + weight * float(score))
+                    for caption, score in zip(beam, scores, strict=True)
                 ),
-                key=lambda said: -said.score,
+                key=lambda caption: -caption.score,
             )
-            for photo, agreements in zip(found, agreement, strict=True)
+            for beam, scores in zip(beams, reranking_scores, strict=True)
         ]
+
+
+def save_model(
+    network: CaptionNetwork, vocabulary: Vocabulary, reranker_data: RerankerData, directory: Path
+) -> None:
+    """Writes the files of a bundle whose decoding settings are not known yet."""
+    write_json(directory / NETWORK_FILE, asdict(network.config))
+    # From an uncompiled copy: for a compiled network, Keras would also save the optimizer's state,
+    # which is twice as large as the weights.
+    uncompiled = build_network(network.config)
+    uncompiled.set_weights(network.get_weights())
+    uncompiled.save_weights(directory / NETWORK_WEIGHTS_FILE)
+    vocabulary.save(directory / VOCABULARY_FILE)
+    reranker_data.save(directory)
 
 
 def _check_sizes(
     root: Path, config: ModelConfig, vocabulary: Vocabulary, reranker_data: RerankerData
 ) -> None:
-    """Checks that the files of a bundle fit each other, before the network takes memory.
+    """Checks that the files of a bundle match each other, before memory is allocated.
 
     Raises:
         ValueError: If they do not.
@@ -172,14 +184,14 @@ def _check_sizes(
         )
     if reranker_data.features.shape[1] != config.feature_width:
         raise ValueError(
-            f"{FEATURES_FILE} must have the network's {config.feature_width} numbers a photo. "
+            f"{FEATURES_FILE} must have the network's {config.feature_width} features per photo. "
             f"Received: {reranker_data.features.shape[1]}"
         )
     weights = root / NETWORK_WEIGHTS_FILE
-    # They are saved uncompressed: numbers beyond the file's size can't be in it.
+    # Weights are saved uncompressed, so the file can't hold more than its size.
     size = check_hdf5(weights, most=weights.stat().st_size)
-    if size < config.least_size:
+    if size < config.min_weight_bytes:
         raise ValueError(
-            f"{NETWORK_WEIGHTS_FILE} must hold at least the {config.least_size} bytes of weights "
-            f"that {NETWORK_FILE} describes. Received: {size}"
+            f"{NETWORK_WEIGHTS_FILE} must hold at least the {config.min_weight_bytes} bytes of "
+            f"weights that {NETWORK_FILE} describes. Received: {size}"
         )

@@ -1,4 +1,4 @@
-"""A bundle with its photo encoder: describes photos."""
+"""The captioner: describes photos with a bundle and its image encoder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,35 +13,40 @@ from components.captioning.inference.bundle import Bundle, Caption
 from components.captioning.inference.saliency import WordSaliency, word_saliency
 from components.errors import DataError
 
-# New photos come one or a few at a time; a batch is always computed full.
-_PHOTOS_AT_ONCE = 4
+# Small, because photos to describe arrive one or a few at a time, and every batch is padded to this
+# size.
+_BATCH_SIZE = 4
 
 
 class Captioner:
-    """A bundle with its photo encoder: describes photos.
+    """Describes photos with a bundle and its image encoder.
 
     Args:
-        directory: A bundle that holds its encoder.
-        batch_size: Photos that are encoded at once; fewer cost as much.
+        directory: A bundle that includes its encoder.
+        batch_size: Photos encoded per batch; a smaller batch takes as long.
 
     Raises:
-        DataError: If the bundle or its encoder is not whole.
+        DataError: If a file of the bundle or its encoder is missing or invalid.
     """
 
-    def __init__(self, directory: str | Path, *, batch_size: int = _PHOTOS_AT_ONCE) -> None:
+    def __init__(self, directory: str | Path, *, batch_size: int = _BATCH_SIZE) -> None:
         self.bundle = Bundle.load(directory)
         self.encoder = Encoder.load(directory, batch_size=batch_size)
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
-        """Returns a caption for each photo, given as encoded bytes or as a path.
+        """Returns a caption for each photo, given as an image file's bytes or path.
 
         Raises:
-            DataError: If a photo can't be read, or as by `alternatives`.
+            DataError: If a photo can't be read, or in the cases of `alternatives`.
         """
         return self.describe_pixels([self.load(photo) for photo in photos])
 
     def load(self, photo: bytes | str | Path, *, named: str = "") -> NDArray[np.uint8]:
-        """Returns a photo as the encoder takes it, uint8 [S, S, 3]; see `photos.load_photo`.
+        """Returns a photo as input for the encoder, uint8 [S, S, 3]; see `images.load_photo`.
+
+        Args:
+            photo: An image file's bytes or path.
+            named: What error messages call the photo.
 
         Raises:
             DataError: If it can't be read.
@@ -49,59 +54,62 @@ class Captioner:
         return load_photo(photo, self.encoder.spec.size, named=named)
 
     def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
-        """Returns a caption for each of one or more loaded photos; raises as `alternatives`."""
-        return [found[0].caption for found in self.alternatives(pixels)]
+        """Returns a caption for each of one or more loaded photos; raises like `alternatives`."""
+        return [alternatives[0].text for alternatives in self.alternatives(pixels)]
 
     def alternatives(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
     ) -> list[list[Caption]]:
-        """Returns, best first, all captions that the beam ends with for one or more loaded photos.
+        """Returns all captions of the final beam for one or more loaded photos, best first.
 
         Args:
-            pixels: Of each photo what `load` returned.
+            pixels: For each photo the result of `load`.
             beam_width: As for `Bundle.alternatives`.
 
         Raises:
-            DataError: If the encoder's features of a photo are no numbers that records could hold.
+            DataError: If the encoder's features of a photo are not finite in float16.
         """
-        found = []
-        for each in self.alternatives_or_errors(pixels, beam_width=beam_width):
-            if isinstance(each, DataError):
-                raise each
-            found.append(each)
-        return found
+        results = []
+        for result in self.alternatives_or_errors(pixels, beam_width=beam_width):
+            if isinstance(result, DataError):
+                raise result
+            results.append(result)
+        return results
 
     def alternatives_or_errors(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
     ) -> list[list[Caption] | DataError]:
-        """Returns of each photo what `alternatives` returns or raises: one spoils no other's."""
-        seen = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] to float32 [N, D]
-        # As records hold them: a photo is described as it was scored.
-        features, fit = cast_to_float16(seen)
-        some = self.bundle.alternatives(features[fit], beam_width=beam_width) if fit.any() else []
-        told = iter(some)
+        """Returns for each photo what `alternatives` would return or raise for it alone."""
+        encoded = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] -> float32 [N, D]
+        # float16, as in the examples: a photo is described as it was scored.
+        features, finite = cast_to_float16(encoded)
+        alternatives = iter(
+            self.bundle.alternatives(features[finite], beam_width=beam_width)
+            if finite.any()
+            else []
+        )
         return [
-            next(told) if fits
+            next(alternatives) if is_finite
             else DataError(
-                "this model can't describe it: the encoder's features must be numbers within "
-                "float16, up to 65504, and are not"
+                "this model can't describe the photo: the encoder's features must be finite "
+                "float16 numbers, up to 65504, and these are not"
             )
-            for fits in fit
+            for is_finite in finite
         ]  # fmt: skip
 
     def saliency(self, pixels: NDArray[np.uint8], caption: str) -> list[WordSaliency]:
-        """Returns where the network looked for each word of a caption.
+        """Returns how much each part of a photo supports each word of its caption.
 
         Args:
-            pixels: Of the photo what `load` returned.
-            caption: What was said of it.
+            pixels: The photo, as returned by `load`.
+            caption: Its caption.
 
         Returns:
-            Word by word; nothing if the encoder's network has no map of the photo.
+            One entry per word; an empty list if the encoder has no feature map.
         """
-        cells = self.encoder.feature_map(pixels[np.newaxis])  # float32 [1, H, W, D]
-        if cells is None:
+        feature_map = self.encoder.feature_map(pixels[np.newaxis])  # float32 [1, H, W, D]
+        if feature_map is None:
             return []
         return word_saliency(
-            self.bundle.network, cells[0], caption, self.bundle.vocabulary.encode(caption)
+            self.bundle.network, feature_map[0], caption, self.bundle.vocabulary.encode(caption)
         )

@@ -1,4 +1,4 @@
-"""BLEU over a whole test set, by sacrebleu."""
+"""Corpus and sentence BLEU, computed by sacrebleu."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class BleuScores:
 
     Attributes:
         scores: BLEU-1 to BLEU-4, 0 to 100, by name (`bleu1` … `bleu4`).
-        signature: sacrebleu's signature of BLEU-4: references, case, tokenisation, smoothing,
-            version.
+        signature: sacrebleu's signature of BLEU-4: number of references, case, tokenization,
+            smoothing, version.
     """
 
     scores: dict[str, float]
@@ -27,42 +27,45 @@ def require_references(hypotheses: Sequence[str], references: Sequence[Sequence[
     """Checks that captions can be scored.
 
     Args:
-        hypotheses: One caption a photo.
-        references: For each photo its references.
+        hypotheses: One caption per photo.
+        references: The references of each photo.
 
     Raises:
-        ValueError: If there are no captions, their number differs from that of the references,
-            or a photo has no reference.
+        ValueError: If there are no captions, the numbers of captions and photos with references
+            differ, or a photo has no reference.
     """
     if len(hypotheses) != len(references) or not hypotheses:
         raise ValueError(
-            f"Each of at least one caption needs its references. Received: {len(hypotheses)} "
-            f"captions, references of {len(references)} photos"
+            "There must be at least one caption, and references for each caption. Received: "
+            f"{len(hypotheses)} captions, references for {len(references)} photos"
         )
     if not all(references):
-        raise ValueError("Every photo needs at least one reference. Received: one without")
+        missing = sum(not photo for photo in references)
+        raise ValueError(
+            f"Every photo must have at least one reference. Received: none for {missing} photos"
+        )
 
 
 def corpus_bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> BleuScores:
     """Scores captions against all references of their photos.
 
-    BLEU-n is cumulative: the geometric mean of the 1- to n-gram precisions times the brevity
-    penalty, taken over the corpus, against the reference of the closest length (Papineni et al.,
-    2002). No tokenisation (the text is normalised already) and no smoothing.
+    BLEU-n is cumulative: the geometric mean of the corpus-level 1- to n-gram precisions, times the
+    brevity penalty, whose reference length is that of the closest reference (Papineni et al.,
+    2002). There is no tokenization, because the text is already normalized, and no smoothing.
 
     Args:
-        hypotheses: One normalised caption a photo.
-        references: For each photo its normalised references; their number may differ.
+        hypotheses: One normalized caption per photo.
+        references: The normalized references of each photo; their number may vary.
 
     Returns:
         The scores and their signature.
 
     Raises:
-        ValueError: If there are no captions, their number differs from that of the references,
-            or a photo has no reference.
+        ValueError: If there are no captions, the numbers of captions and photos with references
+            differ, or a photo has no reference.
     """
     require_references(hypotheses, references)
-    # [photos][references] -> [references][photos], None where a photo has fewer
+    # [photos][references] -> [references][photos], with None where a photo has fewer
     streams = [list(stream) for stream in zip_longest(*references)]
     scores = {}
     for order in ORDERS:
@@ -72,6 +75,6 @@ def corpus_bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
 
 
 def sentence_bleu(hypothesis: str, references: Sequence[str]) -> float:
-    """Returns one caption's BLEU-4, smoothed: fit to rank captions, not to report."""
+    """Returns one caption's smoothed BLEU-4: suitable for ranking captions, not for reporting."""
     metric = BLEU(tokenize="none", effective_order=True)
     return float(metric.sentence_score(hypothesis, list(references)).score)

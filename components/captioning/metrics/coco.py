@@ -1,6 +1,6 @@
-"""CIDEr-D and ROUGE-L over a whole test set, by the code of COCO's caption evaluation.
+"""CIDEr-D and ROUGE-L, computed by the code of the COCO caption evaluation.
 
-Of `pycocoevalcap` only the two metrics are used that are plain NumPy; its others start Java.
+Only those two metrics of `pycocoevalcap` are used, which are pure Python; its others start Java.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from pycocoevalcap.rouge.rouge import Rouge
 from components.captioning.metrics.bleu import require_references
 
 _LIBRARY = "pycocoevalcap"
-# Vedantam et al.'s own: n-grams of up to 4 words, and the width of the penalty on lengths.
+# As in Vedantam et al.: the maximum n-gram order, and the standard deviation of the length penalty.
 _ORDER, _SIGMA = 4, 6.0
 
 
@@ -22,9 +22,9 @@ class CocoScores:
     """CIDEr-D and ROUGE-L of one set of captions.
 
     Attributes:
-        scores: `cider_d` and `rouge_l`, times 100 as papers state them. ROUGE-L is 0 to 100.
-            CIDEr-D is 0 to 1000: of one caption, 100 is the "1.0" of COCO's server.
-        signature: Constants, document frequencies, tokenisation, scale, library with version.
+        scores: `cider_d` and `rouge_l`, times 100, as papers report them. ROUGE-L ranges from 0
+            to 100, CIDEr-D from 0 to 1000: 100 is a score of 1.0 on the COCO server.
+        signature: Constants, document frequencies, tokenization, scale, library and version.
     """
 
     scores: dict[str, float]
@@ -34,36 +34,37 @@ class CocoScores:
 def coco_scores(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> CocoScores:
     """Scores captions against all references of their photos.
 
-    CIDEr-D (Vedantam et al., 2015, arXiv:1411.5726) compares n-grams weighed by how rare they
-    are: a caption's TF-IDF vector with that of each reference, n from 1 to 4, with clipped counts
-    and a penalty on another length. Document frequencies are counted in these references, in how
-    many photos an n-gram occurs, as everyone does it: scores of different test sets, or of sets of
-    another size, don't compare, and those of a single photo are 0.
+    CIDEr-D (Vedantam et al., 2015, arXiv:1411.5726) is the similarity of a caption's n-gram TF-IDF
+    vector to that of each reference, for n from 1 to 4, with clipped counts and a penalty on
+    differences in length. As usual, the document frequency of an n-gram is the number of photos
+    whose references contain it in this test set. Scores of different test sets are therefore not
+    comparable, and the score of a single photo is 0.
 
-    ROUGE-L (Lin, 2004) is the F-measure (beta 1.2) of the longest common subsequence: the best
-    precision over the references with the best recall.
+    ROUGE-L (Lin, 2004) is the F-measure (beta 1.2) of the longest common subsequence, with the
+    highest precision and the highest recall over the references.
 
-    Both are means over photos. No tokenisation: the text is normalised already. COCO's server
-    runs the Penn Treebank's tokeniser and drops punctuation, which here is gone before.
+    Both are means over photos. There is no tokenization, because the text is already normalized.
+    (The COCO server applies the Penn Treebank tokenizer and drops punctuation, which is already
+    removed here.)
 
     Args:
-        hypotheses: One normalised caption a photo.
-        references: For each photo its normalised references; their number may differ.
+        hypotheses: One normalized caption per photo.
+        references: The normalized references of each photo; their number may vary.
 
     Returns:
         The scores and their signature.
 
     Raises:
-        ValueError: If there are no captions, their number differs from that of the references,
-            or a photo has no reference.
+        ValueError: If there are no captions, the numbers of captions and photos with references
+            differ, or a photo has no reference.
     """
     require_references(hypotheses, references)
-    said = {photo: [hypothesis] for photo, hypothesis in enumerate(hypotheses)}
-    known = {photo: list(captions) for photo, captions in enumerate(references)}
-    # The library calls it CIDEr; it clips and penalises, which makes it CIDEr-D.
-    cider_d, _ = Cider(n=_ORDER, sigma=_SIGMA).compute_score(known, said)
+    candidates = {photo: [hypothesis] for photo, hypothesis in enumerate(hypotheses)}
+    targets = {photo: list(captions) for photo, captions in enumerate(references)}
+    # The library calls it CIDEr, but it clips counts and penalizes length: that is CIDEr-D.
+    cider_d, _ = Cider(n=_ORDER, sigma=_SIGMA).compute_score(targets, candidates)
     rouge = Rouge()
-    rouge_l, _ = rouge.compute_score(known, said)
+    rouge_l, _ = rouge.compute_score(targets, candidates)
     signature = (
         f"cider-d:n={_ORDER},sigma={_SIGMA:g},df=these-references|rouge-l:beta={rouge.beta:g}"
         f"|tok:none|times:100|{_LIBRARY}:{version(_LIBRARY)}"

@@ -1,4 +1,4 @@
-"""An LSTM loop for processors: only what must wait for the word before is done word by word."""
+"""A CPU-optimized LSTM: only what depends on the previous step is computed step by step."""
 
 from typing import Any
 
@@ -7,13 +7,14 @@ from keras import layers, ops
 
 
 class CpuLSTM(layers.LSTM):
-    """Keras' LSTM, the same weights and numbers, with a loop that suits processors.
+    """Keras's LSTM, with the same weights and results, and a loop optimized for CPUs.
 
-    Keras multiplies and sums weight gradients at every step, with as few rows as a batch has
-    captions. Here the products that need no earlier step are done once for the whole batch: the
-    inputs' before the loop, those of the weights' gradients after it. The one product left in the
-    loop has the weights on the left and captions as columns, which oneDNN does about twice as
-    fast. On a GPU Keras' own is kept, since that is cuDNN's.
+    Keras computes and accumulates weight gradients at every step, in products with only as many
+    rows as a batch has captions. Here the products that do not depend on an earlier step are
+    computed once for the whole batch: those of the inputs before the loop, those of the weight
+    gradients after it. The one product left in the loop has the weights on the left and captions as
+    columns, which oneDNN computes about twice as fast. On a GPU, Keras's own loop is used, which is
+    cuDNN's.
     """
 
     def inner_loop(
@@ -24,8 +25,8 @@ class CpuLSTM(layers.LSTM):
         Args:
             sequences: float [B, T, E].
             initial_state: Hidden and cell state, each float [B, U].
-            mask: None; with one, Keras' own loop runs.
-            training: Of no effect: there is no dropout within.
+            mask: None; with a mask, Keras's own loop runs.
+            training: Ignored: there is no dropout inside the loop.
         """
         if mask is not None or keras.distribution.list_devices("gpu"):
             return super().inner_loop(sequences, initial_state, mask=mask, training=training)
@@ -44,70 +45,72 @@ class CpuLSTM(layers.LSTM):
 
 @ops.custom_gradient
 def _recur(inputs: Any, weights: Any, hidden: Any, cell: Any) -> Any:
-    """Goes through all steps (Hochreiter and Schmidhuber, 1997, with the forget gate of 2000).
+    """Runs all steps (Hochreiter and Schmidhuber, 1997, with the forget gate of Gers et al., 2000).
 
     Args:
-        inputs: float [T, 4U, B], what the words say to input, forget, candidate and output gates.
-        weights: float [4U, U].
+        inputs: float [T, 4U, B], the inputs' contributions to the pre-activations of the input,
+            forget, candidate and output gates.
+        weights: float [4U, U], the recurrent weights.
         hidden: float [U, B].
         cell: float [U, B].
 
     Returns:
-        All hidden states [T, U, B] and the last cell state [U, B]; and the function that takes
-        the gradients of these two to those of the arguments.
+        All hidden states [T, U, B] and the last cell state [U, B]; and the function that maps the
+        gradients of these two to those of the arguments.
     """
     units = weights.shape[1]
 
-    def step(before: Any, said: Any) -> tuple[Any, Any]:
-        hidden, cell = before[:units], before[units : 2 * units]
-        gates = said + ops.matmul(weights, hidden)  # [4U, B]
-        opened = ops.sigmoid(gates[: 2 * units])
+    def step(carry: Any, step_inputs: Any) -> tuple[Any, Any]:
+        hidden, cell = carry[:units], carry[units : 2 * units]
+        gates = step_inputs + ops.matmul(weights, hidden)  # [4U, B]
+        input_forget = ops.sigmoid(gates[: 2 * units])  # [2U, B]
         candidate = ops.tanh(gates[2 * units : 3 * units])
         output = ops.sigmoid(gates[3 * units :])
-        cell = opened[units:] * cell + opened[:units] * candidate
-        # One tensor, since what a scan emits must look like what it carries.
-        after = ops.concatenate([output * ops.tanh(cell), cell, opened, candidate, output])
-        return after, after
+        cell = input_forget[units:] * cell + input_forget[:units] * candidate
+        # A single tensor, because a scan's outputs must have the structure of its carry.
+        carry = ops.concatenate([output * ops.tanh(cell), cell, input_forget, candidate, output])
+        return carry, carry
 
-    nothing = ops.zeros_like(inputs[0])
-    start = ops.concatenate([hidden, cell, nothing])  # [6U, B]
+    zeros = ops.zeros_like(inputs[0])
+    start = ops.concatenate([hidden, cell, zeros])  # [6U, B]
     _, steps = ops.scan(step, start, inputs)  # [T, 6U, B]
     hiddens, last_cell = steps[:, :units], steps[-1, units : 2 * units]
 
     def gradient(*args: Any, upstream: Any = None) -> tuple[Any, Any, Any, Any]:
-        to_hiddens, to_last_cell = args if upstream is None else upstream
-        before = ops.concatenate([start[None], steps[:-1]])  # [T, 6U, B]
-        _, cells, entry, forget, candidate, output = ops.split(steps, 6, axis=1)  # [T, U, B] each
-        bent = ops.tanh(cells)
-        # What each gate does to the cell, the output gate to the hidden state.
-        slopes = ops.concatenate(
+        grad_hiddens, grad_last_cell = args if upstream is None else upstream
+        previous = ops.concatenate([start[None], steps[:-1]])  # [T, 6U, B]
+        # [T, U, B] each
+        _, cells, input_gate, forget, candidate, output = ops.split(steps, 6, axis=1)
+        activated = ops.tanh(cells)
+        # Local derivatives: of the cell state by each gate, of the hidden state by the output gate.
+        derivatives = ops.concatenate(
             [
-                candidate * entry * (1 - entry),
-                before[:, units : 2 * units] * forget * (1 - forget),
-                entry * (1 - candidate * candidate),
-                bent * output * (1 - output),
-                output * (1 - bent * bent),
+                candidate * input_gate * (1 - input_gate),
+                previous[:, units : 2 * units] * forget * (1 - forget),
+                input_gate * (1 - candidate * candidate),
+                activated * output * (1 - output),
+                output * (1 - activated * activated),
                 forget,
-                to_hiddens,
+                grad_hiddens,
             ],
             axis=1,
         )  # [T, 7U, B]
-        back = ops.transpose(weights)  # [U, 4U]
+        transposed = ops.transpose(weights)  # [U, 4U]
 
-        def step_back(after: Any, here: Any) -> tuple[Any, Any]:
-            *gates, bend, kept, to_output = ops.split(here, 7)
-            to_hidden = ops.matmul(back, after[: 4 * units]) + to_output
-            to_cell = after[4 * units :] + to_hidden * bend
-            to_gates = [to_cell * gates[0], to_cell * gates[1], to_cell * gates[2]]
-            here = ops.concatenate([*to_gates, to_hidden * gates[3], to_cell * kept])
-            return here, here
+        def step_back(carry: Any, local: Any) -> tuple[Any, Any]:
+            *gates, by_cell, forget, grad_output = ops.split(local, 7)
+            grad_hidden = ops.matmul(transposed, carry[: 4 * units]) + grad_output
+            grad_cell = carry[4 * units :] + grad_hidden * by_cell
+            grad_gates = [grad_cell * gates[0], grad_cell * gates[1], grad_cell * gates[2]]
+            carry = ops.concatenate([*grad_gates, grad_hidden * gates[3], grad_cell * forget])
+            return carry, carry
 
-        end = ops.concatenate([nothing, to_last_cell])  # [5U, B]
-        first, steps_back = ops.scan(step_back, end, slopes, reverse=True)  # [T, 5U, B]
-        to_inputs = steps_back[:, : 4 * units]
+        end = ops.concatenate([zeros, grad_last_cell])  # [5U, B]
+        first, steps_back = ops.scan(step_back, end, derivatives, reverse=True)  # [T, 5U, B]
+        grad_inputs = steps_back[:, : 4 * units]
         # Summed over steps and captions at once: [4U, T * B] times [T * B, U].
-        to_weights = ops.einsum("tgb,tub->gu", to_inputs, before[:, :units])
-        to_hidden = ops.matmul(back, first[: 4 * units])
-        return to_inputs, to_weights, to_hidden, first[4 * units :]
+        grad_weights = ops.einsum("tgb,tub->gu", grad_inputs, previous[:, :units])
+        grad_hidden = ops.matmul(transposed, first[: 4 * units])
+        return grad_inputs, grad_weights, grad_hidden, first[4 * units :]
 
     return (hiddens, last_cell), gradient

@@ -1,11 +1,11 @@
-"""A decoder: dropout, GloVe embedding and an LSTM that speaks of the photo.
+"""A decoder: an LSTM language model conditioned on the photo.
 
-Two kinds, both in the line of *Show and Tell* (Vinyals et al., 2015, arXiv:1411.4555): the
-photo's features start the LSTM, which then predicts each next word from the words before it.
+Both variants follow *Show and Tell* (Vinyals et al., 2015, arXiv:1411.4555): the photo's features
+set the initial state of the LSTM, which then predicts each next token from the tokens before it.
 
-* `lstm`: the photo is seen at the start only ("init-inject", Tanti et al., 2018, arXiv:1703.09137).
-* `guided`: it is also added to each word that the LSTM takes in, so that it is not forgotten (as
-  in gLSTM, Jia et al., 2015, arXiv:1509.04942).
+* `init_inject`: the photo sets the initial state only (Tanti et al., 2018, arXiv:1703.09137).
+* `par_inject`: a projection of the photo is also added to every word embedding, so that the LSTM
+  does not forget it (as in gLSTM, Jia et al., 2015, arXiv:1509.04942).
 """
 
 from dataclasses import dataclass
@@ -20,26 +20,27 @@ from components.captioning.model.cpu_lstm import CpuLSTM
 from components.captioning.model.vocabulary import PAD, SPECIAL_TOKENS
 from components.settings.bounds import EmbeddingWidth, EnsembleSize, Share, Units
 
-#: Hidden and cell state of the LSTM, each float [B, units]; with the decoder `guided` also what
-#: is added to each word, float [B, E].
+#: Hidden and cell state of the LSTM, each float [B, units]; for `par_inject` also the image
+#: projection that is added to every word embedding, float [B, E].
 State = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What fixes the network's shape, and so which weights fit it.
+    """The network's dimensions, which determine the shapes of its weights.
 
-    Bounds hold for what is read from a bundle.
+    Values read from a bundle are checked against these bounds.
 
     Attributes:
-        vocabulary_size: V, marks included.
-        feature_width: D, numbers a photo.
-        embedding_width: E, numbers a word.
+        vocabulary_size: V, including special tokens.
+        feature_width: D, features per photo.
+        embedding_width: E, dimensions of a word embedding.
         units: Width of the LSTM.
-        dropout: Share of features, embeddings and LSTM outputs dropped while training.
-        train_embeddings: Whether training changes the GloVe vectors.
-        decoder: Whether the photo is seen at the start only (`lstm`) or at each word (`guided`).
-        ensemble_size: Decoders of that kind that speak together.
+        dropout: Dropout rate of features, embeddings and LSTM outputs.
+        train_embeddings: Whether the GloVe vectors are fine-tuned.
+        decoder: Whether the photo conditions the initial state only (`init_inject`) or every step
+            (`par_inject`).
+        ensemble_size: Decoders trained jointly, whose probabilities are averaged.
     """
 
     vocabulary_size: Annotated[int, Field(gt=len(SPECIAL_TOKENS))]
@@ -52,25 +53,25 @@ class ModelConfig:
     ensemble_size: EnsembleSize = 1
 
     @property
-    def least_size(self) -> int:
-        """Bytes that the weights take at least: embedding, LSTM and output of each decoder."""
+    def min_weight_bytes(self) -> int:
+        """Minimum size of the weights: embedding, LSTM and output layer of each decoder."""
         words = self.vocabulary_size * (self.embedding_width + self.units + 1)
         lstm = 4 * self.units * (self.embedding_width + self.units + 1)
         return 4 * self.ensemble_size * (words + lstm)
 
 
 class Decoder(layers.Layer):
-    """Scores every next word of captions, given their photos and the words before.
+    """Predicts each next token of a caption from the photo and the tokens before it.
 
     Args:
-        config: The decoder's shape.
-        seed: Fixes initial weights and dropout.
-        name: Of the layer.
+        config: The decoder's dimensions.
+        seed: Seed of initial weights and dropout.
+        name: Name of the layer.
     """
 
     def __init__(self, config: ModelConfig, seed: np.random.SeedSequence, name: str) -> None:
         super().__init__(name=name)
-        # Each random part gets a seed of its own, so that none depends on the order of building.
+        # Each random part has its own seed, so that none depends on the order of building.
         seeds = iter(seed.generate_state(16).tolist())
 
         def initializer(name: str = "glorot_uniform") -> keras.Initializer:
@@ -85,9 +86,10 @@ class Decoder(layers.Layer):
         self.feature_dropout = dropout("feature_dropout")
         self.start_hidden = dense(config.units, "start_hidden", activation="tanh")
         self.start_cell = dense(config.units, "start_cell")
-        guided = config.decoder == "par_inject"
         self.image_projection = (
-            dense(config.embedding_width, "image_projection") if guided else None
+            dense(config.embedding_width, "image_projection")
+            if config.decoder == "par_inject"
+            else None
         )
         self.embedding = layers.Embedding(
             config.vocabulary_size,
@@ -97,7 +99,7 @@ class Decoder(layers.Layer):
             name="embedding",
         )
         self.embedding_dropout = dropout("embedding_dropout")
-        # tanh, sigmoid, no recurrent dropout, no unrolling: what cuDNN's LSTM kernel can do.
+        # tanh, sigmoid, no recurrent dropout, no unrolling: what cuDNN's LSTM kernel requires.
         self.lstm = CpuLSTM(
             config.units,
             return_sequences=True,
@@ -106,63 +108,65 @@ class Decoder(layers.Layer):
             name="lstm",
         )
         self.output_dropout = dropout("output_dropout")
-        # float32 under mixed precision too: a softmax over thousands of words needs it.
-        self.words = dense(config.vocabulary_size, "words", dtype="float32")
+        # float32 under mixed precision too: a softmax over thousands of tokens needs it.
+        self.output_projection = dense(config.vocabulary_size, "output_projection", dtype="float32")
 
     def start(self, features: Any, training: bool = False) -> State:
-        """Returns the first state for photos' standardised features, float [B, D]."""
-        seen = self.feature_dropout(features, training=training)
-        state = (self.start_hidden(seen), self.start_cell(seen))
-        return state if self.image_projection is None else (*state, self.image_projection(seen))
+        """Returns the initial state for standardized features, float [B, D]."""
+        features = self.feature_dropout(features, training=training)
+        state = (self.start_hidden(features), self.start_cell(features))
+        if self.image_projection is None:
+            return state
+        return (*state, self.image_projection(features))
 
-    def step(self, words: Any, state: State) -> tuple[Any, State]:
-        """Goes one word further, outside training.
+    def step(self, tokens: Any, state: State) -> tuple[Any, State]:
+        """Advances captions by one token, for inference.
 
         Args:
-            words: int [B], the word just said; `START` at first.
-            state: From `start` or the step before.
+            tokens: int [B], each caption's last token; `START` at first.
+            state: From `start` or the previous step.
 
         Returns:
-            Logits of the next word, float32 [B, V], and the state after this word.
+            Logits of the next token, float32 [B, V], and the state after `tokens`.
         """
         hidden, cell, *image_projection = state
-        inputs = self.embedding(words)  # [B, E]
-        for seen in image_projection:
-            inputs = inputs + seen
+        inputs = self.embedding(tokens)  # [B, E]
+        for projection in image_projection:
+            inputs = inputs + projection
         output, (hidden, cell) = self.lstm.cell(inputs, [hidden, cell])
-        return self.words(output), (hidden, cell, *image_projection)
+        return self.output_projection(output), (hidden, cell, *image_projection)
 
-    def call(self, features: Any, words: Any, training: bool = False) -> Any:
-        """Scores all next words of whole captions at once (teacher forcing).
+    def call(self, features: Any, tokens: Any, training: bool = False) -> Any:
+        """Predicts every next token of whole captions at once (teacher forcing).
 
         Args:
-            features: float [B, D], standardised.
-            words: int [B, T], each caption from `START` on. Padding may stand only at the end.
-            training: Whether dropout is on.
+            features: float [B, D], standardized.
+            tokens: int [B, T], each caption from `START` on. Padding is allowed only at the end.
+            training: Whether dropout is applied.
 
         Returns:
-            Logits of the next word at each place that holds a word, caption by caption, float32
-            [W, V]: padding costs no softmax.
+            Logits of the next token at every unpadded position, caption by caption, float32 [W, V]:
+            no softmax is computed for padding.
         """
         hidden, cell, *image_projection = self.start(features, training=training)
-        embedded = self.embedding_dropout(self.embedding(words), training=training)
-        for seen in image_projection:
-            embedded = embedded + ops.expand_dims(seen, 1)  # [B, T, E] + [B, 1, E]
+        embedded = self.embedding_dropout(self.embedding(tokens), training=training)
+        for projection in image_projection:
+            embedded = embedded + ops.expand_dims(projection, 1)  # [B, T, E] + [B, 1, E]
         outputs = self.lstm(embedded, initial_state=[hidden, cell])  # [B, T, units]
-        outputs = mask_padding(outputs, words)  # [W, units]
-        return self.words(self.output_dropout(outputs, training=training))
+        outputs = mask_padding(outputs, tokens)  # [W, units]
+        return self.output_projection(self.output_dropout(outputs, training=training))
 
 
-def mask_padding(values: Any, words: Any) -> Any:
-    """Picks the places that hold words.
+def mask_padding(values: Any, tokens: Any) -> Any:
+    """Selects the values at unpadded positions.
 
     Args:
         values: [B, T] or [B, T, …].
-        words: int [B, T], `PAD` where there is none.
+        tokens: int [B, T], `PAD` at padded positions.
 
     Returns:
-        The values there, caption by caption, [W] or [W, …].
+        The values at the other positions, caption by caption, [W] or [W, …].
     """
-    places = ops.nonzero(ops.reshape(words, (-1,)) != PAD)[0]  # [W]
+    positions = ops.nonzero(ops.reshape(tokens, (-1,)) != PAD)[0]  # [B, T] -> [B * T] -> [W]
     flat = ops.reshape(values, (-1, *values.shape[2:]))  # [B, T, …] -> [B * T, …]
-    return ops.take(flat, places, axis=0)
+    return ops.take(flat, positions, axis=0)

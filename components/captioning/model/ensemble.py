@@ -1,4 +1,4 @@
-"""The caption network: one decoder, or some that speak together, on standardised features."""
+"""The caption network: one decoder or an ensemble of several, on standardized features."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from components.captioning.model.decoder import Decoder, ModelConfig, State
 
 
 class CaptionNetwork(keras.Model):
-    """Scores every next word of captions, given their photos and the words before.
+    """Predicts each next token of a caption from the photo and the tokens before it.
 
-    Several members have weights and dropout of their own and learn side by side from the same
-    batches; what they say together is the mean of their probabilities (an ensemble, as in *Show
-    and Tell*, section 4.3).
+    The decoders of an ensemble have their own weights and dropout and are trained jointly on the
+    same batches; the ensemble's prediction is the mean of their probabilities (as in *Show and
+    Tell*, section 4.3).
 
     Args:
-        config: The network's shape.
-        seed: Fixes initial weights and dropout.
+        config: The network's dimensions.
+        seed: Seed of initial weights and dropout.
     """
 
     def __init__(self, config: ModelConfig, seed: int = 0) -> None:
@@ -26,55 +26,63 @@ class CaptionNetwork(keras.Model):
         self.config = config
         self.standardize = Standardize(name="standardize")
         self.decoders = [
-            Decoder(config, part, name=f"decoder_{index}")
-            for index, part in enumerate(np.random.SeedSequence(seed).spawn(config.ensemble_size))
+            Decoder(config, decoder_seed, name=f"decoder_{index}")
+            for index, decoder_seed in enumerate(
+                np.random.SeedSequence(seed).spawn(config.ensemble_size)
+            )
         ]
 
     def start(self, features: Any) -> State:
-        """Returns the first state for photos' features, float [B, D]: one member's, the next's."""
-        seen = self.standardize(features)
-        return tuple(part for decoder in self.decoders for part in decoder.start(seen))
+        """Returns the initial state for features, float [B, D]: all decoders' parts in sequence."""
+        standardized = self.standardize(features)
+        return tuple(part for decoder in self.decoders for part in decoder.start(standardized))
 
-    def step(self, words: Any, state: State) -> tuple[Any, State]:
-        """Goes one word further, outside training.
+    def step(self, tokens: Any, state: State) -> tuple[Any, State]:
+        """Advances captions by one token, for inference.
 
         Args:
-            words: int [B], the word just said; `START` at first.
-            state: From `start` or the step before.
+            tokens: int [B], each caption's last token; `START` at first.
+            state: From `start` or the previous step.
 
         Returns:
-            Logits of the next word, float32 [B, V], and the state after this word.
+            Logits of the next token, float32 [B, V], and the state after `tokens`.
         """
-        share = len(state) // len(self.decoders)
+        parts_per_decoder = len(state) // len(self.decoders)
         logits: list[Any] = []
-        after: list[Any] = []
+        next_state: list[Any] = []
         for index, decoder in enumerate(self.decoders):
-            scores, moved = decoder.step(words, state[index * share : (index + 1) * share])
-            logits.append(scores)
-            after += moved
-        return ensemble_logits(ops.stack(logits, axis=1)), tuple(after)
+            start = index * parts_per_decoder
+            decoder_logits, decoder_state = decoder.step(
+                tokens, state[start : start + parts_per_decoder]
+            )
+            logits.append(decoder_logits)
+            next_state += decoder_state
+        return ensemble_logits(ops.stack(logits, axis=1)), tuple(next_state)
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """Scores all next words of whole captions at once (teacher forcing).
+        """Predicts every next token of whole captions at once (teacher forcing).
 
         Args:
-            inputs: `features` float [B, D]; `words` int [B, T], each caption from `START` on.
-                Padding may stand only at the end.
-            training: Whether dropout is on.
+            inputs: `features` float [B, D]; `tokens` int [B, T], each caption from `START` on.
+                Padding is allowed only at the end.
+            training: Whether dropout is applied.
 
         Returns:
-            Each member's logits of the next word at each place that holds a word, caption by
-            caption, float32 [W, M, V].
+            Each decoder's logits of the next token at every unpadded position, caption by caption,
+            float32 [W, M, V].
         """
-        seen = self.standardize(inputs["features"])
+        standardized = self.standardize(inputs["features"])
         return ops.stack(
-            [decoder(seen, inputs["words"], training=training) for decoder in self.decoders],
+            [
+                decoder(standardized, inputs["tokens"], training=training)
+                for decoder in self.decoders
+            ],
             axis=1,
         )
 
 
 def ensemble_logits(logits: Any) -> Any:
-    """Returns what members say together: the mean of their probabilities.
+    """Returns logits of the mean of the decoders' probabilities.
 
     Args:
         logits: float32 [W, M, V].
@@ -84,46 +92,47 @@ def ensemble_logits(logits: Any) -> Any:
     """
     if logits.shape[1] == 1:
         return logits[:, 0]
-    return ops.logsumexp(ops.log_softmax(logits), axis=1)  # times M, which a softmax takes away
+    # The sum instead of the mean: a softmax cancels the factor M.
+    return ops.logsumexp(ops.log_softmax(logits), axis=1)
 
 
 class Standardize(layers.Layer):
-    """Shifts and scales each feature to mean 0 and spread 1 over the train split.
+    """Standardizes each feature to mean 0 and standard deviation 1 over the train split.
 
-    Keras' own `Normalization` keeps its statistics outside the weights once it is finalised;
-    here they are plain weights, so that a checkpoint or bundle restores them like any other.
+    Keras's `Normalization` keeps its statistics outside the weights once it is finalized; here they
+    are ordinary weights, so that checkpoints and bundles restore them like any other.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the statistics, at first such that nothing changes."""
-        width = (input_shape[-1],)
+        """Creates the statistics, initially the identity."""
+        shape = (input_shape[-1],)
         self.mean = self.add_weight(
-            shape=width, initializer="zeros", trainable=False, dtype="float32", name="mean"
+            shape=shape, initializer="zeros", trainable=False, dtype="float32", name="mean"
         )
         self.scale = self.add_weight(
-            shape=width, initializer="ones", trainable=False, dtype="float32", name="scale"
+            shape=shape, initializer="ones", trainable=False, dtype="float32", name="scale"
         )
 
     def adapt(self, features: np.ndarray) -> None:
-        """Takes mean and spread from features, float [N, D]; a constant feature becomes 0."""
-        wide = features.astype(np.float64)
-        spread = wide.std(axis=0)
-        self.mean.assign(wide.mean(axis=0))
-        self.scale.assign(np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-6))
+        """Sets mean and scale from features, float [N, D]; constant features are mapped to 0."""
+        values = features.astype(np.float64)
+        std = values.std(axis=0)
+        self.mean.assign(values.mean(axis=0))
+        self.scale.assign(np.divide(1.0, std, out=np.zeros_like(std), where=std > 1e-6))
 
     def call(self, features: Any) -> Any:
-        """Returns standardised features, [B, D] in the layer's compute precision."""
+        """Returns standardized features, [B, D] in the layer's compute dtype."""
         centred = ops.cast(features, "float32") - self.mean
         return ops.cast(centred * self.scale, self.compute_dtype)
 
 
 def build_network(config: ModelConfig, seed: int = 0) -> CaptionNetwork:
-    """Returns a network with all its weights made, ready to be loaded or trained."""
+    """Returns a network with all its weights created, ready for loading or training."""
     network = CaptionNetwork(config, seed)
     network(
         {
             "features": np.zeros((1, config.feature_width), np.float32),
-            "words": np.zeros((1, 1), np.int32),
+            "tokens": np.zeros((1, 1), np.int32),
         }
     )
     return network

@@ -1,4 +1,4 @@
-"""What training minimises and watches: cross-entropy of the words that came."""
+"""The training loss and the monitored metric: cross-entropy per token."""
 
 from typing import Any
 
@@ -10,29 +10,29 @@ from components.captioning.model.ensemble import ensemble_logits
 
 
 def word_cross_entropy(targets: Any, logits: Any, smoothing: float = 0.0) -> Any:
-    """Cross-entropy of each word, in nats.
+    """Returns the cross-entropy of each target token, in nats.
 
     Args:
-        targets: int [...], the words that came.
+        targets: int [...], token ids.
         logits: float [..., V].
-        smoothing: Share of the target that is spread evenly over all V words (Szegedy et al.,
-            2016, arXiv:1512.00567).
+        smoothing: Label smoothing: the share of the target distribution that is spread uniformly
+            over all V tokens (Szegedy et al., 2016, arXiv:1512.00567).
 
     Returns:
         float32 [...].
     """
     logits = ops.cast(logits, "float32")
-    # The fused kernel: picking the words out of a log-softmax takes four times as long.
+    # The fused kernel: gathering targets from a log-softmax takes four times as long.
     loss = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
     if smoothing:
         # mean over V of -log softmax = logsumexp - mean of logits
-        even = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
-        loss = (1 - smoothing) * loss + smoothing * even
+        uniform = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+        loss = (1 - smoothing) * loss + smoothing * uniform
     return loss
 
 
 class WordCrossEntropy(keras.losses.Loss):
-    """Mean cross-entropy a word and member, each by itself; padding weighs nothing.
+    """Mean cross-entropy over all tokens and decoders, each decoder by itself; ignores padding.
 
     Args:
         smoothing: See `word_cross_entropy`.
@@ -45,16 +45,16 @@ class WordCrossEntropy(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns losses, float32 [W, M], of targets int [B, T] and logits [W, M, V]."""
         targets = ops.cast(y_true, "int32")
-        came = ops.expand_dims(mask_padding(targets, targets), 1)  # [W, 1]
-        came = ops.broadcast_to(came, ops.shape(y_pred)[:2])  # [W, M]
-        return word_cross_entropy(came, y_pred, self.smoothing)
+        targets = ops.expand_dims(mask_padding(targets, targets), 1)  # [B, T] -> [W] -> [W, 1]
+        targets = ops.broadcast_to(targets, ops.shape(y_pred)[:2])  # [W, M]
+        return word_cross_entropy(targets, y_pred, self.smoothing)
 
 
 class WordLoss(keras.metrics.Mean):
-    """Mean cross-entropy a word over all batches, in nats, of what members say together.
+    """Mean cross-entropy per token of the ensemble, in nats, without label smoothing.
 
-    Without smoothing. Every word counts once, whatever batch it fell into, so the figure of a
-    split does not depend on how it was batched.
+    Every token has the same weight whatever batch it is in, so a split's loss does not depend on
+    how it is batched.
     """
 
     def __init__(self, name: str = "word_loss") -> None:

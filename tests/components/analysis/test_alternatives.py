@@ -1,17 +1,13 @@
-import json
-import re
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from components.analysis.alternatives import (
-    Alternative,
-    decoding_of,
-    describe_with_alternatives,
-    require_scored,
-)
+from components.analysis.alternatives import describe_with_alternatives
+from components.artifacts.decoding import write_decoding
 from components.artifacts.manifest import Photo
 from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig
@@ -21,14 +17,13 @@ from components.captioning.inference.captioner import Captioner
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import build_network
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
-from components.errors import DataError
 
 WORDS = ("a", "dog", "runs")
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of random weights with a real, small encoder."""
+    """A bundle with random weights and a small encoder."""
     directory = tmp_path_factory.mktemp("model")
     encoder = Encoder.build("MobileNetV2", "random")
     encoder.save(directory)
@@ -46,52 +41,36 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Photo]:
-    made = []
+    photos = []
     for image_id, colour in (("b.png", "teal"), ("a.png", "orange")):
         Image.new("RGB", (40, 30), colour).save(tmp_path / image_id)
-        made.append(
+        photos.append(
             Photo(image_id, str(tmp_path / image_id), "0" * 64, 40, 30, "test", ("A dog.",))
         )
-    return made
+    return photos
 
 
-def test_describe_with_alternatives_ranks_each_photos_captions(
+def test_describe_with_alternatives_ranks_the_captions_of_each_photo(
     model: Path, photos: list[Photo]
 ) -> None:
-    found = describe_with_alternatives(model, photos, DecodingConfig(5, 1.0, max_words=3))
-    assert [(one.image_id, one.rank) for one in found] == [
+    alternatives = describe_with_alternatives(model, photos)
+    assert [(item.image_id, item.rank) for item in alternatives] == [
         (image_id, rank) for image_id in ("b.png", "a.png") for rank in (1, 2, 3, 4, 5)
     ]
-    for rows in (found[:5], found[5:]):
-        assert [one.score for one in rows] == sorted((one.score for one in rows), reverse=True)
-        assert len({one.caption for one in rows}) == 5
-    # The bundle's own decoding settings are the same.
+    for beam in (alternatives[:5], alternatives[5:]):
+        scores = [item.score for item in beam]
+        assert scores == sorted(scores, reverse=True)
+        assert len({item.caption for item in beam}) == 5
     described = Captioner(model).describe([photo.uri for photo in photos])
-    assert [found[0].caption, found[5].caption] == described
+    assert [alternatives[0].caption, alternatives[5].caption] == described
 
 
-def test_describe_with_alternatives_leaves_out_what_does_not_exist(
-    model: Path, photos: list[Photo]
+def test_describe_with_alternatives_uses_the_decoding_settings_of_the_model(
+    model: Path, photos: list[Photo], tmp_path: Path
 ) -> None:
-    # Nothing, or one word of three: there are four captions, and not eight.
-    found = describe_with_alternatives(model, photos[:1], DecodingConfig(8, 1.0, max_words=1))
-    assert {one.caption for one in found} == {"", *WORDS}
-    assert len(found) == 4
-
-
-def test_decoding_of_scores(tmp_path: Path) -> None:
-    facts = {"beam_width": 4, "length_penalty": 0.7, "max_words": 12, "reranking_weight": 3.0}
-    (tmp_path / "scores.json").write_text(json.dumps(facts))
-    assert decoding_of(tmp_path) == DecodingConfig(4, 0.7, 12, reranking_weight=3.0)
-
-
-def test_require_scored_takes_any_place_in_the_beam() -> None:
-    said = [Alternative("1.jpg", 1, -0.5, "a dog"), Alternative("1.jpg", 2, -0.5, "dog")]
-    require_scored(said, {"1.jpg": "dog", "2.jpg": "never asked for"})
-
-
-def test_require_scored_of_another_model_tells_what_to_do() -> None:
-    said = [Alternative("1.jpg", 1, -0.5, "a dog"), Alternative("2.jpg", 1, -0.5, "a cat")]
-    expected = "scored of 2.jpg: run the pipeline again with --no-cache. Received: 'a dog'"
-    with pytest.raises(DataError, match=re.escape(expected)):
-        require_scored(said, {"1.jpg": "a dog", "2.jpg": "a dog"})
+    # The empty caption, or one of three words: only four captions exist, fewer than the beam width.
+    other = shutil.copytree(model, tmp_path / "model")
+    write_decoding(other, asdict(DecodingConfig(8, 1.0, max_words=1)))
+    alternatives = describe_with_alternatives(other, photos[:1])
+    assert {item.caption for item in alternatives} == {"", *WORDS}
+    assert len(alternatives) == 4

@@ -20,12 +20,12 @@ def _texts(figure: Figure) -> list[str]:
 
 
 def _pixels(figure: Figure) -> np.ndarray:
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=50)
-    return np.asarray(Image.open(drawn).convert("RGB"))
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=50)
+    return np.asarray(Image.open(file).convert("RGB"))
 
 
-def test_photo_grid_shows_each_photo_in_its_own_ratio(tmp_path: Path) -> None:
+def test_photo_grid_keeps_aspect_ratios(tmp_path: Path) -> None:
     photos = [_photo(tmp_path / "wide.png", 80, 40), _photo(tmp_path / "high.png", 30, 60)]
     figure = photo_grid(photos, ["wide", "high"], [["a"], ["b"]])
     assert len(figure.axes) == 2
@@ -33,14 +33,14 @@ def test_photo_grid_shows_each_photo_in_its_own_ratio(tmp_path: Path) -> None:
         box = axes.get_window_extent()
         assert box.width / box.height == pytest.approx(ratio)
     teal = (_pixels(figure) == (0, 128, 128)).all(axis=2)
-    # 3.2 x 1.6 and 1.35 x 2.7 inches at 50 dots an inch, less the rims.
+    # 3.2 x 1.6 and 1.35 x 2.7 inches at 50 dots per inch, except blurred edges.
     assert teal.sum() == pytest.approx((3.2 * 1.6 + 1.35 * 2.7) * 50**2, rel=0.05)
 
 
 def test_photo_grid_writes_titles_and_wrapped_lines(tmp_path: Path) -> None:
     photo = _photo(tmp_path / "1.png", 40, 40)
     long = "a small brown dog that runs after a large white ball"
-    # A dollar sign is no formula here.
+    # Dollar signs must not be parsed as math.
     figure = photo_grid([photo], ["costs $5 or $6"], [[long, "a dog"]])
     assert _texts(figure) == [
         "costs $5 or $6",
@@ -49,7 +49,7 @@ def test_photo_grid_writes_titles_and_wrapped_lines(tmp_path: Path) -> None:
     _pixels(figure)
 
 
-def test_photo_grid_keeps_rows_apart(tmp_path: Path) -> None:
+def test_photo_grid_rows_do_not_overlap(tmp_path: Path) -> None:
     photos = [_photo(tmp_path / f"{index}.png", 40, 30) for index in range(3)]
     lines = [["line"] * count for count in (1, 9, 3)]
     figure = photo_grid(photos, ["one", "two", "three"], lines, columns=2)
@@ -57,23 +57,23 @@ def test_photo_grid_keeps_rows_apart(tmp_path: Path) -> None:
     boxes = [text.get_window_extent() for text in figure.texts]
     boxes += [axes.get_window_extent() for axes in figure.axes]
     assert len(boxes) == 9
-    for place, box in enumerate(boxes):
-        assert not any(box.overlaps(other) for other in boxes[place + 1 :])
+    for index, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[index + 1 :])
         assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1
 
 
-def test_photo_grid_of_a_photo_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    whole, broken = (_photo(tmp_path / f"{name}.png", 40, 30) for name in ("whole", "broken"))
+def test_photo_grid_shows_why_a_photo_cannot_be_read(tmp_path: Path) -> None:
+    valid, broken = (_photo(tmp_path / f"{name}.png", 40, 30) for name in ("valid", "broken"))
     Path(broken.uri).write_bytes(b"no picture")
-    figure = photo_grid([broken, whole], ["one", "two"], [[], []])
+    figure = photo_grid([broken, valid], ["one", "two"], [[], []])
     assert len(figure.axes) == 1
     assert any("can't be read as a photo" in text.replace("\n", " ") for text in _texts(figure))
 
 
-def test_photo_grid_of_nothing_is_empty() -> None:
+def test_photo_grid_without_photos_is_empty() -> None:
     assert not photo_grid([], [], []).axes
 
 
-def test_photo_grid_of_a_title_too_few_is_refused(tmp_path: Path) -> None:
+def test_photo_grid_with_a_missing_title_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="shorter"):
         photo_grid([_photo(tmp_path / "1.png", 4, 3)], [], [["a"]])

@@ -108,7 +108,10 @@ def test_build_embeddings_word_keeps_its_vector_when_order_changes(
 def test_build_embeddings_without_any_word_is_refused(captions: Path, tmp_path: Path) -> None:
     path = tmp_path / "glove.txt"
     path.write_text("der 1 2\nhund 3 4\n")
-    with pytest.raises(DataError, match=r"glove\.txt has none of its 3"):
+    with pytest.raises(
+        DataError,
+        match=r"glove\.txt must contain words of the vocabulary\. Received: none of its 3",
+    ):
         build_embeddings(captions, str(path), tmp_path / "out", seed=0)
     assert not (tmp_path / "out").exists()
 

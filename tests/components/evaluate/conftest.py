@@ -1,4 +1,4 @@
-"""A tiny model that says one thing, and the examples, photos and facts that go with it."""
+"""A tiny model that always generates the same caption, with matching examples and photos."""
 
 import json
 import shutil
@@ -29,14 +29,14 @@ EPOCH = {"loss": 3.1, "word_loss": 3, "dev_word_loss": 2.5, "learning_rate": 1e-
 TRAINING = {
     "mlflow_run_id": "run-1",
     "best_epoch": 2,
-    "settings": {"units": 8, "schedule": "cosine"},
+    "settings": {"units": 8, "schedule": "cosine", "max_words": 3},
     "history": [EPOCH, EPOCH | {"dev_word_loss": 2.25}],
 }
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """The directories that an evaluation reads."""
+    """The input directories of an evaluation."""
 
     model: Path
     examples: Path
@@ -45,8 +45,7 @@ class Artifacts:
 
 def _save_model(directory: Path, seed: int | None, width: int) -> None:
     from components.captioning.decoding.reranking import RerankerData
-    from components.captioning.decoding.search import DecodingConfig
-    from components.captioning.inference.bundle import Bundle
+    from components.captioning.inference.bundle import save_model
     from components.captioning.model.decoder import ModelConfig
     from components.captioning.model.ensemble import build_network
     from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -57,30 +56,30 @@ def _save_model(directory: Path, seed: int | None, width: int) -> None:
     if seed is None:
         bias = np.zeros(len(vocabulary), np.float32)
         bias[vocabulary.words.index("dog")] = 20
-        network.decoders[0].words.set_weights([np.zeros((8, len(vocabulary))), bias])
+        network.decoders[0].output_projection.set_weights([np.zeros((8, len(vocabulary))), bias])
     else:
         random = np.random.default_rng(seed)
         for variable in network.trainable_variables:
             variable.assign(random.normal(scale=1.2, size=variable.shape))
     reranker_data = RerankerData(np.zeros((1, width), np.float16), [("dog",)])
-    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3), reranker_data).save(directory)
+    save_model(network, vocabulary, reranker_data, directory)
 
 
 @pytest.fixture(scope="session")
-def speaking_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def one_caption_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("model")
     _save_model(directory, None, ENCODER["width"])
     return directory
 
 
 @pytest.fixture
-def write_model(tmp_path: Path, speaking_model: Path) -> Callable[..., Path]:
-    """Writes a model: its network says "dog" three times, or with a seed, what comes."""
+def write_model(tmp_path: Path, one_caption_model: Path) -> Callable[..., Path]:
+    """Writes a model that generates "dog dog dog", or with a seed, one with random weights."""
 
     def write(seed: int | None = None, width: int = ENCODER["width"]) -> Path:
         directory = tmp_path / "model"
         if seed is None and width == ENCODER["width"]:
-            shutil.copytree(speaking_model, directory)
+            shutil.copytree(one_caption_model, directory)
         else:
             directory.mkdir()
             _save_model(directory, seed, width)
@@ -93,7 +92,7 @@ def write_model(tmp_path: Path, speaking_model: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def write_examples(tmp_path: Path) -> Callable[[dict[str, Sequence[str]]], Path]:
-    """Writes the test split's examples: references by image id, and features that differ."""
+    """Writes examples of the test split: references by image id, and random features."""
     import tensorflow as tf
 
     from components.artifacts.examples import shard_name, to_example
@@ -114,7 +113,7 @@ def write_examples(tmp_path: Path) -> Callable[[dict[str, Sequence[str]]], Path]
 
 @pytest.fixture
 def write_manifest(tmp_path: Path) -> Callable[[Sequence[str]], Path]:
-    """Writes a manifest with a drawn photo for each image id."""
+    """Writes a manifest with a photo for each image id."""
     from components.artifacts.manifest import Photo
     from components.artifacts.manifest import write_manifest as write_photos
 

@@ -7,7 +7,7 @@ from components.evaluate.curve import draw_loss_curve
 
 
 def _texts(svg: str) -> list[str]:
-    texts = minidom.parseString(svg).getElementsByTagName("text")  # noqa: S318  (our own drawing)
+    texts = minidom.parseString(svg).getElementsByTagName("text")  # noqa: S318 # our own drawing
     return [text.firstChild.data for text in texts]
 
 
@@ -15,7 +15,7 @@ def test_draw_loss_curve_is_an_svg_element_with_labels() -> None:
     svg = draw_loss_curve([3.0, 2.5, 2.2], [3.1, 2.4, 2.5], best_epoch=2)
     assert svg.startswith("<svg")
     texts = _texts(svg)
-    assert {"epoch", "nats a word", "train", "dev"} <= set(texts)
+    assert {"epoch", "loss (nats per word)", "train", "dev"} <= set(texts)
     assert {"1", "2", "3"} <= set(texts)
     assert not {"1.5", "0", "4"} & set(texts)
 
@@ -25,20 +25,20 @@ def test_draw_loss_curve_draws_each_epoch() -> None:
     drawn = re.findall(
         r'<path d="([^"]*)"[^>]*style="fill: none; stroke: var\((--train|--dev)\)', svg
     )
-    # In reverse, so that the legend's lines, drawn last, give way to the curves.
+    # In reverse, so that the curves overwrite the lines of the legend, which are drawn last.
     heights = {
         colour: [float(y) for y in re.findall(r"[ML] [\d.]+ ([\d.]+)", path)]
         for path, colour in reversed(drawn)
     }
     assert {colour: len(points) for colour, points in heights.items()} == {"--train": 3, "--dev": 3}
-    # Both begin at the same height; train falls twice as far as dev. SVG counts downwards.
+    # Both start at the same height; train falls twice as far as dev. SVG's y axis points down.
     train, dev = (heights[name][2] - heights[name][0] for name in ("--train", "--dev"))
     assert heights["--train"][0] == heights["--dev"][0]
     assert dev > 0
     assert abs(train - 2 * dev) < 0.01
 
 
-def test_draw_loss_curve_takes_the_pages_colours_alone() -> None:
+def test_draw_loss_curve_uses_only_the_colours_of_the_page() -> None:
     svg = draw_loss_curve([3.0, 2.0], [3.0, 2.5], best_epoch=1)
     assert set(re.findall(r"(?:stroke|fill): ([^;\"]+)", svg)) == {
         "none",
@@ -53,7 +53,7 @@ def test_draw_loss_curve_of_one_epoch() -> None:
     assert "1" in _texts(draw_loss_curve([3.0], [3.1], best_epoch=1))
 
 
-def test_draw_loss_curve_again_is_the_same_and_leaves_matplotlib_alone() -> None:
+def test_draw_loss_curve_is_reproducible_and_does_not_change_matplotlib_settings() -> None:
     settings = dict(mpl.rcParams)
     first, second = (draw_loss_curve([3.0, 2.0], [3.0, 2.5], 1) for _ in range(2))
     assert first == second

@@ -18,7 +18,7 @@ def test_rank_captions_from_best_to_worst() -> None:
         ["a brown dog sits there", "two cats", "a brown dog runs fast"],
         references,
     )
-    assert [one.image_id for one in ranked] == ["3.jpg", "1.jpg", "2.jpg"]
+    assert [item.image_id for item in ranked] == ["3.jpg", "1.jpg", "2.jpg"]
     assert ranked[0].score == pytest.approx(100)
     assert ranked[1] == RankedCaption(
         "1.jpg",
@@ -28,16 +28,16 @@ def test_rank_captions_from_best_to_worst() -> None:
     )
 
 
-def test_rank_captions_equal_ones_by_name() -> None:
+def test_rank_captions_orders_ties_by_image_id() -> None:
     ranked = rank_captions(["c", "a", "b"], ["a dog"] * 3, [("a dog",)] * 3)
-    assert [one.image_id for one in ranked] == ["a", "b", "c"]
+    assert [item.image_id for item in ranked] == ["a", "b", "c"]
 
 
 def _pick(count: int, most: int) -> list[list[int]]:
-    ranked = [RankedCaption(str(place), "", (), 0.0) for place in range(count)]
+    ranked = [RankedCaption(str(index), "", (), 0.0) for index in range(count)]
     picks = pick_captions(ranked, most)
-    kinds = (picks.best, picks.median, picks.worst)
-    return [[int(one.image_id) for one in kind] for kind in kinds]
+    groups = (picks.best, picks.median, picks.worst)
+    return [[int(item.image_id) for item in group] for group in groups]
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,15 @@ def _pick(count: int, most: int) -> list[list[int]]:
         (10, 2, [[0, 1], [4, 5], [9, 8]]),
     ],
 )
-def test_pick_captions_of_so_many(count: int, most: int, expected: list[list[int]]) -> None:
+def test_pick_captions_of_rankings_of_several_lengths(
+    count: int, most: int, expected: list[list[int]]
+) -> None:
     assert _pick(count, most) == expected
 
 
-def test_pick_captions_a_dozen_each_at_most() -> None:
-    picks = pick_captions([RankedCaption(str(place), "", (), 0.0) for place in range(500)])
-    assert [one.image_id for one in picks.median] == [str(place) for place in range(244, 256)]
+def test_pick_captions_has_at_most_twelve_per_group() -> None:
+    picks = pick_captions([RankedCaption(str(index), "", (), 0.0) for index in range(500)])
+    assert [item.image_id for item in picks.median] == [str(index) for index in range(244, 256)]
     assert [len(picks.best), len(picks.worst)] == [12, 12]
 
 
@@ -73,11 +75,11 @@ def _opened(uri: str | None) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
-def test_thumbnail_is_small_and_keeps_the_ratio(tmp_path: Path) -> None:
+def test_thumbnail_is_small_and_keeps_the_aspect_ratio(tmp_path: Path) -> None:
     path = tmp_path / "1.jpg"
-    picture = Image.new("RGB", (1200, 900), "red")
-    picture.paste("blue", (600, 0, 1200, 900))
-    picture.save(path)
+    image = Image.new("RGB", (1200, 900), "red")
+    image.paste("blue", (600, 0, 1200, 900))
+    image.save(path)
     small = _opened(thumbnail(_photo(path, 1200, 900)))
     assert (small.format, small.size) == ("JPEG", (320, 240))
     red, _, blue = small.getpixel((10, 120))
@@ -89,12 +91,12 @@ def test_thumbnail_is_small_and_keeps_the_ratio(tmp_path: Path) -> None:
 def test_thumbnail_is_upright(tmp_path: Path) -> None:
     path = tmp_path / "1.jpg"
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90 degrees to show: 80 wide, 160 high
+    exif[0x0112] = 6  # rotate by 90 degrees for display: 80 wide, 160 high
     Image.new("RGB", (160, 80), "red").save(path, exif=exif)
     assert _opened(thumbnail(_photo(path, 80, 160))).size == (160, 320)
 
 
-def test_thumbnail_carries_nothing_but_the_picture(tmp_path: Path) -> None:
+def test_thumbnail_has_no_metadata(tmp_path: Path) -> None:
     path = tmp_path / "1.jpg"
     exif = Image.Exif()
     exif[0x010E] = "where we live"
@@ -102,24 +104,24 @@ def test_thumbnail_carries_nothing_but_the_picture(tmp_path: Path) -> None:
     assert not _opened(thumbnail(_photo(path, 80, 80))).getexif()
 
 
-def test_thumbnail_of_very_narrow_photo_has_a_width(tmp_path: Path) -> None:
+def test_thumbnail_of_a_very_narrow_photo_is_at_least_one_pixel_wide(tmp_path: Path) -> None:
     path = tmp_path / "1.png"
     Image.new("RGB", (1, 2000), "red").save(path)
     assert _opened(thumbnail(_photo(path, 1, 2000))).size == (1, 320)
 
 
-def test_thumbnail_of_missing_or_broken_file_is_none_and_said(
+def test_thumbnail_of_a_missing_or_invalid_file_is_none_and_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"not an image")
     with caplog.at_level(logging.WARNING):
         assert thumbnail(_photo(tmp_path / "gone.jpg", 4, 3)) is None
         assert thumbnail(_photo(broken, 4, 3)) is None
-    assert "no picture of 1.jpg" in caplog.text
+    assert "no thumbnail of 1.jpg" in caplog.text
     assert "gone.jpg" in caplog.text
     assert "broken.jpg" in caplog.text
 
 
-def test_thumbnail_of_photo_not_in_the_manifest_is_none() -> None:
+def test_thumbnail_of_a_photo_not_in_the_manifest_is_none() -> None:
     assert thumbnail(None) is None

@@ -25,6 +25,7 @@ SCORES: dict[str, Any] = {
     "vocabulary_used": 310,
     "vocabulary_known": 2529,
     "split": "test",
+    "model_fingerprint": "a" * 64,
     "beam_width": 5,
     "length_penalty": 0.7,
     "reranking_weight": 14.0,
@@ -44,7 +45,7 @@ TRAINING = Training.model_validate(
     {
         "mlflow_run_id": "run-1",
         "best_epoch": 1,
-        "settings": {"units": 512},
+        "settings": {"units": 512, "max_words": 20},
         "history": [
             {"word_loss": 3.0, "dev_word_loss": 2.5, "learning_rate": 2e-3, "seconds": 41.26}
         ],
@@ -54,7 +55,7 @@ EVIL = '<script>alert("1")</script> & "dog'
 
 
 class _Page(HTMLParser):
-    """Reads a page: its elements with their attributes, its text, and whether tags are balanced."""
+    """A parsed page: its elements with their attributes, and its text; requires balanced tags."""
 
     _VOID = ("meta", "img", "wbr")
 
@@ -103,54 +104,55 @@ CARD = (
 )
 
 
-def test_render_report_shows_scores_and_what_they_are_of() -> None:
+def test_render_report_shows_scores_with_model_data_and_decoding() -> None:
     words = _page(CARD).words
-    assert "Search BLEU-1 BLEU-2 BLEU-3 BLEU-4 CIDEr-D ROUGE-L Beam of 5 64.3" in words
-    assert "Beam of 5 64.3 46.3 32.4 22.3 55.4 46.2 Greedy 64.3 46.3 32.4 17.9 44.1 43.0" in words
+    assert "Search BLEU-1 BLEU-2 BLEU-3 BLEU-4 CIDEr-D ROUGE-L Beam search, width 5 64.3" in words
+    assert "width 5 64.3 46.3 32.4 22.3 55.4 46.2 Greedy search 64.3 46.3 32.4 17.9 44.1" in words
     assert "cider-d:n=4| rouge-l:beta=1.2" in words
     assert "1,500 photos of the test split" in words
-    assert "against the 7,500 captions" in words
+    assert "against 7,500 reference captions" in words
     assert "nrefs:5| case:mixed| tok:none" in words
-    assert "beam width 5, length penalty 0.7, consensus 14.0, at most 20 words" in words
-    assert "InceptionV3, weights random (seed 7) eeeeeeeeeeee , 2,048 numbers a photo" in words
-    assert "812 different ones for 1,500 photos, 9.7 words on average" in words
-    assert "310 of the 2,529 it knows" in words
-    assert "Test set ffffffffffff Data set dddddddddddd MLflow run run-1" in words
+    assert "beam width 5, length penalty 0.7, reranking weight 14.0, at most 20 words" in words
+    assert "InceptionV3, weights random (seed 7) eeeeeeeeeeee , 2,048 features per photo" in words
+    assert "812 for 1,500 photos, 9.7 words on average" in words
+    assert "310 of 2,529 words" in words
+    assert "Test split fingerprint ffffffffffff Dataset fingerprint dddddddddddd" in words
+    assert "Model fingerprint aaaaaaaaaaaa MLflow run run-1" in words
     assert "1 3.000 2.500 2.0e-03 41.3" in words
     assert "units 512" in words
 
 
 def test_render_report_shows_photo_with_its_captions() -> None:
     page = _page(CARD)
-    assert page.all("img") == [{"class": "picture", "src": CARD[1], "alt": "a dog"}]
+    assert page.all("img") == [{"class": "thumbnail", "src": CARD[1], "alt": "a dog"}]
     assert "Best 1 The highest scores" in page.words
     assert "a dog a brown dog one dog BLEU 43.2 1.jpg" in page.words
 
 
-def test_render_report_says_how_photos_were_picked() -> None:
+def test_render_report_explains_how_photos_were_selected() -> None:
     words = _page(CARD).words
-    assert "Picked by rule, not by hand: all 1,500 captions of the beam search were ranked" in words
+    assert "selected automatically. All 1,500 captions of the beam search were ranked" in words
 
 
-def test_render_report_without_picture_shows_a_placeholder() -> None:
+def test_render_report_without_a_thumbnail_shows_a_placeholder() -> None:
     page = _page((CARD[0], None))
     assert page.all("img") == []
     assert "The photo could not be read a dog a brown dog" in page.words
 
 
-def test_render_report_of_empty_caption_says_so() -> None:
+def test_render_report_labels_empty_captions() -> None:
     page = _page((RankedCaption("1.jpg", "", ("a dog",), 0.0), CARD[1]))
-    assert page.all("img")[0]["alt"] == "(the model said nothing)"
+    assert page.all("img")[0]["alt"] == "(empty caption)"
 
 
-def test_render_report_escapes_whatever_the_data_say() -> None:
+def test_render_report_escapes_text_of_the_data() -> None:
     page = _page((RankedCaption(EVIL, EVIL, (EVIL,), 1.0), CARD[1]))
     assert page.all("script") == []
     assert page.all("img")[0]["alt"] == EVIL
     assert page.words.count(EVIL) == 3
 
 
-def test_render_report_holds_all_it_shows() -> None:
+def test_render_report_is_self_contained() -> None:
     page = _page(CARD)
     tags = {tag for tag, _ in page.elements}
     assert not tags & {"script", "link", "iframe", "object", "base", "form"}
@@ -168,7 +170,7 @@ def test_render_report_holds_all_it_shows() -> None:
     assert "@import" not in style
 
 
-def test_render_report_can_be_found_ones_way_in() -> None:
+def test_render_report_has_landmarks_and_labels() -> None:
     page = _page(CARD)
     tags = [tag for tag, _ in page.elements]
     assert page.all("html") == [{"lang": "en"}]
@@ -182,19 +184,19 @@ def test_render_report_can_be_found_ones_way_in() -> None:
 
 
 @pytest.mark.parametrize(("images", "titles"), [(2, ["Best", "Median"]), (0, ["Best"])])
-def test_gallery_sections_leave_out_what_has_no_photo(images: int, titles: list[str]) -> None:
+def test_gallery_sections_omits_empty_groups(images: int, titles: list[str]) -> None:
     median = [CARD[0]] * images
     sections = gallery_sections(Picks([CARD[0]], median, []), {})
     assert [section.title for section in sections] == titles
 
 
-def test_gallery_sections_find_the_photos(tmp_path: Path) -> None:
+def test_gallery_sections_looks_up_photos_by_image_id(tmp_path: Path) -> None:
     path = tmp_path / "1.jpg"
     Image.new("RGB", (8, 8)).save(path)
     photo = Photo("1.jpg", str(path), "0" * 64, 8, 8, "test", ("A dog.",))
     other = RankedCaption("2.jpg", "a cat", ("a cat",), 100.0)
     sections = gallery_sections(Picks([], [], [CARD[0], other]), {"1.jpg": photo})
-    pictures = [picture for _, picture in sections[0].cards]
-    assert pictures[0] is not None
-    assert pictures[0].startswith("data:image/jpeg;base64,")
-    assert pictures[1] is None
+    thumbnails = [thumbnail for _, thumbnail in sections[0].cards]
+    assert thumbnails[0] is not None
+    assert thumbnails[0].startswith("data:image/jpeg;base64,")
+    assert thumbnails[1] is None

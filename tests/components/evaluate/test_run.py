@@ -1,27 +1,40 @@
+import errno
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kfp.dsl import HTML, Artifact, Dataset, Metrics, Model
 
+from components.artifacts.fingerprint import fingerprint_tree
+from components.captioning.decoding.search import DecodingConfig
+from components.captioning.inference.bundle import Bundle
 from components.errors import DataError
 from components.evaluate.component import evaluate
 from components.evaluate.run import evaluate_model
 from components.settings.decoding import DecodingSettings
 
-# The model says "dog dog dog" of both photos. References "dog dog dog" and "dog" of one, "a dog"
-# of the other: 6 words against 3 + 2, no penalty.
+# The model generates "dog dog dog" for both photos. The references are "dog dog dog" and "dog" for
+# one, "a dog" for the other: 6 words against 3 + 2, no penalty.
 # Unigrams 3/3 and 1/3: 4/6. Bigrams 2/2 and 0/2: 2/4. Trigrams 1/1 and 0/1: 1/2. No 4-gram.
 # BLEU-2 = sqrt(2/3 * 1/2) = 0.577350, BLEU-3 = cube root of (1/3 * 1/2) = 0.550321.
-# CIDEr-D: "dog" is in both photos and weighs nothing; pairs and triples of the first photo's first
-# reference are all right, but "dog dog dog" has just those two orders: (1 + 1) / 4; its second
-# reference has none, nor has the second photo: 0.5 / 2 / 2, times 10, times 100.
-# ROUGE-L: best precision 3/3 and recall 3/3: 1. Of the other 1/3 and 1/2:
+# CIDEr-D: "dog" is in both photos and has no weight; all bigrams and trigrams of the first photo's
+# first reference match, and "dog dog dog" has no other orders: (1 + 1) / 4; none of its second
+# reference match, and none of the second photo: 0.5 / 2 / 2, times 10, times 100.
+# ROUGE-L: highest precision 3/3 and recall 3/3: 1. For the other photo 1/3 and 1/2:
 # 2.44 * 1/6 / (1/2 + 1.44 * 1/3) = 0.414966. The mean: 0.707483.
 CIDER_D, ROUGE_L = 125, 70.7483
 BLEU = {"bleu1": 66.6667, "bleu2": 57.7350, "bleu3": 55.0321, "bleu4": 0}
+
+
+@pytest.fixture
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: str, target: str) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
 
 
 def _evaluate(artifacts: Any, output: Path, beam_width: int = 1) -> dict[str, Any]:
@@ -30,12 +43,13 @@ def _evaluate(artifacts: Any, output: Path, beam_width: int = 1) -> dict[str, An
         artifacts.examples,
         artifacts.manifest,
         DecodingSettings(beam_width=beam_width),
+        scored_model=output / "scored_model",
         scores=output / "scores",
         report=output / "report",
     )
 
 
-def test_evaluate_model_writes_scores_as_counted_by_hand(artifacts: Any, tmp_path: Path) -> None:
+def test_evaluate_model_writes_scores_as_computed_by_hand(artifacts: Any, tmp_path: Path) -> None:
     scores = _evaluate(artifacts, tmp_path, beam_width=2)
     assert json.loads((tmp_path / "scores" / "scores.json").read_text()) == scores
     assert scores.pop("bleu") == pytest.approx(BLEU, abs=1e-4)
@@ -46,6 +60,8 @@ def test_evaluate_model_writes_scores_as_counted_by_hand(artifacts: Any, tmp_pat
     assert scores.pop("coco_signature").startswith("cider-d:n=4,sigma=6,df=these-references|")
     assert scores == {
         "split": "test",
+        "mlflow_run_id": "run-1",
+        "model_fingerprint": fingerprint_tree(tmp_path / "scored_model"),
         "images": 2,
         "references": 3,
         "beam_width": 2,
@@ -63,6 +79,39 @@ def test_evaluate_model_writes_scores_as_counted_by_hand(artifacts: Any, tmp_pat
     }
 
 
+def test_evaluate_model_writes_the_model_with_the_decoding_settings_it_was_scored_with(
+    artifacts: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="must be a scored model"):
+        Bundle.load(artifacts.model)
+    _evaluate(artifacts, tmp_path, beam_width=2)
+    scored = tmp_path / "scored_model"
+    assert Bundle.load(scored).decoding == DecodingConfig(2, 1.0, max_words=3)
+    files = {path.name for path in artifacts.model.iterdir()}
+    assert {path.name for path in scored.iterdir()} == files | {"decoding.json"}
+    for name in files:
+        assert (scored / name).read_bytes() == (artifacts.model / name).read_bytes()
+
+
+def test_evaluate_model_again_with_other_settings_leaves_earlier_artifacts_unchanged(
+    artifacts: Any, tmp_path: Path
+) -> None:
+    before = fingerprint_tree(artifacts.model)
+    first = _evaluate(artifacts, tmp_path / "first", beam_width=2)
+    second = _evaluate(artifacts, tmp_path / "second", beam_width=3)
+    assert fingerprint_tree(artifacts.model) == before
+    assert fingerprint_tree(tmp_path / "first" / "scored_model") == first["model_fingerprint"]
+    assert first["model_fingerprint"] != second["model_fingerprint"]
+
+
+@pytest.mark.usefixtures("no_links")
+def test_evaluate_model_where_links_are_impossible_copies(artifacts: Any, tmp_path: Path) -> None:
+    _evaluate(artifacts, tmp_path)
+    copy = tmp_path / "scored_model" / "vocabulary.txt"
+    assert copy.read_bytes() == (artifacts.model / "vocabulary.txt").read_bytes()
+    assert copy.stat().st_nlink == 1
+
+
 def test_evaluate_model_writes_every_caption_with_its_references(
     artifacts: Any, tmp_path: Path
 ) -> None:
@@ -72,27 +121,27 @@ def test_evaluate_model_writes_every_caption_with_its_references(
         "scores.json",
     ]
     lines = (tmp_path / "scores" / "captions.jsonl").read_text().splitlines()
-    said = {"hypothesis": "dog dog dog", "greedy": "dog dog dog"}
+    captions = {"hypothesis": "dog dog dog", "greedy": "dog dog dog"}
     assert [json.loads(line) for line in lines] == [
-        {"image_id": "1.png", **said, "references": ["dog dog dog", "dog"]},
-        {"image_id": "2.png", **said, "references": ["a dog"]},
+        {"image_id": "1.png", **captions, "references": ["dog dog dog", "dog"]},
+        {"image_id": "2.png", **captions, "references": ["a dog"]},
     ]
 
 
-def test_evaluate_model_writes_a_report_and_forgives_a_missing_photo(
+def test_evaluate_model_writes_a_report_despite_a_missing_photo(
     artifacts: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (artifacts.manifest / "photos" / "2.png").unlink()
     with caplog.at_level(logging.WARNING):
         _evaluate(artifacts, tmp_path)
     page = (tmp_path / "report").read_text()
-    # The best, with its photo, then the worst, without.
+    # The best with its photo, then the worst without.
     order = ("data:image/jpeg;base64,", ">1.png<", "The photo could not be read", ">2.png<")
-    places = [page.index(text) for text in order]
-    assert places == sorted(places)
+    positions = [page.index(text) for text in order]
+    assert positions == sorted(positions)
     assert page.count("data:image/jpeg;base64,") == 1
     assert "var(--dev)" in page
-    assert "no picture of 2.png" in caplog.text
+    assert "no thumbnail of 2.png" in caplog.text
 
 
 def test_evaluate_model_that_fails_leaves_nothing(artifacts: Any, tmp_path: Path) -> None:
@@ -103,7 +152,7 @@ def test_evaluate_model_that_fails_leaves_nothing(artifacts: Any, tmp_path: Path
     assert set(tmp_path.iterdir()) == before
 
 
-def test_evaluate_component_shows_scores_and_report(artifacts: Any, tmp_path: Path) -> None:
+def test_evaluate_component_writes_metrics_and_report(artifacts: Any, tmp_path: Path) -> None:
     scores = Artifact(uri=str(tmp_path / "scores"))
     metrics = Metrics(uri=str(tmp_path / "metrics"))
     evaluate.python_func(
@@ -113,6 +162,7 @@ def test_evaluate_component_shows_scores_and_report(artifacts: Any, tmp_path: Pa
         beam_width=1,
         length_penalty=1.0,
         reranking_weight=0.0,
+        scored_model=Model(uri=str(tmp_path / "scored_model")),
         scores=scores,
         metrics=metrics,
         report=HTML(uri=str(tmp_path / "report")),
@@ -138,7 +188,7 @@ def test_evaluate_component_shows_scores_and_report(artifacts: Any, tmp_path: Pa
     assert (tmp_path / "report").read_text().startswith("<!DOCTYPE html>")
 
 
-def test_evaluate_component_fails_in_one_line(
+def test_evaluate_component_reports_an_invalid_setting_in_one_line(
     artifacts: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit_info:
@@ -149,11 +199,11 @@ def test_evaluate_component_fails_in_one_line(
             beam_width=0,
             length_penalty=1.0,
             reranking_weight=0.0,
+            scored_model=Model(uri=str(tmp_path / "scored_model")),
             scores=Artifact(uri=str(tmp_path / "scores")),
             metrics=Metrics(),
             report=HTML(uri=str(tmp_path / "report")),
         )
     assert exit_info.value.code == 2
-    assert capsys.readouterr().out.splitlines()[-1] == (
-        "FAILED evaluate: beam_width must be a positive integer. Received: 0"
-    )
+    last_line = capsys.readouterr().out.splitlines()[-1]
+    assert last_line.startswith("FAILED evaluate: beam_width ") and "Received: 0" in last_line

@@ -10,10 +10,10 @@ from components.evaluate.scoring import Captions, score_captions, search_both
 
 
 def test_score_captions_of_both_searches() -> None:
-    # Beam: 3 + 2 words, references as close: 3 + 2, no penalty.
+    # Beam: 3 + 2 words, closest references 3 + 2, no penalty.
     # Unigrams: "a dog runs" 3/3, "a dog" 1/2 (no "dog" there): 4/5. Bigrams 2/2, 0/1: 2/3.
     # BLEU-2 = sqrt(4/5 * 2/3) = 0.730297. Trigrams 1/1: BLEU-3 = (8/15) ** (1/3) = 0.810961.
-    # No 4-gram. Greedy: all wrong.
+    # No 4-gram. Greedy: no match.
     # CIDEr-D: "a" is in both photos, so it weighs nothing. "a dog runs" with its twin: words, pairs
     # and triples 1, no quadruple: 3/4. With the other reference "dog", 1 word of 2 with 1 of 5,
     # lengths apart by 2: exp(-4 / 72) / sqrt(2 * 5) = 0.299139, a quarter of it: 0.074785.
@@ -38,7 +38,7 @@ def test_score_captions_of_both_searches() -> None:
     }
 
 
-def test_score_captions_counts_equal_captions_once() -> None:
+def test_score_captions_counts_distinct_captions() -> None:
     captions = Captions(beam=["a dog", "a dog", ""], greedy=["a", "a", "a"])
     scores = score_captions(captions, [("a",)] * 3)
     assert scores["distinct_captions"] == 2
@@ -46,11 +46,11 @@ def test_score_captions_counts_equal_captions_once() -> None:
     assert scores["vocabulary_used"] == 2
 
 
-def test_search_both_finds_beam_and_greedy_captions(write_model: Callable[..., Path]) -> None:
-    bundle = Bundle.load(write_model(seed=1))
+def test_search_both_returns_beam_and_greedy_captions(write_model: Callable[..., Path]) -> None:
+    bundle = Bundle.load(write_model(seed=1), DecodingConfig(5, 1.0, max_words=3))
     features = np.random.default_rng(1).normal(size=(8, 5)).astype(np.float16)
     captions = search_both(bundle, features)
-    assert bundle.decoding == DecodingConfig(5, 1.0, max_words=3)  # left as it was
+    assert bundle.decoding == DecodingConfig(5, 1.0, max_words=3)  # unchanged
     assert captions.beam != captions.greedy
     # A beam of one is greedy search.
     bundle.decoding = DecodingConfig(1, 1.0, max_words=3)

@@ -1,4 +1,4 @@
-"""A tiny world for training: photos whose features say which of two captions is theirs."""
+"""A tiny dataset: photos whose features determine which of two captions they have."""
 
 from collections.abc import Callable
 from typing import Any

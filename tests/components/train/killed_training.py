@@ -1,4 +1,4 @@
-"""Trains in a process of its own that is killed after its second epoch."""
+"""Trains in a separate process, which kills itself after the second epoch."""
 
 import json
 import os

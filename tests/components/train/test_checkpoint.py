@@ -29,7 +29,7 @@ def _epoch(dev: float) -> dict[str, float]:
 @pytest.fixture
 def saved(tmp_path: Path) -> tuple[Path, keras.Model]:
     network = _network()
-    network(np.ones((1, 2)), training=True)  # moves the dropout's seed on
+    network(np.ones((1, 2)), training=True)  # advances the dropout seed
     state = TrainingState("a run")
     state.finish_epoch(_epoch(2.0), network)
     path = tmp_path / "checkpoint.npz"
@@ -37,7 +37,7 @@ def saved(tmp_path: Path) -> tuple[Path, keras.Model]:
     return path, network
 
 
-def test_restore_checkpoint_brings_weights_seeds_optimizer_and_history_back(
+def test_restore_checkpoint_restores_weights_seeds_optimizer_and_history(
     saved: tuple[Path, keras.Model],
 ) -> None:
     path, network = saved
@@ -50,7 +50,7 @@ def test_restore_checkpoint_brings_weights_seeds_optimizer_and_history_back(
     assert len(other.optimizer.variables) > 2
 
 
-def test_restore_checkpoint_of_none_a_broken_or_another_network_is_a_new_beginning(
+def test_restore_checkpoint_that_is_missing_invalid_or_of_another_network_returns_none(
     saved: tuple[Path, keras.Model], tmp_path: Path
 ) -> None:
     path, network = saved

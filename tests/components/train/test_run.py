@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.examples import ENCODER_FILE, Examples, shard_name, to_example
 from components.artifacts.files import MATRIX_FILE, write_json
+from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.inference.bundle import Bundle
 from components.captioning.model.normalizer import Normalizer
@@ -37,7 +38,7 @@ def train(
     mlflow_root: Path,
     tmp_path: Path,
 ) -> Train:
-    """Trains two epochs from artifacts on disk; `pod` is where the model goes."""
+    """Trains for two epochs from artifacts on disk; `pod` is the folder of the model."""
     for name, examples in (("train", train_examples), ("dev", dev_examples)):
         _write_examples(tmp_path / "examples", name, examples)
     (tmp_path / "captions").mkdir()
@@ -77,53 +78,64 @@ def _losses(training: dict[str, Any]) -> list[tuple[float, float]]:
     return [(epoch["loss"], epoch["dev_word_loss"]) for epoch in training["history"]]
 
 
-def _die_after_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: Any, **__: Any) -> None:
+def _interrupt_after_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    # What comes after the checkpoint, when an epoch ends.
-    monkeypatch.setattr(callbacks, "log_metrics", die)
+    # Called at the end of an epoch, after the checkpoint is saved.
+    monkeypatch.setattr(callbacks, "log_metrics", interrupt)
 
 
-def test_train_model_on_captions_of_other_rules_is_refused(train: Train, tmp_path: Path) -> None:
+def test_train_model_on_captions_normalized_by_other_rules_is_refused(
+    train: Train, tmp_path: Path
+) -> None:
     Normalizer((("strip",),)).save(tmp_path / "captions")
-    with pytest.raises(DataError, match=r"must be normalised by the same rules.* run features"):
+    with pytest.raises(DataError, match=r"must be normalized by the same rules.* Run features"):
         train("model", tmp_path / "own")
     assert not (tmp_path / "model").exists()
 
 
-def test_train_model_on_a_new_pod_goes_on_from_the_checkpoint_in_a_bucket(
+def test_train_model_writes_a_model_that_is_not_scored_yet(train: Train, tmp_path: Path) -> None:
+    train("model", tmp_path / "own")
+    with pytest.raises(DataError, match=r"must be a scored model.* scored_model"):
+        Bundle.load(tmp_path / "model")
+
+
+def test_train_model_on_a_new_pod_resumes_from_the_checkpoint_in_a_bucket(
     train: Train, bucket: storage.Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unbroken = train("unbroken", tmp_path / "own")
-    # What made the captions goes with what was learnt from them.
-    assert Normalizer.load(tmp_path / "unbroken") == Normalizer((("lower",),))
+    uninterrupted = train("uninterrupted", tmp_path / "own")
+    # The model includes the normalizer of its captions.
+    assert Normalizer.load(tmp_path / "uninterrupted") == Normalizer((("lower",),))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        _die_after_the_first_epoch(patch)
+        _interrupt_after_the_first_epoch(patch)
         train("killed", "gs://runs/checkpoints")
     assert not (tmp_path / "killed").exists()
     [checkpoint] = bucket.list_blobs()
     assert re.fullmatch(r"checkpoints/[0-9a-f]{32}\.npz", checkpoint.name)
     with np.load(io.BytesIO(checkpoint.download_as_bytes())) as arrays:
-        facts = json.loads(str(arrays["facts"]))
+        progress = json.loads(str(arrays["progress"]))
 
     resumed = train("resumed", "gs://runs/checkpoints/")
 
-    assert _losses(resumed) == _losses(unbroken)
-    # Epoch 1 is the first pod's, to the second that it took, and so is the MLflow run.
-    assert resumed["history"][:1] == facts["history"]
-    assert resumed["mlflow_run_id"] == facts["run_id"] != unbroken["mlflow_run_id"]
-    logged = MlflowClient().get_metric_history(facts["run_id"], "dev_word_loss")
+    assert _losses(resumed) == _losses(uninterrupted)
+    # Epoch 1, including its duration, and the MLflow run are those of the first pod.
+    assert resumed["history"][:1] == progress["history"]
+    assert resumed["mlflow_run_id"] == progress["run_id"] != uninterrupted["mlflow_run_id"]
+    logged = MlflowClient().get_metric_history(progress["run_id"], "dev_word_loss")
     assert [metric.step for metric in logged] == [1, 2]
-    one, other = (Bundle.load(tmp_path / pod).network for pod in ("unbroken", "resumed"))
+    one, other = (
+        Bundle.load(tmp_path / pod, DecodingConfig()).network
+        for pod in ("uninterrupted", "resumed")
+    )
     for weights, same in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, same)
-    # A finished training leaves no checkpoint.
+    # Finished training removes its checkpoint.
     assert not list(bucket.list_blobs())
     assert not list((tmp_path / "own").iterdir())
 
 
-def test_train_model_on_a_cluster_keeps_its_checkpoint_until_the_model_is_safe(
+def test_train_model_on_a_cluster_keeps_its_checkpoint_until_the_model_is_uploaded(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoints = tmp_path / "claim"
@@ -134,11 +146,11 @@ def test_train_model_on_a_cluster_keeps_its_checkpoint_until_the_model_is_safe(
     trained = train("lost", checkpoints)
     [checkpoint] = checkpoints.iterdir()
     assert checkpoint.name.endswith("-run-1.npz")
-    # The pod was lost before Kubeflow had the model: the retry has no epoch to train.
+    # The pod was lost before the model was uploaded: the retry has no epochs left to train.
     again = train("retry", checkpoints)
     assert again["history"] == trained["history"]
     assert again["mlflow_run_id"] == trained["mlflow_run_id"]
-    # Another run trains for itself, though it is the same training.
+    # Another Kubeflow run does not use that checkpoint.
     monkeypatch.setenv(RUN_ID_VARIABLE, "run-2")
     assert train("other", checkpoints)["mlflow_run_id"] != trained["mlflow_run_id"]
 
@@ -151,11 +163,11 @@ def test_train_model_on_a_cluster_keeps_its_checkpoint_until_the_model_is_safe(
         ("ftp://runs", r"must be local or begin with gs://, .*Received: ftp://runs"),
     ],
 )
-def test_train_model_where_no_checkpoint_can_lie_says_so_before_training(
+def test_train_model_without_a_place_for_checkpoints_fails_before_training(
     checkpoints: str, message: str, train: Train
 ) -> None:
     with pytest.raises(SettingError, match=message):
         train("pod", checkpoints)
-    # Not even an MLflow run was begun.
+    # No MLflow run was started.
     [experiment] = MlflowClient().search_experiments(filter_string="name = 'tests'")
     assert not MlflowClient().search_runs([experiment.experiment_id])

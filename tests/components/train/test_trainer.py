@@ -43,7 +43,7 @@ def fit(
         )
 
     yield run
-    # Training sets the policy of its process, which here goes on with other tests.
+    # Training sets the dtype policy of the process, which continues with other tests.
     keras.config.set_dtype_policy("float32")
 
 
@@ -52,16 +52,16 @@ def _losses(state: Any) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed"])
-def test_fit_network_learns_to_tell_photos_apart(
+def test_fit_network_learns_to_distinguish_photos(
     fit: Fit, make_settings: Settings, dev_examples: Examples, precision: str
 ) -> None:
     network, state = fit(make_settings(epochs=25, dropout=0.0, patience=25, precision=precision))
     assert {weights.dtype for weights in network.trainable_variables} == {"float32"}
     assert state.history[-1]["dev_word_loss"] < 0.5 * state.history[0]["dev_word_loss"]
-    words = search_captions(network, dev_examples.features, DecodingConfig(3, 1.0, 6))
-    said = {tuple(row[: list(row).index(END)]) for row in words.tolist()}
-    assert said <= {(4, 5), (4, 5, 7), (4, 6), (4, 6, 8, 8)}
-    assert len(said) > 1
+    tokens = search_captions(network, dev_examples.features, DecodingConfig(3, 1.0, 6))
+    captions = {tuple(row[: list(row).index(END)]) for row in tokens.tolist()}
+    assert captions <= {(4, 5), (4, 5, 7), (4, 6), (4, 6, 8, 8)}
+    assert len(captions) > 1
 
 
 def test_fit_network_twice_gives_the_same_losses(fit: Fit, make_settings: Settings) -> None:
@@ -78,7 +78,7 @@ def _write(folder: Path, examples: Examples) -> None:
     (folder / "facts.json").write_text(json.dumps(facts))
 
 
-def test_fit_network_resumed_after_a_kill_equals_an_unbroken_run(
+def test_fit_network_resumed_after_a_kill_equals_uninterrupted_training(
     fit: Fit,
     make_settings: Settings,
     train_examples: Examples,
@@ -87,7 +87,7 @@ def test_fit_network_resumed_after_a_kill_equals_an_unbroken_run(
     tmp_path: Path,
 ) -> None:
     settings = make_settings()
-    unbroken, wanted = fit(settings, "unbroken.npz")
+    uninterrupted, expected = fit(settings, "uninterrupted.npz")
     _write(tmp_path / "train", train_examples)
     _write(tmp_path / "dev", dev_examples)
     np.save(tmp_path / "matrix.npy", matrix)
@@ -99,10 +99,10 @@ def test_fit_network_resumed_after_a_kill_equals_an_unbroken_run(
 
     resumed, state = fit(settings, "killed.npz")
 
-    assert _losses(state) == _losses(wanted)
-    for one, other in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
+    assert _losses(state) == _losses(expected)
+    for one, other in zip(uninterrupted.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    # The figures of both parts are in one MLflow run, each epoch once.
+    # The metrics of both parts are in one MLflow run, once per epoch.
     logged = MlflowClient().get_metric_history(state.run_id, "dev_word_loss")
     assert [metric.step for metric in logged] == [1, 2, 3, 4]
 
@@ -110,14 +110,14 @@ def test_fit_network_resumed_after_a_kill_equals_an_unbroken_run(
 def test_fit_network_without_smoothing_reports_the_loss_it_minimises(
     fit: Fit, make_settings: Settings
 ) -> None:
-    # One batch an epoch: the mean over the batch is the mean over all words.
+    # One batch per epoch: the mean over the batch is the mean over all tokens.
     _, state = fit(make_settings(batch_size=48, epochs=1))
     assert state.history[0]["loss"] == pytest.approx(state.history[0]["word_loss"], rel=1e-5)
     _, smoothed = fit(make_settings(batch_size=48, epochs=1, label_smoothing=0.5), "two.npz")
     assert smoothed.history[0]["loss"] != pytest.approx(smoothed.history[0]["word_loss"], rel=1e-3)
 
 
-def test_fit_network_stops_when_patience_is_out_and_keeps_the_best(
+def test_fit_network_stops_early_and_keeps_the_best_epoch(
     fit: Fit, make_settings: Settings
 ) -> None:
     settings = make_settings(epochs=60, learning_rate=0.3, schedule="constant", patience=2)
@@ -127,7 +127,7 @@ def test_fit_network_stops_when_patience_is_out_and_keeps_the_best(
     assert state.best_epoch == int(np.argmin(dev)) == len(dev) - 3
 
 
-def test_fit_network_standardises_features_from_train(
+def test_fit_network_standardizes_features_by_the_train_split(
     fit: Fit, make_settings: Settings, train_examples: Examples
 ) -> None:
     network, _ = fit(make_settings(epochs=1))
@@ -136,24 +136,24 @@ def test_fit_network_standardises_features_from_train(
     np.testing.assert_allclose(network.standardize.scale, 1 / features.std(axis=0), rtol=1e-5)
 
 
-def test_fit_network_wider_embeddings_begin_as_gloves_projected(
+def test_fit_network_initializes_wider_embeddings_by_projecting_glove(
     fit: Fit, make_settings: Settings, matrix: np.ndarray
 ) -> None:
     network, _ = fit(make_settings(epochs=1, embedding_width=6, train_embeddings=False))
     np.testing.assert_array_equal(
-        network.decoders[0].embedding.embeddings, random_projection(matrix, 6, seed=3, spread=0.1)
+        network.decoders[0].embedding.embeddings, random_projection(matrix, 6, seed=3, std=0.1)
     )
 
 
 @pytest.mark.parametrize("trained", [False, True])
-def test_fit_network_changes_embeddings_only_if_asked(
+def test_fit_network_trains_embeddings_only_if_set(
     fit: Fit, make_settings: Settings, matrix: np.ndarray, trained: bool
 ) -> None:
     network, _ = fit(make_settings(epochs=1, train_embeddings=trained))
     assert np.array_equal(network.decoders[0].embedding.embeddings, matrix) is not trained
 
 
-def test_fit_network_of_a_loss_that_is_no_number_names_the_setting(
+def test_fit_network_with_a_non_finite_loss_names_the_setting(
     fit: Fit, make_settings: Settings, matrix: np.ndarray
 ) -> None:
     matrix[4] = np.nan
@@ -184,7 +184,7 @@ _, state = trainer.fit_network(examples, examples, np.ones((6, 4), np.float32), 
                                checkpoint=Path(sys.argv[1]), start_run=lambda: "run")
 first, second = state.history
 assert second["loss"] < first["loss"]
-# Without smoothing the loss is the mean over words, on however many devices.
+# Without label smoothing the loss is the mean over tokens, on any number of devices.
 assert abs(first["loss"] - first["word_loss"]) < 1e-4, first
 print("trained on", trainer.training_strategy().num_replicas_in_sync)
 """

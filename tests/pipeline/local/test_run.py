@@ -66,7 +66,7 @@ def test_run_pipeline_shows_progress_scores_paths_and_the_next_command(
     first: tuple[Summary, str],
 ) -> None:
     summary, shown = first
-    assert "[ingest] drew 48 scenes" in shown
+    assert "[ingest] Drew 48 scenes" in shown
     assert "[train] epoch 2/2" in shown
     for step, seconds in summary.seconds.items():
         # Start-up is measured separately from work; Python alone takes some hundredths of a second.
@@ -128,7 +128,7 @@ def test_run_pipeline_below_the_floor_registers_nothing_and_gives_the_reason(
 ) -> None:
     summary, shown = _run(settings(floors="bleu4=99.5", model_name="never"), root)
     assert not summary.passed
-    assert "is under the floor 99.50" in summary.reason
+    assert "at least 99.50 is required" in summary.reason
     # No champion of this name: a reason to train, but all of it was done before.
     assert set(summary.seconds) == {"trigger", "rescore", "gate"}
     assert "train" in shown.partition("Unchanged since earlier runs:")[2].splitlines()[0]

@@ -1,16 +1,18 @@
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
+from components.artifacts.fingerprint import fingerprint_tree
 from components.artifacts.manifest import Photo, write_manifest
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
 from pipeline.local.runs import find_data, find_scores
 
-# The names sort as the runs began.
 FIRST, SECOND, THIRD = (f"captionflow-2026-11-2{day}-09-00-00-000001" for day in (1, 2, 3))
 SPLITS = {"1.jpg": "train", "2.jpg": "dev", "3.jpg": "test"}
 
@@ -25,13 +27,16 @@ def _json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value))
 
 
-def _manifest(root: Path, run: str, splits: dict[str, str], fingerprint: str = "d") -> Path:
+def _manifest(
+    root: Path, run: str, splits: dict[str, str], fingerprint: str = "d", test: str = "t"
+) -> Path:
     directory = _place(root, run, "ingest", "manifest")
     write_manifest(
         directory,
         [Photo(name, name, "0" * 64, 4, 3, split, ("A dog.",)) for name, split in splits.items()],
     )
-    _json(directory / "report.json", {"dataset_fingerprint": fingerprint})
+    report = {"dataset_fingerprint": fingerprint, "test_fingerprint": test}
+    _json(directory / "report.json", report)
     return directory
 
 
@@ -55,22 +60,23 @@ def _matrix(root: Path, run: str, found: int, *missing: str) -> Path:
     return directory
 
 
-def _scores(root: Path, run: str, fingerprint: str = "d", sha256: str = "e") -> Path:
+def _scored(root: Path, run: str, **changed: str) -> Path:
+    """Writes scores with the model that they are of, and returns their folder."""
+    model = _place(root, run, "evaluate", "scored_model")
+    (model / "network.json").write_text(run)
     directory = _place(root, run, "evaluate", "scores")
     facts = {
-        "dataset_fingerprint": fingerprint,
-        "encoder": {"sha256": sha256},
-        "vocabulary_known": 2,
+        "dataset_fingerprint": "d",
+        "test_fingerprint": "t",
+        "model_fingerprint": fingerprint_tree(model),
     }
-    _json(directory / "scores.json", facts)
+    _json(directory / "scores.json", facts | changed)
     return directory
 
 
-def _model(root: Path, run: str, sha256: str = "e", words: tuple[str, ...] = ("a", "dog")) -> Path:
-    directory = _place(root, run, "train", "model")
-    _json(directory / "encoder.json", {"sha256": sha256})
-    Vocabulary([*SPECIAL_TOKENS, *words]).save(directory / "vocabulary.txt")
-    return directory
+def _written_at(second: int, *directories: Path) -> None:
+    for directory in directories:
+        os.utime(directory, (second, second))
 
 
 def test_find_data_of_one_run(tmp_path: Path) -> None:
@@ -81,10 +87,10 @@ def test_find_data_of_one_run(tmp_path: Path) -> None:
     assert (found.manifest, found.captions, found.matrix) == (manifest, captions, matrix)
 
 
-def test_find_data_takes_from_earlier_runs_what_fits(tmp_path: Path) -> None:
-    # The third run read the first one's data with other words; the second had data of its own.
+def test_find_data_takes_matching_artifacts_of_earlier_runs(tmp_path: Path) -> None:
+    # The third run used the data of the first with another vocabulary; the second had other data.
     third = _manifest(tmp_path, THIRD, SPLITS)
-    _manifest(tmp_path, SECOND, {"1.jpg": "test"})
+    _written_at(100, _manifest(tmp_path, SECOND, {"1.jpg": "test"}))
     _captions(tmp_path, SECOND, {"1.jpg": "test"}, ("a", "dog"), ())
     first = _captions(tmp_path, FIRST, {"1.jpg": "train", "2.jpg": "dev"}, ("a", "dog"), ("3.jpg",))
     _matrix(tmp_path, SECOND, 2, "cat")
@@ -94,14 +100,14 @@ def test_find_data_takes_from_earlier_runs_what_fits(tmp_path: Path) -> None:
     assert (found.manifest, found.captions, found.matrix) == (third, first, matrix)
 
 
-def test_find_data_with_the_same_photos_in_other_splits_does_not_fit(tmp_path: Path) -> None:
+def test_find_data_with_the_same_photos_in_other_splits_does_not_match(tmp_path: Path) -> None:
     _manifest(tmp_path, FIRST, SPLITS)
     _captions(tmp_path, FIRST, SPLITS | {"1.jpg": "dev"}, ("a", "dog"), ())
-    with pytest.raises(DataError, match="no normalize/captions that belongs to the others"):
+    with pytest.raises(DataError, match="no normalize/captions that matches the others"):
         find_data(tmp_path)
 
 
-def test_find_data_of_a_run_by_its_name(tmp_path: Path) -> None:
+def test_find_data_of_a_given_run(tmp_path: Path) -> None:
     first = _manifest(tmp_path, FIRST, SPLITS)
     _manifest(tmp_path, SECOND, {"1.jpg": "test"})
     _captions(tmp_path, FIRST, SPLITS, ("a", "dog"), ())
@@ -111,24 +117,40 @@ def test_find_data_of_a_run_by_its_name(tmp_path: Path) -> None:
         find_data(tmp_path, THIRD)
 
 
-def test_find_scores_takes_the_newest_and_what_they_were_measured_on(tmp_path: Path) -> None:
-    manifest = _manifest(tmp_path, FIRST, SPLITS, "d")
+def test_find_scores_returns_the_newest_with_their_model_and_data(tmp_path: Path) -> None:
+    manifest = _manifest(tmp_path, FIRST, SPLITS)
     _manifest(tmp_path, SECOND, SPLITS, "other data")
-    _model(tmp_path, FIRST)
-    model = _model(tmp_path, SECOND)
-    _model(tmp_path, THIRD, sha256="other encoder")
-    _scores(tmp_path, FIRST)
-    scores = _scores(tmp_path, THIRD)
+    _manifest(tmp_path, THIRD, SPLITS, test="other test split")
+    first, third = _scored(tmp_path, FIRST), _scored(tmp_path, THIRD)
+    _written_at(100, first)
     found = find_scores(tmp_path)
-    assert (found.scores, found.manifest, found.model) == (scores, manifest, model)
+    assert (found.scores, found.manifest) == (third, manifest)
+    assert found.model == third.parent / "scored_model"
+    assert find_scores(tmp_path, FIRST).scores == first
 
 
-def test_find_scores_passes_over_a_model_with_other_words(tmp_path: Path) -> None:
+def test_find_scores_newest_is_by_time_of_writing_not_by_local_time(tmp_path: Path) -> None:
+    # Daylight saving time ended between the two runs.
     _manifest(tmp_path, FIRST, SPLITS)
-    model = _model(tmp_path, FIRST)
-    _model(tmp_path, SECOND, words=("a", "dog", "runs"))
-    _scores(tmp_path, SECOND)
-    assert find_scores(tmp_path).model == model
+    before = _scored(tmp_path, "captionflow-2026-10-25-02-50-00-000001")
+    after = _scored(tmp_path, "captionflow-2026-10-25-02-10-00-000001")
+    _written_at(1000, before)
+    _written_at(2200, after)
+    assert find_scores(tmp_path).scores == after
+
+
+@pytest.mark.parametrize("change", ["edited", "removed"])
+def test_find_scores_without_the_scored_model_fails(tmp_path: Path, change: str) -> None:
+    _manifest(tmp_path, FIRST, SPLITS)
+    model = _scored(tmp_path, FIRST).parent / "scored_model"
+    if change == "edited":
+        (model / "decoding.json").write_text("{}")
+    else:
+        shutil.rmtree(model)
+    with pytest.raises(
+        DataError, match=r"scored_model must be the model that was scored.*no-cache"
+    ):
+        find_scores(tmp_path)
 
 
 def test_find_scores_in_an_empty_folder_names_the_command(tmp_path: Path) -> None:

@@ -15,18 +15,18 @@ from components.captioning.decoding.search import (
 from components.captioning.model.vocabulary import END, PAD, START
 
 VOCABULARY_SIZE = 14
-SAID = (END, *range(4, VOCABULARY_SIZE))
+GENERATED = (END, *range(4, VOCABULARY_SIZE))
 MAX_WORDS = 7
 FEATURES = np.random.default_rng(7).normal(size=(9, 4)).astype(np.float16)
 
-#: Words, END included once it is said, and their log-probability.
-Caption = tuple[tuple[int, ...], float]
+#: A hypothesis: its tokens, with END once it is finished, and their log-probability.
+Hypothesis = tuple[tuple[int, ...], float]
 
 
 class TinyNetwork:
-    """A network whose weights are there as numpy arrays, to be computed by hand too.
+    """A network whose weights are NumPy arrays, so that its output can be computed by hand.
 
-    Its state has a part that each word changes and one that lasts, the photo.
+    Its state has a dynamic part, the hidden state, and a static one, the photo.
     """
 
     def __init__(self, seed: int) -> None:
@@ -36,57 +36,61 @@ class TinyNetwork:
             return random.normal(scale=0.9, size=shape).astype(np.float32)
 
         self.config = SimpleNamespace(vocabulary_size=VOCABULARY_SIZE)
-        self.embedding, self.words = matrix(VOCABULARY_SIZE, 6), matrix(6, VOCABULARY_SIZE)
-        self.before, self.sight = matrix(6, 6), matrix(4, 6)
-        # Captions of about four words.
+        self.embedding, self.output = matrix(VOCABULARY_SIZE, 6), matrix(6, VOCABULARY_SIZE)
+        self.recurrent, self.projection = matrix(6, 6), matrix(4, 6)
+        # Makes captions about four words long.
         self.bias = np.eye(VOCABULARY_SIZE, dtype=np.float32)[END]
-        self.traced = 0  # how often the step ran as Python
-        self.rows: list[int] = []  # how many rows each step computed
+        self.traced = 0  # how often the step was traced
+        self.rows: list[int] = []  # number of rows of each step
 
     def start(self, features: Any) -> tuple[Any, ...]:
         features = ops.convert_to_tensor(features, "float32")
-        return ops.matmul(features, self.sight), features
+        return ops.matmul(features, self.projection), features
 
-    def step(self, words: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    def step(self, tokens: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
         self.traced += 1
-        words = ops.convert_to_tensor(words)
-        tf.py_function(lambda words: self.rows.append(len(words)), [words], [])
+        tokens = ops.convert_to_tensor(tokens)
+        tf.py_function(lambda tokens: self.rows.append(len(tokens)), [tokens], [])
         hidden, photo = state
-        seen = ops.take(self.embedding, words, axis=0) + ops.matmul(photo, self.sight)
-        hidden = ops.tanh(seen + ops.matmul(hidden, self.before))
-        return ops.matmul(hidden, self.words) + self.bias, (hidden, photo)
+        inputs = ops.take(self.embedding, tokens, axis=0) + ops.matmul(photo, self.projection)
+        hidden = ops.tanh(inputs + ops.matmul(hidden, self.recurrent))
+        return ops.matmul(hidden, self.output) + self.bias, (hidden, photo)
 
-    def by_hand(self, feature: np.ndarray, said: tuple[int, ...]) -> np.ndarray:
-        """Returns the next word's log-probabilities, from the first word on, in float64."""
+    def next_log_probabilities(self, feature: np.ndarray, tokens: tuple[int, ...]) -> np.ndarray:
+        """Returns the next token's log-probabilities, computed from scratch in float64."""
         photo = feature.astype(np.float64)
-        hidden = photo @ self.sight
-        for word in (START, *said):
-            hidden = np.tanh(self.embedding[word] + photo @ self.sight + hidden @ self.before)
-        logits = hidden @ self.words.astype(np.float64) + self.bias
+        hidden = photo @ self.projection
+        for token in (START, *tokens):
+            hidden = np.tanh(
+                self.embedding[token] + photo @ self.projection + hidden @ self.recurrent
+            )
+        logits = hidden @ self.output.astype(np.float64) + self.bias
         return logits - np.log(np.exp(logits).sum())
 
 
-def _plain_search(network: TinyNetwork, feature: np.ndarray, width: int) -> list[list[Caption]]:
-    """Beam search as in the books: returns the beam after each word, the last one first."""
-    beams: list[list[Caption]] = [[((), 0.0)]]
-    for place in range(MAX_WORDS + 1):
-        following: list[Caption] = []
-        for words, score in beams[0]:
-            if words[-1:] == (END,):
-                following.append((words, score))
+def _textbook_search(
+    network: TinyNetwork, feature: np.ndarray, width: int
+) -> list[list[Hypothesis]]:
+    """Textbook beam search: returns the beam after each token, the last one first."""
+    beams: list[list[Hypothesis]] = [[((), 0.0)]]
+    for position in range(MAX_WORDS + 1):
+        expanded: list[Hypothesis] = []
+        for tokens, score in beams[0]:
+            if tokens[-1:] == (END,):
+                expanded.append((tokens, score))
                 continue
-            row = network.by_hand(feature, words)
-            possible = SAID if place < MAX_WORDS else (END,)
-            following += [((*words, word), score + row[word]) for word in possible]
-        beams.insert(0, sorted(following, key=lambda caption: -caption[1])[:width])
+            row = network.next_log_probabilities(feature, tokens)
+            allowed = GENERATED if position < MAX_WORDS else (END,)
+            expanded += [((*tokens, token), score + row[token]) for token in allowed]
+        beams.insert(0, sorted(expanded, key=lambda hypothesis: -hypothesis[1])[:width])
     return beams
 
 
-def _ranked(beam: list[Caption], penalty: float) -> list[tuple[list[int], float]]:
-    """Returns full rows with their scores, best first."""
+def _ranked(beam: list[Hypothesis], penalty: float) -> list[tuple[list[int], float]]:
+    """Returns padded rows with their scores, best first."""
     rows = [
-        ([*words] + [PAD] * (MAX_WORDS + 1 - len(words)), score / len(words) ** penalty)
-        for words, score in beam
+        ([*tokens] + [PAD] * (MAX_WORDS + 1 - len(tokens)), score / len(tokens) ** penalty)
+        for tokens, score in beam
     ]
     return sorted(rows, key=lambda row: -row[1])
 
@@ -97,28 +101,28 @@ def network(request: pytest.FixtureRequest) -> TinyNetwork:
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 30])
-def test_search_finds_what_a_plain_search_finds(network: Any, width: int) -> None:
-    plain = [_plain_search(network, feature, width)[0] for feature in FEATURES]
+def test_beam_search_agrees_with_a_textbook_search(network: Any, width: int) -> None:
+    beams = [_textbook_search(network, feature, width)[0] for feature in FEATURES]
     for penalty in (0.0, 0.7, 1.0):
-        by_hand = [_ranked(beam, penalty) for beam in plain]
+        expected = [_ranked(beam, penalty) for beam in beams]
         config = DecodingConfig(width, penalty, MAX_WORDS)
-        words, scores = search_alternatives(network, FEATURES, config)
-        assert words.tolist() == [[row for row, _ in photo] for photo in by_hand]
+        tokens, scores = search_alternatives(network, FEATURES, config)
+        assert tokens.tolist() == [[row for row, _ in photo] for photo in expected]
         np.testing.assert_allclose(
-            scores, [[score for _, score in photo] for photo in by_hand], rtol=1e-4
+            scores, [[score for _, score in photo] for photo in expected], rtol=1e-4
         )
-        assert search_captions(network, FEATURES, config).tolist() == words[:, 0].tolist()
+        assert search_captions(network, FEATURES, config).tolist() == tokens[:, 0].tolist()
 
 
-def test_plain_search_shows_what_the_cases_are_worth(network: Any) -> None:
-    # Without differences between widths, penalties, photos and lengths the test above were easy.
+def test_textbook_search_depends_on_width_penalty_photo_and_length(network: Any) -> None:
+    # Otherwise the test above would prove little.
     beams = {
-        width: [_plain_search(network, feature, width)[0] for feature in FEATURES]
+        width: [_textbook_search(network, feature, width)[0] for feature in FEATURES]
         for width in (1, 2, 5)
     }
     best = {
-        (width, penalty): [_ranked(beam, penalty)[0][0] for beam in found]
-        for width, found in beams.items()
+        (width, penalty): [_ranked(beam, penalty)[0][0] for beam in photos]
+        for width, photos in beams.items()
         for penalty in (0.0, 1.0)
     }
     assert best[1, 1.0] != best[2, 1.0] != best[5, 1.0] != best[5, 0.0]
@@ -127,49 +131,49 @@ def test_plain_search_shows_what_the_cases_are_worth(network: Any) -> None:
 
 
 @pytest.mark.parametrize("width", [1, 5])
-def test_search_computes_live_captions_only_and_each_word_once(width: int) -> None:
+def test_beam_search_computes_live_hypotheses_only_and_each_token_once(width: int) -> None:
     network: Any = TinyNetwork(1)
     beam_search(network, FEATURES, beam_width=width, max_words=MAX_WORDS)  # compiles
     network.rows.clear()
     beam_search(network, FEATURES, beam_width=width, max_words=MAX_WORDS)
     live = np.zeros(MAX_WORDS + 1, int)
     for feature in FEATURES:
-        beams = _plain_search(network, feature, width)[:0:-1]  # before each word
-        live += [sum(words[-1:] != (END,) for words, _ in beam) for beam in beams]
+        beams = _textbook_search(network, feature, width)[:0:-1]  # before each token
+        live += [sum(tokens[-1:] != (END,) for tokens, _ in beam) for beam in beams]
     assert network.rows == [rows for rows in live.tolist() if rows]
     assert live[0] == len(FEATURES) and 0 < live[-2] < width * len(FEATURES)
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_search_in_smaller_batches_finds_the_same(network: Any, batch_size: int) -> None:
+def test_beam_search_result_does_not_depend_on_batch_size(network: Any, batch_size: int) -> None:
     whole = beam_search(network, FEATURES, beam_width=5, max_words=MAX_WORDS)
     parts = beam_search(network, FEATURES, beam_width=5, max_words=MAX_WORDS, batch_size=batch_size)
-    np.testing.assert_array_equal(parts.words, whole.words)
+    np.testing.assert_array_equal(parts.tokens, whole.tokens)
     np.testing.assert_allclose(parts.log_probabilities, whole.log_probabilities, rtol=1e-5)
 
 
-def test_search_compiles_once_for_all_widths_and_numbers_of_photos() -> None:
+def test_beam_search_compiles_once_for_all_widths_and_batch_sizes() -> None:
     network: Any = TinyNetwork(1)
     for width, photos in ((1, 9), (5, 9), (3, 2)):
         beam_search(network, FEATURES[:photos], beam_width=width, max_words=MAX_WORDS)
-    # Once to see which parts of the state last, once to be compiled.
+    # Once to find the static parts of the state, once to compile.
     assert network.traced == 2
 
 
-def test_ranked_by_many_penalties() -> None:
-    # Two captions of one photo: one word at -2, three at -3; with the end 2 and 4 places.
-    words = np.array([[[4, END, PAD, PAD], [4, 5, 6, END]]], np.int32)
-    beams = Beams(words, np.array([[-2.0, -3.0]]))
+def test_ranked_with_several_penalties() -> None:
+    # Two captions of one photo: one word at -2, three words at -3; 2 and 4 tokens with END.
+    tokens = np.array([[[4, END, PAD, PAD], [4, 5, 6, END]]], np.int32)
+    beams = Beams(tokens, np.array([[-2.0, -3.0]]))
     assert beams.best(0.0).tolist() == [[4, END, PAD, PAD]]
     assert beams.best(1.0).tolist() == [[4, 5, 6, END]]
     ranked, scores = beams.ranked(1.0)
-    assert ranked.tolist() == words[:, ::-1].tolist()
+    assert ranked.tolist() == tokens[:, ::-1].tolist()
     assert scores.tolist() == [[-0.75, -1.0]]
     assert beams.ranked(0.5)[1][0].tolist() == pytest.approx([-2 / 2**0.5, -1.5])
 
 
-def test_ranked_where_no_caption_is() -> None:
-    words = np.array([[[PAD, PAD], [END, PAD]]], np.int32)
-    ranked, scores = Beams(words, np.array([[-np.inf, -2.0]])).ranked(1.0)
+def test_ranked_puts_missing_captions_last() -> None:
+    tokens = np.array([[[PAD, PAD], [END, PAD]]], np.int32)
+    ranked, scores = Beams(tokens, np.array([[-np.inf, -2.0]])).ranked(1.0)
     assert ranked.tolist() == [[[END, PAD], [PAD, PAD]]]
     assert scores.tolist() == [[-2.0, -np.inf]]

@@ -14,11 +14,11 @@ from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import END, PAD, START, UNK
 
-# Three words beside the four marks, and captions of three words at most: 1 + 3 + 9 + 27 captions.
+# Three words besides the four special tokens, and captions of at most three words: 1 + 3 + 9 + 27.
 WORDS = (4, 5, 6)
 MAX_WORDS = 3
 ALL_CAPTIONS = 40
-# In half precision, as examples hold them.
+# float16, as in the examples.
 FEATURES = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float16)
 
 Caption = tuple[int, ...]
@@ -36,7 +36,7 @@ def _network(seed: int) -> CaptionNetwork:
     network = build_network(config)
     random = np.random.default_rng(seed)
     for variable in network.trainable_variables:
-        # Larger than weights begin with, so that the words before and the photo matter.
+        # Larger than initial weights, so that earlier words and the photo matter.
         variable.assign(random.normal(scale=1.2, size=variable.shape))
     return network
 
@@ -47,23 +47,23 @@ def _log_probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def _every_caption(network: CaptionNetwork, feature: np.ndarray) -> dict[Caption, float]:
-    """Returns the log-probability of each possible caption of one photo, its end included."""
+    """Returns the log-probability of each possible caption of one photo, including END."""
     scores: dict[Caption, float] = {}
     partial: dict[Caption, float] = {(): 0.0}
-    state, said = network.start(feature[np.newaxis].astype(np.float32)), [START]
-    for place in range(MAX_WORDS + 1):
-        logits, state = network.step(np.array(said), state)
-        rows = _log_probabilities(logits)  # one a partial caption, in their order
+    state, last_tokens = network.start(feature[np.newaxis].astype(np.float32)), [START]
+    for position in range(MAX_WORDS + 1):
+        logits, state = network.step(np.array(last_tokens), state)
+        rows = _log_probabilities(logits)  # one per partial caption, in their order
         for (caption, score), row in zip(partial.items(), rows, strict=True):
             scores[caption] = score + row[END]
-        if place == MAX_WORDS:
+        if position == MAX_WORDS:
             break
         partial = {
             (*caption, word): score + row[word]
             for (caption, score), row in zip(partial.items(), rows, strict=True)
             for word in WORDS
         }
-        said = [caption[-1] for caption in partial]
+        last_tokens = [caption[-1] for caption in partial]
         state = tuple(np.repeat(np.asarray(part), len(WORDS), axis=0) for part in state)
     return scores
 
@@ -73,15 +73,15 @@ def _best(scores: dict[Caption, float], penalty: float) -> Caption:
 
 
 def _greedy(network: CaptionNetwork, feature: np.ndarray) -> Caption:
-    """Says the most probable word, one after the other."""
-    state, said = network.start(feature[np.newaxis].astype(np.float32)), START
+    """Picks the most probable token at each step."""
+    state, token = network.start(feature[np.newaxis].astype(np.float32)), START
     caption: Caption = ()
     while len(caption) < MAX_WORDS:
-        logits, state = network.step(np.array([said]), state)
-        said = max((END, *WORDS), key=lambda word: float(logits[0][word]))
-        if said == END:
+        logits, state = network.step(np.array([token]), state)
+        token = max((END, *WORDS), key=lambda word: float(logits[0][word]))
+        if token == END:
             break
-        caption = (*caption, said)
+        caption = (*caption, token)
     return caption
 
 
@@ -103,22 +103,22 @@ def every_caption(networks: list[CaptionNetwork]) -> list[list[dict[Caption, flo
     return [[_every_caption(network, feature) for feature in FEATURES] for network in networks]
 
 
-def test_every_caption_has_all_probability_there_is(networks: list[CaptionNetwork]) -> None:
-    # Of the search by hand itself: with the marks' probabilities gone, all captions (and those
-    # that would go on) share the rest. Here: a network that never says a mark nor a 4th word.
+def test_every_caption_sums_to_the_expected_probability() -> None:
+    # Checks the exhaustive search itself, with a network that generates no special token but END,
+    # and gives the same probability to all other tokens.
     network = _network(seed=0)
     bias = np.zeros(7)
     bias[[PAD, START, UNK]] = -100
-    words = network.decoders[0].words
-    words.set_weights([words.get_weights()[0] * 0, bias])
+    output = network.decoders[0].output_projection
+    output.set_weights([output.get_weights()[0] * 0, bias])
     scores = _every_caption(network, FEATURES[0])
     assert len(scores) == ALL_CAPTIONS
-    # Each of four continuations has 1/4: captions of 0 to 3 words have 1/4, 3/16, 9/64, 27/256.
+    # Each of the four tokens has 1/4: captions of 0 to 3 words have 1/4, 3/16, 9/64, 27/256.
     assert sum(np.exp(list(scores.values()))) == pytest.approx(1 / 4 + 3 / 16 + 9 / 64 + 27 / 256)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.7, 1.0, 2.0])
-def test_beam_search_wide_enough_finds_the_best_of_all_captions(
+def test_search_captions_with_a_wide_enough_beam_finds_the_best_caption(
     penalty: float,
     networks: list[CaptionNetwork],
     every_caption: list[list[dict[Caption, float]]],
@@ -126,17 +126,16 @@ def test_beam_search_wide_enough_finds_the_best_of_all_captions(
     network = _network(seed=0)
     config = DecodingConfig(ALL_CAPTIONS, penalty, MAX_WORDS)
     for other, scores in zip(networks, every_caption, strict=True):
-        # New weights in the same network: what was compiled must not hold on to the old ones.
+        # New weights in the same network: the compiled step must not keep the old ones.
         network.set_weights(other.get_weights())
-        words = search_captions(network, FEATURES, config)
-        assert words.tolist() == _rows([_best(photo, penalty) for photo in scores])
+        tokens = search_captions(network, FEATURES, config)
+        assert tokens.tolist() == _rows([_best(photo, penalty) for photo in scores])
 
 
-def test_every_caption_shows_what_the_cases_are_worth(
+def test_every_caption_depends_on_penalty_photo_and_beam(
     networks: list[CaptionNetwork], every_caption: list[list[dict[Caption, float]]]
 ) -> None:
-    # The tests beside this one would pass for a search that ignores penalty, photo or beam if
-    # these photos did not tell the difference.
+    # Otherwise a search that ignores penalty, photo or beam would pass the other tests.
     photos = [photo for scores in every_caption for photo in scores]
     best = {penalty: [_best(photo, penalty) for photo in photos] for penalty in (0.0, 1.0, 2.0)}
     greedy = [_greedy(network, feature) for network in networks for feature in FEATURES]
@@ -146,33 +145,33 @@ def test_every_caption_shows_what_the_cases_are_worth(
     assert {len(caption) for caption in best[1.0]} > {1, MAX_WORDS}
 
 
-def test_greedy_search_says_the_most_probable_word_each_time(
+def test_search_captions_with_beam_width_1_is_greedy_search(
     networks: list[CaptionNetwork],
 ) -> None:
-    words = search_captions(networks[1], FEATURES, DecodingConfig(1, 1.0, MAX_WORDS))
-    assert words.dtype == np.int32
-    assert words.tolist() == _rows([_greedy(networks[1], feature) for feature in FEATURES])
+    tokens = search_captions(networks[1], FEATURES, DecodingConfig(1, 1.0, MAX_WORDS))
+    assert tokens.dtype == np.int32
+    assert tokens.tolist() == _rows([_greedy(networks[1], feature) for feature in FEATURES])
 
 
-def test_search_captions_one_photo_at_a_time_agrees(networks: list[CaptionNetwork]) -> None:
+def test_search_captions_result_does_not_depend_on_batching(networks: list[CaptionNetwork]) -> None:
     config = DecodingConfig(3, 1.0, MAX_WORDS)
-    together = search_captions(networks[0], FEATURES, config)
-    apart = [search_captions(networks[0], feature[np.newaxis], config)[0] for feature in FEATURES]
-    np.testing.assert_array_equal(together, apart)
+    batched = search_captions(networks[0], FEATURES, config)
+    single = [search_captions(networks[0], feature[np.newaxis], config)[0] for feature in FEATURES]
+    np.testing.assert_array_equal(batched, single)
 
 
 def test_search_captions_of_no_photos(networks: list[CaptionNetwork]) -> None:
-    words = search_captions(networks[0], FEATURES[:0], DecodingConfig(3, 1.0, MAX_WORDS))
-    assert words.shape == (0, MAX_WORDS + 1) and words.dtype == np.int32
+    tokens = search_captions(networks[0], FEATURES[:0], DecodingConfig(3, 1.0, MAX_WORDS))
+    assert tokens.shape == (0, MAX_WORDS + 1) and tokens.dtype == np.int32
 
 
 def test_search_captions_does_not_keep_its_network_alive() -> None:
     network = _network(seed=0)
     search_captions(network, FEATURES, DecodingConfig(2, 1.0, MAX_WORDS))
-    seen = weakref.ref(network)
+    reference = weakref.ref(network)
     del network
     gc.collect()
-    assert seen() is None
+    assert reference() is None
 
 
 @pytest.fixture(scope="module")
@@ -180,17 +179,17 @@ def longer_network() -> CaptionNetwork:
     return _network(seed=0)
 
 
-def _words_with_bias(network: CaptionNetwork, ids: Sequence[int], bias: float) -> np.ndarray:
-    """Searches with some words made more probable by far, or less."""
-    kernel, biases = _network(seed=0).decoders[0].words.get_weights()
+def _search_with_bias(network: CaptionNetwork, ids: Sequence[int], bias: float) -> np.ndarray:
+    """Searches with some tokens made much more, or much less, probable."""
+    kernel, biases = _network(seed=0).decoders[0].output_projection.get_weights()
     biases[list(ids)] = bias
-    network.decoders[0].words.set_weights([kernel, biases])
-    # More partial captions than there are first words (three, and the end).
+    network.decoders[0].output_projection.set_weights([kernel, biases])
+    # More hypotheses than there are first tokens (three words and END).
     return search_captions(network, FEATURES, DecodingConfig(6, 1.0, max_words=5))
 
 
-def test_search_never_says_a_mark(longer_network: CaptionNetwork) -> None:
-    rows = _words_with_bias(longer_network, (PAD, START, UNK), 50).tolist()
+def test_search_captions_never_generates_special_tokens(longer_network: CaptionNetwork) -> None:
+    rows = _search_with_bias(longer_network, (PAD, START, UNK), 50).tolist()
     lengths = [row.index(END) for row in rows]
     for row, length in zip(rows, lengths, strict=True):
         assert set(row[:length]) <= set(WORDS)
@@ -198,50 +197,50 @@ def test_search_never_says_a_mark(longer_network: CaptionNetwork) -> None:
     assert max(lengths) > 1
 
 
-def test_search_ends_at_max_words_at_the_latest(longer_network: CaptionNetwork) -> None:
-    words = _words_with_bias(longer_network, [END], -50)  # never by itself
-    assert words.shape == (6, 6)
-    assert (words[:, :5] > UNK).all()
-    assert (words[:, 5] == END).all()
+def test_search_captions_stops_at_max_words(longer_network: CaptionNetwork) -> None:
+    tokens = _search_with_bias(longer_network, [END], -50)  # never generated freely
+    assert tokens.shape == (6, 6)
+    assert (tokens[:, :5] > UNK).all()
+    assert (tokens[:, 5] == END).all()
 
 
-def test_search_may_say_nothing_at_all(longer_network: CaptionNetwork) -> None:
-    words = _words_with_bias(longer_network, [END], 50)
-    assert words.tolist() == [[END, PAD, PAD, PAD, PAD, PAD]] * 6
+def test_search_captions_may_return_empty_captions(longer_network: CaptionNetwork) -> None:
+    tokens = _search_with_bias(longer_network, [END], 50)
+    assert tokens.tolist() == [[END, PAD, PAD, PAD, PAD, PAD]] * 6
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
-def test_search_alternatives_wide_enough_ranks_every_caption(
+def test_search_alternatives_with_a_wide_enough_beam_ranks_every_caption(
     penalty: float,
     networks: list[CaptionNetwork],
     every_caption: list[list[dict[Caption, float]]],
 ) -> None:
     config = DecodingConfig(ALL_CAPTIONS, penalty, MAX_WORDS)
-    words, scores = search_alternatives(networks[0], FEATURES, config)
-    for rows, found, photo in zip(words, scores, every_caption[0], strict=True):
-        by_hand = {
+    tokens, scores = search_alternatives(networks[0], FEATURES, config)
+    for rows, row_scores, photo in zip(tokens, scores, every_caption[0], strict=True):
+        expected = {
             caption: score / (len(caption) + 1) ** penalty for caption, score in photo.items()
         }
-        ranked = sorted(by_hand, key=lambda caption: -by_hand[caption])
+        ranked = sorted(expected, key=lambda caption: -expected[caption])
         assert rows.tolist() == _rows(ranked)
-        np.testing.assert_allclose(found, [by_hand[caption] for caption in ranked], rtol=1e-4)
+        np.testing.assert_allclose(row_scores, [expected[caption] for caption in ranked], rtol=1e-4)
 
 
-def test_search_alternatives_begin_with_what_search_captions_finds(
+def test_search_alternatives_starts_with_the_result_of_search_captions(
     networks: list[CaptionNetwork],
 ) -> None:
     config = DecodingConfig(3, 1.0, MAX_WORDS)
-    words, scores = search_alternatives(networks[2], FEATURES, config)
-    assert words.shape == (6, 3, MAX_WORDS + 1) and words.dtype == np.int32
-    assert words[:, 0].tolist() == search_captions(networks[2], FEATURES, config).tolist()
+    tokens, scores = search_alternatives(networks[2], FEATURES, config)
+    assert tokens.shape == (6, 3, MAX_WORDS + 1) and tokens.dtype == np.int32
+    assert tokens[:, 0].tolist() == search_captions(networks[2], FEATURES, config).tolist()
     assert (np.diff(scores, axis=1) <= 0).all()
 
 
-def test_search_alternatives_that_do_not_exist_score_minus_infinity() -> None:
-    # One word at most: nothing, or one of three words. A beam of six has two places left over,
-    # and a penalty this high would lift them above real captions.
-    words, scores = search_alternatives(_network(seed=0), FEATURES, DecodingConfig(6, 40.0, 1))
+def test_search_alternatives_scores_missing_captions_minus_infinity() -> None:
+    # At most one word: the empty caption, or one of three words. A beam of six has two empty slots,
+    # which a penalty this high would rank above real captions if they had a finite score.
+    tokens, scores = search_alternatives(_network(seed=0), FEATURES, DecodingConfig(6, 40.0, 1))
     assert np.isfinite(scores).sum(axis=1).tolist() == [4] * 6
     assert np.isneginf(scores[:, 4:]).all()
-    said = {tuple(row) for photo in words[:, :4].tolist() for row in photo}
-    assert said == {(END, PAD), (4, END), (5, END), (6, END)}
+    captions = {tuple(row) for photo in tokens[:, :4].tolist() for row in photo}
+    assert captions == {(END, PAD), (4, END), (5, END), (6, END)}

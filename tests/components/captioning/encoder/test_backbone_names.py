@@ -7,7 +7,7 @@ from components.captioning.encoder.backbone_names import INPUT_SIZES, canonical_
 from components.errors import SettingError
 
 
-def test_input_sizes_are_of_all_networks_that_keras_has() -> None:
+def test_input_sizes_cover_all_networks_of_keras() -> None:
     assert (
         INPUT_SIZES.keys()
         == dict(inspect.getmembers(keras.applications, inspect.isfunction)).keys()
@@ -15,20 +15,20 @@ def test_input_sizes_are_of_all_networks_that_keras_has() -> None:
 
 
 @pytest.mark.parametrize(("name", "size"), [i for i in INPUT_SIZES.items() if i[1] != 224])
-def test_input_sizes_other_than_the_usual_are_those_that_keras_names(name: str, size: int) -> None:
-    # Keras has it in the constructor's text alone.
+def test_input_sizes_other_than_224_agree_with_keras(name: str, size: int) -> None:
+    # Keras states it only in the source of the constructor.
     assert str(size) in inspect.getsource(getattr(keras.applications, name))
 
 
-def test_spell_network_ignores_upper_and_lower_case() -> None:
+def test_canonical_backbone_name_ignores_case() -> None:
     assert canonical_backbone_name("inceptionV3") == "InceptionV3"
 
 
-def test_spell_network_unknown_lists_close_ones() -> None:
+def test_canonical_backbone_name_of_an_unknown_network_suggests_similar_names() -> None:
     with pytest.raises(SettingError, match=r"InceptionV3.* Received: 'InceptionV4'"):
         canonical_backbone_name("InceptionV4")
 
 
-def test_spell_network_unlike_any_lists_all() -> None:
+def test_canonical_backbone_name_unlike_any_lists_all_networks() -> None:
     with pytest.raises(SettingError, match=r"ConvNeXtBase, .*, VGG19, Xception. Received: ''"):
         canonical_backbone_name("")

@@ -21,19 +21,19 @@ REAL_WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
 PHOTOS = sorted((SHARED / "flickr8k").rglob("*.jpg"))[:8]
 
 
-IDENTITY = EncoderSpec("MobileNetV2", "random", 1, "0" * 64, 1280, 224)
+SPEC = EncoderSpec("MobileNetV2", "random", 1, "0" * 64, 1280, 224, "float32")
 
 
 def photos(count: int, size: int = 224) -> np.ndarray:
-    """Returns coarse coloured blocks, as unlike each other as photos are."""
+    """Returns images of coloured blocks, as different from each other as photos."""
     blocks = np.random.default_rng(0).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
     side = -(-size // 4)
     return blocks.repeat(side, axis=1).repeat(side, axis=2)[:, :size, :size]
 
 
-def cosines(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(some, axis=1) * np.linalg.norm(others, axis=1)
-    return (some * others).sum(axis=1) / lengths
+def cosine_similarities(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return (first * second).sum(axis=1) / lengths
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def uncalibrated() -> Encoder:
 
 @pytest.fixture(scope="module")
 def uncalibrated_features(uncalibrated: Encoder) -> np.ndarray:
-    # A compiled graph of before, which calibrating has to drop.
+    # Compiles the feature map, which calibration has to discard.
     uncalibrated.feature_map(photos(1))
     return uncalibrated.encode(photos(8))
 
@@ -62,8 +62,8 @@ def saved(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def rounded(saved: Path, tmp_path: Path) -> Path:
-    """The same encoder, of bfloat16."""
+def bfloat16_encoder(saved: Path, tmp_path: Path) -> Path:
+    """The same encoder in bfloat16."""
     shutil.copy(saved / ENCODER_WEIGHTS_FILE, tmp_path)
     replace(EncoderSpec.load(saved), precision="bfloat16").save(tmp_path)
     return tmp_path
@@ -76,29 +76,29 @@ def reference(saved: Path) -> keras.Model:
     return model
 
 
-def test_build_records_what_tells_it_from_others(encoder: Encoder, saved: Path) -> None:
+def test_build_records_the_spec(encoder: Encoder, saved: Path) -> None:
     spec = encoder.spec
-    assert spec == replace(IDENTITY, sha256=spec.sha256)
+    assert spec == replace(SPEC, sha256=spec.sha256)
     from_file = Encoder.build("MobileNetV2", str(saved / ENCODER_WEIGHTS_FILE)).spec
     assert from_file == replace(spec, weights="file", seed=None)
 
 
-def test_build_of_an_unknown_network_lists_close_ones() -> None:
+def test_build_of_an_unknown_network_suggests_similar_names() -> None:
     with pytest.raises(SettingError, match=r"encoder must name .*MobileNetV2.* Received: 'Mobile"):
         Encoder.build("MobileNetV9", "random")
 
 
-def test_encode_is_a_forward_pass_of_keras(encoder: Encoder, reference: keras.Model) -> None:
+def test_encode_agrees_with_keras(encoder: Encoder, reference: keras.Model) -> None:
     batch = photos(6)
     prepared = keras.applications.mobilenet_v2.preprocess_input(batch.astype(np.float32))
     features = encoder.encode(batch)
     assert features.shape == (6, 1280)
     assert features.dtype == np.float32
-    # Folded constants round differently.
+    # Folded constants are rounded differently.
     np.testing.assert_allclose(features, reference.predict(prepared, verbose=0), atol=1e-4)
 
 
-def test_encode_is_the_same_alone_and_among_others(encoder: Encoder) -> None:
+def test_encode_does_not_depend_on_the_batch(encoder: Encoder) -> None:
     batch = photos(6)
     np.testing.assert_allclose(encoder.encode(batch[5:]), encoder.encode(batch)[5:], atol=1e-6)
 
@@ -107,7 +107,7 @@ def test_encode_of_no_photos_is_empty(encoder: Encoder) -> None:
     assert encoder.encode(photos(0)).shape == (0, 1280)
 
 
-def test_random_encoder_is_the_same_for_the_same_seed_and_photos(encoder: Encoder) -> None:
+def test_random_encoder_depends_on_seed_and_calibration_photos_alone(encoder: Encoder) -> None:
     again = Encoder.build("MobileNetV2", "random", seed=1)
     before = again.spec.sha256
     again.calibrate(photos(8))
@@ -115,21 +115,21 @@ def test_random_encoder_is_the_same_for_the_same_seed_and_photos(encoder: Encode
     assert again.spec.sha256 != before
 
 
-def test_calibrate_makes_random_weights_tell_photos_apart(
+def test_calibrate_makes_random_features_distinguish_photos(
     encoder: Encoder, uncalibrated_features: np.ndarray
 ) -> None:
     calibrated = encoder.encode(photos(8))
-    # Correlations of one photo's features with another's.
+    # Correlations between the features of different photos.
     others = ~np.eye(8, dtype=bool)
     assert np.corrcoef(uncalibrated_features)[others].mean() > 0.95
     assert np.corrcoef(calibrated)[others].mean() < 0.2
-    # No feature is the same for all of them.
+    # No feature is constant.
     assert (uncalibrated_features.std(axis=0) < 1e-3).any()
     assert not (calibrated.std(axis=0) < 1e-3).any()
 
 
 def test_calibrate_sets_statistics_layer_by_layer(encoder: Encoder, reference: keras.Model) -> None:
-    # On the photos of the calibration, training and inference are the same network.
+    # For the calibration photos, training and inference mode give the same result.
     batch = photos(8)
     prepared = keras.applications.mobilenet_v2.preprocess_input(batch.astype(np.float32))
     np.testing.assert_allclose(
@@ -137,7 +137,7 @@ def test_calibrate_sets_statistics_layer_by_layer(encoder: Encoder, reference: k
     )
 
 
-def test_calibrate_without_batch_normalisation_changes_nothing() -> None:
+def test_calibrate_without_batch_normalization_changes_nothing() -> None:
     encoder = Encoder.build("VGG16", "random", seed=1)
     before = encoder.spec
     encoder.calibrate(photos(1))
@@ -145,98 +145,99 @@ def test_calibrate_without_batch_normalisation_changes_nothing() -> None:
     assert before.width == 512
 
 
-def test_load_encodes_the_same(encoder: Encoder, saved: Path) -> None:
+def test_encoder_saved_and_loaded_gives_the_same_features(encoder: Encoder, saved: Path) -> None:
     loaded = Encoder.load(saved, batch_size=4)
     assert loaded.spec == encoder.spec
     assert np.array_equal(loaded.encode(photos(4)), encoder.encode(photos(4)))
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
-def test_encode_in_bfloat16_leaves_others_alone(
-    encoder: Encoder, rounded: Path, reference: keras.Model
+def test_encode_in_bfloat16_does_not_affect_other_functions(
+    encoder: Encoder, bfloat16_encoder: Path, reference: keras.Model
 ) -> None:
     batch = photos(6)
     graph = tf.function(lambda batch: reference(tf.cast(batch, tf.float32)))
     exact, other = encoder.encode(batch), graph(batch).numpy()
-    found = Encoder.load(rounded, batch_size=4).encode(batch)
-    assert found.dtype == np.float32
-    assert not np.array_equal(found, exact)
-    # Random weights add rounding up; see the real ones below.
-    assert cosines(found, exact).min() > 0.98
-    # A caption must not depend on how many photos were described together.
+    rounded = Encoder.load(bfloat16_encoder, batch_size=4).encode(batch)
+    assert rounded.dtype == np.float32
+    assert not np.array_equal(rounded, exact)
+    # Rounding errors accumulate in random weights; for pretrained ones see below.
+    assert cosine_similarities(rounded, exact).min() > 0.98
+    # A caption must not depend on the batch size.
     for size in (1, 6):
-        alone = Encoder.load(rounded, batch_size=size)
-        np.testing.assert_array_equal(alone.encode(batch), found)
-    # Graphs of the same process compute as before, those that were traced and new ones.
+        loaded = Encoder.load(bfloat16_encoder, batch_size=size)
+        np.testing.assert_array_equal(loaded.encode(batch), rounded)
+    # Other functions of the process, already traced or new, are not affected.
     np.testing.assert_array_equal(encoder.encode(batch), exact)
     np.testing.assert_array_equal(graph(batch).numpy(), other)
-    again = tf.function(lambda batch: reference(tf.cast(batch, tf.float32)))
-    np.testing.assert_array_equal(again(batch).numpy(), other)
+    new_graph = tf.function(lambda batch: reference(tf.cast(batch, tf.float32)))
+    np.testing.assert_array_equal(new_graph(batch).numpy(), other)
 
 
-def test_build_of_bfloat16_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_in_bfloat16_on_a_machine_without_it_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(precision_module, "has_bfloat16", lambda: False)
     with pytest.raises(SettingError, match=r"must be float32 .* Received: bfloat16.* --precision"):
         Encoder.build("MobileNetV2", "random", precision="bfloat16")
 
 
-def test_load_of_bfloat16_where_there_is_none_computes_in_float32_and_says_so(
+def test_load_of_bfloat16_on_a_machine_without_it_computes_in_float32_and_warns(
     encoder: Encoder,
-    rounded: Path,
+    bfloat16_encoder: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(encoder_module, "has_bfloat16", lambda: False)
     with caplog.at_level(logging.INFO):
-        loaded = Encoder.load(rounded, batch_size=4)
-    assert [record.getMessage() for record in caplog.records] == [
-        "this encoder is of bfloat16, which this machine does not have: it computes in float32"
-    ]
+        loaded = Encoder.load(bfloat16_encoder, batch_size=4)
+    [warning] = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "bfloat16" in warning.getMessage() and "float32" in warning.getMessage()
     assert loaded.spec.precision == "bfloat16"
     np.testing.assert_array_equal(loaded.encode(photos(4)), encoder.encode(photos(4)))
 
 
-def test_load_of_other_weights_names_both_sums(
+def test_load_of_other_weights_names_both_checksums(
     encoder: Encoder, saved: Path, tmp_path: Path
 ) -> None:
-    IDENTITY.save(tmp_path)
+    SPEC.save(tmp_path)
     shutil.copy(saved / ENCODER_WEIGHTS_FILE, tmp_path)
     with pytest.raises(
-        DataError, match=rf"encoder.json names, with SHA-256 0{{64}}. .*{encoder.spec.sha256}"
+        DataError, match=rf"encoder.json names, 0{{64}}\. Received: {encoder.spec.sha256}"
     ):
         Encoder.load(tmp_path)
 
 
-def test_cells_are_what_features_are_the_mean_of(encoder: Encoder) -> None:
+def test_feature_map_has_the_features_as_its_mean(encoder: Encoder) -> None:
     cells = encoder.feature_map(photos(5))
     assert cells is not None
     assert (cells.dtype, cells.shape) == (np.float32, (5, 7, 7, 1280))
     np.testing.assert_allclose(cells.mean(axis=(1, 2)), encoder.encode(photos(5)), atol=1e-5)
 
 
-def test_cells_of_a_network_that_does_not_end_with_their_mean_are_none() -> None:
+def test_feature_map_of_a_network_that_does_not_end_in_pooling_is_none() -> None:
     assert Encoder.build("ConvNeXtTiny", "random").feature_map(photos(1)) is None
 
 
 def test_load_without_weights_names_the_file(tmp_path: Path) -> None:
-    IDENTITY.save(tmp_path)
+    SPEC.save(tmp_path)
     with pytest.raises(DataError, match=r"encoder.weights.h5 does not"):
         Encoder.load(tmp_path)
 
 
 @pytest.mark.skipif(not REAL_WEIGHTS.exists(), reason="needs ../shared/encoders")
-def test_real_inception_weights_tell_photos_apart() -> None:
+def test_pretrained_inception_features_distinguish_photos() -> None:
     encoder = Encoder.build("InceptionV3", str(REAL_WEIGHTS), batch_size=2)
     assert encoder.spec.weights == "file"
     assert (encoder.spec.width, encoder.spec.size) == (2048, 299)
     one, other = encoder.encode(photos(2, 299))
-    assert (one >= 0).all()  # Means of what a ReLU lets through.
+    assert (one >= 0).all()  # Means of ReLU outputs.
     assert np.corrcoef(one, other)[0, 1] < 0.99
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
 @pytest.mark.skipif(not PHOTOS or not REAL_WEIGHTS.exists(), reason="needs ../shared")
-def test_real_inception_features_in_bfloat16_are_near_float32() -> None:
+def test_pretrained_inception_features_in_bfloat16_are_close_to_float32() -> None:
     batch = np.stack([load_photo(path, 299) for path in PHOTOS])
     exact, rounded = (
         Encoder.build("InceptionV3", str(REAL_WEIGHTS), batch_size=8, precision=precision).encode(
@@ -244,4 +245,4 @@ def test_real_inception_features_in_bfloat16_are_near_float32() -> None:
         )
         for precision in ("float32", "bfloat16")
     )
-    assert 0.999 < cosines(exact, rounded).min() < 1
+    assert 0.999 < cosine_similarities(exact, rounded).min() < 1

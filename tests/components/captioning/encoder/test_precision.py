@@ -40,7 +40,7 @@ def make_graph() -> Callable[[tf.Tensor], tf.Tensor]:
         ("", False),
     ],
 )
-def test_has_bfloat16_goes_by_the_processors_instructions(
+def test_has_bfloat16_depends_on_the_processors_instructions(
     flags: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "cpuinfo"
@@ -53,7 +53,7 @@ def test_has_bfloat16_goes_by_the_processors_instructions(
     assert not has_bfloat16()
 
 
-def test_has_bfloat16_is_false_where_nothing_says_so_and_on_a_gpu(
+def test_has_bfloat16_is_false_on_a_gpu_and_without_cpu_information(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
@@ -64,22 +64,22 @@ def test_has_bfloat16_is_false_where_nothing_says_so_and_on_a_gpu(
 
 
 @pytest.mark.parametrize(
-    ("setting", "network", "weights", "wanted"),
+    ("setting", "network", "weights", "bfloat16"),
     [
         ("auto", "InceptionV3", "imagenet", True),
         ("auto", "inceptionv3", "/a/file.weights.h5", True),
-        # Nobody has shown that these keep their features.
+        # Not measured.
         ("auto", "InceptionV3", "random", False),
         ("auto", "MobileNetV2", "imagenet", False),
         ("mixed", "MobileNetV2", "random", True),
         ("float32", "InceptionV3", "imagenet", False),
     ],
 )
-def test_choose_precision_is_bfloat16_only_where_wanted_and_to_be_had(
-    setting: str, network: str, weights: str, wanted: bool, monkeypatch: pytest.MonkeyPatch
+def test_choose_precision_is_bfloat16_only_if_set_and_supported(
+    setting: str, network: str, weights: str, bfloat16: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
-    assert (choose_precision(setting, network, weights) == "bfloat16") == wanted
+    assert (choose_precision(setting, network, weights) == "bfloat16") == bfloat16
     monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
     assert choose_precision(setting, network, weights) == "float32"
 
@@ -89,13 +89,13 @@ def test_choose_precision_of_an_unknown_setting_names_rule_and_value() -> None:
         choose_precision("bfloat16", "InceptionV3", "imagenet")
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_require_precision_refuses_bfloat16_only_where_there_is_none(
-    there: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("supported", [True, False])
+def test_require_precision_refuses_bfloat16_only_if_unsupported(
+    supported: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "has_bfloat16", lambda: there)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: supported)
     require_precision("float32")
-    if there:
+    if supported:
         require_precision("bfloat16")
         return
     with pytest.raises(SettingError, match=r"Received: bfloat16.*--precision float32"):
@@ -103,14 +103,14 @@ def test_require_precision_refuses_bfloat16_only_where_there_is_none(
 
 
 def _rewrites() -> bool:
-    """Returns whether TensorFlow is told to rewrite what this thread calls."""
+    """Returns whether TensorFlow rewrites the functions that this thread calls."""
     options = ConfigProto.FromString(
         context.context().function_call_options.config_proto_serialized
     ).graph_options.rewrite_options
     return bool(options.auto_mixed_precision_onednn_bfloat16 == RewriterConfig.ON)
 
 
-def test_computing_in_bfloat16_tells_tensorflow_so_in_this_thread_alone() -> None:
+def test_computing_in_bfloat16_affects_this_thread_only() -> None:
     before = context.context().function_call_options.config_proto_serialized
     with ThreadPoolExecutor(1) as another, computing_in("bfloat16"):
         assert _rewrites()
@@ -122,7 +122,7 @@ def test_computing_in_bfloat16_tells_tensorflow_so_in_this_thread_alone() -> Non
 
 
 @NEEDS_BFLOAT16
-def test_computing_in_bfloat16_rounds_what_is_called_within_and_nothing_else(
+def test_computing_in_bfloat16_affects_calls_inside_the_block_only(
     photos: tf.Tensor,
 ) -> None:
     before, within = make_graph(), make_graph()
@@ -131,18 +131,18 @@ def test_computing_in_bfloat16_rounds_what_is_called_within_and_nothing_else(
     with computing_in("bfloat16"):
         rounded = within(photos).numpy()
         with ThreadPoolExecutor(1) as another:
-            beside = another.submit(lambda: make_graph()(photos).numpy()).result()
+            other_thread = another.submit(lambda: make_graph()(photos).numpy()).result()
     assert rounded.dtype == np.float32
     assert not np.array_equal(rounded, exact)
     np.testing.assert_allclose(rounded, exact, atol=0.05)
     for graph in (before, within, make_graph()):
         np.testing.assert_array_equal(graph(photos).numpy(), exact)
-    np.testing.assert_array_equal(beside, exact)
+    np.testing.assert_array_equal(other_thread, exact)
     assert tf.config.optimizer.get_experimental_options() == options
 
 
 @NEEDS_BFLOAT16
-def test_computing_in_ends_with_an_error_too(photos: tf.Tensor) -> None:
+def test_computing_in_is_reset_after_an_error(photos: tf.Tensor) -> None:
     graph = make_graph()
     exact = graph(photos).numpy()
     with pytest.raises(ZeroDivisionError), computing_in("bfloat16"):

@@ -77,10 +77,10 @@ def test_submit_from_many_threads_batches_photos_and_returns_each_its_own(
     batcher = DynamicBatcher(partial(Captioner, tiny_bundle), compute)
     captioner = batcher.model.result()
     photos = _photos(captioner, 40)
-    alone = [found[0].caption for found in captioner.alternatives(photos, beam_width=3)]
+    alone = [found[0].text for found in captioner.alternatives(photos, beam_width=3)]
     with ThreadPoolExecutor(40) as threads:
         found = list(threads.map(lambda photo: batcher.submit(photo, 3).result(), photos))
-    assert [each[0].caption for each in found] == alone
+    assert [each[0].text for each in found] == alone
     assert sum(compute.sizes) == 40
     # What came while a batch was computed went together.
     assert 1 < max(compute.sizes) <= 32

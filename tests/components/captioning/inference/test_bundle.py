@@ -22,64 +22,64 @@ FEATURES = np.array([[1.0, 0.0]], np.float32)
 
 @pytest.fixture
 def bundle() -> Bundle:
-    """Says "dog" with a probability of 0.3, "cat" with 0.2, "a" with 0.1, and ends at once."""
+    """Generates "dog" with probability 0.3, "cat" with 0.2, "a" with 0.1, and `END` with 0.4."""
     vocabulary = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "cat"])
     network = build_network(ModelConfig(7, 2, 2, 3, 0.0, True, "par_inject"), seed=1)
     bias = np.full(7, -20.0, np.float32)
     bias[[END, A, DOG, CAT]] = np.log([0.4, 0.1, 0.3, 0.2])
-    network.decoders[0].words.set_weights([np.zeros((3, 7)), bias])
+    network.decoders[0].output_projection.set_weights([np.zeros((3, 7)), bias])
     reranker_data = RerankerData(
         np.array([[1, 0], [0, 1]], np.float16), [("cat", "a cat"), ("a house by the sea",)]
     )
     return Bundle(network, vocabulary, DecodingConfig(4, 0.0, max_words=1), reranker_data)
 
 
-def _said(bundle: Bundle) -> list[tuple[str, float]]:
-    return [(said.caption, said.score) for said in bundle.alternatives(FEATURES)[0]]
+def _captions(bundle: Bundle) -> list[tuple[str, float]]:
+    return [(caption.text, caption.score) for caption in bundle.alternatives(FEATURES)[0]]
 
 
-def test_save_leaves_out_what_only_training_needs(bundle: Bundle, tmp_path: Path) -> None:
+def test_save_leaves_out_the_optimizer(bundle: Bundle, tmp_path: Path) -> None:
     bundle.network.compile(optimizer="adam")
     bundle.network.optimizer.build(bundle.network.trainable_variables)
     bundle.save(tmp_path)
     with h5py.File(tmp_path / "network.weights.h5") as weights:
         assert "optimizer" not in weights
-    assert _said(Bundle.load(tmp_path)) == _said(bundle)
+    assert _captions(Bundle.load(tmp_path)) == _captions(bundle)
 
 
 def test_alternatives_are_ranked_by_log_probability(bundle: Bundle) -> None:
-    # At the last place only the end may come, with its probability of 0.4.
-    odds = (("", 0.4), ("dog", 0.3 * 0.4), ("cat", 0.2 * 0.4), ("a", 0.1 * 0.4))
-    said = _said(bundle)
-    assert [caption for caption, _ in said] == [caption for caption, _ in odds]
-    assert [score for _, score in said] == pytest.approx(
-        np.log([probability for _, probability in odds]), abs=1e-4
+    # In the last position only END is allowed, with its probability of 0.4.
+    expected = (("", 0.4), ("dog", 0.3 * 0.4), ("cat", 0.2 * 0.4), ("a", 0.1 * 0.4))
+    captions = _captions(bundle)
+    assert [text for text, _ in captions] == [text for text, _ in expected]
+    assert [score for _, score in captions] == pytest.approx(
+        np.log([probability for _, probability in expected]), abs=1e-4
     )
     assert bundle.captions(FEATURES) == [""]
 
 
-def test_alternatives_with_another_beam_are_as_many_and_leave_the_bundle_as_it_was(
+def test_alternatives_with_another_beam_width_leave_the_bundle_unchanged(
     bundle: Bundle,
 ) -> None:
-    all_four = _said(bundle)
+    all_four = _captions(bundle)
     (narrow,) = bundle.alternatives(FEATURES, beam_width=2)
-    assert [(said.caption, said.score) for said in narrow] == all_four[:2]
-    assert _said(bundle) == all_four
+    assert [(caption.text, caption.score) for caption in narrow] == all_four[:2]
+    assert _captions(bundle) == all_four
 
 
-def test_alternatives_with_consensus_are_what_people_said_of_similar_photos(
+def test_alternatives_with_reranking_prefer_captions_of_similar_train_photos(
     bundle: Bundle,
 ) -> None:
-    before = dict(_said(bundle))
+    before = dict(_captions(bundle))
     bundle.decoding = DecodingConfig(4, 0.0, max_words=1, reranking_weight=50.0)
-    after = dict(_said(bundle))
+    after = dict(_captions(bundle))
     assert bundle.captions(FEATURES) == ["cat"]
-    agreed = bundle.reranker_data.reranker.score(FEATURES, [["cat", "dog"]])[0]
-    assert after["cat"] == pytest.approx(before["cat"] + 50 * agreed[0])
-    assert after["dog"] == pytest.approx(before["dog"] + 50 * agreed[1])
+    scores = bundle.reranker_data.reranker.score(FEATURES, [["cat", "dog"]])[0]
+    assert after["cat"] == pytest.approx(before["cat"] + 50 * scores[0])
+    assert after["dog"] == pytest.approx(before["dog"] + 50 * scores[1])
 
 
-def test_bundle_saved_and_loaded_says_the_same(bundle: Bundle, tmp_path: Path) -> None:
+def test_bundle_saved_and_loaded_gives_the_same_captions(bundle: Bundle, tmp_path: Path) -> None:
     bundle.decoding = DecodingConfig(4, 0.0, max_words=1, reranking_weight=50.0)
     bundle.save(tmp_path)
     loaded = Bundle.load(tmp_path)
@@ -87,41 +87,44 @@ def test_bundle_saved_and_loaded_says_the_same(bundle: Bundle, tmp_path: Path) -
     assert loaded.alternatives(FEATURES) == bundle.alternatives(FEATURES)
 
 
-def test_bundle_without_its_neighbours_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+def test_bundle_without_reranker_data_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path)
     (tmp_path / FEATURES_FILE).unlink()
     with pytest.raises(DataError, match=r"must be a whole model bundle: .*reranker_features\.npy"):
         Bundle.load(tmp_path)
 
 
-def test_bundle_whose_consensus_was_found_otherwise_is_refused(
+def test_bundle_scored_with_another_reranking_method_is_refused(
     bundle: Bundle, tmp_path: Path
 ) -> None:
     for weight, folder in ((0.0, tmp_path / "without"), (50.0, tmp_path / "with")):
         folder.mkdir()
         bundle.decoding = DecodingConfig(4, 0.0, max_words=1, reranking_weight=weight)
         bundle.save(folder)
-        write_json(folder / CAPTIONS_FILE, bundle.reranker_data.captions)
-    assert _said(Bundle.load(tmp_path / "without"))
-    with pytest.raises(DataError, match=r"by ridge regression.*reranker_captions\.json: near"):
+        content = {"method": "nearest photos", "captions": bundle.reranker_data.captions}
+        write_json(folder / CAPTIONS_FILE, content)
+    assert _captions(Bundle.load(tmp_path / "without"))
+    with pytest.raises(
+        DataError, match=r"reranking by ridge regression.*reranker_captions\.json: nearest photos"
+    ):
         Bundle.load(tmp_path / "with")
 
 
 def _damaged(bundle: Bundle, root: Path, name: str, content: object) -> str:
-    """Returns what is said of a bundle of which one file holds something else."""
+    """Returns the error message for a bundle with one changed file."""
     bundle.save(root)
     if isinstance(content, bytes):
         (root / name).write_bytes(content)
     else:
-        facts = json.loads((root / name).read_text())
-        (root / name).write_text(json.dumps({**facts, **content}))
-    with pytest.raises(DataError, match="must be a whole model bundle") as told:
+        original = json.loads((root / name).read_text())
+        (root / name).write_text(json.dumps({**original, **content}))
+    with pytest.raises(DataError, match="must be a whole model bundle") as raised:
         Bundle.load(root)
-    return str(told.value)
+    return str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "facts", "said"),
+    ("name", "change", "expected"),
     [
         ("decoding.json", {"beam_width": 1_000_000}, "beam_width: .* 100"),
         ("decoding.json", {"beam_width": 0}, "beam_width"),
@@ -140,7 +143,7 @@ def _damaged(bundle: Bundle, root: Path, name: str, content: object) -> str:
             {"vocabulary_size": 10**9},
             "vocabulary.txt .* 1000000000 words",
         ),
-        ("network.json", {"feature_width": 3}, "reranker_features.npy must have .* 3 numbers"),
+        ("network.json", {"feature_width": 3}, "reranker_features.npy must have .* 3 features"),
         ("network.json", {"ensemble_size": 0}, "ensemble_size"),
         ("network.json", {"decoder": "other"}, "decoder"),
         ("network.json", {"dropout": None}, "dropout"),
@@ -148,12 +151,12 @@ def _damaged(bundle: Bundle, root: Path, name: str, content: object) -> str:
         ("reranker_captions.json", {"captions": [1]}, "captions"),
     ],
 )
-def test_bundle_with_a_number_out_of_bounds_is_refused_before_anything_is_allocated(
-    bundle: Bundle, tmp_path: Path, name: str, facts: dict[str, object], said: str
+def test_bundle_with_a_value_out_of_bounds_is_refused_before_allocating_memory(
+    bundle: Bundle, tmp_path: Path, name: str, change: dict[str, object], expected: str
 ) -> None:
-    began = time.process_time()
-    assert re.search(said, _damaged(bundle, tmp_path, name, facts))
-    assert time.process_time() - began < 5
+    started = time.process_time()
+    assert re.search(expected, _damaged(bundle, tmp_path, name, change))
+    assert time.process_time() - started < 5
 
 
 def _npy(header: str) -> bytes:
@@ -175,7 +178,7 @@ def _npy(header: str) -> bytes:
         _npy("__import__('os')"),
     ],
 )
-def test_bundle_with_an_odd_array_is_refused(
+def test_bundle_with_an_invalid_array_is_refused(
     bundle: Bundle, tmp_path: Path, content: bytes
 ) -> None:
     _damaged(bundle, tmp_path, FEATURES_FILE, content)
@@ -183,20 +186,20 @@ def test_bundle_with_an_odd_array_is_refused(
 
 @pytest.mark.parametrize("name", ["network.json", "decoding.json", "reranker_captions.json"])
 @pytest.mark.parametrize("content", [b"[" * 200_000, b"{}", b"\xff", b"", b"1" * 5_000])
-def test_bundle_with_odd_json_is_refused(
+def test_bundle_with_invalid_json_is_refused(
     bundle: Bundle, tmp_path: Path, name: str, content: bytes
 ) -> None:
-    if (name, content) != ("decoding.json", b"{}"):  # which has a default for each number
+    if (name, content) != ("decoding.json", b"{}"):  # every setting has a default
         _damaged(bundle, tmp_path, name, content)
 
 
-def test_bundle_with_broken_or_missing_weights_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+def test_bundle_with_invalid_or_missing_weights_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path)
-    whole = (tmp_path / "network.weights.h5").read_bytes()
-    for content in (b"", b"no HDF5", whole[: len(whole) // 2]):
+    content_of_file = (tmp_path / "network.weights.h5").read_bytes()
+    for content in (b"", b"no HDF5", content_of_file[: len(content_of_file) // 2]):
         _damaged(bundle, tmp_path, "network.weights.h5", content)
     bundle.save(tmp_path)
     with h5py.File(tmp_path / "network.weights.h5", "r+") as weights:
-        del weights["decoders/decoder/words/vars/1"]
-    with pytest.raises(DataError, match=r"must be a whole model bundle, .* lacks 1 of"):
+        del weights["decoders/decoder/output_projection/vars/1"]
+    with pytest.raises(DataError, match=r"must be a whole model bundle, .* expected 2"):
         Bundle.load(tmp_path)

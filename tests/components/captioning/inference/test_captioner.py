@@ -15,31 +15,30 @@ def dim(dim_bundle: Path) -> Captioner:
     return Captioner(dim_bundle)
 
 
-def test_alternatives_of_a_photo_whose_features_are_no_numbers_are_refused(dim: Captioner) -> None:
+def test_alternatives_of_a_photo_with_features_beyond_float16_are_refused(dim: Captioner) -> None:
     assert len(dim.alternatives([DARK])[0]) == 2
-    with pytest.raises(DataError, match=r"^this model can't describe it: .* up to 65504, and are"):
+    with pytest.raises(DataError, match=r"^this model can't describe the photo: .* up to 65504"):
         dim.alternatives([DARK, BRIGHT])
 
 
-def test_alternatives_or_errors_of_the_other_photos_are_told(dim: Captioner) -> None:
-    broken, first, also, second = dim.alternatives_or_errors([BRIGHT, DARK, BRIGHT, DARK])
-    assert isinstance(broken, DataError) and isinstance(also, DataError)
+def test_alternatives_or_errors_returns_captions_of_the_other_photos(dim: Captioner) -> None:
+    error, first, other_error, second = dim.alternatives_or_errors([BRIGHT, DARK, BRIGHT, DARK])
+    assert isinstance(error, DataError) and isinstance(other_error, DataError)
     assert first == second == dim.alternatives([DARK])[0]
-    assert [str(each) for each in dim.alternatives_or_errors([BRIGHT])] == [str(broken)]
+    assert [str(result) for result in dim.alternatives_or_errors([BRIGHT])] == [str(error)]
 
 
-def test_looks_are_of_the_captions_words_and_the_encoders_map(tiny_bundle: Path) -> None:
+def test_saliency_is_of_the_captions_words_and_the_encoders_feature_map(tiny_bundle: Path) -> None:
     captioner = Captioner(tiny_bundle)
     photo = np.zeros((224, 224, 3), np.uint8)
     photo[:, :112] = 255
-    found = captioner.saliency(photo, "a red unknown")
-    assert [each.word for each in found] == ["a", "red", "unknown"]
-    assert {each.cells.shape for each in found} == {(7, 7)}
+    saliency = captioner.saliency(photo, "a red unknown")
+    assert [word.word for word in saliency] == ["a", "red", "unknown"]
+    assert {word.cells.shape for word in saliency} == {(7, 7)}
     cells = captioner.encoder.feature_map(photo[np.newaxis])
     ids = captioner.bundle.vocabulary.encode("a red unknown")
-    for one, other in zip(
-        found, word_saliency(captioner.bundle.network, cells[0], "a red unknown", ids), strict=True
-    ):
-        np.testing.assert_array_equal(one.cells, other.cells)
-    assert np.ptp([each.cells for each in found]) > 0
+    expected = word_saliency(captioner.bundle.network, cells[0], "a red unknown", ids)
+    for word, expected_word in zip(saliency, expected, strict=True):
+        np.testing.assert_array_equal(word.cells, expected_word.cells)
+    assert np.ptp([word.cells for word in saliency]) > 0
     assert captioner.saliency(photo, "") == []

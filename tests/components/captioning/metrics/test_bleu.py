@@ -13,33 +13,33 @@ def test_corpus_bleu_perfect_caption() -> None:
 
 
 def test_corpus_bleu_clips_repeated_words() -> None:
-    # Papineni et al.'s own example: "the" stands twice in one reference, once in the other; the
-    # larger counts. Unigrams 2 of 7; of the bigrams "the the" none.
+    # The example of Papineni et al.: "the" occurs twice in one reference and once in the other; the
+    # larger count is used. Unigrams 2 of 7; bigrams none, since "the the" is in no reference.
     # Length 7, closest reference 7 ("there is a cat on the mat"): no penalty.
     hypothesis = "the the the the the the the"
     references = ["the cat is on the mat", "there is a cat on the mat"]
     assert _scores([hypothesis], [references]) == pytest.approx([100 * 2 / 7, 0, 0, 0])
 
 
-def test_corpus_bleu_counts_of_several_references_are_not_added_up() -> None:
-    # "dog" stands once in each of two references: one "dog" of two is right.
+def test_corpus_bleu_does_not_add_up_counts_of_references() -> None:
+    # "dog" occurs once in each of two references: one "dog" of two matches.
     # Length 2, both references 2: no penalty. Unigrams 1 of 2, bigrams 0 of 1.
     assert _scores(["dog dog"], [["a dog", "the dog"]]) == pytest.approx([50, 0, 0, 0])
 
 
 def test_corpus_bleu_brevity_penalty_takes_closest_reference() -> None:
-    # Lengths: caption 5, references 2 and 6; the closest is 6, neither shortest nor mean (4).
-    # All n-grams are right, so each score is the penalty: exp(1 - 6 / 5) = 0.818731.
+    # Lengths: caption 5, references 2 and 6; the closest is 6, not the shortest or the mean (4).
+    # All n-grams match, so each score is the penalty: exp(1 - 6 / 5) = 0.818731.
     references = ["a b", "a b c d e f"]
     assert _scores(["a b c d e"], [references]) == pytest.approx([81.8731] * 4, abs=1e-4)
 
 
-def test_corpus_bleu_brevity_penalty_equally_close_takes_shorter() -> None:
-    # Lengths: caption 4, references 3 and 5, both one away: 3 counts, so no penalty.
+def test_corpus_bleu_brevity_penalty_takes_shorter_of_equally_close_references() -> None:
+    # Lengths: caption 4, references 3 and 5, both one away: 3 is used, so there is no penalty.
     assert _scores(["a b c d"], [["a b c d e", "a b c"]]) == pytest.approx([100] * 4)
 
 
-def test_corpus_bleu_too_long_caption_has_no_brevity_penalty() -> None:
+def test_corpus_bleu_of_a_long_caption_has_no_brevity_penalty() -> None:
     # Unigrams 4 of 5, bigrams 3 of 4, trigrams 2 of 3, 4-grams 1 of 2.
     # BLEU-2 = sqrt(4/5 * 3/4) = sqrt(3/5) = 0.774597
     # BLEU-3 = cube root of (3/5 * 2/3) = 0.4 ** (1/3) = 0.736806
@@ -48,22 +48,22 @@ def test_corpus_bleu_too_long_caption_has_no_brevity_penalty() -> None:
     assert _scores(["a b c d x"], [["a b c d"]]) == pytest.approx(expected, abs=1e-4)
 
 
-def test_corpus_bleu_pools_images() -> None:
+def test_corpus_bleu_pools_counts_over_photos() -> None:
     # image 1: unigrams 5/5; bigrams 3/4 (not "on grass"); trigrams 2/3; 4-grams 1/2; 5 of 6 words
     # image 2: unigrams 2/2; bigrams 1/1; none longer; 2 of 3 words
     # pooled:  7/7, 4/5, 2/3, 1/2; penalty exp(1 - 9 / 7) = 0.751477
     # BLEU-2 = 0.751477 * sqrt(4/5)              = 0.751477 * 0.894427 = 0.672142
     # BLEU-3 = 0.751477 * (4/5 * 2/3) ** (1/3)   = 0.751477 * 0.810961 = 0.609419
     # BLEU-4 = 0.751477 * (8/15 * 1/2) ** (1/4)  = 0.751477 * 0.718609 = 0.540018
-    # (The mean of both images' own BLEU-4 would be half of the first one's: the second has none.)
+    # (The mean of sentence BLEU-4 would be half of the first: the second has no 4-gram.)
     hypotheses = ["a dog runs on grass", "two cats"]
     references = [["a dog runs on the grass"], ["two cats sleep"]]
     expected = [75.1477, 67.2142, 60.9419, 54.0018]
     assert _scores(hypotheses, references) == pytest.approx(expected, abs=1e-4)
 
 
-def test_corpus_bleu_lengths_are_pooled_before_the_penalty() -> None:
-    # 6 words for a reference of 4, 2 words for one of 4: 8 for 8, so no penalty at all.
+def test_corpus_bleu_pools_lengths_before_the_penalty() -> None:
+    # 6 words for a reference of 4, 2 words for one of 4: 8 for 8, so there is no penalty.
     # Unigrams 4/6 and 2/2: 6/8. Bigrams 3/5 and 1/1: 4/6, BLEU-2 = sqrt(3/4 * 2/3) = 0.707107.
     scores = _scores(["a b c d x y", "e f"], [["a b c d"], ["e f g h"]])
     assert scores[:2] == pytest.approx([75, 70.7107], abs=1e-4)
@@ -73,19 +73,21 @@ def test_corpus_bleu_lengths_are_pooled_before_the_penalty() -> None:
     ("hypothesis", "expected"),
     [
         ("a b c", [100, 100, 100, 0]),  # too short for a 4-gram
-        ("a b x c d", [80, 63.2456, 0, 0]),  # no trigram is right; sqrt(4/5 * 2/4) = 0.632456
+        ("a b x c d", [80, 63.2456, 0, 0]),  # no trigram matches; sqrt(4/5 * 2/4) = 0.632456
         ("x y", [0, 0, 0, 0]),
         ("", [0, 0, 0, 0]),
     ],
 )
-def test_corpus_bleu_missing_order_gives_zero(hypothesis: str, expected: list[float]) -> None:
-    # The first reference is as long as the caption (or shorter), so nothing is taken off.
+def test_corpus_bleu_without_a_matching_ngram_is_zero(
+    hypothesis: str, expected: list[float]
+) -> None:
+    # A reference is as long as the caption, or all are shorter, so there is no penalty.
     references = ["z z", "a b c", "a b c d z"]
     assert _scores([hypothesis], [references]) == pytest.approx(expected, abs=1e-4)
 
 
-def test_corpus_bleu_varying_number_of_references() -> None:
-    # image 1: "a dog" of two references; image 2: "a cat" of one: 3/4 unigrams ("cat" is wrong).
+def test_corpus_bleu_with_a_varying_number_of_references() -> None:
+    # image 1: "a dog" has two references; image 2: "a cat" has one: 3/4 unigrams (not "cat").
     # Bigrams 1/2: BLEU-2 = sqrt(3/4 * 1/2) = 0.612372. Lengths 4 and 4.
     result = corpus_bleu(["a dog", "a cat"], [["the dog", "a dog"], ["a bird"]])
     assert result.scores["bleu1"] == pytest.approx(75)
@@ -93,12 +95,12 @@ def test_corpus_bleu_varying_number_of_references() -> None:
     assert result.signature.startswith("nrefs:var|")
 
 
-def test_corpus_bleu_leaves_text_as_it_is() -> None:
-    # Neither case nor punctuation is touched: "Dog" and "dog." are other words than "dog".
+def test_corpus_bleu_does_not_tokenize() -> None:
+    # Case and punctuation are kept: "Dog" and "dog." are different words from "dog".
     assert _scores(["a Dog dog. dog"], [["a dog dog dog"]])[0] == pytest.approx(50)
 
 
-def test_corpus_bleu_signature_tells_how_it_was_measured() -> None:
+def test_corpus_bleu_signature_describes_the_computation() -> None:
     fields = corpus_bleu(["a dog"], [["a dog", "one dog"]]).signature.split("|")
     assert fields[:5] == ["nrefs:2", "case:mixed", "eff:no", "tok:none", "smooth:none"]
     assert fields[5].startswith("version:")
@@ -107,21 +109,21 @@ def test_corpus_bleu_signature_tells_how_it_was_measured() -> None:
 @pytest.mark.parametrize(
     ("hypotheses", "references", "message"),
     [
-        ([], [], r"at least one caption .* Received: 0 captions, references of 0 photos"),
-        (["a"], [["a"], ["b"]], r"Received: 1 captions, references of 2 photos"),
-        (["a", "b"], [["a"], []], r"Every photo needs at least one reference"),
+        ([], [], r"at least one caption.* Received: 0 captions, references for 0 photos"),
+        (["a"], [["a"], ["b"]], r"Received: 1 captions, references for 2 photos"),
+        (["a", "b"], [["a"], []], r"at least one reference. Received: none for 1 photos"),
     ],
 )
-def test_corpus_bleu_unfit_input_is_refused(
+def test_corpus_bleu_of_mismatched_input_is_refused(
     hypotheses: list[str], references: list[list[str]], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         corpus_bleu(hypotheses, references)
 
 
-def test_sentence_bleu_of_short_caption() -> None:
-    # Three words have no 4-gram, so BLEU-3. Unigrams 2/3, bigrams 1/2, trigrams 0 of 1, smoothed
-    # to 1/2: cube root of (2/3 * 1/2 * 1/2) = (1/6) ** (1/3) = 0.550321.
+def test_sentence_bleu_of_a_short_caption() -> None:
+    # Three words have no 4-gram, so it is BLEU-3. Unigrams 2/3, bigrams 1/2, trigrams 0 of 1,
+    # smoothed to 1/2: cube root of (2/3 * 1/2 * 1/2) = (1/6) ** (1/3) = 0.550321.
     assert sentence_bleu("a dog runs", ["a dog sits"]) == pytest.approx(55.0321, abs=1e-4)
 
 

@@ -21,40 +21,49 @@ CONFIG = ModelConfig(
 GLOVE = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
 
 
-def _begun(**changed: Any) -> tuple[CaptionNetwork, CaptionNetwork]:
+def _initialized(**changed: Any) -> tuple[CaptionNetwork, CaptionNetwork]:
     config = replace(CONFIG, **changed)
-    built, begun = build_network(config, seed=2), build_network(config, seed=2)
-    initialize_ensemble(begun, GLOVE, seed=5)
-    return built, begun
+    built, initialized = build_network(config, seed=2), build_network(config, seed=2)
+    initialize_ensemble(initialized, GLOVE, seed=5)
+    return built, initialized
 
 
-@pytest.mark.parametrize(("decoder", "third"), [("par_inject", 0.115), ("init_inject", 1.0)])
-def test_begin_hushes_the_third_guided_member_alone(decoder: str, third: float) -> None:
-    built, begun = _begun(decoder=decoder)
-    for before, after, hushed in zip(built.decoders, begun.decoders, (1, 1, third), strict=True):
-        for name in ("guide", "start_hidden", "start_cell"):
-            if (view := getattr(before, name)) is not None:
-                kernel = getattr(after, name).kernel
-                np.testing.assert_allclose(kernel, np.array(view.kernel) * hushed, rtol=1e-6)
+@pytest.mark.parametrize(
+    ("decoder", "gain", "layers"),
+    [
+        ("par_inject", 0.115, ("image_projection", "start_hidden", "start_cell")),
+        ("init_inject", 1.0, ("start_hidden", "start_cell")),
+    ],
+)
+def test_initialize_ensemble_lowers_the_gain_of_every_third_par_inject_decoder(
+    decoder: str, gain: float, layers: tuple[str, ...]
+) -> None:
+    built, initialized = _initialized(decoder=decoder)
+    for before, after, expected in zip(
+        built.decoders, initialized.decoders, (1, 1, gain), strict=True
+    ):
+        for name in layers:
+            kernel = np.array(getattr(before, name).kernel)
+            np.testing.assert_allclose(getattr(after, name).kernel, kernel * expected, rtol=1e-6)
 
 
-def test_begin_gives_each_member_glove_projected_for_itself() -> None:
-    _, begun = _begun()
-    spreads = (0.1, 0.1, 0.3)
-    for index, (decoder, spread) in enumerate(zip(begun.decoders, spreads, strict=True)):
-        words = np.array(decoder.embedding.embeddings)
+def test_initialize_ensemble_projects_glove_separately_for_each_decoder() -> None:
+    _, initialized = _initialized()
+    stds = (0.1, 0.1, 0.3)
+    for index, (decoder, std) in enumerate(zip(initialized.decoders, stds, strict=True)):
+        embeddings = np.array(decoder.embedding.embeddings)
         np.testing.assert_array_equal(
-            words, random_projection(GLOVE, 6, seed=5 + index, spread=spread)
+            embeddings, random_projection(GLOVE, 6, seed=5 + index, std=std)
         )
-        assert words.std() == pytest.approx(spread)
+        assert embeddings.std() == pytest.approx(std)
 
 
-def test_widen_keeps_angles_about_and_scales() -> None:
+def test_random_projection_preserves_angles_and_rescales() -> None:
     matrix = np.random.default_rng(0).normal(size=(3, 20)).astype(np.float32)
-    wide = random_projection(matrix, 4000, seed=1, spread=0.2)
-    assert wide.shape == (3, 4000)
-    assert wide.std() == pytest.approx(0.2)
-    np.testing.assert_allclose(_cosines(wide), _cosines(matrix), atol=0.05)
+    projected = random_projection(matrix, 4000, seed=1, std=0.2)
+    assert projected.shape == (3, 4000)
+    assert projected.std() == pytest.approx(0.2)
+    np.testing.assert_allclose(_cosines(projected), _cosines(matrix), atol=0.05)
 
 
 def _cosines(vectors: np.ndarray) -> np.ndarray:
@@ -62,6 +71,6 @@ def _cosines(vectors: np.ndarray) -> np.ndarray:
     return units @ units.T
 
 
-def test_widen_to_the_same_width_changes_nothing() -> None:
+def test_random_projection_to_the_same_width_returns_the_matrix() -> None:
     matrix = np.ones((2, 3), np.float32)
-    assert random_projection(matrix, 3, seed=1, spread=0.1) is matrix
+    assert random_projection(matrix, 3, seed=1, std=0.1) is matrix

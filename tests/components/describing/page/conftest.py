@@ -50,7 +50,7 @@ class Service(NamedTuple):
         """Returns the captions that the page must show, straight from the captioner."""
         captioner = self.queue.model.result()
         (found,) = captioner.alternatives([captioner.load(photo)], beam_width=4)
-        return [each.caption for each in found[:3]]
+        return [each.text for each in found[:3]]
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def expected(service: Any) -> dict[str, Any]:
     """The captions of the grey photo, straight from the captioner."""
     captioner = service.queue.model.result()
     (found,) = captioner.alternatives([captioner.load(encoded(GREY))], beam_width=4)
-    best, *others = [{"caption": s.caption, "score": round(s.score, 4)} for s in found[:3]]
+    best, *others = [{"caption": s.text, "score": round(s.score, 4)} for s in found[:3]]
     return {**best, "alternatives": others}
 
 
