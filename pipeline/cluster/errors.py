@@ -70,7 +70,7 @@ def no_such_api(address: str, error: ApiException) -> CaptionflowError:
     """Returns the error for a server that lacks this version of KFP's API."""
     return CaptionflowError(
         f"{without_credentials(address)} has no KFP API v2beta1 ({error.status}). Correct {_HOST}; "
-        f"if the server is KFP 1, update it to KFP 2.{_server_text(error, ())}"
+        f"if the server is KFP 1, update it to KFP 2{_server_text(error, ())}"
     )
 
 
@@ -95,20 +95,20 @@ def _rejected(error: ApiException, address: str, secrets: Collection[str]) -> Ca
         case 401:
             return CaptionflowError(
                 f"KFP at {address} requires a valid token (401): it is missing, wrong or expired. "
-                f"Set {TOKEN_VARIABLE} to a new token, or log in to the cluster again.{text}"
+                f"Set {TOKEN_VARIABLE} to a new token, or log in to the cluster again{text}"
             )
         case 403:
             return CaptionflowError(
                 f"KFP at {address} denies access (403). Ask for the role kubeflow-edit in the "
-                f"namespace, or choose another one with --namespace.{text}"
+                f"namespace, or choose another one with --namespace{text}"
             )
         case 429 | 500 | 502 | 503 | 504 as status:
             return NoResponseError(
                 f"KFP at {address} is not ready ({status}). Try again in a minute, or read the log "
-                f"of the deployment ml-pipeline.{text}"
+                f"of the deployment ml-pipeline{text}"
             )
         case status:
-            return CaptionflowError(f"KFP at {address} rejected the request ({status}).{text}")
+            return CaptionflowError(f"KFP at {address} rejected the request ({status}){text}")
 
 
 def _server_text(error: ApiException, secrets: Collection[str]) -> str:
@@ -121,7 +121,7 @@ def _server_text(error: ApiException, secrets: Collection[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "…")
     text = " ".join(text.split())
-    return f" Its message: {text[:_MAX_LENGTH]}" if text else ""
+    return f". Its message: {text[:_MAX_LENGTH]}" if text else ""
 
 
 def _unreachable(cause: Exception | None, address: str) -> CaptionflowError:

@@ -129,13 +129,13 @@ def test_package_carries_what_conditions_need_into_them(
                 assert source["componentInputParameter"] in outer
 
 
-def test_make_placement_without_gpus_trains_in_the_common_image_on_any_node() -> None:
+def test_make_kubernetes_settings_without_gpus_trains_in_the_common_image_on_any_node() -> None:
     made = make_kubernetes_settings({"gpus": 0, "image": "here/captionflow:1"})
     assert (made.train_image, made.train_nodes) == ("here/captionflow:1", {})
     assert make_kubernetes_settings({"gpus": "00"}).train_image == IMAGE
 
 
-def test_make_placement_with_gpus_trains_in_the_image_that_has_cuda() -> None:
+def test_make_kubernetes_settings_with_gpus_trains_in_the_cuda_image() -> None:
     assert (
         make_kubernetes_settings({"image": "here/captionflow:1"}).train_image
         == "here/captionflow:1-gpu"
@@ -143,7 +143,7 @@ def test_make_placement_with_gpus_trains_in_the_image_that_has_cuda() -> None:
     assert make_kubernetes_settings({}).train_image == f"{IMAGE}-gpu"
 
 
-def test_make_placement_keeps_what_was_named() -> None:
+def test_make_kubernetes_settings_keeps_given_values() -> None:
     made = make_kubernetes_settings(
         {"gpus": "0", "train_nodes": '{"disk": "fast"}', "train_image": "x:1"}
     )
@@ -151,7 +151,7 @@ def test_make_placement_keeps_what_was_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"gpus": "-1"}, "gpus must be greater than or equal to 0. Received: '-1'"),
         ({"gpus": "1.5"}, "gpus must be a valid integer. Received: '1.5'"),
@@ -160,6 +160,8 @@ def test_make_placement_keeps_what_was_named() -> None:
         ({"image": ""}, "image must be named"),
     ],
 )
-def test_make_placement_of_a_wrong_value_says_the_rule(given: dict[str, str], told: str) -> None:
-    with pytest.raises(SettingError, match=told.replace("(", r"\(")):
+def test_make_kubernetes_settings_with_a_wrong_value_states_the_rule(
+    given: dict[str, str], message: str
+) -> None:
+    with pytest.raises(SettingError, match=message.replace("(", r"\(")):
         make_kubernetes_settings(given)

@@ -25,7 +25,7 @@ _BEFORE = {"code": "1", "epochs": "10", "glove content": "g", "after features": 
         ({"units": "8"}, "units changed from (not set) to 8."),
     ],
 )
-def test_explain_says_what_changed(change: dict[str, str], reason: str) -> None:
+def test_explain_lists_the_changes(change: dict[str, str], reason: str) -> None:
     assert explain({**_BEFORE, **change}, _BEFORE) == reason
 
 

@@ -44,6 +44,6 @@ def test_retries_repeat_what_may_succeed_and_nothing_else(
     with pytest.raises(RuntimeError):
         fails(folder=str(tmp_path), error=error)
     assert len((tmp_path / "attempts").read_text()) == attempts
-    told = capfd.readouterr().out
-    assert told.count("FAILED broken: the photos are gone") == 2
-    assert told.count("an earlier attempt in this run failed permanently") == 2 - attempts
+    message = capfd.readouterr().out
+    assert message.count("FAILED broken: the photos are gone") == 2
+    assert message.count("an earlier attempt in this run failed permanently") == 2 - attempts

@@ -40,7 +40,7 @@ def test_package_declares_cached_only_what_a_second_run_is_served(kfp_driver: Ma
     assert _served(second) == declared
 
 
-def test_cached_step_behind_one_that_runs_is_never_served(kfp_driver: MakeDriver) -> None:
+def test_cached_step_after_one_that_runs_is_never_reused(kfp_driver: MakeDriver) -> None:
     # This is why the package declares none: the artifacts' names are in the key, and are new.
     driver = kfp_driver(_cache("features"))
     first, second = driver.run()["features"], driver.run()["features"]

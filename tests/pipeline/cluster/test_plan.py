@@ -35,7 +35,7 @@ def test_plan_submission_without_an_earlier_run_runs_all(spec: dict[str, Any]) -
     }
 
 
-def test_plan_submission_of_the_same_says_what_each_step_still_does(spec: dict[str, Any]) -> None:
+def test_plan_submission_without_changes_describes_each_step(spec: dict[str, Any]) -> None:
     # What was left to its default then is not among the parameters.
     planned = _plan({"epochs": 15.0}, spec)
     # KFP reuses no step; the feature store and the checkpoints spare the work within them.
@@ -45,7 +45,7 @@ def test_plan_submission_of_the_same_says_what_each_step_still_does(spec: dict[s
     assert planned["normalize"].why.startswith("No setting changed")
 
 
-def test_plan_submission_without_a_store_says_that_all_photos_are_encoded(
+def test_plan_submission_without_a_store_encodes_all_photos(
     spec: dict[str, Any],
 ) -> None:
     planned = _plan({}, spec, store="")
@@ -72,7 +72,7 @@ def test_plan_submission_of_another_image_names_it_at_each_step(spec: dict[str, 
         assert "image changed from captionflow-python:0.1.0 to here/captionflow:2." in step.why
 
 
-def test_plan_submission_of_a_changed_component_says_so(spec: dict[str, Any]) -> None:
+def test_plan_submission_with_a_changed_component_names_its_steps(spec: dict[str, Any]) -> None:
     then = copy.deepcopy(spec)
     then["deploymentSpec"]["executors"]["exec-features"]["container"]["command"] = ["older"]
     planned = _plan({}, then)

@@ -94,13 +94,13 @@ def _whys(planned: list[PlannedStep]) -> dict[str, str]:
         ({"dataset": "there"}, {"ingest"}),
     ],
 )
-def test_plan_steps_changes_the_keys_of_what_a_change_decides(
+def test_plan_steps_changes_the_keys_of_affected_steps(
     tmp_path: Path, change: dict[str, Any], steps: set[str]
 ) -> None:
     assert _changed(_keys(tmp_path), _keys(tmp_path, **change)) == steps
 
 
-def test_plan_steps_counts_the_code_of_a_step_and_of_those_before(
+def test_plan_steps_includes_the_code_of_earlier_steps(
     tmp_path: Path, code: dict[str, str]
 ) -> None:
     before = _keys(tmp_path)
@@ -144,7 +144,7 @@ def _run(cache: Path, folder: Path, *, reuse: bool = True, **changed: Any) -> No
     remember(spec, planned, cache)
 
 
-def test_plan_steps_reuses_what_was_run_and_says_why_it_runs_the_rest(
+def test_plan_steps_reuses_results_and_gives_reasons_for_the_rest(
     tmp_path: Path, code: dict[str, str]
 ) -> None:
     _run(tmp_path / "cache", tmp_path)
@@ -164,7 +164,7 @@ def test_plan_steps_reuses_what_was_run_and_says_why_it_runs_the_rest(
     )
 
 
-def test_plan_steps_does_not_take_a_result_whose_files_are_gone(tmp_path: Path) -> None:
+def test_plan_steps_does_not_reuse_a_result_with_deleted_files(tmp_path: Path) -> None:
     _run(tmp_path / "cache", tmp_path)
     (tmp_path / "ingest").rmdir()
     _, planned = _plan(tmp_path / "cache")
@@ -198,14 +198,14 @@ def test_remember_keeps_old_results_until_there_are_new_ones(tmp_path: Path) -> 
     assert found is not None and found["made"].path == str(tmp_path / "new" / "ingest")
 
 
-def test_plan_steps_of_a_moved_data_set_says_so(tmp_path: Path) -> None:
+def test_plan_steps_with_a_moved_data_set_names_both_locations(tmp_path: Path) -> None:
     _run(tmp_path / "cache", tmp_path, dataset="/data/a")
     _, planned = _plan(tmp_path / "cache", dataset="/data/b")
     assert planned[0].why == "The data set moved from /data/a to /data/b."
     assert planned[1].reused
 
 
-def test_put_back_takes_all_changes_back() -> None:
+def test_restored_spec_undoes_all_changes() -> None:
     spec = small.pipeline_spec
     before = spec.SerializeToString(deterministic=True)
     with restored_spec(spec):
