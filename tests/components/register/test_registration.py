@@ -147,9 +147,9 @@ def test_register_model_trained_with_another_mlflow_is_an_error(
 @pytest.mark.usefixtures("store")
 def test_register_component_returns_version_and_uri(first: dict[str, Path]) -> None:
     made = component.register.python_func(
-        dsl.Model(uri=str(first["model"])),
-        dsl.Artifact(uri=str(first["scores"])),
-        dsl.Dataset(uri=str(first["manifest"])),
+        model=dsl.Model(uri=str(first["model"])),
+        scores=dsl.Artifact(uri=str(first["scores"])),
+        manifest=dsl.Dataset(uri=str(first["manifest"])),
         training_config='{"data": "d"}',
         cause="Training: there is no champion yet",
         reason="Passed: first model",
