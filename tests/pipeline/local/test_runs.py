@@ -154,5 +154,5 @@ def test_find_scores_without_the_scored_model_fails(tmp_path: Path, change: str)
 
 
 def test_find_scores_in_an_empty_folder_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no evaluate/scores .* captionflow run --root"):
+    with pytest.raises(DataError, match=r"no evaluate/scores .*captionflow run --root"):
         find_scores(tmp_path / "runs")
