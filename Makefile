@@ -6,7 +6,7 @@ VENV ?= .venv
 ARGS ?=
 REQUIREMENTS := infra/requirements
 
-.PHONY: local test bench check lock clean
+.PHONY: local test bench fuzz check lock clean
 
 local: $(VENV)/run  ## Runs the whole pipeline on drawn scenes; no data, no weights to download
 	$(VENV)/bin/python -m pipeline.local $(ARGS)
@@ -19,6 +19,9 @@ bench: $(VENV)/test  ## Speed against baselines, on the data of ../shared; an ho
 	for name in features training search; do \
 		$(VENV)/bin/python tests/benchmarks/$$name.py || exit 1; done
 	test ! -d runs || $(VENV)/bin/python tests/benchmarks/tutorial_scores.py runs
+
+fuzz: $(VENV)/test  ## Changes sound files at random and reads them; a minute for each kind
+	$(VENV)/bin/python tests/fuzz/run.py $(ARGS)
 
 check: $(VENV)/test  ## Style and types
 	$(VENV)/bin/ruff check .

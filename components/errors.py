@@ -1,4 +1,4 @@
-"""Errors for people: each says the setting or file, the rule, the value received, what to do."""
+"""Errors for users: their messages have the setting or file, the rule, the value and what to do."""
 
 from typing import Any
 
@@ -6,29 +6,29 @@ from pydantic import ValidationError
 
 
 class CaptionflowError(Exception):
-    """A failure whose message is all a user needs; shown without a traceback."""
+    """An error whose message is enough for a user; shown without a traceback."""
 
     exit_code = 1
 
 
 class SettingError(CaptionflowError):
-    """A setting breaks its rule. Trying again without changing it cannot help."""
+    """A setting is invalid; retrying without changing it can't help."""
 
     exit_code = 2
 
 
 class DataError(CaptionflowError):
-    """The data break a rule. Trying again without mending them cannot help."""
+    """Data are invalid; retrying without repairing them can't help."""
 
     exit_code = 3
 
 
 def broken_settings(error: ValidationError) -> SettingError:
-    """Puts pydantic's error in words: for each setting its name, the rule and the value."""
-    return SettingError("; ".join(_in_words(fault) for fault in error.errors()))
+    """Converts pydantic's error: the message has each setting with its rule and value."""
+    return SettingError("; ".join(_message(fault) for fault in error.errors()))
 
 
-def _in_words(fault: Any) -> str:
+def _message(fault: Any) -> str:
     match fault["type"]:
         case "extra_forbidden":
             return f"There is no setting {fault['loc'][0]}: see --help"
@@ -37,7 +37,9 @@ def _in_words(fault: Any) -> str:
         case "string_pattern_mismatch":
             rule = "of letters, digits, '.', '_' and '-'"
         case "string_too_short":
-            rule = "named"
+            return f"{fault['loc'][0]} must not be empty"
+        case "string_unicode":
+            rule = "valid UTF-8: rename the file or folder"
         case kind if kind.endswith("_parsing"):
             rule = fault["msg"].removeprefix("Input should be ").partition(",")[0]
         case _:

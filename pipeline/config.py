@@ -14,13 +14,13 @@ from components.errors import SettingError
 from components.gate.thresholds import read_thresholds
 from components.settings.run import RunSettings
 
-#: The presets: YAML files in `pipeline/presets`, which say what they cost and score.
+#: Names of the presets: YAML files in `pipeline/presets` that also state costs and scores.
 PRESETS = ("sample", "flickr8k")
 DEFAULT_PRESET = PRESETS[0]
 
 
 class Settings(RunSettings):
-    """Every setting of a run, also checked against what the steps know."""
+    """Every setting of a run, with further checks by the code of the steps."""
 
     @field_validator("encoder")
     @classmethod
@@ -50,17 +50,17 @@ def make_settings(
 
     Args:
         preset: The preset to start from.
-        given: Settings by name, as values or as text; they override all others.
+        given: Settings by name, as values or text; they override all others.
         config: A YAML file of settings, such as an earlier run's `run.yaml`; it overrides the
             preset.
 
     Raises:
-        SettingError: If a setting breaks its rule, or one that the preset requires is missing.
+        SettingError: If a setting is invalid, or one that the preset requires is missing.
     """
     if preset not in PRESETS:
         raise SettingError(f"preset must be {' or '.join(PRESETS)}. Received: {preset!r}")
-    own = read_config(config) if config else {}
-    values = {**preset_values(preset), **own, **(given or {})}
+    from_file = read_config(config) if config else {}
+    values = {**preset_values(preset), **from_file, **(given or {})}
     if missing := [name for name, value in values.items() if value is None]:
         raise SettingError(
             f"The preset {preset} needs {' and '.join(missing)}: give "
@@ -71,7 +71,7 @@ def make_settings(
 
 @cache
 def preset_values(preset: str) -> Mapping[str, Any]:
-    """Returns what a preset sets; None stands for what the user has to name."""
+    """Returns the settings of a preset; None marks those that the user has to give."""
     text = (files("pipeline") / "presets" / f"{preset}.yaml").read_text(encoding="utf-8")
     values: Mapping[str, Any] = yaml.safe_load(text)
     return values
@@ -81,7 +81,7 @@ def read_config(file: Path) -> dict[str, Any]:
     """Reads a YAML file of settings.
 
     Raises:
-        SettingError: If it can't be read, or is not a mapping of settings.
+        SettingError: If the file can't be read, or is not a mapping of settings.
     """
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -96,5 +96,5 @@ def read_config(file: Path) -> dict[str, Any]:
 
 
 def flag(name: str) -> str:
-    """Returns a setting's command-line flag."""
+    """Returns the command-line flag of a setting."""
     return "--" + name.replace("_", "-")

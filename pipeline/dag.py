@@ -1,15 +1,15 @@
 """The DAG: from photos with captions to a registered model.
 
-1. ingest      reads the data set, checks every photo, splits
+1. ingest      read the data set, check every photo, assign splits
 2. trigger     has anything changed since the champion was trained? If so:
-3. normalize   captions to token ids, with a vocabulary from the train split
-4. features    photos to feature vectors, by a pretrained encoder
-5. embeddings  GloVe vectors for the vocabulary
-6. train       the caption model, with early stopping on the dev split
-7. evaluate    captions of the test split, their scores, a report
-8. rescore     the champion's captions of the same test split
-9. gate        good enough, and better than the champion? If so:
-10. register   a new version in the MLflow registry, the new champion
+3. normalize   convert captions to token ids, with a vocabulary from the train split
+4. features    convert photos to features, with a pretrained encoder
+5. embeddings  look up GloVe vectors for the vocabulary
+6. train       train the caption model, with early stopping on the dev split
+7. evaluate    caption the test split, score the captions, write a report
+8. rescore     caption the same test split with the champion
+9. gate        is the model good enough, and better than the champion? If so:
+10. register   register a new version in MLflow and make it the champion
 
 Its parameters are the settings of `components.settings` and of `pipeline.kubernetes`.
 `captionflow run` runs it on this machine; `captionflow compile`, or `kfp dsl compile --py
@@ -44,14 +44,14 @@ from pipeline.parameters import Parameters, parameters_of
 @dsl.pipeline(name=PIPELINE, pipeline_config=RUN)
 @parameters_of(RunSettings, KubernetesSettings)
 def captioning_pipeline(run: Parameters) -> None:
-    """Learns to caption photos, scores the model, and releases it if it is good enough."""
+    """Trains a model that captions photos, scores it, and releases it if it is good enough."""
     ingested = ingest(**run.of(DataSettings))
     manifest = configure(ingested, "1 ingest", run).outputs["manifest"]
 
     reason = trigger(manifest=manifest, **run.of(RunSettings))
     wanted = configure(reason, "2 trigger", run).outputs["Output"]
 
-    with dsl.If(wanted == True, name="reason to train"):  # noqa: E712 # KFP makes a condition of it
+    with dsl.If(wanted == True, name="reason to train"):  # noqa: E712 # KFP builds a condition from it
         normalized = normalize(manifest=manifest, **run.of(VocabularySettings))
         captions = configure(normalized, "3 normalize", run).outputs["captions"]
 
@@ -78,7 +78,7 @@ def captioning_pipeline(run: Parameters) -> None:
         scored_model = evaluated.outputs["scored_model"]
 
         rescored = rescore(examples=examples, manifest=manifest, **run.of(ModelNameSettings))
-        # As late as possible: the champion of the moment at which there is a model to compare.
+        # As late as possible, so that it is the current champion when the gate compares the two.
         baseline = configure(rescored.after(evaluated), "8 rescore", run).outputs["baseline"]
 
         decision = gate(
@@ -91,7 +91,7 @@ def captioning_pipeline(run: Parameters) -> None:
         )
         passed = configure(decision, "9 gate", run).outputs["Output"]
 
-        with dsl.If(passed == True, name="passed"):  # noqa: E712 # KFP makes a condition of it
+        with dsl.If(passed == True, name="passed"):  # noqa: E712 # KFP builds a condition from it
             registered = register(
                 model=scored_model,
                 scores=scores,

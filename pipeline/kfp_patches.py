@@ -1,11 +1,11 @@
-"""Keeps kfp.local from breaking paths, asks it where a run's files go, and spares kfp a search.
+"""Patches of kfp 2.17: the interpreter's path, the names of run folders, and faster `set_…` calls.
 
-kfp 2.17 puts this interpreter's path wherever `python3` stands in a step's arguments, the step's
-inputs among them, and without quotes. A data set in `python3-course/` would be looked for somewhere
-else, and a project in a folder with a space in its name could not run a step.
+To run a step, kfp.local replaces `python3` by this interpreter's path everywhere in the step's
+command, including its inputs, and without quotes. So it would look for a data set in
+`python3-course/` somewhere else, and could not run a project in a folder with a space in its name.
 
-Each `set_…` of a task asks for the whole call stack with its source lines, for an error's text that
-a task of a step never needs: for all of our DAG a second, half of what starting a command takes.
+Each `set_…` method of a task inspects the whole call stack, for an error message that tasks with a
+container never need. For our DAG this takes a second, half the start-up time of a command.
 """
 
 import shlex
@@ -19,14 +19,14 @@ _COMMAND = "python3 -m kfp.dsl.executor_main"
 
 
 def with_interpreter(full_command: list[str], new_executable: str) -> list[str]:
-    """Returns a step's command with the interpreter in the place where it is called.
+    """Returns a step's command with the interpreter replaced only where it is called.
 
     Args:
         full_command: The step's command, one of whose parts is the shell script that runs it.
-        new_executable: The interpreter's path, any text.
+        new_executable: The interpreter's path.
     """
-    called = _COMMAND.replace("python3", shlex.quote(new_executable), 1)
-    return [part.replace(_COMMAND, called) for part in full_command]
+    quoted = _COMMAND.replace("python3", shlex.quote(new_executable), 1)
+    return [part.replace(_COMMAND, quoted) for part in full_command]
 
 
 @contextmanager
@@ -34,18 +34,19 @@ def patched_kfp() -> Iterator[list[str]]:
     """Makes kfp.local use `with_interpreter` within the block.
 
     Yields:
-        The names of the runs' folders in kfp.local's pipeline root: one for each run in the block.
+        The names of the folders of the runs in the block, in kfp.local's pipeline root; a name is
+        added when a run starts.
     """
     replace = subprocess_task_handler.replace_python_executable
     make_name = executor_input_utils.get_local_pipeline_resource_name
     folders: list[str] = []
 
-    def note_name(pipeline_name: str) -> str:
+    def record_name(pipeline_name: str) -> str:
         folders.append(make_name(pipeline_name))
         return folders[-1]
 
     subprocess_task_handler.replace_python_executable = with_interpreter
-    executor_input_utils.get_local_pipeline_resource_name = note_name
+    executor_input_utils.get_local_pipeline_resource_name = record_name
     try:
         yield folders
     finally:
@@ -55,19 +56,19 @@ def patched_kfp() -> Iterator[list[str]]:
 
 @contextmanager
 def quick_settings() -> Iterator[None]:
-    """Makes `set_…` of tasks ask for no call stack within the block, or the decorated function.
+    """Keeps the `set_…` methods of tasks from inspecting the call stack; also a decorator.
 
-    Within it a task that has no container of its own can't be set, as ever, but the error does not
-    name the method.
+    A method that a task without a container does not support still raises an error, which then
+    does not name the method.
     """
-    look = PipelineTask._ensure_container_spec_exists
+    original = PipelineTask._ensure_container_spec_exists
     PipelineTask._ensure_container_spec_exists = _require_container
     try:
         yield
     finally:
-        PipelineTask._ensure_container_spec_exists = look
+        PipelineTask._ensure_container_spec_exists = original
 
 
 def _require_container(task: PipelineTask) -> None:
     if task.container_spec is None:
-        raise ValueError(f"This can only be set of a single step. Received: {task.name}")
+        raise ValueError(f"Only a task with a container has this setting. Received: {task.name}")

@@ -1,4 +1,4 @@
-"""`python -m pipeline.kubeflow`: the cluster's commands of `captionflow`."""
+"""`python -m pipeline.kubeflow`: the commands of `captionflow` for a cluster."""
 
 import typer
 

@@ -1,18 +1,18 @@
-"""Where steps run on a cluster, and what each of them needs there.
+"""Kubernetes resources, volumes, secrets and retries of each step.
 
-What a step does is in `components`, the order of the steps in `pipeline.dag`; here is what only
-Kubernetes reads. `kfp.local` ignores all of it.
+`components` defines what a step does, and `pipeline.dag` the order of the steps; this module
+contains what only Kubernetes reads. `kfp.local` ignores all of it.
 
-**KFP's own cache is off for every step.** Its key holds the *ids* of a step's input artifacts, not
-their content, and a step that runs gives its outputs new ids. `ingest` has to run each time, since
-only reading the data set tells whether it changed, so no step after it would ever be served. A step
-that looked at the origin first and gave its fingerprint as a parameter would cure that, but not the
-rest: one added photo is another fingerprint, so all photos would be encoded again; the key takes
-the image's tag for its code; and KFP hands out the address of an artifact without looking whether
-the file is still there. The expensive work is kept where content decides: the feature store holds
-each photo's features by the SHA-256 of its bytes (`components.features.store`), on a volume that
-the runs share, and `train` goes on from its checkpoints. `trigger` ends a run that has no reason to
-train, and the other steps take seconds to minutes.
+**KFP's own cache is off for every step.** Its key contains the *ids* of a step's input artifacts,
+not their content, and a step that runs gives its outputs new ids. `ingest` has to run every time,
+because only reading the data set shows whether it changed; so no later step would ever be cached. A
+preceding step that passed on a fingerprint of the data set would solve this, but three problems
+would remain: one added photo changes the fingerprint, so all photos would be encoded again; the key
+identifies the code by the image's tag; and KFP returns the URI of a cached artifact without
+checking that the file still exists. Expensive work is therefore stored by content: the feature
+store, on a volume that all runs share, holds each photo's features by the SHA-256 of its bytes
+(`components.features.store`), and `train` resumes from its checkpoints. `trigger` ends a run that
+has no reason to train, and the other steps take seconds to minutes.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from pipeline.kubernetes_settings import SPOT
 from pipeline.parameters import Parameters
 
 GPU = "nvidia.com/gpu"
-# The user of the image; the claim for checkpoints belongs to the same group.
+# User id of the image, and group id of the volumes.
 _USER = 10001
 _GPU_NODES = [
     {"key": GPU, "operator": "Exists", "effect": "NoSchedule"},
@@ -36,13 +36,13 @@ _GPU_NODES = [
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What a step needs on a cluster.
+class Resources:
+    """The resources of a step on a cluster.
 
     Attributes:
-        cpu: CPUs asked for, and at most.
-        memory: Bytes asked for, and at most, as Kubernetes writes them.
-        hours: The longest it may take, all attempts together.
+        cpu: Requested CPUs, and the limit.
+        memory: Requested memory, and the limit, as Kubernetes quantities.
+        hours: Time limit of all attempts together.
     """
 
     cpu: tuple[str, str]
@@ -50,32 +50,32 @@ class Needs:
     hours: float
 
 
-NEEDS = {
-    "ingest": Needs(("1", "2"), ("2Gi", "4Gi"), hours=2),
-    "trigger": Needs(("500m", "1"), ("1Gi", "2Gi"), hours=0.5),
-    "normalize": Needs(("1", "2"), ("3Gi", "8Gi"), hours=2),
-    "features": Needs(("2", "4"), ("6Gi", "12Gi"), hours=12),
-    "embeddings": Needs(("500m", "1"), ("1Gi", "4Gi"), hours=1),
-    "train": Needs(("2", "4"), ("8Gi", "16Gi"), hours=24),
-    "evaluate": Needs(("2", "4"), ("4Gi", "8Gi"), hours=4),
-    "rescore": Needs(("2", "4"), ("4Gi", "8Gi"), hours=4),
-    "gate": Needs(("500m", "1"), ("1Gi", "2Gi"), hours=0.5),
-    "register": Needs(("1", "2"), ("4Gi", "8Gi"), hours=2),
+RESOURCES = {
+    "ingest": Resources(("1", "2"), ("2Gi", "4Gi"), hours=2),
+    "trigger": Resources(("500m", "1"), ("1Gi", "2Gi"), hours=0.5),
+    "normalize": Resources(("1", "2"), ("3Gi", "8Gi"), hours=2),
+    "features": Resources(("2", "4"), ("6Gi", "12Gi"), hours=12),
+    "embeddings": Resources(("500m", "1"), ("1Gi", "4Gi"), hours=1),
+    "train": Resources(("2", "4"), ("8Gi", "16Gi"), hours=24),
+    "evaluate": Resources(("2", "4"), ("4Gi", "8Gi"), hours=4),
+    "rescore": Resources(("2", "4"), ("4Gi", "8Gi"), hours=4),
+    "gate": Resources(("500m", "1"), ("1Gi", "2Gi"), hours=0.5),
+    "register": Resources(("1", "2"), ("4Gi", "8Gi"), hours=2),
 }
 
-#: Volumes that outlive a run, by the step that mounts them: claim and folder. A step's working
-#: folder is /work, and the settings `store` and `checkpoints` are relative to it.
+#: Claim and mount path of the volumes that outlive a run, by the step that mounts them. The steps'
+#: working directory is /work, and the settings `store` and `checkpoints` are relative to it.
 VOLUMES = {
     "features": ("captionflow-features", "/work/features"),
     "train": ("captionflow-checkpoints", "/work/checkpoints"),
 }
 
 _HOUR = 3600
-#: What holds for a run as a whole. A step's own deadline does not count while its pod waits for a
-#: node; a run that waits for ever would keep its schedule from starting the next one. Pods of a
-#: failed run stay for a week so that their logs can be read; of others, as long as KFP keeps them.
-#: (KFP's workspace volume is not used: it would bind all steps of a run, with and without a GPU, to
-#: the one node that has the volume mounted.)
+#: Time limits of a whole run. The deadline of a step does not include the time that its pod waits
+#: for a node, and a run that waits forever would keep its schedule from starting the next one. The
+#: pods of a failed run are deleted after a week, so that their logs can be read until then. (KFP's
+#: workspace volume is not used: it would bind all steps of a run, with and without a GPU, to the
+#: one node that has mounted it.)
 RUN = PipelineConfig(
     active_deadline_seconds=72 * _HOUR,
     ttl_seconds_after_success=_HOUR,
@@ -85,27 +85,27 @@ RUN = PipelineConfig(
 
 @quick_settings()
 def configure(task: PipelineTask, title: str, parameters: Parameters) -> PipelineTask:
-    """Gives a task of the DAG what it needs on a cluster.
+    """Sets the resources, volumes, secrets and retries of a task of the DAG.
 
-    A step is tried again up to three times, a minute later and then after twice as long each time,
-    within its hours. *What* is tried again is set on the cluster: KFP's `set_retry` has no policy,
-    and KFP sets up Argo with `retryPolicy: OnError`. So a pod that was deleted is tried again; a
-    step that failed or ran out of memory is not (`infra/README.md` has a table). Where a cluster
-    retries failures too, `components.runtime.retry_policy` ends the further attempts of a step
-    whose data or settings are at fault.
+    A step is retried up to three times within its time limit: after one, two and four minutes. The
+    cluster decides *which* failures are retried: KFP's `set_retry` takes no policy, and KFP
+    configures Argo with `retryPolicy: OnError`. So a step whose pod was deleted is retried, and a
+    step that failed or ran out of memory is not (see the table in `infra/README.md`). On a cluster
+    that also retries failures, `components.runtime.retry_policy` ends further attempts of a step
+    that failed because of its data or settings.
 
     Args:
-        task: A step; its component's name is a key of `NEEDS`.
-        title: Its name in the user interface.
-        parameters: The pipeline's parameters, with those of `KubernetesSettings`.
+        task: A step; its component's name is a key of `RESOURCES`.
+        title: Its display name in the user interface.
+        parameters: The pipeline's parameters, including those of `KubernetesSettings`.
     """
     name = task.component_spec.name
-    needs = NEEDS[name]
+    resources = RESOURCES[name]
     task.set_display_name(title)
-    task.set_cpu_request(needs.cpu[0]).set_cpu_limit(needs.cpu[1])
-    task.set_memory_request(needs.memory[0]).set_memory_limit(needs.memory[1])
-    seconds = int(needs.hours * _HOUR)
-    # Argo takes the last one not for the longest pause, but for the end of all attempts.
+    task.set_cpu_request(resources.cpu[0]).set_cpu_limit(resources.cpu[1])
+    task.set_memory_request(resources.memory[0]).set_memory_limit(resources.memory[1])
+    seconds = int(resources.hours * _HOUR)
+    # Argo's maximum duration limits all attempts together, not a single pause.
     task.set_retry(3, backoff_duration="60s", backoff_factor=2, backoff_max_duration=f"{seconds}s")
     task.set_caching_options(False)
     task.set_container_image(parameters["train_image" if name == "train" else "image"])
@@ -114,17 +114,17 @@ def configure(task: PipelineTask, title: str, parameters: Parameters) -> Pipelin
         task, run_as_user=_USER, run_as_group=_USER, run_as_non_root=True
     )
     kubernetes.use_field_path_as_env(task, RUN_ID_VARIABLE, "metadata.labels['pipeline/runid']")
-    _let_in(task)
+    _mount_credentials(task)
     if name in VOLUMES:
         kubernetes.mount_pvc(task, *VOLUMES[name])
     if name == "train":
-        _put_on_gpus(task, parameters)
+        _request_gpus(task, parameters)
     return task
 
 
-def _let_in(task: PipelineTask) -> None:
-    # Secrets are mounted as files: an environment is too easily printed. MLflow looks for its own
-    # in the home folder; Google's client looks where the variable says.
+def _mount_credentials(task: PipelineTask) -> None:
+    # Secrets are mounted as files, because environments are easily printed. MLflow reads its
+    # credentials from the home folder, Google's client from the path in the variable.
     for variable, optional in (
         ("MLFLOW_TRACKING_URI", False),
         ("GOOGLE_APPLICATION_CREDENTIALS", True),
@@ -134,18 +134,18 @@ def _let_in(task: PipelineTask) -> None:
     kubernetes.use_secret_as_volume(task, "gcs-key", "/var/run/secrets/gcs", optional=True)
 
 
-def _put_on_gpus(task: PipelineTask, parameters: Parameters) -> None:
+def _request_gpus(task: PipelineTask, parameters: Parameters) -> None:
     task.set_accelerator_type(GPU).set_accelerator_limit(as_text(parameters["gpus"]))
     kubernetes.add_toleration_json(task, _GPU_NODES)
     kubernetes.add_node_selector_json(task, parameters["train_nodes"])
 
 
 def as_text(number: PipelineParameterChannel) -> PipelineParameterChannel:
-    """Returns a parameter that steps receive as text, whatever its type in the pipeline.
+    """Returns a parameter that a step receives as text, whatever its type in the pipeline.
 
-    KFP's driver reads what goes into a pod's resources with `GetStringValue`, which is empty for a
-    number: the pod would quietly get no GPU. But where an input is declared as text, it makes text
-    of the number first. (Sources: `resolvePodSpecInputRuntimeParameter` and
+    KFP's driver reads the parameters of a pod's resources with `GetStringValue`, which is empty for
+    a number: the pod would get no GPU, without an error. For an input that is declared as text, the
+    driver converts the number to text first. (Sources: `resolvePodSpecInputRuntimeParameter` and
     `handleParamTypeValidationAndConversion` in `backend/src/v2/driver/resolve.go` of KFP 2.17.)
     """
     return PipelineParameterChannel(number.name, "String", number.task_name)

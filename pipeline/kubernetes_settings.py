@@ -13,22 +13,24 @@ SPOT = "cloud.google.com/gke-spot"
 
 
 class KubernetesSettings(SettingsGroup):
-    """Which images and nodes a run on a cluster uses; further parameters of the pipeline."""
+    """Images and nodes of a run on a cluster, which are also parameters of the pipeline."""
 
     title: ClassVar[str] = "Kubernetes"
 
-    image: Name = setting(IMAGE, "Container image of the steps, with its registry")
-    train_image: Name = setting(f"{IMAGE}-gpu", "Container image of train; without a GPU: image")
+    image: Name = setting(IMAGE, "Container image of the steps, including the registry")
+    train_image: Name = setting(
+        f"{IMAGE}-gpu", "Container image of train; without GPUs, the same as image"
+    )
     gpus: int = setting(
         1,
-        "GPUs that train requests; 0 trains on CPUs, with train_image the same as image, and "
-        "train_nodes {}",
+        "Number of GPUs for train; 0: train on CPUs, for which captionflow sets train_image to "
+        "image and train_nodes to {} by default",
         decisive=False,
         ge=0,
     )
     train_nodes: dict[str, str] = setting(
         {SPOT: "true"},
-        "Labels of the nodes that train runs on; {} is any node",
+        "Labels of the nodes that train runs on; {}: any node",
         decisive=False,
     )
 
@@ -47,9 +49,9 @@ class KubernetesSettings(SettingsGroup):
 
 
 def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
-    """Returns the settings that a user gave, and fitting defaults for the rest.
+    """Returns a user's settings, with matching defaults for the rest.
 
-    With GPUs, train runs in the image whose name goes on with `-gpu`; without, in that of the other
+    With GPUs, train runs in the image whose tag ends in `-gpu`; without, in the image of the other
     steps and on any node.
 
     Raises:

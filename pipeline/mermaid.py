@@ -1,6 +1,6 @@
 """Draws the DAG as a Mermaid flowchart in a Markdown file: `python -m pipeline.mermaid README.md`.
 
-The flowchart is made from the compiled pipeline and replaces what stands between the two markers.
+The flowchart is generated from the compiled pipeline and replaces the text between two markers.
 """
 
 import re
@@ -20,23 +20,23 @@ _BEGIN, _END = "<!-- dag -->", "<!-- /dag -->"
 def flowchart(spec: Any) -> str:
     """Returns the DAG of a `PipelineSpec` of KFP as a Mermaid flowchart.
 
-    A condition is a subgraph. A solid arrow carries artifacts. A dotted arrow leads to a step that
-    waits without taking an artifact, such as the first one under a condition.
+    A condition becomes a subgraph. Solid arrows stand for artifacts. A dotted arrow leads to a step
+    that waits for another one without reading its artifacts, such as the first step of a condition.
     """
     lines = ["flowchart TB", *_nodes(spec, spec.root.dag, {})]
     for step in steps_of(spec):
         artifacts: dict[str, list[str]] = {}
         for output in step.artifacts.values():
             artifacts.setdefault(output.step, []).append(output.name)
-        for source, names in sorted(artifacts.items()):
-            lines.append(f"  {source} -- {', '.join(sorted(names))} --> {step.name}")
+        for producer, names in sorted(artifacts.items()):
+            lines.append(f"  {producer} -- {', '.join(sorted(names))} --> {step.name}")
         waits = sorted({*step.task.dependent_tasks} - artifacts.keys())
         lines += [f"  {source} -.-> {step.name}" for source in waits]
     return "\n".join(lines)
 
 
 def _nodes(spec: Any, dag: Any, outer: Mapping[str, str], indent: str = "  ") -> Iterator[str]:
-    # `outer` has the step behind each of the DAG's own input parameters.
+    # `outer` maps the DAG's own input parameters to the steps that produce them.
     for name in running_order(dag.tasks):
         task = dag.tasks[name]
         component, title = spec.components[task.component_ref.name], task.task_info.name
@@ -62,25 +62,25 @@ def with_flowchart(text: str, spec: Any) -> str:
     """Returns a Markdown text with the flowchart between its two markers.
 
     Raises:
-        SettingError: If the text does not hold both markers, once each.
+        SettingError: If the text does not contain both markers, once each.
     """
     block = f"{_BEGIN}\n```mermaid\n{flowchart(spec)}\n```\n{_END}"
     text, found = re.subn(f"{_BEGIN}.*?{_END}", lambda _: block, text, flags=re.DOTALL)
     if found != 1:
-        raise SettingError(f"the file must hold the lines {_BEGIN} and {_END}, in this order, once")
+        raise SettingError(f"the file must contain {_BEGIN} and {_END} once, in this order")
     return text
 
 
 def main(
-    file: Annotated[Path, typer.Argument(help="The Markdown file with the two markers.")],
+    file: Annotated[Path, typer.Argument(help="Markdown file with the two markers.")],
 ) -> None:
-    """Draws the DAG in a Markdown file, in place of the last drawing."""
+    """Draw the DAG in a Markdown file, replacing the previous drawing."""
     from pipeline.dag import captioning_pipeline
 
     try:
         text = with_flowchart(file.read_text(), captioning_pipeline.pipeline_spec)
-        with atomic_file(file) as aside:
-            aside.write_text(text)
+        with atomic_file(file) as draft:
+            draft.write_text(text)
     except (OSError, SettingError) as error:
         typer.echo(f"captionflow: {file}: {error}", err=True)
         raise typer.Exit(SettingError.exit_code) from None

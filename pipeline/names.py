@@ -1,4 +1,4 @@
 """The pipeline's name."""
 
-#: What `pipeline.dag` calls the pipeline.
+#: Name of the pipeline in KFP.
 PIPELINE = "captionflow"

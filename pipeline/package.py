@@ -1,4 +1,4 @@
-"""The package of the DAG: one YAML file that a Kubeflow cluster runs."""
+"""Compiles the DAG into a package: a YAML file that a Kubeflow cluster runs."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def compile_package(target: str | Path) -> None:
     """Writes the package, as `kfp dsl compile --py pipeline/dag.py` does.
 
     Args:
-        target: A `.yaml` file; its folder is made if it is not there.
+        target: A `.yaml` file; its folder is created if it does not exist.
     """
-    with atomic_file(target) as aside:
-        compiler.Compiler().compile(captioning_pipeline, str(aside))
+    with atomic_file(target) as draft:
+        compiler.Compiler().compile(captioning_pipeline, str(draft))

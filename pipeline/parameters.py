@@ -1,4 +1,4 @@
-"""Makes the fields of pydantic models the parameters of a KFP pipeline."""
+"""Declares the fields of pydantic models as the parameters of a KFP pipeline."""
 
 import inspect
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 
 class Parameters:
-    """A pipeline's parameters while KFP traces it: placeholders for values of a run."""
+    """A pipeline's parameters while KFP traces it: placeholders for the values of a run."""
 
     def __init__(self, channels: dict[str, Any]) -> None:
         self._channels = channels
@@ -18,18 +18,18 @@ class Parameters:
         return self._channels[name]
 
     def of(self, group: type[BaseModel]) -> dict[str, Any]:
-        """Returns the parameters of a settings group, for a step that takes its settings."""
+        """Returns the parameters of a settings group, to pass to a step."""
         return {name: self._channels[name] for name in group.model_fields}
 
 
 def parameters_of(*models: type[BaseModel]) -> Callable[[Callable[[Parameters], Any]], Any]:
-    """Decorates a pipeline function so that KFP sees a parameter for each field of the models.
+    """Decorates a pipeline function so that it has a parameter for each field of the models.
 
-    Name, type, default and description come from the field: KFP reads them from signature and
-    docstring.
+    KFP reads the parameters' names, types, defaults and descriptions from the signature and the
+    docstring, which are generated from the fields.
 
     Args:
-        models: Their fields must be of the types that KFP has: str, int, float, bool, dict.
+        models: Models whose fields have types that KFP supports: str, int, float, bool, dict.
 
     Returns:
         The decorator.
@@ -53,8 +53,8 @@ def parameters_of(*models: type[BaseModel]) -> Callable[[Callable[[Parameters], 
         outputs = inspect.signature(function).return_annotation
         signature = inspect.Signature(parameters, return_annotation=outputs)
         pipeline.__signature__ = signature  # type: ignore[attr-defined] # PEP 362
-        described = "\n".join(f"    {name}: {f.description}" for name, f in fields.items())
-        pipeline.__doc__ = f"{function.__doc__}\n\nArgs:\n{described}\n"
+        descriptions = "\n".join(f"    {name}: {f.description}" for name, f in fields.items())
+        pipeline.__doc__ = f"{function.__doc__}\n\nArgs:\n{descriptions}\n"
         return pipeline
 
     return decorate

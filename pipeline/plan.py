@@ -1,13 +1,13 @@
 """Which steps a run would take from the cache, which it would run, and why.
 
-A step's result is decided by
+A step's result depends on
 
 1. the version of its code (`components.artifacts.code_version`);
-2. its parameters, where a path counts by what lies there;
+2. its parameters, where a path counts by the content of its files;
 3. the results of the steps that its inputs come from.
 
-These parts make the key of a step, and what is otherwise in them than last time is the reason to
-run it again.
+A step's cache key is made from these, and whatever differs from the last run is the reason to run
+the step again.
 """
 
 from collections.abc import Mapping
@@ -25,25 +25,25 @@ from components.settings.base import is_decisive
 from components.settings.run import RunSettings
 from pipeline.tasks import Argument, Step
 
-#: Steps whose result hangs on what the registry holds: never taken from a cache.
-ASK_THE_REGISTRY = frozenset({"trigger", "rescore", "gate", "register"})
-#: Steps that are run again when training is forced.
+#: Steps whose result depends on the registry; they are never cached.
+DEPEND_ON_REGISTRY = frozenset({"trigger", "rescore", "gate", "register"})
+#: Steps that `--force` runs again.
 FORCED = frozenset({"train", "evaluate"})
 
-# Inputs that KFP adds by itself, for images and the like.
+# Prefix of the inputs that KFP adds, such as those for images.
 _ADDED = "pipelinechannel--"
 
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """What a run is going to do about a step.
+    """Whether a run would reuse or run a step, and why.
 
     Attributes:
         name: The step.
         reused: Whether its result is taken from the cache.
-        why: The reason, in words.
-        parts: All that decides its result, by name.
-        key: What its result is kept under; empty if it is not kept.
+        why: The reason, in one or more sentences; empty if the step is not needed.
+        parts: Everything that its result depends on, by name.
+        key: Cache key of its result; empty if it is never cached.
     """
 
     name: str
@@ -56,20 +56,21 @@ class PlannedStep:
 def result_inputs(
     steps: list[Step], arguments: Mapping[str, Any], contents: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
-    """Collects all that decides the result of each step which may be reused.
+    """Collects everything that the result of each cacheable step depends on.
 
     Args:
         steps: All steps, in running order.
         arguments: The run's parameters.
-        contents: For parameters that name something outside: a fingerprint of what is there.
+        contents: Content hashes of the files and experiments that parameters name.
 
     Returns:
-        By step: `code`; a part for each setting, by its name; `… content` for what a setting
-        names; and `after …` with the parts' fingerprint of each step that it takes inputs from.
+        By step: `code`; each setting, by its name; `… content` for a setting that names files or
+        an experiment; and `after …` for each step that provides inputs, with the fingerprint of
+        that step's own parts.
     """
     parts: dict[str, dict[str, str]] = {}
     for step in steps:
-        if step.name in ASK_THE_REGISTRY:
+        if step.name in DEPEND_ON_REGISTRY:
             continue
         parts[step.name] = {"code": code_version(f"components.{step.name}")}
         for name, source in step.parameters.items():
@@ -87,43 +88,51 @@ def result_inputs(
 
 
 def explain(parts: Mapping[str, str], before: Mapping[str, str] | None) -> str:
-    """Says in words what is otherwise than the last time; empty if nothing is."""
+    """Returns what changed since the last run of a step, in sentences; empty if nothing did."""
     if before is None:
-        return "not run before"
-    told, follows = [], []
+        return "It has not run before."
+    changes, new_inputs = [], []
     for name in sorted({*parts, *before}):
         was, now = before.get(name), parts.get(name)
         if was == now:
             continue
         if name == "code":
-            told.append("its code or a library changed")
-        elif name == "place":
-            told.append(f"the data lie elsewhere: {was} → {now}")
+            changes.append("Its code or a library changed.")
+        elif name == "location":
+            changes.append(f"The data set moved from {was} to {now}.")
         elif name.startswith("after "):
-            follows.append(name.removeprefix("after "))
+            new_inputs.append(name.removeprefix("after "))
+        elif name == "experiment content":
+            changes.append("The MLflow location or experiment changed.")
         elif name.endswith(" content"):
-            told.append(f"what {name.removesuffix(' content')} names changed")
+            changes.append(f"The content of {name.removesuffix(' content')} changed.")
         else:
-            told.append(f"{name}: {was} → {now}")
-    if not told and follows:
-        return f"takes new input from {' and '.join(follows)}"
-    return ", ".join(told)
+            changes.append(setting_change(name, was, now))
+    if not changes and new_inputs:
+        return f"Its input from {' and '.join(new_inputs)} will be new."
+    return " ".join(changes)
 
 
-def located(step: Step, arguments: Mapping[str, Any], contents: Mapping[str, str]) -> str:
-    """Returns the place that a step's result names; empty if it names none.
+def setting_change(name: str, was: Any, now: Any) -> str:
+    """Returns a sentence on a setting whose value changed; None stands for no value."""
+    old, new = ("(not set)" if value is None else value for value in (was, now))
+    return f"{name} changed from {old} to {new}."
 
-    A manifest names photos where they lie: the same data elsewhere is a new manifest, of the same
-    content for all that follows.
+
+def dataset_location(step: Step, arguments: Mapping[str, Any], contents: Mapping[str, str]) -> str:
+    """Returns the data set's location if a step's result contains it; otherwise empty.
+
+    A manifest contains the photos' paths. So a data set that moved needs a new manifest, but the
+    steps after it can be reused, since they depend on content alone.
     """
-    named = [source.name for source in step.parameters.values() if isinstance(source, Argument)]
-    if "dataset" in named and "dataset" in contents:
+    names = [source.name for source in step.parameters.values() if isinstance(source, Argument)]
+    if "dataset" in names and "dataset" in contents:
         return str(Path(arguments["dataset"]).absolute())
     return ""
 
 
 def show_plan(planned: list[PlannedStep], console: Console | None = None) -> None:
-    """Shows a plan as a table: each step, whether it runs, and why."""
+    """Prints a plan as a table: each step, whether it runs, and why."""
     table = Table("step", "", "why", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for step in planned:
         if not step.why:

@@ -1,4 +1,4 @@
-"""The steps of a compiled pipeline, out of the conditions they stand in, in running order."""
+"""Lists the steps of a compiled pipeline in running order, including those in conditions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Output:
-    """A parameter or artifact that another step puts out."""
+    """An output parameter or artifact of another step."""
 
     step: str
     name: str
@@ -26,10 +26,10 @@ class Step:
     """A step of the DAG.
 
     Attributes:
-        name: As in `components`.
-        task: Its `PipelineTaskSpec`, to read and to change.
-        parameters: Where each parameter comes from; constants are left out.
-        artifacts: Where each artifact comes from.
+        name: Its name, as in `components`.
+        task: Its `PipelineTaskSpec`, which may be modified.
+        parameters: The source of each input parameter; constants are left out.
+        artifacts: The source of each input artifact.
     """
 
     name: str
@@ -40,19 +40,19 @@ class Step:
 
 @dataclass(frozen=True)
 class _Scope:
-    # What the inputs of a condition's component are outside of it; the pipeline's own have none.
+    # Maps the inputs of a condition to their sources outside of it; empty for the pipeline itself.
     parameters: Mapping[str, Argument | Output] = field(default_factory=dict)
     artifacts: Mapping[str, Output] = field(default_factory=dict)
 
 
 def steps_of(spec: Any) -> list[Step]:
-    """Lists all steps of a pipeline, those within conditions too.
+    """Lists all steps of a pipeline, including those in conditions.
 
     Args:
         spec: A `PipelineSpec` of KFP.
 
     Returns:
-        The steps, each behind those that its inputs come from; their tasks belong to `spec`.
+        The steps, each after those that its inputs come from; their tasks are parts of `spec`.
     """
     return list(_steps(spec, spec.root.dag, _Scope()))
 
@@ -77,7 +77,7 @@ def running_order(tasks: Any) -> Iterator[str]:
     sorter = TopologicalSorter({name: tasks[name].dependent_tasks for name in tasks})
     sorter.prepare()
     while sorter.is_active():
-        # A protobuf map has no order of its own; the names that are shown are numbered.
+        # A protobuf map is unordered; display names are numbered.
         ready = sorted(sorter.get_ready(), key=lambda name: str(tasks[name].task_info.name))
         yield from ready
         sorter.done(*ready)

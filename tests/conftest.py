@@ -1,7 +1,7 @@
-"""For all rooms: an MLflow store for each test that asks for one, a run for all; logging put back.
+"""Fixtures for all tests: MLflow stores, one shared run of the pipeline, restored logging.
 
-`make test` spreads files over processes: the slowest begin first, so that no process is left with
-one of them at the end, and those that look at the same run stay together.
+`make test` distributes files over processes. The slowest files start first, so that none of them is
+left over at the end, and files that use the shared run stay in one process.
 """
 
 import io
@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import requests
 
-# These look at `small_run`: as many runs of the whole pipeline fewer.
+# Files that use `small_run`; in one process they share it.
 _ON_SMALL_RUN = (
     "tests/pipeline/local/test_run.py",
     "tests/notebooks/test_as_run.py",
@@ -36,13 +36,13 @@ _SLOWEST = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # On the command line it can't be said: pytest makes `tests/x tests` the same as `tests`.
-    def place(item: pytest.Item) -> int:
+    # The command line can't set this order: pytest treats `tests/x tests` as `tests`.
+    def rank(item: pytest.Item) -> int:
         starts = [number for number, name in enumerate(_SLOWEST) if item.nodeid.startswith(name)]
         return starts[0] if starts else len(_SLOWEST)
 
     if hasattr(config, "workerinput"):
-        items.sort(key=place)
+        items.sort(key=rank)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -70,7 +70,7 @@ def small_settings() -> dict[str, Any]:
 def small_run(
     small_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Any, str]:
-    """The summary of a whole run with these settings, and all that it showed.
+    """The summary of a whole run with these settings, and everything that it printed.
 
     Tests may run more in its work folder, as long as that stays true for others: no newer data.
     """
@@ -80,27 +80,27 @@ def small_run(
     from pipeline.local.run import run_pipeline
     from pipeline.local.summary import show_summary
 
-    # A name such as people give folders.
+    # A realistic name, with a space.
     root, shown = tmp_path_factory.mktemp("small") / "my 'runs'", io.StringIO()
     console = Console(file=shown, width=200)
     with pytest.MonkeyPatch.context() as patch:
-        # Set, so that it is put back; empty, so that the run has the store of its work folder.
+        # Set, so that it is restored; empty, so that the run uses the store in its work folder.
         patch.setenv("MLFLOW_TRACKING_URI", "")
         summary = run_pipeline(make_settings("sample", small_settings), root, console=console)
         show_summary(summary, console)
     return summary, shown.getvalue()
 
 
-# Playwright keeps an event loop in this thread: no longer than for the tests that need it.
+# Module scope, since Playwright keeps an event loop running in this thread.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium, driven by Playwright; it reaches loopback alone."""
+    """Headless Chromium, driven by Playwright; it can only reach the loopback address."""
     from playwright.sync_api import sync_playwright
 
     names = ("chromium", "chromium-browser", "google-chrome")
     program = next(filter(None, map(shutil.which, names)), None)
     if program is None:
-        pytest.skip(f"no browser is installed here, none of {', '.join(names)}")
+        pytest.skip(f"no browser is installed: none of {', '.join(names)}")
     flags = ["--disable-background-networking", "--disable-component-update"]
     flags += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
     with sync_playwright() as playwright:
@@ -111,7 +111,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # MLflow takes seconds to make its tables: once for all tests.
+    # MLflow takes seconds to create its tables, so this happens once for all tests.
     from components.registry.client import local_tracking_uri, mlflow_client
 
     root = tmp_path_factory.mktemp("mlflow")
@@ -123,10 +123,10 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def mlflow_root(mlflow_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A work folder with an empty store, which MLFLOW_TRACKING_URI names."""
+    """A work folder with an empty store, to which MLFLOW_TRACKING_URI is set."""
     from components.registry.client import local_tracking_uri
 
-    # The name is what people call folders: with a space, a letter that is not ASCII, a percent.
+    # A realistic name: with a space, a letter that is not ASCII, and a percent sign.
     root = tmp_path / "my rüns 100%"
     root.mkdir()
     shutil.copy(mlflow_database, root / "mlflow.db")
@@ -136,7 +136,7 @@ def mlflow_root(mlflow_database: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.fixture(autouse=True)
 def logging_put_back() -> Iterator[None]:
-    # A step that runs in this process sends its log to a standard output that pytest closes.
+    # A step in this process logs to a standard output that pytest closes.
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -146,7 +146,7 @@ def logging_put_back() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with its encoder, both untrained: what it says differs from photo to photo."""
+    """A bundle with its encoder, both untrained; captions differ from photo to photo."""
     import numpy as np
 
     from components.captioning.decoding.reranking import RerankerData
@@ -172,7 +172,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with an encoder that is not made for bright photos: its features leave float16."""
+    """The same with an encoder whose features of bright photos overflow float16."""
     import keras
     import numpy as np
 
@@ -185,29 +185,29 @@ def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     model = find_backbone("MobileNetV3Small").build()
     model.load_weights(directory / ENCODER_WEIGHTS_FILE)
     last = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)][-1]
-    # So much that one is as far below float16's end as the other is beyond.
+    # Scaled so that one photo is as far below float16's maximum as the other is above it.
     last.gamma.assign(last.gamma * 65504 / np.sqrt(np.prod(seen)))
-    loud = str(directory.with_name("loud.weights.h5"))
-    model.save_weights(loud)
-    Encoder.build("MobileNetV3Small", loud).save(directory)
+    overflowing = str(directory.with_name("overflowing.weights.h5"))
+    model.save_weights(overflowing)
+    Encoder.build("MobileNetV3Small", overflowing).save(directory)
     return directory
 
 
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
-    """Gives a port of this machine where nobody listens."""
+    """Returns a function that finds a free port of this machine."""
 
-    def give() -> int:
+    def find() -> int:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             return int(listener.getsockname()[1])
 
-    return give
+    return find
 
 
 @pytest.fixture
 def dead_mlflow(free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> str:
-    """What is told of the server that MLFLOW_TRACKING_URI names, and that is not there."""
+    """The error for MLFLOW_TRACKING_URI, which is set to a server that does not run."""
     port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:secret@127.0.0.1:{port}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -237,7 +237,7 @@ def _serve(command: list[str], port: int) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def google_emulator(free_port: Callable[[], int]) -> Iterator[str]:
-    """The address of a Cloud Storage emulator, a process of its own."""
+    """The address of a Coverflowing Storage emulator, a process of its own."""
     port = free_port()
     command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--in-memory", "--quiet"]
     yield from _serve([*command, "--host", "127.0.0.1", "--port", str(port)], port)
@@ -245,15 +245,15 @@ def google_emulator(free_port: Callable[[], int]) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def s3_server(free_port: Callable[[], int]) -> Iterator[str]:
-    """The address of a server that speaks S3, a process of its own."""
+    """The address of an S3 server in a process of its own."""
     port = free_port()
     yield from _serve([sys.executable, "-m", "moto.server", "--port", str(port)], port)
 
 
 @pytest.fixture
 def bucket(google_emulator: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The empty bucket `runs` in Cloud Storage, through Google's own client."""
-    from google.cloud import storage
+    """The empty bucket `runs` in Coverflowing Storage, through Google's own client."""
+    from google.coverflowing import storage
 
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", google_emulator)
     requests.get(f"{google_emulator}/wipe", timeout=30).raise_for_status()
@@ -277,7 +277,7 @@ def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @dataclass
 class Store:
-    """A bucket or folder, written and read past our own code.
+    """A bucket or folder, which tests write and read without our own code.
 
     Attributes:
         uri: Its address: `gs://runs`, `s3://runs`, or a local folder.
@@ -303,7 +303,7 @@ class Store:
     def content(self) -> dict[str, bytes]:
         """Returns all objects or files."""
         if self.kind == "gs":
-            # Not with what was listed: the emulator does not quote names in the links there.
+            # Not from the listing, whose links contain unquoted names in the emulator.
             names = [blob.name for blob in self.client.list_blobs()]
             return {name: self.client.blob(name).download_as_bytes() for name in names}
         if self.kind == "s3":

@@ -1,6 +1,6 @@
-"""Does what needs no TensorFlow, the lightest first; test_house.py runs it in a new process.
+"""Runs everything that needs no TensorFlow, the lightest first; test_house.py starts it.
 
-Its last line tells, by what was done, which heavy libraries were loaded by then.
+Its last line lists the heavy libraries that were loaded after each task.
 """
 
 import inspect
@@ -62,10 +62,10 @@ def _judged(folder: Path) -> dict[str, dsl.Artifact]:
 
 
 def main(folder: Path) -> None:
-    told = {}
+    loaded = {}
 
     def note(what: str) -> None:
-        told[what] = [name for name in _HEAVY if name in sys.modules]
+        loaded[what] = [name for name in _HEAVY if name in sys.modules]
 
     for command in (
         "run", "submit", "schedule", "schedules", "unschedule", "compile", "caption", "demo",
@@ -87,7 +87,7 @@ def main(folder: Path) -> None:
     manifest = _artifact(folder, "data", report={"dataset_fingerprint": "d"})
     _run("trigger", manifest=manifest)
     note("trigger")
-    # Of a first run: a champion brings TensorFlow, to describe photos.
+    # Without a champion, which would load TensorFlow to caption photos.
     write_manifest(Path(manifest.path), [])
     baseline = dsl.Artifact(uri=str(folder / "baseline"))
     _run("rescore", examples=_artifact(folder, "examples"), manifest=manifest, baseline=baseline)
@@ -99,7 +99,7 @@ def main(folder: Path) -> None:
 
     _run("ingest", manifest=dsl.Dataset(uri=str(folder / "manifest")))
     note("ingest")
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(loaded) + "\n")
 
 
 if __name__ == "__main__":

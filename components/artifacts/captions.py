@@ -1,8 +1,9 @@
 """The captions artifact: token ids and reference strings by photo.
 
-A directory of `captions.parquet`, `vocabulary.txt` (see `captioning.vocabulary`), `report.json`,
-`transform/`, the TFT graph that made them, and `normalizer.json`, the rules in it that make words
-(see `captioning.tokens`). Written by `normalize`; read by `features`, `embeddings` and `train`.
+A directory with `captions.parquet`; `vocabulary.txt` (see `captioning.model.vocabulary`);
+`report.json`; the TFT graph in `transform/`; and the graph's normalisation rules in
+`normalizer.json` (see `captioning.model.normalizer`). Written by `normalize`; read by `features`,
+`embeddings` and `train`.
 """
 
 from collections.abc import Iterable
@@ -34,8 +35,8 @@ class CaptionedPhoto:
         image_id: As in the manifest.
         split: As in the manifest.
         references: Normalised captions: lower-case words with one space between them.
-        tokens: Vocabulary ids of each reference, one tuple a reference, without start and end
-            marks; words outside the vocabulary are `<unk>` here and themselves in `references`.
+        tokens: Vocabulary ids, one tuple per reference, without start and end tokens; words outside
+            the vocabulary are `<unk>` here and unchanged in `references`.
     """
 
     image_id: str
@@ -52,7 +53,7 @@ def write_captions(directory: Path, photos: Iterable[CaptionedPhoto]) -> None:
 
 def read_captions(directory: str | Path) -> list[CaptionedPhoto]:
     """Returns the captioned photos of a captions artifact, ordered by image id."""
-    # ParquetFile rather than read_table, which imports pandas.
+    # Not read_table, which imports pandas.
     rows = pq.ParquetFile(Path(directory) / CAPTIONS_FILE).read().to_pylist()
     return [
         CaptionedPhoto(

@@ -1,4 +1,4 @@
-"""The baseline artifact: what the champion says of the test photos that a new model is scored on.
+"""The baseline artifact: the champion's captions of the test photos.
 
 Written by `rescore`, read by `gate`.
 """
@@ -13,13 +13,14 @@ _FILE = "champion_predictions.json"
 
 @dataclass(frozen=True, slots=True)
 class ChampionPredictions:
-    """A champion, as the one to be better than.
+    """The champion's captions of the test photos: the baseline that a new model is compared with.
 
     Attributes:
-        version: In the registry.
-        captions: What it says of each test photo, by image id; empty if it does not compare.
-        incomparable: Why it does not compare, in words that follow its name; empty if it does.
-        data_grew: Whether the new model learnt from more photos than it.
+        version: The champion's version in the registry.
+        captions: Generated captions by image id; empty if the champion can't be compared with.
+        incomparable: Why the champion can't be compared with, as the predicate of a sentence, such
+            as "has no record of its training photos"; empty if it can.
+        data_grew: Whether the new model was trained on more photos than the champion.
     """
 
     version: str
@@ -29,11 +30,11 @@ class ChampionPredictions:
 
 
 def write_champion_predictions(directory: Path, baseline: ChampionPredictions | None) -> None:
-    """Writes the artifact into a directory; None: there is no champion."""
+    """Writes the artifact into a directory; None means that there is no champion."""
     write_json(directory / _FILE, None if baseline is None else asdict(baseline))
 
 
 def read_champion_predictions(directory: str | Path) -> ChampionPredictions | None:
-    """Returns what `write_champion_predictions` wrote."""
-    found = read_json(Path(directory) / _FILE)
-    return None if found is None else ChampionPredictions(**found)
+    """Reads what `write_champion_predictions` wrote; None means that there is no champion."""
+    content = read_json(Path(directory) / _FILE)
+    return None if content is None else ChampionPredictions(**content)

@@ -1,7 +1,7 @@
-"""The one fingerprint of code: a package, all that it imports, and the libraries they use.
+"""Fingerprints of code: a package, everything it imports, and the versions of the libraries used.
 
 The cache of local runs, the trigger, checkpoints and the feature store all use it, so none of them
-takes up a result of other code.
+reuses a result of different code.
 """
 
 import ast
@@ -21,12 +21,12 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_version(package: str) -> str:
-    """Fingerprints the code behind a package.
+    """Returns a fingerprint of a package's code.
 
-    All files in the package's folder count, every module of this project that they import, directly
-    or not, and the version of each library that any of them imports. So a change to the trainer
-    leaves yesterday's features valid, and a new TensorFlow does not. Comments, docstrings and
-    layout do not count.
+    It covers all files in the package's folder, every module of this project that they import,
+    directly or indirectly, and the versions of all libraries that these import. So existing
+    features stay valid when the trainer changes, but not when TensorFlow does. Comments, docstrings
+    and formatting do not count.
 
     Args:
         package: The dotted name of a package of this project, such as `components.train`.
@@ -70,7 +70,7 @@ def code_version(package: str) -> str:
 
 @cache
 def _distributions() -> Mapping[str, list[str]]:
-    # Takes a third of a second, and is the same for all packages.
+    # Takes a third of a second; the result is the same for all packages.
     return packages_distributions()
 
 

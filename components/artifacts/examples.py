@@ -1,8 +1,8 @@
-"""The examples artifact: one record a photo, in shards of TFRecords.
+"""The examples artifact: TFRecord shards with one record per photo.
 
-A directory of `{split}-00000-of-000NN.tfrecord`; what made their features, `encoder.json` and
-`encoder.weights.h5`; and what made their references, `normalizer.json`. Written by `features`; read
-by `train`, `evaluate` and `rescore`.
+A directory with `{split}-00000-of-000NN.tfrecord`; the encoder that computed the features, in
+`encoder.json` and `encoder.weights.h5`; and the normalizer of the references, in `normalizer.json`.
+Written by `features`; read by `train`, `evaluate` and `rescore`.
 """
 
 import re
@@ -41,10 +41,10 @@ class Examples:
     """A split's examples, ordered by image id.
 
     Attributes:
-        image_ids: N, as in the manifest.
+        image_ids: N ids, as in the manifest.
         features: float16 [N, D].
-        tokens: Of each photo, the vocabulary ids of each caption, without start and end marks.
-        references: Of each photo, its normalised captions.
+        tokens: Vocabulary ids of each photo's captions, without start and end tokens.
+        references: Each photo's normalised captions.
     """
 
     image_ids: list[str]
@@ -54,7 +54,7 @@ class Examples:
 
 
 def shard_count(records: int) -> int:
-    """Returns how many shards a split of so many records has."""
+    """Returns the number of shards of a split with the given number of records."""
     return -(-records // _RECORDS_A_SHARD)
 
 
@@ -69,7 +69,7 @@ def to_example(
     tokens: Sequence[Sequence[int]],
     references: Sequence[str],
 ) -> bytes:
-    """Returns a photo's record.
+    """Serialises a photo's record.
 
     Args:
         image_id: As in the manifest.
@@ -104,20 +104,20 @@ def read_examples(directory: str | Path, split: str) -> Examples:
         The examples, ordered by image id.
 
     Raises:
-        DataError: If shards are missing or broken, or a feature is not as wide as `encoder.json`
-            says.
+        DataError: If shards are missing or damaged, or a feature's dimension is not that of
+            `encoder.json`.
     """
     width = _width(Path(directory) / ENCODER_FILE)
     rows = [
         row for shard in _shards(Path(directory), split) for row in _read_shard(shard, 2 * width)
     ]
     if not rows:
-        raise DataError(f"The examples of split {split!r} must not be empty: {directory}")
+        raise DataError(f"Split {split!r} has no examples in {directory}")
     rows.sort(key=lambda row: row[0])
     image_ids, features, tokens, references = zip(*rows, strict=True)
     return Examples(
         image_ids=list(image_ids),
-        # One buffer to [N, D].
+        # Bytes of N features -> [N, D].
         features=np.frombuffer(bytearray().join(features), _FEATURE_TYPE).reshape(-1, width),
         tokens=list(tokens),
         references=list(references),
@@ -131,24 +131,24 @@ def _width(path: Path) -> int:
     try:
         width = read_json(path)["width"]
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DataError(f"{path} must say how wide a feature is: {error!r}") from error
+        raise DataError(f"{path} must have the width of a feature: {error!r}") from error
     if not isinstance(width, int) or width < 1:
         raise DataError(f"width in {path} must be a positive integer. Received: {width!r}")
     return width
 
 
 def _shards(directory: Path, split: str) -> list[Path]:
-    found = sorted(directory.glob(f"{split}-*.tfrecord"))
-    numbers = [_SHARD.search(path.name) for path in found]
+    shards = sorted(directory.glob(f"{split}-*.tfrecord"))
+    numbers = [_SHARD.search(path.name) for path in shards]
     count = max((int(match[2]) for match in numbers if match), default=0)
     expected = [directory / shard_name(split, index, count) for index in range(count)]
-    if not found or found != expected:
-        odd = sorted(path.name for path in set(found) ^ set(expected))
+    if not shards or shards != expected:
+        wrong = sorted(path.name for path in set(shards) ^ set(expected))
         raise DataError(
-            f"Split {split!r} must lie in {directory} as shards 00000 to NNNNN of one set. "
-            f"Missing or left over: {', '.join(odd) or 'all'}"
+            f"{directory} must have all shards of split {split!r}, and no others. "
+            f"Missing or unexpected: {', '.join(wrong) or 'all'}"
         )
-    return found
+    return shards
 
 
 def _read_shard(path: Path, feature_bytes: int) -> list[_Row]:
@@ -157,24 +157,26 @@ def _read_shard(path: Path, feature_bytes: int) -> list[_Row]:
         for batch in tf.data.TFRecordDataset(str(path)).batch(_RECORDS_A_BATCH):
             rows += _parse(tf.io.parse_example(batch, _SPECIFICATION))
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is broken, make the examples anew: {error}") from error
+        raise DataError(
+            f"{path} is damaged: run the step features again (--no-cache). {error}"
+        ) from error
     for image_id, feature, tokens, references in rows:
         if len(feature) != feature_bytes:
             raise DataError(
-                f"A feature must be as wide as {ENCODER_FILE} says, {feature_bytes // 2}. "
+                f"Features must have {feature_bytes // 2} dimensions, as in {ENCODER_FILE}. "
                 f"Received in {path}, {image_id}: {len(feature) / 2:g}"
             )
         if len(tokens) != len(references):
             raise DataError(
-                f"A record must have one list of tokens a reference. Received in {path}, "
+                f"A record must have one list of tokens per reference. Received in {path}, "
                 f"{image_id}: {len(tokens)} and {len(references)}"
             )
     return rows
 
 
 def _parse(batch: dict[str, Any]) -> Iterator[_Row]:
-    # Two levels: photos of captions of tokens. RaggedTensor.to_list slices tensor by tensor
-    # and takes a hundred times as long.
+    # Two ragged levels: photos, captions, tokens. RaggedTensor.to_list takes a hundred times as
+    # long, since it slices tensor by tensor.
     tokens, references = batch["tokens"], batch["references"]
     captions = _split(tokens.flat_values.numpy().tolist(), tokens.values.row_splits)
     texts = [text.decode() for text in references.values.numpy()]

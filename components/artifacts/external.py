@@ -1,4 +1,4 @@
-"""The content of files that settings name outside the pipeline: a name says nothing of it."""
+"""Content hashes of external files that settings name."""
 
 import re
 from pathlib import Path
@@ -7,31 +7,32 @@ from components.artifacts.fingerprint import fingerprint_tree, fingerprint_value
 from components.storage.filesystem import is_remote
 from components.storage.transfer import list_remote, local_copy, missing
 
-_MEMBER_MARK = re.compile(r"(?<=\.zip)#", re.IGNORECASE)
+_MEMBER_SEPARATOR = re.compile(r"(?<=\.zip)#", re.IGNORECASE)
 
 
 def split_member(uri: str) -> tuple[str, str]:
-    """Returns a path, and the file in the zip there that it names; "" if it names none."""
-    archive, *member = _MEMBER_MARK.split(uri, maxsplit=1)
+    """Splits `path.zip#member` into the path and the member; the member is "" if there is none."""
+    archive, *member = _MEMBER_SEPARATOR.split(uri, maxsplit=1)
     return archive, "".join(member)
 
 
 def external_content_hash(value: str, *words: str) -> str:
     """Returns a hash of the content that a setting names.
 
-    Of objects in a bucket it covers the checksums that the store keeps, so nothing is downloaded.
-    The same content has another hash on a disk, in Google Cloud Storage and in S3.
+    For objects in a bucket, the hash is computed from the checksums that the store provides, so
+    nothing is downloaded. The same content has different hashes on disk, in Google Cloud Storage
+    and in S3.
 
     Args:
-        value: One of `words`, or a path, local, `gs://` or `s3://`; `path.zip#member` is a file in
-            a zip.
-        words: Values that name something by themselves, such as `imagenet`.
+        value: One of `words`, or a path: local, `gs://` or `s3://`; `path.zip#member` names a file
+            in a zip.
+        words: Keywords, such as `imagenet`, which have no content.
 
     Returns:
-        The word itself; or 64 hex digits, and the member if there is one.
+        A keyword unchanged; else 64 hex digits, followed by the member if there is one.
 
     Raises:
-        DataError: If there is nothing at the path, or it can't be read.
+        DataError: If the path does not exist or can't be read.
         SettingError, CaptionflowError: As `storage.filesystem.open_filesystem`.
     """
     if value in words:

@@ -1,4 +1,4 @@
-"""Artifacts are written whole or not at all: aside first, then renamed into place."""
+"""Atomic writes: artifacts are written to a temporary path and renamed when complete."""
 
 import json
 import os
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-#: In the embeddings artifact: float32 [V, E], a row for each word of the vocabulary.
+#: In the embeddings artifact: float32 [V, E], one row per word of the vocabulary.
 MATRIX_FILE = "matrix.npy"
-#: In the model artifact, beside the bundle: MLflow run, history, settings and best epoch.
+#: In the model artifact, beside the bundle: MLflow run, training history, settings, best epoch.
 TRAINING_FILE = "training.json"
-#: In the scores artifact: BLEU, its signature, and what it was measured on.
+#: In the scores artifact: scores, their signatures, and what they were measured on.
 SCORES_FILE = "scores.json"
-#: Beside it, a JSON a line: each test photo's captions and references.
+#: In the scores artifact: captions and references of each test photo, in JSON Lines.
 CAPTIONS_FILE = "captions.jsonl"
 
 
@@ -24,7 +24,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yields an empty directory that becomes `path` when the block ends without an error.
 
     Args:
-        path: Where the finished directory goes. One that is there already is replaced.
+        path: Path of the finished directory; an existing one is replaced.
 
     Yields:
         A directory beside `path`, on the same file system; removed if the block fails.
@@ -49,7 +49,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """Yields a path to write to; the file becomes `path` when the block ends without an error.
 
     Args:
-        path: Where the finished file goes. One that is there already is replaced at once.
+        path: Path of the finished file; an existing one is replaced atomically.
 
     Yields:
         A path beside `path` with the same suffixes; removed if the block fails.
@@ -65,10 +65,10 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Writes `value` as indented UTF-8 JSON, whole or not at all."""
+    """Writes `value` atomically as indented UTF-8 JSON."""
     with atomic_file(path) as aside:
         text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-        # A file's name may hold bytes that are no UTF-8.
+        # File names may contain bytes that are not valid UTF-8.
         aside.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""Fingerprints: SHA-256 of what something holds, whatever it is called and wherever it lies."""
+"""Fingerprints: SHA-256 of content, independent of name and location."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from components.errors import DataError
 
 
 def fingerprint_value(value: Any) -> str:
-    """Returns the SHA-256 (64 hex digits) of a JSON-able value; key order does not count."""
+    """Returns the SHA-256 (64 hex digits) of a JSON-serialisable value, whatever its key order."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
@@ -20,21 +20,21 @@ def fingerprint_file(path: str | Path) -> str:
     """Returns the SHA-256 (64 hex digits) of a file's bytes.
 
     Raises:
-        DataError: If it can't be read.
+        DataError: If the file can't be read.
     """
     try:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"A file must be readable: {error}") from error
+        raise DataError(f"A file can't be read: {error}") from error
 
 
 def fingerprint_tree(path: str | Path) -> str:
     """Returns one SHA-256 for a file, or for all files below a directory.
 
     Args:
-        path: A file or a directory. A directory's files count by relative name and content;
-            the directory's own place does not count. Links are followed.
+        path: A file or a directory. A directory's files count by relative path and content; the
+            location of the directory does not count. Symbolic links are followed.
 
     Returns:
         64 hex digits.
@@ -46,7 +46,7 @@ def fingerprint_tree(path: str | Path) -> str:
     if root.is_file():
         return fingerprint_file(root)
     files = sorted(_files_below(root))
-    # hashlib releases the interpreter lock, so threads read and hash side by side.
+    # hashlib releases the GIL, so threads read and hash in parallel.
     with ThreadPoolExecutor() as pool:
         digests = pool.map(fingerprint_file, files)
         return fingerprint_value(
@@ -60,10 +60,10 @@ def fingerprint_tree(path: str | Path) -> str:
 def _files_below(root: Path) -> Iterator[Path]:
     seen = set()
     for folder, folders, names in os.walk(root, followlinks=True):
-        # A link may lead back up: each folder counts once.
-        place = os.path.realpath(folder)
-        if place in seen:
+        # Symbolic links may form a cycle, so each folder is visited once.
+        resolved = os.path.realpath(folder)
+        if resolved in seen:
             folders.clear()
             continue
-        seen.add(place)
+        seen.add(resolved)
         yield from (path for name in names if (path := Path(folder, name)).is_file())

@@ -1,4 +1,4 @@
-"""The manifest artifact: one Parquet row a photo, beside `report.json`.
+"""The manifest artifact: `manifest.parquet` with one row per photo, and `report.json`.
 
 Written by `ingest`, read by most steps.
 """
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 SPLITS = ("train", "dev", "test")
 MANIFEST_FILE = "manifest.parquet"
 REPORT_FILE = "report.json"
-#: Where photos lie that the artifact carries itself (from an archive, a bucket or drawn).
+#: Folder of photos that the artifact contains (from an archive or a bucket, or generated).
 PHOTOS_DIRECTORY = "photos"
 
 _SCHEMA = pa.schema(
@@ -31,18 +31,19 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo that passed its checks, with its captions as people wrote them.
+    """A photo that passed its checks, with its raw captions.
 
     Attributes:
-        image_id: Unique within the data set: the photo's path as its captions give it (`1.jpg`,
-            `cats/1.jpg`), with slashes and in NFC; below the data set if captions are ambiguous.
-        uri: Where the bytes lie: an absolute path, or one relative to the manifest's directory
-            for photos that the artifact carries itself.
-        sha256: Of the file's bytes, 64 hex digits.
-        width: In pixels, as it is shown (after EXIF rotation).
-        height: In pixels, likewise.
+        image_id: Unique id within the data set: the photo's path in its captions (`1.jpg`,
+            `cats/1.jpg`), with slashes and in Unicode NFC; if that is ambiguous, its path below the
+            data set's root.
+        uri: The file's path: absolute, or relative to the manifest's directory for photos that the
+            artifact contains.
+        sha256: SHA-256 of the file's bytes, 64 hex digits.
+        width: Width in pixels after EXIF rotation.
+        height: Height in pixels after EXIF rotation.
         split: One of `SPLITS`.
-        captions: At least one.
+        captions: Raw captions, at least one.
     """
 
     image_id: str
@@ -63,10 +64,10 @@ def write_manifest(directory: Path, photos: Iterable[Photo]) -> None:
 def read_manifest(directory: str | Path) -> list[Photo]:
     """Returns the photos of a manifest, ordered by image id, with `uri` made absolute."""
     base = Path(directory).absolute()
-    # ParquetFile rather than read_table, which imports pandas.
+    # Not read_table, which imports pandas.
     rows = pq.ParquetFile(base / MANIFEST_FILE).read().to_pylist()
     return [
-        # An absolute uri wins over the base: pathlib's rule for joining.
+        # pathlib: joining with an absolute path gives that path.
         Photo(**{**row, "uri": str(base / row["uri"]), "captions": tuple(row["captions"])})
         for row in rows
     ]

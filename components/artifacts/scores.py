@@ -1,12 +1,12 @@
-"""The figures of a scores artifact, by search, and flat for those who note them elsewhere.
+"""The figures in `scores.json`: per search, and as flat metrics for MLflow.
 
-Scores of earlier versions hold BLEU alone: whatever they lack is left out.
+Figures that `scores.json` does not have are left out.
 """
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-#: What people call the scores of a search.
+#: Display names of scores.
 TITLES = {
     **{f"bleu{order}": f"BLEU-{order}" for order in range(1, 5)},
     "cider_d": "CIDEr-D",
@@ -17,11 +17,11 @@ _OF_BEAM = ("distinct_captions", "mean_words", "vocabulary_used")
 
 
 def search_scores(scores: Mapping[str, Any], search: Literal["beam", "greedy"]) -> dict[str, float]:
-    """Returns what the captions of one search scored, by the names in `TITLES`, in that order.
+    """Returns the scores of one search by name, in the order of `TITLES`.
 
     Args:
-        scores: What `scores.json` holds.
-        search: Beam search, or the most probable word each time.
+        scores: The content of `scores.json`.
+        search: Beam search or greedy search.
     """
     return {
         **scores["bleu" if search == "beam" else "greedy"],
@@ -30,14 +30,15 @@ def search_scores(scores: Mapping[str, Any], search: Literal["beam", "greedy"]) 
 
 
 def main_figures(scores: Mapping[str, Any]) -> dict[str, float]:
-    """Returns what is noted of a model where it is compared with others.
+    """Returns the figures by which models are compared.
 
     Args:
-        scores: What `scores.json` holds.
+        scores: The content of `scores.json`.
 
     Returns:
-        The beam's scores by name; `greedy_bleu4`, `greedy_cider_d` and `greedy_rouge_l`; and of
-        the beam's captions how many differ, their mean length and how many words they use.
+        The scores of beam search by name; `greedy_bleu4`, `greedy_cider_d` and `greedy_rouge_l`;
+        and the number of distinct captions of beam search, their mean length in words, and the
+        number of different words in them.
     """
     greedy = search_scores(scores, "greedy")
     return {

@@ -1,1 +1,1 @@
-"""GloVe vectors for the vocabulary, as one matrix."""
+"""Builds the embedding matrix of the vocabulary from GloVe vectors."""

@@ -12,7 +12,7 @@ from components.settings.data import EmbeddingSettings
 def embeddings(
     settings: dict[str, Any], captions: Input[Dataset], matrix: Output[Artifact]
 ) -> None:
-    """Gives each word of the vocabulary its GloVe vector.
+    """Looks up the GloVe vector of each word of the vocabulary.
 
     See `components.embeddings.matrix.build_embeddings`.
     """

@@ -1,4 +1,4 @@
-"""Word vectors as text (GloVe, fastText, word2vec), read as a stream and checked."""
+"""Reads and checks word vectors in text format (GloVe, fastText, word2vec) as a stream."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from components.embeddings.source import GloveText
 from components.errors import DataError
 
-# 300 numbers take 3 kB; a file without line ends must not be read whole.
+# 300 numbers take 3 kB. Bounds the memory if a file has no line breaks.
 _LONGEST_LINE = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -19,23 +19,23 @@ _SPACES = re.compile(rb"[ \t]+")
 def glove_vectors(
     text: GloveText, wanted: Collection[str]
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Yields each wanted word that a text holds, once, with its vector.
+    """Yields each wanted word in a text once, with its vector.
 
-    A line is a word and then its numbers, with spaces or tabs between them; words of GloVe 840B may
-    hold spaces themselves, so numbers are counted from the right. The first line says how many
-    there are; a header (count and width, as word2vec and fastText write it), a byte order mark
-    and blank lines are left out. All lines are checked for their shape; a word's numbers are read
-    when the word is wanted. Of a word that stands several times the first place counts.
+    A line has a word and its numbers, separated by spaces or tabs. Words of GloVe 840B may contain
+    spaces, so numbers are counted from the right. The first line determines their count. A header
+    (count and dimension, as in word2vec and fastText), a byte order mark and blank lines are
+    skipped. The format of all lines is checked, but numbers are parsed for wanted words only. If a
+    word is repeated, its first vector counts.
 
     Args:
-        text: The open text; read line by line, to its end.
+        text: The open text; it is read line by line, to its end.
         wanted: Words without spaces.
 
     Yields:
         A word and its vector, float32 of shape [E].
 
     Raises:
-        DataError: If a line is broken; the message has its number.
+        DataError: If a line is invalid; the message has its number.
     """
     missing = {word.encode(): word for word in wanted}
     width = number = 0
@@ -46,7 +46,7 @@ def glove_vectors(
                 raise ValueError(f"a line must be shorter than {_LONGEST_LINE} bytes")
             if number == 1:
                 if line.startswith(_UTF16_BOMS):
-                    raise ValueError("must be UTF-8, and is UTF-16: save the file anew as UTF-8")
+                    raise ValueError("must be UTF-8, but is UTF-16: save the file as UTF-8")
                 line = line.removeprefix(_BOM)
             line = line.rstrip()
             if b"\t" in line or b"  " in line:
@@ -63,11 +63,11 @@ def glove_vectors(
         except ValueError as error:
             raise DataError(f"{text.name}, line {number}: {error}") from error
     if not width:
-        raise DataError(f"{text.name} is empty: it must hold word vectors")
+        raise DataError(f"{text.name} is empty: it must contain word vectors")
 
 
 def _first_line(line: bytes) -> tuple[int, bool]:
-    """Returns how many numbers a word has, and whether this line is a header."""
+    """Returns the dimension of the vectors, and whether this line is a header."""
     fields = line.split(b" ")
     if len(fields) == 2 and all(field.isdigit() for field in fields):
         return int(fields[1]), True
@@ -83,11 +83,11 @@ def _word(line: bytes, width: int) -> bytes:
         word = line.partition(b" ")[0]
     else:
         word, *numbers = line.rsplit(b" ", width)
-        # A number where the word should end is one number too many.
+        # If the word ends with a number, the line has too many numbers.
         if len(numbers) < width or _is_number(word.rpartition(b" ")[2]):
             received = _count_numbers(line.split(b" ")[1:])
             raise ValueError(
-                f"must be a word and {width} numbers, as the file begins. "
+                f"must be a word and {width} numbers, as in the first line. "
                 f"Received {received} numbers: {_shown(line)}"
             )
     try:
@@ -100,7 +100,7 @@ def _word(line: bytes, width: int) -> bytes:
 def _vector(numbers: bytes) -> NDArray[np.float32]:
     fields = numbers.split(b" ")
     try:
-        # What float32 can't hold becomes infinite, and is found below.
+        # Numbers beyond the range of float32 become infinite, which is checked below.
         with np.errstate(over="ignore"):
             vector = np.array(fields, np.float32)
     except ValueError:
@@ -122,7 +122,7 @@ def _is_number(field: bytes) -> bool:
 
 
 def _count_numbers(fields: list[bytes]) -> int:
-    """Returns how many of the fields are numbers, from the right until one is none."""
+    """Returns the number of consecutive numeric fields at the end."""
     count = 0
     for field in reversed(fields):
         if not _is_number(field):

@@ -1,4 +1,4 @@
-"""Where word vectors come from: a plain file, gzip, a member of a zip, a bucket, the package."""
+"""Opens word vectors: plain, gzipped or in a zip; local, in a bucket, or built in."""
 
 import gzip
 import importlib.resources
@@ -17,16 +17,16 @@ from components.artifacts.external import split_member
 from components.errors import CaptionflowError, DataError, SettingError
 from components.storage.transfer import local_copy
 
-#: The value of the setting `glove` that names the extract which the package carries.
+#: The value of the setting `glove` for the built-in extract.
 SAMPLE = "sample"
-#: Lines of Stanford's glove.6B.50d.txt (public domain, PDDL): the words of the sample's captions.
+#: Lines of Stanford's glove.6B.50d.txt (public domain, PDDL) for the words of `sample`'s captions.
 SAMPLE_FILE = "sample.glove.6B.50d.txt"
 
 _BUFFER = 1 << 20
 _PIECE = 1 << 14
 _SHOWN = 8
 _GZIP_MAGIC = b"\x1f\x8b"
-# What a damaged or unreadable file raises, compressed or not.
+# Raised by damaged or unreadable files, compressed or not.
 _READ_ERRORS = (
     EOFError,
     LookupError,
@@ -40,10 +40,10 @@ _READ_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
 )
-# Vectors shrink to a third. What shrinks far more is no text of vectors.
+# Vectors are compressed to about a third; a far larger ratio is a decompression bomb.
 _LARGEST_RATIO = 100
-_SPARED = 32 << 20
-# Beside vectors, zips hold what says who made them.
+_ALWAYS_ALLOWED = 32 << 20
+# Files about the vectors that a zip may contain as well.
 _ABOUT = re.compile(r"(readme|licen[cs]e|copying|notice|changelog)\b", re.IGNORECASE)
 
 
@@ -58,20 +58,21 @@ class GloveText(NamedTuple):
 def open_glove(glove: str) -> Iterator[GloveText]:
     """Opens a GloVe text for reading from its start to its end.
 
-    Gzip and zip are told by what the file holds, not by its name.
+    Gzip and zip are recognised by content, not by extension.
 
     Args:
-        glove: A path, local or in a bucket, of a text file, plain, gzipped or in a zip. Where a
-            zip holds several, `path.zip#member.txt` names one. `sample` is the extract that
-            the package carries, for the data set of that name.
+        glove: Path, local or in a bucket, of a text file: plain, gzipped or in a zip. If a zip has
+            several, `path.zip#member.txt` names one. `sample` is the built-in extract for the data
+            set of that name.
 
     Yields:
         The open text.
 
     Raises:
-        CaptionflowError: If the system can't read it now.
-        DataError: If nothing lies at the path, or a compressed file is damaged, or a bomb.
-        SettingError: If the path is a folder, or names no single text in a zip.
+        CaptionflowError: If the system can't read the file now.
+        DataError: If the path does not exist, or a compressed file is damaged or a decompression
+            bomb.
+        SettingError: If the path is a folder, or does not name a single file in a zip.
     """
     if glove == SAMPLE:
         resource = importlib.resources.files("components.embeddings") / SAMPLE_FILE
@@ -89,10 +90,10 @@ def open_glove(glove: str) -> Iterator[GloveText]:
         except _READ_ERRORS as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise CaptionflowError(
-                    f"{glove} could not be read: {error.strerror}. Try again when it can"
+                    f"{glove} could not be read: {error.strerror}. Try again later"
                 ) from error
             raise DataError(
-                f"{glove} can't be read; if it is damaged, fetch it again: {error}"
+                f"{glove} can't be read; if it is damaged, download it again: {error}"
             ) from error
 
 
@@ -103,12 +104,12 @@ def _open_file(path: Path, member: str, glove: str) -> Iterator[GloveText]:
             chosen = _chosen_member(archive, member, glove)
             if chosen.flag_bits & 0x1:
                 raise SettingError(f"glove must not be encrypted. Received: {glove}")
-            # Not all at once: zipfile unpacks whatever it reads of BZIP2 and LZMA.
+            # Buffered, since zipfile decompresses all that it reads of BZIP2 and LZMA at once.
             with archive.open(chosen) as unpacked, _buffered(unpacked, path) as buffered:
                 yield GloveText(chosen.filename, buffered)
         return
     if member:
-        raise SettingError(f"glove names a file inside a zip, but this is none: {glove}")
+        raise SettingError(f"glove names a file in a zip, but this is not a zip: {glove}")
     with path.open("rb") as file:
         start = file.read(len(_GZIP_MAGIC))
         file.seek(0)
@@ -120,12 +121,12 @@ def _open_file(path: Path, member: str, glove: str) -> Iterator[GloveText]:
 
 
 def _buffered(unpacked: IO[bytes], path: Path) -> io.BufferedReader:
-    most = max(_SPARED, _LARGEST_RATIO * path.stat().st_size)
+    most = max(_ALWAYS_ALLOWED, _LARGEST_RATIO * path.stat().st_size)
     return io.BufferedReader(_Unpacked(unpacked, most), _BUFFER)
 
 
 class _Unpacked(io.RawIOBase):
-    """An unpacked text of which no more is read than a compressed text of vectors can hold."""
+    """A decompressed stream that fails beyond the size that compressed vectors can have."""
 
     def __init__(self, stream: IO[bytes], most: int) -> None:
         self._stream = stream
@@ -138,7 +139,7 @@ class _Unpacked(io.RawIOBase):
         content = self._stream.read(min(len(buffer), _PIECE))
         self._left -= len(content)
         if self._left < 0:
-            raise ValueError(f"it unpacks to more than {_LARGEST_RATIO} times its size")
+            raise ValueError(f"it decompresses to more than {_LARGEST_RATIO} times its size")
         buffer[: len(content)] = content
         return len(content)
 
@@ -157,7 +158,7 @@ def _chosen_member(archive: zipfile.ZipFile, member: str, glove: str) -> zipfile
     if len(vectors) == 1 and not member:
         return files[vectors[0]]
     if not files:
-        raise SettingError(f"glove must hold a file of vectors, but this zip is empty: {glove}")
+        raise SettingError(f"glove must have a file of vectors, but this zip is empty: {glove}")
     archive_path, _ = split_member(glove)
     choices = ", ".join(f"{archive_path}#{name}" for name in sorted(files)[:_SHOWN])
     more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""

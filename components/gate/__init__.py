@@ -1,1 +1,1 @@
-"""Decides whether a new model may take the champion's place."""
+"""Decides whether a new model may replace the champion."""

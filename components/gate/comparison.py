@@ -1,4 +1,4 @@
-"""Two models' captions of the same photos, compared: is a difference more than chance?"""
+"""Paired bootstrap test: is the difference between two models' BLEU-4 significant?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,28 +10,29 @@ from numpy.typing import NDArray
 from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest, Result
 
-#: Resamples of the test set.
-SAMPLES = 1000
-#: Fewer photos tell nothing: all samples of them are too much alike.
-FEWEST = 10
+#: Bootstrap resamples of the test set.
+RESAMPLES = 1000
+#: With fewer photos, resamples are too much alike for a test: the p-value is 1.
+MIN_PHOTOS = 10
 
-# sacrebleu's own, too.
+# The same seed as sacrebleu's.
 _SEED = 12345
 _INTERVAL = (2.5, 97.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """BLEU-4 of a challenger and of the champion, over the same photos and references.
+    """BLEU-4 of a challenger and of the champion on the same photos and references.
 
     Attributes:
-        bleu4: The challenger's, 0 to 100.
-        champion_bleu4: The champion's.
-        low: Lower end of the difference's 95 % interval, in points; above 0 it is the challenger's.
-        high: Its upper end.
-        p_value: How often as large a difference comes by chance, 0 to 1; 1 if the photos are too
-            few to tell.
-        signature: How BLEU and the test were computed, sacrebleu's.
+        bleu4: The challenger's BLEU-4, 0 to 100.
+        champion_bleu4: The champion's BLEU-4, 0 to 100.
+        low: Lower bound of the difference's 95 % confidence interval, in BLEU points; above 0 if
+            the challenger is better.
+        high: Upper bound of that interval.
+        p_value: Probability of a difference at least this large by chance, 0 to 1; 1 with fewer
+            than `MIN_PHOTOS` photos.
+        signature: sacrebleu's signature: how BLEU and the test were computed.
     """
 
     bleu4: float
@@ -43,24 +44,27 @@ class Comparison:
 
     @property
     def difference(self) -> float:
-        """The challenger's BLEU-4 less the champion's."""
+        """The challenger's BLEU-4 minus the champion's."""
         return self.bleu4 - self.champion_bleu4
 
 
 def compare(
     challenger: Sequence[str], champion: Sequence[str], references: Sequence[Sequence[str]]
 ) -> Comparison:
-    """Compares captions by sacrebleu's paired bootstrap.
+    """Compares two models' captions with sacrebleu's paired bootstrap test.
 
-    Both are scored on the same 1,000 test sets, each drawn from the photos with replacement, by
-    sacrebleu's fixed seed (Koehn, 2004, "Statistical Significance Tests for Machine Translation
-    Evaluation"). sacrebleu tells the p-value; the interval of the difference, which it does not
-    tell, is taken in the same way.
+    Both models are scored on the same 1,000 test sets, each drawn from the photos with replacement
+    and with sacrebleu's fixed seed (Koehn, 2004, "Statistical Significance Tests for Machine
+    Translation Evaluation"). The p-value is sacrebleu's; it does not compute a confidence interval
+    of the difference, so that is computed here by the same method.
 
     Args:
-        challenger: One normalised caption a photo.
-        champion: Of the same photos.
-        references: Of each photo, its normalised references.
+        challenger: The challenger's normalised captions, one per photo.
+        champion: The champion's normalised captions of the same photos.
+        references: Each photo's normalised references.
+
+    Returns:
+        Both scores, with the confidence interval and p-value of their difference.
     """
     # [photos][references] -> [references][photos], None where a photo has fewer
     streams = [list(stream) for stream in zip_longest(*references)]
@@ -69,42 +73,48 @@ def compare(
         {"BLEU": BLEU(tokenize="none", smooth_method="none")},
         streams,
         test_type="bs",
-        n_samples=SAMPLES,
+        n_samples=RESAMPLES,
     )
     signatures, scores = test()
-    theirs, ours = scores["BLEU"]
-    if not isinstance(theirs, Result) or not isinstance(ours, Result):
+    baseline, result = scores["BLEU"]
+    if not isinstance(baseline, Result) or not isinstance(result, Result):
         raise TypeError(f"sacrebleu must return results. Received: {scores}")
-    differences = _sampled(challenger, references) - _sampled(champion, references)
+    differences = _resampled_bleu4(challenger, references) - _resampled_bleu4(champion, references)
     low, high = np.percentile(differences, _INTERVAL)
-    # sacrebleu counts samples that differ more, which of equal captions none does.
-    can_differ = ours.score != theirs.score and len(references) >= FEWEST
+    # sacrebleu counts the resamples with a larger difference: for equal scores that is none of
+    # them, so its p-value would be near 0.
+    testable = result.score != baseline.score and len(references) >= MIN_PHOTOS
     return Comparison(
-        bleu4=float(ours.score),
-        champion_bleu4=float(theirs.score),
+        bleu4=float(result.score),
+        champion_bleu4=float(baseline.score),
         low=float(low),
         high=float(high),
-        p_value=float(ours.p_value or 0.0) if can_differ else 1.0,
+        p_value=float(result.p_value or 0.0) if testable else 1.0,
         signature=str(signatures["BLEU"]),
     )
 
 
-def _sampled(captions: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[Any]:
-    """Returns BLEU-4 of each sampled test set, float64 [SAMPLES]; the sets are always the same."""
+def _resampled_bleu4(captions: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[Any]:
+    """Returns the BLEU-4 of each resampled test set, float64 [RESAMPLES].
+
+    The resamples are the same for all models with equally many photos.
+    """
     metric = BLEU(tokenize="none", smooth_method="none", effective_order=True)
-    found = [
+    statistics = [
         metric.sentence_score(caption, list(photo))
         for caption, photo in zip(captions, references, strict=True)
     ]
-    counted = np.array([[*f.counts, *f.totals, f.sys_len, f.ref_len] for f in found])  # [N, 10]
+    counts = np.array([[*s.counts, *s.totals, s.sys_len, s.ref_len] for s in statistics])  # [N, 10]
     generator = np.random.default_rng(_SEED)
-    chances = np.full(len(found), 1 / len(found))
-    weights = generator.multinomial(len(found), chances, size=SAMPLES)  # [SAMPLES, N]
+    probabilities = np.full(len(statistics), 1 / len(statistics))
+    weights = generator.multinomial(
+        len(statistics), probabilities, size=RESAMPLES
+    )  # [RESAMPLES, N]
     return np.array(
         [
             BLEU.compute_bleu(
                 sums[:4].tolist(), sums[4:8].tolist(), int(sums[8]), int(sums[9]), "none"
             ).score
-            for sums in weights @ counted
+            for sums in weights @ counts
         ]
     )

@@ -17,7 +17,7 @@ def gate(
     baseline: Input[Artifact],
     training_config: str,
 ) -> NamedTuple("Decision", [("Output", bool), ("reason", str), ("champion", str)]):  # type: ignore[valid-type] # KFP's own form
-    """Passes a model that reaches the thresholds and is better than the champion.
+    """Passes a model that reaches the thresholds and is significantly better than the champion.
 
     See `components.gate.verdict.judge`.
     """

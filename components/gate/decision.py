@@ -1,4 +1,4 @@
-"""The rule of the gate: the floors, then the champion, then chance."""
+"""The gate's rule: thresholds first, then a paired bootstrap test against the champion."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,21 +10,21 @@ from components.errors import SettingError
 from components.gate.comparison import Comparison, compare
 from components.gate.thresholds import read_thresholds
 
-#: A difference that chance makes more often than this is no progress.
-SIGNIFICANT = 0.05
+#: Significance level: a difference with a larger p-value counts as chance.
+SIGNIFICANCE_LEVEL = 0.05
 
-# BLEU points; far under what a test set can resolve, over what rounding does to a sum.
+# BLEU points; far below what a test set can resolve, above the rounding errors of a sum.
 _ROUNDING = 1e-9
 
 
 class Decision(NamedTuple):
-    """Whether a model passes, why, in words, and what that was compared with.
+    """The gate's decision about a model.
 
     Attributes:
-        passed: Whether it does.
-        reason: Why, or why not.
-        comparison: With the champion; None if there is none, or it came to no comparison.
-        champion: The champion's version that the gate compared with; empty if there was none.
+        passed: Whether the model may be registered.
+        reason: Why or why not, for people.
+        comparison: The comparison with the champion; None if there was none.
+        champion: Version of the champion that the gate compared with; empty if there was none.
     """
 
     passed: bool
@@ -33,13 +33,13 @@ class Decision(NamedTuple):
     champion: str = ""
 
 
-class Described(NamedTuple):
-    """A test photo.
+class Prediction(NamedTuple):
+    """A model's caption of a test photo.
 
     Attributes:
-        image_id: Which.
-        caption: What the model says of it, normalised.
-        references: What people said of it, likewise.
+        image_id: As in the manifest.
+        caption: The generated caption, normalised.
+        references: The photo's references, normalised.
     """
 
     image_id: str
@@ -49,7 +49,7 @@ class Described(NamedTuple):
 
 def decide(
     scores: Mapping[str, Any],
-    test: Sequence[Described],
+    predictions: Sequence[Prediction],
     baseline: ChampionPredictions | None,
     *,
     floors: str,
@@ -57,87 +57,103 @@ def decide(
 ) -> Decision:
     """Decides whether a scored model may become champion.
 
-    1. Each score reaches its floor.
-    2. Without a champion that is all. One that does not compare is not replaced.
-    3. By a paired bootstrap over the same photos its BLEU-4 is better than the champion's. Or it
-       learnt from more photos than the champion, and is not worse by more than the tolerance.
+    1. Each score must reach its threshold.
+    2. Without a champion, nothing else is required. A champion that can't be compared with is not
+       replaced.
+    3. BLEU-4 must be significantly better than the champion's, by a paired bootstrap test on the
+       same photos. For a model trained on more photos than the champion, BLEU-4 must only not be
+       lower by more than the non-inferiority margin.
 
     Args:
-        scores: What `scores.json` holds.
-        test: The photos of test.
-        baseline: The champion on the same photos, or None.
-        floors: Least scores, see `floors.read_thresholds`.
-        margin: BLEU-4 points, 0 to 100.
+        scores: The content of `scores.json`.
+        predictions: The model's captions of the test photos.
+        baseline: The champion's captions of the same photos; None if there is no champion.
+        floors: Thresholds, see `thresholds.read_thresholds`.
+        margin: Non-inferiority margin in BLEU-4 points, 0 to 100.
 
     Returns:
-        The decision; its reason names the numbers and the champion's version.
+        The decision; its reason has the numbers and the champion's version.
 
     Raises:
-        SettingError: If a floor or the tolerance breaks its rule.
+        SettingError: If a threshold or the margin breaks its rule.
     """
-    least = read_thresholds(floors)
+    thresholds = read_thresholds(floors)
     if not 0 <= margin <= 100:
         raise SettingError(f"margin must be 0 to 100 BLEU points. Received: {margin}")
-    found = search_scores(scores, "beam")
-    if fault := _under_floor(found, least):
-        return Decision(False, f"not passed: {fault}")
-    reached = [f"{TITLES[name]} {found[name]:.2f} reaches {least[name]:.2f}" for name in least]
-    reaches = ", ".join(reached) or f"BLEU-4 is {found['bleu4']:.2f}, no floor is set"
+    measured = search_scores(scores, "beam")
+    if fault := _below_threshold(measured, thresholds):
+        return Decision(False, f"Not released: {fault}")
+    reached = [
+        f"{TITLES[name]} is {measured[name]:.2f} (at least {threshold:.2f} required)"
+        for name, threshold in thresholds.items()
+    ]
+    summary = ", ".join(reached) or f"BLEU-4 is {measured['bleu4']:.2f} (no threshold is set)"
     if baseline is None:
-        return Decision(True, f"passed: {reaches}, and there is no champion yet")
+        return Decision(True, f"Passed: {summary}; there is no champion yet")
     if baseline.incomparable:
         return Decision(
             False,
-            f"not passed: {reaches}, but champion v{baseline.version} {baseline.incomparable}, so "
-            "the two do not compare: give the new model another name (model_name), or take the "
-            "alias champion from that version",
+            f"Not released: {summary}, but champion v{baseline.version} {baseline.incomparable}, "
+            "so the two can't be compared. Give the new model another name (`--model-name`), or "
+            "remove the alias champion from that version",
         )
-    captions, references = [each.caption for each in test], [each.references for each in test]
-    compared = compare(captions, [baseline.captions[each.image_id] for each in test], references)
-    passed, verdict = _against_champion(compared, baseline, margin)
-    told = "passed" if passed else "not passed"
-    return Decision(passed, f"{told}: {reaches}; {verdict}", compared)
+    comparison = compare(
+        [each.caption for each in predictions],
+        [baseline.captions[each.image_id] for each in predictions],
+        [each.references for each in predictions],
+    )
+    passed, verdict = _against_champion(comparison, baseline, margin)
+    outcome = "Passed" if passed else "Not released"
+    return Decision(passed, f"{outcome}: {summary}; {verdict}", comparison)
 
 
-def _under_floor(found: Mapping[str, float], least: Mapping[str, float]) -> str:
-    """Returns what is wrong with the scores alone; empty if nothing is."""
-    for name, value in found.items():
+def _below_threshold(measured: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
+    """Returns why the scores alone are not enough; empty if they are."""
+    for name, value in measured.items():
         if not math.isfinite(value):
-            return f"{TITLES[name]} is {value}, which is no score"
-    for name, floor in least.items():
-        if name not in found:
-            return f"{TITLES[name]} has a floor, and was not measured"
-        if found[name] < floor:
-            ours, lowest = _apart(found[name], floor)
-            return f"{TITLES[name]} {ours} is under the floor {lowest}"
+            return f"{TITLES[name]} is {value}, which is not a valid score"
+    for name, threshold in thresholds.items():
+        if name not in measured:
+            return (
+                f"{TITLES[name]} was not measured; at least {threshold:.2f} is required "
+                "(`--floors`)"
+            )
+        if measured[name] < threshold:
+            shown, required = _distinct_decimals(measured[name], threshold)
+            return f"{TITLES[name]} is {shown}; at least {required} is required (`--floors`)"
     return ""
 
 
 def _against_champion(
-    compared: Comparison, baseline: ChampionPredictions, margin: float
+    comparison: Comparison, baseline: ChampionPredictions, margin: float
 ) -> tuple[bool, str]:
-    ours, theirs = _apart(compared.bleu4, compared.champion_bleu4)
-    rest = (
-        f"champion v{baseline.version}'s {theirs} on the same photos (p = {compared.p_value:.3f})"
+    """Returns whether a model may replace the champion, and why or why not."""
+    challenger, champion = _distinct_decimals(comparison.bleu4, comparison.champion_bleu4)
+    against = (
+        f"champion v{baseline.version}'s {champion} on the same photos "
+        f"(p = {comparison.p_value:.3f})"
     )
-    surely = compared.p_value < SIGNIFICANT
-    if compared.difference > _ROUNDING and surely:
-        return True, f"BLEU-4 {ours} is better than {rest}"
+    significant = comparison.p_value < SIGNIFICANCE_LEVEL
+    if comparison.difference > _ROUNDING and significant:
+        return True, f"BLEU-4 {challenger} is significantly better than {against}"
     if baseline.data_grew:
-        enough = compared.difference >= -margin - _ROUNDING
-        within = "within" if enough else "below and not within"
-        why = "enough since" if enough else "not enough though"
-        return (
-            enough,
-            f"BLEU-4 {ours} is {within} {margin:g} of {rest}, {why} it learnt from more photos",
+        below = f"{margin:g} (`--margin`) below {against}"
+        if comparison.difference >= -margin - _ROUNDING:
+            return True, (
+                f"BLEU-4 {challenger} is not more than {below}, "
+                "which is enough for a model trained on more photos"
+            )
+        return False, (
+            f"BLEU-4 {challenger} is more than {below}, "
+            "too much even for a model trained on more photos"
         )
-    if surely:
-        return False, f"BLEU-4 {ours} is worse than {rest}"
-    return False, f"BLEU-4 {ours} is not better by more than chance than {rest}"
+    if significant:
+        return False, f"BLEU-4 {challenger} is significantly worse than {against}"
+    return False, f"BLEU-4 {challenger} is not significantly better than {against}"
 
 
-def _apart(one: float, other: float) -> tuple[str, str]:
-    # Two decimals, or as many as it takes to see which is larger.
+def _distinct_decimals(one: float, other: float) -> tuple[str, str]:
+    """Formats two numbers with two decimals, or with as many as show which one is larger."""
     digits = 2
     while one != other and digits < 9 and f"{one:.{digits}f}" == f"{other:.{digits}f}":
         digits += 1

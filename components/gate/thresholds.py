@@ -1,35 +1,35 @@
-"""The floors: scores that a model needs in any case, whatever the champion has."""
+"""Thresholds: scores that every model must reach, whatever the champion scores."""
 
 from components.artifacts.scores import TITLES
 from components.errors import SettingError
 
 
 def read_thresholds(text: str) -> dict[str, float]:
-    """Returns the floors that a setting names.
+    """Parses the setting `floors`.
 
     Args:
-        text: Such as `bleu4=40 cider_d=50`, names as in `artifacts.scores.TITLES`; empty: none.
+        text: Such as `bleu4=40 cider_d=50`, with names from `artifacts.scores.TITLES`; empty: none.
 
     Returns:
-        The least score by name.
+        The lowest score allowed, by name.
 
     Raises:
-        SettingError: If a name is not known or stands twice, or a number is not 0 or more.
+        SettingError: If a name is unknown or repeated, or a number is out of range.
     """
-    floors: dict[str, float] = {}
+    thresholds: dict[str, float] = {}
     for part in text.split():
         name, equals, number = part.partition("=")
         try:
-            least = float(number)
+            threshold = float(number)
         except ValueError:
-            least = -1.0
+            threshold = -1.0
         # CIDEr-D, times 100, is at most 1,000; the others are 0 to 100.
         highest = 1000.0 if name == "cider_d" else 100.0
-        if not equals or name not in TITLES or name in floors or not 0 <= least <= highest:
+        if not equals or name not in TITLES or name in thresholds or not 0 <= threshold <= highest:
             raise SettingError(
-                f"floors must be scores and the least they may be, 0 to {highest:g}, each once, "
-                f"such as 'bleu4=40 cider_d=50'; there are {', '.join(TITLES)}. Received: "
-                f"{part!r} in {text!r}"
+                "floors must be scores with their lowest allowed values, "
+                f"0 to {highest:g}, each once, such as 'bleu4=40 cider_d=50'. "
+                f"The scores are {', '.join(TITLES)}. Received: {part!r} in {text!r}"
             )
-        floors[name] = least
-    return floors
+        thresholds[name] = threshold
+    return thresholds

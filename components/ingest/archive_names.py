@@ -7,7 +7,6 @@ archive says but the captions, which name the same photos.
 
 import re
 import struct
-import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from tarfile import TarInfo
 from zipfile import ZipInfo
 
 from components.errors import DataError
+from components.ingest.composing import compose
 
 # UTF-8 fits no other text by chance; the others decode nearly anything. Windows' code pages of
 # Western Europe, China, Japan, Korea, Taiwan, Russia and Central Europe; the last one is the zip
@@ -110,7 +110,7 @@ def _is_named(name: bytes, encoding: str, text: str) -> bool:
     # Captions may leave out folders and endings.
     parts = [PurePosixPath(part).stem for part in re.split(r"[/\\]", decoded)]
     distinct = [part for part in parts if not part.isascii()]
-    return all(unicodedata.normalize("NFC", part) in text for part in distinct)
+    return all(compose(part) in text for part in distinct)
 
 
 def _strictly(name: bytes, encoding: str) -> str | None:
@@ -125,4 +125,4 @@ def _decode_text(content: bytes) -> str:
     text = content.decode(encoding, errors="ignore")
     # JSON may escape what is not ASCII.
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
-    return unicodedata.normalize("NFC", text)
+    return compose(text)

@@ -1,4 +1,4 @@
-"""Every image's check, spread over Beam's workers."""
+"""Checks all images in parallel with Beam."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ from components.runtime.beam import beam_pipeline
 
 logger = logging.getLogger(__name__)
 
-_NO_TEXT = "its path is not valid UTF-8: rename the folder or file that is in another encoding"
+_NOT_UTF8 = "its path is not valid UTF-8: rename the folder or file"
 
 _SCHEMA = pa.schema(
     [
@@ -25,19 +25,19 @@ _SCHEMA = pa.schema(
         ("sha256", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
-        ("look", pa.string()),
+        ("perceptual_hash", pa.string()),
     ]
 )
 
 
 class CheckImages(beam.PTransform):
-    """Pairs of image name and path to `ImageCheck`."""
+    """Transforms pairs of image id and path to `ImageCheck`."""
 
     def expand(self, images: beam.PCollection) -> beam.PCollection:
-        """Spreads the images over all workers, then checks each."""
+        """Distributes the images to the workers and checks each."""
         return (
             images
-            | "Spread" >> beam.Reshuffle()
+            | "Distribute" >> beam.Reshuffle()
             | "Check" >> beam.MapTuple(check_image).with_output_types(ImageCheck)
         )
 
@@ -46,20 +46,20 @@ def check_images(images: Mapping[str, Path], work: Path, beam_flags: str) -> lis
     """Checks images with Beam.
 
     Args:
-        images: Files by image name.
-        work: A directory of this run; the checks' own files go below it.
-        beam_flags: How Beam runs, as on a command line.
+        images: Files by image id.
+        work: A temporary directory for intermediate files.
+        beam_flags: Flags of Beam's runner, see `runtime.beam.beam_options`.
 
     Returns:
-        One check an image, ordered by image name.
+        One check per image, ordered by image id.
 
     Raises:
-        SettingError: If checks are missing: Beam's workers do not see this machine's files.
+        SettingError: If checks are missing, since Beam's workers can't access this machine's files.
     """
     started = time.perf_counter()
-    # Neither Beam nor a manifest can hold a path that is no text, such as one in Latin-1.
-    texts = {name: str(path) for name, path in images.items() if _is_text(f"{name}{path}")}
-    others = [ImageCheck(name, _NO_TEXT) for name in images if name not in texts]
+    # Beam and Parquet need valid UTF-8; a path may be in another encoding, such as Latin-1.
+    texts = {name: str(path) for name, path in images.items() if _is_utf8(f"{name}{path}")}
+    others = [ImageCheck(name, _NOT_UTF8) for name in images if name not in texts]
     with beam_pipeline(beam_flags) as pipeline:
         _ = (
             pipeline
@@ -69,11 +69,11 @@ def check_images(images: Mapping[str, Path], work: Path, beam_flags: str) -> lis
             | "Write" >> beam.io.WriteToParquet(str(work / "checks" / "part"), _SCHEMA)
         )
     checks = read_checks(work / "checks", len(texts), beam_flags) + others
-    logger.info("checked %d images in %.1f s", len(checks), time.perf_counter() - started)
+    logger.info("Checked %d images in %.1f s", len(checks), time.perf_counter() - started)
     return sorted(checks, key=lambda check: check.image_id)
 
 
-def _is_text(path: str) -> bool:
+def _is_utf8(path: str) -> bool:
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -85,15 +85,15 @@ def read_checks(folder: Path, expected: int, beam_flags: str) -> list[ImageCheck
     """Reads the checks that Beam's workers wrote.
 
     Args:
-        folder: Where they went.
-        expected: How many there must be.
-        beam_flags: For the message.
+        folder: The folder with their Parquet files.
+        expected: The expected number of checks.
+        beam_flags: The flags, for the error message.
 
     Returns:
         The checks, in any order.
 
     Raises:
-        SettingError: If some are missing: the workers do not see this machine's files.
+        SettingError: If checks are missing, since the workers can't access this machine's files.
     """
     rows = [
         row
@@ -103,6 +103,6 @@ def read_checks(folder: Path, expected: int, beam_flags: str) -> list[ImageCheck
     if len(rows) != expected:
         raise SettingError(
             "beam_flags must name a runner whose workers share this machine's files. "
-            f"Received {beam_flags!r}, and {len(rows)} checks of {expected} images"
+            f"Received: {beam_flags!r}, with {len(rows)} checks of {expected} images"
         )
     return [ImageCheck(**row) for row in rows]

@@ -1,7 +1,6 @@
 """The files of a data set, by their paths below it."""
 
 import os
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from filecmp import cmp
@@ -9,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from components.errors import DataError
+from components.ingest.composing import compose
 from components.ingest.names import NameIndex
 
 #: Endings of files that are meant to be photos. Whether one is a photo, its content decides later.
@@ -51,7 +51,7 @@ def photo_path(text: str) -> str:
     Unicode is composed (NFC), separators are slashes (Windows writes `cats\1.jpg`), and parts that
     lead nowhere (`.`, empty ones) are gone.
     """
-    composed = unicodedata.normalize("NFC", text).replace("\\", "/").strip("\ufeff \t\r\n")
+    composed = compose(text).replace("\\", "/").strip("\ufeff \t\r\n")
     parts: list[str] = []
     for part in composed.split("/"):
         if part == ".." and parts:

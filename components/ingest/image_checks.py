@@ -1,4 +1,4 @@
-"""Whether one file is a photo that the rest of the pipeline can use."""
+"""Checks whether a file is a photo that the rest of the pipeline can use."""
 
 import hashlib
 from dataclasses import dataclass
@@ -24,15 +24,16 @@ MIN_SIDE = 16
 
 @dataclass(frozen=True, slots=True)
 class ImageCheck:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
-        image_id: The image's name.
-        reason: Why the image can't be used, in words; empty if it can.
-        sha256: Of the file's bytes, 64 hex digits; empty if they were not read.
-        width: In pixels, as it is shown (after EXIF rotation); 0 if it can't be used.
-        height: In pixels, likewise.
-        look: Perceptual hash of the image, 16 hex digits; empty if it can't be used.
+        image_id: The image's id.
+        reason: Why the image can't be used, for people; empty if it can.
+        sha256: SHA-256 of the file's bytes, 64 hex digits; empty if they were not read.
+        width: Width in pixels after EXIF rotation; 0 if the image can't be used.
+        height: Height in pixels after EXIF rotation; 0 if the image can't be used.
+        perceptual_hash: `imagehash.phash` of the image, 16 hex digits; empty if the image can't be
+            used.
     """
 
     image_id: str
@@ -40,18 +41,18 @@ class ImageCheck:
     sha256: str = ""
     width: int = 0
     height: int = 0
-    look: str = ""
+    perceptual_hash: str = ""
 
 
 def check_image(image_id: str, path: str) -> ImageCheck:
     """Reads, hashes and fully decodes one image file.
 
     Args:
-        image_id: The image's name.
-        path: Where the file lies.
+        image_id: The image's id.
+        path: The file's path.
 
     Returns:
-        What was found. Nothing about the file makes this function fail.
+        The result. No content of the file makes this function raise an error.
     """
     try:
         size = Path(path).stat().st_size
@@ -69,15 +70,17 @@ def check_image(image_id: str, path: str) -> ImageCheck:
         image = _decode(content)
     except _UnusableError as error:
         return ImageCheck(image_id, str(error), sha256)
-    return ImageCheck(image_id, "", sha256, *image.size, look=str(imagehash.phash(image)))
+    return ImageCheck(
+        image_id, "", sha256, *image.size, perceptual_hash=str(imagehash.phash(image))
+    )
 
 
 class _UnusableError(Exception):
-    """Why an image can't be used, in words."""
+    """Why an image can't be used."""
 
 
 def _decode(content: bytes) -> Image.Image:
-    """Returns the image as shown: every pixel decoded, upright, RGB."""
+    """Returns the image fully decoded, with EXIF rotation applied, as RGB."""
     try:
         with open_photo(content) as (image, orientation):
             _check_header(image)
@@ -95,7 +98,7 @@ def _decode(content: bytes) -> Image.Image:
 
 
 def _check_header(image: Image.Image) -> None:
-    # Before anything is decoded: a few bytes can announce gigabytes of pixels.
+    # Before decoding: a header of a few bytes can declare gigabytes of pixels.
     width, height = image.size
     if min(width, height) < MIN_SIDE:
         raise _UnusableError(

@@ -1,4 +1,4 @@
-"""The same picture twice: harmless within a split, leakage between two."""
+"""Identical photos: harmless within a split, leakage between train and dev or test."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ class Leak(TypedDict):
     """A photo that was dropped from train.
 
     Attributes:
-        image_id: The photo.
+        image_id: The dropped photo.
         same_as: A photo in dev or test with the same bytes.
         split: That photo's split.
     """
@@ -22,15 +22,15 @@ class Leak(TypedDict):
 
 
 def find_leakage(splits: Mapping[str, str], digests: Mapping[str, str]) -> list[Leak]:
-    """Finds the photos of train whose bytes are in dev or test too.
+    """Finds photos in train with the same bytes as a photo in dev or test.
 
     Args:
-        splits: By image id.
+        splits: Splits by image id.
         digests: SHA-256 of the files' bytes by image id.
 
     Returns:
-        What has to leave train, ordered by image id. Dev and test stay whole, so that scores
-        compare.
+        The photos to drop from train, ordered by image id. Dev and test stay complete, so that
+        scores remain comparable.
     """
     held_out = {
         digests[image_id]: image_id
@@ -45,7 +45,7 @@ def find_leakage(splits: Mapping[str, str], digests: Mapping[str, str]) -> list[
 
 
 def find_duplicates(splits: Mapping[str, str], digests: Mapping[str, str]) -> list[list[str]]:
-    """Returns groups of image ids with the same bytes, within a split or between dev and test."""
+    """Returns groups of image ids whose files have the same bytes."""
     groups: dict[str, list[str]] = defaultdict(list)
     for image_id in sorted(splits):
         groups[digests[image_id]].append(image_id)

@@ -1,7 +1,7 @@
-"""The same scene twice, in train and in a split that is scored: nearly as good as leakage.
+"""Near duplicates: photos in train that look like a photo in dev or test.
 
-Such photos are not dropped: which of two alike is no copy, people have to say. They are counted, so
-that a score that owes something to them can be told.
+They inflate scores almost as leakage does. But whether similar photos are copies takes a person to
+decide, so they are reported and not dropped.
 """
 
 from collections.abc import Mapping
@@ -9,56 +9,59 @@ from typing import TypedDict
 
 import numpy as np
 
-# Bits of 64. Of Flickr8k's 24 million pairs none is as near, the nearest by chance has 8; and what
-# was made smaller, grey, or saved anew at JPEG quality 30 is 4 away at most (of 200 photos).
-_NEAR = 6
+# Of 64 bits. Measured: the closest of Flickr8k's 24 million pairs of different photos differ in 8;
+# resized, greyscale or recompressed (JPEG quality 30) versions of 200 photos differ in at most 4.
+_MAX_DISTANCE = 6
 
 
 class NearDuplicate(TypedDict):
-    """A photo of train that looks like a photo of dev or test.
+    """A photo in train that looks like a photo in dev or test.
 
     Attributes:
-        image_id: The photo of train.
-        like: The photo of the other split.
+        image_id: The photo in train.
+        similar_to: The photo in dev or test.
         split: That photo's split.
-        distance: Bits of their perceptual hashes that differ, of 64.
+        distance: Hamming distance of their perceptual hashes, of 64 bits.
     """
 
     image_id: str
-    like: str
+    similar_to: str
     split: str
     distance: int
 
 
 def find_near_duplicates(
-    splits: Mapping[str, str], looks: Mapping[str, str]
+    splits: Mapping[str, str], perceptual_hashes: Mapping[str, str]
 ) -> list[NearDuplicate]:
-    """Finds photos of train that look like one of dev or test.
+    """Finds photos in train that look like a photo in dev or test.
 
-    They are compared by their perceptual hashes (`imagehash.phash`: the signs of the lowest
-    frequencies, as in Zauner, 2010, "Implementation and Benchmarking of Perceptual Image Hash
-    Functions"), of which at most 6 of 64 bits differ. What was mirrored, turned or cropped by more
-    than an edge is not found.
+    Photos are near duplicates if their perceptual hashes differ in at most 6 of 64 bits
+    (`imagehash.phash`: signs of the lowest DCT frequencies; Zauner, 2010, "Implementation and
+    Benchmarking of Perceptual Image Hash Functions"). Mirrored, rotated and strongly cropped copies
+    are not detected.
 
     Args:
-        splits: By image id.
-        looks: Perceptual hashes by image id, 16 hex digits each.
+        splits: Splits by image id.
+        perceptual_hashes: 16 hex digits by image id.
 
     Returns:
-        All such pairs, the photos of dev and test in the order of their ids, the nearest first.
+        All such pairs, ordered by the id of the photo in dev or test, then by distance.
     """
     train = sorted(image_id for image_id, split in splits.items() if split == "train")
-    hashes = np.array([int(looks[image_id], 16) for image_id in train], np.uint64)
-    found = []
+    hashes = np.array([int(perceptual_hashes[image_id], 16) for image_id in train], np.uint64)
+    pairs = []
     for image_id, split in sorted(splits.items()):
         if split == "train":
             continue
-        distances = np.bitwise_count(hashes ^ np.uint64(int(looks[image_id], 16)))
-        near = np.flatnonzero(distances <= _NEAR)
-        found += [
+        distances = np.bitwise_count(hashes ^ np.uint64(int(perceptual_hashes[image_id], 16)))
+        near = np.flatnonzero(distances <= _MAX_DISTANCE)
+        pairs += [
             NearDuplicate(
-                image_id=train[row], like=image_id, split=split, distance=int(distances[row])
+                image_id=train[row],
+                similar_to=image_id,
+                split=split,
+                distance=int(distances[row]),
             )
             for row in near[np.argsort(distances[near], kind="stable")]
         ]
-    return found
+    return pairs

@@ -1,4 +1,4 @@
-"""How many images may fail their checks before the data set itself is in doubt."""
+"""Limits the share of images that may fail their checks."""
 
 import logging
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ _SHOWN = 3
 
 
 def refuse_quarantined(checks: Sequence[ImageCheck], max_quarantined: float) -> None:
-    """Makes sure that not too large a share of the images failed.
+    """Checks that the share of images that failed is within the limit.
 
     Args:
-        checks: Of all images, at least one.
-        max_quarantined: Largest share that may fail, 0 to 1.
+        checks: The checks of all images, at least one.
+        max_quarantined: The largest share that may fail, 0 to 1.
 
     Raises:
-        DataError: If more failed; names the share, the limit and the first reasons.
+        DataError: If more failed; the message has the share, the limit and the first reasons.
     """
     failed = [check for check in checks if check.reason]
     if not failed:
@@ -29,8 +29,8 @@ def refuse_quarantined(checks: Sequence[ImageCheck], max_quarantined: float) -> 
     share = len(failed) / len(checks)
     if share > max_quarantined:
         raise DataError(
-            f"max_quarantined allows a share of {max_quarantined:g} of the images to fail their "
-            f"checks. Received {share:.3g} ({len(failed)} of {len(checks)}). {reasons}{more}. "
-            "Mend the images, or raise max_quarantined"
+            f"{len(failed)} of {len(checks)} images failed their checks: a share of {share:.3g}, "
+            f"but max_quarantined is {max_quarantined:g}. {reasons}{more}. Repair the images, or "
+            "increase max_quarantined"
         )
-    logger.warning("quarantined %d of %d images. %s%s", len(failed), len(checks), reasons, more)
+    logger.warning("Quarantined %d of %d images. %s%s", len(failed), len(checks), reasons, more)

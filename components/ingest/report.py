@@ -12,7 +12,7 @@ from components.ingest.image_checks import ImageCheck
 from components.ingest.leakage import find_duplicates
 from components.ingest.near_duplicates import find_near_duplicates
 from components.ingest.source import Source
-from components.ingest.split_assignment import BY_HASH, Division
+from components.ingest.split_assignment import BY_HASH, SplitAssignment
 from components.ingest.splits import split_sizes
 from components.ingest.texts import CleanCaptions
 from components.ingest.words import count_words
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def list_left_out(
-    source: Source, texts: CleanCaptions, checks: Sequence[ImageCheck], division: Division
+    source: Source, texts: CleanCaptions, checks: Sequence[ImageCheck], assignment: SplitAssignment
 ) -> dict[str, list[Any]]:
     """Lists all that was found and is not in the manifest, by why it is not."""
     listed = frozenset().union(*source.splits.lists.values())
@@ -35,8 +35,8 @@ def list_left_out(
         "loosely_matched": [
             {"image_id": image_id, "file": file} for image_id, file in sorted(source.loose.items())
         ],
-        "dropped_leakage": list(division.leaks),
-        "in_no_split": division.unlisted,
+        "dropped_leakage": list(assignment.leaks),
+        "in_no_split": assignment.unlisted,
         # In a split list, but no captioned photo has the name.
         "listed_only": sorted(listed - source.captions.keys()),
         "empty_captions": texts.empty,
@@ -47,7 +47,7 @@ def list_left_out(
 def build_report(
     source: Source,
     photos: Sequence[Photo],
-    looks: Mapping[str, str],
+    perceptual_hashes: Mapping[str, str],
     left_out: dict[str, list[Any]],
 ) -> dict[str, Any]:
     """Builds the report of a finished ingest.
@@ -55,7 +55,7 @@ def build_report(
     Args:
         source: What came in.
         photos: All photos of the manifest.
-        looks: Their perceptual hashes by image id.
+        perceptual_hashes: Their perceptual hashes by image id.
         left_out: What is not in the manifest, from `list_left_out`.
 
     Returns:
@@ -71,14 +71,14 @@ def build_report(
             len(across),
             " = ".join(across[0]),
         )
-    near = find_near_duplicates(splits, looks)
+    near = find_near_duplicates(splits, perceptual_hashes)
     if near:
         logger.warning(
             "%d pairs of photos look alike, one in train, one in dev or test (%s and %s first). "
             "They stay; near_duplicates in %s has them all",
             len(near),
             near[0]["image_id"],
-            near[0]["like"],
+            near[0]["similar_to"],
             REPORT_FILE,
         )
     lists = {

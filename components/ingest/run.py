@@ -25,7 +25,7 @@ from components.ingest.quarantine import refuse_quarantined
 from components.ingest.report import build_report, list_left_out
 from components.ingest.sample.dataset import draw_sample
 from components.ingest.sources import read_source
-from components.ingest.split_assignment import divide_photos
+from components.ingest.split_assignment import assign_splits
 from components.ingest.table import table_lines
 from components.ingest.texts import clean_captions
 from components.settings.data import DataSettings
@@ -69,7 +69,7 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
         checks = check_images(images, work, settings.beam_flags)
         refuse_quarantined(checks, settings.max_quarantined)
         passed = {check.image_id: check for check in checks if not check.reason}
-        division = divide_photos(
+        assignment = assign_splits(
             {image_id: check.sha256 for image_id, check in passed.items()},
             source.splits,
             seed=settings.seed,
@@ -77,15 +77,16 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
             test_share=settings.test_share,
         )
 
-        kept = {image_id: images[image_id] for image_id in division.splits}
+        kept = {image_id: images[image_id] for image_id in assignment.splits}
         uris = _place_photos(kept, aside, work, source.root)
         photos = [
             _photo(passed[image_id], uris[image_id], split, texts.captions[image_id])
-            for image_id, split in division.splits.items()
+            for image_id, split in assignment.splits.items()
         ]
         write_manifest(aside, photos)
-        looks = {image_id: check.look for image_id, check in passed.items()}
-        report = build_report(source, photos, looks, list_left_out(source, texts, checks, division))
+        hashes = {image_id: check.perceptual_hash for image_id, check in passed.items()}
+        left_out = list_left_out(source, texts, checks, assignment)
+        report = build_report(source, photos, hashes, left_out)
         write_json(aside / REPORT_FILE, report)
     for line in table_lines(report):
         logger.info("  %s", line)

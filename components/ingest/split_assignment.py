@@ -1,4 +1,4 @@
-"""Photos divided into train, dev and test, with nothing of dev or test left in train."""
+"""Assigns photos to train, dev and test, and drops copies of dev and test photos from train."""
 
 import logging
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ from components.ingest.splits import (
 
 logger = logging.getLogger(__name__)
 
-#: Where splits come from that the data set does not bring.
+#: In messages, the origin of splits that the data set does not define.
 BY_HASH = "a hash of each photo's content"
 
 
 @dataclass(frozen=True, slots=True)
-class Division:
-    """Where each photo went.
+class SplitAssignment:
+    """The split of each photo.
 
     Attributes:
-        splits: By image id, for each photo that is in a split.
-        leaks: What was dropped from train.
-        unlisted: Ids of photos that the data set's own splits leave out.
+        splits: Splits by image id, of each photo that is in a split.
+        leaks: Photos dropped from train, and why.
+        unlisted: Ids of photos that are in none of the data set's own splits.
     """
 
     splits: dict[str, str]
@@ -34,35 +34,35 @@ class Division:
     unlisted: list[str]
 
 
-def divide_photos(
+def assign_splits(
     digests: Mapping[str, str],
     own: OwnSplits,
     *,
     seed: int,
     dev_share: float,
     test_share: float,
-) -> Division:
-    """Divides photos by the data set's own splits, or by a hash of content if there are none.
+) -> SplitAssignment:
+    """Assigns photos to the data set's own splits or, without any, to splits by content hash.
 
     Args:
         digests: SHA-256 of the files' bytes by image id.
-        own: The data set's own splits, if it has any.
-        seed: Of the hash.
-        dev_share: Expected share of dev by hash, 0 to 1.
-        test_share: Expected share of test by hash, likewise.
+        own: The data set's own splits; empty if it has none.
+        seed: Seed of the hash.
+        dev_share: Expected share of photos in dev if assigned by hash, 0 to 1.
+        test_share: Expected share of photos in test if assigned by hash, 0 to 1.
 
     Returns:
-        The division. Each split has a photo.
+        The assignment, with at least one photo in each split.
 
     Raises:
-        DataError: If a split stays empty, or lists contradict each other.
+        DataError: If a split is empty, or the data set's lists contradict each other.
     """
     if own.lists:
         splits = split_by_lists(digests, own.lists)
     else:
         splits = split_by_hash(digests, seed=seed, dev_share=dev_share, test_share=test_share)
     unlisted = sorted(digests.keys() - splits.keys())
-    # A name that stands in train's list and in another is the plainest leak.
+    # Photos listed for train and for another split are leaks, too.
     leaks = [
         Leak(image_id=image_id, same_as=image_id, split=split)
         for image_id, split in sorted(splits.items())
@@ -73,8 +73,8 @@ def divide_photos(
         del splits[copy["image_id"]]
     refuse_empty_split(splits, own.origin)
     logger.info(
-        "splits from %s: %s",
+        "Splits from %s: %s",
         own.origin or BY_HASH,
         ", ".join(f"{split} {size}" for split, size in split_sizes(splits).items()),
     )
-    return Division(splits, leaks + copies, unlisted)
+    return SplitAssignment(splits, leaks + copies, unlisted)

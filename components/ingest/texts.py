@@ -1,8 +1,9 @@
 """Captions as people wrote them, without those that say nothing."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from components.ingest.composing import compose
 
 #: A caption is a sentence or two. COCO's longest has 250 characters.
 MAX_CHARACTERS = 1_000
@@ -39,7 +40,7 @@ def clean_captions(captions: Mapping[str, Sequence[str]]) -> CleanCaptions:
         kept = []
         for text in texts:
             # split() takes line breaks inside quoted captions too.
-            caption = unicodedata.normalize("NFC", " ".join(text.split()))
+            caption = compose(" ".join(text.split()))
             if not caption:
                 clean.empty.append(name)
             elif len(caption) > MAX_CHARACTERS:

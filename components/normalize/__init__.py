@@ -1,1 +1,1 @@
-"""Captions to token ids: one definition of a token, a vocabulary from the train split."""
+"""Normalises captions and converts them to token ids, with a vocabulary of the train split."""

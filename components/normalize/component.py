@@ -12,7 +12,7 @@ from components.settings.data import VocabularySettings
 def normalize(
     settings: dict[str, Any], manifest: Input[Dataset], captions: Output[Dataset]
 ) -> None:
-    """Turns captions into token ids, with a vocabulary from the train split alone.
+    """Converts captions to token ids, with a vocabulary of the train split only.
 
     See `components.normalize.normalization.normalize_captions`.
     """

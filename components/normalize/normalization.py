@@ -1,4 +1,4 @@
-"""The step's work: from a manifest to the captions artifact."""
+"""Builds the captions artifact from a manifest."""
 
 import logging
 import tempfile
@@ -27,16 +27,16 @@ logger = logging.getLogger(__name__)
 def normalize_captions(
     manifest: str | Path, directory: str | Path, *, min_count: int, beam_flags: str = ""
 ) -> dict[str, Any]:
-    """Writes the captions artifact: token ids, references, vocabulary, and what made them.
+    """Writes the captions artifact: token ids, references, vocabulary and TFT graph.
 
-    The vocabulary comes from the train split alone. Captions without a word are dropped, and
-    photos without a caption left; the report tells which.
+    The vocabulary is learned from the train split only. Captions without a word are dropped, and so
+    are photos without any other caption; the report lists them.
 
     Args:
-        manifest: The manifest artifact's directory.
-        directory: Where the artifact goes; see `artifacts.captions` for what it holds.
-        min_count: A word needs at least so many occurrences in the train split, from 1.
-        beam_flags: See `runtime.beam`.
+        manifest: The directory of the manifest artifact.
+        directory: Output directory of the artifact, see `artifacts.captions`.
+        min_count: Minimum number of occurrences of a word in the train split, from 1.
+        beam_flags: Flags of Beam's runner, see `runtime.beam`.
 
     Returns:
         The report, as in `report.json`; see `caption_report`.
@@ -49,7 +49,7 @@ def normalize_captions(
     train = [caption for caption in captions if photos[caption.photo].split == "train"]
     if not train:
         raise DataError(
-            f"The vocabulary comes from the train split, which has no captions: {manifest}"
+            f"The train split must have captions, from which the vocabulary is learned: {manifest}"
         )
     with (
         atomic_directory(directory) as aside,
@@ -102,14 +102,14 @@ def _captioned_photos(photos: list[Photo], results: Path) -> list[CaptionedPhoto
 
 def _log(report: dict[str, Any]) -> None:
     logger.info(
-        "vocabulary: %d words seen at least %d times in train, plus %d special tokens",
+        "Vocabulary: %d words seen at least %d times in train, plus %d special tokens",
         report["vocabulary_size"] - len(SPECIAL_TOKENS),
         report["min_count"],
         len(SPECIAL_TOKENS),
     )
     for split, counts in report["splits"].items():
         logger.info(
-            "%s: %d captions, %d words, %.2f %% of them unknown",
+            "%s: %d captions, %d words, %.2f %% of them not in the vocabulary",
             split,
             counts["captions"],
             counts["words"],
@@ -117,14 +117,14 @@ def _log(report: dict[str, Any]) -> None:
         )
     if report["captions_emptied"]:
         logger.info(
-            "dropped %d captions without a word, and %d photos that had no other caption",
+            "Dropped %d captions without a word, and %d photos that had no other caption",
             report["captions_emptied"],
             len(report["photos_without_caption"]),
         )
     if report["typed_tokens"]:
         logger.warning(
-            "captions contain special tokens as text: %s. They are learnt and scored like words; "
-            "remove them from the captions",
+            "Captions contain special tokens as text: %s. They count as words in training and "
+            "scores; remove them from the captions",
             ", ".join(f"{token} in {count}" for token, count in report["typed_tokens"].items()),
         )
     if report["few_words"]:

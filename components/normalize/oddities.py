@@ -1,10 +1,10 @@
-"""What is odd about a data set's captions: special tokens typed into them, hardly any words."""
+"""Detects unusual captions: special tokens typed into them, or very few words."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable
 
-# Written out in many tutorials, and kept in data sets that were saved after that step.
+# Many tutorials add such tokens to captions; some data sets were saved after that.
 _OPENING = r"<\|?(?:s|start|sos|bos|begin|go|startoftext)\|?>|\[(?:cls|bos|start)\]|startseq\b"
 _CLOSING = r"<\|?/?(?:s|end|eos|stop|endoftext)\|?>|\[(?:sep|eos|end)\]|\bendseq"
 _TYPED = re.compile(
@@ -12,7 +12,7 @@ _TYPED = re.compile(
     re.IGNORECASE,
 )
 
-#: Captions of fewer words on average are hardly sentences.
+#: Captions with fewer words on average are hardly sentences.
 FEW_WORDS = 2.0
 
 
@@ -20,10 +20,10 @@ def count_typed_tokens(captions: Iterable[str]) -> dict[str, int]:
     """Counts captions with special tokens typed into them, such as `<start>` or `endseq`.
 
     Args:
-        captions: As people wrote them, HTML decoded.
+        captions: Raw captions with HTML entities decoded.
 
     Returns:
-        For each token, in lower case and by its name, the number of captions that have it.
+        The number of captions with each token, by token in lower case, in alphabetical order.
     """
     counts: Counter[str] = Counter()
     for caption in captions:
@@ -32,19 +32,18 @@ def count_typed_tokens(captions: Iterable[str]) -> dict[str, int]:
 
 
 def explain_few_words(words: int, captions: int, example: str) -> str:
-    """Says why captions have hardly any words; empty if they have enough.
+    """Explains why captions may have very few words; empty if they have enough.
 
     Args:
-        words: In all captions together, after normalisation.
-        captions: How many there are.
-        example: One of them, normalised.
+        words: Total number of words in normalised captions.
+        captions: Number of captions.
+        example: A normalised caption.
     """
     if not captions or words / captions >= FEW_WORDS:
         return ""
     return (
         f"Captions have {words / captions:.1f} words on average, such as {example[:60]!r}. Either "
-        "they are labels rather than sentences, or they are written in a script without spaces "
-        "between words that is not split (split are Chinese, Japanese, Thai, Lao, Khmer and "
-        "Burmese). Scores of such captions mean little; for a script that is not split, put spaces "
-        "between its words"
+        "they are labels rather than sentences, or their script has no spaces between words and is "
+        "not segmented (only Chinese, Japanese, Thai, Lao, Khmer and Burmese are). Scores of such "
+        "captions mean little. For another script, put spaces between the words"
     )

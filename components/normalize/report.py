@@ -1,4 +1,4 @@
-"""The captions artifact's report: counts, and what is odd about the captions."""
+"""The report of the captions artifact: counts, and warnings about unusual captions."""
 
 import html
 from collections.abc import Sequence
@@ -20,20 +20,26 @@ def caption_report(
 
     Args:
         photos: All photos, with their raw captions.
-        normalised: The photos that have a caption left.
-        vocabulary: As learnt from the train split.
-        min_count: The setting it was learnt with.
+        normalised: The photos that still have a caption.
+        vocabulary: The vocabulary of the train split.
+        min_count: The setting that it was learned with.
 
     Returns:
-        A JSON-able dictionary: `min_count`; `vocabulary_size`, marks included;
-        `longest_caption` and `words_per_caption` (the mean), in words; `splits`: for each split
-        its `photos`, `captions`, `words` and `unknown_share` (of its words, 0 to 1);
-        `captions_emptied`: how many captions had no word and were dropped;
-        `photos_without_caption`: ids of the photos dropped with them; `typed_tokens`: special
-        tokens that stand in captions, such as `<start>`, with the number of captions;
-        `few_words`: why captions have fewer than two words on average, empty if they have more.
+        A JSON-serialisable dictionary:
+
+        - `min_count`;
+        - `vocabulary_size`, including the special tokens;
+        - `longest_caption` and `words_per_caption` (the mean), in words;
+        - `splits`: for each split `photos`, `captions`, `words`, and `unknown_share`, the share of
+          words that are not in the vocabulary, 0 to 1;
+        - `captions_emptied`: number of captions dropped because they had no word;
+        - `photos_without_caption`: ids of the photos dropped with them;
+        - `typed_tokens`: number of captions with each special token typed into them, such as
+          `<start>`;
+        - `few_words`: why captions may have fewer than two words on average; empty if they have
+          more.
     """
-    kept = {photo.image_id for photo in normalised}
+    remaining = {photo.image_id for photo in normalised}
     before = sum(len(photo.captions) for photo in photos)
     after = sum(len(photo.tokens) for photo in normalised)
     lengths = [len(ids) for photo in normalised for ids in photo.tokens]
@@ -45,7 +51,7 @@ def caption_report(
         "words_per_caption": sum(lengths) / len(lengths) if lengths else 0.0,
         "splits": {split: _split_report(normalised, split) for split in SPLITS},
         "captions_emptied": before - after,
-        "photos_without_caption": [p.image_id for p in photos if p.image_id not in kept],
+        "photos_without_caption": [p.image_id for p in photos if p.image_id not in remaining],
         "typed_tokens": count_typed_tokens(
             html.unescape(caption) for photo in photos for caption in photo.captions
         ),

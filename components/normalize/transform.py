@@ -1,4 +1,4 @@
-"""The Beam and TFT part: captions in, vocabulary, transform graph and token ids out."""
+"""Beam and TFT pipeline: from captions to the vocabulary, the TFT graph and token ids."""
 
 import functools
 from collections.abc import Iterable, Iterator
@@ -18,14 +18,14 @@ from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK
 from components.runtime.beam import beam_pipeline
 
-#: Names in the transform graph: raw caption in; normalised caption and token ids out.
+#: Names in the TFT graph: raw captions as input; normalised captions and token ids as outputs.
 CAPTION, REFERENCE, TOKENS = "caption", "reference", "tokens"
 _VOCABULARY = "vocabulary"
-# What travels beside the graph, so that each result finds its photo and its place there.
+# Passthrough keys, which map each result to its photo and its position among the captions.
 _PHOTO, _POSITION = "photo", "position"
 _BATCH = 1024
 
-# TFX asks for columns of lists, also where each holds one value.
+# TFX requires list columns, even for single values.
 _BATCH_SCHEMA = pa.schema(
     [
         (CAPTION, pa.list_(pa.binary())),
@@ -43,7 +43,7 @@ RESULT_SCHEMA = pa.schema(
 
 
 class Caption(NamedTuple):
-    """A raw caption: the number of its photo, its position among that photo's, its text."""
+    """A raw caption: its photo's index, its position among the photo's captions, its text."""
 
     photo: int
     position: int
@@ -59,20 +59,20 @@ def transform_captions(
     beam_flags: str,
     temporary: Path,
 ) -> tuple[list[str], Path]:
-    """Learns the vocabulary from train captions and applies it to all captions.
+    """Learns the vocabulary from the train captions and applies it to all captions.
 
     Args:
-        train: What the vocabulary is learnt from.
-        captions: What is normalised: all captions, train included.
-        directory: Where the TFT transform graph is saved.
-        min_count: A word enters the vocabulary if it occurs at least so often in `train`.
-        beam_flags: See `runtime.beam`.
-        temporary: A directory for what is needed on the way.
+        train: The captions from which the vocabulary is learned.
+        captions: All captions to transform, including those of train.
+        directory: Output directory of the TFT graph.
+        min_count: Minimum number of occurrences of a word in `train`.
+        beam_flags: Flags of Beam's runner, see `runtime.beam`.
+        temporary: Directory for temporary files.
 
     Returns:
-        The vocabulary's words in the order of their ids: the four marks, then by falling
-        count (equal counts in reverse alphabetical order, TFT's rule); and a directory of
-        Parquet files as `RESULT_SCHEMA`, one row a photo that has a caption left.
+        The vocabulary in the order of its ids: the four special tokens, then words by descending
+        count (equal counts in TFT's order, reverse alphabetical); and a directory of Parquet files
+        with `RESULT_SCHEMA`, one row per photo that still has a caption.
     """
     results = temporary / "results"
     config = _input_config()
@@ -99,7 +99,7 @@ def transform_captions(
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], *, min_count: int) -> dict[str, tf.Tensor]:
-    """Describes the transform graph to TFT.
+    """Defines the TFT graph.
 
     Args:
         inputs: `caption`: raw captions, strings of shape [B].
@@ -113,7 +113,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], *, min_count: int) -> dict[st
     words = tf.strings.split(reference)  # [B] -> [B, (words)]
     vocabulary = tft.vocabulary(
         words,
-        # TFT warns of a threshold that everything passes.
+        # TFT warns about thresholds that every word reaches.
         frequency_threshold=min_count if min_count > 1 else None,
         reserved_tokens=SPECIAL_TOKENS,
         vocab_filename=_VOCABULARY,
@@ -131,7 +131,7 @@ def _input_config() -> TensorAdapterConfig:
 
 
 class _Batches(beam.PTransform):
-    """Captions as Arrow record batches of `_BATCH_SCHEMA`."""
+    """Converts captions to Arrow record batches with `_BATCH_SCHEMA`."""
 
     def __init__(self, captions: list[Caption]) -> None:
         super().__init__()
@@ -156,7 +156,7 @@ def _record_batch(captions: list[Caption]) -> pa.RecordBatch:
 
 
 class _ByPhoto(beam.PTransform):
-    """Transformed batches as rows of `RESULT_SCHEMA`, captions in their photo's order."""
+    """Groups transformed captions into rows of `RESULT_SCHEMA`, in their photo's order."""
 
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         return (
@@ -171,7 +171,7 @@ def _normalised_captions(
     batch: pa.RecordBatch, _: dict[str, pa.Array]
 ) -> Iterator[tuple[int, tuple[int, str, list[int]]]]:
     for row in batch.to_pylist():
-        # A caption that was nothing but punctuation ends here.
+        # Captions without a word, such as punctuation only, are dropped.
         if row[TOKENS]:
             reference = row[REFERENCE][0].decode()
             yield row[_PHOTO][0], (row[_POSITION][0], reference, row[TOKENS])

@@ -1,1 +1,1 @@
-"""Registers a model that passed the gate, and makes it champion."""
+"""Registers a model that passed the gate, and promotes it to champion."""

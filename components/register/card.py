@@ -1,6 +1,6 @@
-"""The model card: what a registered version is, in Markdown, for who finds it in the registry.
+"""The model card of a registered version, in Markdown.
 
-Its parts are those of Mitchell et al., 2019, "Model Cards for Model Reporting" (arXiv:1810.03993).
+Its sections follow Mitchell et al., 2019, "Model Cards for Model Reporting" (arXiv:1810.03993).
 """
 
 import re
@@ -13,13 +13,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from components.artifacts.manifest import SPLITS, Photo
 from components.artifacts.scores import TITLES, search_scores
 
-# What readers of Markdown take for more than itself, MLflow's among them: HTML, emphasis, links,
-# tables, `~~struck~~`, `@name`, `:smile:`, bare addresses, and three dots as one letter.
-_MEANINGFUL = re.compile(r"[&<>\\`*_\[\]|~@]|:(?=\S)|\.(?=\.)|(?<=www)\.", re.IGNORECASE)
+# Characters with a meaning in Markdown, including MLflow's dialect: HTML, emphasis, links, tables,
+# `~~strikethrough~~`, `@mentions`, `:emoji:`, bare URLs, and `...`, which becomes one character.
+_SPECIAL = re.compile(r"[&<>\\`*_\[\]|~@]|:(?=\S)|\.(?=\.)|(?<=www)\.", re.IGNORECASE)
 _USES = {
-    "train": "learning, and the vocabulary",
-    "dev": "when to stop",
-    "test": "the scores below, nothing else",
+    "train": "training and vocabulary",
+    "dev": "early stopping",
+    "test": "the scores below only",
 }
 
 
@@ -29,18 +29,18 @@ def model_card(
     """Returns the card of a model.
 
     Args:
-        scores: What `scores.json` holds.
+        scores: The content of `scores.json`.
         photos: All photos of the manifest.
         name: The registered model's name.
-        cause: Why it was trained.
-        reason: Why the gate let it pass.
+        cause: Why the model was trained.
+        reason: Why the gate passed the model.
     """
     beam = search_scores(scores, "beam")
     greedy = search_scores(scores, "greedy")
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 # Markdown, which has rules of its own: `text` and `code`
+        autoescape=False,  # noqa: S701 # Markdown: escaped by the filters `text` and `code`
         trim_blocks=True,
     )
     environment.filters |= {"text": _as_text, "code": _as_code}
@@ -60,21 +60,21 @@ def model_card(
 
 
 def _as_text(value: object) -> str:
-    """Returns a value as Markdown that shows it on one line, letter by letter."""
+    """Escapes a value for Markdown, on one line, so that it is shown literally."""
     plain = " ".join(str(value).split())
-    return _MEANINGFUL.sub(lambda found: f"&#{ord(found[0])};", plain)
+    return _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", plain)
 
 
 def _as_code(value: object) -> str:
-    """Returns a value to stand between backticks, which no other backtick may end."""
+    """Returns a value for a code span: on one line, its backticks replaced."""
     return " ".join(str(value).split()).replace("`", "'")
 
 
 def _split(name: str, photos: Sequence[Photo]) -> dict[str, Any]:
-    those = [photo for photo in photos if photo.split == name]
+    selected = [photo for photo in photos if photo.split == name]
     return {
         "split": name,
-        "photos": len(those),
-        "captions": sum(len(photo.captions) for photo in those),
+        "photos": len(selected),
+        "captions": sum(len(photo.captions) for photo in selected),
         "use": _USES[name],
     }

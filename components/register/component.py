@@ -19,7 +19,7 @@ def register(
     reason: str,
     compared_with: str,
 ) -> NamedTuple("Registered", [("version", str), ("model_uri", str)]):  # type: ignore[valid-type] # KFP's own form
-    """Registers a model that passed the gate as a new version, and makes it champion.
+    """Registers a model that passed the gate as a new version, and promotes it to champion.
 
     See `components.register.registration.register_model`.
     """

@@ -1,11 +1,10 @@
-"""Loads a logged model as its users will, and lets it describe photos; run as a script.
+"""Loads a logged model as its users will, and captions photos with it; run as a script.
 
-It knows the model alone: nothing of this package is imported, so that the code which MLflow keeps
-beside the model is what runs.
+Nothing of this package is imported, so the copy of the code that MLflow keeps with the model runs.
 
     python -P fresh_process.py MODEL_URI PHOTOS CAPTIONS
 
-PHOTOS is a JSON file with a list of paths; CAPTIONS is written, a list of what is said of each.
+PHOTOS is a JSON file with a list of paths; the list of their captions is written to CAPTIONS.
 """
 
 import json
@@ -17,11 +16,11 @@ import pandas as pd
 
 
 def main(model_uri: str, photos: str, captions: str) -> None:
-    """Describes photos; see the head of this file."""
+    """Captions photos; see the module docstring."""
     paths = [Path(path) for path in json.loads(Path(photos).read_text(encoding="utf-8"))]
     table = pd.DataFrame({"photo": [path.read_bytes() for path in paths]})
-    said = mlflow.pyfunc.load_model(model_uri).predict(table)["caption"]
-    Path(captions).write_text(json.dumps(list(said)), encoding="utf-8")
+    predicted = mlflow.pyfunc.load_model(model_uri).predict(table)["caption"]
+    Path(captions).write_text(json.dumps(list(predicted)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Puts a bundle into MLflow as a model that loads anywhere: with its code, without pickle."""
+"""Logs a bundle as an MLflow model that includes its code and loads without pickle."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +20,12 @@ from components.artifacts.files import read_json
 from components.artifacts.manifest import Photo
 from components.errors import DataError
 
-_SAID = [Property("caption", DataType.string), Property("score", DataType.double)]
-# What describes a photo: the rooms that `model_code.py` imports from.
+_CAPTION_FIELDS = [Property("caption", DataType.string), Property("score", DataType.double)]
+# Packages that `model_code.py` imports from.
 _CODE = ("captioning", "artifacts", "settings")
-# What a bundle and `model_code.py` import; a test keeps the list whole.
+# Libraries that the bundle's code imports; a test checks that none is missing.
 _REQUIREMENTS = (
+    "h5py",
     "keras",
     "mlflow",
     "numpy",
@@ -50,17 +51,17 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
         The id of MLflow's logged model.
 
     Raises:
-        DataError: If the manifest holds no photo, or the model has not been scored.
+        DataError: If the manifest has no photo, or the model has not been scored.
     """
     decoding = read_json(decoding_file(bundle))
     photo = _example(photos)
     example = pd.DataFrame({"photo": [Path(photo.uri).read_bytes()]})
-    with TemporaryDirectory() as folder, _inside(run_id):
-        released = Path(shutil.copytree(bundle, Path(folder) / "bundle"))
+    with TemporaryDirectory() as folder, _active_run(run_id):
+        copy = Path(shutil.copytree(bundle, Path(folder) / "bundle"))
         logged = mlflow.pyfunc.log_model(
             name="captioner",
             python_model=str(Path(__file__).with_name("model_code.py")),
-            artifacts={"bundle": str(released)},
+            artifacts={"bundle": str(copy)},
             code_paths=[str(_code(Path(folder)))],
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
             signature=_signature(decoding),
@@ -72,13 +73,13 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
 def _signature(decoding: Mapping[str, int | float]) -> ModelSignature:
     beam_width = int(decoding["beam_width"])
     return ModelSignature(
-        # Bytes, base64 or pixels: no one type of MLflow's is all three.
+        # Bytes, base64 or pixels: MLflow has no narrower type for all three.
         inputs=Schema([ColSpec(AnyType(), "photo")]),
         outputs=Schema(
             [
                 ColSpec(DataType.string, "caption"),
                 ColSpec(DataType.double, "score"),
-                ColSpec(Array(Object(_SAID)), "alternatives"),
+                ColSpec(Array(Object(_CAPTION_FIELDS)), "alternatives"),
             ]
         ),
         params=ParamSchema(
@@ -91,10 +92,12 @@ def _signature(decoding: Mapping[str, int | float]) -> ModelSignature:
 
 
 def _code(folder: Path) -> Path:
-    # The ground floor alone: each file is a request or more to a server.
+    # Only what the model needs: uploading a file takes at least one request.
     source, target = Path(components.__file__).parent, folder / "components"
-    for room in _CODE:
-        shutil.copytree(source / room, target / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in _CODE:
+        shutil.copytree(
+            source / package, target / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     for file in ("__init__.py", "errors.py"):
         shutil.copy(source / file, target)
     return target
@@ -102,13 +105,13 @@ def _code(folder: Path) -> Path:
 
 def _example(photos: Sequence[Photo]) -> Photo:
     if not photos:
-        raise DataError("The manifest must hold at least one photo. Received: none")
+        raise DataError("The manifest must have at least one photo. Received: none")
     return next((photo for photo in photos if photo.split == "test"), photos[0])
 
 
 @contextmanager
-def _inside(run_id: str) -> Iterator[None]:
-    """Makes a run active again, and leaves how and when it ended as it was."""
+def _active_run(run_id: str) -> Iterator[None]:
+    """Makes a finished run active again; afterwards restores its status and end time."""
     client = MlflowClient()
     before = client.get_run(run_id).info
     try:

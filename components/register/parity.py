@@ -1,4 +1,4 @@
-"""Parity: the logged model says in a fresh process what was scored, or it is not registered."""
+"""Parity check: in a new process, the logged model must generate the captions that were scored."""
 
 import json
 import logging
@@ -17,68 +17,70 @@ from components.registry.client import without_credentials
 
 logger = logging.getLogger(__name__)
 
-#: Photos that are described again; spread over the test split.
+#: Photos that are captioned again, evenly spaced in the test split.
 PHOTOS = 16
 
 
 def check_parity(model_uri: str, scores: Path, photos: Sequence[Photo]) -> None:
-    """Checks that a logged model says of test photos what it was scored with.
+    """Checks that a logged model generates the captions of test photos that were scored.
 
-    It is loaded in a process of its own, from its own copy of the code, and sees the photos' files.
+    The model is loaded in a new process, with its own copy of the code, and reads the photo files.
 
     Args:
-        model_uri: Where MLflow has the logged model.
-        scores: The scores artifact, with the captions that were scored.
+        model_uri: MLflow's URI of the logged model.
+        scores: The scores artifact, with the scored captions.
         photos: All photos of the manifest.
 
     Raises:
-        DataError: If there is no test photo, the model can't be loaded or fails, or one of its
-            captions is another one.
+        DataError: If there is no scored test photo, the model can't be loaded or fails, or it
+            generates another caption.
     """
     lines = (scores / CAPTIONS_FILE).read_text(encoding="utf-8").splitlines()
     scored = {line["image_id"]: line["hypothesis"] for line in map(json.loads, lines)}
     test = [photo for photo in photos if photo.split == "test" and photo.image_id in scored]
     if not test:
         raise DataError(
-            "The manifest must hold a test photo that was scored, to see whether the model still "
-            f"says the same of it. Received: {len(photos)} photos, {len(scored)} scored"
+            "The manifest must have at least one test photo that was scored. "
+            f"Received: {len(photos)} photos, {len(scored)} scored captions"
         )
-    places = np.unique(np.linspace(0, len(test) - 1, PHOTOS).round().astype(int))
-    some = [test[place] for place in places]
-    said = _describe(model_uri, [photo.uri for photo in some])
-    for photo, caption in zip(some, said, strict=True):
+    indices = np.unique(np.linspace(0, len(test) - 1, PHOTOS).round().astype(int))
+    sample = [test[index] for index in indices]
+    captions = _caption(model_uri, [photo.uri for photo in sample])
+    for photo, caption in zip(sample, captions, strict=True):
         if caption != scored[photo.image_id]:
             raise DataError(
-                "The logged model must say what was scored, and nothing was registered: run "
-                "features, evaluate and register with the same libraries, on the same kind of "
-                "machine (a GPU's last digits can turn a word, and so can bfloat16 in features "
-                "where register's machine has none: then set --precision float32). Received: of "
-                f"{photo.image_id} {caption!r}, where {scored[photo.image_id]!r} was scored"
+                f"The model was not registered: for {photo.image_id} the logged model generates "
+                f"{caption!r}, but {scored[photo.image_id]!r} was scored. Run features, evaluate "
+                "and register with the same library versions and on the same kind of machine. If "
+                "they differ in GPU or bfloat16 support, set --precision float32"
             )
-    logger.info("the logged model says of %d test photos what was scored", len(some))
+    logger.info(
+        "Parity: the logged model generates the scored captions of %d test photos", len(sample)
+    )
 
 
-def _describe(model_uri: str, paths: Sequence[str]) -> list[str]:
+def _caption(model_uri: str, paths: Sequence[str]) -> list[str]:
     with TemporaryDirectory(prefix="captionflow-") as folder:
         photos, captions = Path(folder) / "photos.json", Path(folder) / "captions.json"
         photos.write_text(json.dumps(list(paths)), encoding="utf-8")
         script = Path(__file__).with_name("fresh_process.py")
-        # -P: the script's own folder is no place to import from.
-        ended = subprocess.run(  # noqa: S603 # our own script, and no shell
+        # -P: do not import from the script's folder.
+        result = subprocess.run(  # noqa: S603 # our own script, without a shell
             [sys.executable, "-P", str(script), model_uri, str(photos), str(captions)],
             cwd=folder,
             capture_output=True,
             text=True,
             check=False,
         )
-        if ended.returncode:
-            # It was given MLflow's address, and might tell it whole.
-            told = without_credentials(ended.stderr).strip()
-            logger.error("%s", told)
-            last = told.rpartition("\n")[2] or "not a word"
+        if result.returncode:
+            # The output may contain MLflow's address with a password.
+            output = without_credentials(result.stderr).strip()
+            logger.error("%s", output)
+            last = output.rpartition("\n")[2] or "no output"
             raise DataError(
-                "The logged model must load in a fresh process and describe photos; the log has "
-                f"all that it said. Received: exit code {ended.returncode}, {last}"
+                "The model was not registered: the logged model could not be loaded and run in a "
+                f"new process (exit code {result.returncode}). The log has its output, which ends "
+                f"with: {last}"
             )
-        said: list[str] = json.loads(captions.read_text(encoding="utf-8"))
-        return said
+        generated: list[str] = json.loads(captions.read_text(encoding="utf-8"))
+        return generated

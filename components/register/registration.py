@@ -1,4 +1,4 @@
-"""Registers a model that passed the gate, once per training run, and makes it champion."""
+"""Registers a model that passed the gate, once per training run, and promotes it."""
 
 import logging
 from pathlib import Path

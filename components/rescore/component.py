@@ -15,7 +15,7 @@ def rescore(
     manifest: Input[Dataset],
     baseline: Output[Artifact],
 ) -> None:
-    """Lets the champion, if there is one, caption the test photos of this run.
+    """Captions the test photos of this run with the champion, if there is one.
 
     See `components.rescore.run.rescore_champion`.
     """

@@ -1,7 +1,7 @@
-"""The champion on the test photos of this run, so that the gate compares like with like.
+"""The champion's captions of this run's test photos: the baseline of the gate's comparison.
 
-The numbers that a champion was registered with are of the photos of its day. Here it describes
-those of today; whether it knew some of them is told too.
+The scores that a champion was registered with are of the test photos of that time. So it captions
+this run's test photos, unless it was trained on some of them.
 """
 
 import logging
@@ -27,110 +27,123 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Photos that are encoded at once.
+# Photos encoded at once.
 _BATCH = 32
-# Of what the champion learnt from, the share that has to be there still if the data grew: a few
-# photos may have become unusable.
-_KEPT = 0.9
+# Share of the champion's training photos that must still be training photos for the data to count
+# as grown; below 1, since a few may have become unusable.
+_MIN_OVERLAP = 0.9
 
 
 class _IncomparableError(Exception):
-    """The champion could describe the photos, but it would not be scored as it was."""
+    """Why the champion can't be compared with, as the predicate of a sentence."""
 
 
 def rescore_champion(
     examples: str | Path, manifest: str | Path, *, model_name: str, baseline: str | Path
 ) -> ChampionPredictions | None:
-    """Lets the champion describe the test photos, and writes what it says.
+    """Generates the champion's captions of the test photos, and writes the baseline artifact.
 
-    1. Without a champion there is nothing to compare with, and that is written.
-    2. A champion that learnt from a photo of test, or of which that is not known, whose words were
-       made by other rules than the references, or whose files are gone, does not compare: why is
-       written.
-    3. Otherwise it describes all photos of test with the weights and the search that it was
-       registered with, by the code of today: from the examples' features if they are of its
-       encoder, from the photos themselves if not.
+    1. Without a champion, the artifact says so.
+    2. The champion can't be compared with if it was trained on a test photo, has no record of its
+       training photos, was trained on captions normalised by other rules than these references, or
+       has lost its files. The artifact then has the reason.
+    3. Otherwise the champion captions all test photos with its own weights and decoding settings,
+       and with the current code: from the features in the examples if its encoder made them, else
+       from the photos.
 
     Args:
         examples: The examples artifact.
         manifest: The manifest artifact.
-        model_name: The registered model whose champion is asked.
-        baseline: Where the baseline artifact goes, a directory; whole or not at all.
+        model_name: The registered model.
+        baseline: Directory for the baseline artifact, written whole or not at all.
 
     Returns:
-        The champion and its captions; None if there is none.
+        The champion's predictions; None if there is no champion.
 
     Raises:
         DataError: If the examples or the manifest are broken.
         CaptionflowError: If MLflow can't be used.
     """
-    released = find_champion(model_name)
-    found = None
-    if released is None:
-        logger.info("there is no champion yet: nothing to compare with")
+    champion = find_champion(model_name)
+    predictions = None
+    if champion is None:
+        logger.info("No champion yet: there is nothing to compare with")
     else:
-        found = _compare(released, Path(examples), Path(manifest), model_name)
-        logger.info(
-            "champion v%s %s",
-            found.version,
-            found.incomparable or f"described {len(found.captions)}",
-        )
+        predictions = _predict(champion, Path(examples), Path(manifest), model_name)
+        if predictions.incomparable:
+            logger.info("Champion v%s %s", champion.version, predictions.incomparable)
+        else:
+            logger.info(
+                "Champion v%s captioned %d test photos",
+                champion.version,
+                len(predictions.captions),
+            )
     with atomic_directory(baseline) as aside:
-        write_champion_predictions(aside, found)
-    return found
+        write_champion_predictions(aside, predictions)
+    return predictions
 
 
-def _compare(
-    released: ModelVersion, examples: Path, manifest: Path, model_name: str
+def _predict(
+    champion: ModelVersion, examples: Path, manifest: Path, model_name: str
 ) -> ChampionPredictions:
+    version = champion.version
     photos = read_manifest(manifest)
-    ours = training_photos(photos)
-    same_data = read_json(manifest / REPORT_FILE)["dataset_fingerprint"]
-    unchanged = released.tags.get("dataset_fingerprint") == same_data
-    theirs = ours if unchanged else read_training_photos(released.run_id)
-    if theirs is None:
-        return ChampionPredictions(
-            released.version, incomparable="does not say which photos it learnt from"
-        )
+    new_training = training_photos(photos)
+    fingerprint = read_json(manifest / REPORT_FILE)["dataset_fingerprint"]
+    same_data = champion.tags.get("dataset_fingerprint") == fingerprint
+    champion_training = new_training if same_data else read_training_photos(champion.run_id)
+    if champion_training is None:
+        return ChampionPredictions(version, incomparable="has no record of its training photos")
     test = {photo.image_id: photo for photo in photos if photo.split == "test"}
-    # What both learnt from, a photo of dev that is in test too, is no advantage of one.
-    known = [name for name, photo in test.items() if photo.sha256 in theirs - ours]
-    if known:
-        refusal = f"learnt from {len(known)} of the {len(test)} test photos, such as {known[0]}"
-        return ChampionPredictions(released.version, incomparable=refusal)
-    # Outside of the try: what is wrong with them is no fault of the champion's.
-    today = _read_today(examples)
+    # A test photo that is also a training photo of the new model (the same photo in dev and test)
+    # is no advantage of the champion.
+    contaminated = [
+        image_id
+        for image_id, photo in test.items()
+        if photo.sha256 in champion_training - new_training
+    ]
+    if contaminated:
+        reason = (
+            f"was trained on {len(contaminated)} of the {len(test)} test photos, "
+            f"such as {contaminated[0]}"
+        )
+        return ChampionPredictions(version, incomparable=reason)
+    # Outside the try: broken examples are not the champion's fault.
+    test_set = _read_test_set(examples)
     try:
-        captions = _describe(today, test, model_name, released.version)
+        captions = _caption(test_set, test, model_name, version)
     except _IncomparableError as error:
-        return ChampionPredictions(released.version, incomparable=str(error))
+        return ChampionPredictions(version, incomparable=str(error))
     except DataError as error:
-        return ChampionPredictions(released.version, incomparable=f"can't describe them: {error}")
-    grew = len(ours) > len(theirs) and len(ours & theirs) >= _KEPT * len(theirs)
-    return ChampionPredictions(released.version, captions=captions, data_grew=grew)
+        return ChampionPredictions(version, incomparable=f"can't caption the test photos: {error}")
+    overlap = len(new_training & champion_training)
+    grew = len(new_training) > len(champion_training) and overlap >= _MIN_OVERLAP * len(
+        champion_training
+    )
+    return ChampionPredictions(version, captions=captions, data_grew=grew)
 
 
-class _Today(NamedTuple):
-    """What a new model is scored on: how photos and captions were read, and the test examples."""
+class _TestSet(NamedTuple):
+    """What the new model is scored on: the test examples, their encoder and their normalizer."""
 
     encoder: "EncoderSpec"
     normalizer: "Normalizer"
-    test: "Examples"
+    examples: "Examples"
 
 
-def _read_today(examples: Path) -> _Today:
-    # TensorFlow comes with them, which a first run does not need here.
+def _read_test_set(directory: Path) -> _TestSet:
+    # These import TensorFlow, which a first run does not need here.
     from components.artifacts.examples import read_examples
     from components.captioning.encoder.spec import EncoderSpec
     from components.captioning.model.normalizer import Normalizer
 
-    return _Today(
-        EncoderSpec.load(examples), Normalizer.load(examples), read_examples(examples, "test")
+    return _TestSet(
+        EncoderSpec.load(directory), Normalizer.load(directory), read_examples(directory, "test")
     )
 
 
-def _describe(
-    today: _Today, test: dict[str, Photo], model_name: str, version: str
+def _caption(
+    test_set: _TestSet, test: dict[str, Photo], model_name: str, version: str
 ) -> dict[str, str]:
     from components.captioning.encoder.spec import EncoderSpec
     from components.captioning.inference.bundle import Bundle
@@ -139,23 +152,23 @@ def _describe(
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
         bundle = download_model(model_name, version, Path(folder)).bundle
-        if Normalizer.load(bundle) != today.normalizer:
+        if Normalizer.load(bundle) != test_set.normalizer:
             raise _IncomparableError(
-                "learnt from captions that were normalised by other rules than today's references"
+                "was trained on captions normalised by other rules than these references"
             )
-        theirs, ours = EncoderSpec.load(bundle), today.encoder
-        if (theirs.sha256, theirs.precision) == (ours.sha256, ours.precision):
-            found = Bundle.load(bundle).captions(today.test.features)
-            return dict(zip(today.test.image_ids, found, strict=True))
+        own, current = EncoderSpec.load(bundle), test_set.encoder
+        if (own.sha256, own.precision) == (current.sha256, current.precision):
+            generated = Bundle.load(bundle).captions(test_set.examples.features)
+            return dict(zip(test_set.examples.image_ids, generated, strict=True))
         captioner = Captioner(bundle, batch_size=_BATCH)
-        names = list(test)
+        image_ids = list(test)
         captions: dict[str, str] = {}
-        for start in range(0, len(names), _BATCH):
-            few = names[start : start + _BATCH]
-            pixels = [captioner.load(test[name].uri, named=name) for name in few]
-            told = captioner.alternatives_or_errors(pixels)
-            for name, said in zip(few, told, strict=True):
-                if isinstance(said, DataError):
-                    raise DataError(f"{name}: {said}")
-                captions[name] = said[0].text
+        for start in range(0, len(image_ids), _BATCH):
+            batch = image_ids[start : start + _BATCH]
+            pixels = [captioner.load(test[image_id].uri, named=image_id) for image_id in batch]
+            results = captioner.alternatives_or_errors(pixels)
+            for image_id, result in zip(batch, results, strict=True):
+                if isinstance(result, DataError):
+                    raise DataError(f"{image_id}: {result}")
+                captions[image_id] = result[0].text
         return captions

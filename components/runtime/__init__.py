@@ -1,1 +1,1 @@
-"""How a step runs: the KFP decorator, errors and exit codes, retries, Beam."""
+"""Runs a step: the KFP decorator, errors and exit codes, retries, Beam."""

@@ -1,4 +1,4 @@
-"""How Beam runs here: in this process unless flags say otherwise."""
+"""Beam pipelines: they run in this process unless flags name another runner."""
 
 import shlex
 from collections.abc import Iterator
@@ -9,20 +9,20 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 from components.errors import CaptionflowError, DataError, SettingError
 
-# Named in full: "DirectRunner" may go and fetch another runner from the network.
+# By its full name: "DirectRunner" may download another runner.
 _LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-# Begins what Beam adds to an error.
+# The start of what Beam appends to an error's message.
 _RAISED_IN = " [while running"
 _TRACEBACK = "Traceback (most recent call last):"
 
 
 def beam_options(flags: str = "") -> PipelineOptions:
-    """Returns Beam's options for flags as on a command line.
+    """Returns Beam's options for command-line flags.
 
     Args:
-        flags: For example `--direct_running_mode=multi_processing --direct_num_workers=4`. A
-            runner's workers must see this machine's files. Without `--runner`, Beam runs in this
-            process.
+        flags: For example `--direct_running_mode=multi_processing --direct_num_workers=4`. The
+            runner's workers must be able to access this machine's files. Without `--runner`, Beam
+            runs in this process.
 
     Returns:
         Options for `beam.Pipeline(options=…)`.
@@ -40,29 +40,30 @@ def beam_pipeline(flags: str = "") -> beam.Pipeline:
 
 @contextmanager
 def unwrapped_errors() -> Iterator[None]:
-    """Gives errors of ours, and an interruption, back as they were raised in a transform.
+    """Re-raises `CaptionflowError` and `KeyboardInterrupt` as a transform raised them.
 
-    Beam adds to an error in which transform it was raised, which helps nobody to mend it; of one in
-    another process it has only the traceback's text; and it makes an interruption an error.
+    Beam appends the transform's name to the message of an error, which does not help a user. For an
+    error in another process it has only the text of the traceback, and it turns a
+    `KeyboardInterrupt` into a `RuntimeError`.
     """
     try:
         yield
     except CaptionflowError as error:
         raise type(error)(str(error).partition(_RAISED_IN)[0]) from error
     except RuntimeError as error:
-        if ours := _from_traceback(str(error)):
-            raise ours from error
+        if original := _from_traceback(str(error)):
+            raise original from error
         if str(error).startswith(f"{KeyboardInterrupt.__name__}{_RAISED_IN}"):
             raise KeyboardInterrupt from error
         raise
 
 
 def _from_traceback(text: str) -> CaptionflowError | None:
-    """Returns the error of ours that a traceback's text ends with; None if it ends with another."""
-    # As Python ends it: module, class, message.
-    _, found, last = text.rpartition(f"\n{CaptionflowError.__module__}.")
+    """Returns the `CaptionflowError` at the end of a traceback's text; None if it is another."""
+    # The last line of a traceback: module, class, message.
+    _, separator, last = text.rpartition(f"\n{CaptionflowError.__module__}.")
     name, _, message = last.partition(": ")
     kinds = {kind.__name__: kind for kind in (CaptionflowError, DataError, SettingError)}
-    if not found or name not in kinds or _TRACEBACK in message:
+    if not separator or name not in kinds or _TRACEBACK in message:
         return None
     return kinds[name](message.partition(_RAISED_IN)[0].rstrip())

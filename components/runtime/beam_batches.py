@@ -1,8 +1,8 @@
-"""A model applied to many photos with Beam: full batches, loaded while the model computes.
+"""Applies a model to many photos with Beam, in full batches loaded while the model computes.
 
-Beam's own `RunInference` does not fit. It loads and computes in turn in one thread, so the
-processor waits for the disk; and it forms batches within the runner's bundles, so their sizes, and
-with them the rounding of results, differ from run to run.
+Beam's own `RunInference` does not suit: it loads and computes alternately in one thread, so the
+processor waits for the disk; and it batches within the runner's bundles, so batch sizes, and with
+them the rounding of results, vary between runs.
 """
 
 import logging
@@ -21,11 +21,11 @@ Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
 Model = TypeVar("Model")
 
-# Batches that are loaded while another one is computed.
+# Batches loaded while another one is computed.
 _PREFETCHED = 1
-# Beam hands out lists of at most this many items; a worker that is killed loses one list ...
+# Largest number of items in a Beam element; a worker that is killed loses one element ...
 _LIST_SIZE = 512
-# ... but shorter lists if there would be fewer than this, so that several workers share the work.
+# ... and smallest number of elements, if there are enough items, so that workers share the work.
 _LISTS = 16
 _SECONDS_BETWEEN_LOGS = 5.0
 
@@ -58,11 +58,11 @@ class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
         raise NotImplementedError
 
     def load_item(self, item: Item, model: Model) -> Loaded:
-        """Returns an item as the model takes it; called in several threads at once."""
+        """Returns an item as the model's input; called in several threads at once."""
         raise NotImplementedError
 
     def setup(self) -> None:
-        """Loads the model, unless this process has it. Beam calls this once for each worker."""
+        """Loads the model, unless this process has it; Beam calls this once per worker."""
         self.model: Model = self._shared.acquire(self.load_model)
         self._threads = ThreadPoolExecutor()
         self._started = self._logged = time.perf_counter()
@@ -72,13 +72,13 @@ class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
         self._threads.shutdown(cancel_futures=True)
 
     def batches(self, items: Sequence[Item]) -> Iterator[tuple[Sequence[Item], list[Loaded]]]:
-        """Yields the items of a list batch by batch, and loads the next batch meanwhile.
+        """Yields the items batch by batch, while the next batch is loaded.
 
         Args:
             items: The element that `process` received.
 
         Yields:
-            A batch of items, and what `load_item` returned for each of them.
+            A batch of items, and the result of `load_item` for each of them.
 
         Raises:
             Exception: Whatever `load_item` raised.
@@ -99,7 +99,7 @@ class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
     ) -> Iterator[tuple[Sequence[Item], list[Loaded]]]:
         batch, futures = loading.popleft()
         yield batch, [future.result() for future in futures]
-        # Only when the caller is done with the batch.
+        # After the caller has processed the batch.
         self._log_progress(len(batch))
 
     def _log_progress(self, items: int) -> None:
@@ -107,7 +107,7 @@ class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
         now = time.perf_counter()
         if now - self._logged > _SECONDS_BETWEEN_LOGS or self._done == self._total:
             self._logged = now
-            # In the subclass's name: a command shows the log of its own room.
+            # Under the subclass's module, since a command shows its own package's log.
             logging.getLogger(type(self).__module__).info(
                 "%d of %d photos, %.1f a second",
                 self._done, self._total, self._done / (now - self._started),
@@ -119,17 +119,17 @@ def run_in_batches(
 ) -> None:
     """Runs a transform over items in a Beam pipeline of its own.
 
-    Lists of whole batches are made here, so batches are the same however the runner cuts its
-    bundles: the same items give the same results to the last bit.
+    Elements are lists of whole batches, so batches do not depend on the runner's bundles: the same
+    items give the same results to the last bit.
 
     Args:
         step: The transform.
-        items: What it computes, at least one.
+        items: Its items, at least one.
         beam_flags: Flags of Beam's runner, see `components.runtime.beam.beam_options`.
 
     Raises:
-        SettingError: If the flags are wrong.
-        CaptionflowError: What the transform raised, without Beam's additions.
+        SettingError: If the flags are invalid.
+        CaptionflowError: As the transform raised it, without Beam's additions.
     """
     batches = min(_LIST_SIZE // step.batch_size, len(items) // (_LISTS * step.batch_size))
     size = max(batches, 1) * step.batch_size

@@ -1,4 +1,4 @@
-"""How a step's body starts, logs and ends; apart from the decorator, which no running step has."""
+"""Runs a step's body: start, log and end. Separate from the decorator, which imports KFP's SDK."""
 
 import logging
 import os
@@ -12,28 +12,28 @@ from pathlib import Path
 from components.errors import CaptionflowError
 from components.runtime.retry_policy import raise_permanent_failure, record_permanent_failure
 
-#: How the last line of a step begins that failed, and of one that did not.
+#: First word of a step's last line, if it failed and if it succeeded.
 FAILED_MARK, TOOK_MARK = "FAILED", "TOOK"
 
 
 @contextmanager
 def run_step(name: str) -> Iterator[Callable[[], None]]:
-    """Runs a step's body: logs lines to standard output and ends errors in one clear line.
+    """Runs a step's body: logs to standard output and reports errors in one line.
 
-    The last line of a body that did not fail tells its start-up (Python, KFP's executor and all
-    imports) apart from its work.
+    The last line of a step that succeeds has the times of its start-up (Python, KFP's executor and
+    imports) and of its work.
 
-    A `CaptionflowError` exits with its own code and no traceback: its message says it all.
-    Anything else is a defect: the traceback is printed first, the one-line summary last.
+    A `CaptionflowError` exits with its own code and without a traceback: its message is enough.
+    Any other error is a defect: its traceback is printed, then a summary in one line.
 
     Args:
         name: The step's name, as in the DAG.
 
     Yields:
-        What the body calls when its imports are done: its work begins.
+        A function that the body calls after its imports, when its work begins.
 
     Raises:
-        SystemExit: If the body failed (code of the error) or was interrupted (130).
+        SystemExit: If the body failed (with the error's code) or was interrupted (130).
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, force=True)
     start_up = _age()
@@ -43,7 +43,7 @@ def run_step(name: str) -> Iterator[Callable[[], None]]:
         start_up = _age()
 
     try:
-        with _own_lines(name):
+        with _step_logging(name):
             raise_permanent_failure(name)
             try:
                 yield ready
@@ -54,7 +54,7 @@ def run_step(name: str) -> Iterator[Callable[[], None]]:
         _fail(name, str(error), error.exit_code)
     except KeyboardInterrupt:
         _fail(name, "interrupted", 130)
-    except Exception as error:  # the outermost frame of a step: whatever it was, one line last
+    except Exception as error:  # outermost frame of a step: any error ends in one line
         traceback.print_exc(file=sys.stdout)
         _fail(name, f"{type(error).__name__}: {error}", 1)
     work = _age() - start_up
@@ -62,36 +62,36 @@ def run_step(name: str) -> Iterator[Callable[[], None]]:
 
 
 def _age() -> float:
-    """Returns the seconds since this process was started."""
+    """Returns the age of this process in seconds."""
     if sys.platform != "linux":
         import psutil
 
         return time.time() - psutil.Process().create_time()
-    # On Linux psutil adds the moment of the last boot, known to the second only. See proc(5): the
-    # 22nd field, in ticks since then; the second is a name in brackets, and may hold anything.
+    # On Linux psutil adds the boot time, which has a resolution of one second. So read field 22 of
+    # proc(5), in clock ticks since boot. Field 2, a name in brackets, may contain any character.
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def _own_lines(name: str) -> Iterator[None]:
-    # Our own lines bear the step's name: by it a reader, and the local runner, tell them from
-    # what libraries say.
+def _step_logging(name: str) -> Iterator[None]:
+    # Prefix our own lines with the step's name; readers and the local runner distinguish them from
+    # libraries' output by it.
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter(f"[{name}] %(message)s"))
-    own = logging.getLogger("components")
-    own.addHandler(handler)
-    own.setLevel(logging.INFO)
-    own.propagate = False
+    logger = logging.getLogger("components")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
     try:
         yield
     finally:
-        own.removeHandler(handler)
-        own.propagate = True
+        logger.removeHandler(handler)
+        logger.propagate = True
 
 
 def _fail(name: str, message: str, code: int) -> None:
-    # One line, whatever the message held: it is what a user is shown.
+    # On one line, whatever the message contains: users are shown this line.
     _last_line(f"{FAILED_MARK} {name}: {' '.join(message.split())}")
     raise SystemExit(code)
 

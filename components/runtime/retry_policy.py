@@ -1,11 +1,10 @@
-"""Says why a step of a Kubeflow run failed for good, and keeps a cluster from repeating it.
+"""Permanent failures: recorded in MLflow, so that a cluster does not retry them.
 
-Kubeflow Pipelines does not say why a step failed. So a step whose data or settings are at fault
-leaves a note in MLflow: people find it there, and `submit --wait` shows it. On a cluster that
-retries every failure (KFP itself sets up Argo to retry only lost pods) the step's next attempt in
-the same run finds the note and ends at once with the same error and exit code. For that it counts
-for half an hour, in which all retries come: a run that is retried later, with repaired data, is
-not held up.
+Kubeflow Pipelines does not say why a step failed. So a step that fails because of its data or
+settings records that in MLflow, where people find it; `submit --wait` shows it. On a cluster that
+retries every failure (KFP configures Argo to retry lost pods only), the step's next attempt in the
+same run finds the record and ends at once with the same error and exit code. Records count for half
+an hour, longer than all retries take, so a run that is retried later, with repaired data, goes on.
 """
 
 import logging
@@ -16,22 +15,22 @@ from components.errors import CaptionflowError, DataError, SettingError
 
 logger = logging.getLogger(__name__)
 
-#: Holds the id of the Kubeflow run in a step's pod; elsewhere it is not set, and nothing is noted.
+#: Environment variable with the id of the Kubeflow run; without it, nothing is recorded.
 RUN_ID_VARIABLE = "KFP_RUN_ID"
-#: The MLflow experiment of the notes.
+#: The MLflow experiment of the records.
 EXPERIMENT = "captionflow-failed-steps"
 
-# Longer than the pauses between retries take together, see `pipeline.kubernetes`.
+# Longer than the total back-off of the retries, see `pipeline.kubernetes`.
 _MINUTES = 30
-_AS_LONG_AS_KUBEFLOW_RUNS = timedelta(days=365)
-_FINAL = {error.exit_code: error for error in (SettingError, DataError)}
+_MAX_RUN_AGE = timedelta(days=365)
+_PERMANENT = {error.exit_code: error for error in (SettingError, DataError)}
 
 
 def raise_permanent_failure(step: str) -> None:
-    """Ends a step whose earlier attempt in this Kubeflow run failed for good.
+    """Raises the error again if an earlier attempt of this step failed permanently.
 
     Raises:
-        SettingError, DataError: With the message of that attempt.
+        SettingError, DataError: With the message of the earlier attempt in this Kubeflow run.
     """
     run_id = os.environ.get(RUN_ID_VARIABLE)
     if not run_id:
@@ -40,20 +39,20 @@ def raise_permanent_failure(step: str) -> None:
 
     try:
         wanted = {"kfp_run_id": run_id, "step": step}
-        note = find_event(EXPERIMENT, wanted, newer_than=timedelta(minutes=_MINUTES))
+        record = find_event(EXPERIMENT, wanted, newer_than=timedelta(minutes=_MINUTES))
     except CaptionflowError as error:
-        # A step that needs MLflow is going to say so by itself.
-        logger.warning("whether an earlier attempt failed for good is unknown: %s", error)
+        # A step that needs MLflow reports the failure itself.
+        logger.warning("Could not look up earlier attempts of this step: %s", error)
         return
-    if note:
-        logger.info("an attempt just now failed for good: not trying again")
-        raise _FINAL[int(note["exit_code"])](note["error"])
+    if record:
+        logger.info("Not retried: an earlier attempt in this run failed permanently")
+        raise _PERMANENT[int(record["exit_code"])](record["error"])
 
 
 def record_permanent_failure(step: str, error: CaptionflowError) -> None:
-    """Notes a failure that another attempt can't mend; other failures may be tried again."""
+    """Records a failure that a retry can't fix; other failures may be retried."""
     run_id = os.environ.get(RUN_ID_VARIABLE)
-    if not run_id or error.exit_code not in _FINAL:
+    if not run_id or error.exit_code not in _PERMANENT:
         return
     from components.registry.events import record_event
 
@@ -62,11 +61,11 @@ def record_permanent_failure(step: str, error: CaptionflowError) -> None:
     try:
         record_event(EXPERIMENT, f"{step} failed", tags, "FAILED")
     except CaptionflowError as unreachable:
-        logger.warning("this failure could not be noted: %s", unreachable)
+        logger.warning("Could not record this failure: %s", unreachable)
 
 
 def failure_note(run_id: str, step: str) -> str:
-    """Returns why a step of a Kubeflow run failed for good; empty if nothing is noted.
+    """Returns why a step of a Kubeflow run failed permanently; empty without a record.
 
     Raises:
         CaptionflowError: If MLflow can't be used.
@@ -74,5 +73,5 @@ def failure_note(run_id: str, step: str) -> str:
     from components.registry.events import find_event
 
     wanted = {"kfp_run_id": run_id, "step": step}
-    note = find_event(EXPERIMENT, wanted, newer_than=_AS_LONG_AS_KUBEFLOW_RUNS)
-    return note["error"] if note else ""
+    record = find_event(EXPERIMENT, wanted, newer_than=_MAX_RUN_AGE)
+    return record["error"] if record else ""

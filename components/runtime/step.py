@@ -17,15 +17,15 @@ _numbers = itertools.count()
 
 
 def step(*groups: type[SettingsGroup]) -> Callable[[Callable[..., Any]], Any]:
-    """Makes a function a KFP component whose body runs in `IMAGE`, where this package is.
+    """Makes a function a KFP component whose body runs in `IMAGE`, which contains this package.
 
-    The function's first parameter, `settings`, becomes an input for each setting of the groups, so
-    that no setting is written down again. KFP runs a component as the text of its function and
-    reads its inputs from the signature; so the function is rewritten to take the inputs one by one
-    and to begin with `settings = {"name": name, …}`.
+    With groups, the function's first parameter, `settings`, is replaced by an input per setting, so
+    no step declares a setting again. KFP reads a component's inputs from the function's signature
+    and runs its source code, so the function is rewritten: it takes the inputs one by one, and
+    begins with `settings = {"name": name, …}`.
 
     Args:
-        groups: The settings that the step takes.
+        groups: The settings groups of the step.
 
     Returns:
         The decorator.
@@ -34,7 +34,7 @@ def step(*groups: type[SettingsGroup]) -> Callable[[Callable[..., Any]], Any]:
     types = {name: type(field.default).__name__ for name, field in fields.items()}
 
     def decorate(function: Callable[..., Any]) -> Any:
-        expanded = _expand(function, types)
+        expanded = _expand(function, types) if types else function
         return dsl.component(expanded, base_image=IMAGE, install_kfp_package=False)
 
     return decorate
@@ -52,7 +52,7 @@ def _expand(function: Callable[..., Any], types: dict[str, str]) -> Callable[...
     # After the docstring, which every step has.
     definition.body[1:1] = ast.parse(f"settings = {{{collected}}}").body
     text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
-    # Where `inspect.getsource`, by which KFP gets the text, looks for code that is in no file.
+    # KFP calls `inspect.getsource`, which reads code without a file from this cache.
     file = f"<{function.__module__}.{function.__name__} {next(_numbers)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     namespace = dict(function.__globals__)

@@ -1,6 +1,6 @@
-"""Every setting of a run, declared once: default, bounds, meaning, and what it decides.
+"""All settings of a run, each declared once, with default, bounds, meaning and effect on results.
 
-A group holds the settings of one step. A setting that several steps share is a group of its own,
-which theirs inherit. Command-line options, the DAG's parameters, the inputs of the steps, the cache
-of local runs, the trigger and the plans are all derived from here.
+A group has the settings of one step. A setting that several steps share is in a group of its own,
+which the groups of these steps inherit. Command-line options, pipeline parameters, step inputs, the
+cache of local runs, the trigger and the plans are all derived from these groups.
 """

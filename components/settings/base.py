@@ -1,4 +1,4 @@
-"""What a settings group is: a pydantic model whose fields also say what they decide and name."""
+"""Settings groups: pydantic models whose fields also declare their effect on results."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -22,16 +22,19 @@ def setting(
     """Declares a setting.
 
     Args:
-        default: Its default, which also gives the type of the KFP parameter.
-        description: Its meaning, for `--help` and KFP.
-        decisive: Whether the results of a step depend on it. A setting that only says where
-            something is kept or run is not decisive.
-        external: For a setting that names something outside the pipeline, such as a file: the
-            values that are words with a meaning of their own. All others count by what they name.
+        default: The default value; its type is also that of the KFP parameter.
+        description: The meaning, for `--help` and KFP.
+        decisive: Whether a step's results depend on the setting. One that only says where something
+            is stored or run is not decisive.
+        external: For a setting that names something outside the pipeline, such as a file: its
+            keywords, such as `imagenet`. All other values count by the content that they name.
         bounds: Pydantic's constraints, such as `ge=1`.
+
+    Returns:
+        The pydantic field.
     """
-    facts: dict[str, Any] = {"decisive": decisive, "external": external}
-    return Field(default, description=description, json_schema_extra=facts, **bounds)
+    metadata: dict[str, Any] = {"decisive": decisive, "external": external}
+    return Field(default, description=description, json_schema_extra=metadata, **bounds)
 
 
 class SettingsGroup(BaseModel):
@@ -44,14 +47,14 @@ class SettingsGroup(BaseModel):
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> Self:
-        """Returns the group with these values.
+        """Validates values and returns the group.
 
         Args:
-            values: Settings by name, as values or as text; those left out have their defaults.
+            values: Settings by name, as values or as text; missing ones get their defaults.
 
         Raises:
-            SettingError: If a value breaks its bounds, or there is no such setting: with the
-                setting, the rule and the value.
+            SettingError: If a value is invalid or a setting unknown; the message has the setting,
+                the rule and the value.
         """
         refuse_renamed(values)
         try:
@@ -65,7 +68,7 @@ class SettingsGroup(BaseModel):
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
     def decisive(self) -> dict[str, Any]:
-        """Returns the settings that results depend on, JSON-able, by name."""
+        """Returns the settings that results depend on, by name, as JSON-serialisable values."""
         return {
             name: value
             for name, value in self.model_dump().items()
@@ -75,23 +78,23 @@ class SettingsGroup(BaseModel):
 
 def is_decisive(field: FieldInfo) -> bool:
     """Returns whether results depend on a setting."""
-    return bool(_facts(field)["decisive"])
+    return bool(_metadata(field)["decisive"])
 
 
 def external_settings(group: type[BaseModel]) -> dict[str, tuple[str, ...]]:
     """Returns the settings that name something outside the pipeline.
 
     Returns:
-        By name, the values that are words with a meaning of their own.
+        The keywords of each setting, by its name, see `setting`.
     """
-    found = {name: _facts(field)["external"] for name, field in group.model_fields.items()}
-    return {name: words for name, words in found.items() if words is not None}
+    keywords = {name: _metadata(field)["external"] for name, field in group.model_fields.items()}
+    return {name: words for name, words in keywords.items() if words is not None}
 
 
 def titled_fields(group: type[BaseModel]) -> Iterator[tuple[str, FieldInfo, str]]:
     """Yields each setting's name and field, with the title of the group that declares it.
 
-    In the order of the groups that `group` inherits, as a reader of `--help` wants them.
+    The settings are in the order of the inherited groups, as in `--help`.
     """
     for owner in group.__mro__:
         for name in vars(owner).get("__annotations__", {}):
@@ -99,7 +102,7 @@ def titled_fields(group: type[BaseModel]) -> Iterator[tuple[str, FieldInfo, str]
                 yield name, group.model_fields[name], getattr(owner, "title", "Options")
 
 
-def _facts(field: FieldInfo) -> Mapping[str, Any]:
+def _metadata(field: FieldInfo) -> Mapping[str, Any]:
     extra = field.json_schema_extra
-    facts: dict[str, Any] = {"decisive": True, "external": None}
-    return {**facts, **extra} if isinstance(extra, dict) else facts
+    defaults: dict[str, Any] = {"decisive": True, "external": None}
+    return {**defaults, **extra} if isinstance(extra, dict) else defaults

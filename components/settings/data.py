@@ -19,23 +19,23 @@ class DataSettings(SeedSettings, BeamSettings):
     dataset: Name = setting(
         "sample",
         "Captioned photos: a folder, .zip or .tar.gz, local, gs:// or s3://, as JSON Lines, CSV, "
-        "COCO captions, Karpathy's JSON or Flickr's token files; or 'sample', drawn scenes",
+        "COCO captions, Karpathy's JSON or Flickr's token files; or 'sample', generated scenes",
         external=("sample",),
     )
-    scenes: int = setting(480, "Number of scenes that 'sample' draws", ge=1, le=100_000)
+    scenes: int = setting(480, "Number of scenes that 'sample' generates", ge=1, le=100_000)
     dev_share: _SplitShare = setting(
-        0.125, "Share of photos for dev, if the data set brings no splits"
+        0.125, "Share of photos for dev, if the data set has no splits of its own"
     )
     test_share: _SplitShare = setting(
-        0.125, "Share of photos for test, if the data set brings no splits"
+        0.125, "Share of photos for test, if the data set has no splits of its own"
     )
     max_quarantined: _Limit = setting(
-        0.05, "Share of captioned photos that may be unusable before the run stops"
+        0.05, "Largest share of captioned photos that may be unusable; above it, the run fails"
     )
-    # Larger: part of a download is often enough, but when most of a data set is missing, captions
-    # and photos do not belong together.
+    # Larger, since a partial download is often enough; but if most photos are missing, captions and
+    # photos do not belong together.
     max_missing: _Limit = setting(
-        0.2, "Share of captioned photos that may be missing before the run stops"
+        0.2, "Largest share of captioned photos that may be missing; above it, the run fails"
     )
 
     @model_validator(mode="after")
@@ -54,7 +54,9 @@ class VocabularySettings(BeamSettings):
     title: ClassVar[str] = "Data"
 
     min_count: int = setting(
-        1, "Occurrences that a word needs in the train captions to enter the vocabulary", ge=1
+        1,
+        "Minimum number of occurrences in the train captions for a word to enter the vocabulary",
+        ge=1,
     )
 
 
@@ -65,7 +67,7 @@ class EmbeddingSettings(SeedSettings):
 
     glove: Name = setting(
         "sample",
-        "GloVe vectors as text, .gz or Stanford's .zip (…zip#glove.6B.100d.txt picks one), local, "
-        "gs:// or s3://; or 'sample', a small extract for the drawn scenes",
+        "GloVe vectors as text, .gz or Stanford's .zip (…zip#glove.6B.100d.txt selects one), "
+        "local, gs:// or s3://; or 'sample', a small extract for the generated scenes",
         external=("sample",),
     )

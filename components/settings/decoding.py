@@ -1,8 +1,9 @@
-"""Settings of decoding: how captions are searched for and ranked."""
+"""Settings of decoding: beam search and reranking."""
 
 from typing import ClassVar
 
 from components.settings.base import SettingsGroup, setting
+from components.settings.bounds import BeamWidth, LengthPenalty, RerankingWeight
 
 
 class DecodingSettings(SettingsGroup):
@@ -10,16 +11,14 @@ class DecodingSettings(SettingsGroup):
 
     title: ClassVar[str] = "Decoding"
 
-    beam_width: int = setting(
-        5, "Beam width: candidates kept per step; 1 means greedy search", ge=1, le=100
+    beam_width: BeamWidth = setting(
+        5, "Beam width: candidates kept per step; 1 means greedy search"
     )
-    length_penalty: float = setting(
-        1.0, "Exponent of the caption length that log-probabilities are divided by", ge=0, le=5
+    length_penalty: LengthPenalty = setting(
+        1.0, "Length penalty: log-probabilities are divided by the caption length to this power"
     )
-    reranking_weight: float = setting(
+    reranking_weight: RerankingWeight = setting(
         0.0,
         "Weight given to similarity with captions of look-alike training photos; 0 turns reranking "
         "off",
-        ge=0,
-        le=1000,
     )

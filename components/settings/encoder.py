@@ -14,13 +14,15 @@ class EncoderSettings(SeedSettings, PrecisionSettings, BeamSettings):
     encoder: Name = setting("InceptionV3", "Backbone of keras.applications that encodes the photos")
     encoder_weights: Name = setting(
         "random",
-        "'imagenet' (Keras downloads them), a weights file, local, gs:// or s3://, or 'random' "
-        "(enough for the drawn scenes only)",
+        "'imagenet' (downloaded by Keras), a weights file, local, gs:// or s3://, or 'random' "
+        "(sufficient for the generated scenes only)",
         external=("imagenet", "random"),
     )
-    encoder_batch: int = setting(32, "Photos encoded at once", decisive=False, ge=32, le=4096)
+    encoder_batch: int = setting(
+        32, "Batch size of the encoder, in photos", decisive=False, ge=32, le=4096
+    )
     store: str = setting(
         "features",
-        "Feature store: a folder, local, gs:// or s3://, of features computed before; empty: none",
+        "Feature store: a folder, local, gs:// or s3://, with earlier runs' features; empty: none",
         decisive=False,
     )

@@ -1,4 +1,4 @@
-"""Settings of the steps that decide on a model's release: `rescore`, `gate` and `register`."""
+"""Settings of a model's release: of the steps `trigger`, `rescore`, `gate` and `register`."""
 
 from typing import ClassVar
 
@@ -7,19 +7,19 @@ from components.settings.shared import ExperimentSettings, ModelNameSettings
 
 
 class GateSettings(ModelNameSettings, ExperimentSettings):
-    """What a model needs to be registered."""
+    """The thresholds and the margin that a model must reach to be registered."""
 
     title: ClassVar[str] = "Release"
 
     floors: str = setting(
         "bleu4=40",
-        "Test scores required to register a model, such as 'bleu4=40 cider_d=50'; empty: none",
+        "Minimum test scores to register a model, such as 'bleu4=40 cider_d=50'; empty: none",
         decisive=False,
     )
     margin: float = setting(
         0.5,
         "Non-inferiority margin: BLEU-4 points by which a model trained on more photos may score "
-        "below the champion; any other has to be better",
+        "below the champion; any other model must be better",
         decisive=False,
         ge=0,
         le=100,
@@ -27,11 +27,11 @@ class GateSettings(ModelNameSettings, ExperimentSettings):
 
 
 class ForceSettings(SettingsGroup):
-    """Training without a reason."""
+    """Training without changes."""
 
     title: ClassVar[str] = "Release"
 
     force: bool = setting(
-        False, "Whether to train although the champion has the same data and settings",
+        False, "Train even if the champion has the same data, code and settings",
         decisive=False,
     )  # fmt: skip

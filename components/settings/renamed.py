@@ -1,4 +1,4 @@
-"""Former names of settings and of their values: refused, with the current name."""
+"""Former names of settings and values: rejected with a message that has the current name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +15,10 @@ _RENAMED_VALUES = {"decoder": {"guided": "par_inject", "lstm": "init_inject"}}
 
 
 def refuse_renamed(values: Mapping[str, Any]) -> None:
-    """Checks that no setting or value goes by a former name.
+    """Checks that no setting or value has a former name.
 
     Raises:
-        SettingError: If one does; with its current name.
+        SettingError: If one has; the message has its current name.
     """
     for name, value in values.items():
         if name in RENAMED:

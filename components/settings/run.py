@@ -10,8 +10,8 @@ from components.settings.train import TrainSettings
 class ModelSettings(
     VocabularySettings, EmbeddingSettings, EncoderSettings, TrainSettings, DecodingSettings
 ):
-    """The settings that decide what a model becomes, given the data."""
+    """The settings that determine the model, given the data."""
 
 
 class RunSettings(DataSettings, ModelSettings, GateSettings, ForceSettings):
-    """Every setting of a run; the defaults are those of the preset `sample`."""
+    """All settings of a run; the defaults are those of the preset `sample`."""

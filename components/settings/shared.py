@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from components.settings.base import SettingsGroup, setting
+from components.settings.bounds import MaxWords
 
-Share = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
 
 #: Backbone and training precision, see `captioning.encoder.precision`.
@@ -15,25 +15,28 @@ PrecisionSetting = Literal["auto", "float32", "mixed"]
 
 
 class SeedSettings(SettingsGroup):
-    """The seed of everything random."""
+    """The random seed."""
 
     title: ClassVar[str] = "Computation"
 
     seed: int = setting(
-        17, "Seed of splits, drawn scenes, weights and the order of captions", ge=0, lt=2**31
+        17,
+        "Random seed of splits, generated scenes, weights and the order of captions",
+        ge=0,
+        lt=2**31,
     )
 
 
 class PrecisionSettings(SettingsGroup):
-    """The arithmetic of encoder and training."""
+    """The floating-point precision of encoder and training."""
 
     title: ClassVar[str] = "Computation"
 
     precision: PrecisionSetting = setting(
         "auto",
-        "Arithmetic of encoder and training. mixed: bfloat16 on a CPU; float16 on a GPU, where the "
-        "encoder stays in float32. auto: mixed where the machine has instructions for it, but in "
-        "the encoder only for a trained InceptionV3",
+        "Precision of encoder and training. mixed: bfloat16 on CPUs; float16 on GPUs, where the "
+        "encoder uses float32. auto: mixed if the hardware supports it, in the encoder "
+        "only for InceptionV3 with trained weights",
     )
 
 
@@ -44,8 +47,8 @@ class BeamSettings(SettingsGroup):
 
     beam_flags: str = setting(
         "",
-        "Flags for Beam's runner, whose workers must see this machine's files; empty: Beam runs "
-        "in the step's process",
+        "Flags of Beam's runner, whose workers must be able to access this machine's files; empty: "
+        "Beam runs in the step's process",
         decisive=False,
     )
 
@@ -66,17 +69,19 @@ class LengthSettings(SettingsGroup):
 
     title: ClassVar[str] = "Model and training"
 
-    max_words: int = setting(
-        20, "Words of the longest generated caption; training captions are cut there", ge=1, le=200
+    max_words: MaxWords = setting(
+        20, "Maximum number of words of a generated caption; training captions are truncated to it"
     )
 
 
 class ExperimentSettings(SettingsGroup):
-    """Where MLflow keeps the runs."""
+    """The MLflow experiment."""
 
     title: ClassVar[str] = "Release"
 
-    experiment: Name = setting("captionflow", "MLflow experiment of the runs", decisive=False)
+    experiment: Name = setting(
+        "captionflow", "MLflow experiment in which runs are recorded", decisive=False
+    )
 
 
 class ModelNameSettings(SettingsGroup):

@@ -3,13 +3,13 @@
 from typing import ClassVar, Literal
 
 from components.settings.base import setting
+from components.settings.bounds import EnsembleSize, Share, Units
 from components.settings.shared import (
     ExperimentSettings,
     LengthSettings,
     Name,
     PrecisionSettings,
     SeedSettings,
-    Share,
 )
 
 
@@ -23,15 +23,15 @@ class TrainSettings(SeedSettings, PrecisionSettings, LengthSettings, ExperimentS
         "How the image enters the LSTM (Tanti et al., 2018). init_inject: as its initial state; "
         "par_inject: also added to the embedding of every word",
     )
-    ensemble_size: int = setting(
-        1, "Ensemble size: decoders trained jointly, probabilities averaged", ge=1, le=16
+    ensemble_size: EnsembleSize = setting(
+        1, "Ensemble size: decoders trained jointly, probabilities averaged"
     )
-    units: int = setting(256, "Units of the LSTM", ge=1, le=8192)
+    units: Units = setting(256, "Units of the LSTM")
     embedding_width: int = setting(
         0, "Dimensions of the word embeddings; 0: those of the GloVe vectors", ge=0, le=8192
     )
     dropout: Share = setting(0.5, "Dropout rate of features, embeddings and LSTM outputs")
-    train_embeddings: bool = setting(True, "Whether training changes the GloVe vectors")
+    train_embeddings: bool = setting(True, "Fine-tune the GloVe vectors during training")
     epochs: int = setting(15, "Maximum number of epochs", ge=1, le=10_000)
     batch_size: int = setting(64, "Captions per training step", ge=1, le=65_536)
     learning_rate: float = setting(2e-3, "Peak learning rate of AdamW", gt=0, le=1)
@@ -39,12 +39,14 @@ class TrainSettings(SeedSettings, PrecisionSettings, LengthSettings, ExperimentS
     weight_decay: float = setting(0.05, "Decoupled weight decay of AdamW", ge=0, lt=1)
     clip_norm: float = setting(5.0, "Global norm that gradients are clipped to; 0: none", ge=0)
     label_smoothing: Share = setting(
-        0.0, "Label smoothing: share of the target spread over all words"
+        0.0, "Label smoothing: share of the target probability spread over all words"
     )
-    patience: int = setting(5, "Epochs without a lower dev loss before training stops", ge=1)
+    patience: int = setting(
+        5, "Early stopping: epochs without a lower dev loss before training stops", ge=1
+    )
     checkpoints: Name = setting(
         "checkpoints",
-        "Folder, local, gs:// or s3://, of the checkpoints of unfinished trainings, which the next "
-        "run resumes",
+        "Folder, local, gs:// or s3://, for checkpoints, from which the next run resumes an "
+        "unfinished training",
         decisive=False,
     )

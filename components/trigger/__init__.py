@@ -1,1 +1,1 @@
-"""The step `trigger`: is there a reason to train?"""
+"""Decides whether there is a reason to train."""

@@ -13,22 +13,22 @@ logger = logging.getLogger(__name__)
 
 
 class Reason(NamedTuple):
-    """Whether to train, and why or why not, for people."""
+    """Whether to train, and a text with the reason, for people."""
 
     train: bool
     text: str
 
 
 def find_reason(training_config: TrainingConfig, settings: RunSettings) -> Reason:
-    """Decides whether there is a reason to train, and records in MLflow if there is none.
+    """Decides whether there is a reason to train; if not, records that in MLflow.
 
     The record is an event in the experiment named `no training`, with the reason and the champion's
     version as tags.
 
     Args:
-        training_config: What this run would train on.
-        settings: The run's settings. A candidate that the gate rejected counts only for the same
-            thresholds and margin.
+        training_config: The training config of this run.
+        settings: The settings of this run. An earlier rejection by the gate counts only for the
+            same thresholds and margin.
 
     Raises:
         CaptionflowError: If MLflow can't be used.
@@ -81,10 +81,11 @@ def compare(
     """Decides whether there is a reason to train.
 
     Args:
-        training_config: What this run would train on.
+        training_config: The training config of this run.
         champion: The champion; None if there is none.
         force: Whether to train in any case.
-        rejected: Why the gate rejected the same candidate before, against this champion; or empty.
+        rejected: Why the gate rejected the same candidate against this champion before; empty if
+            it did not.
     """
     if champion is None:
         return Reason(True, "Training: there is no champion yet")

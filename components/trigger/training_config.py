@@ -1,4 +1,4 @@
-"""The training config: everything that decides what a training results in, by content."""
+"""The training config: everything that determines the result of a training, by content."""
 
 import json
 from collections.abc import Mapping
@@ -16,23 +16,23 @@ from components.errors import DataError
 from components.settings.base import external_settings
 from components.settings.run import ModelSettings
 
-# Counted by content. A hash tells a person nothing, so a change of it is only called a change.
+# Fingerprints and what they are of: a change is reported without the hashes.
 _CONTENTS = {
     "data": "the data",
     "code": "the code or a library",
     "encoder_weights": "the encoder's weights",
     "glove": "GloVe",
 }
-# The steps that make a model.
+# The steps whose code determines the model.
 _STEPS = ("normalize", "features", "embeddings", "train")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything that decides what a training results in.
+    """Everything that determines the result of a training.
 
     Attributes:
-        parts: Settings by name; and fingerprints, of the `data`, the `code`, the
+        parts: Settings by name, and fingerprints of the `data`, the `code`, the
             `encoder_weights` and the vectors in `glove`.
     """
 
@@ -43,7 +43,7 @@ class TrainingConfig:
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError: If the text is not of that form.
+            ValueError: If the text is not a JSON object.
         """
         parts = json.loads(text)
         if not isinstance(parts, dict):
@@ -51,11 +51,11 @@ class TrainingConfig:
         return cls(parts)
 
     def to_json(self) -> str:
-        """Returns the training config as a line of JSON, the same for equal ones."""
+        """Returns the training config as a line of JSON; equal configs give equal lines."""
         return json.dumps(self.parts, sort_keys=True)
 
     def changes_from(self, other: "TrainingConfig", name: str) -> list[str]:
-        """Returns what changed since the training config of the model `name`, for people."""
+        """Returns a phrase for each change since the training config of the model `name`."""
         changes = []
         parts = sorted({**self.parts, **other.parts}, key=lambda part: part not in _CONTENTS)
         for part in parts:
@@ -73,20 +73,20 @@ def make_training_config(manifest: str | Path, settings: ModelSettings) -> Train
     """Returns the training config of a run.
 
     Args:
-        manifest: The manifest artifact, whose report has the data's fingerprint.
-        settings: What decides the model, given the data. Files that they name count by content.
-            (A bucket has another checksum than a disk: data that move there have changed.)
+        manifest: The manifest artifact; its report has the data's fingerprint.
+        settings: The settings that determine the model, given the data. Files that they name count
+            by content. (Buckets have other checksums than disks: a file moved there counts as
+            changed.)
 
     Raises:
-        DataError: If there is nothing at one of the paths, or the manifest is damaged.
+        DataError: If a path does not exist, or the manifest is damaged.
     """
     file = Path(manifest) / REPORT_FILE
     try:
         data = read_json(file)["dataset_fingerprint"]
     except (OSError, ValueError, LookupError) as error:
         raise DataError(
-            f"The manifest must have its whole {REPORT_FILE}: run again with --no-cache. "
-            f"Received: {error}"
+            f"{file} is missing or damaged: run again with --no-cache. Received: {error!r}"
         ) from error
     decisive = {
         name: value

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds an image where no container engine runs and no image registry is reached, with buildah
-# alone, as root. In place of the official Python image stands Debian bookworm with its own
-# Python 3.11, made by debootstrap and tagged with the name that the Dockerfile asks for.
+# Builds an image with buildah alone, as root, without a container engine or an image registry.
+# Debian bookworm with its own Python 3.11 replaces the official Python image: debootstrap creates it,
+# and it is tagged with the name in the Dockerfile.
 #
 #   infra/docker/build-without-engine.sh cpu captionflow-python:0.1.0 [any option of buildah bud]
 #
-# STORAGE (default build/images) holds everything it makes. DRIVER is vfs, which works anywhere and
-# copies the whole image for each step; overlay does not, where the kernel lets it.
+# STORAGE (default build/images) is the folder of all images. DRIVER (default vfs) is the storage
+# driver: vfs works everywhere but copies the whole image at each step; overlay needs kernel support.
 set -euo pipefail
 target=${1:?the target: cpu or gpu} tag=${2:?the name of the image}
 shift 2

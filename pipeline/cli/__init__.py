@@ -1,1 +1,1 @@
-"""The program `captionflow`: a file for each command or group of commands, thin over functions."""
+"""The program `captionflow`: one file per command or group of commands."""

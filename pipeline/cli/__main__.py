@@ -1,4 +1,4 @@
-"""`python -m pipeline.cli`: the program `captionflow`."""
+"""Runs the program `captionflow` without installing it: `python -m pipeline.cli`."""
 
 from pipeline.cli.app import app
 

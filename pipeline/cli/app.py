@@ -1,9 +1,9 @@
 """The program `captionflow`.
 
-captionflow run                                        the whole pipeline on this machine
-captionflow submit | schedule | schedules | unschedule | compile      on a Kubeflow cluster
-captionflow caption PHOTO… | demo                      captions for people
-captionflow models | features | doctor                 what there is, and whether it works
+captionflow run                                                    runs on this machine
+captionflow submit | schedule | schedules | unschedule | compile   runs on a Kubeflow cluster
+captionflow caption PHOTO… | demo                                  captions for people
+captionflow models | features | doctor                             maintenance
 """
 
 from importlib.metadata import version
@@ -23,17 +23,22 @@ from pipeline.cli import (
     submit,
 )
 
-_LOCAL, _CLUSTER, _CAPTIONS, _UPKEEP = "This machine", "Kubeflow cluster", "Captions", "Upkeep"
+_LOCAL, _CLUSTER, _CAPTIONS, _MAINTENANCE = (
+    "This machine",
+    "Kubeflow cluster",
+    "Captions",
+    "Maintenance",
+)
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Learn to caption photos: train, score and release a captioning model.",
+    help="Train, score and release models that caption photos.",
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"captionflow {version('captionflow')}")
         raise typer.Exit
 
@@ -47,7 +52,7 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Options of the program itself."""
+    """Declares the options of the program itself."""
 
 
 app.command("run", rich_help_panel=_LOCAL)(run.run)
@@ -58,6 +63,6 @@ app.command("unschedule", rich_help_panel=_CLUSTER)(schedule.unschedule)
 app.command("compile", rich_help_panel=_CLUSTER)(compile_.compile_package_file)
 app.command("caption", rich_help_panel=_CAPTIONS)(caption.caption)
 app.command("demo", rich_help_panel=_CAPTIONS)(demo.demo)
-app.add_typer(models.app, name="models", rich_help_panel=_UPKEEP)
-app.add_typer(features.app, name="features", rich_help_panel=_UPKEEP)
-app.command("doctor", rich_help_panel=_UPKEEP)(doctor.doctor)
+app.add_typer(models.app, name="models", rich_help_panel=_MAINTENANCE)
+app.add_typer(features.app, name="features", rich_help_panel=_MAINTENANCE)
+app.command("doctor", rich_help_panel=_MAINTENANCE)(doctor.doctor)

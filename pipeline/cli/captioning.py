@@ -1,4 +1,4 @@
-"""What `caption` and `demo` share: options, and how the process is prepared."""
+"""Options and process set-up that `captionflow caption` and `captionflow demo` share."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from PIL import Image
 
+from components.settings.bounds import MAX_BEAM_WIDTH
 from components.settings.shared import ModelNameSettings
 from pipeline.local.environment import set_environment
 
@@ -19,48 +20,49 @@ Beam = Annotated[
     typer.Option(
         help="Beam width: candidates kept per step; 1 means greedy search.",
         min=1,
-        max=100,
+        max=MAX_BEAM_WIDTH,
         show_default="the model's",
     ),
 ]
-Name = Annotated[str, typer.Option(help="Registered model.")]
+Name = Annotated[str, typer.Option(help="Name of the registered model.")]
 Version = Annotated[
-    int | None, typer.Option(help="Version of the model.", min=1, show_default="the champion")
+    int | None,
+    typer.Option(help="Version of the registered model.", min=1, show_default="the champion"),
 ]
 Bundle = Annotated[
-    Path | None, typer.Option(help="Folder of a model to use instead of a registered one.")
+    Path | None, typer.Option(help="Folder of a model bundle to use instead of a registered model.")
 ]
 
 
 def prepare(root: Path, *, needs_registry: bool) -> None:
-    """Prepares this process; to be called before TensorFlow is loaded.
+    """Prepares this process; call it before TensorFlow is loaded.
 
     Args:
-        root: The work folder, where MLflow's store is unless the environment names another.
-        needs_registry: Whether the model comes from there.
+        root: The work folder, which holds the MLflow store unless MLFLOW_TRACKING_URI is set.
+        needs_registry: Whether the model comes from MLflow.
     """
     if needs_registry:
         set_environment(root)
-    # Libraries' notes on their own start tell a user nothing.
+    # TensorFlow's start-up messages are of no use to users.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Photos with too many pixels are told by us, in one line.
+    # Our own error reports photos with too many pixels, in one line.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def load_tensorflow() -> None:
-    """Loads TensorFlow, without what its libraries write of GPUs that are not there.
+    """Loads TensorFlow, and discards its libraries' messages about missing GPUs.
 
-    They write past Python, whatever the log level is. A screen reader would read it all.
+    The messages bypass Python and ignore the log level, and a screen reader would read them all.
     """
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         import tensorflow as tf
 
-        # To look for devices is the last that they have something to say about.
+        # The search for devices is the last step that causes messages.
         tf.config.list_physical_devices()
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)

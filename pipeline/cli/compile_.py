@@ -1,4 +1,4 @@
-"""`captionflow compile`: the package for a cluster."""
+"""`captionflow compile`: the pipeline as a package for a cluster."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +10,11 @@ from pipeline.cli.errors import one_line_errors
 
 
 def compile_package_file(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .yaml file to write.")] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", help="YAML file to write.")] = Path(
         "build/captionflow.yaml"
     ),
 ) -> None:
-    """Write the package of the pipeline that a cluster runs."""
+    """Compile the pipeline into a package for a cluster."""
     with one_line_errors():
         if output.suffix not in (".yaml", ".yml"):
             raise SettingError(f"output must end in .yaml. Received: {str(output)!r}")

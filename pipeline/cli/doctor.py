@@ -1,4 +1,4 @@
-"""`captionflow doctor`: whether the pipeline can work here."""
+"""`captionflow doctor`: checks what the pipeline needs on this machine."""
 
 import sys
 from typing import Annotated
@@ -11,13 +11,13 @@ from pipeline.cli.errors import one_line_errors
 def doctor(
     store: Annotated[
         list[str] | None,
-        typer.Option(help="A path that must be readable: local, gs:// or s3://; repeatable."),
+        typer.Option(help="Path to check for read access: local, gs:// or s3://; repeatable."),
     ] = None,
     quick: Annotated[
-        bool, typer.Option(help="Skip GPUs, and writing to MLflow's artifact store.")
+        bool, typer.Option(help="Skip the GPUs, and writing to MLflow's artifact store.")
     ] = False,
 ) -> None:
-    """Check versions, devices and stores; exit with 1 if something is wrong."""
+    """Check versions, devices, MLflow and stores; exit with 1 if a check fails."""
     with one_line_errors():
         from rich.console import Console
         from rich.markup import escape
@@ -26,8 +26,8 @@ def doctor(
 
         console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         healthy = True
-        for found in examine(store or (), quick=quick):
-            mark = "[green]ok   [/]" if found.ok else "[red]wrong[/]"
-            console.print(f"{mark} {found.subject:<20} {escape(found.detail)}")
-            healthy &= found.ok
+        for finding in examine(store or (), quick=quick):
+            mark = "[green]ok    [/]" if finding.ok else "[red]failed[/]"
+            console.print(f"{mark} {finding.subject:<20} {escape(finding.detail)}")
+            healthy &= finding.ok
         raise typer.Exit(0 if healthy else 1)

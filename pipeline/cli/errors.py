@@ -1,4 +1,4 @@
-"""The one handler of errors for all commands."""
+"""The error handler that all commands share."""
 
 import signal
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ INTERRUPTED = 130
 def one_line_errors(
     interrupted: str = "stopped; run the same command to continue",
 ) -> Iterator[None]:
-    """Runs a command's body: a `CaptionflowError` ends it with one line and its own exit code.
+    """Runs a command's body; a `CaptionflowError` ends it with one line and the error's exit code.
 
     SIGTERM is treated like Ctrl-C.
 
@@ -47,5 +47,5 @@ def print_error(message: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Returns a text with escapes in place of what is not printable, such as control codes."""
+    """Returns a text with non-printable characters, such as control codes, escaped."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,70 +1,43 @@
-"""Shows the feature store, and prunes it: `captionflow features`.
+"""`captionflow features`: show and prune the feature store.
 
-    captionflow features show
-    captionflow features prune --older-than 30 --dry-run
-    captionflow features prune --keep-bytes 2GB --store gs://bucket/features
+captionflow features show
+captionflow features prune --older-than 30 --dry-run
+captionflow features prune --keep-bytes 2GB --store gs://bucket/features
 
-What is pruned is computed anew by the next run that needs it; runs that go on are not disturbed.
+The next run that needs a pruned feature computes it again; runs in progress are not affected.
 """
 
-from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
-from rich.console import Console
-from rich.table import Column, Table
 
 from components.errors import SettingError
 from components.features.eviction import choose_evicted, survey
 from components.settings.encoder import EncoderSettings
 from components.storage.filesystem import is_remote, local_path
-from components.storage.shared_folder import StoredFile, remove_files
+from components.storage.shared_folder import remove_files
 from pipeline.cli.errors import one_line_errors
+from pipeline.cli.feature_table import show_encoders, total_size
 from pipeline.cli.options import Root
 
 _DEFAULT: str = EncoderSettings.model_fields["store"].default
 
 _Store = Annotated[
-    str, typer.Option(help="The store: a folder in the work folder, gs:// or s3://.")
+    str, typer.Option(help="Feature store: a folder in the work folder, gs:// or s3://.")
 ]
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Shows the store of features that were computed before, and prunes it.",
-)
+app = typer.Typer(no_args_is_help=True, help="Show or prune the feature store.")
 
 
 @app.command("show")
 def show(root: Root = Path("runs"), store: _Store = _DEFAULT) -> None:
-    """Shows what the store holds, encoder by encoder."""
+    """Show what the store holds, by encoder."""
     with one_line_errors():
-        place = _place(root, store)
-        encoders = survey(place)
-        table = Table(
-            Column("encoder", overflow="fold"),
-            "key",
-            *(Column(name, justify="right") for name in ("features", "files", "size")),
-            "used",
-            box=None,
-            pad_edge=False,
-            padding=(0, 2, 0, 0),
-        )
-        for each in encoders:
-            table.add_row(
-                each.name or "unknown",
-                each.key[:8],
-                str(each.features),
-                str(len(each.files)),
-                _shown(each.files),
-                f"{each.used:%Y-%m-%d}",
-            )
-        if encoders:
-            Console().print(table)
-        everything = [file for each in encoders for file in each.files]
-        typer.echo(f"{len(everything)} files, {_shown(everything)} in {place}")
+        location = _location(root, store)
+        show_encoders(survey(location), location)
 
 
 @app.command("prune")
@@ -72,36 +45,36 @@ def prune(
     root: Root = Path("runs"),
     store: _Store = _DEFAULT,
     older_than: Annotated[
-        int | None, typer.Option(help="Remove what no run used for so many days.", min=0)
+        int | None, typer.Option(help="Remove files that no run has used for N days.", min=0)
     ] = None,
     keep_bytes: Annotated[
         str | None,
-        typer.Option(help="Remove what was not used for longest, until no more is left: 2GB."),
+        typer.Option(help="Remove the least recently used files down to this size, such as 2GB."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Remove all.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all files.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how much would be removed; remove nothing.")
+    ] = False,
 ) -> None:
-    """Removes what was not used for long, and says what that freed."""
+    """Remove features that have not been used for some time."""
     with one_line_errors():
         if older_than is None and keep_bytes is None and not everything:
-            raise SettingError(
-                "prune must be told what may go: --older-than, --keep-bytes or --all"
-            )
-        place = _place(root, store)
-        chosen = choose_evicted(
-            survey(place),
+            raise SettingError("prune needs one of --older-than, --keep-bytes and --all")
+        location = _location(root, store)
+        evicted = choose_evicted(
+            survey(location),
             older_than=None if older_than is None else timedelta(days=older_than),
             keep_bytes=0 if everything else _bytes(keep_bytes),
         )
         if not dry_run:
-            remove_files(place, [file.name for file in chosen])
-        would = "would be freed" if dry_run else "freed"
-        typer.echo(f"{len(chosen)} files, {_shown(chosen)} {would} in {place}")
+            remove_files(location, [file.name for file in evicted])
+        action = "would be freed" if dry_run else "freed"
+        typer.echo(f"{len(evicted)} files, {total_size(evicted)} {action} in {location}")
 
 
-def _place(root: Path, store: str) -> str:
+def _location(root: Path, store: str) -> str:
     if not store:
-        raise SettingError("store must be named. Received: ''")
+        raise SettingError("store must be a path. Received: ''")
     return store if is_remote(store) else str(root / local_path(store))
 
 
@@ -112,7 +85,3 @@ def _bytes(text: str | None) -> int | None:
         raise SettingError(
             f"keep-bytes must be a size, such as 500MB or 2GiB. Received: {text!r}"
         ) from error
-
-
-def _shown(files: Iterable[StoredFile]) -> str:
-    return ByteSize(sum(file.size for file in files)).human_readable(decimal=True)

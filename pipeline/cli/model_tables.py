@@ -1,4 +1,4 @@
-"""Tables of a registered model: its versions, the history of its champions, and one version."""
+"""Tables of a registered model: all versions, the history of its champions, or one version."""
 
 from datetime import UTC, datetime
 
@@ -57,7 +57,7 @@ def show_model(model: RegisteredModel, console: Console | None = None) -> None:
 def show_version(
     model: RegisteredModel, number: str | None, console: Console | None = None
 ) -> None:
-    """Prints everything that is recorded of a version.
+    """Prints everything that is recorded about a version.
 
     Args:
         model: The registered model.
@@ -71,7 +71,8 @@ def show_version(
     number = number or model.champion
     if number is None:
         raise CaptionflowError(
-            f"{model.name} has no champion yet. Name a version, one of `captionflow models list`"
+            f"{model.name} has no champion yet. Name one of the versions that `captionflow models "
+            "list` shows"
         )
     version = model.version(number)
     console = console or Console()

@@ -12,19 +12,19 @@ from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
 
 _Model = Annotated[
-    str | None, typer.Option(help="Registered model; needed only if there are several.")
+    str | None, typer.Option(help="Name of the registered model; needed only if there are several.")
 ]
-_Reason = Annotated[str, typer.Option(help="Reason, which is recorded in MLflow.")]
+_Reason = Annotated[str, typer.Option(help="Reason to record in MLflow.")]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List registered models, show how one became champion, promote another, or roll back.",
+    help="Show registered models, promote a version, or roll back.",
 )
 
 
 @app.command("list")
 def list_versions(root: Root = Path("runs"), model: _Model = None) -> None:
-    """List a model's versions with their scores, and the history of its champions."""
+    """List a model's versions and scores, and the history of its champions."""
     with _mlflow_of(root):
         from components.registry.models import read_model
         from pipeline.cli.model_tables import show_model
@@ -40,7 +40,7 @@ def show(
     root: Root = Path("runs"),
     model: _Model = None,
 ) -> None:
-    """Show a version's scores, training config, and the gate's decision."""
+    """Show a version's scores, training config and the gate's decision."""
     with _mlflow_of(root):
         from components.registry.models import read_model
         from pipeline.cli.model_tables import show_version

@@ -1,4 +1,4 @@
-"""Options of commands: those that several share, and an option for each field of a model."""
+"""Options that several commands share, and options generated from the fields of a model."""
 
 import inspect
 from collections.abc import Callable
@@ -14,29 +14,29 @@ from components.settings.renamed import RENAMED, refuse_renamed
 from pipeline.cli.errors import one_line_errors
 from pipeline.config import PRESETS, flag, preset_values
 
-Preset = Annotated[str, typer.Option(help=f"The preset to start from: {' or '.join(PRESETS)}.")]
+Preset = Annotated[str, typer.Option(help=f"Preset to start from: {' or '.join(PRESETS)}.")]
 Config = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE",
-        help="A YAML file of settings, such as an earlier run's; options override it.",
+        metavar="<file>",
+        help="YAML file of settings, such as the one that each run writes; options override it.",
     ),
 ]
 Root = Annotated[
     Path,
-    typer.Option(help="Work folder of the runs; MLflow's too, unless MLFLOW_TRACKING_URI is set."),
+    typer.Option(help="Work folder; it holds the MLflow store unless MLFLOW_TRACKING_URI is set."),
 ]
-KfpExperiment = Annotated[str, typer.Option(help="KFP experiment of the runs.")]
+KfpExperiment = Annotated[str, typer.Option(help="KFP experiment of the run.")]
 
 
 def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorates a typer command so that it has an option for each field of the models.
+    """Decorates a Typer command so that it has an option for each field of the models.
 
-    The command takes first, for each model, a dictionary of what the user named, then options of
-    its own. Values other than switches come as text: the models check them, and no one else.
+    The command first takes one dictionary per model, with the values that the user gave, and then
+    its own options. Values other than switches arrive as text; the models parse and check them.
 
     Args:
-        models: Their fields must be of the types that KFP has: str, int, float, bool, dict.
+        models: Models whose fields have types that KFP supports: str, int, float, bool, dict.
     """
     fields = {
         name: (field, title) for model in models for name, field, title in titled_fields(model)
@@ -46,19 +46,20 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
         own = list(inspect.signature(command).parameters.values())[len(models) :]
 
         def wrapper(**values: Any) -> None:
-            named = {name: values.pop(name) for name in [*fields, *RENAMED]}
+            options = {name: values.pop(name) for name in [*fields, *RENAMED]}
+            given = {name: value for name, value in options.items() if value is not None}
             with one_line_errors():
-                refuse_renamed({name: value for name, value in named.items() if value is not None})
-            given = [
-                {name: named[name] for name in model.model_fields if named[name] is not None}
+                refuse_renamed(given)
+            by_model = [
+                {name: given[name] for name in model.model_fields if name in given}
                 for model in models
             ]
-            command(*given, **values)
+            command(*by_model, **values)
 
         wrapper.__doc__ = command.__doc__
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
         parameters += [_parameter(name, field, title) for name, (field, title) in fields.items()]
-        parameters += [_former(name) for name in RENAMED]
+        parameters += [_renamed(name) for name in RENAMED]
         wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # PEP 362
         wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
         return wrapper
@@ -69,16 +70,16 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
 def _parameter(name: str, field: FieldInfo, title: str) -> inspect.Parameter:
     default = field.default
     is_switch = isinstance(default, bool)
-    shown = str(default) if default != "" else "none"
+    default_text = str(default) if default != "" else "none"
     for preset in PRESETS:
         if name in (values := preset_values(preset)):
-            shown += f"; {preset}: {'required' if values[name] is None else values[name]}"
+            default_text += f"; {preset}: {'required' if values[name] is None else values[name]}"
     option = typer.Option(
         None,
         *((f"{flag(name)}/--no-{flag(name)[2:]}",) if is_switch else (flag(name),)),
-        help=field.description,
-        show_default=shown,
-        metavar=None if is_switch else type(default).__name__.upper(),
+        help=f"{field.description}.",
+        show_default=default_text,
+        metavar=None if is_switch else f"<{type(default).__name__}>",
         rich_help_panel=title,
     )
     return inspect.Parameter(
@@ -89,8 +90,8 @@ def _parameter(name: str, field: FieldInfo, title: str) -> inspect.Parameter:
     )
 
 
-def _former(name: str) -> inspect.Parameter:
-    # Known, so that its error can name the current one.
+def _renamed(name: str) -> inspect.Parameter:
+    # A hidden option, so that the error can give the new name.
     option = typer.Option(None, flag(name), hidden=True)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=str | None

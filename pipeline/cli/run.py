@@ -1,4 +1,4 @@
-"""`captionflow run`: the whole pipeline on this machine."""
+"""`captionflow run`: runs the whole pipeline on this machine."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,20 +18,23 @@ def run(
     config: Config = None,
     root: Root = Path("runs"),
     cache: Annotated[
-        bool, typer.Option(help="Reuse the results of steps whose inputs did not change.")
+        bool, typer.Option(help="Reuse the results of steps whose code and inputs did not change.")
     ] = True,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only show which steps would run, and why.")
+        bool, typer.Option("--plan", help="Show which steps would run, and why; run nothing.")
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Only read the data set and show what it holds.")
+        bool,
+        typer.Option("--check", help="Check the data set and show its content; run nothing."),
     ] = False,
     no_store: Annotated[
-        bool, typer.Option("--no-store", help="Use no feature store: same as --store ''.")
+        bool, typer.Option("--no-store", help="Use no feature store; same as --store ''.")
     ] = False,
     upload: Annotated[
         str | None,
-        typer.Option(help="Afterwards copy the artifacts here: gs://… or s3://….", metavar="URI"),
+        typer.Option(
+            help="Where to copy the artifacts after the run: gs://… or s3://….", metavar="<uri>"
+        ),
     ] = None,
 ) -> None:
     """Run the whole pipeline on this machine: ingest, train, evaluate, register."""
@@ -39,12 +42,12 @@ def run(
         settings = make_settings(
             preset, {**given, "store": ""} if no_store else given, config=config
         )
-        # Imported here, so that `--help` and errors in settings come at once.
+        # Imported late, so that `--help` and errors in settings appear at once.
         from pipeline.local import run as local
 
         if check:
             local.show_dataset(settings)
         elif plan:
-            local.show_plan_of(settings, root, reuse=cache)
+            local.print_plan(settings, root, reuse=cache)
         else:
             local.run_and_show(settings, root, reuse=cache, upload=upload)

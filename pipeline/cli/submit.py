@@ -1,4 +1,4 @@
-"""`captionflow submit`: a run on a Kubeflow Pipelines (KFP) cluster."""
+"""`captionflow submit`: starts a run on a Kubeflow Pipelines (KFP) cluster."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -26,16 +26,21 @@ def submit(
     ] = "",
     kfp_experiment: KfpExperiment = PIPELINE,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Show the state of the steps until the run ends.")
+        bool,
+        typer.Option(
+            "--wait",
+            help="Follow the steps until the run ends; fail if the run fails.",
+        ),
     ] = False,
     pause: Annotated[
-        float, typer.Option(help="Seconds between the first queries of --wait.", min=0.05)
+        float,
+        typer.Option(help="Initial seconds between the queries of --wait.", min=0.05),
     ] = 2.0,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only show what would run, and why; send nothing.")
+        bool, typer.Option("--plan", help="Show which steps would run, and why; submit nothing.")
     ] = False,
 ) -> None:
-    """Start a run on a cluster; with --wait, fail unless the run succeeds."""
+    """Start a run on a cluster."""
     with one_line_errors("stopped; run the same command again"):
         from pipeline.cluster import runs
         from pipeline.cluster.arguments import cluster_arguments
@@ -55,5 +60,5 @@ def submit(
         if wait:
             from pipeline.cluster.follow import follow_run
 
-            with one_line_errors(f"no longer waiting; the run continues: {page}"):
+            with one_line_errors(f"stopped waiting; the run continues: {page}"):
                 follow_run(client, run_id, pause=pause)

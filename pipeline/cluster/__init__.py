@@ -1,1 +1,1 @@
-"""Runs and schedules on a Kubeflow Pipelines (KFP) server, through kfp's own client."""
+"""Runs and schedules on a Kubeflow Pipelines (KFP) server, with kfp's own client."""

@@ -1,4 +1,4 @@
-"""Where a Kubeflow Pipelines (KFP) server is."""
+"""The address of a Kubeflow Pipelines (KFP) server."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Address(BaseModel):
-    """Where a KFP server is, and who asks. What is not said kfp's client finds."""
+    """Address of a KFP server, and credentials. kfp's client looks up whatever is missing."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -14,18 +14,18 @@ class Address(BaseModel):
 
     host: str = Field(
         "",
-        description="Address of KFP's user interface or API, such as http://localhost:8080; else "
-        "KF_PIPELINES_ENDPOINT, the cluster that this runs in, or the kube config",
+        description="Address of KFP's user interface or API, such as http://localhost:8080; empty: "
+        "that of KF_PIPELINES_ENDPOINT, of the cluster around this machine, or of the kube config",
     )
     namespace: str = Field(
-        "kubeflow", description="Namespace of KFP or, if it serves many users, of their runs"
+        "kubeflow", description="Namespace of KFP; in multi-user mode, of the user's profile"
     )
     existing_token: str = Field(
         "",
         repr=False,
-        description="Token that the server knows you by; better set KF_PIPELINES_TOKEN, which is "
-        "seen by no one else",
+        description="Access token for the server; KF_PIPELINES_TOKEN is safer, since other users "
+        "can see command lines",
     )
     ca_cert: str = Field(
-        "", description="Certificate file of the authority behind a server's own certificate"
+        "", description="File with the CA certificate that signed the server's certificate"
     )

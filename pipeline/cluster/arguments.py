@@ -1,4 +1,4 @@
-"""The parameters of a run on a cluster, checked for what only a cluster can see."""
+"""The parameters of a run on a cluster, checked for paths that a cluster can't read."""
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -11,9 +11,9 @@ from components.storage.filesystem import is_absolute, is_remote
 from pipeline.config import make_settings
 from pipeline.kubernetes_settings import make_kubernetes_settings
 
-# Settings that need a place which outlives the step's pod: each with the folder that is a volume on
-# the cluster, see `pipeline.kubernetes.VOLUMES`.
-_LASTING = {"store": "features", "checkpoints": "checkpoints"}
+# Settings whose folders must outlive the step's pod, each with the folder of its volume: see
+# `pipeline.kubernetes.VOLUMES`.
+_PERSISTENT = {"store": "features", "checkpoints": "checkpoints"}
 
 
 def cluster_arguments(
@@ -23,28 +23,28 @@ def cluster_arguments(
 
     Args:
         preset: The preset to start from.
-        config: A YAML file of settings; None: none.
+        config: A YAML file of settings; None if there is none.
         settings: Settings from the command line.
-        kubernetes: Those of `KubernetesSettings`, likewise.
+        kubernetes: `KubernetesSettings` from the command line.
 
     Raises:
-        SettingError: If a setting breaks its rule, or names a place that a pod can't see.
+        SettingError: If a setting is invalid, or a path that a pod can't read.
     """
     arguments = make_settings(preset, settings, config=config).model_dump()
     for name, words in external_settings(RunSettings).items():
         value = arguments[name]
         if value not in words and not is_absolute(value):
             raise SettingError(
-                f"{name} must be visible to the cluster: gs://…, s3://…, or an absolute path in "
-                f"its image or volumes. Received: {value!r}"
+                f"{name} must be readable from the cluster: gs://…, s3://…, or an absolute path in "
+                f"the image or a volume. Received: {value!r}"
             )
-    for name, volume in _LASTING.items():
+    for name, volume in _PERSISTENT.items():
         value = arguments[name]
         path = PurePosixPath(value)
         on_volume = path.parts[:1] == (volume,) and ".." not in path.parts
         if value and not on_volume and not is_remote(value):
             raise SettingError(
-                f"{name} must outlive the step's pod: a path in {volume}/, a volume on the "
-                f"cluster, or gs://… or s3://…. Received: {value!r}"
+                f"{name} must outlive the step's pod: gs://…, s3://…, or a path in {volume}/, "
+                f"which is a volume on the cluster. Received: {value!r}"
             )
     return arguments | make_kubernetes_settings(kubernetes).model_dump()

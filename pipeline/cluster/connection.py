@@ -21,30 +21,34 @@ from components.errors import CaptionflowError, SettingError
 from pipeline.cluster.address import Address
 from pipeline.cluster.errors import (
     TOKEN_VARIABLE,
-    in_words,
     no_such_api,
     not_the_api,
     other_version,
-    shown,
+    translated_errors,
+    without_credentials,
 )
 
 logger = logging.getLogger(__name__)
 
-# Seconds to connect, and to the answer; kfp alone waits for ever. Before KFP 2.17 makes a run it
-# asks its MLflow plugin, which gives a silent MLflow 60 seconds for each of 3 tries of 2 requests
+# Seconds to connect, and to receive a response; without them, kfp waits forever. Before KFP 2.17
+# creates a run, its MLflow plugin sends 2 requests to MLflow, with 3 attempts of 60 seconds each
 # (mlflowOperationBudget in backend/src/apiserver/plugins/mlflow/config.go).
-_TIME_LIMITS = (10, 60)
-_TIME_LIMITS_TO_MAKE = (10, 60 + 60 * 3 * 2)
-# What fails is told at once; who can wait tries again.
+_TIMEOUTS = (10, 60)
+_TIMEOUTS_TO_CREATE = (10, 60 + 60 * 3 * 2)
+# No retries: errors are reported at once, and `follow_run` has its own.
 _RETRIES = Retry(total=None, connect=0, read=0, other=0, redirect=5)
-# Where the user interface is once it is forwarded to this machine.
+# Address of the user interface after `kubectl port-forward`.
 _FORWARDED = "http://localhost:8080"
 
 
 class _Client(kfp.Client):
-    """kfp's client, with time limits; it tells at once what is wrong."""
+    """kfp's client with timeouts, no retries, and a single health check.
 
-    answered = False
+    Attributes:
+        is_checked: Whether the health check has succeeded.
+    """
+
+    is_checked = False
 
     def _load_config(self, *args: Any, **options: Any) -> Any:
         config = super()._load_config(*args, **options)
@@ -53,18 +57,18 @@ class _Client(kfp.Client):
         return config
 
     def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
-        """Sees that a server of a fitting version answers.
+        """Checks that a server of a compatible version responds.
 
-        kfp asks five times, with a traceback each time.
+        kfp's own method tries five times, and prints a traceback each time.
         """
         api_client = self._healthz_api.api_client
         address = self._existing_config.host
         if address == Configuration().host and self._uihost == _FORWARDED:
             raise SettingError(
-                "No KFP server is named: give --host http://…, set KF_PIPELINES_ENDPOINT, or have "
-                "a kube config that leads to the cluster (`kubectl config view`)"
+                "No address of a KFP server: give --host http://…, set KF_PIPELINES_ENDPOINT, or "
+                "set up a kube config for the cluster (see `kubectl config view`)"
             )
-        _limit(api_client.rest_client, address)
+        _set_timeouts(api_client.rest_client, address)
         with talking_to(self):
             try:
                 health = self._healthz_api.healthz_service_get_healthz()
@@ -73,7 +77,7 @@ class _Client(kfp.Client):
                     raise no_such_api(address, error) from error
                 raise
         _check_version(address, _tag(address, api_client.last_response.data))
-        self.answered = True
+        self.is_checked = True
         return health
 
 
@@ -81,22 +85,24 @@ def connect(address: Address) -> kfp.Client:
     """Connects to a KFP server.
 
     Returns:
-        kfp's client; the server has answered it.
+        kfp's client, after a successful health check.
 
     Raises:
-        SettingError: If no server is named, or something given is unusable.
-        CaptionflowError: If the server does not answer, refuses, or is of another version.
+        SettingError: If there is no address, or the address, token or certificate is invalid.
+        CaptionflowError: If the server does not respond, rejects the request, or has an
+            incompatible version.
     """
     host = address.host or os.environ.get(KF_PIPELINES_ENDPOINT_ENV)
     if host and "://" not in host:
         host = f"https://{host}"
     if host and not re.fullmatch(r"https?://[^\s/]+\S*", host):
         raise SettingError(
-            f"host must be an address such as http://localhost:8080. Received: {shown(host)!r}"
+            f"host must be an address such as http://localhost:8080. Received: "
+            f"{without_credentials(host)!r}"
         )
     token = (address.existing_token or os.environ.get(TOKEN_VARIABLE, "")).strip()
     if not re.fullmatch(r"[!-~]*", token):
-        raise SettingError("A token must be one word of ASCII characters; this one is not")
+        raise SettingError("The token must be one word of ASCII characters")
     if address.ca_cert and not Path(address.ca_cert).is_file():
         raise SettingError(f"ca_cert must be a file. Received: {address.ca_cert!r}")
     try:
@@ -110,26 +116,26 @@ def connect(address: Address) -> kfp.Client:
             )
     except (json.JSONDecodeError, KeyError) as error:
         raise SettingError(
-            f"{kfp.Client._LOCAL_KFP_CONTEXT} must be as kfp writes it: mend or remove it. "
-            f"Received: {type(error).__name__}: {error}"
+            f"{kfp.Client._LOCAL_KFP_CONTEXT} is not a valid kfp context file. Repair or delete "
+            f"it. Received: {type(error).__name__}: {error}"
         ) from error
     except (GoogleAuthError, OSError) as error:
         raise CaptionflowError(
-            "No token for Google's Identity-Aware Proxy can be had: run `gcloud auth application-"
+            "Can't get a token for Google's Identity-Aware Proxy. Run `gcloud auth application-"
             f"default login`, or set {TOKEN_VARIABLE}. Received: {type(error).__name__}"
         ) from error
-    # kfp asks by itself when it has no namespace.
-    if not client.answered:
+    # kfp's constructor only does this when it has no namespace.
+    if not client.is_checked:
         client.get_kfp_healthz()
     return client
 
 
 @contextmanager
 def talking_to(client: kfp.Client) -> Iterator[None]:
-    """Runs a block that uses kfp's client: without its prints, and with `in_words` for failures."""
+    """Runs a block that uses kfp's client: silences the client, and translates its errors."""
     config = client._existing_config
     secrets = [key.removeprefix("Bearer ") for key in config.api_key.values() if key]
-    with in_words(config.host, secrets), _quiet():
+    with translated_errors(config.host, secrets), _quiet():
         yield
 
 
@@ -144,15 +150,15 @@ def page(client: kfp.Client, *path: str) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # kfp prints as it goes, and warns that it is meant for KFP 2.
+    # kfp prints links, and warns that it is for KFP 2.
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _keep_host(config: Any) -> None:
-    # Before each request the kube config's token is renewed, and with it the host is set back to
-    # that of the cluster, without the path to KFP that kfp has added.
+    # Before each request, the kube config's hook renews the token and also resets the host to the
+    # cluster's, without the path to KFP that kfp has appended.
     host, renew = config.host, config.refresh_api_key_hook
 
     def renew_token(config: Any) -> None:
@@ -163,19 +169,19 @@ def _keep_host(config: Any) -> None:
         config.refresh_api_key_hook = renew_token
 
 
-def _limit(rest_client: Any, address: str) -> None:
-    # kfp's calls take no time limit, and take any answer for an empty object.
+def _set_timeouts(rest_client: Any, address: str) -> None:
+    # kfp's methods have no timeout, and read any response without JSON as an empty object.
     if "request" in vars(rest_client):
         return
-    unlimited = rest_client.request
+    original = rest_client.request
 
     def request(method: str, *args: Any, **options: Any) -> Any:
-        limits = _TIME_LIMITS_TO_MAKE if method == "POST" else _TIME_LIMITS
-        options["_request_timeout"] = options.get("_request_timeout") or limits
+        timeouts = _TIMEOUTS_TO_CREATE if method == "POST" else _TIMEOUTS
+        options["_request_timeout"] = options.get("_request_timeout") or timeouts
         try:
-            response = unlimited(method, *args, **options)
+            response = original(method, *args, **options)
         except ApiException as error:
-            # It is going to be decoded, whatever it is.
+            # kfp's client decodes it as UTF-8, whatever it is.
             error.body = (error.body or b"").decode(errors="replace").encode()
             raise
         if "json" not in (response.getheader("content-type") or ""):
@@ -185,15 +191,15 @@ def _limit(rest_client: Any, address: str) -> None:
     rest_client.request = request
 
 
-def _tag(address: str, answer: str) -> str:
+def _tag(address: str, response: str) -> str:
     try:
-        return str(json.loads(answer).get("tag_name", ""))
+        return str(json.loads(response).get("tag_name", ""))
     except (ValueError, AttributeError) as error:
         raise not_the_api(address) from error
 
 
 def _check_version(address: str, server: str) -> None:
-    # Development builds say "unknown" or nothing.
+    # Development builds have the version "unknown" or none.
     numbers = re.match(r"v?(\d+)\.(\d+)", server)
     if not numbers:
         return
@@ -204,8 +210,9 @@ def _check_version(address: str, server: str) -> None:
         raise other_version(address, server, own)
     if version < newest:
         logger.warning(
-            "KFP at %s is %s, older than kfp %s here: update it. It may leave out what it does not "
-            "know of, such as a step's security context, and ends the runs of a schedule with it",
+            "KFP at %s is version %s, older than kfp %s here. Update it: an older server ignores "
+            "fields that it does not know, such as a step's security context, and stops the runs "
+            "of a schedule that is deleted",
             address,
             server,
             own,

@@ -1,4 +1,4 @@
-"""Failures of a Kubeflow Pipelines (KFP) server, each in one line that says what to do."""
+"""Errors of a Kubeflow Pipelines (KFP) server, in one line each that says what to do."""
 
 import json
 import re
@@ -19,137 +19,138 @@ from urllib3.exceptions import (
 
 from components.errors import CaptionflowError, SettingError
 
-_WHERE = "--host or KF_PIPELINES_ENDPOINT"
+_HOST = "--host or KF_PIPELINES_ENDPOINT"
 _FORWARD = "kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
-#: Holds a token, in the manner of kfp's own variables.
+#: Environment variable with the token, named like kfp's own variables.
 TOKEN_VARIABLE = "KF_PIPELINES_TOKEN"  # noqa: S105 # the variable's name
-# Longest text of a server that is passed on.
-_LONGEST = 300
+# Longest text of a server that a message quotes.
+_MAX_LENGTH = 300
 
 
-class NoAnswerError(CaptionflowError):
-    """The server does not answer now; it may in a while."""
+class NoResponseError(CaptionflowError):
+    """The server does not respond now, but may do so later."""
 
 
 @contextmanager
-def in_words(address: str, secrets: Collection[str] = ()) -> Iterator[None]:
-    """Puts what fails in the block in one line.
+def translated_errors(address: str, secrets: Collection[str] = ()) -> Iterator[None]:
+    """Translates errors of kfp's client in the block into one-line messages.
 
     Args:
-        address: The server's, for the message.
-        secrets: What must not be in the message, should the server repeat it.
+        address: Address of the server, for the message.
+        secrets: Texts that are masked in the message, in case the server repeats them.
 
     Raises:
-        NoAnswerError: If the server does not answer, and may later.
-        CaptionflowError: If it refuses, or is no KFP server.
+        NoResponseError: If the server does not respond, but may do so later.
+        CaptionflowError: If it rejects the request, or is not a KFP server.
     """
     try:
         yield
     except ApiException as error:
-        raise _refused(error, shown(address), secrets) from error
+        raise _rejected(error, without_credentials(address), secrets) from error
     except HTTPError as error:
         cause = error.reason if isinstance(error, MaxRetryError) else error
-        raise _unreached(cause, shown(address)) from error
+        raise _unreachable(cause, without_credentials(address)) from error
 
 
-def shown(address: str) -> str:
-    """Returns an address without a user and password in it."""
+def without_credentials(address: str) -> str:
+    """Returns an address without its user name and password."""
     return re.sub(r"//[^/@\s]+@", "//", address).rstrip("/")
 
 
 def not_the_api(address: str) -> CaptionflowError:
-    """Returns the error for a page of HTML, or anything else, where the API should be."""
+    """Returns the error for a response that is not from KFP's API, such as a page of HTML."""
     return CaptionflowError(
-        f"{shown(address)} does not answer as KFP's API does: it is another address, or a "
-        f"page to log in. Set {TOKEN_VARIABLE}, or go past that page: {_FORWARD}, and --host "
+        f"{without_credentials(address)} does not respond like KFP's API: it is another service, "
+        f"or a login page. Set {TOKEN_VARIABLE}, or bypass the login page: {_FORWARD}, and --host "
         "http://localhost:8080"
     )
 
 
 def no_such_api(address: str, error: ApiException) -> CaptionflowError:
-    """Returns the error for a server without KFP's API of this version."""
+    """Returns the error for a server that lacks this version of KFP's API."""
     return CaptionflowError(
-        f"{shown(address)} has no KFP API v2beta1 ({error.status}): correct {_WHERE}, or, if this "
-        f"is KFP 1, update the server to KFP 2.{_told(error, ())}"
+        f"{without_credentials(address)} has no KFP API v2beta1 ({error.status}). Correct {_HOST}; "
+        f"if the server is KFP 1, update it to KFP 2{_server_text(error, ())}"
     )
 
 
 def other_version(address: str, server: str, own: str) -> CaptionflowError:
-    """Returns the error for a server whose version can't run the packages made here."""
+    """Returns the error for a server that can't run packages of the installed kfp."""
     return CaptionflowError(
-        f"KFP at {shown(address)} is version {server}, and packages made here are for {own}: "
-        f"update the server, or install the kfp {server.split('.')[0]} that fits it"
+        f"KFP at {without_credentials(address)} is version {server}, but the installed kfp is "
+        f"{own}. Update the server, or install kfp {server.split('.')[0]}"
     )
 
 
-def _refused(error: ApiException, address: str, secrets: Collection[str]) -> CaptionflowError:
-    told = _told(error, secrets)
+def _rejected(error: ApiException, address: str, secrets: Collection[str]) -> CaptionflowError:
+    text = _server_text(error, secrets)
     match error.status:
         case 0 if address.startswith("https"):
-            return _unreached(SSLError(error.reason), address)
+            return _unreachable(SSLError(error.reason), address)
         case 0:
             return CaptionflowError(
-                f"KFP at {address} answers what this client can't read: is it of another version?"
+                f"KFP at {address} sent a response that this client can't read. Check that it is "
+                "KFP 2"
             )
         case 401:
             return CaptionflowError(
-                f"KFP at {address} wants a valid token (401): this one is missing, wrong or "
-                f"expired. Set {TOKEN_VARIABLE} to a new one, or log in to the cluster again.{told}"
+                f"KFP at {address} requires a valid token (401): it is missing, wrong or expired. "
+                f"Set {TOKEN_VARIABLE} to a new token, or log in to the cluster again{text}"
             )
         case 403:
             return CaptionflowError(
-                f"KFP at {address} does not allow this (403): ask for the role kubeflow-edit in "
-                f"the namespace, or name another with --namespace.{told}"
+                f"KFP at {address} denies access (403). Ask for the role kubeflow-edit in the "
+                f"namespace, or choose another one with --namespace{text}"
             )
         case 429 | 500 | 502 | 503 | 504 as status:
-            return NoAnswerError(
-                f"KFP at {address} is not ready ({status}): try again in a minute, or look at the "
-                f"log of the deployment ml-pipeline.{told}"
+            return NoResponseError(
+                f"KFP at {address} is not ready ({status}). Try again in a minute, or read the log "
+                f"of the deployment ml-pipeline{text}"
             )
         case status:
-            return CaptionflowError(f"KFP at {address} refuses this ({status}).{told}")
+            return CaptionflowError(f"KFP at {address} rejected the request ({status}){text}")
 
 
-def _told(error: ApiException, secrets: Collection[str]) -> str:
-    # gRPC's gateway answers with JSON; a proxy in between may not.
+def _server_text(error: ApiException, secrets: Collection[str]) -> str:
+    # gRPC's gateway sends JSON; a proxy in between may not.
     try:
-        answer = json.loads(error.body or "{}")
-        told = str(answer.get("message") or answer.get("error") or "")
+        body = json.loads(error.body or "{}")
+        text = str(body.get("message") or body.get("error") or "")
     except (ValueError, AttributeError):
-        told = ""
+        text = ""
     for secret in secrets:
-        told = told.replace(secret, "…")
-    told = " ".join(told.split())
-    return f" It says: {told[:_LONGEST]}" if told else ""
+        text = text.replace(secret, "…")
+    text = " ".join(text.split())
+    return f". Its message: {text[:_MAX_LENGTH]}" if text else ""
 
 
-def _unreached(cause: Exception | None, address: str) -> CaptionflowError:
+def _unreachable(cause: Exception | None, address: str) -> CaptionflowError:
     match cause:
         case LocationValueError():
             return SettingError(
                 f"host must be an address such as http://localhost:8080. Received: {address!r}"
             )
         case NameResolutionError():
-            # No network for a while looks the same as a name that there is not.
-            return NoAnswerError(
-                f"No machine of this name is found: {address}. Correct {_WHERE}, or see whether "
-                "this machine has a network"
+            # A missing network looks the same as an unknown name.
+            return NoResponseError(
+                f"Can't find the machine of {address}. Correct {_HOST}, or check this machine's "
+                "network"
             )
         case NewConnectionError():
-            return NoAnswerError(
-                f"Nothing listens at {address}: start the server or the way to it, such as "
-                f"{_FORWARD}, or correct {_WHERE}"
+            return NoResponseError(
+                f"No server is running at {address}. Start it or the port-forward ({_FORWARD}), or "
+                f"correct {_HOST}"
             )
         case ConnectTimeoutError() | ReadTimeoutError():
-            return NoAnswerError(
-                f"KFP at {address} does not answer in time: see whether a firewall or VPN is in "
-                f"between, or correct {_WHERE}"
+            return NoResponseError(
+                f"KFP at {address} did not respond in time. Check for a firewall or VPN in "
+                f"between, or correct {_HOST}"
             )
         case SSLError():
             return CaptionflowError(
-                f"No secure connection to {address} can be made: write http:// if the server has "
-                "no TLS, or name its authority's certificate with --ca-cert"
+                f"Can't open a secure connection to {address}. Use http:// if the server has no "
+                "TLS, or give its CA certificate with --ca-cert"
             )
-    return NoAnswerError(
-        f"The connection to KFP at {address} broke off: try again. Received: {type(cause).__name__}"
+    return NoResponseError(
+        f"The connection to KFP at {address} was lost. Try again. Received: {type(cause).__name__}"
     )

@@ -1,8 +1,8 @@
-"""Why a step of a run on a cluster failed.
+"""Finds out why a step of a run on a cluster failed.
 
-Kubeflow Pipelines (KFP) 2.17 does not say: `error` is empty on failed runs and tasks. So two others
-are asked, if they can be reached from here: MLflow, where a step notes that data or settings are at
-fault, and Kubernetes, which knows why a pod ended.
+Kubeflow Pipelines (KFP) 2.17 does not report it: `error` is empty on failed runs and tasks. So two
+other sources are consulted, if this machine can reach them: MLflow, where a step records errors in
+data or settings, and Kubernetes, which knows why a pod was terminated.
 """
 
 import logging
@@ -21,21 +21,23 @@ logger = logging.getLogger(__name__)
 # Label of a run's pods (LabelKeyWorkflowRunId in KFP's backend/src/common/util/consts.go).
 _RUN_LABEL = "pipeline/runid"
 _NODE_NAME = "workflows.argoproj.io/node-name"
-# The container of a pod that runs the step, as Argo calls it.
+# Argo's name for the container that runs the step.
 _MAIN = "main"
-# Seconds to connect to Kubernetes, and to its answer.
-_TIME_LIMITS = (5, 15)
+# Seconds to connect to Kubernetes, and to receive a response.
+_TIMEOUTS = (5, 15)
 
 
 def why_step_failed(client: kfp.Client, run_id: str, step: str) -> str:
-    """Returns why a step failed; empty if that can't be found out from here.
+    """Returns why a step failed; empty if neither MLflow nor Kubernetes can tell.
 
     Args:
-        client: Of `connect`.
+        client: A client that `connect` returned.
         run_id: The run's id.
         step: The step's name.
     """
-    return _noted(run_id, step) or _seen_by_kubernetes(_namespace(client), run_id, step)
+    return _recorded_in_mlflow(run_id, step) or _reported_by_kubernetes(
+        _namespace(client), run_id, step
+    )
 
 
 def log_command(client: kfp.Client, run_id: str) -> str:
@@ -50,18 +52,18 @@ def _namespace(client: kfp.Client) -> str:
     return client.get_user_namespace() or "kubeflow"
 
 
-def _noted(run_id: str, step: str) -> str:
+def _recorded_in_mlflow(run_id: str, step: str) -> str:
     if not os.environ.get("MLFLOW_TRACKING_URI", "").strip():
         return ""
     try:
         return failure_note(run_id, step)
     except CaptionflowError as error:
-        logger.warning("MLflow can't be asked why %s failed: %s", step, error)
+        logger.warning("Can't look up in MLflow why %s failed: %s", step, error)
         return ""
 
 
-def _seen_by_kubernetes(namespace: str, run_id: str, step: str) -> str:
-    # Here, since it takes a while to load and only failures need it.
+def _reported_by_kubernetes(namespace: str, run_id: str, step: str) -> str:
+    # Imported late, since it loads slowly and only failures need it.
     from kubernetes.client import ApiClient, ApiException, Configuration, CoreV1Api
     from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 
@@ -76,16 +78,16 @@ def _seen_by_kubernetes(namespace: str, run_id: str, step: str) -> str:
             pods = CoreV1Api(api_client).list_namespaced_pod(
                 namespace,
                 label_selector=f"{_RUN_LABEL}={run_id}",
-                _request_timeout=_TIME_LIMITS,
+                _request_timeout=_TIMEOUTS,
             )
     except ConfigException:
-        return ""  # There is no kube config: KFP is reached some other way.
+        return ""  # There is no kube config; KFP is reached in another way.
     except (ApiException, HTTPError, OSError) as error:
-        logger.warning("Kubernetes can't be asked why %s failed: %s", step, type(error).__name__)
+        logger.warning("Can't look up in Kubernetes why %s failed: %s", step, type(error).__name__)
         return ""
     attempts = [pod for pod in pods.items if step in _node_path(pod)]
     attempts.sort(key=lambda pod: pod.metadata.creation_timestamp, reverse=True)
-    return next(filter(None, map(_end_of, attempts)), "")
+    return next(filter(None, map(_termination_reason, attempts)), "")
 
 
 def _node_path(pod: Any) -> list[str]:
@@ -94,18 +96,18 @@ def _node_path(pod: Any) -> list[str]:
     return re.sub(r"\(\d+\)", "", name).split(".")
 
 
-def _end_of(pod: Any) -> str:
+def _termination_reason(pod: Any) -> str:
     for container in pod.status.container_statuses or []:
-        ended = container.state and container.state.terminated
-        if container.name == _MAIN and ended and ended.reason == "OOMKilled":
-            return f"out of memory{_limit(pod)}; its needs stand in pipeline/kubernetes.py"
-    # Kubernetes' own words, of an eviction or a node that was shut down.
+        terminated = container.state and container.state.terminated
+        if container.name == _MAIN and terminated and terminated.reason == "OOMKilled":
+            return f"out of memory{_memory_limit(pod)}; raise the limit in pipeline/kubernetes.py"
+    # Kubernetes' own message about an eviction or a node that was shut down.
     return " ".join((pod.status.message or "").split())
 
 
-def _limit(pod: Any) -> str:
+def _memory_limit(pod: Any) -> str:
     for container in pod.spec.containers:
         limits = (container.resources and container.resources.limits) or {}
         if container.name == _MAIN and "memory" in limits:
-            return f": it may use {limits['memory']}"
+            return f" (limit {limits['memory']})"
     return ""

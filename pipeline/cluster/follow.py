@@ -1,4 +1,4 @@
-"""Follows a run on a Kubeflow Pipelines server: the state of each step until the end."""
+"""Follows a run on a Kubeflow Pipelines server: shows the state of each step until it ends."""
 
 import time
 from contextlib import nullcontext
@@ -13,19 +13,20 @@ from rich.table import Column, Table
 
 from components.errors import CaptionflowError
 from pipeline.cluster.connection import talking_to
-from pipeline.cluster.errors import NoAnswerError
+from pipeline.cluster.errors import NoResponseError
 from pipeline.cluster.failure import log_command, why_step_failed
 from pipeline.cluster.runs import run_page
 from pipeline.tasks import steps_of
 
-_ENDS = frozenset({"SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR"})
-# A run that someone stops is CANCELING for a while, and ends as FAILED (TerminateRun in
+_FINAL_STATES = frozenset({"SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR"})
+# A stopped run is CANCELING for a while, and then FAILED (TerminateRun in
 # backend/src/apiserver/storage/run_store.go of KFP 2.17).
 _STOPPED = frozenset({"CANCELING", "CANCELED"})
 _COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "yellow", "SKIPPED": "cyan"}
-# Looks at a run come further and further apart while nothing changes, up to these seconds.
-_LONGEST_PAUSE = 30.0
+# The pause between queries grows while nothing changes, up to these seconds.
+_MAX_PAUSE = 30.0
 _GROWTH = 1.5
+# KFP sets the times of events that have not happened to 1970 or earlier.
 _FIRST_YEAR = 2000
 
 
@@ -35,14 +36,14 @@ class RunFailedError(CaptionflowError):
 
 @dataclass(frozen=True)
 class StepState:
-    """How a step of a run stands.
+    """The state of a step in a run.
 
     Attributes:
         name: The step.
         title: Its display name.
-        state: In KFP's words; "" if it has not begun, or was left out.
-        seconds: How long it has taken; None if it has not begun.
-        error: What the server says of its failure, if it failed.
+        state: KFP's name for its state; "" if it has not started, or was skipped.
+        seconds: Time since it started, or that it took; None if it has not started.
+        error: The server's error message, if it failed.
     """
 
     name: str
@@ -58,60 +59,62 @@ def follow_run(
     console: Console | None = None,
     *,
     pause: float = 2.0,
-    patience: int = 10,
+    max_failures: int = 10,
 ) -> None:
-    """Shows the state of each step until the run ends: a table on a terminal, else a line a change.
+    """Shows the state of each step until the run ends.
+
+    A terminal shows a table that is updated; other outputs get one line per change.
 
     Args:
-        client: Of `connect`.
-        run_id: The run.
-        console: Where it is shown; standard output if None.
-        pause: Seconds between the first looks; they grow while nothing changes.
-        patience: How many looks in a row may fail for want of an answer.
+        client: A client that `connect` returned.
+        run_id: The run's id.
+        console: Where to print; standard output if None.
+        pause: Seconds between the first queries; the pause grows while nothing changes.
+        max_failures: Number of consecutive queries that may go without a response.
 
     Raises:
-        RunFailedError: If it failed, with the step, why, and the command that shows the log; or
-            if it was stopped.
-        CaptionflowError: If the server refuses, or does not answer for long.
+        RunFailedError: If the run failed (with the step, the reason and the command that shows the
+            log) or was stopped.
+        CaptionflowError: If the server rejects a request, or does not respond for too long.
     """
     console = console or Console()
     shown: list[StepState] = []
-    waited, failed_looks, stopped = pause, 0, False
+    current_pause, failures, stopped = pause, 0, False
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     with live or nullcontext():
         while True:
             try:
                 with talking_to(client):
                     run = client.get_run(run_id)
-                failed_looks = 0
-            except NoAnswerError as error:
-                failed_looks += 1
-                if failed_looks > patience:
-                    told = f"{error}. The run goes on: {run_page(client, run_id)}"
-                    raise NoAnswerError(told) from error
+                failures = 0
+            except NoResponseError as error:
+                failures += 1
+                if failures > max_failures:
+                    message = f"{error}. The run continues: {run_page(client, run_id)}"
+                    raise NoResponseError(message) from error
             else:
                 steps = step_states(run)
                 if [step.state for step in steps] != [step.state for step in shown]:
-                    waited = pause
+                    current_pause = pause
                 if live:
                     live.update(_table(steps), refresh=True)
                 else:
                     _print_changes(console, shown, steps)
                 shown = steps
                 stopped = stopped or _was_stopped(run)
-                if (run.state or "").upper() in _ENDS:
+                if (run.state or "").upper() in _FINAL_STATES:
                     break
-            time.sleep(waited)
-            waited = min(waited * _GROWTH, max(_LONGEST_PAUSE, pause))
+            time.sleep(current_pause)
+            current_pause = min(current_pause * _GROWTH, max(_MAX_PAUSE, pause))
     if run.state.upper() != "SUCCEEDED":
-        told = "The run was stopped" if stopped else _why(client, run, shown)
-        raise RunFailedError(f"{told}. See {run_page(client, run_id)}")
+        reason = "The run was stopped" if stopped else _failure(client, run, shown)
+        raise RunFailedError(f"{reason}. See {run_page(client, run_id)}")
 
 
 def step_states(run: Any) -> list[StepState]:
-    """Returns how each step of a run stands, in running order.
+    """Returns the state of each step of a run, in running order.
 
-    A server lists what it has begun, by the steps' names, and for each a driver that prepares it.
+    A server only lists steps that have started, by name, and for each a driver that prepares it.
     """
     # See `pipeline.cluster.runs.package_file`.
     from pipeline.dag import captioning_pipeline
@@ -123,17 +126,17 @@ def step_states(run: Any) -> list[StepState]:
         task, driver = tasks.get(step.name), tasks.get(f"{step.name}-driver")
         if driver and driver.state == "FAILED":
             task = driver
-        # Of a step that was left out (Argo: Omitted) KFP has no state: None.
+        # KFP's state of a skipped step (Omitted in Argo) is None.
         state = (task.state or "") if task else "PENDING" if driver else ""
         error = _error(task) if state == "FAILED" else ""
         states.append(StepState(step.name, step.task.task_info.name, state, _seconds(task), error))
     return states
 
 
-def _error(*parts: Any) -> str:
-    # Of a run or task, or of the last of its states that has one.
-    for part in parts:
-        for status in (part, *reversed((part and part.state_history) or [])):
+def _error(*sources: Any) -> str:
+    # The message of a run or task itself, or else of its latest state that has one.
+    for source in sources:
+        for status in (source, *reversed((source and source.state_history) or [])):
             if status and status.error and status.error.message:
                 return " ".join(status.error.message.split())
     return ""
@@ -144,18 +147,17 @@ def _was_stopped(run: Any) -> bool:
     return not _STOPPED.isdisjoint({run.state, *history})
 
 
-def _why(client: kfp.Client, run: Any, steps: list[StepState]) -> str:
+def _failure(client: kfp.Client, run: Any, steps: list[StepState]) -> str:
     failed = next((step for step in steps if step.state == "FAILED"), None)
-    told = (failed and failed.error) or _error(run)
+    error = (failed and failed.error) or _error(run)
     if failed is None:
-        return f"The run ended {run.state.lower()}" + (f": {told}" if told else "")
-    told = told or why_step_failed(client, run.run_id, failed.name)
-    why = f": {told}" if told else ""
-    return f"{failed.name} failed{why}. Its log: {log_command(client, run.run_id)}"
+        return f"The run ended as {run.state.lower()}" + (f": {error}" if error else "")
+    error = error or why_step_failed(client, run.run_id, failed.name)
+    reason = f": {error}" if error else ""
+    return f"{failed.name} failed{reason}. Its log: {log_command(client, run.run_id)}"
 
 
 def _seconds(task: Any) -> float | None:
-    # What has not happened yet has a time of long ago.
     start, end = (task and task.start_time), (task and task.end_time)
     if not start or start.year < _FIRST_YEAR:
         return None
@@ -164,23 +166,23 @@ def _seconds(task: Any) -> float | None:
 
 
 def _table(steps: list[StepState]) -> Table:
-    table = Table("step", "state", Column("took", justify="right"), box=None, pad_edge=False)
+    table = Table("step", "state", Column("time", justify="right"), box=None, pad_edge=False)
     for step in steps:
-        table.add_row(step.title, _word(step), _clock(step), style=_COLOURS.get(step.state))
+        table.add_row(step.title, _state(step), _duration(step), style=_COLOURS.get(step.state))
     return table
 
 
 def _print_changes(console: Console, before: list[StepState], now: list[StepState]) -> None:
-    known = {step.name: step.state for step in before}
+    states = {step.name: step.state for step in before}
     for step in now:
-        if step.state != known.get(step.name, ""):
-            line = f"{step.title}: {_word(step)} {_clock(step)}"
+        if step.state != states.get(step.name, ""):
+            line = f"{step.title}: {_state(step)} {_duration(step)}"
             console.print(line.rstrip(), highlight=False, markup=False)
 
 
-def _word(step: StepState) -> str:
+def _state(step: StepState) -> str:
     return step.state.lower() or "-"
 
 
-def _clock(step: StepState) -> str:
+def _duration(step: StepState) -> str:
     return "" if step.seconds is None else str(timedelta(seconds=round(step.seconds)))

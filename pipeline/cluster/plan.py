@@ -1,7 +1,7 @@
-"""`submit --plan`: what a run on a cluster would do, compared with the last one that succeeded.
+"""`captionflow submit --plan`: what a run on a cluster would do.
 
-On a cluster every step that is reached runs: KFP's cache is off (`pipeline.kubernetes` says why).
-So the plan tells what changed since then for each step, and what spares work within it.
+On a cluster no step is reused: KFP's cache is off (`pipeline.kubernetes` says why). So the plan
+lists, for each step, what changed since the last successful run, and what work the step skips.
 """
 
 from collections.abc import Mapping
@@ -15,25 +15,26 @@ from components.settings.base import is_decisive
 from components.settings.run import RunSettings
 from pipeline.cluster.runs import FinishedRun, last_run
 from pipeline.kubernetes_settings import KubernetesSettings
-from pipeline.plan import PlannedStep, show_plan
+from pipeline.plan import PlannedStep, setting_change, show_plan
 from pipeline.tasks import Argument, Step, steps_of
 
-# Settings that only say where something is kept or run are not compared.
+# Settings that only say where something is stored or runs are not compared.
 _DECISIVE = {
     name
     for group in (RunSettings, KubernetesSettings)
     for name, field in group.model_fields.items()
     if is_decisive(field)
 }
-# What there is to say of a step besides what changed.
+# Remarks on steps, printed after the changes.
 _NOTES = {
-    "ingest": "reads the data set each time, to see whether it changed",
-    "trigger": "ends the run here if there is no reason to train",
-    "features": "encodes only photos that the feature store does not have",
-    "train": "resumes from its checkpoints if the same training was cut off",
+    "ingest": "Reads the data set every time, to see whether it changed.",
+    "trigger": "Ends the run if there is no reason to train.",
+    "features": "Encodes only photos that the feature store does not have.",
+    "train": "Resumes from its checkpoints if the same training was interrupted.",
 }
-_NO_STORE = "encodes all photos: --store is empty"
-_UNCHANGED = "no setting changed; runs if trigger finds a reason to train"
+_NO_STORE = "Encodes all photos, since --store is empty."
+_FIRST_RUN = "This experiment has no successful run yet."
+_UNCHANGED = "No setting changed. Runs if trigger finds a reason to train."
 
 
 def plan_submission(
@@ -44,40 +45,37 @@ def plan_submission(
     """Plans a run on a cluster.
 
     Args:
-        spec: The `PipelineSpec` that would be sent.
+        spec: The `PipelineSpec` to submit.
         arguments: Its parameters.
-        last: The last run that succeeded; None if there was none.
+        last: The last successful run; None if there is none.
 
     Returns:
         All steps, in the order in which they run.
     """
     if last is None:
-        return [PlannedStep(step.name, False, "no run here before", {}) for step in steps_of(spec)]
-    then = last.pipeline_spec
-    before = {**_defaults(then), **last.parameters}
-    now = json_format.MessageToDict(spec)
+        return [PlannedStep(step.name, False, _FIRST_RUN, {}) for step in steps_of(spec)]
+    old_spec, new_spec = last.pipeline_spec, json_format.MessageToDict(spec)
+    old_arguments = {**_defaults(old_spec), **last.parameters}
     changes: dict[str, list[str]] = {}
     planned = []
     for step in steps_of(spec):
-        own = _changes(step, arguments, before)
-        if _component(now, step.name) != _component(then, step.name):
-            own.insert(0, "its component changed")
-        inherited = [told for source in _sources(step) for told in changes[source]]
+        own = _changes(step, arguments, old_arguments)
+        if _component(new_spec, step.name) != _component(old_spec, step.name):
+            own.insert(0, "Its component changed.")
+        inherited = [change for source in _sources(step) for change in changes[source]]
         changes[step.name] = list(dict.fromkeys([*own, *inherited]))
-        said = [", ".join(changes[step.name]), _note(step.name, arguments)]
-        planned.append(
-            PlannedStep(step.name, False, "; ".join(filter(None, said)) or _UNCHANGED, {})
-        )
+        sentences = [*changes[step.name], *_note(step.name, arguments)]
+        planned.append(PlannedStep(step.name, False, " ".join(sentences) or _UNCHANGED, {}))
     return planned
 
 
 def show_submission_plan(client: kfp.Client, experiment: str, arguments: Mapping[str, Any]) -> None:
-    """Prints the plan of a run on a cluster, compared with the experiment's last one.
+    """Prints the plan of a run on a cluster, compared with the experiment's last successful run.
 
     Raises:
-        CaptionflowError: If the server refuses.
+        CaptionflowError: If the server rejects a request.
     """
-    # Tracing the DAG takes kfp seconds.
+    # kfp takes seconds to trace the DAG.
     from pipeline.dag import captioning_pipeline
 
     last = last_run(client, experiment)
@@ -86,23 +84,23 @@ def show_submission_plan(client: kfp.Client, experiment: str, arguments: Mapping
         typer.echo(f"Compared with {last.name}: {last.address}")
 
 
-def _note(name: str, arguments: Mapping[str, Any]) -> str:
+def _note(name: str, arguments: Mapping[str, Any]) -> list[str]:
     if name == "features" and not arguments["store"]:
-        return _NO_STORE
-    return _NOTES.get(name, "")
+        return [_NO_STORE]
+    return [_NOTES[name]] if name in _NOTES else []
 
 
 def _changes(step: Step, now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     names = {source.name for source in step.parameters.values() if isinstance(source, Argument)}
     return [
-        f"{name}: {_whole(before.get(name))} → {now[name]}"
+        setting_change(name, _as_integer(before.get(name)), now[name])
         for name in sorted(names & _DECISIVE)
         if before.get(name) != now[name]
     ]
 
 
-def _whole(value: Any) -> Any:
-    # JSON, as KFP keeps it, has no integers.
+def _as_integer(value: Any) -> Any:
+    # KFP stores parameters as JSON numbers, which come back as floats.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -1,4 +1,4 @@
-"""Runs on a Kubeflow Pipelines server; `pipeline.cluster.connection` makes kfp's client."""
+"""Starts and finds runs on a Kubeflow Pipelines (KFP) server."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -14,18 +14,19 @@ from kfp.client.client import _FILTER_OPERATIONS
 from pipeline.cluster.connection import page, talking_to
 from pipeline.names import PIPELINE
 
-_PAGE = 100
+# Items per request.
+_PAGE_SIZE = 100
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that succeeded.
+    """A successful run.
 
     Attributes:
-        name: What the user interface calls it.
-        parameters: What it ran with, by name; what was left to its default is not there.
-        pipeline_spec: The package's first part: components, DAG and defaults.
-        address: Its page.
+        name: Its name in the user interface.
+        parameters: Parameters by name; those with their default value are left out.
+        pipeline_spec: The first part of its package: components, DAG and defaults.
+        address: Address of its page.
     """
 
     name: str
@@ -37,19 +38,19 @@ class FinishedRun:
 def submit(
     client: kfp.Client, arguments: Mapping[str, Any], *, experiment: str, run_name: str
 ) -> str:
-    """Starts a run of the pipeline as it is here; each step caches as it was compiled.
+    """Compiles the pipeline and starts a run of it.
 
     Args:
-        client: Of `connect`.
+        client: A client that `connect` returned.
         arguments: The pipeline's parameters.
-        experiment: The KFP experiment of the run; made if it is not there.
-        run_name: What the user interface calls it.
+        experiment: The KFP experiment of the run; created if it does not exist.
+        run_name: Name of the run in the user interface.
 
     Returns:
         The run's id.
 
     Raises:
-        CaptionflowError: If the server refuses.
+        CaptionflowError: If the server rejects a request.
     """
     with talking_to(client), package_file() as package:
         experiment_id = client.create_experiment(experiment).experiment_id
@@ -63,20 +64,20 @@ def run_page(client: kfp.Client, run_id: str) -> str:
 
 
 def last_run(client: kfp.Client, experiment: str) -> FinishedRun | None:
-    """Returns the newest run of this pipeline in an experiment that succeeded; None if none did.
+    """Returns the newest successful run of this pipeline in an experiment; None if there is none.
 
-    One that ended at `trigger` is passed over: it left nothing to be reused.
+    Runs that ended after `trigger` are skipped: they trained nothing to compare with.
 
     Raises:
-        CaptionflowError: If the server refuses.
+        CaptionflowError: If the server rejects a request.
     """
     with talking_to(client):
         try:
             experiment_id = client.get_experiment(experiment_name=experiment).experiment_id
         except ValueError:
-            return None  # There is no such experiment yet.
-        for listed in runs(client, experiment_id, state="SUCCEEDED"):
-            run = client.get_run(listed.run_id)
+            return None  # The experiment does not exist yet.
+        for summary in runs(client, experiment_id, state="SUCCEEDED"):
+            run = client.get_run(summary.run_id)
             if is_ours(run) and _trained(run):
                 return FinishedRun(
                     name=run.display_name,
@@ -89,8 +90,8 @@ def last_run(client: kfp.Client, experiment: str) -> FinishedRun | None:
 
 @contextmanager
 def package_file() -> Iterator[str]:
-    """Yields the path of the package of the pipeline as it is here; it is gone afterwards."""
-    # To trace the DAG takes kfp seconds, which lists and errors have no need of.
+    """Compiles the pipeline into a temporary package, and yields its path."""
+    # kfp takes seconds to trace the DAG, which other commands and errors don't need.
     from pipeline.package import compile_package
 
     with TemporaryDirectory() as folder:
@@ -100,46 +101,48 @@ def package_file() -> Iterator[str]:
 
 
 def is_ours(run: Any) -> bool:
-    """Whether a run, or what makes runs, carries this pipeline's package with it."""
+    """Returns whether a run or recurring run belongs to this pipeline, by its package."""
     name = _spec(run).get("pipelineInfo", {}).get("name")
     return bool(name == PIPELINE)
 
 
 def runs(client: kfp.Client, experiment_id: str, **fields: str) -> Iterator[Any]:
-    """Yields an experiment's runs with these values, the newest first."""
-    return listed(client.list_runs, "runs", fields, experiment_id=experiment_id)
+    """Yields an experiment's runs whose fields have these values, the newest first."""
+    return all_pages(client.list_runs, "runs", fields, experiment_id=experiment_id)
 
 
-def listed(
-    ask: Callable[..., Any], kind: str, fields: Mapping[str, str], **options: Any
+def all_pages(
+    request: Callable[..., Any], kind: str, fields: Mapping[str, str], **options: Any
 ) -> Iterator[Any]:
-    """Yields all that the server has of a kind, page by page, the newest first.
+    """Yields the items of all pages of a list request, the newest first.
 
     Args:
-        ask: A method of kfp's client that lists.
-        kind: The name that its answer has the list under.
-        fields: What is listed has these values.
-        options: Further arguments of `ask`.
+        request: A method of kfp's client that requests one page.
+        kind: Attribute of its response that holds the items.
+        fields: Values that the items' fields must have.
+        options: Further arguments of `request`.
     """
     equals = _FILTER_OPERATIONS["EQUALS"]
-    rule = [{"operation": equals, "key": key, "stringValue": fields[key]} for key in fields]
-    options["filter"] = json.dumps({"predicates": rule}) if rule else None
+    predicates = [{"operation": equals, "key": key, "stringValue": fields[key]} for key in fields]
+    options["filter"] = json.dumps({"predicates": predicates}) if predicates else None
     token = ""
     while True:
-        answer = ask(page_token=token, page_size=_PAGE, sort_by="created_at desc", **options)
-        yield from getattr(answer, kind) or []
-        if not (token := answer.next_page_token):
+        response = request(
+            page_token=token, page_size=_PAGE_SIZE, sort_by="created_at desc", **options
+        )
+        yield from getattr(response, kind) or []
+        if not (token := response.next_page_token):
             return
 
 
 def _trained(run: Any) -> bool:
-    # Without details, nothing says that it did not.
+    # Without details, assume that it did.
     tasks = {task.display_name for task in (run.run_details and run.run_details.task_details) or ()}
     return not tasks or "train" in tasks
 
 
 def _spec(run: Any) -> dict[str, Any]:
-    # A package with a part for Kubernetes has both side by side.
-    sent = run.pipeline_spec or {}
-    spec: dict[str, Any] = sent.get("pipeline_spec", sent)
+    # A package with a part for Kubernetes contains the pipeline's and the platform's spec.
+    package = run.pipeline_spec or {}
+    spec: dict[str, Any] = package.get("pipeline_spec", package)
     return spec

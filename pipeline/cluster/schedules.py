@@ -11,9 +11,9 @@ from kfp_server_api import ApiException
 from components.errors import CaptionflowError
 from pipeline.cluster.connection import page, talking_to
 from pipeline.cluster.cron import Cron
-from pipeline.cluster.runs import is_ours, listed, package_file, runs
+from pipeline.cluster.runs import all_pages, is_ours, package_file, runs
 
-# With a recurring run the server ends the runs that it has made, unless it is told not to.
+# By default, the server also stops the runs of a recurring run that is deleted.
 _KEEP_RUNS = "ORPHAN"
 _ENABLED = "ENABLED"
 
@@ -23,12 +23,12 @@ class Schedule:
     """A recurring run of the pipeline.
 
     Attributes:
-        name: As the user named it.
-        cron: Its line as the server has it, with seconds; "" if it is none.
-        enabled: Whether it makes runs.
-        last_run: When it last made one; None if it never did.
-        last_state: How that run stands, in KFP's words; "" if there is none.
-        address: Its page.
+        name: Its name.
+        cron: Its cron expression in KFP's format, with seconds; "" if it is periodic.
+        enabled: Whether it starts runs.
+        last_run: Start of its last run; None if there is none.
+        last_state: KFP's name for the state of that run; "" if there is none.
+        address: Address of its page.
     """
 
     name: str
@@ -42,29 +42,29 @@ class Schedule:
 def schedule(
     client: kfp.Client, cron: Cron, arguments: Mapping[str, Any], *, experiment: str, name: str
 ) -> tuple[str, int]:
-    """Makes or updates the schedule of this name: one run at a time, and none to catch up.
+    """Creates or updates a schedule, which starts one run at a time and skips missed runs.
 
-    KFP can't change a recurring run, so a new one takes over:
+    KFP can't modify a recurring run, so a new one replaces it:
 
-    1. make it; if there is an old one, not yet enabled;
+    1. create the new one, disabled if there is an old one;
     2. enable it;
-    3. delete the old one, but not the runs that it has made;
-    4. if someone else did the same meanwhile, only the newer one stays.
+    3. delete the old one, but not its runs;
+    4. if someone else did the same meanwhile, delete all but the newest.
 
-    Wherever this is cut off, one is enabled; the next call deletes what is too many.
+    One recurring run is enabled wherever this is interrupted, and the next call deletes duplicates.
 
     Args:
-        client: Of `connect`.
-        cron: When it makes runs.
+        client: A client that `connect` returned.
+        cron: When runs start.
         arguments: The pipeline's parameters.
-        experiment: The KFP experiment of the runs; made if it is not there.
-        name: Its name: there is one schedule of a name.
+        experiment: The KFP experiment of the runs; created if it does not exist.
+        name: Unique name of the schedule.
 
     Returns:
-        The address of its page, and how many it replaced.
+        The address of its page, and the number of recurring runs that it replaced.
 
     Raises:
-        CaptionflowError: If the server refuses.
+        CaptionflowError: If the server rejects a request.
     """
     with talking_to(client), package_file() as package:
         old = _named(client, name)
@@ -84,33 +84,33 @@ def schedule(
                 client.enable_recurring_run(new.recurring_run_id)
             for each in old:
                 _delete(client, each)
-            rivals = [each for each in _named(client, name) if each.status == _ENABLED]
-            rivals.sort(key=lambda each: (each.created_at, each.recurring_run_id))
-            for each in rivals[:-1]:
+            enabled = [each for each in _named(client, name) if each.status == _ENABLED]
+            enabled.sort(key=lambda each: (each.created_at, each.recurring_run_id))
+            for each in enabled[:-1]:
                 _delete(client, each)
     except CaptionflowError as error:
         raise type(error)(
-            f"The schedule {name} may be there twice: run the same command again. {error}"
+            f"The schedule {name} may exist twice. Run the same command again. {error}"
         ) from error
-    return _page(client, rivals[-1] if rivals else new), len(old)
+    return _page(client, enabled[-1] if enabled else new), len(old)
 
 
 def schedules(client: kfp.Client) -> list[Schedule]:
-    """Returns the schedules of this pipeline, by name.
+    """Returns the schedules of this pipeline, sorted by name.
 
     Raises:
-        CaptionflowError: If the server refuses.
+        CaptionflowError: If the server rejects a request.
     """
     with talking_to(client):
-        found = [_described(client, each) for each in _ours(client)]
+        found = [_schedule(client, each) for each in _ours(client)]
     return sorted(found, key=lambda each: each.name)
 
 
 def unschedule(client: kfp.Client, name: str) -> None:
-    """Deletes the schedule of this name; runs that it has made go on.
+    """Deletes a schedule; runs that it has started continue.
 
     Raises:
-        CaptionflowError: If there is none, or the server refuses.
+        CaptionflowError: If there is no such schedule, or the server rejects a request.
     """
     with talking_to(client):
         found = _named(client, name)
@@ -118,17 +118,17 @@ def unschedule(client: kfp.Client, name: str) -> None:
             _delete(client, each)
     if not found:
         raise CaptionflowError(
-            f"There is no schedule {name!r}: `captionflow schedules` shows those that there are"
+            f"There is no schedule {name!r}. List all schedules with `captionflow schedules`"
         )
 
 
-def _described(client: kfp.Client, recurring_run: Any) -> Schedule:
-    made = runs(
+def _schedule(client: kfp.Client, recurring_run: Any) -> Schedule:
+    started = runs(
         client,
         recurring_run.experiment_id,
         recurring_run_id=recurring_run.recurring_run_id,
     )
-    newest = next(made, None)
+    newest = next(started, None)
     cron = recurring_run.trigger and recurring_run.trigger.cron_schedule
     return Schedule(
         name=recurring_run.display_name,
@@ -145,13 +145,13 @@ def _page(client: kfp.Client, recurring_run: Any) -> str:
 
 
 def _named(client: kfp.Client, name: str) -> list[Any]:
-    # The server takes no notice of case.
+    # The server's filter ignores case.
     return [each for each in _ours(client, display_name=name) if each.display_name == name]
 
 
 def _ours(client: kfp.Client, **fields: str) -> Iterator[Any]:
     namespace = client.get_user_namespace()
-    found = listed(client.list_recurring_runs, "recurring_runs", fields, namespace=namespace)
+    found = all_pages(client.list_recurring_runs, "recurring_runs", fields, namespace=namespace)
     return filter(is_ours, found)
 
 
@@ -160,6 +160,6 @@ def _delete(client: kfp.Client, recurring_run: Any) -> None:
     try:
         delete(recurring_run.recurring_run_id, propagation_policy=_KEEP_RUNS)
     except ApiException as error:
-        # Someone else was faster.
+        # Someone else has already deleted it.
         if error.status != 404:
             raise

@@ -1,1 +1,1 @@
-"""Checks of what the pipeline needs: versions, devices, MLflow and stores."""
+"""Checks of the pipeline's requirements: versions, devices, MLflow and stores."""

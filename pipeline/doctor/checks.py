@@ -18,20 +18,20 @@ from pipeline.doctor.mlflow import check_mlflow
 _PROJECT = "captionflow"
 _LIBRARIES = ("kfp", "tensorflow", "keras", "apache-beam", "tensorflow-transform", "mlflow")
 _GIB = 2**30
-# Of a store one wants to know now, not after the minutes that a step would wait for it (seconds).
-_PATIENCE = 10
+# Seconds to wait for a store; a step would wait minutes.
+_TIMEOUT = 10
 
 
 def examine(stores: Iterable[str] = (), *, quick: bool = False) -> Iterator[Finding]:
-    """Looks at everything that is configured here, one thing after the other.
+    """Runs all checks, one after the other.
 
     Args:
         stores: Paths, local or in buckets, that must be readable.
-        quick: Whether to leave out what takes a while or writes: the GPUs, for which TensorFlow is
+        quick: Whether to skip checks that are slow or write: the GPUs, for which TensorFlow is
             loaded, and MLflow's artifact store.
 
     Yields:
-        What was found, as soon as it is known.
+        The result of each check, as soon as it is known.
     """
     yield from check_versions()
     yield check_processor()
@@ -42,36 +42,38 @@ def examine(stores: Iterable[str] = (), *, quick: bool = False) -> Iterator[Find
 
 
 def check_versions() -> Iterator[Finding]:
-    """Yields the version of Python, of this project and of its libraries.
+    """Yields the versions of Python, of this project and of its libraries.
 
-    A library must have a version that the project's own metadata allow.
+    A library's version must satisfy the requirements in the project's metadata.
     """
     yield Finding("python", platform.python_version())
-    needed = {}
+    required = {}
     try:
         yield Finding(_PROJECT, version(_PROJECT))
-        named = [Requirement(text) for text in requires(_PROJECT) or ()]
-        needed = {r.name: r.specifier for r in named if not r.marker or r.marker.evaluate()}
+        requirements = [Requirement(text) for text in requires(_PROJECT) or ()]
+        required = {
+            r.name: r.specifier for r in requirements if not r.marker or r.marker.evaluate()
+        }
     except PackageNotFoundError:
-        yield Finding(_PROJECT, "is not installed: python -m pip install --no-deps .", ok=False)
+        yield Finding(_PROJECT, "not installed. Run: python -m pip install --no-deps .", ok=False)
     for name in _LIBRARIES:
         try:
             found = version(name)
         except PackageNotFoundError:
-            found = "is not installed"
-        if found[0].isdigit() and (name not in needed or found in needed[name]):
+            found = "not installed"
+        if found[0].isdigit() and (name not in required or found in required[name]):
             yield Finding(name, found)
         else:
-            rule = needed.get(name) or "any version"
-            todo = "install infra/requirements/run.txt"
-            yield Finding(name, f"{found}, but {rule} is needed: {todo}", ok=False)
+            rule = required.get(name) or "any version"
+            action = "Install infra/requirements/run.txt"
+            yield Finding(name, f"{found}, but {rule} is required. {action}", ok=False)
 
 
 def check_processor(cgroup: Path = Path("/sys/fs/cgroup")) -> Finding:
-    """Tells how many cores there are and how much memory is free.
+    """Returns the number of cores and the available memory, within the limits of a container.
 
     Args:
-        cgroup: Where Linux (control groups v2) says what a container may use of its machine.
+        cgroup: Folder with the limits of this process's container (Linux control groups v2).
     """
     cores = float(len(os.sched_getaffinity(0)))
     memory = psutil.virtual_memory()
@@ -90,12 +92,12 @@ def check_processor(cgroup: Path = Path("/sys/fs/cgroup")) -> Finding:
 
 
 def check_gpus(devices: Path = Path("/dev")) -> Finding:
-    """Tells which GPUs TensorFlow can use.
+    """Returns the GPUs that TensorFlow can use; fails if it can't use those of this machine.
 
     Args:
-        devices: Where the driver puts a node `nvidia0`, `nvidia1`, … for each GPU that is here.
+        devices: Folder of the device files `nvidia0`, `nvidia1`, …: one for each GPU.
     """
-    # Its notes on its own start tell a user nothing.
+    # TensorFlow's start-up messages are of no use to users.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import tensorflow as tf
@@ -107,27 +109,27 @@ def check_gpus(devices: Path = Path("/dev")) -> Finding:
     from components.runtime.image import IMAGE
 
     if nodes := sorted(str(node) for node in devices.glob("nvidia[0-9]*")):
-        todo = f"use the image {IMAGE}-gpu, or install infra/requirements/gpu.txt"
+        action = f"Use the image {IMAGE}-gpu, or install infra/requirements/gpu.txt"
         return Finding(
-            "gpu", f"TensorFlow can't use what is here ({', '.join(nodes)}): {todo}", ok=False
+            "gpu", f"TensorFlow can't use the GPUs {', '.join(nodes)}. {action}", ok=False
         )
-    return Finding("gpu", "none, TensorFlow uses the processor")
+    return Finding("gpu", "none; TensorFlow uses the CPU")
 
 
 def check_store(uri: str) -> Finding:
-    """Reads what a path names: a folder or file here, or a place in a bucket.
+    """Checks that a folder or file is readable.
 
     Args:
-        uri: A path, local or in a bucket.
+        uri: Its path, local or in a bucket.
     """
-    # Here, since `--help` is to come at once.
+    # Imported late, so that `--help` appears at once.
     from components.registry.client import without_credentials
 
     subject = f"store {without_credentials(uri)}"
     try:
         if is_remote(uri):
-            empty = not exists(uri, timeout=_PATIENCE)
-            return Finding(subject, f"can be read{', nothing lies there yet' * empty}")
+            empty = not exists(uri, timeout=_TIMEOUT)
+            return Finding(subject, f"readable{', still empty' * empty}")
         path = local_copy(uri, Path())
         if path.is_dir():
             next(path.iterdir(), None)
@@ -136,14 +138,13 @@ def check_store(uri: str) -> Finding:
     except CaptionflowError as error:
         return Finding(subject, without_credentials(str(error)), ok=False)
     except OSError as error:
-        who = f"user {os.getuid()}, group {os.getgid()}"
-        todo = f"check its name, and that {who} may read it"
-        return Finding(subject, f"{error.strerror}: {todo}", ok=False)
-    return Finding(subject, f"can be read{' and written' * os.access(path, os.W_OK)}")
+        action = f"Check the path, and that user {os.getuid()}, group {os.getgid()} may read it"
+        return Finding(subject, f"{error.strerror}. {action}", ok=False)
+    return Finding(subject, f"readable{' and writable' * os.access(path, os.W_OK)}")
 
 
 def _words(path: Path) -> list[str]:
-    # Without a container the file is not there, or says `max`.
+    # Outside of a container, the file does not exist or contains `max`.
     try:
         return path.read_text().split() or [""]
     except OSError:

@@ -1,16 +1,16 @@
-"""What a check of `pipeline.doctor` comes to."""
+"""The result of a check of `pipeline.doctor`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found out about one thing.
+    """The result of a check.
 
     Attributes:
-        subject: The thing, in a word or two.
-        detail: How it is; if it is wrong, what is to be done.
-        ok: Whether the pipeline can work with it.
+        subject: What was checked, in a word or two.
+        detail: The result; if the check failed, what to do.
+        ok: Whether the check passed.
     """
 
     subject: str

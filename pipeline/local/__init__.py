@@ -1,1 +1,1 @@
-"""Runs on this machine, by kfp.local: cache, plan, console and summary."""
+"""Runs on this machine with kfp.local: cache, plan, console and summary."""

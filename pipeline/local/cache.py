@@ -1,10 +1,10 @@
-"""kfp.local's cache, with honest keys.
+"""kfp.local's cache, keyed by code and content.
 
-By itself kfp.local keys a step on its arguments and on the places of its inputs. That misses
-changed data under an old name and changed code, and takes a moved data set for a new one. Here a
-step's key is made of all that decides its result (`pipeline.plan`). kfp offers a place for such a
-key (`caching_options.cache_key`), so the cache itself is kfp's; beside it we keep what decided
-each step's last result, so that a plan can say what changed.
+By default, kfp.local's key for a step consists of its arguments and the paths of its inputs. Such a
+key misses changed code and data that changed under the same name, and treats a data set that moved
+as new. Here the key consists of everything that a step's result depends on (`pipeline.plan`), and
+is passed to kfp as `caching_options.cache_key`; the cache itself is kfp's. The parts of each step's
+last key are stored beside it, so that a plan can say what changed.
 """
 
 import copy
@@ -19,17 +19,18 @@ from kfp.local.cache import LocalCache
 from components.artifacts.files import read_json, write_json
 from components.artifacts.fingerprint import fingerprint_value
 from pipeline.plan import (
-    ASK_THE_REGISTRY,
+    DEPEND_ON_REGISTRY,
     FORCED,
     PlannedStep,
+    dataset_location,
     explain,
-    located,
     result_inputs,
 )
 from pipeline.tasks import Step, steps_of
 
-# What decided the last result of each step.
+# Folder of the parts of each step's last key.
 _LAST = "last"
+_REGISTRY = "Never cached: it depends on the registry."
 
 
 def plan_steps(
@@ -40,15 +41,15 @@ def plan_steps(
     *,
     reuse: bool = True,
 ) -> list[PlannedStep]:
-    """Gives each step of a compiled pipeline its key, and sees which were run before.
+    """Sets the cache key of each step of a compiled pipeline, and finds the steps to reuse.
 
     Args:
-        spec: The pipeline's `PipelineSpec`; the keys are written into it, and what only a cluster
-            needs is taken out: here nothing is preempted, so a failed step is not tried again.
+        spec: The pipeline's `PipelineSpec`. The keys are written into it, and retries are removed:
+            a local step is never preempted, so a failed step would only fail again.
         arguments: The run's parameters.
-        contents: For parameters that name something outside: a fingerprint of what is there.
+        contents: Content hashes of the files and experiments that parameters name.
         cache: Folder of kfp.local's cache.
-        reuse: Whether what was run before counts.
+        reuse: Whether earlier results may be reused.
 
     Returns:
         All steps, in the order in which they run.
@@ -60,55 +61,55 @@ def plan_steps(
     for step in steps:
         step.task.ClearField("retry_policy")
         step.task.caching_options.enable_cache = step.name in parts
-        if step.name in ASK_THE_REGISTRY:
-            planned.append(PlannedStep(step.name, False, "asks the registry", {}))
+        if step.name in DEPEND_ON_REGISTRY:
+            planned.append(PlannedStep(step.name, False, _REGISTRY, {}))
             continue
-        place = located(step, arguments, contents)
-        key = fingerprint_value([parts[step.name], place])
-        noted = {**parts[step.name], **({"place": place} if place else {})}
+        location = dataset_location(step, arguments, contents)
+        key = fingerprint_value([parts[step.name], location])
+        own = {**parts[step.name], **({"location": location} if location else {})}
         step.task.caching_options.cache_key = key
-        there = store is not None and store.get(_entry(store, step)) is not None
+        cached = store is not None and store.get(_entry(store, step)) is not None
         if not reuse:
-            reused, why = False, "the cache is not used"
+            reused, why = False, "The cache is off (--no-cache)."
         elif arguments.get("force") and step.name in FORCED:
-            reused, why = False, "forced"
-        elif there:
-            reused, why = True, "nothing changed"
+            reused, why = False, "Training is forced (--force)."
+        elif cached:
+            reused, why = True, "Nothing changed."
         else:
-            changed = explain(noted, _last(cache, step.name))
-            reused, why = False, changed or "its earlier result is gone"
+            changed = explain(own, _last(cache, step.name))
+            reused, why = False, changed or "Its earlier result was deleted."
         if not reused:
-            # What lies under the key stays there until there is a new result.
+            # Keeps the cached result until `remember` replaces it with the new one.
             step.task.caching_options.cache_key = f"{key} {uuid4().hex}"
-        planned.append(PlannedStep(step.name, reused, why, noted, key))
+        planned.append(PlannedStep(step.name, reused, why, own, key))
     return planned
 
 
 def remember(spec: Any, planned: list[PlannedStep], cache: Path) -> None:
-    """Puts new results under their keys, and notes what decided them, for the next plan."""
+    """Stores new results under their keys, and the parts of these keys for the next plan."""
     store = LocalCache(str(cache))
     keys = {step.name: step for step in planned if step.parts}
     for step in steps_of(spec):
         if step.name not in keys or store.get(_entry(store, step)) is None:
             continue
-        made = cache / f"{_entry(store, step)}.json"
+        new = cache / f"{_entry(store, step)}.json"
         step.task.caching_options.cache_key = keys[step.name].key
-        made.replace(cache / f"{_entry(store, step)}.json")
+        new.replace(cache / f"{_entry(store, step)}.json")
         write_json(cache / _LAST / f"{step.name}.json", keys[step.name].parts)
 
 
 @contextmanager
 def restored_spec(spec: Any) -> Iterator[Any]:
-    """Yields a spec, and takes all changes back: a package compiled later must not have them."""
-    kept = copy.deepcopy(spec)
+    """Yields a spec and undoes all changes to it, which a package compiled later must not have."""
+    original = copy.deepcopy(spec)
     try:
         yield spec
     finally:
-        spec.CopyFrom(kept)
+        spec.CopyFrom(original)
 
 
 def step_outputs(spec: Any, name: str, cache: Path) -> Mapping[str, Any] | None:
-    """Returns the outputs of a step, run or reused; None if there are none in the cache."""
+    """Returns the cached outputs of a step that was run or reused; None if it has none."""
     step = next(step for step in steps_of(spec) if step.name == name)
     if not step.task.caching_options.enable_cache:
         return None

@@ -1,4 +1,4 @@
-"""What a local run shows: a line or a bar for each step, and all of its output in a log file."""
+"""Progress of a local run: a bar or lines for each step, and all output in a log file."""
 
 import io
 import re
@@ -9,14 +9,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from components.runtime.execution import FAILED_MARK, TOOK_MARK
 
-# What kfp.local writes: `Executing task 'ingest'`, in colours, and a step's output indented.
+# kfp.local writes `Executing task 'ingest'`, with colours, and indents the output of steps.
 _STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
 _STEP_LINE = re.compile(r"^ {4}\[(?P<step>[\w-]+)\] (?P<text>.*)")
-_FAILED = re.compile(rf"^ {{4}}{FAILED_MARK} (?P<told>[\w-]+: .*)")
+_FAILED = re.compile(rf"^ {{4}}{FAILED_MARK} (?P<error>[\w-]+: .*)")
 _TOOK = re.compile(
     rf"^ {{4}}{TOOK_MARK} (?P<step>[\w-]+): (?P<start_up>[\d.]+) s to start, (?P<work>[\d.]+) s "
 )
-# A line such as `epoch 3/10 …` or `640 of 6996 photos, …` moves the bar.
+# A line such as `epoch 3/10 …` or `640 of 6996 photos, …` advances the bar.
 _PROGRESS = re.compile(
     r"^(?=\w+ \d+/|\d+ of \d+ photos, )(?:\w+ )?(?P<done>\d+)(?:/| of )(?P<total>\d+)"
     r"(?:, step (?P<step>\d+)/(?P<steps>\d+))?"
@@ -24,27 +24,27 @@ _PROGRESS = re.compile(
 
 
 class Seconds(NamedTuple):
-    """How long a step took: until its own work began, and that work."""
+    """Seconds that a step took to start, and then to work."""
 
     start_up: float
     work: float
 
 
 class RunView(io.TextIOBase):
-    """Stands in for standard output while kfp.local runs.
+    """Replaces standard output while kfp.local runs, and shows the progress of its steps.
 
-    On a terminal each step has a bar; elsewhere each line that a step logs is printed. Whatever
-    else the run writes goes to the log file alone.
+    On a terminal each step has a progress bar; elsewhere each line that a step logs is printed. All
+    other output goes to the log file only.
 
     Args:
-        console: Where to show it.
-        log: Where everything is written.
+        console: Where progress is shown.
+        log: Where all output is written.
 
     Attributes:
-        seconds: How long each step took that ran.
-        current: The step that runs, or ran last.
-        failure: The step that failed and its own error.
-        last: The last line that said something.
+        seconds: Time that each finished step took.
+        current: The step that is running, or ran last.
+        failure: The failed step and its error.
+        last: The last line of output that was not empty.
     """
 
     def __init__(self, console: Console, log: TextIO) -> None:
@@ -68,12 +68,12 @@ class RunView(io.TextIOBase):
         )
 
     def __enter__(self) -> "RunView":
-        """Begins to show."""
+        """Starts to show progress."""
         self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends showing; what is on the screen stays."""
+        """Stops showing progress; what is on the screen remains."""
         self._progress.stop()
 
     def writable(self) -> bool:
@@ -81,18 +81,18 @@ class RunView(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Takes output in pieces of any size."""
+        """Receives output in pieces of any size."""
         self._log.write(text)
         *lines, self._unfinished = (self._unfinished + text).split("\n")
         for line in lines:
-            self._take(line)
+            self._process(line)
         return len(text)
 
     def flush(self) -> None:
-        """Writes the log through."""
+        """Flushes the log file."""
         self._log.flush()
 
-    def _take(self, line: str) -> None:
+    def _process(self, line: str) -> None:
         if line.startswith("    ") and line.strip():
             self.last = line.strip()
         if (match := _STARTED.search(line)) and not match[1].startswith("condition-"):
@@ -101,19 +101,19 @@ class RunView(io.TextIOBase):
         elif match := _STEP_LINE.match(line):
             self._show(match["step"], match["text"])
         elif match := _FAILED.match(line):
-            self.failure = match["told"]
+            self.failure = match["error"]
         elif match := _TOOK.match(line):
             self._finish(match["step"], Seconds(float(match["start_up"]), float(match["work"])))
 
     def _show(self, step: str, text: str) -> None:
-        # Indented lines are a table that a step ends with: it stays on the screen.
+        # Indented lines belong to a table at a step's end; they remain on the screen.
         if not self._console.is_terminal or text.startswith("  "):
             self._console.print(f"[{step}] {text}", markup=False, highlight=False, soft_wrap=True)
         elif self._bar is not None:
             self._progress.update(self._bar, description=text)
             if match := _PROGRESS.match(text):
-                part = int(match["step"]) / int(match["steps"]) if match["step"] else 1
-                done = int(match["done"]) - 1 + part
+                fraction = int(match["step"]) / int(match["steps"]) if match["step"] else 1
+                done = int(match["done"]) - 1 + fraction
                 self._progress.update(self._bar, completed=done, total=int(match["total"]))
 
     def _finish(self, step: str, seconds: Seconds) -> None:

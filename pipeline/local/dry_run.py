@@ -1,4 +1,4 @@
-"""`--plan`: what a run would do, told before anything runs."""
+"""`captionflow run --plan`: predicts what a run would do, without running anything."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +13,8 @@ from components.trigger.training_config import make_training_config
 from pipeline.local.cache import plan_steps, step_outputs
 from pipeline.plan import PlannedStep
 
-_IF_PASSED = "if the gate lets the model pass"
+_IF_PASSED = "Runs if the model passes the gate."
+_MAY_STOP = "Compares data and settings with the champion's, and may end the run."
 
 
 def dry_run(
@@ -24,18 +25,18 @@ def dry_run(
     *,
     reuse: bool,
 ) -> list[PlannedStep]:
-    """Plans a local run, with what `trigger` is going to say where that is known already.
+    """Plans a local run, and predicts the decision of `trigger` if the data are known.
 
     Args:
         spec: The pipeline's `PipelineSpec`.
         arguments: The run's parameters.
-        contents: For parameters that name something outside: a fingerprint of what is there.
+        contents: Content hashes of the files and experiments that parameters name.
         cache: Folder of kfp.local's cache.
-        reuse: Whether what was run before counts.
+        reuse: Whether earlier results may be reused.
 
     Returns:
-        All steps, in the order in which they run. If the data did not change and the champion was
-        made of the same, those behind `trigger` are not needed.
+        All steps, in the order in which they run. If there is no reason to train, the steps after
+        `trigger` are not needed.
 
     Raises:
         CaptionflowError: If MLflow can't be used.
@@ -43,33 +44,33 @@ def dry_run(
     planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
     known = {step.name: step for step in planned}
     if not known["ingest"].reused:
-        told = "compares with the champion once the data are known: may end the run here"
-        return _told(_with_conditions(planned), "trigger", told)
+        return _with_reason(_with_conditions(planned), "trigger", _MAY_STOP)
     manifest = (step_outputs(spec, "ingest", cache) or {})["manifest"]
     settings = RunSettings.check({name: arguments[name] for name in RunSettings.model_fields})
     training_config = make_training_config(manifest.path, settings)
-    # A look-up would create the store.
+    # Looking up a champion would create the store.
     champion = find_champion(settings.model_name) if store_exists() else None
     rejected = find_rejection(training_config, champion, settings)
     reason = compare(training_config, champion, force=settings.force, rejected=rejected)
-    planned = _told(planned, "trigger", reason.text)
+    planned = _with_reason(planned, "trigger", reason.text)
     if reason.train:
-        return _told(planned, "register", _IF_PASSED)
-    behind = _behind_trigger(planned)
-    return planned[:behind] + [replace(step, why="") for step in planned[behind:]]
+        return _with_reason(planned, "register", _IF_PASSED)
+    first = _first_after_trigger(planned)
+    return planned[:first] + [replace(step, why="") for step in planned[first:]]
 
 
 def _with_conditions(planned: list[PlannedStep]) -> list[PlannedStep]:
-    behind = _behind_trigger(planned)
+    first = _first_after_trigger(planned)
     rest = [
-        replace(step, why=f"if there is a reason to train: {step.why}") for step in planned[behind:]
+        replace(step, why=f"Only if there is a reason to train. {step.why}")
+        for step in planned[first:]
     ]
-    return _told(planned[:behind] + rest, "register", _IF_PASSED)
+    return _with_reason(planned[:first] + rest, "register", _IF_PASSED)
 
 
-def _behind_trigger(planned: list[PlannedStep]) -> int:
+def _first_after_trigger(planned: list[PlannedStep]) -> int:
     return [step.name for step in planned].index("trigger") + 1
 
 
-def _told(planned: list[PlannedStep], name: str, why: str) -> list[PlannedStep]:
+def _with_reason(planned: list[PlannedStep], name: str, why: str) -> list[PlannedStep]:
     return [replace(step, why=why) if step.name == name else step for step in planned]

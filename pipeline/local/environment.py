@@ -1,4 +1,4 @@
-"""What a local run finds around it: its MLflow store, and what its settings name."""
+"""The environment of a local run: variables, work folder, parameters and content hashes."""
 
 import os
 from pathlib import Path
@@ -13,9 +13,10 @@ from components.settings.run import RunSettings
 from components.storage.filesystem import is_remote, local_path
 from pipeline.kubernetes_settings import KubernetesSettings, make_kubernetes_settings
 
-#: glibc's settings (mallopt(3)) for the processes of steps. TensorFlow's tensors are large and live
-#: for one operation; by default glibc returns each to the kernel, which has to clear its pages
-#: before they come again. With these it keeps them. The image sets the same.
+#: glibc's malloc settings (mallopt(3)) for the processes of steps. TensorFlow's tensors are large
+#: and live for one operation. By default, glibc returns their memory to the kernel, which has to
+#: zero the pages before it hands them out again. With these settings glibc reuses them. The
+#: container image has the same settings.
 MALLOC = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
@@ -24,10 +25,10 @@ MALLOC = {
 
 
 def set_environment(root: Path) -> None:
-    """Sets the environment that the steps of a local run inherit; what is set already stays.
+    """Sets the variables that the steps of a local run inherit, unless they are set already.
 
-    MLflow's store is in the work folder. glibc reads its settings when a process starts, so they
-    have no effect on this one.
+    The MLflow store is in the work folder. glibc reads its settings when a process starts, so they
+    have no effect on this process.
     """
     from components.registry.client import local_tracking_uri
 
@@ -35,44 +36,42 @@ def set_environment(root: Path) -> None:
         os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(root)
     for name, value in MALLOC.items():
         os.environ.setdefault(name, value)
-    # TensorFlow's notes on its own start tell a user nothing.
+    # TensorFlow's start-up messages are of no use to users.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 def make_root(root: Path) -> None:
-    """Makes the work folder if it is not there.
+    """Creates the work folder if it does not exist.
 
     Raises:
-        SettingError: If it can't be made or written to.
+        SettingError: If it can't be created.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingError(
-            f"root must be a folder that can be written. Received: {error}"
-        ) from error
+        raise SettingError(f"root must be a writable folder. Received: {error}") from error
 
 
 def arguments_of(settings: RunSettings, root: Path) -> dict[str, Any]:
     """Returns the pipeline's parameters for a run on this machine."""
-    here: KubernetesSettings = make_kubernetes_settings({"gpus": "0"})
-    arguments = {**settings.model_dump(), **here.model_dump()}
+    kubernetes: KubernetesSettings = make_kubernetes_settings({"gpus": "0"})
+    arguments = {**settings.model_dump(), **kubernetes.model_dump()}
     for name in ("checkpoints", "store"):
-        # An empty name stands for no folder at all.
+        # Empty: no such folder.
         if arguments[name] and not is_remote(arguments[name]):
             arguments[name] = str(root / local_path(arguments[name]))
     return arguments
 
 
 def contents_of(settings: RunSettings) -> dict[str, str]:
-    """Fingerprints what the settings name outside the pipeline: a name says nothing of content.
+    """Returns the content hashes of the files that settings name.
 
     Returns:
-        By setting; those that name nothing outside are left out.
+        Hashes by setting; settings that name no file are left out.
 
     Raises:
-        DataError: If a path leads nowhere.
-        SettingError: If a path is none, or does not say which file of a zip is meant.
+        DataError: If a path does not exist.
+        SettingError: If a path is malformed, or does not name one of several files in a zip.
     """
     contents = {}
     for name, words in external_settings(RunSettings).items():
@@ -82,21 +81,26 @@ def contents_of(settings: RunSettings) -> dict[str, str]:
         try:
             contents[name] = external_content_hash(value)
             if name == "glove" and not is_remote(split_member(value)[0]):
-                # Which text of a zip is meant is asked now, not after an hour.
+                # Fail now, not after an hour, if the zip has several files and none is named.
                 with open_glove(value):
                     pass
         except CaptionflowError as error:
-            told = str(error)
-            raise type(error)(told if told.startswith(name) else f"{name}: {told}") from error
+            message = str(error)
+            raise type(error)(
+                message if message.startswith(name) else f"{name}: {message}"
+            ) from error
     return contents
 
 
-def experiment_fingerprint(name: str, *, make: bool) -> str:
-    """Returns what tells an MLflow experiment from one of the same name in another store.
+def experiment_fingerprint(name: str, *, create: bool) -> str:
+    """Returns a fingerprint that tells apart experiments of the same name in different stores.
 
     Args:
         name: The experiment's name.
-        make: Whether to make it if it is not there; otherwise the answer is empty then.
+        create: Whether to create a missing MLflow store and experiment.
+
+    Returns:
+        The fingerprint; empty if there is no MLflow store and `create` is false.
 
     Raises:
         CaptionflowError: If MLflow can't be used.
@@ -104,6 +108,6 @@ def experiment_fingerprint(name: str, *, make: bool) -> str:
     from components.registry.client import store_exists
     from components.registry.experiments import experiment_identity
 
-    if not make and not store_exists():
+    if not create and not store_exists():
         return ""
-    return fingerprint_value(experiment_identity(name, create=make))
+    return fingerprint_value(experiment_identity(name, create=create))

@@ -1,8 +1,8 @@
 """Runs the pipeline on this machine.
 
-The same DAG as on a cluster, run by kfp.local: each step is a process of its own. Everything is in
-one work folder (`--root`): the artifacts of all runs, kfp's cache, checkpoints and, unless
-`MLFLOW_TRACKING_URI` is set, MLflow's store.
+kfp.local runs the same DAG as a cluster, each step in a process of its own. One work folder
+(`--root`) holds the artifacts of all runs, kfp's cache, checkpoints and, unless
+`MLFLOW_TRACKING_URI` is set, the MLflow store.
 """
 
 import contextlib
@@ -39,12 +39,12 @@ from pipeline.local.upload import upload_artifacts
 from pipeline.plan import PlannedStep, show_plan
 from pipeline.tasks import steps_of
 
-# Seconds that a step's processes have to end by themselves when the run is stopped.
+# Seconds that a step's processes have to exit after an interrupted run.
 _GRACE = 10
 
 
 class StepFailedError(CaptionflowError):
-    """A step of the DAG failed; the message is the step's own."""
+    """A step of the DAG failed; the message is the step's own error."""
 
 
 def run_pipeline(
@@ -53,27 +53,27 @@ def run_pipeline(
     """Runs the whole DAG on this machine.
 
     Args:
-        settings: What to run.
-        root: The work folder; made if it is not there.
-        reuse: Whether steps whose code, settings and data did not change are taken from the
-            cache.
+        settings: Settings of the run.
+        root: The work folder; created if it does not exist.
+        reuse: Whether to reuse the cached results of steps whose code, settings and data did not
+            change.
         console: Where progress is shown; standard output if None.
 
     Returns:
-        What came out, and where it lies.
+        The outcome of the run, with the paths of its artifacts.
 
     Raises:
-        DataError: If a path in the settings leads nowhere.
-        StepFailedError: If a step failed; with its name and its own error.
+        DataError: If a path in the settings does not exist.
+        StepFailedError: If a step failed; with its name and its error.
     """
-    # Bound now: `RunView` is going to stand in for standard output.
+    # Refer to the real standard output, which `RunView` is about to replace.
     console = console or Console(file=sys.stdout)
     root = root.absolute()
     make_root(root)
     set_environment(root)
     arguments, contents = arguments_of(settings, root), contents_of(settings)
-    # A model trained into one MLflow store is not in another.
-    contents["experiment"] = experiment_fingerprint(settings.experiment, make=True)
+    # A model that was trained with one MLflow store is missing in another.
+    contents["experiment"] = experiment_fingerprint(settings.experiment, create=True)
     cache = root / "cache"
     local.init(
         runner=local.SubprocessRunner(use_venv=False),
@@ -83,12 +83,12 @@ def run_pipeline(
     )
     log_file = root / "logs" / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}.log"
     log_file.parent.mkdir(exist_ok=True)
-    # What `--config` takes for the same run again.
+    # `--config` accepts this file, to repeat the run.
     config_file = log_file.with_suffix(".yaml")
     config_file.write_text(settings.to_yaml(), encoding="utf-8")
     with restored_spec(captioning_pipeline.pipeline_spec) as spec:
         planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
-        _say_what_is_reused(console, planned)
+        _print_reused(console, planned)
         try:
             with log_file.open("w", encoding="utf-8", buffering=1) as log:
                 view = RunView(console, log)
@@ -101,12 +101,12 @@ def run_pipeline(
 
 
 def _outputs(spec: Any, folder: Path, cache: Path) -> dict[str, Mapping[str, Any]]:
-    # Of the steps of this run; those of a step that is never reused are in its folder alone.
+    # The outputs of steps that are never cached are only in the run's own folder.
     outputs: dict[str, Mapping[str, Any]] = {}
     for step in steps_of(spec):
         file = folder / step.name / "executor_output.json"
-        if (found := step_outputs(spec, step.name, cache)) is not None:
-            outputs[step.name] = found
+        if (cached := step_outputs(spec, step.name, cache)) is not None:
+            outputs[step.name] = cached
         elif file.exists():
             outputs[step.name] = read_json(file).get("parameterValues", {})
         if step.name == "trigger" and not outputs["trigger"]["Output"]:
@@ -121,23 +121,26 @@ def _run(pipeline: Any, arguments: Mapping[str, Any], view: RunView, log: Path) 
             patched_kfp() as folders,
             warnings.catch_warnings(),
         ):
-            # That display names have no effect here is no news to anyone.
+            # kfp.local warns that it ignores display names.
             warnings.filterwarnings("ignore", module=r"kfp\.local")
             pipeline(**arguments)
             return folders[0]
     except RuntimeError as error:
-        # kfp raises this for a failed step, after the step has printed why.
+        # kfp raises this when a step failed, after the step has printed its error.
         if view.current is None:
             raise
-        told = view.failure or f"{view.current}: ended without an error. Its last line: {view.last}"
-        raise StepFailedError(f"All output of the run: {log}\n{told}") from error
+        message = (
+            view.failure
+            or f"{view.current}: stopped without an error message. Its last line: {view.last}"
+        )
+        raise StepFailedError(f"All output of the run: {log}\n{message}") from error
     except KeyboardInterrupt:
         _stop_children()
         raise
 
 
 def _stop_children() -> None:
-    # A signal from a terminal reaches the steps too; one from elsewhere reaches this process only.
+    # Ctrl-C in a terminal also reaches the steps; other signals reach only this process.
     children = psutil.Process().children(recursive=True)
     for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -147,17 +150,17 @@ def _stop_children() -> None:
             child.kill()
 
 
-def _say_what_is_reused(console: Console, planned: list[PlannedStep]) -> None:
+def _print_reused(console: Console, planned: list[PlannedStep]) -> None:
     reused = [step.name for step in planned if step.reused]
     if reused:
         console.print(f"Unchanged since earlier runs: {', '.join(reused)}", highlight=False)
 
 
 def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[PlannedStep]:
-    """Returns what `run_pipeline` would do; nothing is run, made or changed.
+    """Returns what `run_pipeline` would do, without running or creating anything.
 
     Raises:
-        DataError: If a path in the settings leads nowhere.
+        DataError: If a path in the settings does not exist.
         CaptionflowError: If MLflow can't be used.
     """
     from pipeline.local.dry_run import dry_run
@@ -165,22 +168,22 @@ def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[Plan
     root = root.absolute()
     set_environment(root)
     arguments, contents = arguments_of(settings, root), contents_of(settings)
-    contents["experiment"] = experiment_fingerprint(settings.experiment, make=False)
+    contents["experiment"] = experiment_fingerprint(settings.experiment, create=False)
     with restored_spec(captioning_pipeline.pipeline_spec) as spec:
         return dry_run(spec, arguments, contents, root / "cache", reuse=reuse)
 
 
 def show_dataset(settings: Settings, console: Console | None = None) -> None:
-    """Reads and checks the data set as `ingest` does, and shows what it holds.
+    """Checks the data set as `ingest` does, and shows its content.
 
     Args:
-        settings: Of the run: those of `ingest` count.
-        console: Where it is shown; standard output if None.
+        settings: Settings of the run; only those of `ingest` matter.
+        console: Where to print; standard output if None.
 
     Raises:
         DataError: If a run would stop at `ingest`.
     """
-    # Beam takes seconds to import, and only this needs it here.
+    # Beam takes seconds to import, and nothing else in this module needs it.
     from components.ingest.check import check_dataset
     from components.ingest.table import report_table
 
@@ -191,17 +194,17 @@ def show_dataset(settings: Settings, console: Console | None = None) -> None:
 def run_and_show(
     settings: Settings, root: Path, *, reuse: bool = True, upload: str | None = None
 ) -> None:
-    """Runs the pipeline, shows the outcome and, if asked to, uploads the artifacts.
+    """Runs the pipeline, shows the outcome and optionally uploads the artifacts.
 
     Args:
-        settings: What to run.
+        settings: Settings of the run.
         root: The work folder.
-        reuse: As for `run_pipeline`.
-        upload: Where the artifacts go afterwards; None: nowhere.
+        reuse: See `run_pipeline`.
+        upload: URI to upload the artifacts to; None to upload nothing.
 
     Raises:
-        SettingError: If the upload's place can't be written to; before anything runs.
-        CaptionflowError: As `run_pipeline` and `upload_artifacts`.
+        SettingError: If the URI is not writable; raised before the run starts.
+        CaptionflowError: See `run_pipeline` and `upload_artifacts`.
     """
     if upload:
         require_writable(upload)
@@ -212,6 +215,6 @@ def run_and_show(
             typer.echo(uri)
 
 
-def show_plan_of(settings: Settings, root: Path, *, reuse: bool = True) -> None:
-    """Prints what `run_pipeline` would do; see `plan_run`."""
+def print_plan(settings: Settings, root: Path, *, reuse: bool = True) -> None:
+    """Prints the plan that `plan_run` returns."""
     show_plan(plan_run(settings, root, reuse=reuse))

@@ -91,7 +91,7 @@ def find_data(root: str | Path, run: str = ANY) -> FoundData:
 
 
 def find_scores(root: str | Path, run: str = ANY) -> FoundScores:
-    """Finds the scores that were measured last.
+    """Finds the scores of the latest run.
 
     Args:
         root: The work folder.
@@ -112,7 +112,7 @@ def find_scores(root: str | Path, run: str = ANY) -> FoundScores:
         raise DataError(
             f"{model} must be the model that was scored, with the fingerprint "
             f"{facts['model_fingerprint']}. Received: {fingerprint}. "
-            f"Run: python -m pipeline.local --root {root} --no-cache"
+            f"Run `captionflow run --root {root} --no-cache`"
         )
 
     def has_this_data(manifest: Path) -> bool:
@@ -136,8 +136,8 @@ def _newest(
             return path
     wanted = name if matches is None else f"{name} that matches the others"
     raise DataError(
-        f"A work folder must contain a finished run. Received: no {wanted} in "
-        f"{Path(root) / 'artifacts' / run}. Run: python -m pipeline.local --root {root}"
+        f"There is no {wanted} in {Path(root) / 'artifacts' / run}. Start a run with "
+        f"`captionflow run --root {root}`"
     )
 
 

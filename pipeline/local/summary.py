@@ -1,4 +1,4 @@
-"""What a local run ends with: scores, counts, seconds, places, and what to look at next."""
+"""The summary of a local run: steps, scores, files, and the command that opens MLflow."""
 
 import os
 import shlex
@@ -19,7 +19,7 @@ from components.artifacts.files import SCORES_FILE, atomic_file, read_json
 from components.artifacts.scores import TITLES, search_scores
 from pipeline.local.console import Seconds
 
-#: The folder in the work folder that kfp.local keeps artifacts in.
+#: Folder in the work folder where kfp.local stores artifacts.
 ARTIFACTS = "artifacts"
 
 
@@ -29,11 +29,11 @@ class Summary:
 
     Attributes:
         root: The work folder.
-        log_file: All output of the run.
-        config_file: Its settings, as `--config` takes them.
+        log_file: File with all output of the run.
+        config_file: File with its settings, which `--config` accepts.
         model_name: The model's name in the registry.
         outputs: Each step's parameters and artifacts, by step and name.
-        seconds: How long each step took that ran; the others came from the cache.
+        seconds: Time that each step took; steps from the cache are left out.
     """
 
     root: Path
@@ -50,17 +50,17 @@ class Summary:
 
     @property
     def passed(self) -> bool:
-        """Whether a model was trained, and registered."""
+        """Whether a model was trained and registered."""
         return self.trained and bool(self.outputs["gate"]["Output"])
 
     @property
     def reason(self) -> str:
-        """Why, or why not: what the gate said, or before it the trigger."""
+        """The gate's reason; the trigger's if no model was trained."""
         return str(self.outputs["gate" if self.trained else "trigger"]["reason"])
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Path]]:
-        """Where each step's artifacts lie, by step and name."""
+        """The paths of each step's artifacts, by step and name."""
         return {
             step: {name: Path(v.path) for name, v in outputs.items() if isinstance(v, Artifact)}
             for step, outputs in self.outputs.items()
@@ -73,33 +73,33 @@ class Summary:
 
     @property
     def scores(self) -> Any:
-        """What `scores.json` holds."""
+        """The content of `scores.json`."""
         return read_json(Path(self.outputs["evaluate"]["scores"].path) / SCORES_FILE)
 
 
 def show_summary(summary: Summary, console: Console | None = None) -> None:
-    """Shows the outcome as tables, and the commands to go on with."""
+    """Prints the outcome as tables, followed by files and commands."""
     console = console or Console()
     console.print(_steps(summary))
     if summary.trained:
         console.print(_scores(summary))
     for title, text in _lines(summary):
-        # Whole, so that it can be copied.
+        # On one line, so that it can be copied.
         console.print(f"{title:<8}{text}", soft_wrap=True, highlight=False)
 
 
 def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     if not summary.trained:
-        yield "Model", f"{_released(summary)} [green]unchanged[/]"
+        yield "Model", f"{_model_version(summary)} [green]unchanged[/]"
         yield "Trigger", escape(summary.reason)
     else:
         verdict = "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
-        yield "Model", f"{_released(summary)} {verdict}"
+        yield "Model", f"{_model_version(summary)} {verdict}"
         yield "Gate", escape(summary.reason)
         yield "Report", escape(_report(summary))
     yield "Config", escape(_short(summary.config_file))
     yield "Log", escape(_short(summary.log_file))
-    yield "MLflow", escape(_mlflow_page())
+    yield "MLflow", escape(_mlflow())
 
 
 def _steps(summary: Summary) -> Table:
@@ -107,7 +107,7 @@ def _steps(summary: Summary) -> Table:
         "step",
         Column("start-up", justify="right"),
         Column("work", justify="right"),
-        # Below that folder, each path fits on a line.
+        # Relative to that folder, each path fits on one line.
         Column(f"artifact in {_short(summary.artifacts)}", overflow="fold"),
         box=None,
         pad_edge=False,
@@ -134,35 +134,36 @@ def _scores(summary: Summary) -> Table:
     ):
         table.add_row(name, *(f"{value:.2f}" for value in values.values()))
     table.caption = (
-        f"{scores['images']} test photos of {manifest['photos']:.0f}, "
-        f"{manifest['captions']:.0f} captions in all\n"
-        f"{scores['distinct_captions']} different captions of {scores['mean_words']:.1f} words; "
-        f"{scores['vocabulary_used']} of {scores['vocabulary_known']} words used"
+        f"{scores['images']} test photos; {manifest['photos']:.0f} photos and "
+        f"{manifest['captions']:.0f} captions in total.\n"
+        f"{scores['distinct_captions']} distinct captions, {scores['mean_words']:.1f} words on "
+        f"average; {scores['vocabulary_used']} of the {scores['vocabulary_known']} known words "
+        "used."
     )
     return table
 
 
-def _released(summary: Summary) -> str:
+def _model_version(summary: Summary) -> str:
     if summary.trained and not summary.passed:
         return summary.model_name
     from components.registry.models import find_champion
 
-    released = find_champion(summary.model_name)
-    return f"{summary.model_name} version {released.version}" if released else summary.model_name
+    champion = find_champion(summary.model_name)
+    return f"{summary.model_name} version {champion.version}" if champion else summary.model_name
 
 
 def _report(summary: Summary) -> str:
-    # KFP's file has no suffix, and a browser goes by it.
+    # KFP's file has no suffix, which browsers need.
     target = summary.root / "report.html"
     with atomic_file(target) as aside:
         shutil.copyfile(summary.outputs["evaluate"]["report"].path, aside)
     return _short(target)
 
 
-def _mlflow_page() -> str:
+def _mlflow() -> str:
     from components.registry.client import printable_tracking_uri
 
-    # A server has its own page; a store on disk or in a database needs one started.
+    # A server's address is its page; a local store needs a command that starts the page.
     address = printable_tracking_uri()
     if address.startswith(("http://", "https://")):
         return address
@@ -171,7 +172,7 @@ def _mlflow_page() -> str:
 
 
 def _short(path: str | Path) -> str:
-    # As a user would type it from here.
-    place = Path(path)
-    here = Path.cwd()
-    return str(place.relative_to(here) if place.is_relative_to(here) else place)
+    # As a user would type it in the current folder.
+    path = Path(path)
+    current = Path.cwd()
+    return str(path.relative_to(current) if path.is_relative_to(current) else path)

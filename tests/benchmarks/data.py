@@ -22,7 +22,7 @@ from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.embeddings.matrix import build_embeddings
 from components.ingest.sources import read_source
-from components.ingest.split_assignment import divide_photos
+from components.ingest.split_assignment import assign_splits
 from components.ingest.texts import clean_captions
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -124,7 +124,7 @@ def _splits_and_references(root: Path) -> tuple[dict[str, str], dict[str, list[s
         if name in captions
     }
     # The lists decide; a train photo whose content is also in dev or test is left out.
-    splits = divide_photos(digests, source.splits, seed=0, dev_share=0, test_share=0).splits
+    splits = assign_splits(digests, source.splits, seed=0, dev_share=0, test_share=0).splits
     owners = [name for name in splits for _ in captions[name]]
     texts = NORMALIZER(tf.constant([text for name in splits for text in captions[name]])).numpy()
     references: dict[str, list[str]] = {}

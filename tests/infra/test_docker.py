@@ -1,4 +1,4 @@
-"""The Dockerfile as text, and those of its commands that run without a container engine."""
+"""The Dockerfile's text, and its commands that run without a container engine."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def _stages() -> dict[str, list[Instruction]]:
 
 
 def _whole(stage: str) -> list[Instruction]:
-    """A stage's instructions, after those of the stages that it begins with."""
+    """A stage's instructions, after those of the stages that it is based on."""
     stages = _stages()
     (_, source), *_ = stages[stage]
     parent = source.split(" AS ")[0]
@@ -73,7 +73,7 @@ def test_base_is_one_exact_python() -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_target_runs_as_a_numbered_user(target: str) -> None:
-    # Kubernetes can't see that a user with a name is not root.
+    # Kubernetes can't verify that a named user is not root.
     users = [value for name, value in _whole(target) if name == "USER"]
     assert users[-1] == "10001:10001"
     variables = " ".join(value for name, value in _whole(target) if name == "ENV")
@@ -95,7 +95,7 @@ def test_target_gets_the_code_last(target: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_target_keeps_nothing_of_the_installer(target: str) -> None:
-    # pip, its cache and the secret are there while a command runs, and in no layer.
+    # pip, its cache and the secret exist while a command runs, but are in no layer.
     for name, value in _whole(target):
         if name == "RUN" and "/pip " in value:
             for mount in (
@@ -163,7 +163,7 @@ def test_target_has_the_settings_of_memory_of_a_local_run(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_target_says_what_it_is(target: str) -> None:
+def test_target_has_labels(target: str) -> None:
     labels = " ".join(value for name, value in _whole(target) if name == "LABEL")
     for label in ("title", "description", "licenses", "version", "revision"):
         assert re.search(rf'org\.opencontainers\.image\.{label}="[^"]+"', labels), label
@@ -181,7 +181,7 @@ def test_health_command_works_here() -> None:
 
 
 def test_project_installs_whole(tmp_path: Path) -> None:
-    # As the image installs it: what setuptools leaves out would be missing on a cluster alone.
+    # As in the image: files that setuptools leaves out would only be missing on a cluster.
     source, wheels = tmp_path / "source", tmp_path / "wheels"
     source.mkdir()
     for folder in ("components", "pipeline"):

@@ -1,4 +1,4 @@
-"""The notebooks as they run on the real, small run of the pipeline."""
+"""Runs the notebooks on the artifacts of a small run of the pipeline."""
 
 import base64
 import html
@@ -36,7 +36,7 @@ def _code(notebook: NotebookNode) -> list[NotebookNode]:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A kernel of this very Python, and nothing written at home."""
+    """A kernel of this Python, and no files in the home folder."""
     jupyter = tmp_path_factory.mktemp("jupyter")
     write_kernel_spec(jupyter / "kernels" / "python3")
     with pytest.MonkeyPatch.context() as patch:
@@ -84,17 +84,17 @@ def found(root: Path) -> FoundScores:
 
 @pytest.fixture(scope="module")
 def lines(found: FoundScores) -> list[dict[str, list[str]]]:
-    """What the model said of each test photo, and what people said."""
+    """The generated caption and the references of each test photo."""
     return [json.loads(line) for line in (found.scores / "captions.jsonl").open()]
 
 
-def _shown(cell: NotebookNode) -> str:
-    """Returns what a cell's table shows, row by row, as words with one space between them."""
+def _table_text(cell: NotebookNode) -> str:
+    """Returns the text of a cell's table, row by row, with single spaces between words."""
     (output,) = [output for output in cell.outputs if "text/html" in output.get("data", {})]
     return " ".join(html.unescape(re.sub("<[^>]+>", " ", output.data["text/html"])).split())
 
 
-def _picture(cell: NotebookNode) -> Image.Image:
+def _image(cell: NotebookNode) -> Image.Image:
     (output,) = [output for output in cell.outputs if "image/png" in output.get("data", {})]
     return Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
 
@@ -111,7 +111,7 @@ def test_notebook_runs_without_a_warning(executed: str, request: pytest.FixtureR
 
 
 @pytest.mark.parametrize(
-    ("executed", "pictures"),
+    ("executed", "figures"),
     [
         ("explored", ["lengths-figure", "frequencies", "gallery"]),
         (
@@ -121,34 +121,34 @@ def test_notebook_runs_without_a_warning(executed: str, request: pytest.FixtureR
     ],
 )
 def test_notebook_draws_its_figures(
-    executed: str, pictures: list[str], request: pytest.FixtureRequest
+    executed: str, figures: list[str], request: pytest.FixtureRequest
 ) -> None:
     cells = request.getfixturevalue(executed)
-    for name in pictures:
-        picture = _picture(cells[name])
-        assert min(picture.size) > 200, name
-        # More than an empty frame.
-        assert len(picture.convert("RGB").getcolors(2**24) or []) > 20, name
+    for name in figures:
+        image = _image(cells[name])
+        assert min(image.size) > 200, name
+        # An empty frame has few colours.
+        assert len(image.convert("RGB").getcolors(2**24) or []) > 20, name
 
 
 def test_explore_data_shows_split_sizes_as_in_the_manifest(
     explored: dict[str, NotebookNode], photos: list[Photo]
 ) -> None:
-    shown = _shown(explored["splits"])
+    table = _table_text(explored["splits"])
     for split in SPLITS:
         counts = [len(photo.captions) for photo in photos if photo.split == split]
-        assert f"{split} {len(counts)} {sum(counts)} {min(counts)} {max(counts)}" in shown
+        assert f"{split} {len(counts)} {sum(counts)} {min(counts)} {max(counts)}" in table
 
 
 def test_explore_data_shows_caption_lengths(
     explored: dict[str, NotebookNode], photos: list[Photo]
 ) -> None:
     # The drawn scenes' captions are words and a full stop.
-    shown = _shown(explored["lengths"])
+    table = _table_text(explored["lengths"])
     for split in SPLITS:
         words = [len(c.split()) for photo in photos if photo.split == split for c in photo.captions]
         mean = round(sum(words) / len(words), 1)
-        row = re.search(rf"{split} (\S+) (\S+) .*? (\S+)(?= dev| test|$)", shown)
+        row = re.search(rf"{split} (\S+) (\S+) .*? (\S+)(?= dev| test|$)", table)
         assert row is not None
         assert [float(value) for value in row.groups()] == [len(words), mean, max(words)]
 
@@ -158,61 +158,63 @@ def test_explore_data_shows_vocabulary_coverage(
 ) -> None:
     train = [c for photo in photos if photo.split == "train" for c in photo.captions]
     words = Counter(word for c in train for word in c.lower().rstrip(".").split())
-    # With min_count 1 the train split has no unknown word; beside its words are four marks.
+    # With min_count 1, no train word is unknown; the vocabulary also has four special tokens.
     size = len(words) + 4
     counted = f"{len(train)} {words.total()} 100.00 1 {size}"
-    assert f"train {len(train) // 5} {counted}" in _shown(explored["vocabulary"])
+    assert f"train {len(train) // 5} {counted}" in _table_text(explored["vocabulary"])
     coverage = json.loads((find_data(root).matrix / "coverage.json").read_text())
-    glove = _shown(explored["glove"])
-    assert f"words found {coverage['found']} words and marks missing" in glove
-    assert f"missing {size - coverage['found']} found of all words" in glove
+    glove = _table_text(explored["glove"])
+    assert f"words found {coverage['found']} words and special tokens missing" in glove
+    assert f"missing {size - coverage['found']} train words found" in glove
     for word in coverage["missing"]:
-        assert f"{word} {coverage['missing'][word]} {words[word]}" in _shown(explored["missing"])
+        assert f"{word} {coverage['missing'][word]} {words[word]}" in _table_text(
+            explored["missing"]
+        )
 
 
 def test_inspect_captions_shows_the_scores(
     inspected: dict[str, NotebookNode], found: FoundScores
 ) -> None:
     scores = json.loads((found.scores / "scores.json").read_text())
-    shown = _shown(inspected["scores"])
+    table = _table_text(inspected["scores"])
     for name, value in scores["bleu"].items():
-        assert f"{name} {value:.2f} {scores['greedy'][name]:.2f}" in shown
+        assert f"{name} {value:.2f} {scores['greedy'][name]:.2f}" in table
     for name in ("cider_d", "rouge_l"):
-        assert f"{name} {scores[name]['beam']:.2f} {scores[name]['greedy']:.2f}" in shown
-    assert f"images {scores['images']}" in _shown(inspected["variety"])
+        assert f"{name} {scores[name]['beam']:.2f} {scores[name]['greedy']:.2f}" in table
+    assert f"images {scores['images']}" in _table_text(inspected["variety"])
 
 
-def test_inspect_captions_counts_errors_by_kind(
+def test_inspect_captions_counts_mistakes_by_kind(
     inspected: dict[str, NotebookNode], lines: list[dict[str, list[str]]]
 ) -> None:
-    errors = [find_mistakes(str(line["hypothesis"]), line["references"]) for line in lines]
-    counts = Counter(kind for found in errors for kind in found)
-    shown = _shown(inspected["kinds"])
+    mistakes = [find_mistakes(str(line["hypothesis"]), line["references"]) for line in lines]
+    counts = Counter(kind for kinds in mistakes for kind in kinds)
+    table = _table_text(inspected["kinds"])
     for kind, meaning in KINDS.items():
         share = round(100 * counts[kind] / len(lines), 1)
-        assert f"{kind} {meaning} {counts[kind]} {share}" in shown
+        assert f"{kind} {meaning} {counts[kind]} {share}" in table
 
 
 def test_inspect_captions_shows_beam_alternatives_of_the_scored_captions(
     inspected: dict[str, NotebookNode], lines: list[dict[str, list[str]]]
 ) -> None:
-    shown = _shown(inspected["alternatives"])
-    said = {str(line["image_id"]): line["hypothesis"] for line in lines}
-    described = re.findall(r"(scene-\d+\.jpg) 1 (-[\d.]+) (.*?) 2 (-[\d.]+) ", shown)
-    assert len(described) == len(lines) // 3
+    table = _table_text(inspected["alternatives"])
+    scored = {str(line["image_id"]): line["hypothesis"] for line in lines}
+    first_rows = re.findall(r"(scene-\d+\.jpg) 1 (-[\d.]+) (.*?) 2 (-[\d.]+) ", table)
+    assert len(first_rows) == len(lines) // 3
     for (
         image_id,
         best,
         caption,
         second,
-    ) in described:
-        assert caption == said[image_id]
+    ) in first_rows:
+        assert caption == scored[image_id]
         assert float(best) >= float(second)
-    assert shown.count(" 5 -") == len(described)
+    assert table.count(" 5 -") == len(first_rows)
 
 
-def test_notebook_of_an_empty_work_folder_tells_what_to_run(
+def test_notebook_with_an_empty_work_folder_names_the_command(
     environment: None, tmp_path: Path
 ) -> None:
-    with pytest.raises(CellExecutionError, match=r"DataError.*python -m pipeline\.local --root"):
+    with pytest.raises(CellExecutionError, match=r"DataError.*captionflow run --root"):
         _execute("01_explore_data", tmp_path)

@@ -1,4 +1,4 @@
-"""The notebooks as they are stored."""
+"""Checks the stored notebooks: no output, short cells, no definitions."""
 
 import ast
 import re
@@ -29,7 +29,7 @@ def _nodes(name: str) -> Iterator[ast.AST]:
         yield from ast.walk(ast.parse(cell.source.removeprefix(_MAGIC)))
 
 
-def test_notebooks_are_these_two() -> None:
+def test_notebooks_are_complete() -> None:
     assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == list(NAMES)
 
 
@@ -50,7 +50,7 @@ def test_notebook_is_stored_without_output(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_cells_are_short_and_named(name: str) -> None:
     notebook = _read(name)
-    # Names that a person chose: a cell that is saved keeps its own.
+    # Readable names: editors keep the id of a cell when they save it.
     assert all(re.fullmatch("[a-z]+(-[a-z]+)*", cell.id) for cell in notebook.cells)
     assert all(len(cell.source.splitlines()) <= 12 for cell in _code(notebook))
 
@@ -65,12 +65,12 @@ def test_notebook_defines_nothing(name: str) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):
             imported |= {alias.asname or alias.name for alias in node.names}
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr):
-            # A function under another name.
+            # Not even an alias of an imported function.
             assert not (isinstance(node.value, ast.Name) and node.value.id in imported)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_notebook_imports_only_the_project_and_what_draws(name: str) -> None:
+def test_notebook_imports_only_the_project_and_plotting_libraries(name: str) -> None:
     roots = set()
     for node in _nodes(name):
         if isinstance(node, ast.Import):
@@ -85,8 +85,8 @@ def test_notebook_imports_only_the_project_and_what_draws(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_has_one_cell_of_plain_parameters(name: str) -> None:
     (cell,) = [cell for cell in _code(_read(name)) if cell.metadata.get("tags") == ["parameters"]]
-    given = {}
+    parameters = {}
     for statement in ast.parse(cell.source).body:
         assert isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
-        given[statement.targets[0].id] = ast.literal_eval(statement.value)
-    assert given == {"root": "../runs", "run": "*"}
+        parameters[statement.targets[0].id] = ast.literal_eval(statement.value)
+    assert parameters == {"root": "../runs", "run": "*"}

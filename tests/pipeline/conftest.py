@@ -1,4 +1,4 @@
-"""A small server on loopback that does what Kubeflow Pipelines' API v2beta1 does, as used here."""
+"""A small loopback server with the parts of Kubeflow Pipelines' API v2beta1 that we use."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.package import compile_package
 
-# What the server takes for a parameter of a type, and how it calls the type.
+# Accepted Python types of each parameter type, and its name in error messages.
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "STRING": ((str,), "string"),
     "NUMBER_INTEGER": ((int, float), "double or integer"),
@@ -36,13 +36,13 @@ class Request:
     body: Any
 
 
-class RefusedError(Exception):
-    """An answer other than 200, with its code in gRPC."""
+class RejectedError(Exception):
+    """A response with a status other than 200."""
 
 
 @dataclass
 class Answer:
-    """What the server says instead, from the `after`th such request on."""
+    """A response that replaces the normal one, after `after` matching requests."""
 
     method: str
     path: str
@@ -56,16 +56,16 @@ class Answer:
 
 @dataclass
 class KfpServer:
-    """Keeps what it gets; each kind by id, in the order in which it came."""
+    """Stores requests in order, and experiments, runs and recurring runs by id."""
 
     requests: list[Request] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     recurring_runs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    #: What a run becomes each time someone looks at it.
+    #: Changes a run each time that it is requested.
     course: list[dict[str, Any]] = field(default_factory=list)
-    #: Called with each request before it is answered.
+    #: Called with each request before the response.
     on_request: Callable[[Request], None] | None = None
     tag: str = "2.17.0"
     health: Any = field(default_factory=dict)
@@ -90,7 +90,7 @@ class KfpServer:
 
     def handle(self, request: Request) -> Any:
         if not request.path.startswith(self.prefix):
-            raise RefusedError(404, f"nothing at {request.path}")
+            raise RejectedError(404, f"nothing at {request.path}")
         parts = request.path.removeprefix(self.prefix).strip("/").split("/")
         match (request.method, *parts[:2], *parts[2:]):
             case ("GET", "apis", "v2beta1", "healthz"):
@@ -112,7 +112,7 @@ class KfpServer:
                 return {}
             case ("DELETE", "apis", "v2beta1", "recurringruns", schedule_id):
                 if not self.recurring_runs.pop(schedule_id, None):
-                    raise RefusedError(404, "no such recurring run")
+                    raise RejectedError(404, "no such recurring run")
                 return {}
             case ("GET", "apis", "v2beta1", "runs", run_id):
                 if self.course:
@@ -120,12 +120,14 @@ class KfpServer:
                 return self.runs[run_id]
             case ("GET", "apis", "v2beta1", ("experiments" | "runs" | "recurringruns") as kind):
                 return self._listed(kind, request)
-        raise RefusedError(404, f"nothing at {request.path}")
+        raise RejectedError(404, f"nothing at {request.path}")
 
     def _listed(self, kind: str, request: Request) -> dict[str, Any]:
-        # So are they called here, in an address, and in an answer.
-        kept, told = {"recurringruns": ("recurring_runs", "recurringRuns")}.get(kind, (kind, kind))
-        found = list(getattr(self, kept).values())
+        # Names of the attribute and of the key in the response, by the name in the address.
+        attribute, key = {"recurringruns": ("recurring_runs", "recurringRuns")}.get(
+            kind, (kind, kind)
+        )
+        found = list(getattr(self, attribute).values())
         rules = json.loads(request.query.get("filter") or "{}").get("predicates", [])
         for rule in rules:
             assert rule["operation"] == 1
@@ -136,11 +138,11 @@ class KfpServer:
             found.sort(key=lambda thing: thing["created_at"], reverse=True)
         start, size = int(request.query.get("page_token") or 0), 2  # pages are small here
         more = {"next_page_token": str(start + size)} if len(found) > start + size else {}
-        return {told: found[start : start + size], "total_size": len(found), **more}
+        return {key: found[start : start + size], "total_size": len(found), **more}
 
 
 def _is(thing: dict[str, Any], key: str, value: str) -> bool:
-    # As the server's database compares.
+    # The server's database ignores case.
     return str(thing.get(key, "")).lower() == value.lower()
 
 
@@ -151,19 +153,19 @@ def _check_parameters(body: dict[str, Any]) -> None:
     known = spec["root"]["inputDefinitions"]["parameters"]
     for name, value in body["runtime_config"]["parameters"].items():
         if name not in known:
-            raise RefusedError(400, f"parameter {name} is not defined")
+            raise RejectedError(400, f"parameter {name} is not defined")
         kind = known[name]["parameterType"]
         taken, word = _TYPES[kind]
-        # To Python a bool is a number, too.
+        # In Python, a bool is also a number.
         if isinstance(value, bool) != (kind == "BOOLEAN") or not isinstance(value, taken):
-            raise RefusedError(400, f"input parameter {name} requires type {word}")
+            raise RejectedError(400, f"input parameter {name} requires type {word}")
 
 
 def _check_recurring(body: dict[str, Any]) -> None:
     if len(body["trigger"]["cron_schedule"]["cron"].split()) != 6:
-        raise RefusedError(400, "cron must have six fields")
+        raise RejectedError(400, "cron must have six fields")
     if not 1 <= int(body["max_concurrency"]) <= 10:
-        raise RefusedError(400, "max concurrency must be 1 to 10")
+        raise RejectedError(400, "max concurrency must be 1 to 10")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -189,17 +191,17 @@ class _Handler(BaseHTTPRequestHandler):
                     answer.after -= 1
                     continue
                 answer.times -= 1
-                self._say(answer.status, answer.body, answer.kind, answer.location)
+                self._respond(answer.status, answer.body, answer.kind, answer.location)
                 return
         try:
-            told, status = self.kfp_server.handle(request), 200
-        except RefusedError as error:
+            response, status = self.kfp_server.handle(request), 200
+        except RejectedError as error:
             status, message = error.args
-            told = {"code": 3, "message": message, "details": []}
-        self._say(status, json.dumps(told).encode(), "application/json", None)
+            response = {"code": 3, "message": message, "details": []}
+        self._respond(status, json.dumps(response).encode(), "application/json", None)
 
-    def _say(self, status: int, body: bytes, kind: str, location: str | None) -> None:
-        if status < 0:  # hang up
+    def _respond(self, status: int, body: bytes, kind: str, location: str | None) -> None:
+        if status < 0:  # close the connection
             self.close_connection = True
             return
         self.send_response(status)
@@ -218,18 +220,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def kfp_server() -> Iterator[KfpServer]:
-    kept = KfpServer()
-    handler = type("Handler", (_Handler,), {"kfp_server": kept})
+    state = KfpServer()
+    handler = type("Handler", (_Handler,), {"kfp_server": state})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        kept.http, kept.url = server, f"http://127.0.0.1:{server.server_port}"
+        state.http, state.url = server, f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield kept
+        yield state
         server.shutdown()
 
 
 @pytest.fixture
 def no_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """Lets nothing of this machine's own clusters come through."""
+    """Hides this machine's own cluster configuration."""
     for name in ("ENDPOINT", "UI_ENDPOINT", "TOKEN", "IAP_OAUTH2_CLIENT_ID"):
         monkeypatch.delenv(f"KF_PIPELINES_{name}", raising=False)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
@@ -247,7 +249,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def compiled_once(monkeypatch: pytest.MonkeyPatch, package: Path) -> Path:
-    """Spares the time of compiling the same again and again."""
+    """Copies the package instead of compiling it again, which saves time."""
     monkeypatch.setattr(
         "pipeline.package.compile_package", lambda target: shutil.copyfile(package, target)
     )

@@ -8,7 +8,7 @@ from pipeline.config import PRESETS, Settings, make_settings, preset_values
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"epochs": "0"}, "epochs must be greater than or equal to 1. Received: '0'"),
         ({"epochs": "abc"}, "epochs must be a valid integer. Received: 'abc'"),
@@ -17,7 +17,7 @@ from pipeline.config import PRESETS, Settings, make_settings, preset_values
         ({"schedule": "linear"}, "schedule must be 'cosine' or 'constant'. Received: 'linear'"),
         ({"encoder_batch": 8}, "encoder_batch must be greater than or equal to 32. Received: 8"),
         ({"model_name": "a b"}, "model_name must be of letters, digits, '.', '_' and '-'."),
-        ({"dataset": ""}, "dataset must be named. Received: ''"),
+        ({"dataset": ""}, "dataset must not be empty"),
         ({"encoder": "InceptionV4"}, "network of keras.applications, such as: InceptionV3"),
         ({"precision": "x"}, "precision must be 'auto', 'float32' or 'mixed'. Received: 'x'"),
         ({"beam_flags": "--a='"}, "beam_flags must be command-line flags: No closing quotation."),
@@ -26,11 +26,11 @@ from pipeline.config import PRESETS, Settings, make_settings, preset_values
     ],
 )
 def test_make_settings_of_a_wrong_value_names_setting_rule_and_value(
-    given: dict[str, Any], told: str
+    given: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SettingError) as raised:
         make_settings("sample", given)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 

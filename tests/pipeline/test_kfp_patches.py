@@ -59,12 +59,12 @@ def test_quick_settings_sets_as_kfp_does_without_a_look_at_the_stack(
         assert looks == [3]
 
 
-def test_quick_settings_refuses_what_is_no_single_step() -> None:
+def test_quick_settings_rejects_a_task_without_a_container() -> None:
     @dsl.pipeline(name="inner")
     def inner() -> None:
         one()
 
-    with pytest.raises(ValueError, match="only be set of a single step"):
+    with pytest.raises(ValueError, match="Only a task with a container"):
 
         @dsl.pipeline(name="outer")
         def outer() -> None:

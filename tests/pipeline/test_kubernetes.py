@@ -6,7 +6,7 @@ import yaml
 from components.errors import SettingError
 from components.runtime.image import IMAGE
 from pipeline.config import Settings
-from pipeline.kubernetes import NEEDS
+from pipeline.kubernetes import RESOURCES
 from pipeline.kubernetes_settings import make_kubernetes_settings
 from pipeline.package import compile_package
 
@@ -38,7 +38,7 @@ def test_package_gives_every_step_resources_retries_a_deadline_and_no_root(
 ) -> None:
     spec, pods = package
     tasks = _tasks(spec)
-    assert tasks.keys() == NEEDS.keys()
+    assert tasks.keys() == RESOURCES.keys()
     for name, task in tasks.items():
         resources = spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"]["resources"]
         for kind in ("CpuRequest", "CpuLimit", "MemoryRequest", "MemoryLimit"):
@@ -48,9 +48,9 @@ def test_package_gives_every_step_resources_retries_a_deadline_and_no_root(
         assert task["retryPolicy"] == {
             "maxRetryCount": 3, "backoffDuration": "60s", "backoffFactor": 2.0,
             # For all attempts together, as Argo reads it.
-            "backoffMaxDuration": f"{NEEDS[name].hours * 3600:.0f}s",
+            "backoffMaxDuration": f"{RESOURCES[name].hours * 3600:.0f}s",
         }  # fmt: skip
-        assert int(pods[f"exec-{name}"]["activeDeadlineSeconds"]) == NEEDS[name].hours * 3600
+        assert int(pods[f"exec-{name}"]["activeDeadlineSeconds"]) == RESOURCES[name].hours * 3600
         assert pods[f"exec-{name}"]["securityContext"]["runAsNonRoot"]
         assert task["taskInfo"]["name"].split()[1] == name
 
@@ -61,7 +61,7 @@ def test_package_bounds_the_run_and_keeps_pods_of_a_failed_one(
     config = documents[1]["platforms"]["kubernetes"]["pipelineConfig"]
     hours = {name: seconds / 3600 for name, seconds in config.items()}
     # A run may take as long as all its steps, and wait a while for nodes.
-    assert sum(needs.hours for needs in NEEDS.values()) < hours.pop("activeDeadlineSeconds") == 72
+    assert sum(step.hours for step in RESOURCES.values()) < hours.pop("activeDeadlineSeconds") == 72
     assert hours == {"resourceTtlOnSuccess": 1, "resourceTtlOnFailure": 7 * 24}
 
 
@@ -129,13 +129,13 @@ def test_package_carries_what_conditions_need_into_them(
                 assert source["componentInputParameter"] in outer
 
 
-def test_make_placement_without_gpus_trains_in_the_common_image_on_any_node() -> None:
+def test_make_kubernetes_settings_without_gpus_trains_in_the_common_image_on_any_node() -> None:
     made = make_kubernetes_settings({"gpus": 0, "image": "here/captionflow:1"})
     assert (made.train_image, made.train_nodes) == ("here/captionflow:1", {})
     assert make_kubernetes_settings({"gpus": "00"}).train_image == IMAGE
 
 
-def test_make_placement_with_gpus_trains_in_the_image_that_has_cuda() -> None:
+def test_make_kubernetes_settings_with_gpus_trains_in_the_cuda_image() -> None:
     assert (
         make_kubernetes_settings({"image": "here/captionflow:1"}).train_image
         == "here/captionflow:1-gpu"
@@ -143,7 +143,7 @@ def test_make_placement_with_gpus_trains_in_the_image_that_has_cuda() -> None:
     assert make_kubernetes_settings({}).train_image == f"{IMAGE}-gpu"
 
 
-def test_make_placement_keeps_what_was_named() -> None:
+def test_make_kubernetes_settings_keeps_given_values() -> None:
     made = make_kubernetes_settings(
         {"gpus": "0", "train_nodes": '{"disk": "fast"}', "train_image": "x:1"}
     )
@@ -151,7 +151,7 @@ def test_make_placement_keeps_what_was_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"gpus": "-1"}, "gpus must be greater than or equal to 0. Received: '-1'"),
         ({"gpus": "1.5"}, "gpus must be a valid integer. Received: '1.5'"),
@@ -160,6 +160,8 @@ def test_make_placement_keeps_what_was_named() -> None:
         ({"image": ""}, "image must be named"),
     ],
 )
-def test_make_placement_of_a_wrong_value_says_the_rule(given: dict[str, str], told: str) -> None:
-    with pytest.raises(SettingError, match=told.replace("(", r"\(")):
+def test_make_kubernetes_settings_with_a_wrong_value_states_the_rule(
+    given: dict[str, str], message: str
+) -> None:
+    with pytest.raises(SettingError, match=message.replace("(", r"\(")):
         make_kubernetes_settings(given)

@@ -9,7 +9,7 @@ from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.runtime.step import step
 
 
-@step
+@step()
 def broken(folder: str, error: str) -> None:
     from components.runtime.execution import run_step
 
@@ -44,6 +44,6 @@ def test_retries_repeat_what_may_succeed_and_nothing_else(
     with pytest.raises(RuntimeError):
         fails(folder=str(tmp_path), error=error)
     assert len((tmp_path / "attempts").read_text()) == attempts
-    told = capfd.readouterr().out
-    assert told.count("FAILED broken: the photos are gone") == 2
-    assert told.count("an attempt just now failed for good") == 2 - attempts
+    message = capfd.readouterr().out
+    assert message.count("FAILED broken: the photos are gone") == 2
+    assert message.count("an earlier attempt in this run failed permanently") == 2 - attempts

@@ -86,7 +86,7 @@ def test_version_page_leads_to_run_report_and_photos(
     expect(page.get_by_role("heading", name=MODEL, exact=True).last).to_be_visible()
     for part in ("Data", "Scores", "Limits", "Licences"):
         expect(page.get_by_role("heading", name=part, exact=True)).to_be_visible()
-    expect(page.get_by_text(f"The gate said: {summary.reason}")).to_be_visible()
+    expect(page.get_by_text(f"Decision of the gate: {summary.reason}")).to_be_visible()
     table = page.get_by_role("table").filter(has_text="ROUGE-L")
     expect(table.get_by_role("row").first).to_have_text(
         " ".join(["search", *(TITLES[name] for name in beam)])
@@ -131,7 +131,7 @@ def test_version_page_executes_nothing_of_what_it_shows(
     row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="gate_reason"))
     expect(row).to_contain_text(HOSTILE)
     if escaped:
-        shown = page.get_by_text(f"The gate said: {HOSTILE}")
+        shown = page.get_by_text(f"Decision of the gate: {HOSTILE}")
         expect(shown).to_be_visible()
         # Text alone: no link, no emphasis.
         expect(shown.locator("*")).to_have_count(0)

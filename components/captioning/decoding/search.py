@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.captioning.bounds import BeamWidth, LengthPenalty, MaxWords, RerankingWeight
 from components.captioning.decoding.beam_search import beam_search
 from components.captioning.model.ensemble import CaptionNetwork
+from components.settings.bounds import BeamWidth, LengthPenalty, MaxWords, RerankingWeight
 
 
 @dataclass(frozen=True)

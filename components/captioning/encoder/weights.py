@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from components.captioning.encoder.backbones import Backbone
-from components.captioning.hdf5 import WeightsError, load_weights_strictly
+from components.captioning.hdf5 import WeightsError, check_weights_file, load_weights_strictly
 from components.errors import DataError
 
 IMAGENET = "imagenet"
@@ -65,6 +65,12 @@ def load_weights(model: keras.Model, network: Backbone, file: Path, *, named: st
         )
     if not file.is_file():
         raise DataError(f"Nothing lies at this path, check its spelling: {named}")
+    try:
+        check_weights_file(model, file)
+    except WeightsError as error:
+        raise DataError(
+            f"encoder_weights must be a Keras weights file. {error}. Received: {named}"
+        ) from error
     try:
         load_weights_strictly(model, file)
     except WeightsError as error:

@@ -16,9 +16,9 @@ import numpy as np
 from keras import layers, ops
 from pydantic import Field
 
-from components.captioning.bounds import EmbeddingWidth, EnsembleSize, Share, Units
 from components.captioning.model.cpu_lstm import CpuLSTM
 from components.captioning.model.vocabulary import PAD, SPECIAL_TOKENS
+from components.settings.bounds import EmbeddingWidth, EnsembleSize, Share, Units
 
 #: Hidden and cell state of the LSTM, each float [B, units]; for `par_inject` also the image
 #: projection that is added to every word embedding, float [B, E].

@@ -1,1 +1,1 @@
-"""The `sample` data set: simple scenes, drawn and described by this project."""
+"""The built-in data set `sample`: generated pictures of simple shapes, with captions."""

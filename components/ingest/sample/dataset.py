@@ -1,4 +1,4 @@
-"""The `sample` data set as a source like any other."""
+"""The data set `sample` as a source like any other."""
 
 import logging
 from pathlib import Path
@@ -13,19 +13,19 @@ from components.ingest.source import Source
 
 logger = logging.getLogger(__name__)
 
-# High, so that edges stay clean on the soft backgrounds.
+# High, to avoid compression artefacts at the edges.
 _JPEG_QUALITY: Final = 92
 
 
 def draw_sample(directory: Path, *, scenes: int, seed: int) -> Source:
-    """Draws and describes scenes.
+    """Generates scenes, their pictures and captions.
 
-    Each scene has a chance of its own, so that a larger sample begins with the smaller one.
+    Each scene has its own random generator, so a larger sample begins with the smaller one.
 
     Args:
-        directory: Where the pictures go; made here.
-        scenes: How many.
-        seed: The same seed gives the same bytes and captions.
+        directory: Output directory for the pictures; it is created.
+        scenes: Number of scenes.
+        seed: Random seed; the same seed gives the same bytes and captions.
 
     Returns:
         The source: JPEG files with five captions each, without split lists.
@@ -40,5 +40,5 @@ def draw_sample(directory: Path, *, scenes: int, seed: int) -> Source:
         images[name] = directory / name
         draw_scene(scene).save(images[name], quality=_JPEG_QUALITY, subsampling=0)
         captions[name] = describe_scene(scene, random)
-    logger.info("drew %d scenes with seed %d", scenes, seed)
+    logger.info("Drew %d scenes with seed %d", scenes, seed)
     return Source("sample", directory, captions, images)

@@ -1,4 +1,4 @@
-"""Scenes as pictures: outlined shapes with a soft shadow on a softly lit background."""
+"""Draws scenes: outlined shapes with a soft shadow on a background with a colour gradient."""
 
 import math
 from dataclasses import replace
@@ -8,14 +8,14 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from components.ingest.sample.scenes import Scene, Shape
 
-#: Width and height in pixels: what InceptionV3 takes.
+#: Width and height in pixels: the input size of InceptionV3.
 SIDE: Final = 299
 
-# Outlines are drawn this much larger and then made small, which smooths their edges.
-_OVERSAMPLING: Final = 4
+# Shapes are drawn at this scale and downsampled, which anti-aliases their edges.
+_SUPERSAMPLING: Final = 4
 
-# For each colour, how it looks at the top, in the light, and at the bottom.
-_PAINTS: Final = {
+# Gradients from top to bottom, RGB.
+_SHAPE_COLOURS: Final = {
     "red": ((228, 66, 74), (184, 20, 46)),
     "orange": ((255, 174, 78), (244, 128, 18)),
     "yellow": ((255, 238, 112), (250, 212, 32)),
@@ -23,18 +23,18 @@ _PAINTS: Final = {
     "blue": ((88, 150, 242), (28, 84, 200)),
     "purple": ((172, 112, 218), (112, 52, 164)),
 }
-_BACKGROUNDS: Final = {
+_BACKGROUND_COLOURS: Final = {
     "cream": ((255, 251, 238), (246, 232, 200)),
     "pink": ((255, 235, 241), (248, 204, 218)),
     "pale blue": ((236, 246, 255), (196, 221, 245)),
     "pale green": ((239, 251, 235), (202, 231, 197)),
 }
-_INK: Final = (58, 46, 72)
-#: Screened over a paint, it gives the light band.
-_LIGHT: Final = (110, 110, 110)
-#: Width of outlines, where the picture's is 1; half of it lies outside the shape.
-_LINE: Final = 0.018
-#: Room around a shape for its outline and shadow, in pixels.
+_OUTLINE_COLOUR: Final = (58, 46, 72)
+#: Blended over a shape's colour in screen mode for its light band.
+_HIGHLIGHT: Final = (110, 110, 110)
+#: Line width of outlines, relative to the picture's width; half of it is outside the shape.
+_LINE_WIDTH: Final = 0.018
+#: Margin around a shape for its outline and shadow, in pixels.
 _MARGIN: Final = 16
 
 
@@ -42,49 +42,49 @@ def draw_scene(scene: Scene) -> Image.Image:
     """Draws a scene.
 
     Args:
-        scene: What there is to see.
+        scene: The scene.
 
     Returns:
         An RGB picture of `SIDE` x `SIDE` pixels; the same scene gives the same pixels.
     """
-    picture = _ramp((SIDE, SIDE), *_BACKGROUNDS[scene.background])
-    # The larger first: what is inside another shape lies on top of it.
+    picture = _gradient((SIDE, SIDE), *_BACKGROUND_COLOURS[scene.background])
+    # The larger first, so that a shape inside another one is drawn on top of it.
     for shape in sorted(scene.shapes, key=lambda shape: -shape.radius):
         _draw_shape(picture, shape)
     return picture
 
 
 def _draw_shape(picture: Image.Image, shape: Shape) -> None:
-    # Only a window around the shape is worked on.
-    reach = math.ceil(SIDE * shape.radius * 1.1) + _MARGIN
-    left, top = round(SIDE * shape.x) - reach, round(SIDE * shape.y) - reach
+    # Only a window around the shape is drawn.
+    half = math.ceil(SIDE * shape.radius * 1.1) + _MARGIN
+    left, top = round(SIDE * shape.x) - half, round(SIDE * shape.y) - half
     outline = _outline(shape, left, top)
-    window = (2 * reach, 2 * reach)
-    line = SIDE * _LINE
-    whole = _mask(window, outline, line)
+    window = (2 * half, 2 * half)
+    line = SIDE * _LINE_WIDTH
+    silhouette = _mask(window, outline, line)
 
-    shadow = whole.filter(ImageFilter.GaussianBlur(5)).point(lambda value: value * 0.3)
-    picture.paste(_INK, (left + 2, top + 6), shadow)
-    picture.paste(_INK, (left, top), whole)
-    paint = _ramp(window, *_PAINTS[shape.colour])
-    light = ImageChops.screen(paint, Image.new("RGB", window, _LIGHT))
-    # Bands within repeat the outline, which tells what shape it is.
-    picture.paste(paint, (left, top), _mask(window, outline, -line))
-    for layer, scale in ((light, 0.74), (paint, 0.56)):
+    shadow = silhouette.filter(ImageFilter.GaussianBlur(5)).point(lambda value: value * 0.3)
+    picture.paste(_OUTLINE_COLOUR, (left + 2, top + 6), shadow)
+    picture.paste(_OUTLINE_COLOUR, (left, top), silhouette)
+    fill = _gradient(window, *_SHAPE_COLOURS[shape.colour])
+    highlight = ImageChops.screen(fill, Image.new("RGB", window, _HIGHLIGHT))
+    # Inner bands repeat the outline, which makes the shape easier to recognise.
+    picture.paste(fill, (left, top), _mask(window, outline, -line))
+    for layer, scale in ((highlight, 0.74), (fill, 0.56)):
         smaller = _outline(replace(shape, radius=shape.radius * scale), left, top)
         picture.paste(layer, (left, top), _mask(window, smaller, line))
 
 
-def _ramp(
+def _gradient(
     size: tuple[int, int], top: tuple[int, int, int], bottom: tuple[int, int, int]
 ) -> Image.Image:
-    """Returns a picture that goes from one colour at its top to another at its bottom."""
-    ramp = Image.linear_gradient("L").resize(size)
-    return Image.composite(Image.new("RGB", size, bottom), Image.new("RGB", size, top), ramp)
+    """Returns a vertical gradient between two RGB colours."""
+    weights = Image.linear_gradient("L").resize(size)
+    return Image.composite(Image.new("RGB", size, bottom), Image.new("RGB", size, top), weights)
 
 
 def _outline(shape: Shape, left: int, top: int) -> list[tuple[float, float]]:
-    """Returns a shape's corners in pixels, seen from a window's corner."""
+    """Returns a shape's vertices in pixels, relative to a window's top left corner."""
     cos, sin = math.cos(math.radians(shape.tilt)), math.sin(math.radians(shape.tilt))
     return [
         (
@@ -100,40 +100,41 @@ def _mask(size: tuple[int, int], outline: list[tuple[float, float]], line: float
 
     Args:
         size: The mask's width and height in pixels.
-        outline: Corners in pixels.
-        line: Width of a line along the outline in pixels: half of it is added to what is inside
-            and rounds the corners; if negative, half of it is taken away.
+        outline: Vertices in pixels.
+        line: Width in pixels of a line along the outline. If positive, its outer half is added to
+            the mask, which rounds the corners; if negative, its inner half is removed.
     """
-    large = [(x * _OVERSAMPLING, y * _OVERSAMPLING) for x, y in outline]
-    mask = Image.new("L", (size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING))
+    scaled = [(x * _SUPERSAMPLING, y * _SUPERSAMPLING) for x, y in outline]
+    mask = Image.new("L", (size[0] * _SUPERSAMPLING, size[1] * _SUPERSAMPLING))
     draw = ImageDraw.Draw(mask)
-    draw.polygon(large, fill=255)
+    draw.polygon(scaled, fill=255)
     draw.line(
-        large + large[:2],
+        scaled + scaled[:2],
         fill=255 if line > 0 else 0,
-        width=round(abs(line) * _OVERSAMPLING),
+        width=round(abs(line) * _SUPERSAMPLING),
         joint="curve",
     )
-    return mask.reduce(_OVERSAMPLING)
+    return mask.reduce(_SUPERSAMPLING)
 
 
-def _turn(steps: int) -> list[float]:
+def _angles(steps: int) -> list[float]:
+    """Returns equally spaced angles of a full turn, in radians."""
     return [2 * math.pi * step / steps for step in range(steps)]
 
 
-# The right half of a heart's top: an arc from the dip to where a straight edge leaves for the tip.
+# The right lobe of a heart: an arc from the dip at the top to the start of the straight edge.
 _LOBE: Final = [
     (0.44 + 0.46 * math.cos(angle), -0.28 + 0.46 * math.sin(angle))
     for angle in map(math.radians, range(-163, 45, 9))
 ]
 
-#: Closed outlines around (0, 0), y downwards, about 1 in radius once their edge is rounded.
+#: Closed outlines centred at (0, 0), y downwards; their radius is about 1 with the line added.
 _OUTLINES: Final = {
-    "circle": [(0.9 * math.sin(t), 0.9 * math.cos(t)) for t in _turn(90)],
+    "circle": [(0.9 * math.sin(t), 0.9 * math.cos(t)) for t in _angles(90)],
     "square": [(-0.76, -0.76), (0.76, -0.76), (0.76, 0.76), (-0.76, 0.76)],
     "star": [
         (radius * math.sin(t), -radius * math.cos(t))
-        for t, radius in zip(_turn(10), (1.0, 0.46) * 5, strict=True)
+        for t, radius in zip(_angles(10), (1.0, 0.46) * 5, strict=True)
     ],
     "heart": [*_LOBE, (0.0, 0.86), *((-x, y) for x, y in reversed(_LOBE))],
 }

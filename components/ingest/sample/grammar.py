@@ -1,4 +1,4 @@
-"""Scenes in words: what is true of a scene, said in several ways."""
+"""Captions of scenes: several true sentences per scene, from templates."""
 
 import re
 from typing import Final
@@ -7,15 +7,15 @@ import numpy as np
 
 from components.ingest.sample.scenes import Scene, Shape
 
-#: Captions of one scene, as many as Flickr8k's photos have.
+#: Captions per scene, as in Flickr8k.
 CAPTIONS: Final = 5
 
 _SYNONYMS: Final = {"small": "little", "large": "big"}
 _NUMBERS: Final = {2: "two", 3: "three"}
 
-# {a} and {b} are shapes ("red circle"), {size} is the size of {a} and {same_size} another word for
-# it, {things} its plural, {n} their number, {ground} the background.
-_PHRASES: Final = {
+# {a}, {b}: the first and the last shape ("red circle"); {size}, {same_size}: the size of {a} and
+# its synonym; {things}, {n}: the plural of {a} and the number of shapes; {ground}: the background.
+_TEMPLATES: Final = {
     "single": (
         "a {size} {a} on a {ground} background",
         "there is a {same_size} {a} on a {ground} background",
@@ -60,23 +60,23 @@ _PHRASES: Final = {
 
 
 def describe_scene(scene: Scene, random: np.random.Generator) -> list[str]:
-    """Describes a scene in `CAPTIONS` different ways.
+    """Returns `CAPTIONS` different captions of a scene.
 
     Args:
-        scene: What there is to see.
-        random: Where the choice of phrases and their order come from.
+        scene: The scene.
+        random: Random generator that chooses the templates and their order.
 
     Returns:
-        Sentences with a capital letter and a full stop, no two the same.
+        Sentences with a capital letter and a full stop, all different.
     """
-    phrases = _PHRASES[scene.arrangement]
-    chosen = random.choice(len(phrases), CAPTIONS, replace=False)
-    return [_sentence(phrases[index], scene) for index in chosen]
+    templates = _TEMPLATES[scene.arrangement]
+    chosen = random.choice(len(templates), CAPTIONS, replace=False)
+    return [_sentence(templates[index], scene) for index in chosen]
 
 
-def _sentence(phrase: str, scene: Scene) -> str:
+def _sentence(template: str, scene: Scene) -> str:
     first, last = scene.shapes[0], scene.shapes[-1]
-    text = phrase.format(
+    text = template.format(
         a=_name(first),
         b=_name(last),
         things=f"{_name(first)}s",

@@ -1,4 +1,4 @@
-"""What there is to see in a scene: which shapes, how many, how large, where."""
+"""Random scenes: which shapes, how many, how large and where."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,8 +9,8 @@ KINDS: Final = ("circle", "square", "star", "heart")
 COLOURS: Final = ("red", "orange", "yellow", "green", "blue", "purple")
 BACKGROUNDS: Final = ("cream", "pink", "pale blue", "pale green")
 
-#: `single`: one shape, small or large. `row`: two or three alike, side by side. `above`, `beside`
-#: (the first to the left) and `inside`: two shapes, the first one's place seen from the second.
+#: `single`: one shape, small or large. `row`: two or three equal shapes, side by side. `above`,
+#: `beside` (to the left) and `inside`: the first of two shapes, relative to the second.
 ARRANGEMENTS: Final = ("single", "row", "above", "beside", "inside")
 _FREQUENCIES: Final = (0.46, 0.36, 0.06, 0.06, 0.06)
 
@@ -24,11 +24,11 @@ class Shape:
     Attributes:
         kind: One of `KINDS`.
         colour: One of `COLOURS`.
-        size: `small` or `large`; `medium` where there is nothing to tell it from.
-        x: Its centre, from 0 at the left to 1 at the right.
-        y: Its centre, from 0 at the top to 1 at the bottom.
-        radius: Half its height, where the picture's height is 1.
-        tilt: In degrees, clockwise.
+        size: `small` or `large`; `medium` if captions do not mention the size.
+        x: Horizontal centre, from 0 (left) to 1 (right).
+        y: Vertical centre, from 0 (top) to 1 (bottom).
+        radius: Half the height, relative to the picture's height.
+        tilt: Rotation in degrees, clockwise.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class Scene:
     Attributes:
         background: One of `BACKGROUNDS`.
         arrangement: One of `ARRANGEMENTS`.
-        shapes: In the order in which the arrangement names them.
+        shapes: In the order of the arrangement.
     """
 
     background: str
@@ -56,13 +56,14 @@ class Scene:
 
 
 def make_scene(random: np.random.Generator) -> Scene:
-    """Makes up one scene.
+    """Generates one random scene.
 
     Args:
-        random: Where chance comes from.
+        random: Random generator.
 
     Returns:
-        A scene whose shapes lie inside the picture and, unless one is inside the other, apart.
+        A scene whose shapes are inside the picture and do not overlap, unless one is inside the
+        other.
     """
     arrangement = str(random.choice(ARRANGEMENTS, p=_FREQUENCIES))
     background = _pick(random, BACKGROUNDS)
@@ -104,7 +105,7 @@ def _shape(
     x: float,
     y: float,
 ) -> Shape:
-    """Returns a shape near a place, almost upright and almost as large: a hand is never exact."""
+    """Returns a shape with a little random noise in its position, size and rotation."""
     dx, dy = random.uniform(-0.015, 0.015, 2)
     scale, tilt = random.uniform(0.97, 1.03), random.uniform(-2, 2)
     return Shape(kind, colour, size, x + dx, y + dy, radius * scale, tilt)

@@ -13,7 +13,7 @@ DOG = CaptionedPhoto("dog.jpg", "train", ("a dog", "été"), ((4, 5), (3,)))
 CAT = CaptionedPhoto("cat.jpg", "dev", ("a cat",), ((4, 3),))
 
 
-def test_captions_written_and_read_are_the_same_in_order_of_id(tmp_path: Path) -> None:
+def test_read_captions_returns_what_was_written_ordered_by_id(tmp_path: Path) -> None:
     write_captions(tmp_path, [DOG, CAT])
     assert read_captions(tmp_path) == [CAT, DOG]
 
@@ -26,6 +26,6 @@ def test_captions_file_has_the_documented_columns(tmp_path: Path) -> None:
     assert "int32" in str(schema.field("tokens").type)
 
 
-def test_captions_of_no_photo_are_an_empty_list(tmp_path: Path) -> None:
+def test_read_captions_of_no_photo_is_empty(tmp_path: Path) -> None:
     write_captions(tmp_path, [])
     assert read_captions(tmp_path) == []

@@ -26,12 +26,12 @@ def append(project: Path) -> Callable[[str, str], None]:
     return change
 
 
-def test_code_version_of_an_unchanged_step_is_the_same(project: Path) -> None:
+def test_code_version_is_deterministic(project: Path) -> None:
     assert code_version("components.embeddings") == code_version("components.embeddings")
     assert code_version("components.embeddings") != code_version("components.gate")
 
 
-def test_code_version_counts_the_steps_own_files(
+def test_code_version_covers_the_packages_files(
     append: Callable[[str, str], None],
 ) -> None:
     before = code_version("components.embeddings")
@@ -39,7 +39,7 @@ def test_code_version_counts_the_steps_own_files(
     assert code_version("components.embeddings") != before
 
 
-def test_code_version_counts_what_the_step_imports_and_nothing_else(
+def test_code_version_covers_imported_modules_only(
     append: Callable[[str, str], None],
 ) -> None:
     embeddings = code_version("components.embeddings")
@@ -68,12 +68,14 @@ def test_code_version_ignores_comments_and_docstrings(
     assert code_version("components.gate") == before
 
 
-def test_code_version_counts_the_libraries(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_version_covers_the_versions_of_libraries(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = code_version("components.gate")
     monkeypatch.setattr(module, "version", lambda name: f"{name} of tomorrow")
     assert code_version("components.gate") != before
 
 
-def test_code_version_of_no_package_is_an_error(project: Path) -> None:
+def test_code_version_of_an_unknown_package_is_an_error(project: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nosuchstep"):
         code_version("components.nosuchstep")

@@ -19,7 +19,7 @@ def test_split_member(uri: str, parts: tuple[str, str]) -> None:
     assert split_member(uri) == parts
 
 
-def test_external_content_hash_of_a_word_is_the_word() -> None:
+def test_external_content_hash_of_a_keyword_is_the_keyword() -> None:
     assert external_content_hash("imagenet", "imagenet", "random") == "imagenet"
 
 
@@ -32,7 +32,7 @@ def test_external_content_hash_covers_content_and_member_but_not_the_name(tmp_pa
     assert external_content_hash(f"{tmp_path}/a.zip#one.txt") == f"{a} one.txt"
 
 
-def test_external_content_hash_of_objects_covers_content_and_downloads_nothing(
+def test_external_content_hash_of_objects_downloads_nothing(
     bucket: Any, s3_bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -55,7 +55,7 @@ def test_external_content_hash_of_objects_covers_content_and_downloads_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_external_content_hash_of_nothing_is_an_error(bucket: Any, tmp_path: Path) -> None:
+def test_external_content_hash_of_a_missing_path_is_an_error(bucket: Any, tmp_path: Path) -> None:
     for uri in (str(tmp_path / "gone"), "gs://runs/gone"):
         with pytest.raises(DataError, match=f"Nothing lies at this path.*{uri}"):
             external_content_hash(uri)

@@ -5,7 +5,7 @@ import pytest
 from components.artifacts.files import atomic_directory, atomic_file, read_json, write_json
 
 
-def test_whole_directory_appears_when_the_block_ends(tmp_path: Path) -> None:
+def test_atomic_directory_appears_when_the_block_ends(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "artifact"
     with atomic_directory(target) as aside:
         (aside / "file").write_text("new")
@@ -14,7 +14,7 @@ def test_whole_directory_appears_when_the_block_ends(tmp_path: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["artifact"]
 
 
-def test_whole_directory_replaces_an_older_one(tmp_path: Path) -> None:
+def test_atomic_directory_replaces_an_existing_one(tmp_path: Path) -> None:
     target = tmp_path / "artifact"
     target.mkdir()
     (target / "old").touch()
@@ -23,7 +23,7 @@ def test_whole_directory_replaces_an_older_one(tmp_path: Path) -> None:
     assert [path.name for path in target.iterdir()] == ["new"]
 
 
-def test_whole_directory_failing_leaves_the_older_one(tmp_path: Path) -> None:
+def test_atomic_directory_failure_keeps_the_existing_one(tmp_path: Path) -> None:
     target = tmp_path / "artifact"
     target.mkdir()
     (target / "old").touch()
@@ -34,13 +34,13 @@ def test_whole_directory_failing_leaves_the_older_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_whole_directory_can_be_read_by_others(tmp_path: Path) -> None:
+def test_atomic_directory_is_readable_by_others(tmp_path: Path) -> None:
     with atomic_directory(tmp_path / "artifact"):
         pass
     assert (tmp_path / "artifact").stat().st_mode & 0o777 == 0o755
 
 
-def test_whole_file_failing_leaves_the_older_one(tmp_path: Path) -> None:
+def test_atomic_file_failure_keeps_the_existing_one(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
     target.write_text("old")
     with pytest.raises(RuntimeError), atomic_file(target) as aside:
@@ -50,7 +50,7 @@ def test_whole_file_failing_leaves_the_older_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_write_json_keeps_values_and_letters(tmp_path: Path) -> None:
+def test_write_json_keeps_values_and_unicode(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     write_json(path, {"reason": "zu groß", "counts": [1, 2.5, None]})
     assert read_json(path) == {"reason": "zu groß", "counts": [1, 2.5, None]}

@@ -6,13 +6,13 @@ from components.artifacts.manifest import Photo, read_manifest, write_manifest
 PHOTO = Photo("b.jpg", "/data/b.jpg", "0" * 64, 40, 30, "train", ("A dog.", "Ein Hund läuft."))
 
 
-def test_manifest_journey_keeps_photos_ordered_by_image_id(tmp_path: Path) -> None:
+def test_read_manifest_returns_what_was_written_ordered_by_id(tmp_path: Path) -> None:
     first = replace(PHOTO, image_id="a.jpg", uri="/data/a.jpg", split="dev")
     write_manifest(tmp_path, [PHOTO, first])
     assert read_manifest(tmp_path) == [first, PHOTO]
 
 
-def test_manifest_relative_uri_lies_beside_it_wherever_it_moves(tmp_path: Path) -> None:
+def test_read_manifest_resolves_relative_uris_after_a_move(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     write_manifest(tmp_path / "here", [replace(PHOTO, uri="photos/b.jpg")])
     (tmp_path / "here").rename(tmp_path / "there")
@@ -20,6 +20,6 @@ def test_manifest_relative_uri_lies_beside_it_wherever_it_moves(tmp_path: Path) 
     assert photo.uri == str(tmp_path / "there" / "photos" / "b.jpg")
 
 
-def test_manifest_without_captions_has_empty_ones(tmp_path: Path) -> None:
+def test_read_manifest_photo_without_captions(tmp_path: Path) -> None:
     write_manifest(tmp_path, [replace(PHOTO, captions=())])
     assert read_manifest(tmp_path)[0].captions == ()

@@ -2,14 +2,14 @@ from typing import Any
 
 from components.artifacts.scores import TITLES, main_figures, search_scores
 
-EARLIER: dict[str, Any] = {
+BLEU_ONLY: dict[str, Any] = {
     "bleu": {"bleu1": 64.0, "bleu2": 46.0, "bleu3": 32.0, "bleu4": 22.0},
     "greedy": {"bleu1": 58.0, "bleu2": 40.0, "bleu3": 27.0, "bleu4": 17.0},
     "signature": "nrefs:5|tok:none",
     "images": 1000,
 }
 SCORES: dict[str, Any] = {
-    **EARLIER,
+    **BLEU_ONLY,
     "cider_d": {"beam": 55.0, "greedy": 44.0},
     "rouge_l": {"beam": 46.0, "greedy": 43.0},
     "distinct_captions": 812,
@@ -18,18 +18,18 @@ SCORES: dict[str, Any] = {
 }
 
 
-def test_search_scores_of_each_search() -> None:
+def test_search_scores_returns_the_scores_of_a_search() -> None:
     assert search_scores(SCORES, "beam") == SCORES["bleu"] | {"cider_d": 55.0, "rouge_l": 46.0}
     assert search_scores(SCORES, "greedy") == SCORES["greedy"] | {"cider_d": 44.0, "rouge_l": 43.0}
     assert list(search_scores(SCORES, "beam")) == list(TITLES)
 
 
-def test_search_scores_of_an_earlier_version_are_bleu() -> None:
-    assert search_scores(EARLIER, "beam") == EARLIER["bleu"]
-    assert search_scores(EARLIER, "greedy") == EARLIER["greedy"]
+def test_search_scores_with_bleu_alone() -> None:
+    assert search_scores(BLEU_ONLY, "beam") == BLEU_ONLY["bleu"]
+    assert search_scores(BLEU_ONLY, "greedy") == BLEU_ONLY["greedy"]
 
 
-def test_main_figures_names_what_is_compared() -> None:
+def test_main_figures_returns_flat_metrics() -> None:
     assert main_figures(SCORES) == {
         "bleu1": 64.0,
         "bleu2": 46.0,
@@ -46,5 +46,5 @@ def test_main_figures_names_what_is_compared() -> None:
     }
 
 
-def test_main_figures_of_an_earlier_version() -> None:
-    assert main_figures(EARLIER) == EARLIER["bleu"] | {"greedy_bleu4": 17.0}
+def test_main_figures_with_bleu_alone() -> None:
+    assert main_figures(BLEU_ONLY) == BLEU_ONLY["bleu"] | {"greedy_bleu4": 17.0}

@@ -51,11 +51,12 @@ def test_caption_one_by_one_of_a_photo_with_infinite_features_yields_an_error(
     bright, dark = caption_one_by_one(
         load_captioner(Model("dim", dim_bundle)), find_photos([str(tmp_path)]), DecodeOptions(2, 0)
     )
-    assert bright["error"].startswith(f"{tmp_path}/bright.png: this model can't describe it: ")
+    assert bright["error"].startswith(f"{tmp_path}/bright.png: ")
+    assert "float16" in bright["error"]
     assert list(bright) == ["photo", "error", "checksum"]
     assert list(dark) == ["photo", "caption", "score", "checksum"]
 
 
 def test_load_captioner_of_an_incomplete_bundle_names_the_model(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^captioner version 3 must be a whole .*network.json"):
+    with pytest.raises(DataError, match=r"^captioner version 3 must .*version 3/\w+\.\w+"):
         load_captioner(Model("captioner version 3", tmp_path))

@@ -25,11 +25,11 @@ def test_glove_vectors_only_wanted_words() -> None:
     assert vectors["cat"].dtype == np.float32
 
 
-def test_glove_vectors_last_line_without_newline_and_windows_ends() -> None:
+def test_glove_vectors_windows_line_ends_and_no_final_newline() -> None:
     assert _vectors(b"dog 1 2\r\ncat 3 4") == {"dog": [1, 2], "cat": [3, 4]}
 
 
-def test_glove_vectors_word_twice_first_counts() -> None:
+def test_glove_vectors_first_vector_of_a_repeated_word_counts() -> None:
     assert _vectors(b"dog 1 2\ndog 3 4\n") == {"dog": [1, 2]}
 
 
@@ -45,17 +45,17 @@ def test_glove_vectors_words_that_are_numbers() -> None:
     }
 
 
-def test_glove_vectors_other_white_space_belongs_to_words() -> None:
+def test_glove_vectors_other_whitespace_is_part_of_words() -> None:
     # As in GloVe's Twitter vectors: U+0085 and the no-break space are words of their own.
     text = "\u0085 9 9\n\u00a0 8 8\ndog 1 2\n".encode()
     assert _vectors(text) == {"dog": [1, 2]}
 
 
-def test_glove_vectors_word2vec_header_is_left_out() -> None:
+def test_glove_vectors_word2vec_header_is_skipped() -> None:
     assert _vectors(b"2 3\ndog 1 2 3\ncat 4 5 6\n") == {"dog": [1, 2, 3], "cat": [4, 5, 6]}
 
 
-def test_glove_vectors_header_that_lies_about_the_width() -> None:
+def test_glove_vectors_header_with_a_wrong_dimension_is_an_error() -> None:
     with pytest.raises(DataError, match=r"glove\.txt, line 2: must be a word and 4 numbers"):
         _vectors(b"2 4\ndog 1 2 3\n")
 
@@ -63,7 +63,10 @@ def test_glove_vectors_header_that_lies_about_the_width() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"cat 3", "must be a word and 2 numbers, as the file begins. Received 1 numbers: 'cat 3'"),
+        (
+            b"cat 3",
+            "must be a word and 2 numbers, as in the first line. Received 1 numbers: 'cat 3'",
+        ),
         (b"cat 3 4 5", "must be a word and 2 numbers, .* Received 3 numbers"),
         (b"newt 3 4 5", "must be a word and 2 numbers, .* Received 3 numbers"),
         (b"cat", "Received 0 numbers: 'cat'"),
@@ -77,19 +80,19 @@ def test_glove_vectors_header_that_lies_about_the_width() -> None:
         (b"cat 3 " + b"4" * 70_000, "a line must be shorter than 65536 bytes"),
     ],
 )
-def test_glove_vectors_broken_line_is_named(line: bytes, message: str) -> None:
+def test_glove_vectors_invalid_line_is_an_error_with_its_number(line: bytes, message: str) -> None:
     with pytest.raises(DataError, match=rf"glove\.txt, line 3: .*{message}"):
         _vectors(b"the 1 2\ndog 1 2\n" + line + b"\ndog 5 6\n")
 
 
 @pytest.mark.parametrize("line", [b"dog", b"<html><head> nothing here", b"dog 1,5 2,5"])
-def test_glove_vectors_first_line_without_numbers(line: bytes) -> None:
+def test_glove_vectors_first_line_without_numbers_is_an_error(line: bytes) -> None:
     with pytest.raises(DataError, match="line 1: must be a word and its numbers"):
         _vectors(line + b"\n")
 
 
 @pytest.mark.parametrize("text", [b"", b"\n \n", b"\xef\xbb\xbf"])
-def test_glove_vectors_empty_file(text: bytes) -> None:
+def test_glove_vectors_empty_file_is_an_error(text: bytes) -> None:
     with pytest.raises(DataError, match=r"glove\.txt is empty"):
         _vectors(text)
 
@@ -105,12 +108,12 @@ def test_glove_vectors_empty_file(text: bytes) -> None:
         b"2 2\n\ndog 1 2 \ncat 3 4 \n",  # fastText ends lines with a space
     ],
 )
-def test_glove_vectors_whatever_is_around_them(text: bytes) -> None:
+def test_glove_vectors_skips_byte_order_marks_and_blank_lines(text: bytes) -> None:
     assert _vectors(text) == {"dog": [1, 2], "cat": [3, 4]}
 
 
-def test_glove_vectors_in_utf16_say_so() -> None:
-    with pytest.raises(DataError, match="line 1: must be UTF-8, and is UTF-16"):
+def test_glove_vectors_in_utf16_are_an_error() -> None:
+    with pytest.raises(DataError, match="line 1: must be UTF-8, but is UTF-16"):
         _vectors("dog 1 2\n".encode("utf-16"))
 
 

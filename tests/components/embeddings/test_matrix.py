@@ -36,7 +36,7 @@ def glove(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_build_embeddings_found_words_have_gloves_vectors(
+def test_build_embeddings_copies_the_vectors_of_found_words(
     captions: Path, glove: str, tmp_path: Path
 ) -> None:
     build_embeddings(captions, glove, tmp_path / "out", seed=0)
@@ -49,7 +49,7 @@ def test_build_embeddings_found_words_have_gloves_vectors(
     assert matrix[3].tolist() != [7, 7]  # a mark is no word, whatever GloVe calls so
 
 
-def test_build_embeddings_coverage_tells_rule_of_each_missing_word(
+def test_build_embeddings_coverage_has_the_rule_of_each_missing_word(
     captions: Path, glove: str, tmp_path: Path
 ) -> None:
     coverage = build_embeddings(captions, glove, tmp_path / "out", seed=0)
@@ -69,7 +69,7 @@ def test_build_embeddings_coverage_tells_rule_of_each_missing_word(
     assert coverage["train_token_share"] == pytest.approx(4 / 6)
 
 
-def test_build_embeddings_missing_words_have_the_found_spread(tmp_path: Path) -> None:
+def test_build_embeddings_missing_words_have_the_std_of_found_words(tmp_path: Path) -> None:
     missing = [f"missing{number}" for number in range(4000)]
     captions = _captions(tmp_path / "captions", "dog", "cat", "cow", *missing)
     path = tmp_path / "glove.txt"
@@ -82,7 +82,7 @@ def test_build_embeddings_missing_words_have_the_found_spread(tmp_path: Path) ->
     assert np.unique(drawn[:, 0]).size == 4000
 
 
-def test_build_embeddings_same_seed_same_matrix(captions: Path, glove: str, tmp_path: Path) -> None:
+def test_build_embeddings_is_deterministic(captions: Path, glove: str, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         build_embeddings(captions, glove, tmp_path / name, seed=seed)
     a, b, c = (np.load(tmp_path / name / "matrix.npy") for name in "abc")
@@ -105,7 +105,7 @@ def test_build_embeddings_word_keeps_its_vector_when_order_changes(
     np.testing.assert_allclose(a[6], b[6], rtol=1e-6)
 
 
-def test_build_embeddings_without_any_word_is_refused(captions: Path, tmp_path: Path) -> None:
+def test_build_embeddings_without_any_word_is_an_error(captions: Path, tmp_path: Path) -> None:
     path = tmp_path / "glove.txt"
     path.write_text("der 1 2\nhund 3 4\n")
     with pytest.raises(
@@ -116,7 +116,7 @@ def test_build_embeddings_without_any_word_is_refused(captions: Path, tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
-def test_build_embeddings_broken_line_leaves_nothing(captions: Path, tmp_path: Path) -> None:
+def test_build_embeddings_invalid_line_writes_nothing(captions: Path, tmp_path: Path) -> None:
     path = tmp_path / "glove.txt"
     path.write_text("dog 1 2\ncat 3\n")
     with pytest.raises(DataError, match=r"glove\.txt, line 2"):
@@ -124,7 +124,7 @@ def test_build_embeddings_broken_line_leaves_nothing(captions: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
-def test_build_embeddings_negative_seed_is_refused(
+def test_build_embeddings_negative_seed_is_an_error(
     captions: Path, glove: str, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingError, match=r"seed must be 0 or more\. Received: -1"):
@@ -137,7 +137,7 @@ def test_embeddings_component_writes_artifact_and_metadata(
     from kfp.dsl import Artifact, Dataset
 
     matrix = Artifact(name="matrix", uri=str(tmp_path / "out"))
-    embeddings.python_func(captions=Dataset(uri=str(captions)), matrix=matrix, glove=glove, seed=0)
+    embeddings.python_func(captions=Dataset(uri=str(captions)), glove=glove, seed=0, matrix=matrix)
     assert (tmp_path / "out" / "matrix.npy").is_file()
     assert matrix.metadata["width"] == 2
     assert matrix.metadata["missing"] == 5

@@ -16,7 +16,7 @@ def _sample_words(scenes: int) -> set[str]:
     return set(b" ".join(NORMALIZER(tf.constant(captions)).numpy()).decode().split(" "))
 
 
-def test_sample_extract_covers_the_drawn_samples_words() -> None:
+def test_sample_extract_covers_the_words_of_sample() -> None:
     words = _sample_words(300)
     assert len(words) > 20
     with open_glove(SAMPLE) as text:

@@ -30,7 +30,7 @@ def test_open_glove_plain(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["glove.txt.gz", "glove.txt"])
-def test_open_glove_gzip_is_told_by_its_content(tmp_path: Path, name: str) -> None:
+def test_open_glove_gzip_is_recognised_by_content(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(gzip.compress(TEXT))
     assert _read(str(path)) == (name, TEXT)
@@ -53,7 +53,7 @@ def test_open_glove_zip_in_a_bucket(remote: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("choice", ["", "#c.txt"])
-def test_open_glove_zip_without_right_choice_lists_them(tmp_path: Path, choice: str) -> None:
+def test_open_glove_zip_without_a_valid_choice_lists_the_files(tmp_path: Path, choice: str) -> None:
     glove = _zip(tmp_path / "glove.zip", a_txt=b"dog 1\n", b_txt=TEXT)
     with pytest.raises(SettingError) as error, open_glove(glove + choice):
         pass
@@ -73,14 +73,14 @@ def test_open_glove_zip_with_one_file_of_any_name(tmp_path: Path, name: str) -> 
     assert _read(f"{path}#README.txt") == ("README.txt", b"hello")
 
 
-def test_open_glove_empty_zip_is_refused(tmp_path: Path) -> None:
+def test_open_glove_empty_zip_is_an_error(tmp_path: Path) -> None:
     glove = _zip(tmp_path / "glove.zip")
     with pytest.raises(SettingError, match=r"this zip is empty"), open_glove(glove):
         pass
 
 
 @pytest.mark.parametrize("kind", ["gz", "zip"])
-def test_open_glove_bomb_is_refused(tmp_path: Path, kind: str) -> None:
+def test_open_glove_bomb_is_an_error(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"glove.{kind}"
     content = b"dog 1 2\n" * (40 << 17)
     if kind == "gz":
@@ -99,14 +99,14 @@ def test_open_glove_zip_of_other_compressions(tmp_path: Path, method: int) -> No
     assert _read(str(path)) == ("a.txt", TEXT * 9_000)
 
 
-def test_open_glove_member_of_what_is_no_zip_is_refused(tmp_path: Path) -> None:
+def test_open_glove_member_of_a_plain_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "glove.zip"
     path.write_bytes(TEXT)
-    with pytest.raises(SettingError, match="but this is none"), open_glove(f"{path}#a.txt"):
+    with pytest.raises(SettingError, match="not a zip"), open_glove(f"{path}#a.txt"):
         pass
 
 
-def test_open_glove_encrypted_zip_is_refused(tmp_path: Path) -> None:
+def test_open_glove_encrypted_zip_is_an_error(tmp_path: Path) -> None:
     path = Path(_zip(tmp_path / "glove.zip", a_txt=TEXT))
     raw = bytearray(path.read_bytes())
     raw[raw.index(b"PK\x01\x02") + 8] |= 1  # the flag in the zip's central directory
@@ -115,27 +115,27 @@ def test_open_glove_encrypted_zip_is_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_open_glove_folder_is_refused(tmp_path: Path) -> None:
+def test_open_glove_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="a file, not a folder"), open_glove(str(tmp_path)):
         pass
 
 
-def test_open_glove_missing_file_is_refused(tmp_path: Path) -> None:
+def test_open_glove_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Nothing lies at this path"):
         _read(str(tmp_path / "absent.txt"))
 
 
-def test_open_glove_truncated_gzip_is_damaged(tmp_path: Path) -> None:
+def test_open_glove_truncated_gzip_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "glove.gz"
     path.write_bytes(gzip.compress(TEXT * 100)[:-12])
-    with pytest.raises(DataError, match=r"glove\.gz can't be read.*fetch it again"):
+    with pytest.raises(DataError, match=r"glove\.gz can't be read.*download it again"):
         _read(str(path))
 
 
-def test_open_glove_zip_with_wrong_checksum_is_damaged(tmp_path: Path) -> None:
+def test_open_glove_zip_with_a_wrong_checksum_is_an_error(tmp_path: Path) -> None:
     path = Path(_zip(tmp_path / "glove.zip", a_txt=TEXT * 100))
     raw = bytearray(path.read_bytes())
     raw[raw.index(b"PK\x01\x02") + 16] ^= 0xFF  # CRC-32 in the zip's central directory
     path.write_bytes(raw)
-    with pytest.raises(DataError, match="fetch it again: Bad CRC-32"):
+    with pytest.raises(DataError, match="download it again: Bad CRC-32"):
         _read(str(path))

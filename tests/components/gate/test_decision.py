@@ -4,7 +4,7 @@ import pytest
 
 from components.artifacts.champion_predictions import ChampionPredictions
 from components.errors import SettingError
-from components.gate.decision import Described, decide
+from components.gate.decision import Prediction, decide
 
 RIGHT = ("a red dog runs over the grass", "two men sit on a bench")
 WRONG = ("a red dog runs on the grass", "two men sit in a car")
@@ -14,141 +14,131 @@ def scores(bleu4: float, **others: Any) -> dict[str, Any]:
     return {"bleu": {"bleu4": bleu4}, "greedy": {"bleu4": bleu4}, **others}
 
 
-def photos(captions: tuple[str, ...], several: int = 30) -> list[Described]:
+def predictions(captions: tuple[str, ...], repeats: int = 30) -> list[Prediction]:
     return [
-        Described(f"{number}-{place}.jpg", caption, [RIGHT[place]])
-        for number in range(several)
-        for place, caption in enumerate(captions)
+        Prediction(f"{number}-{index}.jpg", caption, [RIGHT[index]])
+        for number in range(repeats)
+        for index, caption in enumerate(captions)
     ]
 
 
 def baseline(captions: tuple[str, ...] = WRONG, *, grew: bool = False) -> ChampionPredictions:
-    said = {each.image_id: each.caption for each in photos(captions)}
-    return ChampionPredictions("3", captions=said, data_grew=grew)
+    by_id = {each.image_id: each.caption for each in predictions(captions)}
+    return ChampionPredictions("3", captions=by_id, data_grew=grew)
 
 
 def judged(
-    ours: tuple[str, ...],
-    other: ChampionPredictions | None,
+    captions: tuple[str, ...],
+    champion: ChampionPredictions | None,
     *,
     floors: str = "bleu4=20",
     margin: float = 0.0,
     bleu4: float = 66.125,
 ) -> tuple[bool, str]:
-    found = decide(scores(bleu4), photos(ours), other, floors=floors, margin=margin)
-    return found.passed, found.reason
+    decision = decide(scores(bleu4), predictions(captions), champion, floors=floors, margin=margin)
+    return decision.passed, decision.reason
 
 
-def test_decide_first_model_needs_the_floors_alone() -> None:
-    assert judged(RIGHT, None, floors="bleu4=60") == (
-        True,
-        "passed: BLEU-4 66.12 reaches 60.00, and there is no champion yet",
-    )
+def test_decide_first_model_needs_the_thresholds_alone() -> None:
+    passed, reason = judged(RIGHT, None, floors="bleu4=60")
+    assert passed
+    for fact in ("BLEU-4 is 66.12", "at least 60.00", "no champion yet"):
+        assert fact in reason
     assert judged(RIGHT, None, floors="bleu4=66.125")[0]
 
 
-def test_decide_without_floors_says_so() -> None:
-    assert judged(RIGHT, None, floors="") == (
-        True,
-        "passed: BLEU-4 is 66.12, no floor is set, and there is no champion yet",
-    )
+def test_decide_without_thresholds_says_so() -> None:
+    passed, reason = judged(RIGHT, None, floors="")
+    assert passed
+    for fact in ("BLEU-4 is 66.12", "no threshold", "no champion yet"):
+        assert fact in reason
 
 
-@pytest.mark.parametrize("other", [None, baseline()])
-def test_decide_under_a_floor_does_not_pass_even_if_better(
-    other: ChampionPredictions | None,
+@pytest.mark.parametrize("champion", [None, baseline()])
+def test_decide_below_a_threshold_does_not_pass_even_if_better(
+    champion: ChampionPredictions | None,
 ) -> None:
-    assert judged(RIGHT, other, floors="bleu4=66.126") == (
+    assert judged(RIGHT, champion, floors="bleu4=66.126") == (
         False,
-        "not passed: BLEU-4 66.12 is under the floor 66.13",
+        "Not released: BLEU-4 is 66.12; at least 66.13 is required (`--floors`)",
     )
 
 
-def test_decide_every_score_has_a_floor_if_wanted() -> None:
+def test_decide_every_score_can_have_a_threshold() -> None:
     found = scores(66.0, cider_d={"beam": 50.0, "greedy": 70.0})
-    decision = decide(found, photos(RIGHT), None, floors="bleu4=60 cider_d=51", margin=0)
-    assert decision.reason == "not passed: CIDEr-D 50.00 is under the floor 51.00"
-    decision = decide(found, photos(RIGHT), None, floors="rouge_l=1", margin=0)
-    assert decision.reason == "not passed: ROUGE-L has a floor, and was not measured"
+    decision = decide(found, predictions(RIGHT), None, floors="bleu4=60 cider_d=51", margin=0)
+    assert "CIDEr-D is 50.00; at least 51.00 is required" in decision.reason
+    decision = decide(found, predictions(RIGHT), None, floors="rouge_l=1", margin=0)
+    assert not decision.passed
+    assert "ROUGE-L was not measured; at least 1.00 is required" in decision.reason
 
 
 def test_decide_better_than_the_champion_passes() -> None:
     passed, reason = judged(RIGHT, baseline())
     assert passed
-    assert reason.startswith(
-        "passed: BLEU-4 66.12 reaches 20.00; BLEU-4 100.00 is better than champion v3's "
-    )
-    assert reason.endswith("on the same photos (p = 0.001)")
+    assert "BLEU-4 100.00 is significantly better than champion v3's " in reason
+    assert "p = 0.001" in reason
 
 
-def test_decide_equal_to_the_champion_is_no_progress() -> None:
+def test_decide_equal_to_the_champion_does_not_pass() -> None:
     passed, reason = judged(RIGHT, baseline(RIGHT))
     assert not passed
-    assert reason == (
-        "not passed: BLEU-4 66.12 reaches 20.00; BLEU-4 100.00 is not better by more than chance "
-        "than champion v3's 100.00 on the same photos (p = 1.000)"
-    )
+    assert "BLEU-4 100.00 is not significantly better than champion v3's 100.00" in reason
+    assert "p = 1.000" in reason
 
 
-def test_decide_better_by_chance_is_no_progress() -> None:
-    ours = photos(WRONG)
-    ours[0] = ours[0]._replace(caption=RIGHT[0])
-    decision = decide(scores(66.0), ours, baseline(), floors="", margin=100.0)
+def test_decide_better_but_not_significantly_does_not_pass() -> None:
+    captions = predictions(WRONG)
+    captions[0] = captions[0]._replace(caption=RIGHT[0])
+    decision = decide(scores(66.0), captions, baseline(), floors="", margin=100.0)
     assert not decision.passed
     assert decision.comparison is not None
     assert decision.comparison.difference > 0
-    assert "is not better by more than chance than champion v3's" in decision.reason
+    assert "is not significantly better than champion v3's" in decision.reason
 
 
-def test_decide_worse_says_so() -> None:
+def test_decide_worse_than_the_champion_does_not_pass() -> None:
     passed, reason = judged(WRONG, baseline(RIGHT))
     assert not passed
-    assert "is worse than champion v3's 100.00 on the same photos (p = 0.001)" in reason
+    assert "is significantly worse than champion v3's 100.00" in reason
 
 
-def test_decide_equal_passes_where_the_data_grew() -> None:
+def test_decide_equal_passes_if_the_data_grew() -> None:
     passed, reason = judged(RIGHT, baseline(RIGHT, grew=True))
     assert passed
-    assert reason == (
-        "passed: BLEU-4 66.12 reaches 20.00; BLEU-4 100.00 is within 0 of champion v3's "
-        "100.00 on the same photos (p = 1.000), enough since it learnt from more photos"
-    )
+    assert "BLEU-4 100.00 is not more than 0 (`--margin`) below champion v3's 100.00" in reason
+    assert "trained on more photos" in reason
 
 
-def test_decide_worse_passes_within_the_tolerance_where_the_data_grew() -> None:
+def test_decide_worse_passes_within_the_margin_if_the_data_grew() -> None:
     better = baseline(RIGHT, grew=True)
-    decision = decide(scores(66.0), photos(WRONG), better, floors="", margin=0)
+    decision = decide(scores(66.0), predictions(WRONG), better, floors="", margin=0)
     assert decision.comparison is not None
     lost = -decision.comparison.difference
     assert lost > 10
     assert not judged(WRONG, better, margin=lost - 0.01)[0]
     assert judged(WRONG, better, margin=lost)[0]
-    # Without more data no tolerance helps.
+    # The margin is for models trained on more photos only.
     assert not judged(WRONG, baseline(RIGHT), margin=lost)[0]
 
 
-def test_decide_champion_that_does_not_compare_stays() -> None:
-    other = ChampionPredictions(
-        "3", incomparable="learnt from 2 of the 60 test photos, such as 1.jpg"
-    )
-    assert judged(RIGHT, other) == (
-        False,
-        "not passed: BLEU-4 66.12 reaches 20.00, but champion v3 learnt from 2 of the 60 test "
-        "photos, such as 1.jpg, so the two do not compare: give the new model another name "
-        "(model_name), or take the alias champion from that version",
-    )
+def test_decide_champion_that_is_incomparable_stays() -> None:
+    why = "was trained on 2 of the 60 test photos, such as 1.jpg"
+    passed, reason = judged(RIGHT, ChampionPredictions("3", incomparable=why))
+    assert not passed
+    for fact in ("BLEU-4 is 66.12", f"champion v3 {why}", "`--model-name`", "alias champion"):
+        assert fact in reason
 
 
 @pytest.mark.parametrize("bleu4", [float("nan"), float("inf")])
-def test_decide_score_that_is_no_number_does_not_pass(bleu4: float) -> None:
-    for other in (None, baseline()):
-        assert judged(RIGHT, other, bleu4=bleu4) == (
-            False,
-            f"not passed: BLEU-4 is {bleu4}, which is no score",
-        )
+def test_decide_score_that_is_not_finite_does_not_pass(bleu4: float) -> None:
+    for champion in (None, baseline()):
+        passed, reason = judged(RIGHT, champion, bleu4=bleu4)
+        assert not passed
+        assert f"BLEU-4 is {bleu4}" in reason
 
 
 @pytest.mark.parametrize("value", [-1.0, 101.0, float("nan")])
-def test_decide_tolerance_out_of_range_is_an_error(value: float) -> None:
+def test_decide_margin_out_of_range_is_an_error(value: float) -> None:
     with pytest.raises(SettingError, match=r"margin must be 0 to 100 BLEU points\. Received"):
         judged(RIGHT, None, margin=value)

@@ -4,11 +4,11 @@ from components.errors import SettingError
 from components.gate.thresholds import read_thresholds
 
 
-def test_read_floors_names_scores() -> None:
+def test_read_thresholds_returns_scores_by_name() -> None:
     assert read_thresholds("bleu4=40 cider_d=52.5") == {"bleu4": 40.0, "cider_d": 52.5}
 
 
-def test_read_floors_of_nothing_are_none() -> None:
+def test_read_thresholds_of_empty_text_is_empty() -> None:
     assert read_thresholds("") == {}
 
 
@@ -25,6 +25,6 @@ def test_read_floors_of_nothing_are_none() -> None:
         "bleu4=1 bleu4=2",
     ],
 )
-def test_read_floors_that_break_the_rule_are_an_error(text: str) -> None:
-    with pytest.raises(SettingError, match=r"floors must be .* there are bleu1, .*Received: 'bleu"):
+def test_read_thresholds_invalid_text_is_an_error(text: str) -> None:
+    with pytest.raises(SettingError, match=r"floors must be .* are bleu1, .*Received: 'bleu"):
         read_thresholds(text)

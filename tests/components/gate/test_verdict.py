@@ -40,7 +40,7 @@ SCORES: dict[str, Any] = {
 }
 
 
-RULES: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "training_config": '{"data": "d"}',
     "floors": "bleu4=60",
     "margin": 0.0,
@@ -65,34 +65,34 @@ def artifacts(mlflow_root: Path, tmp_path: Path) -> dict[str, str]:
     (scores / "scores.json").write_text(json.dumps(SCORES))
     write_captions(scores, CAPTION["hypothesis"])
     write_champion(tmp_path / "baseline", None)
-    # As KFP hands it over: no suffix.
+    # KFP passes it without a suffix.
     (tmp_path / "report").write_text("<h1>Ein Bär</h1>", encoding="utf-8")
     names = ("model", "scores", "report", "baseline")
     return {name: str(tmp_path / name) for name in names}
 
 
 def _judge(artifacts: dict[str, str], **changed: Any) -> Decision:
-    rules = {**RULES, **changed}
-    training_config = rules.pop("training_config")
-    return judge(**artifacts, settings=GateSettings(**rules), training_config=training_config)
+    values = {**SETTINGS, **changed}
+    training_config = values.pop("training_config")
+    return judge(**artifacts, settings=GateSettings(**values), training_config=training_config)
 
 
 def write_captions(scores: Path, caption: Any) -> None:
-    """Writes what a model says of ten photos, the same of each."""
+    """Writes a model's captions of ten photos, all the same."""
     with (scores / "captions.jsonl").open("w") as lines:
         for number in range(10):
-            told = CAPTION | {"image_id": f"{number}.jpg", "hypothesis": caption}
-            lines.write(json.dumps(told) + "\n")
+            line = CAPTION | {"image_id": f"{number}.jpg", "hypothesis": caption}
+            lines.write(json.dumps(line) + "\n")
 
 
 def register_champion(artifacts: dict[str, str], caption: str) -> None:
-    """Makes a champion, and writes what it says of each photo."""
+    """Registers a champion, and writes its captions, all the same."""
     client = MlflowClient()
     client.create_registered_model("captioner")
     client.create_model_version("captioner", "file:///x", start_run("photos", "x", {}))
     client.set_registered_model_alias("captioner", "champion", "1")
-    said = {f"{number}.jpg": caption for number in range(10)}
-    write_champion(Path(artifacts["baseline"]), ChampionPredictions("1", captions=said))
+    captions = {f"{number}.jpg": caption for number in range(10)}
+    write_champion(Path(artifacts["baseline"]), ChampionPredictions("1", captions=captions))
 
 
 def write_champion(directory: Path, baseline: ChampionPredictions | None) -> None:
@@ -104,7 +104,7 @@ def run_of(artifacts: dict[str, str]) -> str:
     return str(json.loads(Path(artifacts["model"], "training.json").read_text())["mlflow_run_id"])
 
 
-def test_judge_notes_scores_report_and_decision_in_the_run(
+def test_judge_records_scores_report_and_decision_in_the_run(
     artifacts: dict[str, str], tmp_path: Path
 ) -> None:
     decision = _judge(artifacts)
@@ -138,12 +138,12 @@ def test_judge_notes_scores_report_and_decision_in_the_run(
     }
     local = Path(client.download_artifacts(run.info.run_id, "", str(tmp_path)))
     assert json.loads((local / "scores.json").read_text()) == SCORES
-    told = [json.loads(line) for line in (local / "captions.jsonl").read_text().splitlines()]
-    assert told == [CAPTION | {"image_id": f"{number}.jpg"} for number in range(10)]
+    lines = [json.loads(line) for line in (local / "captions.jsonl").read_text().splitlines()]
+    assert lines == [CAPTION | {"image_id": f"{number}.jpg"} for number in range(10)]
     assert (local / "report.html").read_text(encoding="utf-8") == "<h1>Ein Bär</h1>"
 
 
-def test_judge_notes_what_the_champion_scores_on_the_same_photos(
+def test_judge_records_the_champions_score_on_the_same_photos(
     artifacts: dict[str, str],
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
@@ -160,7 +160,7 @@ def test_judge_notes_what_the_champion_scores_on_the_same_photos(
     assert "bs:1000" in tags["gate_signature"]
 
 
-def test_judge_worse_than_the_champion_does_not_pass_and_is_noted_as_refused(
+def test_judge_worse_than_the_champion_is_recorded_as_rejected(
     artifacts: dict[str, str],
 ) -> None:
     write_captions(Path(artifacts["scores"]), "a red dog runs on the grass")
@@ -169,28 +169,24 @@ def test_judge_worse_than_the_champion_does_not_pass_and_is_noted_as_refused(
     assert not decision.passed
     assert MlflowClient().get_run(run_of(artifacts)).data.tags["gate_passed"] == "false"
     assert find_rejected_candidate("photos", _key("bleu4=60")) == decision.reason
-    # By another floor it may be decided otherwise.
+    # With another threshold it might pass.
     assert find_rejected_candidate("photos", _key("")) == ""
 
 
-def test_judge_champion_that_was_replaced_meanwhile_is_not_decided_on(
+def test_judge_champion_replaced_since_rescore_is_not_compared_with(
     artifacts: dict[str, str],
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
     write_champion(Path(artifacts["baseline"]), None)
-    assert _judge(artifacts) == (
-        False,
-        "not passed: v1 is champion now, and this run compared with no champion: run the pipeline "
-        "again, which takes up from here",
-        None,
-        "",
-    )
+    decision = _judge(artifacts)
+    assert (decision.passed, decision.comparison, decision.champion) == (False, None, "")
+    for fact in ("compared with no champion", "now v1 is the champion", "Run the pipeline again"):
+        assert fact in decision.reason
     assert find_rejected_candidate("photos", _key("bleu4=60")) == ""
 
 
 def _key(floors: str) -> str:
-    rules = {"model_name": "captioner", "floors": floors}
-    return candidate_key('{"data": "d"}', "1", margin=0.0, **rules)
+    return candidate_key('{"data": "d"}', "1", model_name="captioner", floors=floors, margin=0.0)
 
 
 def test_judge_model_that_does_not_pass_registers_nothing(artifacts: dict[str, str]) -> None:
@@ -198,10 +194,9 @@ def test_judge_model_that_does_not_pass_registers_nothing(artifacts: dict[str, s
     assert MlflowClient().search_registered_models() == []
 
 
-def test_judge_takes_scores_of_an_earlier_version(artifacts: dict[str, str]) -> None:
-    # They hold BLEU alone.
-    earlier = {name: SCORES[name] for name in ("bleu", "greedy", "signature", "test_fingerprint")}
-    Path(artifacts["scores"], "scores.json").write_text(json.dumps(earlier))
+def test_judge_accepts_scores_with_bleu_alone(artifacts: dict[str, str]) -> None:
+    bleu = {name: SCORES[name] for name in ("bleu", "greedy", "signature", "test_fingerprint")}
+    Path(artifacts["scores"], "scores.json").write_text(json.dumps(bleu))
     assert _judge(artifacts).passed
     metrics = MlflowClient().get_run(run_of(artifacts)).data.metrics
     assert sorted(metrics) == [
@@ -213,11 +208,11 @@ def test_judge_takes_scores_of_an_earlier_version(artifacts: dict[str, str]) -> 
     ]
 
 
-def test_judge_notes_scores_that_are_no_numbers(artifacts: dict[str, str]) -> None:
+def test_judge_score_that_is_not_finite_does_not_pass(artifacts: dict[str, str]) -> None:
     bleu = SCORES["bleu"] | {"bleu4": float("nan")}
     Path(artifacts["scores"], "scores.json").write_text(json.dumps(SCORES | {"bleu": bleu}))
     decision = _judge(artifacts, **{"floors": ""})
-    assert decision.reason == "not passed: BLEU-4 is nan, which is no score"
+    assert "BLEU-4 is nan" in decision.reason
     assert MlflowClient().get_run(run_of(artifacts)).data.tags["gate_passed"] == "false"
 
 
@@ -227,7 +222,7 @@ def test_judge_model_trained_with_another_mlflow_is_an_error(artifacts: dict[str
         _judge(artifacts)
 
 
-def test_gate_component_hands_out_decision_reason_and_champion(
+def test_gate_component_returns_decision_reason_and_champion(
     artifacts: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
@@ -236,14 +231,12 @@ def test_gate_component_hands_out_decision_reason_and_champion(
         scores=dsl.Artifact(uri=artifacts["scores"]),
         report=dsl.HTML(uri=artifacts["report"]),
         baseline=dsl.Artifact(uri=artifacts["baseline"]),
-        **{**GateSettings().model_dump(), **RULES, "floors": "bleu4=70"},
+        **{**GateSettings().model_dump(), **SETTINGS, "floors": "bleu4=70"},
     )
-    assert decision == (
-        False,
-        "not passed: BLEU-4 66.12 is under the floor 70.00",
-        "1",
-    )
-    assert decision[1] in capsys.readouterr().out
+    passed, reason, champion = decision
+    assert (passed, champion) == (False, "1")
+    assert "BLEU-4 is 66.12; at least 70.00 is required (`--floors`)" in reason
+    assert reason in capsys.readouterr().out
 
 
 def test_gate_component_without_tracking_uri_fails_in_one_line(
@@ -258,7 +251,7 @@ def test_gate_component_without_tracking_uri_fails_in_one_line(
             scores=dsl.Artifact(uri=artifacts["scores"]),
             report=dsl.HTML(uri=artifacts["report"]),
             baseline=dsl.Artifact(uri=artifacts["baseline"]),
-            **{**GateSettings().model_dump(), **RULES},
+            **{**GateSettings().model_dump(), **SETTINGS},
         )
     assert caught.value.code == 2
     assert re.fullmatch(r"FAILED gate: MLFLOW_TRACKING_URI is not set.*\n", capsys.readouterr().out)

@@ -11,7 +11,7 @@ from components.ingest.beam_checks import CheckImages, check_images, read_checks
 from components.runtime.beam import beam_pipeline
 
 
-def test_check_images_sound_and_broken(tmp_path: Path, encode: Callable[..., bytes]) -> None:
+def test_check_images_valid_and_empty(tmp_path: Path, encode: Callable[..., bytes]) -> None:
     paths = {}
     for name, content in (("b.jpg", encode()), ("a.jpg", b""), ("c.png", encode(format="PNG"))):
         paths[name] = tmp_path / name
@@ -32,10 +32,10 @@ def test_check_images_below_a_folder_with_a_latin1_name(
     (folder / "b.jpg").write_bytes(encode())
     (tmp_path / "a.jpg").write_bytes(encode())
     paths = {"b.jpg": folder / "b.jpg", "a.jpg": tmp_path / "a.jpg"}
-    sound, other = check_images(paths, tmp_path / "work", "")
-    assert (sound.image_id, sound.reason) == ("a.jpg", "")
-    assert other.image_id == "b.jpg"
-    assert "not valid UTF-8" in other.reason
+    valid, invalid = check_images(paths, tmp_path / "work", "")
+    assert (valid.image_id, valid.reason) == ("a.jpg", "")
+    assert invalid.image_id == "b.jpg"
+    assert "not valid UTF-8" in invalid.reason
 
 
 def test_check_images_as_a_transform(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_check_images_as_a_transform(tmp_path: Path) -> None:
         assert_that(reasons, equal_to([("a.jpg", "the file is empty (0 bytes)")]))
 
 
-def test_read_checks_of_workers_elsewhere(tmp_path: Path) -> None:
+def test_read_checks_missing_checks_are_an_error(tmp_path: Path) -> None:
     flags = "--runner=DataflowRunner"
     with pytest.raises(SettingError, match=r"share this machine's files.*0 checks of 3 images"):
         read_checks(tmp_path, 3, flags)

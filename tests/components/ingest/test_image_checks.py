@@ -24,24 +24,25 @@ def check(tmp_path: Path) -> Check:
     return run
 
 
-def test_check_image_sound(check: Check, encode: Encode) -> None:
+def test_check_image_valid(check: Check, encode: Encode) -> None:
     content = encode()
-    found = check(content)
-    assert found.reason == ""
-    assert found.sha256 == hashlib.sha256(content).hexdigest()
-    assert (found.width, found.height) == (24, 20)
+    result = check(content)
+    assert result.reason == ""
+    assert result.sha256 == hashlib.sha256(content).hexdigest()
+    assert (result.width, result.height) == (24, 20)
 
 
-def test_check_image_saved_anew_looks_the_same(check: Check) -> None:
-    def look(seed: int, side: int, quality: int) -> int:
+def test_check_image_recompressed_has_a_similar_perceptual_hash(check: Check) -> None:
+    def perceptual_hash(seed: int, side: int, quality: int) -> int:
         blots = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
         photo = Image.fromarray(blots).resize((256, 256), Image.Resampling.BICUBIC)
         buffer = io.BytesIO()
         photo.resize((side, side)).save(buffer, "JPEG", quality=quality)
-        return int(check(buffer.getvalue()).look, 16)
+        return int(check(buffer.getvalue()).perceptual_hash, 16)
 
-    assert (look(1, 256, 95) ^ look(1, 90, 30)).bit_count() <= 6
-    assert (look(1, 256, 95) ^ look(2, 256, 95)).bit_count() > 6
+    original = perceptual_hash(1, 256, 95)
+    assert (original ^ perceptual_hash(1, 90, 30)).bit_count() <= 6
+    assert (original ^ perceptual_hash(2, 256, 95)).bit_count() > 6
 
 
 @pytest.mark.parametrize(
@@ -59,18 +60,18 @@ def test_check_image_saved_anew_looks_the_same(check: Check) -> None:
         ("P", "GIF"),
     ],
 )
-def test_check_image_of_any_colours(check: Check, mode: str, form: str) -> None:
+def test_check_image_of_any_mode(check: Check, mode: str, form: str) -> None:
     buffer = io.BytesIO()
     Image.new(mode, (24, 20)).save(buffer, form)
     assert check(buffer.getvalue()).reason == ""
 
 
-def test_check_image_renamed_photo_passes(check: Check, encode: Encode) -> None:
-    # The content decides: a PNG that is called .jpg is as good a photo.
+def test_check_image_with_a_wrong_extension_passes(check: Check, encode: Encode) -> None:
+    # The content decides, not the extension.
     assert check(encode(format="PNG"), "photo.jpg").reason == ""
 
 
-def test_check_image_renamed_text(check: Check) -> None:
+def test_check_image_text_with_an_image_extension(check: Check) -> None:
     reason = check(b"I am no photo", "photo.jpg").reason
     assert reason == "the content is not an image of a known format (JPEG, PNG, WEBP, BMP, GIF)"
 
@@ -87,9 +88,9 @@ def test_check_image_zero_bytes(check: Check) -> None:
 def test_check_image_truncated(check: Check, form: str) -> None:
     buffer = io.BytesIO()
     Image.effect_noise((64, 64), 90).convert("RGB").save(buffer, form)
-    found = check(buffer.getvalue()[: len(buffer.getvalue()) // 2])
-    assert found.reason.startswith(("the image does not decode fully", "the content is not"))
-    assert found.width == found.height == 0
+    result = check(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+    assert result.reason.startswith(("the image does not decode fully", "the content is not"))
+    assert result.width == result.height == 0
 
 
 def test_check_image_truncated_jpeg_names_the_cause(check: Check) -> None:
@@ -111,7 +112,7 @@ def test_check_image_too_small(check: Check, encode: Encode) -> None:
 
 
 def test_check_image_too_many_pixels(check: Check) -> None:
-    # 8,001 x 8,000 white pixels in a few kilobytes, and 20,000 x 20,000 announced, not there.
+    # 8,001 x 8,000 white pixels in a few kilobytes; and a header that declares 20,000 x 20,000.
     large = io.BytesIO()
     Image.new("1", (8_001, 8_000), 1).save(large, "PNG")
     assert "must not have more than 64000000 pixels" in check(large.getvalue()).reason
@@ -131,14 +132,14 @@ def test_check_image_too_many_bytes(tmp_path: Path) -> None:
     )
 
 
-def test_check_image_turned_by_exif(check: Check, encode: Encode) -> None:
+def test_check_image_applies_exif_orientation(check: Check, encode: Encode) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # lies on its side
-    found = check(encode(size=(40, 20), exif=exif))
-    assert (found.width, found.height) == (20, 40)
-    exif[0x0112] = 3  # upside down
-    found = check(encode(size=(40, 20), exif=exif))
-    assert (found.width, found.height) == (40, 20)
+    exif[0x0112] = 6  # rotated by 90 degrees
+    result = check(encode(size=(40, 20), exif=exif))
+    assert (result.width, result.height) == (20, 40)
+    exif[0x0112] = 3  # rotated by 180 degrees
+    result = check(encode(size=(40, 20), exif=exif))
+    assert (result.width, result.height) == (40, 20)
 
 
 def test_check_image_animation(check: Check) -> None:
@@ -148,15 +149,15 @@ def test_check_image_animation(check: Check) -> None:
     assert check(buffer.getvalue()).reason == "the image is an animation; a photo has one frame"
 
 
-def test_check_image_camera_jpeg_with_preview(check: Check) -> None:
+def test_check_image_jpeg_with_preview_passes(check: Check) -> None:
     frames = [Image.new("RGB", (24, 20), colour) for colour in ("red", "blue")]
     buffer = io.BytesIO()
     frames[0].save(buffer, "MPO", save_all=True, append_images=frames[1:])
     assert check(buffer.getvalue()).reason == ""
 
 
-def test_check_image_broken_anywhere_never_raises(check: Check, encode: Encode) -> None:
+def test_check_image_corrupt_at_any_position_never_raises(check: Check, encode: Encode) -> None:
     for form in ("JPEG", "PNG", "WEBP", "BMP", "GIF"):
         content = encode(format=form)
-        for place in range(0, len(content), 7):
-            check(content[:place] + b"\xff\x00\xff" + content[place + 3 :])
+        for position in range(0, len(content), 7):
+            check(content[:position] + b"\xff\x00\xff" + content[position + 3 :])

@@ -1,7 +1,7 @@
 from components.ingest.leakage import find_duplicates, find_leakage
 
 
-def test_find_leakage_train_gives_way_to_dev_and_test() -> None:
+def test_find_leakage_drops_copies_of_dev_and_test_from_train() -> None:
     splits = {"a": "train", "b": "train", "c": "train", "d": "dev", "e": "test"}
     digests = {"a": "1", "b": "2", "c": "3", "d": "1", "e": "3"}
     assert find_leakage(splits, digests) == [
@@ -10,7 +10,7 @@ def test_find_leakage_train_gives_way_to_dev_and_test() -> None:
     ]
 
 
-def test_find_leakage_same_in_all_three() -> None:
+def test_find_leakage_photo_in_all_three_splits() -> None:
     splits = {"a": "train", "b": "dev", "c": "test"}
     digests = dict.fromkeys(splits, "1")
     assert find_leakage(splits, digests) == [{"image_id": "a", "same_as": "b", "split": "dev"}]
@@ -21,6 +21,6 @@ def test_find_leakage_none_within_a_split_or_between_dev_and_test() -> None:
     assert find_leakage(splits, {"a": "1", "b": "1", "c": "2", "d": "2"}) == []
 
 
-def test_find_duplicates() -> None:
+def test_find_duplicates_groups_equal_photos() -> None:
     splits = {"c": "train", "a": "train", "b": "dev", "d": "train"}
     assert find_duplicates(splits, {"a": "1", "b": "2", "c": "1", "d": "1"}) == [["a", "c", "d"]]

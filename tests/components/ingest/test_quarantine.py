@@ -10,11 +10,9 @@ _CHECKS = [ImageCheck(f"{n}.jpg", "broken" if n < 4 else "") for n in range(20)]
 def test_refuse_quarantined_more_than_the_share() -> None:
     with pytest.raises(DataError) as caught:
         refuse_quarantined(_CHECKS, 0.19)
-    assert str(caught.value) == (
-        "max_quarantined allows a share of 0.19 of the images to fail their checks. "
-        "Received 0.2 (4 of 20). 0.jpg: broken; 1.jpg: broken; 2.jpg: broken; and 1 more. "
-        "Mend the images, or raise max_quarantined"
-    )
+    facts = ("4 of 20", "0.2", "max_quarantined is 0.19", "2.jpg: broken; and 1 more")
+    for fact in facts:
+        assert fact in str(caught.value)
 
 
 def test_refuse_quarantined_up_to_the_share() -> None:

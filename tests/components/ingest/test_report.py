@@ -7,7 +7,7 @@ from components.ingest.image_checks import ImageCheck
 from components.ingest.own_splits import OwnSplits
 from components.ingest.report import build_report, list_left_out, photos_fingerprint
 from components.ingest.source import Source
-from components.ingest.split_assignment import Division
+from components.ingest.split_assignment import SplitAssignment
 from components.ingest.texts import CleanCaptions
 
 
@@ -34,7 +34,7 @@ def test_list_left_out() -> None:
         _SOURCE,
         CleanCaptions({"a": ("A",), "b": ("A",), "no image": ("A",)}, ["hollow"], []),
         [ImageCheck("a", ""), ImageCheck("b", "broken")],
-        Division({"a": "train"}, [{"image_id": "x", "same_as": "y", "split": "dev"}], ["z"]),
+        SplitAssignment({"a": "train"}, [{"image_id": "x", "same_as": "y", "split": "dev"}], ["z"]),
     )
     assert left_out == {
         "quarantined": [{"image_id": "b", "reason": "broken"}],
@@ -60,9 +60,9 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     broken = [
         {"image_id": name, "reason": f"the image does not decode fully: {name}"} for name in "xy"
     ]
-    looks = {"a": "f" * 16, "b": "0" * 16, "c": "00ff" * 4, "d": "00ff" * 4, "e": "0" * 15 + "1"}
+    hashes = {"a": "f" * 16, "b": "0" * 16, "c": "00ff" * 4, "d": "00ff" * 4, "e": "0" * 15 + "1"}
     report = build_report(
-        _SOURCE, photos, looks, {"in_no_split": ["x", "y"], "quarantined": broken}
+        _SOURCE, photos, hashes, {"in_no_split": ["x", "y"], "quarantined": broken}
     )
     assert report["source"] == "flickr-token"
     assert report["photos"] == 5
@@ -78,7 +78,7 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     assert report["duplicates"] == [["a", "b"]]
     assert report["same_in_dev_and_test"] == [["c", "d"]]
     assert report["near_duplicates"] == [
-        {"image_id": "b", "like": "e", "split": "test", "distance": 1}
+        {"image_id": "b", "similar_to": "e", "split": "test", "distance": 1}
     ]
     assert report["counts"] == {
         "in_no_split": 2,

@@ -24,7 +24,7 @@ def _shape(kind: str, colour: str, size: str = "medium", x: float = 0.5) -> Shap
 
 
 def _words(scene: Scene, seeds: int = 30) -> list[str]:
-    # Captions of many seeds, so that every phrase comes up.
+    # Captions of many seeds, so that every template is used.
     return [
         caption.lower().removesuffix(".")
         for seed in range(seeds)
@@ -37,7 +37,7 @@ def scenes() -> list[Scene]:
     return [make_scene(np.random.default_rng([0, index])) for index in range(400)]
 
 
-def test_draw_sample_same_seed_same_bytes(tmp_path: Path) -> None:
+def test_draw_sample_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     first = draw_sample(tmp_path / "first", scenes=6, seed=3)
     second = draw_sample(tmp_path / "second", scenes=8, seed=3)
     # A larger sample begins with the smaller one.
@@ -48,7 +48,7 @@ def test_draw_sample_same_seed_same_bytes(tmp_path: Path) -> None:
     assert other.captions != first.captions
 
 
-def test_draw_sample_five_captions_a_photo(tmp_path: Path) -> None:
+def test_draw_sample_has_five_captions_per_photo(tmp_path: Path) -> None:
     source = draw_sample(tmp_path / "sample", scenes=30, seed=0)
     assert source.layout == "sample"
     assert source.splits.lists == {}
@@ -62,7 +62,7 @@ def test_draw_sample_five_captions_a_photo(tmp_path: Path) -> None:
         assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (SIDE, SIDE))
 
 
-def test_make_scene_everything_comes_up(scenes: list[Scene]) -> None:
+def test_make_scene_generates_every_shape_arrangement_and_background(scenes: list[Scene]) -> None:
     assert {scene.arrangement for scene in scenes} == set(ARRANGEMENTS)
     assert {scene.background for scene in scenes} == set(BACKGROUNDS)
     shapes = [shape for scene in scenes for shape in scene.shapes]
@@ -72,7 +72,7 @@ def test_make_scene_everything_comes_up(scenes: list[Scene]) -> None:
     assert Counter(len(scene.shapes) for scene in scenes).keys() == {1, 2, 3}
 
 
-def test_make_scene_places_are_true(scenes: list[Scene]) -> None:
+def test_make_scene_positions_match_the_arrangement(scenes: list[Scene]) -> None:
     for scene in scenes:
         first, last = scene.shapes[0], scene.shapes[-1]
         for shape in scene.shapes:
@@ -90,7 +90,7 @@ def test_make_scene_places_are_true(scenes: list[Scene]) -> None:
                 assert left.x + left.radius < right.x - right.radius
 
 
-def test_draw_scene_shows_its_colours() -> None:
+def test_draw_scene_has_the_colours_of_its_shapes() -> None:
     scene = Scene(
         "cream", "beside", (_shape("circle", "red", x=0.25), _shape("star", "blue", x=0.75))
     )
@@ -104,12 +104,12 @@ def test_draw_scene_shows_its_colours() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_draw_scene_shape_fills_its_place_alone(kind: str) -> None:
+def test_draw_scene_shape_is_within_its_radius(kind: str) -> None:
     picture = np.asarray(draw_scene(Scene("cream", "single", (_shape(kind, "blue"),))))
     rows, columns = np.nonzero(picture[..., 0] < 150)
-    for places in (rows, columns):
-        assert 0.33 * SIDE < places.min() < 0.40 * SIDE
-        assert 0.58 * SIDE < places.max() < 0.67 * SIDE
+    for positions in (rows, columns):
+        assert 0.33 * SIDE < positions.min() < 0.40 * SIDE
+        assert 0.58 * SIDE < positions.max() < 0.67 * SIDE
 
 
 def test_describe_scene_single() -> None:
@@ -157,7 +157,7 @@ def test_describe_scene_relations_are_true() -> None:
         assert all("red circle" in caption and "blue square" in caption for caption in captions)
 
 
-def test_describe_scene_reads_as_people_write() -> None:
+def test_describe_scene_returns_well_formed_sentences() -> None:
     scene = Scene("pink", "single", (_shape("star", "red", "small"),))
     for caption in describe_scene(scene, np.random.default_rng(0)):
         assert caption[0].isupper()
@@ -174,5 +174,5 @@ def test_sample_vocabulary_is_small(scenes: list[Scene]) -> None:
         for word in caption.lower().removesuffix(".").split()
     )
     assert 50 <= len(words) <= 90
-    # Each is said often enough to be learnt.
+    # Each occurs often enough to be learned.
     assert min(words.values()) >= 10

@@ -16,7 +16,7 @@ from components.artifacts.captions import CaptionedPhoto, read_captions
 from components.artifacts.manifest import Photo, write_manifest
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK, Vocabulary
-from components.errors import DataError, SettingError
+from components.errors import DataError
 from components.normalize.component import normalize
 from components.normalize.normalization import normalize_captions
 
@@ -64,11 +64,13 @@ def reversed_rows(manifest: Path) -> Dataset:
     backwards = rows.take(pa.array(range(rows.num_rows - 1, -1, -1)))
     pq.write_table(backwards, directory / "manifest.parquet")
     captions = Dataset(name="captions", uri=str(manifest.parent / "reversed-captions"))
-    normalize.python_func(Dataset(uri=str(directory)), 2, "", captions)
+    normalize.python_func(
+        manifest=Dataset(uri=str(directory)), min_count=2, beam_flags="", captions=captions
+    )
     return captions
 
 
-def test_normalize_captions_vocabulary_by_count_from_train_alone(artifact: Path) -> None:
+def test_normalize_captions_vocabulary_is_of_train_ordered_by_count(artifact: Path) -> None:
     # Train has a 6 times, dog 5 times, and four words twice (in reverse alphabetical order);
     # newt and axolotl occur three times, but not in train.
     assert Vocabulary.load(artifact / "vocabulary.txt").words == (
@@ -82,7 +84,7 @@ def test_normalize_captions_vocabulary_by_count_from_train_alone(artifact: Path)
     )
 
 
-def test_normalize_captions_ids_and_references_in_the_captions_order(artifact: Path) -> None:
+def test_normalize_captions_keeps_the_order_of_captions(artifact: Path) -> None:
     assert read_captions(artifact) == [
         CaptionedPhoto("axolotl.jpg", "test", ("axolotl axolotl axolotl",), ((UNK, UNK, UNK),)),
         CaptionedPhoto(
@@ -103,7 +105,7 @@ def test_normalize_captions_ids_and_references_in_the_captions_order(artifact: P
     ]
 
 
-def test_normalize_captions_report_tells_what_was_dropped(artifact: Path) -> None:
+def test_normalize_captions_report_lists_what_was_dropped(artifact: Path) -> None:
     report = json.loads((artifact / "report.json").read_text())
     assert report["vocabulary_size"] == 10
     assert report["captions_emptied"] == 2
@@ -117,7 +119,7 @@ def test_normalize_captions_report_tells_what_was_dropped(artifact: Path) -> Non
     }
 
 
-def test_normalize_captions_journey_of_a_token_through_the_saved_graph(artifact: Path) -> None:
+def test_normalize_captions_saved_graph_gives_the_same_ids(artifact: Path) -> None:
     normalizer = Normalizer.load(artifact)
     assert (artifact / "normalizer.json").exists()
     graph = tft.TFTransformOutput(str(artifact / "transform")).transform_features_layer()
@@ -158,7 +160,7 @@ def test_normalize_component_sets_metadata(reversed_rows: Dataset) -> None:
     }
 
 
-def test_normalize_captions_no_word_often_enough(
+def test_normalize_captions_min_count_above_all_counts_is_an_error(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -168,13 +170,8 @@ def test_normalize_captions_no_word_often_enough(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_normalize_captions_min_count_zero(manifest: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"min_count must be 1 or more\. Received: 0"):
-        normalize_captions(manifest, tmp_path / "captions", min_count=0)
-
-
-def test_normalize_captions_without_train_split(tmp_path: Path) -> None:
+def test_normalize_captions_without_train_captions_is_an_error(tmp_path: Path) -> None:
     photos = [photo for photo in _photos() if photo.split != "train"]
     manifest = _manifest(tmp_path / "manifest", photos)
-    with pytest.raises(DataError, match="the train split, which has no captions"):
+    with pytest.raises(DataError, match="train split must have captions"):
         normalize_captions(manifest, tmp_path / "captions", min_count=1)

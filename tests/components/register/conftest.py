@@ -1,4 +1,4 @@
-"""What `register` is handed: a tiny untrained bundle, scores, two photos; and a registry."""
+"""The inputs of `register`: a tiny untrained bundle, scores, two photos; and a registry."""
 
 import io
 import json
@@ -54,7 +54,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def artifacts(
     tiny_bundle: Path, photos: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    """The three inputs; the model lacks the name of its run."""
+    """The three inputs; the model has no training run yet."""
     from components.artifacts.manifest import Photo, write_manifest
     from components.captioning.inference.captioner import Captioner
 
@@ -62,8 +62,8 @@ def artifacts(
     shutil.copytree(tiny_bundle, root / "model")
     (root / "scores").mkdir()
     (root / "scores" / "scores.json").write_text(json.dumps(_SCORES))
-    said = Captioner(tiny_bundle).describe(list(photos.values()))
-    lines = zip(("2.png", "3.png"), said, strict=True)
+    captions = Captioner(tiny_bundle).describe(list(photos.values()))
+    lines = zip(("2.png", "3.png"), captions, strict=True)
     (root / "scores" / "captions.jsonl").write_text(
         "".join(json.dumps({"image_id": name, "hypothesis": text}) + "\n" for name, text in lines)
     )
@@ -83,14 +83,14 @@ def artifacts(
 
 @pytest.fixture(scope="session")
 def register() -> Register:
-    """Registers what a training made."""
+    """A function that registers a model."""
     from components.register.registration import register_model
 
     def register(inputs: dict[str, Path], reason: str, compared_with: str = "1") -> Any:
         return register_model(
             **inputs,
             training_config='{"data": "d"}',
-            cause="training: there is no champion yet",
+            cause="Training: there is no champion yet",
             reason=reason,
             compared_with=compared_with,
             model_name="captioner",
@@ -106,7 +106,7 @@ def first(
     mlflow_database: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
-    """The artifacts of a first training run, registered; the store lies beside its model."""
+    """The artifacts of a first training run, registered; the store is beside the model."""
     from components.registry.client import local_tracking_uri
     from components.registry.runs import finish_run, start_run
 
@@ -119,13 +119,13 @@ def first(
         run_id = start_run("photos", "first", {"epochs": 3})
         finish_run(run_id)
         (root / "model" / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
-        register(inputs, "passed: it is the first", "")
+        register(inputs, "Passed: first model", "")
     return inputs
 
 
 @pytest.fixture
 def store(first: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the store with the first version, for one test to change."""
+    """A copy of the store with the first version, which a test may change."""
     from components.registry.client import local_tracking_uri
 
     shutil.copy(first["model"].parent / "mlflow.db", tmp_path)
@@ -135,7 +135,7 @@ def store(first: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def of_run(tmp_path: Path) -> Callable[[dict[str, Path], str], dict[str, Path]]:
-    """Gives the artifacts with a model that says which run trained it."""
+    """A function that returns the artifacts with a model of another training run."""
 
     def of_run(artifacts: dict[str, Path], run_id: str) -> dict[str, Path]:
         model = tmp_path / "model"
@@ -148,7 +148,7 @@ def of_run(tmp_path: Path) -> Callable[[dict[str, Path], str], dict[str, Path]]:
 
 @pytest.fixture
 def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
-    """Gives the artifacts scored anew, perhaps with another search."""
+    """A function that returns the artifacts scored again, with other decoding settings if given."""
     from components.artifacts.decoding import write_decoding
     from components.artifacts.manifest import read_manifest
     from components.captioning.decoding.search import DecodingConfig
@@ -160,17 +160,17 @@ def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
         (tmp_path / "scores").mkdir()
         (tmp_path / "scores" / "scores.json").write_text(json.dumps(scores))
         lines = (artifacts["scores"] / "captions.jsonl").read_text().splitlines()
-        described = Captioner(artifacts["model"])
+        captioner = Captioner(artifacts["model"])
         decoding = {field.name: scores[field.name] for field in fields(DecodingConfig)}
-        described.bundle.decoding = DecodingConfig(**decoding)
+        captioner.bundle.decoding = DecodingConfig(**decoding)
         model = tmp_path / "scored_model"
         shutil.copytree(artifacts["model"], model)
         write_decoding(model, decoding)
         photos = {each.image_id: each.uri for each in read_manifest(artifacts["manifest"])}
         with (tmp_path / "scores" / "captions.jsonl").open("w") as written:
             for line in map(json.loads, lines):
-                (said,) = described.describe([photos[line["image_id"]]])
-                written.write(json.dumps(line | {"hypothesis": said}) + "\n")
+                (caption,) = captioner.describe([photos[line["image_id"]]])
+                written.write(json.dumps(line | {"hypothesis": caption}) + "\n")
         return artifacts | {"model": model, "scores": tmp_path / "scores"}
 
     return rescored

@@ -12,26 +12,26 @@ from components.register.card import model_card
 
 @pytest.fixture
 def scores(artifacts: dict[str, Path]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((artifacts["scores"] / "scores.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((artifacts["scores"] / "scores.json").read_text())
+    return content
 
 
 def _card(scores: dict[str, Any], artifacts: dict[str, Path]) -> str:
     photos = read_manifest(artifacts["manifest"])
     return model_card(
-        scores, photos, name="captioner", cause="the data changed", reason="passed: it is better"
+        scores, photos, name="captioner", cause="the data changed", reason="Passed: better"
     )
 
 
-def test_model_card_tells_data_scores_encoder_and_decision(
+def test_model_card_has_data_scores_encoder_and_decision(
     scores: dict[str, Any], artifacts: dict[str, Path]
 ) -> None:
-    counted = {"near_duplicates": 4, "mean_words": 9.6}
-    counted |= {"distinct_captions": 1, "vocabulary_used": 5}
-    lines = _card(scores | counted, artifacts).splitlines()
+    counts = {"near_duplicates": 4, "mean_words": 9.6}
+    counts |= {"distinct_captions": 1, "vocabulary_used": 5}
+    lines = _card(scores | counts, artifacts).splitlines()
     assert lines[0] == "# captioner"
-    assert "| train | 1 | 1 | learning, and the vocabulary |" in lines
-    assert "| test | 2 | 2 | the scores below, nothing else |" in lines
+    assert "| train | 1 | 1 | training and vocabulary |" in lines
+    assert "| test | 2 | 2 | the scores below only |" in lines
     table = lines.index("| search | BLEU-1 | BLEU-2 | BLEU-3 | BLEU-4 | CIDEr-D | ROUGE-L |")
     assert lines[table + 1 : table + 5] == [
         "|---|---|---|---|---|---|---|",
@@ -42,20 +42,19 @@ def test_model_card_tells_data_scores_encoder_and_decision(
     whole = "\n".join(lines)
     for part in (
         "of about 10 words",
-        "one in train, the other in dev or test: 4.",
+        "dev or test: 4 pairs",
         f"`{'f' * 64}`",
-        f"SHA-256 `{'e' * 64}`; they are in the model.\n  It was scored on features in bfloat16.\n",
-        "The gate said: passed: it is better",
-        "It was trained because: the data changed",
+        f"SHA-256 `{'e' * 64}`",
+        "computed in bfloat16.\n",
+        "Decision of the gate: Passed: better",
+        "Reason for training: the data changed",
         "BLEU: `nrefs:5|tok:none`\nCIDEr-D and ROUGE-L, times 100: `cider-d:n=4|tok:none`",
-        "a beam of 2, length penalty\n  1.0, consensus 0.0, at most 5 words",
+        "beam width 2, length penalty 1.0, reranking weight 0.0, at most 5 words",
     ):
         assert part in whole
 
 
-def test_model_card_shows_what_it_is_given_as_text_alone(
-    scores: dict[str, Any], artifacts: dict[str, Path]
-) -> None:
+def test_model_card_escapes_its_values(scores: dict[str, Any], artifacts: dict[str, Path]) -> None:
     hostile = "<script>x()</script> [a](javascript:x()) `` ![b](c) **d** e_f | g\n\n# h\n&amp;"
     texts = {name: hostile for name, value in scores.items() if isinstance(value, str)}
     encoder = dict.fromkeys(scores["encoder"], hostile)
@@ -63,23 +62,23 @@ def test_model_card_shows_what_it_is_given_as_text_alone(
         scores | texts | {"encoder": encoder}, read_manifest(artifacts["manifest"]),
         name="captioner", cause=hostile, reason=hostile,
     )  # fmt: skip
-    # As readers of Markdown do that let HTML through.
+    # As Markdown renderers do that allow HTML.
     reader = MarkdownIt("commonmark", {"html": True}).enable("table")
     page, plain = reader.render(card), reader.render(_card(scores, artifacts))
     for tag in ("<script", "<img", "<a ", "<strong", "<em", "<h1", "<h2", "<tr", "<p"):
         assert page.count(tag) == plain.count(tag)
     shown = "&lt;script&gt;x()&lt;/script&gt; [a](javascript:x()) "
-    # Cause, reason, network and precision as text; in code only the backticks are other ones.
+    # Cause, reason, network and precision are text; in code spans the backticks are replaced.
     assert page.count(f"{shown}`` ![b](c) **d** e_f | g # h &amp;amp;") == 4
     code = f"<code>{shown}'' ![b](c) **d** e_f | g # h &amp;amp;</code>"
     assert page.count(code) == len(texts) - 1 + 2  # all but `split`; weights and sha256
 
 
-def test_model_card_of_scores_before_there_was_bfloat16_says_float32(
+def test_model_card_of_scores_without_a_precision_says_float32(
     scores: dict[str, Any], artifacts: dict[str, Path]
 ) -> None:
     del scores["encoder"]["precision"]
-    assert "on features in float32." in _card(scores, artifacts)
+    assert "computed in float32." in _card(scores, artifacts)
 
 
 def test_model_card_of_scores_without_an_encoder_is_an_error(

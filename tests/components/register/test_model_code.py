@@ -29,37 +29,37 @@ def _pixels(photo: bytes) -> Any:
     return np.asarray(Image.open(io.BytesIO(photo)).convert("RGB"))
 
 
-def test_predict_bytes_base64_and_pixels_say_the_same(
+def test_predict_bytes_base64_and_pixels_give_the_same_caption(
     loaded: Any, photos: dict[str, bytes], first: dict[str, Path]
 ) -> None:
     photo = photos["grey.png"]
     texts = [base64.b64encode(photo).decode(), base64.encodebytes(photo).decode()]
     kinds = [photo, *texts, _pixels(photo), _pixels(photo).tolist()]
-    told = loaded.predict(pd.DataFrame({"photo": kinds}))
-    assert set(told["caption"]) == set(Captioner(first["model"]).describe([photo]))
-    assert told["score"].nunique() == 1
+    predicted = loaded.predict(pd.DataFrame({"photo": kinds}))
+    assert set(predicted["caption"]) == set(Captioner(first["model"]).describe([photo]))
+    assert predicted["score"].nunique() == 1
 
 
-def test_predict_keeps_rows_and_goes_on_after_a_batch(
+def test_predict_keeps_the_index_over_several_batches(
     loaded: Any, photos: dict[str, bytes]
 ) -> None:
     several = [photos["red.png"], *[photos["grey.png"]] * 33]
-    told = loaded.predict(pd.DataFrame({"photo": several}, index=range(5, 39)))
-    assert told.index.tolist() == list(range(5, 39))
-    assert told["caption"][5] != told["caption"][6]
-    assert told["caption"][6:].nunique() == 1
+    predicted = loaded.predict(pd.DataFrame({"photo": several}, index=range(5, 39)))
+    assert predicted.index.tolist() == list(range(5, 39))
+    assert predicted["caption"][5] != predicted["caption"][6]
+    assert predicted["caption"][6:].nunique() == 1
 
 
-def test_predict_tells_alternatives_if_asked(loaded: Any, photos: dict[str, bytes]) -> None:
+def test_predict_returns_alternatives_on_request(loaded: Any, photos: dict[str, bytes]) -> None:
     table = pd.DataFrame({"photo": [photos["red.png"]]})
     alone = loaded.predict(table)
     assert alone["alternatives"].tolist() == [[]]
-    told = loaded.predict(table, params={"beam_width": 4, "alternatives": 2})
-    others = told["alternatives"][0]
+    predicted = loaded.predict(table, params={"beam_width": 4, "alternatives": 2})
+    others = predicted["alternatives"][0]
     assert [sorted(other) for other in others] == [["caption", "score"]] * 2
-    scores = [told["score"][0], *(other["score"] for other in others)]
+    scores = [predicted["score"][0], *(other["score"] for other in others)]
     assert scores == sorted(scores, reverse=True)
-    assert len({told["caption"][0], *(other["caption"] for other in others)}) == 3
+    assert len({predicted["caption"][0], *(other["caption"] for other in others)}) == 3
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_predict_tells_alternatives_if_asked(loaded: Any, photos: dict[str, byte
         ({"alternatives": -1}, r"alternatives must be 0 or more, .* Received: -1"),
     ],
 )
-def test_predict_parameter_that_breaks_its_rule_is_refused(
+def test_predict_invalid_parameter_is_an_error(
     params: dict[str, int], message: str, loaded: Any, photos: dict[str, bytes]
 ) -> None:
     with pytest.raises(MlflowException, match=message):
@@ -84,15 +84,15 @@ def test_predict_unreadable_photo_names_its_row(loaded: Any, photos: dict[str, b
         loaded.predict(rows)
 
 
-def test_predict_path_of_python_is_opened_and_told_if_it_cant_be(
+def test_predict_path_object_is_opened(
     loaded: Any, photos: dict[str, bytes], tmp_path: Path
 ) -> None:
     for name in ("red.png", "grey.png"):
         (tmp_path / name).write_bytes(photos[name])
     paths = [tmp_path / "red.png", tmp_path / "grey.png"]
-    told = loaded.predict(pd.DataFrame({"photo": paths}))
+    predicted = loaded.predict(pd.DataFrame({"photo": paths}))
     content = loaded.predict(pd.DataFrame({"photo": [photos["red.png"], photos["grey.png"]]}))
-    assert told.equals(content)
+    assert predicted.equals(content)
     with pytest.raises(MlflowException, match=r"Row 0 .*gone\.png can't be read"):
         loaded.predict(pd.DataFrame({"photo": [tmp_path / "gone.png"]}))
 
@@ -114,12 +114,12 @@ def test_predict_path_as_text_is_not_opened(loaded: Any, artifacts: dict[str, Pa
         ([], r"float64 \[0\]"),
     ],
 )
-def test_predict_what_is_no_pixels_is_refused(pixels: Any, received: str, loaded: Any) -> None:
-    with pytest.raises(MlflowException, match=rf"whole numbers, 0 to 255, .* Received: {received}"):
+def test_predict_invalid_pixels_are_an_error(pixels: Any, received: str, loaded: Any) -> None:
+    with pytest.raises(MlflowException, match=rf"integers, 0 to 255, .* Received: {received}"):
         loaded.predict(pd.DataFrame({"photo": [pixels]}))
 
 
-def test_predict_of_a_photo_that_the_model_cant_describe_names_its_row(
+def test_predict_photo_that_the_model_cant_caption_names_its_row(
     dim_bundle: Path,
 ) -> None:
     model = model_code.CaptioningModel()

@@ -18,7 +18,7 @@ from components.register.packaging import log_bundle
 from components.registry.client import local_tracking_uri
 from components.registry.runs import start_run
 
-# Run where nothing but the registered model knows this package.
+# Run in a process that can import this package from the registered model only.
 _LOAD_ELSEWHERE = """
 import ast, base64, importlib.metadata, json, sys
 import mlflow, pandas
@@ -26,7 +26,7 @@ import mlflow, pandas
 uri, photos = sys.argv[1], [base64.b64decode(photo) for photo in sys.argv[2:]]
 try:
     import components
-    raise SystemExit(f"this place knows the package: {components.__file__}")
+    raise SystemExit(f"the package can be imported without the model: {components.__file__}")
 except ModuleNotFoundError:
     pass
 captions = mlflow.pyfunc.load_model(uri).predict(pandas.DataFrame({"photo": photos}))["caption"]
@@ -68,10 +68,10 @@ def test_log_bundle_holds_no_pickle(logged: Path) -> None:
     assert not [file for file in files if file.suffix in {".pkl", ".pickle", ".pyc", ".joblib"}]
 
 
-def test_log_bundle_pins_what_it_needs(logged: Path) -> None:
+def test_log_bundle_pins_its_requirements(logged: Path) -> None:
     lines = (logged / "requirements.txt").read_text().split()
     assert f"tensorflow=={version('tensorflow')}" in lines
-    assert all(re.fullmatch(r"[a-z-]+==[0-9.]+", line) for line in lines)
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in lines)
 
 
 def test_log_bundle_has_signature_and_example(
@@ -85,7 +85,7 @@ def test_log_bundle_has_signature_and_example(
         "alternatives": 0,
     }
     example = loaded.metadata.load_input_example(str(logged))
-    # As JSON holds bytes, MLflow adds a line's end.
+    # MLflow stores bytes as base64 with a newline.
     (encoded,) = example["photo"]
     assert base64.b64decode(encoded) == photos["red.png"]
 
@@ -93,22 +93,22 @@ def test_log_bundle_has_signature_and_example(
 def test_registered_model_loads_outside_this_repository(
     store: str, logged: Path, first: dict[str, Path], photos: dict[str, bytes], tmp_path: Path
 ) -> None:
-    # No site: an editable installation of this package counts for nothing there.
+    # -S: ignore an editable installation of this package.
     command = [sys.executable, "-P", "-S", "-c", _LOAD_ELSEWHERE]
     encoded = [base64.b64encode(photo).decode() for photo in photos.values()]
     environment = {
         "PYTHONPATH": sysconfig.get_path("purelib"),
         "MLFLOW_TRACKING_URI": store,
     }
-    done = subprocess.run(
+    result = subprocess.run(
         [*command, "models:/captioner@champion", *encoded],
         cwd=tmp_path,
         env=os.environ | environment,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr + done.stdout
-    report = json.loads(done.stdout.splitlines()[-1])
+    assert result.returncode == 0, result.stderr + result.stdout
+    report = json.loads(result.stdout.splitlines()[-1])
     captions = Captioner(first["model"]).describe(list(photos.values()))
     assert report["captions"] == captions
     assert captions[0] and captions[0] != captions[1]
@@ -121,5 +121,5 @@ def test_registered_model_loads_outside_this_repository(
 @pytest.mark.usefixtures("mlflow_root")
 def test_log_bundle_without_a_photo_is_an_error(artifacts: dict[str, Path]) -> None:
     run_id = start_run("photos", "first", {})
-    with pytest.raises(DataError, match="The manifest must hold at least one photo"):
+    with pytest.raises(DataError, match="must have at least one photo"):
         log_bundle(artifacts["model"], [], run_id)

@@ -23,7 +23,7 @@ def run_of(artifacts: dict[str, Path]) -> str:
     return str(json.loads((artifacts["model"] / "training.json").read_text())["mlflow_run_id"])
 
 
-def notes() -> list[tuple[str, ...]]:
+def history() -> list[tuple[str, ...]]:
     return [
         (each.action, each.version, each.reason)
         for each in read_history(read_model("captioner").tags)
@@ -55,62 +55,62 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "encoder_sha256": "e" * 64,
         "encoder_precision": "bfloat16",
         "training_config": '{"data": "d"}',
-        "trained_because": "training: there is no champion yet",
-        "gate_reason": "passed: it is the first",
+        "trained_because": "Training: there is no champion yet",
+        "gate_reason": "Passed: first model",
     }
 
 
 @pytest.mark.usefixtures("store")
-def test_register_model_notes_the_promotion_with_the_gates_reason() -> None:
-    assert notes() == [("register", "1", "passed: it is the first")]
+def test_register_model_records_the_promotion_with_the_gates_reason() -> None:
+    assert history() == [("register", "1", "Passed: first model")]
 
 
-def test_register_model_new_run_takes_the_alias_last(
+def test_register_model_promotes_last(
     first: dict[str, Path], store: Path, register: Any, of_run: Any, rescored: Any
 ) -> None:
     run_id = start_run("photos", "second", {})
     inputs = rescored(of_run(first, run_id), 44.5)
     with closing(sqlite3.connect(store)) as database:
-        # The store fails just as the alias moves.
+        # The store fails when the alias is set.
         database.execute(
             "CREATE TRIGGER fail BEFORE UPDATE ON registered_model_aliases "
             "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
         )
     with pytest.raises(CaptionflowError, match="the disk is full"):
-        register(inputs, "passed: better")
+        register(inputs, "Passed: better")
     old = find_champion("captioner")
     assert old is not None and old.version == "1"
 
     with closing(sqlite3.connect(store)) as database:
         database.execute("DROP TRIGGER fail")
-    done = register(inputs, "passed: better")
-    assert done == Registered("2", "models:/captioner/2")
+    registered = register(inputs, "Passed: better")
+    assert registered == Registered("2", "models:/captioner/2")
     new = find_champion("captioner")
     assert new is not None
     assert (new.version, new.run_id, new.tags["bleu4"]) == ("2", run_id, "44.5")
     versions = MlflowClient().search_model_versions("name = 'captioner'")
     assert sorted(int(version.version) for version in versions) == [1, 2]
-    # The try that broke off is noted as well.
-    assert notes()[1:] == 2 * [("register", "2", "passed: better")]
+    # The failed attempt is recorded as well.
+    assert history()[1:] == 2 * [("register", "2", "Passed: better")]
 
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(("compared_with", "then"), [("", "no version"), ("7", "version 7")])
-def test_register_model_that_was_not_compared_with_the_champion_is_not_registered(
+def test_register_model_not_compared_with_the_champion_is_not_registered(
     compared_with: str, then: str, first: dict[str, Path], register: Any, of_run: Any
 ) -> None:
     inputs = of_run(first, start_run("photos", "late", {}))
     with pytest.raises(DataError, match=f"compared with {then}, but version 1 is champion now"):
-        register(inputs, "passed: better", compared_with)
+        register(inputs, "Passed: better", compared_with)
     client = MlflowClient()
     assert len(client.search_model_versions("name = 'captioner'")) == 1
     assert len(client.search_logged_models(["1"])) == 1
-    assert len(notes()) == 1
+    assert len(history()) == 1
 
 
 @pytest.mark.usefixtures("store")
-def test_register_model_notes_which_photos_were_learnt_from(first: dict[str, Path]) -> None:
-    # Of the manifest's three photos one is of train, two are of test.
+def test_register_model_records_the_training_photos(first: dict[str, Path]) -> None:
+    # One of the manifest's three photos is in train, two are in test.
     assert read_training_photos(run_of(first)) == {"0" * 64}
 
 
@@ -121,17 +121,17 @@ def test_register_model_broken_bundle_leaves_the_champion(
     inputs = of_run(first, start_run("photos", "broken", {}))
     (inputs["model"] / "vocabulary.txt").unlink()
     with pytest.raises(DataError, match=r"must be a whole model bundle: .*vocabulary\.txt"):
-        register(inputs, "passed: unseen")
+        register(inputs, "Passed: better")
     assert len(MlflowClient().search_model_versions("name = 'captioner'")) == 1
     found = find_champion("captioner")
     assert found is not None and found.version == "1"
 
 
 @pytest.mark.usefixtures("store")
-def test_register_model_leaves_the_training_run_as_it_ended(first: dict[str, Path]) -> None:
+def test_register_model_keeps_status_and_end_of_the_training_run(first: dict[str, Path]) -> None:
     run = MlflowClient().get_run(run_of(first))
     assert run.info.status == "FINISHED"
-    # Training took no time; registering, seconds.
+    # This training took no time; registration takes seconds.
     assert run.info.end_time - run.info.start_time < 500
     assert mlflow.active_run() is None
 
@@ -141,18 +141,18 @@ def test_register_model_trained_with_another_mlflow_is_an_error(
     first: dict[str, Path], register: Any, of_run: Any
 ) -> None:
     with pytest.raises(DataError, match=r"run elsewhere is not in MLflow .*--force"):
-        register(of_run(first, "elsewhere"), "passed")
+        register(of_run(first, "elsewhere"), "Passed: better")
 
 
 @pytest.mark.usefixtures("store")
-def test_register_component_hands_out_version_and_address(first: dict[str, Path]) -> None:
+def test_register_component_returns_version_and_uri(first: dict[str, Path]) -> None:
     made = component.register.python_func(
-        dsl.Model(uri=str(first["model"])),
-        dsl.Artifact(uri=str(first["scores"])),
-        dsl.Dataset(uri=str(first["manifest"])),
+        model=dsl.Model(uri=str(first["model"])),
+        scores=dsl.Artifact(uri=str(first["scores"])),
+        manifest=dsl.Dataset(uri=str(first["manifest"])),
         training_config='{"data": "d"}',
-        cause="training: there is no champion yet",
-        reason="passed: it is the first",
+        cause="Training: there is no champion yet",
+        reason="Passed: first model",
         compared_with="",
         model_name="captioner",
     )
@@ -160,7 +160,7 @@ def test_register_component_hands_out_version_and_address(first: dict[str, Path]
 
 
 @pytest.mark.usefixtures("store")
-def test_registered_model_can_be_had_as_data(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_registered_model_can_be_downloaded(tiny_bundle: Path, tmp_path: Path) -> None:
     version, files = download_model("captioner", None, tmp_path / "copy")
     assert version == "1"
     assert {path.name for path in files.iterdir()} >= {path.name for path in tiny_bundle.iterdir()}

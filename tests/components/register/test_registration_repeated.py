@@ -1,4 +1,4 @@
-"""Registered again: the same training, by a step that is repeated, scored or judged anew."""
+"""The same training registered again: step repeated, model rescored, or gate repeated."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ def test_register_model_same_run_twice_makes_one_version(
     first: dict[str, Path], caplog: pytest.LogCaptureFixture, register: Any
 ) -> None:
     caplog.set_level(logging.INFO, logger="components.register")
-    again = register(first, "passed: it is the first")
+    again = register(first, "Passed: first model")
     assert again == Registered("1", "models:/captioner/1")
     client = MlflowClient()
     assert len(client.search_model_versions("name = 'captioner'")) == 1
@@ -33,73 +33,73 @@ def test_register_model_same_run_twice_makes_one_version(
 
 
 @pytest.mark.usefixtures("store")
-def test_register_model_same_run_gets_a_lost_alias_back(
+def test_register_model_same_run_restores_a_deleted_alias(
     first: dict[str, Path], register: Any
 ) -> None:
     MlflowClient().delete_registered_model_alias("captioner", "champion")
-    register(first, "passed: again", "")
+    register(first, "Passed: again", "")
     found = find_champion("captioner")
     assert found is not None and found.version == "1"
 
 
 @pytest.mark.usefixtures("store")
-def test_register_model_same_run_scored_anew_has_the_new_tags(
+def test_register_model_same_run_rescored_updates_the_tags(
     first: dict[str, Path], register: Any, rescored: Any
 ) -> None:
     inputs = rescored(first, 41.5)
-    register(inputs, "passed: on more photos")
+    register(inputs, "Passed: on more photos")
     found = find_champion("captioner")
     assert found is not None
     assert (found.version, found.tags["bleu4"]) == ("1", "41.5")
-    assert found.tags["gate_reason"] == "passed: on more photos"
+    assert found.tags["gate_reason"] == "Passed: on more photos"
 
 
 @pytest.mark.usefixtures("store")
-def test_register_model_scored_with_another_search_is_a_version_that_searches_so(
+def test_register_model_rescored_with_other_decoding_settings_is_a_new_version(
     first: dict[str, Path], register: Any, rescored: Any
 ) -> None:
     inputs = rescored(first, 41.5, beam_width=3, length_penalty=0.5)
-    done = register(inputs, "passed: wider")
-    assert done.version == "2"
-    model = mlflow.pyfunc.load_model(done.model_uri).unwrap_python_model()
+    registered = register(inputs, "Passed: wider")
+    assert registered.version == "2"
+    model = mlflow.pyfunc.load_model(registered.model_uri).unwrap_python_model()
     assert model._captioner.bundle.decoding == DecodingConfig(3, 0.5, 5)
 
 
 @pytest.mark.usefixtures("store")
-def test_register_model_whose_run_has_another_champion_since_the_gate_does_nothing(
+def test_register_model_champion_of_the_same_run_changed_since_the_gate_is_an_error(
     first: dict[str, Path], register: Any, rescored: Any
 ) -> None:
     inputs = rescored(first, 41.5, beam_width=3)
     client = MlflowClient()
     run_id = json.loads((first["model"] / "training.json").read_text())["mlflow_run_id"]
-    # The same training with yet another search.
+    # The same training with a third beam width.
     client.create_model_version("captioner", "file:///nowhere", run_id, tags={"beam_width": "7"})
     client.set_registered_model_alias("captioner", "champion", "2")
     with pytest.raises(DataError, match="compared with version 1, but version 2 is champion now"):
-        register(inputs, "passed: wider")
+        register(inputs, "Passed: wider")
     assert len(client.search_model_versions("name = 'captioner'")) == 2
     assert len(client.search_logged_models(["1"])) == 1
 
 
 @pytest.mark.usefixtures("store")
-def test_register_model_takes_over_what_the_gate_noted_in_the_run(
+def test_register_model_copies_the_gates_tags_from_the_run(
     first: dict[str, Path], register: Any, of_run: Any
 ) -> None:
     run_id = start_run("photos", "judged", {})
-    noted = {
-        "gate_reason": "passed: better",
+    recorded = {
+        "gate_reason": "Passed: better",
         "gate_champion": "1",
         "gate_bleu4": "34.0000",
         "gate_p_value": "",
     }
-    for name, text in noted.items():
+    for name, text in recorded.items():
         MlflowClient().set_tag(run_id, name, text)
     inputs = of_run(first, run_id)
-    register(inputs, "passed: better")
-    assert _gate_tags() == {name: text for name, text in noted.items() if text}
-    # Judged again for another reason, what the first rested on is no longer true.
-    register(inputs, "passed: again")
-    assert _gate_tags() == {"gate_reason": "passed: again"}
+    register(inputs, "Passed: better")
+    assert _gate_tags() == {name: text for name, text in recorded.items() if text}
+    # After another decision, the numbers of the first no longer apply.
+    register(inputs, "Passed: again")
+    assert _gate_tags() == {"gate_reason": "Passed: again"}
 
 
 def _gate_tags() -> dict[str, str]:

@@ -6,8 +6,8 @@ import pytest
 from components.errors import DataError, SettingError
 from components.runtime.beam import beam_pipeline, unwrapped_errors
 
-ELSEWHERE = "--direct_running_mode=multi_processing --direct_num_workers=2"
-KINDS = {"ours": DataError, "defect": RuntimeError, "interruption": KeyboardInterrupt}
+MULTI_PROCESSING = "--direct_running_mode=multi_processing --direct_num_workers=2"
+KINDS = {"captionflow": DataError, "defect": RuntimeError, "interruption": KeyboardInterrupt}
 
 
 def _fail(kind: str) -> None:
@@ -19,15 +19,15 @@ def _run(kind: str, flags: str = "") -> None:
         _ = pipeline | beam.Create([kind]) | beam.Map(_fail)
 
 
-@pytest.mark.parametrize("flags", ["", ELSEWHERE], ids=["here", "in another process"])
-def test_own_errors_in_a_transform_are_as_they_were_raised(flags: str) -> None:
+@pytest.mark.parametrize("flags", ["", MULTI_PROCESSING], ids=["one process", "several"])
+def test_unwrapped_errors_raises_our_errors_unchanged(flags: str) -> None:
     with pytest.raises(DataError) as caught:
-        _run("ours", flags)
+        _run("captionflow", flags)
     assert str(caught.value) == "the photo [1] is gone"
 
 
-@pytest.mark.parametrize("flags", ["", ELSEWHERE], ids=["here", "in another process"])
-def test_own_errors_leaves_a_defect_to_tell_its_transform(flags: str) -> None:
+@pytest.mark.parametrize("flags", ["", MULTI_PROCESSING], ids=["one process", "several"])
+def test_unwrapped_errors_keeps_the_transform_of_a_defect(flags: str) -> None:
     with pytest.raises(RuntimeError, match=r"is gone \[while running"):
         _run("defect", flags)
 
@@ -35,23 +35,23 @@ def test_own_errors_leaves_a_defect_to_tell_its_transform(flags: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        # Of the two errors the last one counts, which is a defect.
+        # The last of two errors counts; it is a defect.
         "Traceback (most recent call last):\ncomponents.errors.DataError: gone\n\nDuring "
         "handling of the above exception, another exception occurred:\n\nTraceback (most recent "
         "call last):\nKeyError: 'a' [while running 'Map']\n",
-        "DataError: a name alone is no class of ours",
+        "DataError: a name without our module",
     ],
 )
-def test_own_errors_leaves_a_traceback_that_ends_otherwise(text: str) -> None:
+def test_unwrapped_errors_keeps_tracebacks_of_other_errors(text: str) -> None:
     with pytest.raises(RuntimeError, match="^" + re.escape(text)), unwrapped_errors():
         raise RuntimeError(text)
 
 
-def test_own_errors_reads_a_traceback_that_names_no_transform() -> None:
+def test_unwrapped_errors_reads_a_traceback_without_a_transform() -> None:
     with pytest.raises(SettingError, match=r"^store must be there$"), unwrapped_errors():
         raise RuntimeError("File\ncomponents.errors.SettingError: store must be there\n")
 
 
-def test_own_errors_lets_an_interruption_be_one() -> None:
+def test_unwrapped_errors_raises_keyboard_interrupt_again() -> None:
     with pytest.raises(KeyboardInterrupt):
         _run("interruption")

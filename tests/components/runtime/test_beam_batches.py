@@ -13,13 +13,13 @@ WORKERS = "--direct_running_mode=multi_processing --direct_num_workers=2"
 
 
 class Model:
-    """Stands for a large model: Beam shares it by a weak reference, which an int does not allow."""
+    """A tiny model; not an int, since Beam shares models by weak reference."""
 
     factor = 10
 
 
 class Multiply(BatchDoFn[int, int, Model]):
-    """Writes each batch into a file named by its first item, and a file for each model loaded."""
+    """Writes each batch to a file named by its first item, and a file per model loaded."""
 
     def __init__(self, directory: Path, total: int) -> None:
         super().__init__(Shared(), batch_size=4, total=total)
@@ -42,30 +42,30 @@ class Multiply(BatchDoFn[int, int, Model]):
 
 
 @pytest.mark.parametrize("flags", ["", WORKERS], ids=["in this process", "two workers"])
-def test_run_in_batches_makes_full_batches_whatever_the_runner(flags: str, tmp_path: Path) -> None:
+def test_run_in_batches_makes_full_batches_with_any_runner(flags: str, tmp_path: Path) -> None:
     run_in_batches(Multiply(tmp_path, 22), list(range(22)), flags)
     written = sorted(path for path in tmp_path.iterdir() if path.name.isdigit())
     batches = [[int(item) // 10 for item in path.read_text().split()] for path in written]
     assert batches == [list(range(start, min(start + 4, 22))) for start in range(0, 22, 4)]
 
 
-def test_run_in_batches_loads_the_model_once_in_a_process(tmp_path: Path) -> None:
+def test_run_in_batches_loads_the_model_once_per_process(tmp_path: Path) -> None:
     run_in_batches(Multiply(tmp_path, 22), list(range(22)), "")
     assert [path.name for path in tmp_path.glob("model-*")] == ["model-0"]
 
 
-def test_run_in_batches_gives_a_worker_several_batches_of_many_items(tmp_path: Path) -> None:
+def test_run_in_batches_combines_batches_of_many_items(tmp_path: Path) -> None:
     class Lists(Multiply):
         def process(self, element: Sequence[int]) -> None:
             (self._directory / f"{element[0]:04d}").write_text(str(len(element)))
 
-    # 200 items: at least 16 lists, so 3 batches of 4 in each; the last has what is left.
+    # 200 items in at least 16 lists: 3 batches of 4 in each, the rest in the last.
     run_in_batches(Lists(tmp_path, 200), list(range(200)), "")
     written = sorted(path for path in tmp_path.iterdir() if path.name.isdigit())
     assert [int(path.read_text()) for path in written] == [12] * 16 + [8]
 
 
-def test_run_in_batches_raises_what_an_item_raised(tmp_path: Path) -> None:
+def test_run_in_batches_raises_the_error_of_an_item(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         run_in_batches(Multiply(tmp_path, 6), [0, 1, 2, 3, 4, -5], "")
     assert str(caught.value) == "item must not be negative. Received: -5"
@@ -74,7 +74,7 @@ def test_run_in_batches_raises_what_an_item_raised(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flags", ["", WORKERS], ids=["in this process", "two workers"])
-def test_run_in_batches_raises_what_loading_the_model_raised(flags: str, tmp_path: Path) -> None:
+def test_run_in_batches_raises_the_error_of_load_model(flags: str, tmp_path: Path) -> None:
     class Broken(Multiply):
         def load_model(self) -> Model:
             raise DataError("the encoder is incomplete")
@@ -96,9 +96,9 @@ def test_batches_loads_one_batch_ahead_while_another_is_computed(tmp_path: Path)
     step.setup()
     batches = step.batches(range(12))
     assert next(batches) == (range(4), [0, 1, 2, 3])
-    # The caller computes the first batch now.
+    # The caller is computing the first batch.
     assert all(loaded[item].wait(10) for item in range(4, 8))
-    # No more than one batch ahead: memory holds two.
+    # At most one batch is loaded ahead.
     assert not any(loaded[item].is_set() for item in range(8, 12))
     assert next(batches) == (range(4, 8), [4, 5, 6, 7])
     assert all(loaded[item].wait(10) for item in range(8, 12))
@@ -117,5 +117,5 @@ def test_batches_logs_progress_when_the_last_batch_is_done(
         assert list(batches) == []
     step.teardown()
     assert "6 of 6 photos, " in caplog.text
-    # Under the name of the subclass's module, so that its own room shows it.
+    # Under the subclass's module, whose package's log a command shows.
     assert caplog.records[-1].name == __name__

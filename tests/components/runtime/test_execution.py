@@ -11,7 +11,7 @@ from components.errors import CaptionflowError, DataError, SettingError
 from components.runtime.execution import run_step
 
 
-def test_running_logs_lines_and_the_time_it_took(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_step_logs_lines_and_times(capsys: pytest.CaptureFixture[str]) -> None:
     with run_step("ingest"):
         logging.getLogger("components.ingest").info("8 photos")
     lines = capsys.readouterr().out.splitlines()
@@ -19,7 +19,7 @@ def test_running_logs_lines_and_the_time_it_took(capsys: pytest.CaptureFixture[s
     assert re.fullmatch(r"TOOK ingest: \d+\.\d s to start, \d+\.\d s of work", lines[1])
 
 
-def test_running_tells_start_up_since_the_process_began_from_work() -> None:
+def test_run_step_separates_start_up_from_work() -> None:
     program = """
 import time
 time.sleep(0.3)
@@ -29,18 +29,18 @@ with run_step("ingest") as ready:
     ready()
     time.sleep(0.4)
 """
-    began = time.perf_counter()
-    ended = subprocess.run(
+    started = time.perf_counter()
+    result = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
     )  # fmt: skip
-    whole = time.perf_counter() - began
-    start_up, work = map(float, re.findall(r"(\S+) s ", f"{ended.stdout.strip()} "))
+    whole = time.perf_counter() - started
+    start_up, work = map(float, re.findall(r"(\S+) s ", f"{result.stdout.strip()} "))
     assert start_up >= 0.5 and work >= 0.4
     assert start_up + work <= whole + 0.1  # each is rounded
 
 
-def test_running_without_word_of_its_imports_counts_them_as_work(
+def test_run_step_without_ready_counts_imports_as_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with run_step("ingest"):
@@ -48,7 +48,7 @@ def test_running_without_word_of_its_imports_counts_them_as_work(
     assert float(capsys.readouterr().out.split()[-4]) >= 0.2
 
 
-def test_running_keeps_libraries_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_step_logs_only_warnings_of_libraries(capsys: pytest.CaptureFixture[str]) -> None:
     with run_step("ingest"):
         logging.getLogger("apache_beam.runners").info("a bundle")
         logging.getLogger("apache_beam.runners").warning("a worker died")
@@ -59,7 +59,7 @@ def test_running_keeps_libraries_quiet(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("error", "code"), [(CaptionflowError, 1), (SettingError, 2), (DataError, 3)]
 )
-def test_running_failure_of_ours_is_one_line_with_its_code(
+def test_run_step_captionflow_error_is_one_line_with_its_exit_code(
     error: type[CaptionflowError], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught, run_step("ingest"):
@@ -68,7 +68,7 @@ def test_running_failure_of_ours_is_one_line_with_its_code(
     assert capsys.readouterr().out == "FAILED ingest: epochs must be positive. Received: -1\n"
 
 
-def test_running_defect_shows_its_traceback_and_ends_in_one_line(
+def test_run_step_defect_prints_a_traceback_and_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit) as caught, run_step("train"):
@@ -79,7 +79,7 @@ def test_running_defect_shows_its_traceback_and_ends_in_one_line(
     assert lines[-1] == "FAILED train: KeyError: 'loss'"
 
 
-def test_running_interrupted_ends_in_130(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_step_interrupted_exits_with_130(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught, run_step("train"):
         raise KeyboardInterrupt
     assert caught.value.code == 130

@@ -26,10 +26,9 @@ def test_make_training_config_takes_data_code_and_decisive_settings(tmp_path: Pa
     assert (made.parts["encoder_weights"], made.parts["glove"]) == ("random", "sample")
     assert (made.parts["epochs"], made.parts["min_count"], made.parts["seed"]) == (3, 1, 17)
     assert len(made.parts["code"]) == 64
-    # Where something is kept or run, the data's own settings (the fingerprint counts), and rules
-    # of release decide nothing.
-    undecisive = {"store", "checkpoints", "beam_flags", "dataset", "scenes", "floors", "force"}
-    assert not undecisive & made.parts.keys()
+    # Storage, execution and release settings do not count; the data count by fingerprint.
+    excluded = {"store", "checkpoints", "beam_flags", "dataset", "scenes", "floors", "force"}
+    assert not excluded & made.parts.keys()
 
 
 def test_make_training_config_counts_files_by_content(tmp_path: Path) -> None:
@@ -52,8 +51,8 @@ def test_make_training_config_without_the_weights_file_is_an_error(tmp_path: Pat
         make_training_config(_manifest(tmp_path), settings)
 
 
-def test_make_training_config_of_a_damaged_manifest_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"must have its whole report\.json: run again with --no-"):
+def test_make_training_config_without_a_report_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"report\.json is missing .*--no-cache"):
         make_training_config(tmp_path, RunSettings())
 
 
@@ -61,7 +60,7 @@ def test_training_config_survives_json() -> None:
     assert TrainingConfig.from_json(TrainingConfig(_PARTS).to_json()) == TrainingConfig(_PARTS)
 
 
-def test_training_config_from_json_of_something_else_is_an_error() -> None:
+def test_training_config_from_json_of_a_list_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"must be a JSON object. Received: '\[1\]'"):
         TrainingConfig.from_json("[1]")
 

@@ -18,7 +18,7 @@ Labels = dict[str, str]
 
 
 class Overlay:
-    """What one overlay gives to a cluster."""
+    """The resources of an overlay."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -36,12 +36,12 @@ class Overlay:
 
     @property
     def names(self) -> set[tuple[str, str]]:
-        """Kind and name of everything."""
+        """Kind and name of all resources."""
         return {(m["kind"], m["metadata"]["name"]) for m in self.manifests}
 
     @property
     def servers(self) -> list[Manifest]:
-        """The templates of the pods that stay up."""
+        """The templates of long-running pods."""
         return [m["spec"]["template"] for m in self.of_kind("Deployment", "StatefulSet")]
 
     @property
@@ -63,7 +63,7 @@ class Overlay:
         return dict(container)
 
     def references(self) -> Iterator[tuple[str, str, str]]:
-        """Yields kind, name and key (`""` is all of them) of what pods refer to."""
+        """Yields kind, name and key (`""`: all keys) of everything that pods refer to."""
         for pod in self.pods:
             yield "ServiceAccount", pod["spec"]["serviceAccountName"], ""
             for volume in pod["spec"].get("volumes", []):
@@ -112,7 +112,7 @@ def ports_of() -> Any:
 
 @pytest.fixture(scope="session")
 def created_elsewhere() -> dict[str, set[tuple[str, str]]]:
-    """What others put into the namespace: the commands of infra/README.md, and KFP itself."""
+    """Resources from elsewhere: from the commands of infra/README.md, and from KFP."""
     return {
         "readme": {("Secret", f"mlflow-{name}") for name in ("server", "credentials")}
         | {("Secret", "gcs-key")},

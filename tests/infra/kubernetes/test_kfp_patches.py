@@ -1,4 +1,4 @@
-"""The patches of KFP's own objects: Argo can read them, and they change what they say."""
+"""The patches of KFP's own objects: Argo can parse them, and they have the intended effect."""
 
 import json
 import re
@@ -17,7 +17,7 @@ README = (INFRA / "README.md").read_text()
 
 def _as_argo_reads(data: dict[str, str]) -> dict[str, Any]:
     # parseConfigMap in config/controller.go of argoproj/argo-workflows 4: a value of one line is
-    # put behind its name as it is, so that one that looks like a mapping is not YAML any more.
+    # appended to its name unchanged, so a value that looks like a mapping is invalid YAML.
     lines = []
     for name, value in data.items():
         if "\n" in value:
@@ -50,7 +50,7 @@ def test_retries_keep_what_kfp_ships(defaults: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("message", "retried"),
     [
-        # The kubelet's own words, in pkg/kubelet/nodeshutdown and pkg/kubelet/eviction.
+        # Messages of the kubelet, in pkg/kubelet/nodeshutdown and pkg/kubelet/eviction.
         ("Pod was terminated in response to imminent node shutdown.", True),
         ("The node was low on resource: memory. Threshold quantity: 100Mi, available: 3Mi.", True),
         ("main: Error (exit code 1)", False),

@@ -1,4 +1,4 @@
-"""The manifests, rendered: Kubernetes' schemas, and house rules that no schema knows."""
+"""The rendered manifests: Kubernetes' schemas, and our own rules."""
 
 import copy
 import re
@@ -15,7 +15,7 @@ from pipeline.kubernetes import VOLUMES
 from pipeline.package import compile_package
 
 PROJECT = Path(__file__).parents[3]
-# The libraries by which MLflow's server reaches a store.
+# The libraries that MLflow's server needs for each kind of store.
 STORE_LIBRARIES = {"s3": "boto3", "gs": "google-cloud-storage"}
 
 
@@ -85,7 +85,7 @@ def test_servers_have_probes(overlay: Any, ports_of: Any) -> None:
 
 
 def test_images_are_the_steps_own(render: Any) -> None:
-    # infra/README.md puts the registry in its place.
+    # infra/README.md replaces the placeholder of the registry.
     assert {c["image"] for c in render("gke").containers} == {f"REGISTRY/{IMAGE}"}
     images = {c["image"] for c in render("local").containers}
     (database,) = images - {IMAGE}
@@ -112,7 +112,7 @@ def test_steps_refer_to_what_is_there(overlay: Any, created_elsewhere: Any, tmp_
 
 
 def test_setup_tries_every_volume_of_the_steps(overlay: Any) -> None:
-    # It is also what gives them to the steps' group: KFP's own pods can't.
+    # It also assigns the volumes to the steps' group, which KFP's own pods can't.
     pod = overlay.named("Job", "captionflow-setup")["spec"]["template"]["spec"]
     claims = {
         volume["name"]: volume["persistentVolumeClaim"]["claimName"]

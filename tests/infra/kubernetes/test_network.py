@@ -1,4 +1,4 @@
-"""Who finds whom, and who may talk to whom: services, budgets, network policies, addresses."""
+"""Services, disruption budgets, network policies and addresses."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ FOREIGN_PODS = (RUN_POD, S3_POD)
 
 
 def _rules(overlay: Any, direction: str) -> Iterator[tuple[Labels, Labels, int]]:
-    """Yields the rules between pods of the namespace: whose they are, the peer, the port."""
+    """Yields the rules between pods of the namespace: their owner, the peer, the port."""
     side = {"ingress": "from", "egress": "to"}[direction]
     for policy in overlay.of_kind("NetworkPolicy"):
         for rule in policy["spec"].get(direction, []):
@@ -47,7 +47,7 @@ def test_one_server_stays_while_another_moves(render: Any) -> None:
     assert render("gke").named("Deployment", "mlflow")["spec"]["replicas"] == 2
 
 
-def test_network_denies_what_is_not_said(overlay: Any) -> None:
+def test_network_denies_all_other_traffic(overlay: Any) -> None:
     policy = overlay.named("NetworkPolicy", "captionflow-deny")["spec"]
     assert overlay.selected(policy["podSelector"]["matchLabels"]) == overlay.pods
     assert policy["policyTypes"] == ["Ingress", "Egress"]
@@ -58,7 +58,7 @@ def test_network_denies_what_is_not_said(overlay: Any) -> None:
 
 def test_network_policies_select_our_pods_only(overlay: Any) -> None:
     for policy in overlay.of_kind("NetworkPolicy"):
-        # An empty selector would cut off KFP itself.
+        # An empty selector would also restrict KFP.
         assert overlay.selected(policy["spec"]["podSelector"]["matchLabels"])
         assert policy["spec"]["podSelector"]["matchLabels"]
 
@@ -94,7 +94,7 @@ def test_artifact_store_is_kfps_and_mlflow_may_reach_it(render: Any) -> None:
     }
     address = urlsplit(environment["MLFLOW_S3_ENDPOINT_URL"])
     assert address.hostname == f"{S3_SERVICE['name']}.kubeflow.svc.cluster.local"
-    # A policy sees the pod's port, not the Service's.
+    # A policy applies to the pod's port, not the Service's.
     behind = S3_SERVICE["ports"][address.port]
     rules = list(_rules(local, "egress"))
     assert ({NAME: "mlflow"}, S3_POD, behind) in rules
@@ -111,7 +111,7 @@ def test_tracking_address_is_served_and_allowed(overlay: Any) -> None:
         if "=" in argument
     )  # fmt: skip
     assert arguments["--port"] == str(port)
-    # `localhost:*` is a port-forward; `*` alone would let any web page in.
+    # `localhost:*` allows a port-forward; `*` alone would allow any web page.
     allowed = arguments["--allowed-hosts"].split(",")
     assert {f"{host}:{port}", "localhost:*"} <= set(allowed)
     assert "*" not in allowed

@@ -1,4 +1,4 @@
-"""The commands of infra/README.md: they are bash, and make what the manifests read."""
+"""The commands of infra/README.md: valid bash, which creates what the manifests read."""
 
 import base64
 import configparser
@@ -71,7 +71,7 @@ def test_kfp_server_is_of_clients_version() -> None:
 
 
 def test_tear_down_removes_what_outlives_the_overlay(overlay: Any, created_elsewhere: Any) -> None:
-    # A StatefulSet's claims stay when it is deleted, and so do the Secrets that this page makes.
+    # A deleted StatefulSet leaves its claims, and the page's Secrets are not part of the overlay.
     script = _block("delete persistentvolumeclaim")
     for server in overlay.of_kind("StatefulSet"):
         for claim in server["spec"]["volumeClaimTemplates"]:
@@ -82,7 +82,7 @@ def test_tear_down_removes_what_outlives_the_overlay(overlay: Any, created_elsew
         assert f" {name} " in script
 
 
-def test_placeholders_are_filled(render: Any) -> None:
+def test_placeholders_are_replaced(render: Any) -> None:
     (script,) = re.findall(r'sed -e "(.+)"', _block("overlays/gke"))
     values = {"REGISTRY": "registry.example/x", "PROJECT_ID": "photos", "BUCKET": "photos-1"}
     for name, value in values.items():
@@ -105,11 +105,11 @@ def test_secrets_are_created(created_elsewhere: Any) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """The Secrets that the page's own commands make, for the overlay `local`."""
+    """The Secrets that the page's commands create for the overlay `local`."""
     if shutil.which("openssl") is None:
         pytest.skip("the commands make passwords with openssl")
     home = tmp_path_factory.mktemp("home")
-    # As they stand, but for the cluster.
+    # The unchanged commands, but without a cluster.
     offline = f'kubectl() {{ "{KUBECTL}" "$@" --dry-run=client --output=yaml; echo ---; }}'
     blocks = map(_block, ("openssl rand", "export DATABASE=mlflow", "generic mlflow-server"))
     done = subprocess.run(
@@ -130,7 +130,7 @@ def test_secrets_have_keys_that_pods_read(overlay: Any, made: Any) -> None:
     read = {(name, key) for kind, name, key in overlay.references() if kind == "Secret" and key}
     assert {name for name, _ in read} & made.keys()
     assert all(key in made[name] for name, key in read if name in made)
-    # The file name by which MLflow's client looks for it.
+    # MLflow's client looks for this file name.
     assert made["mlflow-credentials"].keys() == {"credentials"}
 
 
@@ -141,7 +141,7 @@ def test_database_address_is_the_overlays(render: Any, made: Any, ports_of: Any)
     service = overlay.named("Service", "mlflow-postgres")
     (pod,) = overlay.selected(service["spec"]["selector"])
     uri = urlsplit(made["mlflow-server"]["database-uri"])
-    # Without a driver's name SQLAlchemy 2.1 looks for one that the image has not.
+    # Without a driver's name, SQLAlchemy 2.1 requires one that the image lacks.
     assert uri.scheme == "postgresql+psycopg2"
     assert uri.username == environment["POSTGRES_USER"]
     assert uri.path == f"/{environment['POSTGRES_DB']}"

@@ -21,7 +21,7 @@ INFRA = Path(__file__).parents[3] / "infra"
 
 
 def _beside(name: str) -> Any:
-    # No package named `tests` may be imported: a library brings another of that name.
+    # Loaded by path, since a library installs another package named `tests`.
     spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     module = sys.modules[name] = module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -38,7 +38,7 @@ def database() -> Iterator[Any]:
 
 
 def _secret_files(home: Path, passwords: dict[str, str], port: int) -> Path:
-    """Makes the Secrets' files by the commands of infra/README.md, up to their way to a cluster."""
+    """Creates the files of the Secrets with the commands of infra/README.md, without a cluster."""
     folder = home / ".captionflow"
     folder.mkdir()
     for name, password in passwords.items():
@@ -77,7 +77,7 @@ def _container() -> dict[str, Any]:
 
 
 def _command(container: dict[str, Any], port: int) -> list[str]:
-    """Returns the container's command: but for program, host and port as it is."""
+    """Returns the container's command with this machine's program, host and port."""
     program, *arguments = [*container["command"], *container["args"]]
     here = {"--host=0.0.0.0": "--host=127.0.0.1", "--port=5000": f"--port={port}"}
     assert set(here) < set(arguments)
@@ -90,7 +90,7 @@ def _command(container: dict[str, Any], port: int) -> list[str]:
 def _environment(
     container: dict[str, Any], files: Path, mounted: dict[str, Path], artifacts: Path
 ) -> dict[str, str]:
-    """Returns the container's environment with this machine's places, and secrets from files."""
+    """Returns the container's environment with this machine's paths, and secrets from files."""
     environment = {"PATH": os.defpath}
     for entry in container["env"]:
         name, value = entry["name"], entry.get("value")
@@ -101,14 +101,14 @@ def _environment(
             environment[name] = value
         elif secret["name"] == "mlflow-server":
             environment[name] = (files / secret["key"]).read_text()
-        # Other Secrets are the object store's, in whose place a folder stands here.
+        # The other Secrets are the object store's, which a folder replaces here.
     assert "MLFLOW_ARTIFACTS_DESTINATION" in environment
     return environment | {"MLFLOW_ARTIFACTS_DESTINATION": str(artifacts)}
 
 
 @dataclass
 class Server:
-    """What the Deployment's container runs.
+    """The server of the Deployment's container, as a process.
 
     Attributes:
         command: What is started.
@@ -173,7 +173,7 @@ def server(database: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     )
     try:
         server.start()
-        # The account of the runs, made as in infra/README.md: it may not do what the admin may.
+        # The account of the runs, created as in infra/README.md, without the admin's permissions.
         requests.post(
             f"{server.uri}/api/2.0/mlflow/users/create",
             auth=("admin", passwords["admin-password"]),

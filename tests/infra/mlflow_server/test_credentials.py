@@ -1,4 +1,4 @@
-"""Who may use the MLflow server of the manifests, and what those are told who may not."""
+"""Permissions on the MLflow server of the manifests, and the errors without them."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The sample goes through the MLflow server of the manifests, and survives its deaths.
+"""Runs the sample with the MLflow server of the manifests, and kills the server meanwhile.
 
 What needs no MLflow, and was made by the small run, is taken from there.
 """
@@ -37,7 +37,7 @@ _DEAD = "MLflow at {} does not respond"
 
 @pytest.fixture(scope="module")
 def settings(small_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    # Without a word that the small run had, so that `embeddings` is still to do.
+    # Lacks a word of the small run, so that `embeddings` is not cached.
     glove = tmp_path_factory.mktemp("glove") / "glove.txt"
     with open_glove("sample") as text:
         glove.write_bytes(b"".join(text.file.readlines()[1:]))
@@ -47,7 +47,7 @@ def settings(small_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def root(small_run: tuple[Summary, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A work folder whose cache knows what the small run made."""
+    """A work folder with the cache of the small run."""
     root = tmp_path_factory.mktemp("runs")
     shutil.copytree(small_run[0].root / "cache", root / "cache")
     return root
@@ -59,7 +59,7 @@ def _run(settings: Settings, root: Path) -> Summary:
 
 @contextmanager
 def _killed_when(server: Any, reached: Callable[[], bool]) -> Iterator[list[float]]:
-    """Kills the server within the block once something is reached; yields when that was."""
+    """Kills the server in the block as soon as a condition holds; yields the time."""
     moments: list[float] = []
     over = threading.Event()
 
@@ -85,7 +85,7 @@ def _uploaded(server: Any) -> set[Path]:
 
 @pytest.fixture(scope="module")
 def died_in_train(settings: Settings, root: Path, server: Any) -> tuple[str, float]:
-    """How a run ended whose server died in the middle of training, and how long after that."""
+    """The error of a run whose server died during training, and the seconds until the error."""
 
     def two_epochs_are_noted() -> bool:
         (row,) = server.database.rows("SELECT count(*) FROM metrics WHERE key = 'loss'")
@@ -111,15 +111,17 @@ def finished(settings: Settings, root: Path, died_in_train: object) -> Summary:
 def test_run_whose_server_dies_in_train_ends_in_one_line_within_a_minute(
     died_in_train: tuple[str, float], root: Path, server: Any
 ) -> None:
-    told, seconds = died_in_train
-    # It got there by a step of its own.
+    message, seconds = died_in_train
+    # Uploaded by a step in a process of its own.
     assert len(list(root.glob("artifacts/*/embeddings/matrix"))) == 1
-    (message,) = told.splitlines()[1:]
-    assert message.startswith(f"train: {_DEAD.format(server.uri)}")
+    (line,) = message.splitlines()[1:]
+    assert line.startswith(f"train: {_DEAD.format(server.uri)}")
     assert seconds < 60
 
 
-def test_next_run_goes_on_and_registers_the_one_training(finished: Summary, server: Any) -> None:
+def test_next_run_resumes_and_registers_the_one_training_run(
+    finished: Summary, server: Any
+) -> None:
     assert not {"ingest", "normalize", "features", "embeddings"} & set(finished.seconds)
     assert "going on after epoch" in finished.log_file.read_text()
     released = find_champion(finished.model_name)
@@ -137,18 +139,18 @@ def test_registered_model_describes_photos_over_http(finished: Summary, server: 
     manifest = read_manifest(Path(finished.outputs["ingest"]["manifest"].path))
     photos = [Path(photo.uri).read_bytes() for photo in manifest[:8]]
     said = model.predict(pd.DataFrame({"photo": photos}))["caption"]
-    # Trained for a moment: of some photos it has nothing to say.
+    # The model is barely trained, so some captions are empty.
     assert len(said) == 8 and any(said)
 
 
-def test_champion_tells_over_http_what_it_says_and_what_it_learnt_from(
+def test_champion_serves_captions_and_training_photos_over_http(
     finished: Summary, tmp_path: Path
 ) -> None:
     outputs = finished.outputs
     photos = read_manifest(Path(outputs["ingest"]["manifest"].path))
 
     def rescored(name: str, change: dict[str, str]) -> ChampionPredictions | None:
-        """Lets it describe test photos of a data set in which some are of another split."""
+        """Captions test photos of a data set with some photos of another split."""
         (tmp_path / name).mkdir()
         moved = [replace(each, split=change.get(each.split, each.split)) for each in photos]
         write_manifest(tmp_path / name, moved)
@@ -182,7 +184,7 @@ def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_
             recipe="", cause="", reason="", compared_with="", model_name="second",
         ).version  # fmt: skip
 
-    # It asks for four things in vain: with all tries (four, too) that is most of a minute.
+    # Four requests fail, with four attempts each, which takes most of a minute.
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     with (
         _killed_when(server, lambda: len(_uploaded(server) - before) > 2),
@@ -210,5 +212,5 @@ def test_secrets_stand_in_no_file_of_the_run_and_nowhere_in_mlflow(
 
 
 def test_server_writes_nothing_where_it_is_started(finished: Summary, server: Any) -> None:
-    # On the cluster its root file system is read-only.
+    # On the cluster, the root file system is read-only.
     assert not list((server.folder / "work").iterdir())

@@ -31,14 +31,14 @@ def _invoke(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["caption", *map(str, arguments)])
 
 
-def test_caption_of_one_photo_prints_it_alone(photos: Path, tiny_bundle: Path) -> None:
+def test_caption_of_one_photo_prints_only_the_caption(photos: Path, tiny_bundle: Path) -> None:
     ended = _invoke(photos / "red.png", "--bundle", tiny_bundle)
     assert (ended.exit_code, ended.stderr) == (0, "")
     assert len(ended.stdout.splitlines()) == 1
     assert set(ended.stdout.split()) <= {"a", "red", "blue", "circle"}
 
 
-def test_caption_of_several_tells_bad_ones_and_describes_the_others(
+def test_caption_of_several_reports_bad_ones_and_captions_the_others(
     photos: Path, tiny_bundle: Path
 ) -> None:
     ended = _invoke(photos, "gone.jpg", "--bundle", tiny_bundle, "--beam", 3, "--alternatives", 2)
@@ -56,7 +56,7 @@ def test_caption_of_several_tells_bad_ones_and_describes_the_others(
     assert gone == "captionflow: gone.jpg can't be read: No such file or directory"
 
 
-def test_caption_as_json_is_an_object_a_line_and_said_aloud(
+def test_caption_as_json_prints_json_lines_and_speaks(
     photos: Path, tiny_bundle: Path, programs: Path
 ) -> None:
     program = programs / "espeak"
@@ -74,7 +74,7 @@ def test_caption_as_json_is_an_object_a_line_and_said_aloud(
     ]
 
 
-def test_caption_goes_on_when_the_speech_program_fails(
+def test_caption_continues_when_the_speech_program_fails(
     photos: Path, tiny_bundle: Path, programs: Path
 ) -> None:
     program = programs / "espeak"
@@ -86,7 +86,9 @@ def test_caption_goes_on_when_the_speech_program_fails(
     assert ended.stderr == f"captionflow: {program} could not read aloud: no sound card\n"
 
 
-def test_caption_into_a_file_sums_up(photos: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_caption_into_a_file_prints_a_summary(
+    photos: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "captions.jsonl"
     ended = _invoke(photos, "--bundle", tiny_bundle, "-o", output)
     assert ended.exit_code == 3
@@ -97,7 +99,7 @@ def test_caption_into_a_file_sums_up(photos: Path, tiny_bundle: Path, tmp_path: 
     assert again.stdout == f"{output}: 2 of 4 photos described (2 already done); 2 failed.\n"
 
 
-def test_caption_without_a_champion_says_how_to_make_one(tmp_path: Path) -> None:
+def test_caption_without_runs_names_the_command(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "")
         ended = _invoke("photo.jpg", "--root", tmp_path / "runs")
@@ -108,7 +110,7 @@ def test_caption_without_a_champion_says_how_to_make_one(tmp_path: Path) -> None
     assert not (tmp_path / "runs").exists()
 
 
-def test_caption_with_an_unreachable_registry_says_so(dead_mlflow: str) -> None:
+def test_caption_with_an_unreachable_registry_fails(dead_mlflow: str) -> None:
     ended = _invoke("photo.jpg")
     assert (ended.exit_code, ended.stderr) == (1, f"captionflow: {dead_mlflow}\n")
 
@@ -120,11 +122,11 @@ def test_caption_with_an_unreachable_registry_says_so(dead_mlflow: str) -> None:
         (("-o", "gs://x/y.jsonl"), 2, "--output must be a file on this machine"),
         (("-o", "/"), 2, "The output must be a file that can be written"),
         (("--alternatives", "2"), 2, "--alternatives must be less than the beam width 2"),
-        (("--beam-flags", "'"), 2, "beam_flags must be flags"),
+        (("--beam-flags", "'"), 2, "beam_flags must be command-line flags"),
         (("--bundle", "nowhere"), 3, "nowhere must be a whole model bundle"),
     ],
 )
-def test_caption_with_wrong_options_says_which(
+def test_caption_with_a_wrong_option_names_it(
     options: tuple[str, ...], code: int, message: str, tiny_bundle: Path, photos: Path,
     programs: Path,
 ) -> None:  # fmt: skip

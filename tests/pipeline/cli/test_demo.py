@@ -18,7 +18,7 @@ from pipeline.cli.app import app
 
 PROJECT = Path(__file__).parents[3]
 
-# Starts the command with a bundle; gives the process and its address.
+# Starts the command with a bundle; returns the process and the page's address.
 Start = Callable[[Path], tuple[Any, str]]
 
 
@@ -28,7 +28,7 @@ def _invoke(*arguments: object) -> Result:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts the command in an empty folder, with a browser that notes what it is to open."""
+    """Starts the command in an empty folder, with a browser that records the page that it opens."""
     for name in ("here", "temporary"):
         (tmp_path / name).mkdir()
     browser = tmp_path / "browser"
@@ -47,9 +47,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         started.append(process)
-        told = process.stdout.readline() if process.stdout else ""
-        found = re.search(r"http://127\.0\.0\.1:\d+", told)
-        assert found, told
+        line = process.stdout.readline() if process.stdout else ""
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert found, line
         return process, found.group()
 
     yield start
@@ -68,44 +68,46 @@ def _files(folder: Path) -> list[Path]:
     return [path for name in ("here", "temporary") for path in (folder / name).rglob("*")]
 
 
-def test_demo_opens_a_page_that_describes_and_keeps_nothing(
+def test_demo_opens_a_page_that_captions_and_saves_nothing(
     start: Start, tiny_bundle: Path, tmp_path: Path
 ) -> None:
     process, url = start(tiny_bundle)
     page = httpx.get(url)
-    # It is there before the model is.
+    # The page is served before the model is loaded.
     early = httpx.get(f"{url}/status").json()
     assert "Describe a photo" in page.text and early == {"ready": False}
     buffer = io.BytesIO()
     Image.linear_gradient("L").save(buffer, "PNG")
-    told = httpx.post(f"{url}/captions?name=grey.png", content=buffer.getvalue(), timeout=300)
-    assert told.status_code == 200
-    # The tiny model's beam is of 2.
-    assert told.json()["caption"] and len(told.json()["alternatives"]) == 1
-    refused = httpx.post(f"{url}/captions?name=x.png", content=b"no photo")
-    assert refused.status_code == 422
+    response = httpx.post(f"{url}/captions?name=grey.png", content=buffer.getvalue(), timeout=300)
+    assert response.status_code == 200
+    # The tiny model has a beam width of 2.
+    assert response.json()["caption"] and len(response.json()["alternatives"]) == 1
+    rejected = httpx.post(f"{url}/captions?name=x.png", content=b"no photo")
+    assert rejected.status_code == 422
     assert (tmp_path / "opened").read_text() == f"{url}\n"
     _end(process, signal.SIGINT)
     assert _files(tmp_path) == []
 
 
-def test_demo_ends_while_a_photo_waits_for_a_model_that_never_comes(
+def test_demo_stops_while_a_photo_waits_for_a_model_that_never_loads(
     start: Start, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle"
     bundle.mkdir()
     (bundle / "decoding.json").write_text('{"beam_width": 2}')
-    # Whoever opens it waits for one who writes.
+    # Opening a FIFO blocks until someone writes to it.
     os.mkfifo(bundle / "network.json")
     process, url = start(bundle)
     assert httpx.get(f"{url}/status").json() == {"ready": False}
-    asked = httpx.URL(url)
-    with socket.create_connection((asked.host, asked.port), timeout=60) as waiting:
-        head = f"POST /captions HTTP/1.1\r\nHost: {asked.netloc.decode()}\r\nContent-Length: 5\r\n"
+    address = httpx.URL(url)
+    with socket.create_connection((address.host, address.port), timeout=60) as waiting:
+        head = (
+            f"POST /captions HTTP/1.1\r\nHost: {address.netloc.decode()}\r\nContent-Length: 5\r\n"
+        )
         waiting.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
         assert b" 100 " in waiting.recv(10_000)
         waiting.sendall(b"photo")
-        # Once another was answered, this one was read.
+        # After this response, the server has read the other request.
         assert httpx.get(f"{url}/status").json() == {"ready": False}
         _end(process, signal.SIGTERM)
         answer = b"".join(iter(lambda: waiting.recv(10_000), b""))
@@ -113,7 +115,7 @@ def test_demo_ends_while_a_photo_waits_for_a_model_that_never_comes(
     assert _files(tmp_path) == []
 
 
-def test_demo_without_a_champion_says_how_to_make_one(tmp_path: Path) -> None:
+def test_demo_without_runs_names_the_command(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "")
         ended = _invoke("--root", tmp_path / "runs")
@@ -123,7 +125,7 @@ def test_demo_without_a_champion_says_how_to_make_one(tmp_path: Path) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_demo_with_an_unreachable_registry_says_so(dead_mlflow: str) -> None:
+def test_demo_with_an_unreachable_registry_fails(dead_mlflow: str) -> None:
     ended = _invoke()
     assert (ended.exit_code, ended.stderr) == (1, f"captionflow: {dead_mlflow}\n")
 
@@ -136,7 +138,7 @@ def test_demo_with_an_unreachable_registry_says_so(dead_mlflow: str) -> None:
         (("--model-name", ""), 2, "model_name must be"),
     ],
 )
-def test_demo_with_wrong_options_says_which(
+def test_demo_with_a_wrong_option_names_it(
     options: tuple[str, ...], code: int, message: str, tiny_bundle: Path
 ) -> None:
     ended = _invoke("--bundle", tiny_bundle, *options)
@@ -145,7 +147,7 @@ def test_demo_with_wrong_options_says_which(
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_demo_on_a_port_that_is_taken_says_so(tiny_bundle: Path) -> None:
+def test_demo_on_a_taken_port_fails(tiny_bundle: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -153,12 +155,12 @@ def test_demo_on_a_port_that_is_taken_says_so(tiny_bundle: Path) -> None:
         ended = _invoke("--bundle", tiny_bundle, "--port", port)
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr == (
-        "captionflow: --port must be one that this user may take and no other program has. "
+        "captionflow: --port must be a free port that this user may open. "
         f"Received: {port} (Address already in use)\n"
     )
 
 
-def test_demo_of_a_model_that_turns_out_broken_ends_and_says_so(tmp_path: Path) -> None:
+def test_demo_with_an_incomplete_model_fails(tmp_path: Path) -> None:
     (tmp_path / "decoding.json").write_text('{"beam_width": 2}')
     ended = _invoke("--bundle", tmp_path)
     assert ended.exit_code == 3

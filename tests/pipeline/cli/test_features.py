@@ -26,37 +26,37 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_show_tells_size_and_encoders(root: Path) -> None:
+def test_show_prints_size_and_encoders(root: Path) -> None:
     shown = _invoke("show", "--root", str(root)).output
     row = next(line.split() for line in shown.splitlines() if line.startswith("Inception"))
     assert row[:6] == ["InceptionV3,", "file,", "float32", "aaaaaaaa", "3", "2"]
     assert f"2 files, 381B in {root}/features" in shown
 
 
-def test_show_of_a_run_without_a_store_says_that_it_is_empty(tmp_path: Path) -> None:
+def test_show_without_a_store_prints_zero_files(tmp_path: Path) -> None:
     shown = _invoke("show", "--root", str(tmp_path))
     assert shown.output == f"0 files, 0B in {tmp_path}/features\n"
 
 
-def test_prune_says_what_it_freed(root: Path) -> None:
+def test_prune_prints_the_freed_size(root: Path) -> None:
     assert _invoke("prune", "--root", str(root), "--older-than", "1").output.startswith("0 files,")
-    told = f"2 files, 381B would be freed in {root}/features\n"
-    assert _invoke("prune", "--root", str(root), "--all", "--dry-run").output == told
+    message = f"2 files, 381B would be freed in {root}/features\n"
+    assert _invoke("prune", "--root", str(root), "--all", "--dry-run").output == message
     assert _invoke("prune", "--root", str(root), "--keep-bytes", "1kB").output.startswith("0 files")
-    told = f"2 files, 381B freed in {root}/features\n"
-    assert _invoke("prune", "--root", str(root), "--keep-bytes", "100").output == told
+    message = f"2 files, 381B freed in {root}/features\n"
+    assert _invoke("prune", "--root", str(root), "--keep-bytes", "100").output == message
     assert "0 files, 0B" in _invoke("show", "--root", str(root)).output
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "prune must be told what may go: --older-than, --keep-bytes or --all"),
+        ((), "prune needs one of --older-than, --keep-bytes and --all"),
         (
             ("--keep-bytes", "much"),
             "keep-bytes must be a size, such as 500MB or 2GiB. Received: 'm",
         ),
-        (("--all", "--store", ""), "store must be named"),
+        (("--all", "--store", ""), "store must be a path"),
         (("--all", "--store", "ftp://x"), "must be local or begin with gs://"),
     ],
 )
@@ -73,7 +73,7 @@ def test_prune_with_wrong_options_removes_nothing(
     ("options", "store"),
     [((), "features"), (("--store", "gs://b/f"), "gs://b/f"), (("--no-store",), "")],
 )
-def test_no_store_does_without(
+def test_no_store_disables_the_feature_store(
     options: tuple[str, ...], store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Settings] = []

@@ -89,7 +89,7 @@ def test_promote_then_rollback_changes_what_the_alias_loads() -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_list_shows_scores_alias_and_who_was_champion_when_and_why() -> None:
+def test_list_shows_scores_alias_and_history() -> None:
     _invoke("promote", "3", "--why", "it sees [cats]")
     _invoke("rollback", "--why", "and nothing else")
     shown = _invoke("list").output
@@ -107,7 +107,7 @@ def test_list_shows_scores_alias_and_who_was_champion_when_and_why() -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_list_and_show_tell_a_promotion_that_came_too_late() -> None:
+def test_list_and_show_mark_a_promotion_that_came_too_late() -> None:
     for version in ("2", "3"):
         late = Promotion(number=2, action="register", version=version, reason="passed", author="x")
         key = f"promotion.000002.{version}"
@@ -121,7 +121,7 @@ def test_list_and_show_tell_a_promotion_that_came_too_late() -> None:
     assert "by x: passed" in _invoke("show", "2").output
 
 
-def test_list_tells_an_alias_that_was_moved_by_hand(root: Path) -> None:
+def test_list_warns_of_an_alias_that_was_moved_by_hand(root: Path) -> None:
     assert "The alias champion is on" not in _invoke("list").output
     MlflowClient().set_registered_model_alias(_MODEL, "champion", "2")
     shown = _invoke("list").output
@@ -131,7 +131,7 @@ def test_list_tells_an_alias_that_was_moved_by_hand(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_show_tells_all_that_is_noted_of_a_version() -> None:
+def test_show_prints_all_records_of_a_version() -> None:
     shown = _invoke("show", "1").output
     version = read_model(_MODEL).version("1")
     assert shown.startswith("captioner version 1, champion\n")
@@ -151,7 +151,7 @@ def test_show_tells_all_that_is_noted_of_a_version() -> None:
 
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("show", "9"), "captioner has no version 9. Its versions are: 3, 2, 1"),
         (("promote", "9", "--why", "x"), "captioner has no version 9."),
@@ -160,11 +160,11 @@ def test_show_tells_all_that_is_noted_of_a_version() -> None:
         (("list", "--model", "nobody"), "There is no model nobody in MLflow at sqlite:"),
     ],
 )
-def test_wrong_arguments_end_in_one_line(arguments: tuple[str, ...], told: str) -> None:
-    assert _failed(*arguments).startswith(told)
+def test_wrong_arguments_end_in_one_line(arguments: tuple[str, ...], message: str) -> None:
+    assert _failed(*arguments).startswith(message)
 
 
-def test_no_champion_yet_is_told(root: Path) -> None:
+def test_commands_without_a_champion_say_so(root: Path) -> None:
     client = MlflowClient()
     client.create_registered_model("young")
     client.create_model_version("young", "file:///nowhere")
@@ -176,22 +176,22 @@ def test_no_champion_yet_is_told(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("mlflow_root")
-def test_registry_without_a_model_is_told() -> None:
+def test_list_without_a_model_fails() -> None:
     assert _failed("list").startswith("No model is registered in MLflow at sqlite:")
 
 
-def test_store_of_the_work_folder_is_found_and_none_is_made(
+def test_list_uses_the_store_of_the_work_folder_and_creates_none(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Empty is as good as unset; and set, so that it is put back.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-    told = _failed("list", "--root", str(tmp_path / "never"))
-    assert told.startswith(f"There are no runs in {tmp_path}/never yet") and "--root" in told
+    message = _failed("list", "--root", str(tmp_path / "never"))
+    assert message.startswith(f"There are no runs in {tmp_path}/never yet") and "--root" in message
     assert not (tmp_path / "never").exists()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     assert _invoke("show", "--root", str(root)).output.startswith("captioner version 1")
 
 
-def test_registry_that_does_not_answer_is_told(dead_mlflow: str) -> None:
+def test_commands_with_an_unreachable_registry_fail(dead_mlflow: str) -> None:
     for arguments in (("list",), ("promote", "1", "--why", "x"), ("rollback",)):
         assert _failed(*arguments) == dead_mlflow

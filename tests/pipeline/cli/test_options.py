@@ -41,13 +41,13 @@ def app() -> typer.Typer:
         (["--no-round", "--labels", "{}", "--name", "y"], "{'round': False} {'labels': '{}'} y"),
     ],
 )
-def test_with_options_hands_each_model_what_was_named(
+def test_with_options_passes_given_values_by_model(
     app: typer.Typer, arguments: list[str], given: str
 ) -> None:
     assert CliRunner().invoke(app, arguments).output == f"{given}\n"
 
 
 def test_with_options_describes_each_field(app: typer.Typer) -> None:
-    told = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
-    assert "How wide" in told and "[default: (3)]" in told
-    assert "Where it goes" in told
+    message = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    assert "How wide" in message and "[default: (3)]" in message
+    assert "Where it goes" in message

@@ -1,4 +1,4 @@
-"""For tests of the commands that talk to a cluster, and of what a cluster makes of the package."""
+"""Fixtures for the cluster commands, and a model of KFP's driver that resolves the package."""
 
 import copy
 import hashlib
@@ -33,7 +33,7 @@ def call(kfp_server: Any, compiled_once: Path) -> Call:
 
 @dataclass
 class Execution:
-    """What the driver of KFP 2.17 made of a step.
+    """How KFP 2.17's driver resolved a step.
 
     Attributes:
         parameters: As the step receives them.
@@ -52,14 +52,14 @@ class Execution:
 
 @dataclass
 class KfpDriver:
-    """Resolves a package's steps as KFP's driver does; conditions hold, and no pod runs.
+    """Resolves a package's steps like KFP's driver; all conditions hold, and no pod runs.
 
     Equal inputs give equal output parameters here. File names below are of kubeflow/pipelines 2.17.
     """
 
     pipeline: dict[str, Any]
     pods: dict[str, Any]
-    # Of every execution that was run: its outputs' artifact names by cache key.
+    # Names of the output artifacts of each execution, by cache key.
     _cache: dict[str, dict[str, str]] = field(default_factory=dict)
     _artifact_ids: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -180,7 +180,7 @@ def _converted(name: str, value: Any, declared: dict[str, Any]) -> Any:
 
 def _accelerators(container: Any, parameters: dict[str, Any]) -> str | None:
     # initPodSpecPatch in backend/src/v2/driver/driver.go, and in resolve.go
-    # resolvePodSpecInputRuntimeParameter: of a value that is no text it takes an empty one.
+    # resolvePodSpecInputRuntimeParameter: a value that is not text becomes an empty text.
     count = container.get("resources", {}).get("accelerator", {}).get("resourceCount", "")
     if channel := re.search(r"\$.inputs.parameters\['(.+?)'\]", count):
         value = parameters[channel[1]]
@@ -190,7 +190,7 @@ def _accelerators(container: Any, parameters: dict[str, Any]) -> str | None:
 
 @pytest.fixture
 def kfp_driver(package: Path) -> Callable[..., KfpDriver]:
-    """Makes a driver of the package, or of one that a function has changed first."""
+    """Creates a driver for the package, optionally after a function has changed it."""
 
     def make(change: Callable[[dict[str, Any]], None] = lambda _: None) -> KfpDriver:
         pipeline, platform = copy.deepcopy(list(yaml.safe_load_all(package.read_text())))

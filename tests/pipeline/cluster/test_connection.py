@@ -1,4 +1,4 @@
-"""How a server is found and made sure of: flags, environment, kube config, TLS."""
+"""How a server is found and checked: flags, environment, kube config, TLS."""
 
 import json
 import socket
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.usefixtures("no_cluster", "compiled_once")
 
 
 def _call(host: str | None, *options: str, command: str = "submit", **env: str) -> Result:
-    named = ["--host", host] if host is not None else []
-    return CliRunner().invoke(app, [command, *named, *options], env=env)
+    address = ["--host", host] if host is not None else []
+    return CliRunner().invoke(app, [command, *address, *options], env=env)
 
 
 def _one_line(result: Result) -> str:
@@ -47,27 +47,27 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "schlüssel"])
-def test_token_that_can_not_be_sent_is_not_repeated(kfp_server: Any, token: str) -> None:
-    told = _one_line(_call(kfp_server.url, "--existing-token", token))
-    assert told == "A token must be one word of ASCII characters; this one is not"
+def test_invalid_token_is_not_printed(kfp_server: Any, token: str) -> None:
+    line = _one_line(_call(kfp_server.url, "--existing-token", token))
+    assert line == "The token must be one word of ASCII characters"
     assert kfp_server.requests == []
 
 
-def test_certificate_that_is_not_there_is_named(kfp_server: Any) -> None:
-    told = _one_line(_call(kfp_server.url, "--ca-cert", "no/such.pem"))
-    assert told == "ca_cert must be a file. Received: 'no/such.pem'"
+def test_missing_certificate_is_named(kfp_server: Any) -> None:
+    line = _one_line(_call(kfp_server.url, "--ca-cert", "no/such.pem"))
+    assert line == "ca_cert must be a file. Received: 'no/such.pem'"
 
 
 @pytest.mark.parametrize("content", ["{", "{}"])
-def test_broken_context_of_kfp_is_named(kfp_server: Any, tmp_path: Path, content: str) -> None:
+def test_invalid_kfp_context_is_named(kfp_server: Any, tmp_path: Path, content: str) -> None:
     (tmp_path / "context.json").write_text(content)
-    told = _one_line(_call(kfp_server.url))
-    assert told.startswith(f"{tmp_path / 'context.json'} must be as kfp writes it: mend or remove")
+    line = _one_line(_call(kfp_server.url))
+    assert line.startswith(f"{tmp_path / 'context.json'} is not a valid kfp context file.")
 
 
-def test_address_with_a_password_is_shown_without_it(free_port: int) -> None:
-    told = _one_line(_call(f"http://me:{SECRET}@127.0.0.1:{free_port}"))
-    assert f"Nothing listens at http://127.0.0.1:{free_port}:" in told
+def test_password_in_the_address_is_not_printed(free_port: int) -> None:
+    line = _one_line(_call(f"http://me:{SECRET}@127.0.0.1:{free_port}"))
+    assert f"No server is running at http://127.0.0.1:{free_port}." in line
 
 
 def test_host_namespace_and_token_are_taken_from_flags(kfp_server: Any) -> None:
@@ -75,8 +75,8 @@ def test_host_namespace_and_token_are_taken_from_flags(kfp_server: Any) -> None:
     assert result.exit_code == 0
     assert SECRET not in result.output
     assert {r.headers["authorization"] for r in kfp_server.requests} == {f"Bearer {SECRET}"}
-    (made,) = kfp_server.sent("POST", "/experiments")
-    assert made.body["namespace"] == "team-a"
+    (created,) = kfp_server.sent("POST", "/experiments")
+    assert created.body["namespace"] == "team-a"
     assert _call(kfp_server.url, "--namespace", "team-a", command="schedules").exit_code == 0
     assert kfp_server.requests[-1].query["namespace"] == "team-a"
 
@@ -108,32 +108,31 @@ def test_host_and_token_are_taken_from_the_kube_config(kfp_server: Any, tmp_path
         "kubeflow svc/ml-pipeline-ui 8080:80)"
     )
     kfp_server.refuse("GET", "/healthz", 401, f"{SECRET} is not known")
-    assert "It says: … is not known" in _one_line(_call(None))
+    assert "… is not known" in _one_line(_call(None))
 
 
-def test_page_is_of_the_user_interface_that_is_named(kfp_server: Any) -> None:
+def test_page_uses_the_address_of_the_user_interface(kfp_server: Any) -> None:
     result = _call(kfp_server.url, KF_PIPELINES_UI_ENDPOINT="https://kubeflow.example/pipeline/")
     assert "Page  https://kubeflow.example/pipeline/#/runs/details/" in result.stdout
 
 
 @pytest.mark.parametrize("host", ["http://", "http://a b", "http://localhost:99999"])
-def test_address_that_is_none_says_what_one_looks_like(host: str) -> None:
-    told = _one_line(_call(host))
-    assert told.startswith("host must be an address such as http://localhost:8080. Received:")
+def test_invalid_address_gives_an_example(host: str) -> None:
+    line = _one_line(_call(host))
+    assert line.startswith("host must be an address such as http://localhost:8080. Received:")
 
 
-def test_no_address_at_all_says_where_one_may_be() -> None:
-    assert _one_line(_call(None)) == (
-        "No KFP server is named: give --host http://…, set KF_PIPELINES_ENDPOINT, or have a kube "
-        "config that leads to the cluster (`kubectl config view`)"
-    )
+def test_missing_address_lists_the_ways_to_give_one() -> None:
+    line = _one_line(_call(None))
+    for source in ("--host", "KF_PIPELINES_ENDPOINT", "kubectl config view"):
+        assert source in line
 
 
-def test_plain_server_asked_for_tls_says_what_to_write(kfp_server: Any) -> None:
-    # Without a scheme, kfp takes it for https.
-    told = _one_line(_call(kfp_server.url.removeprefix("http://")))
-    assert told.startswith("No secure connection to https://127.0.0.1:")
-    assert "write http:// if the server has no TLS" in told
+def test_server_without_tls_suggests_http(kfp_server: Any) -> None:
+    # Without a scheme, kfp assumes https.
+    line = _one_line(_call(kfp_server.url.removeprefix("http://")))
+    assert line.startswith("Can't open a secure connection to https://127.0.0.1:")
+    assert "Use http:// if the server has no TLS" in line
 
 
 @pytest.fixture
@@ -141,7 +140,7 @@ def certificate(tmp_path: Path) -> Path:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kfp")])
     alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    made = (
+    signed = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(datetime.now(UTC) - timedelta(days=1))
         .not_valid_after(datetime.now(UTC) + timedelta(days=1))
@@ -151,20 +150,20 @@ def certificate(tmp_path: Path) -> Path:
     )
     formats = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     pem = tmp_path / "kfp.pem"
-    pem.write_bytes(made.public_bytes(Encoding.PEM) + key.private_bytes(*formats))
+    pem.write_bytes(signed.public_bytes(Encoding.PEM) + key.private_bytes(*formats))
     return pem
 
 
-def test_server_with_a_certificate_of_its_own_needs_it_named(
+def test_server_with_a_private_certificate_needs_ca_cert(
     kfp_server: Any, certificate: Path
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     kfp_server.http.socket = context.wrap_socket(kfp_server.http.socket, server_side=True)
     host = kfp_server.url.replace("http://", "https://")
-    told = _one_line(_call(host))
-    assert told.startswith(f"No secure connection to {host} can be made")
-    assert told.endswith("name its authority's certificate with --ca-cert")
+    line = _one_line(_call(host))
+    assert line.startswith(f"Can't open a secure connection to {host}.")
+    assert line.endswith("give its CA certificate with --ca-cert")
     assert kfp_server.requests == []
     assert _call(host, "--ca-cert", str(certificate)).exit_code == 0
     assert len(kfp_server.runs) == 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.kubernetes import NEEDS
+from pipeline.kubernetes import RESOURCES
 
 MakeDriver = Callable[..., Any]
 BEFORE_TRAIN = ("ingest", "normalize", "features", "embeddings")
@@ -30,7 +30,7 @@ def _served(executions: dict[str, Any]) -> set[str]:
 
 
 def test_driver_runs_every_step_of_the_package(kfp_driver: MakeDriver) -> None:
-    assert kfp_driver().run().keys() == NEEDS.keys()
+    assert kfp_driver().run().keys() == RESOURCES.keys()
 
 
 def test_package_declares_cached_only_what_a_second_run_is_served(kfp_driver: MakeDriver) -> None:
@@ -40,7 +40,7 @@ def test_package_declares_cached_only_what_a_second_run_is_served(kfp_driver: Ma
     assert _served(second) == declared
 
 
-def test_cached_step_behind_one_that_runs_is_never_served(kfp_driver: MakeDriver) -> None:
+def test_cached_step_after_one_that_runs_is_never_reused(kfp_driver: MakeDriver) -> None:
     # This is why the package declares none: the artifacts' names are in the key, and are new.
     driver = kfp_driver(_cache("features"))
     first, second = driver.run()["features"], driver.run()["features"]

@@ -92,7 +92,7 @@ def kubernetes(tmp_path: Path, no_cluster: None) -> Iterator[Callable[[Pods], li
         server.shutdown()
 
 
-def test_why_step_failed_is_what_the_step_noted_in_mlflow(
+def test_why_step_failed_is_what_the_step_recorded_in_mlflow(
     client: kfp.Client, mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{mlflow_root}/mlflow.db")
@@ -103,7 +103,7 @@ def test_why_step_failed_is_what_the_step_noted_in_mlflow(
     assert why_step_failed(client, "run-2", "ingest") == ""
 
 
-def test_why_step_failed_out_of_memory_says_so_and_the_limit(
+def test_why_step_failed_out_of_memory_gives_the_limit(
     client: kfp.Client, kubernetes: Callable[[Pods], list[Any]]
 ) -> None:
     asked = kubernetes(
@@ -113,14 +113,14 @@ def test_why_step_failed_out_of_memory_says_so_and_the_limit(
             _pod("condition-1.train(0).executor(0)", **_ended("OOMKilled", 137)),
         ]
     )
-    told = why_step_failed(client, "run-1", "train")
-    assert "out of memory" in told
-    assert "16Gi" in told
+    message = why_step_failed(client, "run-1", "train")
+    assert "out of memory" in message
+    assert "16Gi" in message
     assert why_step_failed(client, "run-1", "ingest") == ""
     assert asked[0] == ("/api/v1/namespaces/photos/pods", ["pipeline/runid=run-1"])
 
 
-def test_why_step_failed_is_told_of_its_last_attempt(
+def test_why_step_failed_reports_the_last_attempt(
     client: kfp.Client, kubernetes: Callable[[Pods], list[Any]]
 ) -> None:
     kubernetes(
@@ -136,7 +136,7 @@ def test_why_step_failed_is_told_of_its_last_attempt(
     assert why_step_failed(client, "run-1", "train") == "The node was low on resource: memory."
 
 
-def test_why_step_failed_without_a_way_to_kubernetes_is_unknown(
+def test_why_step_failed_with_unreachable_kubernetes_is_unknown(
     client: kfp.Client, tmp_path: Path, free_port: Callable[[], int], caplog: Any
 ) -> None:
     assert why_step_failed(client, "run-1", "train") == ""
@@ -151,7 +151,7 @@ def test_why_step_failed_without_a_way_to_kubernetes_is_unknown(
     (tmp_path / ".kube").mkdir()
     (tmp_path / ".kube/config").write_text(yaml.safe_dump(config))
     assert why_step_failed(client, "run-1", "train") == ""
-    assert "Kubernetes can't be asked" in caplog.text
+    assert "Can't look up in Kubernetes" in caplog.text
 
 
 def test_log_command_names_namespace_and_run(client: kfp.Client) -> None:

@@ -10,7 +10,7 @@ from click.testing import Result
 from rich.console import Console
 
 from pipeline.cluster.connection import Address, connect
-from pipeline.cluster.errors import NoAnswerError
+from pipeline.cluster.errors import NoResponseError
 from pipeline.cluster.follow import RunFailedError, follow_run
 
 Call = Callable[..., Result]
@@ -93,7 +93,7 @@ def test_submit_wait_of_a_failed_run_bears_steps_without_a_state(
         [{**_FAILED, "state_history": [{"state": "RUNNING"}, {"state": "CANCELING"}]}],
     ],
 )
-def test_submit_wait_of_a_stopped_run_says_that_it_was_stopped(
+def test_submit_wait_of_a_stopped_run_says_so(
     call: Call, kfp_server: Any, course: list[dict[str, Any]]
 ) -> None:
     kfp_server.course = course
@@ -103,12 +103,12 @@ def test_submit_wait_of_a_stopped_run_says_that_it_was_stopped(
 
 
 @pytest.mark.parametrize(
-    ("end", "told"),
+    ("end", "message"),
     [
-        ({"state": "SKIPPED"}, "captionflow: The run ended skipped. See http"),
+        ({"state": "SKIPPED"}, "captionflow: The run ended as skipped. See http"),
         (
             {"state": "FAILED", "error": {"code": 9, "message": "no such claim"}},
-            "captionflow: The run ended failed: no such claim. See http",
+            "captionflow: The run ended as failed: no such claim. See http",
         ),
         (
             _tasks(("ingest-driver", "FAILED"), state="FAILED"),
@@ -116,13 +116,13 @@ def test_submit_wait_of_a_stopped_run_says_that_it_was_stopped(
         ),
     ],
 )
-def test_submit_wait_of_a_run_that_ends_otherwise_fails(
-    call: Call, kfp_server: Any, end: dict[str, Any], told: str
+def test_submit_wait_of_an_unsuccessful_run_fails(
+    call: Call, kfp_server: Any, end: dict[str, Any], message: str
 ) -> None:
     kfp_server.course = [end]
     result = call("submit", "--wait", "--pause", 0.05)
     assert result.exit_code == 1
-    assert result.stderr.startswith(told)
+    assert result.stderr.startswith(message)
 
 
 def test_submit_wait_bears_a_server_that_is_away_for_a_while(call: Call, kfp_server: Any) -> None:
@@ -133,14 +133,14 @@ def test_submit_wait_bears_a_server_that_is_away_for_a_while(call: Call, kfp_ser
     assert len(kfp_server.sent("GET", next(iter(kfp_server.runs)))) == 5
 
 
-def test_follow_run_of_a_server_that_stays_away_says_that_the_run_goes_on(
+def test_follow_run_without_responses_names_the_run(
     kfp_server: Any,
 ) -> None:
     kfp_server.add("run", {}, state="RUNNING")
     kfp_server.refuse("GET", "/runs/", 503)
     client = connect(Address(host=kfp_server.url))
-    with pytest.raises(NoAnswerError, match=r"not ready \(503\).*The run goes on: http.*run-0"):
-        follow_run(client, "run-0", pause=0, patience=3)
+    with pytest.raises(NoResponseError, match=r"not ready \(503\).*The run continues: http.*run-0"):
+        follow_run(client, "run-0", pause=0, max_failures=3)
     assert len(kfp_server.sent("GET", "run-0")) == 4
 
 
@@ -156,7 +156,7 @@ def test_follow_run_on_a_terminal_draws_a_table_of_all_steps(kfp_server: Any) ->
     assert re.search(r"10 register +- ", shown)
 
 
-def test_submit_wait_interrupted_says_that_the_run_goes_on(call: Call, kfp_server: Any) -> None:
+def test_submit_wait_interrupted_names_the_run(call: Call, kfp_server: Any) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -166,4 +166,4 @@ def test_submit_wait_interrupted_says_that_the_run_goes_on(call: Call, kfp_serve
     assert result.exit_code == 130
     (run_id,) = kfp_server.runs
     page = f"{kfp_server.url}/#/runs/details/{run_id}"
-    assert result.stderr == f"captionflow: no longer waiting; the run continues: {page}\n"
+    assert result.stderr == f"captionflow: stopped waiting; the run continues: {page}\n"

@@ -30,48 +30,54 @@ def _plan(
 def test_plan_submission_without_an_earlier_run_runs_all(spec: dict[str, Any]) -> None:
     planned = _plan(None, spec)
     assert len(planned) == 10
-    assert {(step.reused, step.why) for step in planned.values()} == {(False, "no run here before")}
+    assert {(step.reused, step.why) for step in planned.values()} == {
+        (False, "This experiment has no successful run yet.")
+    }
 
 
-def test_plan_submission_of_the_same_says_what_each_step_still_does(spec: dict[str, Any]) -> None:
+def test_plan_submission_without_changes_describes_each_step(spec: dict[str, Any]) -> None:
     # What was left to its default then is not among the parameters.
     planned = _plan({"epochs": 15.0}, spec)
     # KFP reuses no step; the feature store and the checkpoints spare the work within them.
     assert not any(step.reused for step in planned.values())
     assert "feature store" in planned["features"].why
     assert "checkpoints" in planned["train"].why
-    assert planned["normalize"].why.startswith("no setting changed")
+    assert planned["normalize"].why.startswith("No setting changed")
 
 
-def test_plan_submission_without_a_store_says_that_all_photos_are_encoded(
+def test_plan_submission_without_a_store_encodes_all_photos(
     spec: dict[str, Any],
 ) -> None:
     planned = _plan({}, spec, store="")
-    assert planned["features"].why == "encodes all photos: --store is empty"
+    assert planned["features"].why == "Encodes all photos, since --store is empty."
 
 
 def test_plan_submission_names_changed_settings_where_they_count(spec: dict[str, Any]) -> None:
     planned = _plan({}, spec, min_count=5, epochs=3)
-    assert "→" not in planned["ingest"].why
-    assert planned["trigger"].why.startswith("epochs: 15 → 3, min_count: 1 → 5; ")
+    assert "changed from" not in planned["ingest"].why
+    assert planned["trigger"].why.startswith(
+        "epochs changed from 15 to 3. min_count changed from 1 to 5. "
+    )
     # Its examples hold the token ids of `normalize`.
-    assert planned["features"].why.startswith("min_count: 1 → 5; ")
-    assert planned["train"].why.startswith("epochs: 15 → 3, min_count: 1 → 5; ")
-    assert "→" not in _plan({}, spec, epochs=3)["features"].why
+    assert planned["features"].why.startswith("min_count changed from 1 to 5. ")
+    assert planned["train"].why.startswith(
+        "epochs changed from 15 to 3. min_count changed from 1 to 5. "
+    )
+    assert "changed from" not in _plan({}, spec, epochs=3)["features"].why
 
 
 def test_plan_submission_of_another_image_names_it_at_each_step(spec: dict[str, Any]) -> None:
     planned = _plan({}, spec, image="here/captionflow:2")
     for step in planned.values():
-        assert "image: captionflow-python:0.1.0 → here/captionflow:2" in step.why
+        assert "image changed from captionflow-python:0.1.0 to here/captionflow:2." in step.why
 
 
-def test_plan_submission_of_a_changed_component_says_so(spec: dict[str, Any]) -> None:
+def test_plan_submission_with_a_changed_component_names_its_steps(spec: dict[str, Any]) -> None:
     then = copy.deepcopy(spec)
     then["deploymentSpec"]["executors"]["exec-features"]["container"]["command"] = ["older"]
     planned = _plan({}, then)
-    assert planned["features"].why.startswith("its component changed; ")
-    assert planned["train"].why.startswith("its component changed; ")
+    assert planned["features"].why.startswith("Its component changed. ")
+    assert planned["train"].why.startswith("Its component changed. ")
     assert "component" not in planned["normalize"].why
 
 

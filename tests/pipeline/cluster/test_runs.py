@@ -33,16 +33,16 @@ def test_compile_writes_the_same_bytes_as_kfp_dsl_compile(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "message"),
     [
         ("captionflow.json", "captionflow: output must end in .yaml. Received: 'captionflow.json'"),
         ("/dev/null/captionflow.yaml", "captionflow: output must be a writable file"),
     ],
 )
-def test_compile_to_a_wrong_place_says_so(output: str, told: str) -> None:
+def test_compile_to_a_wrong_path_fails(output: str, message: str) -> None:
     result = CliRunner().invoke(app, ["compile", "--output", output])
     assert result.exit_code == 2
-    assert result.stderr.startswith(told)
+    assert result.stderr.startswith(message)
 
 
 def test_submit_sends_the_package_as_it_is_compiled(kfp_server: Any, package: Path) -> None:
@@ -104,25 +104,25 @@ def test_submit_twice_uses_one_experiment(call: Call, kfp_server: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--epochs", 0), "epochs must be greater than or equal to 1. Received: '0'"),
         (("--gpus", "many"), "gpus must be a valid integer. Received: 'many'"),
         (("--train-nodes", "pool=a"), "train_nodes must be a JSON object"),
         (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
-        (("--dataset", "photos.zip"), "dataset must be visible to the cluster: gs://"),
+        (("--dataset", "photos.zip"), "dataset must be readable from the cluster: gs://"),
         (("--checkpoints", "mine"), "checkpoints must outlive the step's pod"),
         (("--checkpoints", "checkpoints/../mine"), "Received: 'checkpoints/../mine'"),
-        (("--store", "mine"), "store must outlive the step's pod: a path in features/"),
+        (("--store", "mine"), "store must outlive the step's pod: gs://"),
         (("--store", "/features"), "Received: '/features'"),
     ],
 )
-def test_submit_of_a_wrong_setting_sends_nothing(
-    call: Call, kfp_server: Any, options: tuple[object, ...], told: str
+def test_submit_with_a_wrong_setting_submits_nothing(
+    call: Call, kfp_server: Any, options: tuple[object, ...], message: str
 ) -> None:
     result = call("submit", *options)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert kfp_server.requests == []
 
@@ -150,18 +150,18 @@ def test_last_run_returns_the_newest_that_succeeded(call: Call, kfp_server: Any)
     assert last.address == f"{kfp_server.url}/#/runs/details/{second}"
 
 
-def test_submit_plan_compares_with_the_last_run_and_sends_nothing(
+def test_submit_plan_compares_with_the_last_run_and_submits_nothing(
     call: Call, kfp_server: Any
 ) -> None:
-    told = call("submit", "--plan").output
-    assert told.count("no run here before") == 10
+    message = call("submit", "--plan").output
+    assert message.count("no successful run yet") == 10
     assert not kfp_server.runs
     call("submit", "--run-name", "first")
     (run,) = kfp_server.runs.values()
     run["state"] = "SUCCEEDED"
-    told = call("submit", "--plan", "--epochs", "3").output
-    lines = {line.split()[0]: line for line in told.splitlines()}
+    message = call("submit", "--plan", "--epochs", "3").output
+    lines = {line.split()[0]: line for line in message.splitlines()}
     assert "feature store" in lines["features"]
-    assert "epochs: 15 → 3" in lines["train"]
+    assert "epochs changed from 15 to 3" in lines["train"]
     assert lines["Compared"].startswith("Compared with first: ")
     assert len(kfp_server.runs) == 1

@@ -48,7 +48,7 @@ def test_schedule_sends_package_cron_concurrency_and_parameters(
     assert {name: parameters[name] for name in expected} == expected
 
 
-def test_schedule_says_when_it_is_due_and_where_it_is(call: Call, kfp_server: Any) -> None:
+def test_schedule_prints_next_start_and_page(call: Call, kfp_server: Any) -> None:
     made = call("schedule", "--cron", "0 3 1 1 *").stdout.splitlines()
     (schedule_id,) = kfp_server.recurring_runs
     assert made == [
@@ -97,7 +97,7 @@ def test_schedule_leaves_others_alone(call: Call, kfp_server: Any) -> None:
     ("method", "path"),
     [("POST", "/recurringruns"), ("POST", ":enable"), ("DELETE", "/recurringruns/")],
 )
-def test_schedule_cut_off_leaves_one_enabled_and_a_next_call_only_one(
+def test_schedule_interrupted_leaves_one_enabled_and_the_next_call_only_one(
     call: Call, kfp_server: Any, method: str, path: str
 ) -> None:
     assert call("schedule", "--cron", "0 3 * * 0").exit_code == 0
@@ -105,7 +105,7 @@ def test_schedule_cut_off_leaves_one_enabled_and_a_next_call_only_one(
     result = call("schedule", "--cron", "0 4 * * 0")
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
-    assert "broke off: try again" in result.stderr
+    assert "was lost. Try again" in result.stderr
     assert ("run the same command again" in result.stderr) == (path != "/recurringruns")
     assert [status for _, status in _crons(kfp_server)].count("ENABLED") >= 1
     assert call("schedule", "--cron", "0 5 * * 0").exit_code == 0
@@ -193,7 +193,7 @@ def test_schedules_of_several_pages_shows_all(call: Call, kfp_server: Any) -> No
     assert [line.split()[0] for line in shown.splitlines()[1:6]] == ["s0", "s1", "s2", "s3", "s4"]
 
 
-def test_schedules_without_any_says_how_to_make_one(call: Call) -> None:
+def test_schedules_without_any_names_the_command(call: Call) -> None:
     assert call("schedules").stdout == (
         "No schedules yet. Create one with: captionflow schedule --cron '0 3 * * 0'\n"
     )
@@ -203,14 +203,12 @@ def test_unschedule_removes_the_one_of_that_name(call: Call, kfp_server: Any) ->
     call("schedule", "--cron", "0 3 * * 0")
     call("schedule", "--cron", "0 4 * * 0", "--name", "nightly")
     result = call("unschedule", "--name", "nightly")
-    assert (result.exit_code, result.stdout) == (0, "Schedule nightly removed\n")
+    assert (result.exit_code, result.stdout) == (0, "Schedule nightly deleted.\n")
     assert _crons(kfp_server) == [("0 0 3 * * 0", "ENABLED")]
 
 
-def test_unschedule_of_one_that_is_not_there_says_so(call: Call) -> None:
+def test_unschedule_of_an_unknown_name_fails(call: Call) -> None:
     result = call("unschedule", "--name", "nightly")
     assert result.exit_code == 1
-    assert result.stderr == (
-        "captionflow: There is no schedule 'nightly': `captionflow schedules` "
-        "shows those that there are\n"
-    )
+    assert result.stderr.startswith("captionflow: There is no schedule 'nightly'.")
+    assert "`captionflow schedules`" in result.stderr

@@ -94,13 +94,13 @@ def _whys(planned: list[PlannedStep]) -> dict[str, str]:
         ({"dataset": "there"}, {"ingest"}),
     ],
 )
-def test_plan_steps_changes_the_keys_of_what_a_change_decides(
+def test_plan_steps_changes_the_keys_of_affected_steps(
     tmp_path: Path, change: dict[str, Any], steps: set[str]
 ) -> None:
     assert _changed(_keys(tmp_path), _keys(tmp_path, **change)) == steps
 
 
-def test_plan_steps_counts_the_code_of_a_step_and_of_those_before(
+def test_plan_steps_includes_the_code_of_earlier_steps(
     tmp_path: Path, code: dict[str, str]
 ) -> None:
     before = _keys(tmp_path)
@@ -122,8 +122,8 @@ def test_plan_steps_reuses_here_what_a_cluster_would_not_and_retries_nothing(
 def test_plan_steps_makes_no_folder(tmp_path: Path) -> None:
     _, planned = _plan(tmp_path / "none")
     assert _whys(planned) == {
-        "ingest": "not run before", "features": "not run before", "train": "not run before",
-        "gate": "asks the registry",
+        **dict.fromkeys(("ingest", "features", "train"), "It has not run before."),
+        "gate": "Never cached: it depends on the registry.",
     }  # fmt: skip
     assert not (tmp_path / "none").exists()
 
@@ -144,7 +144,7 @@ def _run(cache: Path, folder: Path, *, reuse: bool = True, **changed: Any) -> No
     remember(spec, planned, cache)
 
 
-def test_plan_steps_reuses_what_was_run_and_says_why_it_runs_the_rest(
+def test_plan_steps_reuses_results_and_gives_reasons_for_the_rest(
     tmp_path: Path, code: dict[str, str]
 ) -> None:
     _run(tmp_path / "cache", tmp_path)
@@ -154,29 +154,29 @@ def test_plan_steps_reuses_what_was_run_and_says_why_it_runs_the_rest(
     assert found is not None and found["made"].path == str(tmp_path / "ingest")
     code["components.train"] = "2"
     assert _whys(_plan(tmp_path / "cache", encoder="wide", epochs=4)[1]) == {
-        "ingest": "nothing changed",
-        "features": "encoder: net → wide",
-        "train": "its code or a library changed, epochs: 3 → 4",
-        "gate": "asks the registry",
+        "ingest": "Nothing changed.",
+        "features": "encoder changed from net to wide.",
+        "train": "Its code or a library changed. epochs changed from 3 to 4.",
+        "gate": "Never cached: it depends on the registry.",
     }
     assert _whys(_plan(tmp_path / "cache", content="new")[1])["ingest"] == (
-        "what dataset names changed"
+        "The content of dataset changed."
     )
 
 
-def test_plan_steps_does_not_take_a_result_whose_files_are_gone(tmp_path: Path) -> None:
+def test_plan_steps_does_not_reuse_a_result_with_deleted_files(tmp_path: Path) -> None:
     _run(tmp_path / "cache", tmp_path)
     (tmp_path / "ingest").rmdir()
     _, planned = _plan(tmp_path / "cache")
     assert not planned[0].reused
-    assert planned[0].why == "its earlier result is gone"
+    assert planned[0].why == "Its earlier result was deleted."
 
 
 def test_plan_steps_forced_runs_training_again_and_keeps_what_is_before_it(tmp_path: Path) -> None:
     _run(tmp_path / "cache", tmp_path)
     _, planned = _plan(tmp_path / "cache", force=True)
     assert [(step.reused, step.why) for step in planned[1:3]] == [
-        (True, "nothing changed"), (False, "forced"),
+        (True, "Nothing changed."), (False, "Training is forced (--force)."),
     ]  # fmt: skip
 
 
@@ -184,7 +184,7 @@ def test_remember_keeps_old_results_until_there_are_new_ones(tmp_path: Path) -> 
     cache = tmp_path / "cache"
     _run(cache, tmp_path)
     spec, planned = _plan(cache, reuse=False)
-    assert {step.why for step in planned[:3]} == {"the cache is not used"}
+    assert {step.why for step in planned[:3]} == {"The cache is off (--no-cache)."}
     # kfp.local finds nothing under these keys, and runs the steps.
     assert step_outputs(spec, "ingest", cache) is None
     # Stopped before any of them ended: the next run has what was there.
@@ -198,14 +198,14 @@ def test_remember_keeps_old_results_until_there_are_new_ones(tmp_path: Path) -> 
     assert found is not None and found["made"].path == str(tmp_path / "new" / "ingest")
 
 
-def test_plan_steps_of_a_moved_data_set_says_so(tmp_path: Path) -> None:
+def test_plan_steps_with_a_moved_data_set_names_both_locations(tmp_path: Path) -> None:
     _run(tmp_path / "cache", tmp_path, dataset="/data/a")
     _, planned = _plan(tmp_path / "cache", dataset="/data/b")
-    assert planned[0].why == "the data lie elsewhere: /data/a → /data/b"
+    assert planned[0].why == "The data set moved from /data/a to /data/b."
     assert planned[1].reused
 
 
-def test_put_back_takes_all_changes_back() -> None:
+def test_restored_spec_undoes_all_changes() -> None:
     spec = small.pipeline_spec
     before = spec.SerializeToString(deterministic=True)
     with restored_spec(spec):

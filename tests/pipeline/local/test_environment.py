@@ -32,7 +32,7 @@ def test_arguments_of_puts_local_folders_into_the_work_folder(
     assert (arguments["store"], arguments["checkpoints"]) == (store, checkpoints)
 
 
-def test_where_features_are_kept_decides_no_result() -> None:
+def test_location_of_the_feature_store_is_not_decisive() -> None:
     steps = steps_of(captioning_pipeline.pipeline_spec)
     assert "store" in next(step for step in steps if step.name == "features").parameters
     with_store, without = (
@@ -57,7 +57,7 @@ def fetched_again() -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the settings are those of glibc")
 @pytest.mark.parametrize("kept", [True, False])
-def test_set_environment_makes_steps_keep_freed_memory(tmp_path: Path, kept: bool) -> None:
+def test_set_environment_makes_steps_reuse_freed_memory(tmp_path: Path, kept: bool) -> None:
     with mock.patch.dict(os.environ):
         for name in MALLOC:
             os.environ.pop(name, None)

@@ -62,14 +62,14 @@ def test_run_pipeline_registers_the_first_model_as_champion(first: tuple[Summary
     assert run.info.status == "FINISHED"
 
 
-def test_run_pipeline_shows_lines_scores_places_and_the_next_command(
+def test_run_pipeline_shows_progress_scores_paths_and_the_next_command(
     first: tuple[Summary, str],
 ) -> None:
     summary, shown = first
-    assert "[ingest] drew 48 scenes" in shown
+    assert "[ingest] Drew 48 scenes" in shown
     assert "[train] epoch 2/2" in shown
     for step, seconds in summary.seconds.items():
-        # What starts a step is told apart from its work; Python alone takes some hundredths.
+        # Start-up is measured separately from work; Python alone takes some hundredths of a second.
         assert seconds.start_up > 0
         took = rf"\n{step} +{seconds.start_up:.1f} s +{seconds.work:.1f} s"
         assert re.search(took, shown), step
@@ -79,14 +79,14 @@ def test_run_pipeline_shows_lines_scores_places_and_the_next_command(
         assert f"/{name}/{artifact}\n" in shown.replace(" ", "")
     assert f"{summary.scores['bleu']['bleu4']:.2f}" in shown
     assert f"{summary.scores['cider_d']['beam']:.2f}" in shown
-    assert f"{summary.scores['distinct_captions']} different captions" in shown
+    assert f"{summary.scores['distinct_captions']} distinct captions" in shown
     assert "captionflow-sample version 1 registered" in shown
     assert "mlflow ui --backend-store-uri" in shown
     assert "<html" in (summary.root / "report.html").read_text()
     assert "Traceback" not in summary.log_file.read_text()
 
 
-def test_run_pipeline_again_finds_no_reason_to_train_and_says_so_in_mlflow(
+def test_run_pipeline_again_finds_no_reason_to_train_and_records_it_in_mlflow(
     settings: Callable[..., Settings], root: Path
 ) -> None:
     summary, shown = _run(settings(), root)
@@ -94,20 +94,18 @@ def test_run_pipeline_again_finds_no_reason_to_train_and_says_so_in_mlflow(
     assert set(summary.seconds) == {"trigger"}
     assert set(summary.outputs) == {"ingest", "trigger"}
     assert not summary.trained and not summary.passed
-    told = "no training: champion v1 has the same data, encoder and settings"
-    assert summary.reason.startswith(told)
+    message = "no training: champion v1 has the same data, encoder and settings"
+    assert summary.reason.startswith(message)
     assert "captionflow-sample version 1 unchanged" in shown
     client = MlflowClient()
     assert len(client.search_model_versions("name = 'captionflow-sample'")) == 1
     experiment = client.get_experiment_by_name("captionflow")
     assert experiment is not None
     [note] = client.search_runs([experiment.experiment_id], "run_name = 'no training'")
-    assert note.data.tags["reason"].startswith(told)
+    assert note.data.tags["reason"].startswith(message)
 
 
-def test_plan_run_says_beforehand_what_a_run_is_going_to_do(
-    settings: Callable[..., Settings], root: Path
-) -> None:
+def test_plan_run_predicts_a_run(settings: Callable[..., Settings], root: Path) -> None:
     before = sorted(root.rglob("*"))
     unchanged = {step.name: step for step in plan_run(settings(), root)}
     assert unchanged["ingest"].reused
@@ -116,7 +114,7 @@ def test_plan_run_says_beforehand_what_a_run_is_going_to_do(
     changed = {step.name: step for step in plan_run(settings(epochs=3), root)}
     assert changed["trigger"].why == "training: since champion v1 epochs was 2, is 3"
     assert changed["features"].reused
-    assert (changed["train"].reused, changed["train"].why) == (False, "epochs: 2 → 3")
+    assert (changed["train"].reused, changed["train"].why) == (False, "epochs changed from 2 to 3.")
     assert changed["evaluate"].why == "takes new input from train"
     assert changed["register"].why == "if the gate lets the model pass"
     anew = {step.name: step for step in plan_run(settings(), root, reuse=False)}
@@ -125,12 +123,12 @@ def test_plan_run_says_beforehand_what_a_run_is_going_to_do(
     assert sorted(root.rglob("*")) == before
 
 
-def test_run_pipeline_below_the_floor_registers_nothing_and_says_why(
+def test_run_pipeline_below_the_floor_registers_nothing_and_gives_the_reason(
     settings: Callable[..., Settings], root: Path
 ) -> None:
     summary, shown = _run(settings(floors="bleu4=99.5", model_name="never"), root)
     assert not summary.passed
-    assert "is under the floor 99.50" in summary.reason
+    assert "at least 99.50 is required" in summary.reason
     # No champion of this name: a reason to train, but all of it was done before.
     assert set(summary.seconds) == {"trigger", "rescore", "gate"}
     assert "train" in shown.partition("Unchanged since earlier runs:")[2].splitlines()[0]

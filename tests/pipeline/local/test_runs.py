@@ -140,9 +140,7 @@ def test_find_scores_newest_is_by_time_of_writing_not_by_local_time(tmp_path: Pa
 
 
 @pytest.mark.parametrize("change", ["edited", "removed"])
-def test_find_scores_without_the_model_that_was_scored_is_refused(
-    tmp_path: Path, change: str
-) -> None:
+def test_find_scores_without_the_scored_model_fails(tmp_path: Path, change: str) -> None:
     _manifest(tmp_path, FIRST, SPLITS)
     model = _scored(tmp_path, FIRST).parent / "scored_model"
     if change == "edited":
@@ -155,6 +153,6 @@ def test_find_scores_without_the_model_that_was_scored_is_refused(
         find_scores(tmp_path)
 
 
-def test_find_scores_in_an_empty_folder_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no evaluate/scores .* python -m pipeline\.local --root"):
+def test_find_scores_in_an_empty_folder_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no evaluate/scores .*captionflow run --root"):
         find_scores(tmp_path / "runs")

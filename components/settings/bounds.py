@@ -1,8 +1,4 @@
-"""Bounds of the numbers that a bundle's files hold.
-
-They are those of the settings, as a test makes sure: a registered model carries this room, but not
-`components.settings`.
-"""
+"""Bounds of settings that are also checked in the files of a bundle when it is loaded."""
 
 from typing import Annotated
 
@@ -10,13 +6,14 @@ from pydantic import Field
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
-# The caption network.
+# The decoder.
 EnsembleSize = Annotated[int, Field(ge=1, le=16)]
 Units = Annotated[int, Field(ge=1, le=8192)]
 EmbeddingWidth = Annotated[int, Field(ge=1, le=8192)]
 
-# The search for captions.
-BeamWidth = Annotated[int, Field(ge=1, le=100)]
+# Decoding.
+MAX_BEAM_WIDTH = 100
+BeamWidth = Annotated[int, Field(ge=1, le=MAX_BEAM_WIDTH)]
 LengthPenalty = Annotated[float, Field(ge=0, le=5)]
 MaxWords = Annotated[int, Field(ge=1, le=200)]
 RerankingWeight = Annotated[float, Field(ge=0, le=1000)]

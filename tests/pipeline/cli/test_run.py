@@ -29,7 +29,7 @@ def _command(*arguments: object) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--epochs", 0), "captionflow: epochs must be greater than or equal to 1. Received: '0'"),
         (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
@@ -38,12 +38,12 @@ def _command(*arguments: object) -> list[str]:
     ],
 )
 def test_command_with_a_wrong_value_ends_in_one_line(
-    tmp_path: Path, arguments: tuple[object, ...], told: str
+    tmp_path: Path, arguments: tuple[object, ...], message: str
 ) -> None:
     given = ["--root", str(tmp_path / "runs"), *map(str, arguments)]
     ended = CliRunner().invoke(app, given)
     assert ended.exit_code in (2, 3)
-    assert told in ended.stderr
+    assert message in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert not (tmp_path / "runs" / "artifacts").exists()
 
@@ -85,7 +85,7 @@ def test_command_help_shows_every_setting_once_with_its_meaning() -> None:
         assert str(field.description).split("(")[0].strip() in lines[0], name
 
 
-def test_command_interrupted_stops_its_steps_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_command_interrupted_stops_its_steps_and_says_how_to_continue(tmp_path: Path) -> None:
     with subprocess.Popen(
         _command("--root", tmp_path / "runs"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT,

@@ -1,0 +1,139 @@
+"""Output of `captionflow caption`: prints captions, reads them aloud, or writes them to a file."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from components.describing.model import DecodeOptions, Model
+from components.describing.photo_files import find_photos
+from components.describing.speech import speak
+from components.errors import CaptionflowError
+from pipeline.cli.captioning import load_tensorflow
+from pipeline.cli.errors import print_error, printable
+
+# Errors that are printed after a batch; the file has all of them.
+_MAX_ERRORS = 10
+
+
+def print_captions(
+    sources: list[str], model: Model, options: DecodeOptions, *, as_json: bool, speech: list[str]
+) -> bool:
+    """Prints the caption of each photo as soon as it is found.
+
+    Args:
+        sources: Files or folders, local or in buckets.
+        model: The model's files.
+        options: Decoding options.
+        as_json: Whether to print JSON Lines.
+        speech: Command of the speech program; empty to print only.
+
+    Returns:
+        Whether every photo was captioned and, if asked for, read aloud.
+    """
+    photos = find_photos(sources)
+    load_tensorflow()
+    from components.describing.captions import caption_one_by_one, load_captioner
+
+    succeeded = True
+    several = len(photos) > 1
+    captioner = load_captioner(model)
+    for line in caption_one_by_one(captioner, photos, options):
+        if as_json:
+            typer.echo(json.dumps(line))
+        if "error" in line:
+            succeeded = False
+            print_error(line["error"])
+        elif not as_json:
+            typer.echo(_as_text(line, several=several))
+        if speech and not _speak(speech, _as_speech(line, several=several)):
+            succeeded, speech = False, []
+    return succeeded
+
+
+def write_captions(
+    sources: list[str], output: Path, model: Model, options: DecodeOptions, beam_flags: str
+) -> bool:
+    """Appends the captions of all photos that a file does not have yet, and prints a summary.
+
+    Args:
+        sources: Files or folders, local or in buckets.
+        output: The JSON Lines file.
+        model: The model's files.
+        options: Decoding options.
+        beam_flags: Flags for Beam's runner.
+
+    Returns:
+        Whether every photo was captioned.
+    """
+    load_tensorflow()
+    from components.describing.batch import caption_to_file
+
+    with _log_progress():
+        outcome = caption_to_file(sources, output, model, options, beam_flags=beam_flags)
+    for error in outcome.errors[:_MAX_ERRORS]:
+        print_error(error)
+    if len(outcome.errors) > _MAX_ERRORS:
+        more = len(outcome.errors) - _MAX_ERRORS
+        print_error(f"and {more} more: see the lines with `error` in {output}")
+    described = outcome.photos - len(outcome.errors)
+    typer.echo(
+        f"{output}: {described} of {outcome.photos} photos described "
+        f"({outcome.already_done} already done); {len(outcome.errors)} failed."
+    )
+    return not outcome.errors
+
+
+def _speak(speech: list[str], text: str) -> bool:
+    # Show the text before it is read aloud.
+    sys.stdout.flush()
+    try:
+        speak(speech, text)
+    except CaptionflowError as error:
+        # Continue without speech.
+        print_error(str(error))
+        return False
+    return True
+
+
+def _as_text(line: Mapping[str, Any], *, several: bool) -> str:
+    prefix = f"{printable(line['photo'])}: " if several else ""
+    lines = [f"{prefix}{line['caption'] or '(no words)'}"]
+    lines += [
+        f"  {other['score']:.2f}  {other['caption'] or '(no words)'}"
+        for other in line.get("alternatives", [])
+    ]
+    return "\n".join(lines)
+
+
+def _as_speech(line: Mapping[str, Any], *, several: bool) -> str:
+    name = printable(Path(line["photo"]).name)
+    if "error" in line:
+        return f"{name} can't be described"
+    others = [other["caption"] for other in line.get("alternatives", [])]
+    text = ", or: ".join([line["caption"] or "no words", *others])
+    return f"{name}: {text}" if several else text
+
+
+@contextmanager
+def _log_progress() -> Iterator[None]:
+    handler = logging.StreamHandler()
+    own = logging.getLogger("components.describing")
+    own.addHandler(handler)
+    own.setLevel(logging.INFO)
+    own.propagate = False
+    # Beam logs the traceback of an error that is then raised, and printed in one line.
+    beam = logging.getLogger("apache_beam")
+    level = beam.level
+    beam.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        own.removeHandler(handler)
+        own.propagate = True
+        beam.setLevel(level)
