@@ -55,11 +55,13 @@ class Data(BaseModel):
         dataset_fingerprint: Fingerprint of all photos and captions.
         test_fingerprint: Fingerprint of the test split.
         near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
+        summary: What the data set holds, as rows of a title and a text.
     """
 
     dataset_fingerprint: _Sha256
     test_fingerprint: _Sha256
     near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]
+    summary: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)

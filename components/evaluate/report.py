@@ -1,6 +1,6 @@
 """The report: a self-contained HTML page without scripts or external resources."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,18 @@ def gallery_sections(picks: Picks, photos: Mapping[str, Photo]) -> list[Section]
     ]
 
 
-def render_report(scores: Mapping[str, Any], training: Training, sections: list[Section]) -> str:
+def render_report(
+    scores: Mapping[str, Any],
+    training: Training,
+    summary: Sequence[tuple[str, str]],
+    sections: Sequence[Section],
+) -> str:
     """Renders the report.
 
     Args:
         scores: The content of `scores.json`.
         training: The record of the model's training.
+        summary: What the data set holds, as rows of a title and a text.
         sections: The photo gallery.
 
     Returns:
@@ -84,5 +90,6 @@ def render_report(scores: Mapping[str, Any], training: Training, sections: list[
         greedy=search_scores(scores, "greedy"),
         training=training,
         curve=curve,
+        summary=summary,
         sections=sections,
     )

@@ -82,7 +82,7 @@ def evaluate_model(
         shutil.copytree(model, aside, copy_function=_link, dirs_exist_ok=True)
         write_decoding(aside, asdict(inputs.bundle.decoding))
         measured |= _provenance(inputs, fingerprint_tree(aside))
-    page = render_report(measured, inputs.training, sections)
+    page = render_report(measured, inputs.training, inputs.data.summary, sections)
     with atomic_file(report) as aside:
         aside.write_text(page, encoding="utf-8")
     with atomic_directory(scores) as aside:
@@ -108,7 +108,7 @@ def _provenance(inputs: Inputs, model_fingerprint: str) -> dict[str, Any]:
         "mlflow_run_id": inputs.training.mlflow_run_id,
         "model_fingerprint": model_fingerprint,
         **asdict(inputs.bundle.decoding),
-        **inputs.data.model_dump(),
+        **inputs.data.model_dump(exclude={"summary"}),
         "encoder": inputs.encoder,
         "vocabulary_known": len(inputs.bundle.vocabulary) - len(SPECIAL_TOKENS),
     }

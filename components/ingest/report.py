@@ -14,6 +14,7 @@ from components.ingest.near_duplicates import find_near_duplicates
 from components.ingest.source import Source
 from components.ingest.split_assignment import BY_HASH, SplitAssignment
 from components.ingest.splits import split_sizes
+from components.ingest.table import summarize
 from components.ingest.texts import CleanCaptions
 from components.ingest.words import count_words
 
@@ -59,7 +60,8 @@ def build_report(
         left_out: What is not in the manifest, from `list_left_out`.
 
     Returns:
-        JSON-able: facts about the photos; all lists, whole; and under `counts` their lengths.
+        JSON-able: facts about the photos; all lists, whole; under `counts` their lengths; and
+        under `summary` rows for people.
     """
     splits = {photo.image_id: photo.split for photo in photos}
     same = find_duplicates(splits, {photo.image_id: photo.sha256 for photo in photos})
@@ -87,7 +89,7 @@ def build_report(
         "same_in_dev_and_test": across,
         "near_duplicates": near,
     }
-    return {
+    report = {
         "source": source.layout,
         "photos": len(photos),
         "captions": sum(len(photo.captions) for photo in photos),
@@ -101,6 +103,7 @@ def build_report(
         "counts": {name: len(items) for name, items in lists.items()},
         **lists,
     }
+    return {"summary": [list(row) for row in summarize(report)], **report}
 
 
 def _by_reason(quarantined: Iterable[Mapping[str, str]]) -> dict[str, int]:

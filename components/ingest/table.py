@@ -1,4 +1,4 @@
-"""The table that ingest ends with: what came in, in a few lines."""
+"""The summary of a data set: what came in, in a few lines; for the log, a terminal, a page."""
 
 import io
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _WIDTH = 96
 
 
 def report_table(report: Mapping[str, Any]) -> Table:
-    """Returns a report's facts as a table of two columns.
+    """Returns a report's summary as a table of two columns.
 
     Args:
         report: As in the manifest's `report.json`.
@@ -19,7 +19,7 @@ def report_table(report: Mapping[str, Any]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for title, text in _rows(report):
+    for title, text in report["summary"]:
         table.add_row(title, text)
     return table
 
@@ -32,7 +32,15 @@ def table_lines(report: Mapping[str, Any]) -> list[str]:
     return [line.rstrip() for line in capture.get().splitlines() if line.strip()]
 
 
-def _rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Summarizes a report for people.
+
+    Args:
+        report: The facts and counts of `build_report`.
+
+    Returns:
+        Rows of a title and a text.
+    """
     counts, words = report["counts"], report["words"]
     rows = [
         ("photos", f"{report['photos']:,} ({report['source']})"),

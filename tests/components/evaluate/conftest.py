@@ -24,6 +24,7 @@ DATA = {
     "dataset_fingerprint": "d" * 64,
     "test_fingerprint": "f" * 64,
     "counts": {"near_duplicates": 3},
+    "summary": [["photos", "4 (csv)"]],
 }
 EPOCH = {"loss": 3.1, "word_loss": 3, "dev_word_loss": 2.5, "learning_rate": 1e-3, "seconds": 1.5}
 TRAINING = {

@@ -52,6 +52,7 @@ TRAINING = Training.model_validate(
     }
 )
 EVIL = '<script>alert("1")</script> & "dog'
+SUMMARY = [("photos", "8,091 (flickr_token)"), ("missing", "none"), ("note", EVIL)]
 
 
 class _Page(HTMLParser):
@@ -95,7 +96,7 @@ def _page(*cards: tuple[RankedCaption, str | None]) -> _Page:
     assert sections == []
     sections = gallery_sections(Picks([card for card, _ in cards], [], []), {})
     sections[0].cards[:] = cards
-    return _Page(render_report(SCORES, TRAINING, sections))
+    return _Page(render_report(SCORES, TRAINING, SUMMARY, sections))
 
 
 CARD = (
@@ -120,6 +121,10 @@ def test_render_report_shows_scores_with_model_data_and_decoding() -> None:
     assert "Model fingerprint aaaaaaaaaaaa MLflow run run-1" in words
     assert "1 3.000 2.500 2.0e-03 41.3" in words
     assert "units 512" in words
+
+
+def test_render_report_shows_what_the_data_set_holds() -> None:
+    assert "Data Photos 8,091 (flickr_token) Missing none" in _page(CARD).words
 
 
 def test_render_report_shows_photo_with_its_captions() -> None:
@@ -149,7 +154,7 @@ def test_render_report_escapes_text_of_the_data() -> None:
     page = _page((RankedCaption(EVIL, EVIL, (EVIL,), 1.0), CARD[1]))
     assert page.all("script") == []
     assert page.all("img")[0]["alt"] == EVIL
-    assert page.words.count(EVIL) == 3
+    assert page.words.count(EVIL) == 4
 
 
 def test_render_report_is_self_contained() -> None:
@@ -165,7 +170,7 @@ def test_render_report_is_self_contained() -> None:
     ]
     assert len(addresses) > 1
     assert all(value and value.startswith(("data:image/jpeg", "#")) for value in addresses)
-    style = render_report(SCORES, TRAINING, []).partition("</style>")[0]
+    style = render_report(SCORES, TRAINING, SUMMARY, []).partition("</style>")[0]
     assert "url(" not in style
     assert "@import" not in style
 

@@ -29,6 +29,12 @@ _SOURCE = Source(
 )
 
 
+_LISTS = (
+    "quarantined", "captions_without_image", "images_without_caption", "loosely_matched",
+    "dropped_leakage", "in_no_split", "listed_only", "empty_captions", "too_long_captions",
+)  # fmt: skip
+
+
 def test_list_left_out() -> None:
     left_out = list_left_out(
         _SOURCE,
@@ -61,9 +67,8 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
         {"image_id": name, "reason": f"the image does not decode fully: {name}"} for name in "xy"
     ]
     hashes = {"a": "f" * 16, "b": "0" * 16, "c": "00ff" * 4, "d": "00ff" * 4, "e": "0" * 15 + "1"}
-    report = build_report(
-        _SOURCE, photos, hashes, {"in_no_split": ["x", "y"], "quarantined": broken}
-    )
+    left_out = {key: [] for key in _LISTS} | {"in_no_split": ["x", "y"], "quarantined": broken}
+    report = build_report(_SOURCE, photos, hashes, left_out)
     assert report["source"] == "flickr-token"
     assert report["photos"] == 5
     assert report["captions"] == 6
@@ -80,7 +85,8 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     assert report["near_duplicates"] == [
         {"image_id": "b", "similar_to": "e", "split": "test", "distance": 1}
     ]
-    assert report["counts"] == {
+    assert report["summary"][0] == ["photos", "5 (flickr-token)"]
+    assert report["counts"] == dict.fromkeys(_LISTS, 0) | {
         "in_no_split": 2,
         "quarantined": 2,
         "duplicates": 1,

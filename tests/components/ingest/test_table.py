@@ -1,6 +1,6 @@
 from typing import Any
 
-from components.ingest.table import table_lines
+from components.ingest.table import summarize, table_lines
 
 _COUNTS = dict.fromkeys(
     (
@@ -23,8 +23,12 @@ _REPORT: dict[str, Any] = {
 }
 
 
+def _lines(report: dict[str, Any]) -> list[str]:
+    return table_lines({"summary": summarize(report)})
+
+
 def test_table_lines_of_a_sound_data_set() -> None:
-    assert [line.split(maxsplit=1) for line in table_lines(_REPORT)] == [
+    assert [line.split(maxsplit=1) for line in _lines(_REPORT)] == [
         ["photos", "6,996 (csv)"],
         ["captions", "34,980, 10.8 words on average"],
         ["splits", "train 5,996, dev 500, test 500"],
@@ -44,7 +48,7 @@ def test_table_lines_tell_all_that_was_left_out() -> None:
         "notes": ["captions.csv: read once"],
         "counts": {**_COUNTS, **dict.fromkeys(_COUNTS, 1)},
     }
-    text = "\n".join(table_lines(report))
+    text = "\n".join(_lines(report))
     for fact in (
         "1 empty", "1 too long", "1 in no split", "1 left out of train",
         "3 captioned photos: [b]a.jpg, b.jpg, …",
