@@ -187,9 +187,9 @@ def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     last = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)][-1]
     # Scaled so that one photo is as far below float16's maximum as the other is above it.
     last.gamma.assign(last.gamma * 65504 / np.sqrt(np.prod(seen)))
-    overflowing = str(directory.with_name("overflowing.weights.h5"))
-    model.save_weights(overflowing)
-    Encoder.build("MobileNetV3Small", overflowing).save(directory)
+    overflow = str(directory.with_name("overflow.weights.h5"))
+    model.save_weights(overflow)
+    Encoder.build("MobileNetV3Small", overflow).save(directory)
     return directory
 
 
@@ -237,7 +237,7 @@ def _serve(command: list[str], port: int) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def google_emulator(free_port: Callable[[], int]) -> Iterator[str]:
-    """The address of a Coverflowing Storage emulator, a process of its own."""
+    """The address of a Cloud Storage emulator, a process of its own."""
     port = free_port()
     command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--in-memory", "--quiet"]
     yield from _serve([*command, "--host", "127.0.0.1", "--port", str(port)], port)
@@ -252,8 +252,8 @@ def s3_server(free_port: Callable[[], int]) -> Iterator[str]:
 
 @pytest.fixture
 def bucket(google_emulator: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The empty bucket `runs` in Coverflowing Storage, through Google's own client."""
-    from google.coverflowing import storage
+    """The empty bucket `runs` in Cloud Storage, through Google's own client."""
+    from google.cloud import storage
 
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", google_emulator)
     requests.get(f"{google_emulator}/wipe", timeout=30).raise_for_status()

@@ -157,7 +157,7 @@ def test_make_kubernetes_settings_keeps_given_values() -> None:
         ({"gpus": "1.5"}, "gpus must be a valid integer. Received: '1.5'"),
         ({"train_nodes": "{spot"}, "train_nodes must be a JSON object of labels"),
         ({"train_nodes": '["spot"]'}, "train_nodes must be a valid dictionary"),
-        ({"image": ""}, "image must be named"),
+        ({"image": ""}, "image must not be empty"),
     ],
 )
 def test_make_kubernetes_settings_with_a_wrong_value_states_the_rule(

@@ -34,7 +34,7 @@ def test_read_inputs_reads_all_artifacts(artifacts: Any) -> None:
 
 def test_read_inputs_empty_test_split_is_refused(artifacts: Any) -> None:
     next(artifacts.examples.glob("test-*")).write_bytes(b"")
-    with pytest.raises(DataError, match="split 'test' must not be empty"):
+    with pytest.raises(DataError, match="Split 'test' has no examples"):
         _read(artifacts)
 
 

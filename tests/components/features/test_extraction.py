@@ -162,7 +162,7 @@ def test_extract_features_with_an_invalid_setting_names_rule_and_value(
 def test_extract_features_with_a_wrong_weights_file_names_it(data_set: Any, tmp_path: Path) -> None:
     (tmp_path / "mine.weights.h5").write_bytes(b"no weights")
     settings = {**SETTINGS, "encoder_weights": str(tmp_path / "mine.weights.h5")}
-    with pytest.raises(DataError, match=r"weights of MobileNetV2.*mine.weights.h5"):
+    with pytest.raises(DataError, match=r"encoder_weights must .*mine.weights.h5"):
         extract_features(
             data_set.manifest, data_set.captions, tmp_path / "examples", EncoderSettings(**settings)
         )

@@ -123,7 +123,7 @@ def test_next_run_resumes_and_registers_the_one_training_run(
     finished: Summary, server: Any
 ) -> None:
     assert not {"ingest", "normalize", "features", "embeddings"} & set(finished.seconds)
-    assert "going on after epoch" in finished.log_file.read_text()
+    assert "resuming from a checkpoint after epoch" in finished.log_file.read_text()
     released = find_champion(finished.model_name)
     assert released is not None and released.version == "1"
     assert float(released.tags["bleu4"]) == finished.scores["bleu"]["bleu4"]
@@ -159,7 +159,7 @@ def test_champion_serves_captions_and_training_photos_over_http(
             outputs["features"]["examples"].path,
             tmp_path / name,
             model_name=finished.model_name,
-            rival=tmp_path / f"rival of {name}",
+            baseline=tmp_path / f"baseline of {name}",
         )
 
     lines = Path(outputs["evaluate"]["scores"].path, "captions.jsonl").read_text().splitlines()
@@ -168,7 +168,7 @@ def test_champion_serves_captions_and_training_photos_over_http(
     known = sum(photo.split == "dev" for photo in photos)
     refused = rescored("known", {"dev": "test"})
     assert refused is not None and refused.captions == {}
-    assert refused.incomparable.startswith(f"learnt from {known} of the ")
+    assert refused.incomparable.startswith(f"was trained on {known} of the ")
 
 
 def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_one(
@@ -178,10 +178,10 @@ def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_
 
     def register() -> str:
         return register_model(
-            outputs["train"]["model"].path,
+            outputs["evaluate"]["scored_model"].path,
             outputs["evaluate"]["scores"].path,
             outputs["ingest"]["manifest"].path,
-            recipe="", cause="", reason="", compared_with="", model_name="second",
+            training_config="", cause="", reason="", compared_with="", model_name="second",
         ).version  # fmt: skip
 
     # Four requests fail, with four attempts each, which takes most of a minute.

@@ -106,7 +106,7 @@ def test_schedule_interrupted_leaves_one_enabled_and_the_next_call_only_one(
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     assert "was lost. Try again" in result.stderr
-    assert ("run the same command again" in result.stderr) == (path != "/recurringruns")
+    assert ("Run the same command again" in result.stderr) == (path != "/recurringruns")
     assert [status for _, status in _crons(kfp_server)].count("ENABLED") >= 1
     assert call("schedule", "--cron", "0 5 * * 0").exit_code == 0
     assert _crons(kfp_server) == [("0 0 5 * * 0", "ENABLED")]
