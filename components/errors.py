@@ -1,8 +1,29 @@
 """Errors for users: their messages have the setting or file, the rule, the value and what to do."""
 
+import lzma
+import zipfile
+import zlib
+from tarfile import TarError
 from typing import Any
 
 from pydantic import ValidationError
+
+#: What the libraries raise for files, compressed or not, and archives that are damaged, encrypted
+#: or of a kind that they can't read.
+ARCHIVE_ERRORS = (
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    TarError,
+    ValueError,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class CaptionflowError(Exception):

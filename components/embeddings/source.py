@@ -3,18 +3,16 @@
 import gzip
 import importlib.resources
 import io
-import lzma
 import re
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
 from components.artifacts.external import split_member
-from components.errors import CaptionflowError, DataError, SettingError
+from components.errors import ARCHIVE_ERRORS, CaptionflowError, DataError, SettingError
 from components.storage.transfer import local_copy
 
 #: The value of the setting `glove` for the built-in extract.
@@ -26,20 +24,6 @@ _BUFFER = 1 << 20
 _PIECE = 1 << 14
 _SHOWN = 8
 _GZIP_MAGIC = b"\x1f\x8b"
-# Raised by damaged or unreadable files, compressed or not.
-_READ_ERRORS = (
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 # Vectors are compressed to about a third; a far larger ratio is a decompression bomb.
 _LARGEST_RATIO = 100
 _ALWAYS_ALLOWED = 32 << 20
@@ -87,7 +71,7 @@ def open_glove(glove: str) -> Iterator[GloveText]:
         try:
             with _open_file(path, member, glove) as text:
                 yield text
-        except _READ_ERRORS as error:
+        except ARCHIVE_ERRORS as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise CaptionflowError(
                     f"{glove} could not be read: {error.strerror}. Try again later"

@@ -1,37 +1,17 @@
 """Archives are hostile until they are unpacked: no path leads out, nothing blows up."""
 
 import logging
-import lzma
 import tempfile
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from tarfile import TarError
 
-from components.errors import CaptionflowError, DataError
+from components.errors import ARCHIVE_ERRORS, CaptionflowError, DataError
 from components.ingest.archive_members import Meter, TooMuchError, tar_members, zip_members
 from components.ingest.archive_places import place_members
 
 logger = logging.getLogger(__name__)
 
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
-
-# What the libraries raise for archives that are broken, encrypted or of a kind they can't read.
-_BROKEN = (
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    TarError,
-    ValueError,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +70,7 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> None
             f"{archive.name} must unpack to a data set, not to a bomb: {error}. "
             "Unpack it yourself if you trust it, and give the folder"
         ) from error
-    except _BROKEN as error:
+    except ARCHIVE_ERRORS as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise CaptionflowError(
                 f"{archive.name} could not be unpacked to {directory}: {error.strerror}. The "

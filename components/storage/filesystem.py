@@ -123,7 +123,7 @@ def open_filesystem(uri: str) -> Iterator[tuple["AbstractFileSystem", str]]:
         yield (_google() if scheme == "gs" else _s3()), path.rstrip("/")
     except CaptionflowError:
         raise
-    except Exception as error:
+    except Exception as error:  # of any store's client; an unknown one passes unchanged
         if (translated := _translate(error, uri)) is None:
             raise
         raise translated from error
