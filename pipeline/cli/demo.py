@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from components.describing.http.server import LOOPBACK, listen
 from components.describing.model import DecodeOptions, Model, decode_options, open_model
-from components.describing.page.server import listen, serve
+from components.describing.page.server import serve
 from pipeline.cli.captioning import (
     DEFAULT_MODEL,
     Beam,
@@ -69,7 +70,7 @@ def demo(
         version = None if model_version is None else str(model_version)
         with (
             _temporary_files(),
-            listen(port) as listener,
+            listen(LOOPBACK, port) as listener,
             open_model(settings.model_name, version=version, bundle=bundle) as model,
         ):
 
