@@ -1,5 +1,6 @@
 """Runs an application with uvicorn while its model loads."""
 
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -35,11 +36,17 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
             listener.bind((host, port))
             listener.listen()
         except OSError as error:
-            raise SettingError(
-                f"--port must be a free port that this user may open. Received: {port} "
-                f"({error.strerror})"
-            ) from error
+            raise SettingError(_refusal(host, port, error)) from error
         yield listener
+
+
+def _refusal(host: str, port: int, error: OSError) -> str:
+    # socket.gaierror: not an address at all.
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"--host must be an address of this machine. Received: {host} ({error.strerror})"
+    return (
+        f"--port must be a free port that this user may open. Received: {port} ({error.strerror})"
+    )
 
 
 def make_server(

@@ -96,7 +96,9 @@ class DataframeSplit(_Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if COLUMN not in self.columns:
-            raise ValueError(f"columns must have `{COLUMN}`. Received: {reprlib.repr(self.columns)}")
+            raise ValueError(
+                f"columns must have `{COLUMN}`. Received: {reprlib.repr(self.columns)}"
+            )
         for number, row in enumerate(self.data):
             values = row if isinstance(row, list) else [row]
             if len(values) != len(self.columns):

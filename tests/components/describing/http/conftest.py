@@ -76,7 +76,7 @@ class Served:
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    server = make_server(_application(), grace=5)
+    server = make_server(_application(), grace=2)
     with listen(LOOPBACK, 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

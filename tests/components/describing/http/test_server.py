@@ -1,4 +1,5 @@
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,3 +32,14 @@ def test_server_that_stops_finishes_requests_in_progress(served: Any) -> None:
             pass
         served.server.should_exit = True
         assert answer.result().text == "done"
+
+
+def test_server_that_stops_does_not_wait_for_a_stalled_body_for_ever(served: Any) -> None:
+    with served.connection() as connection:
+        connection.sendall(served.head("/count", "Content-Length: 9") + b"part")
+        while not served.server.server_state.tasks:
+            pass
+        began = time.monotonic()
+        served.server.should_exit = True
+        served.answer(connection)
+    assert time.monotonic() < began + 10
