@@ -8,6 +8,8 @@ from contextlib import suppress
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+#: Requests whose bodies may be in memory at once, on their way in or waiting for the model.
+MAX_BODIES = 8
 #: Seconds that a body may take, besides one second for each `MIN_RATE` bytes of it. (The rule is
 #: that of Apache's mod_reqtimeout.)
 BODY_SECONDS = 20.0

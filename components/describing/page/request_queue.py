@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from components.captioning.inference.batching import DynamicBatcher
 from components.captioning.inference.scoring import warm_up
+from components.describing.http.bodies import MAX_BODIES
 from components.describing.model import DecodeOptions
 from components.describing.photo_files import PhotoFile
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
-
-#: Photos that may be uploading or waiting; each may take as much memory as a file may be large.
-MAX_WAITING = 8
 
 
 class Upload(NamedTuple):
@@ -48,7 +46,7 @@ def make_request_queue(
         return captioner
 
     # One photo at a time, which bounds the memory of decoded photos.
-    return DynamicBatcher(load, _describe, max_batch_size=1, max_waiting=MAX_WAITING)
+    return DynamicBatcher(load, _describe, max_batch_size=1, max_waiting=MAX_BODIES)
 
 
 def _describe(

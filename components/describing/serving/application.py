@@ -20,7 +20,7 @@ from components.captioning.inference.scoring import PhotoScorer
 from components.describing.http.bodies import BodyLimits
 from components.describing.model import Model
 from components.describing.serving.metrics import Measured, Metrics
-from components.describing.serving.protocol import Invocation, Predictions, parse_invocation
+from components.describing.serving.protocol import Invocation, Parser, Predictions
 from components.errors import CaptionflowError, DataError, SettingError
 
 _INVOCATIONS = "/invocations"
@@ -46,6 +46,11 @@ def make_application(scorer: PhotoScorer, model: Model) -> FastAPI:
     """
     metrics = Metrics(model)
     metrics.ready.set_function(lambda: scorer.batcher.ready)
+    parser = Parser()
+
+    def predict(body: bytes) -> list[dict[str, Any]]:
+        photos, params = parser.parse(body)
+        return scorer.predict(list(enumerate(photos)), params)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -82,7 +87,7 @@ def make_application(scorer: PhotoScorer, model: Model) -> FastAPI:
         # Before the body is read, which bounds the memory that bodies take.
         with scorer.batcher.slot():
             body = await request.body()
-            predictions = await run_in_threadpool(_predict, scorer, body)
+            predictions = await run_in_threadpool(predict, body)
         metrics.photos.inc(len(predictions))
         metrics.abstentions.inc(sum(not each["caption"] for each in predictions))
         # Serialised as it is: FastAPI would validate it a second time.
@@ -121,12 +126,6 @@ def make_application(scorer: PhotoScorer, model: Model) -> FastAPI:
 
     app.openapi = openapi  # type: ignore[method-assign] # as FastAPI documents it
     return app
-
-
-def _predict(scorer: PhotoScorer, body: bytes) -> list[dict[str, Any]]:
-    invocation = parse_invocation(body)
-    params = {} if invocation.params is None else invocation.params.model_dump()
-    return scorer.predict(list(enumerate(invocation.photos)), params)
 
 
 def _check_ready(scorer: PhotoScorer) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from components.captioning.inference.scoring import PhotoScorer
+from components.describing.http.bodies import MAX_BODIES
 from components.describing.http.server import make_server, run_server
 from components.describing.model import Model
 from components.describing.serving.application import make_application
@@ -12,8 +13,6 @@ from components.describing.serving.application import make_application
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
 
-#: Requests that may be sending or waiting; each may take as much memory as a body may be large.
-MAX_WAITING = 16
 #: Seconds that requests in progress have to finish when the server stops. Kubernetes kills a pod
 #: after 30.
 GRACE = 25
@@ -30,6 +29,6 @@ def serve(listener: socket.socket, load_captioner: "Callable[[], Captioner]", mo
     Raises:
         CaptionflowError: If the model can't be loaded.
     """
-    scorer = PhotoScorer(load_captioner, max_waiting=MAX_WAITING)
+    scorer = PhotoScorer(load_captioner, max_waiting=MAX_BODIES)
     server = make_server(make_application(scorer, model), grace=GRACE)
     run_server(server, listener, scorer.batcher.model)

@@ -10,7 +10,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
-from components.describing.serving.server import MAX_WAITING
+from components.describing.http.bodies import MAX_BODIES
 from components.runtime.image import IMAGE
 
 PROJECT = Path(__file__).parents[3]
@@ -126,7 +126,7 @@ def test_service_scales_to_zero_and_admits_what_the_server_does(
     # Only Knative scales to zero and splits the traffic of a custom predictor.
     assert service["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "Knative"
     assert predictor["minReplicas"] == 0 < predictor["maxReplicas"]
-    assert predictor["containerConcurrency"] == MAX_WAITING > predictor["scaleTarget"]
+    assert predictor["containerConcurrency"] == MAX_BODIES > predictor["scaleTarget"]
 
 
 def test_prometheus_finds_the_metrics(predictor: Any, container: Any) -> None:

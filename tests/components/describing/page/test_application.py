@@ -14,7 +14,6 @@ from PIL import Image
 from components.captioning.inference.captioner import Captioner
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.describing.http import bodies
-from components.describing.page.request_queue import MAX_WAITING
 from components.errors import DataError
 
 Serving = Callable[[Callable[[], Captioner]], AbstractContextManager[Any]]
@@ -113,7 +112,7 @@ def test_captions_of_a_body_announced_as_too_large_are_refused_unread(service: A
 def test_stalled_uploads_free_their_places(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "BODY_SECONDS", 1.0)
     with ExitStack() as stack:
-        uploads = [stack.enter_context(connected(service)) for _ in range(MAX_WAITING)]
+        uploads = [stack.enter_context(connected(service)) for _ in range(bodies.MAX_BODIES)]
         for upload in uploads:
             upload.sendall(head(service, "Content-Length: 9", "Expect: 100-continue"))
             assert b" 100 " in upload.recv(10_000)
