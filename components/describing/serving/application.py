@@ -20,7 +20,8 @@ from components.captioning.inference.scoring import PhotoScorer
 from components.describing.http.bodies import BodyLimits
 from components.describing.model import Model
 from components.describing.serving.metrics import Measured, Metrics
-from components.describing.serving.protocol import Invocation, Parser, Predictions
+from components.describing.serving.parser import Parser
+from components.describing.serving.protocol import Invocation, Predictions
 from components.errors import CaptionflowError, DataError, SettingError
 
 _INVOCATIONS = "/invocations"

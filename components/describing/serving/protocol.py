@@ -5,22 +5,18 @@ internal error, and CSV with a traceback.
 """
 
 import reprlib
-import threading
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
-import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
 from components.captioning.encoder.images import FORMATS, MAX_BYTES, MAX_PIXELS
-from components.errors import DataError
 from components.settings.bounds import MAX_BEAM_WIDTH
 
 #: Photos of one request.
@@ -64,6 +60,11 @@ def _check_photo(value: Any) -> Any:
 Photo: TypeAlias = Annotated[Any, AfterValidator(_check_photo), WithJsonSchema(_PHOTO_SCHEMA)]
 
 
+_List = TypeVar("_List")
+# The parser stops at the first photo too many.
+_AtMost: TypeAlias = Annotated[_List, Field(max_length=MAX_PHOTOS)]
+
+
 class _Model(BaseModel):
     # Strict: "2" is no number. As MLflow's server does, other columns and fields are ignored.
     model_config = ConfigDict(strict=True)
@@ -78,7 +79,7 @@ class PhotoRow(_Model):
 class PhotoColumn(_Model):
     """A column of photos, or a single photo."""
 
-    photo: Annotated[str, WithJsonSchema(_PHOTO_SCHEMA)] | list[Photo]
+    photo: Annotated[str, WithJsonSchema(_PHOTO_SCHEMA)] | _AtMost[list[Photo]]
 
     @property
     def photos(self) -> list[Any]:
@@ -89,8 +90,10 @@ class PhotoColumn(_Model):
 class DataframeSplit(_Model):
     """A table as pandas writes it: `DataFrame.to_dict(orient="split")`."""
 
-    columns: list[str] = Field(description=f"Names of columns, one of them `{COLUMN}`.")
-    data: list[Any] = Field(
+    columns: list[str] = Field(
+        max_length=MAX_PHOTOS, description=f"Names of columns, one of them `{COLUMN}`."
+    )
+    data: _AtMost[list[Any]] = Field(
         description="A list of values per row; if `photo` is the only column, also photos alone."
     )
 
@@ -133,9 +136,9 @@ class Invocation(_Model):
     """Photos in exactly one of the four forms, and parameters."""
 
     dataframe_split: DataframeSplit | None = None
-    dataframe_records: list[PhotoRow] | None = None
-    inputs: PhotoColumn | list[PhotoRow] | None = None
-    instances: PhotoColumn | list[PhotoRow] | None = None
+    dataframe_records: _AtMost[list[PhotoRow]] | None = None
+    inputs: PhotoColumn | _AtMost[list[PhotoRow]] | None = None
+    instances: PhotoColumn | _AtMost[list[PhotoRow]] | None = None
     params: Params | None = None
 
     @model_validator(mode="after")
@@ -146,8 +149,6 @@ class Invocation(_Model):
                 f"must have exactly one of the fields {', '.join(_FORMS)}. Received: "
                 f"{', '.join(given) or 'none'}"
             )
-        if len(self.photos) > MAX_PHOTOS:
-            raise ValueError(f"must have at most {MAX_PHOTOS} photos. Received: {len(self.photos)}")
         return self
 
     @property
@@ -181,61 +182,3 @@ class Predictions(BaseModel):
     """A prediction per photo, in order."""
 
     predictions: list[Prediction]
-
-
-class Parser:
-    """Parses bodies of requests, one at a time: pixels as JSON take ten times their own memory."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def parse(self, body: bytes) -> tuple[list[Any], dict[str, int | None]]:
-        """Parses a body.
-
-        Args:
-            body: JSON in UTF-8.
-
-        Returns:
-            Photos and parameters, for `PhotoScorer.predict`.
-
-        Raises:
-            DataError: If it is not valid; the message is one line and names the field.
-        """
-        with self._lock:
-            try:
-                invocation = Invocation.model_validate_json(body)
-            except ValidationError as error:
-                raise DataError(_message(error)) from None
-            photos = [_compact(photo) for photo in invocation.photos]
-        return photos, invocation.params.model_dump() if invocation.params else {}
-
-
-def _compact(photo: Any) -> Any:
-    """Returns pixels as uint8 if they can be, and anything else as it is."""
-    if isinstance(photo, str):
-        return photo
-    try:
-        array = np.asarray(photo)
-    except (ValueError, OverflowError):
-        return photo
-    if array.dtype.kind != "i" or not array.size or array.min() < 0 or array.max() > 255:
-        return photo
-    return array.astype(np.uint8)
-
-
-def _message(error: ValidationError) -> str:
-    # Each form of a union has errors of its own: those of the form that was meant go deepest.
-    fault = max(error.errors(include_url=False), key=lambda each: len(each["loc"]))
-    # Names of a union's forms are classes and types; no field begins or looks like them.
-    field = ".".join(
-        text for part in fault["loc"] if not ((text := str(part))[:1].isupper() or "[" in text)
-    )
-    message = " ".join(fault["msg"].removeprefix("Value error, ").split())
-    match fault["type"]:
-        case "json_invalid":
-            return f"The body must be JSON. {message}"
-        case "value_error":
-            return f"{field or 'The body'} {message}"
-        case _:
-            received = reprlib.repr(fault["input"])
-            return f"{field or 'The body'}: {message}. Received: {received}"
