@@ -185,7 +185,7 @@ def show_dataset(settings: Settings, console: Console | None = None) -> None:
     """
     # Beam takes seconds to import, and nothing else in this module needs it.
     from components.ingest.check import check_dataset
-    from components.ingest.table import report_table
+    from components.ingest.report.table import report_table
 
     report = check_dataset(settings)
     (console or Console(markup=False)).print(report_table(report))

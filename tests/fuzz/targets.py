@@ -45,7 +45,7 @@ def _of_bytes(seeds: list[bytes], read: Callable[[Path], None]) -> Target:
 def images() -> Target:
     """Image files of all formats that are read."""
     from components.captioning.encoder.images import load_photo
-    from components.ingest.image_checks import check_image
+    from components.ingest.images.checks import check_image
 
     def read(file: Path) -> None:
         check = check_image("a", str(file))
@@ -86,7 +86,7 @@ def _image_files() -> Any:
 
 def archives() -> Target:
     """Zip and tar files."""
-    from components.ingest.archives import Limits, unpack
+    from components.ingest.archives.unpacking import Limits, unpack
 
     limits = Limits(size=64 << 20, files=1000, spared=8 << 20)
 
@@ -131,8 +131,8 @@ def _archive_files() -> Any:
 
 
 def _read_data_set(file: Path, name: str) -> None:
-    from components.ingest.sources import read_source
-    from components.ingest.texts import clean_captions
+    from components.ingest.captions.texts import clean_captions
+    from components.ingest.reading.sources import read_source
 
     folder = file.parent / "set"
     for photo in _NAMES:
@@ -207,7 +207,7 @@ def words() -> Target:
     import tensorflow as tf
 
     from components.captioning.model.normalizer import NORMALIZER
-    from components.ingest.texts import clean_captions
+    from components.ingest.captions.texts import clean_captions
 
     seeds = [
         text.encode()

@@ -6,11 +6,11 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from components.errors import DataError
-from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.json_lines import is_record
+from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
-from components.ingest.split_words import note_split
 
 
 def _id_text(value: object) -> object:

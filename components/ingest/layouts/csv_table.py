@@ -5,13 +5,13 @@ from collections import Counter
 from pathlib import PurePosixPath
 
 from components.errors import DataError
-from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
+from components.ingest.files.names import Level, comparable
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.csv_records import csv_records, split_fields
 from components.ingest.layouts.fields import Columns, find_columns
+from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
-from components.ingest.names import Level, comparable
-from components.ingest.split_words import note_split
 
 _SUFFIXES = (".csv", ".tsv", ".txt")
 # Excel's way to tell the delimiter, before the header.

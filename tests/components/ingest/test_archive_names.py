@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from components.ingest.archive_names import (
+from components.ingest.archives.names import (
     choose_encoding,
     decode_name,
     inner_path,
     zip_name,
 )
-from components.ingest.archives import unpack
+from components.ingest.archives.unpacking import unpack
 
 # Names as people give them, and the code pages of their computers.
 NAMES = {

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import DataError
-from components.ingest.archives import Limits, is_archive, unpack
+from components.ingest.archives.unpacking import Limits, is_archive, unpack
 
 Members = list[tuple[str, bytes]]
 Pack = Callable[[Members], Path]
@@ -304,7 +304,7 @@ def test_unpack_onto_a_full_disk_is_not_the_datas_fault(tmp_path: Path) -> None:
     # In a process of its own: a limit on files' sizes can't be lifted again.
     program = (
         "import resource, sys; from pathlib import Path\n"
-        "from components.ingest.archives import unpack\n"
+        "from components.ingest.archives.unpacking import unpack\n"
         "from components.errors import CaptionflowError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "try: unpack(Path(sys.argv[1]), Path(sys.argv[2]))\n"

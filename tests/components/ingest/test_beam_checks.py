@@ -7,7 +7,7 @@ import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
 from components.errors import SettingError
-from components.ingest.beam_checks import CheckImages, check_images, read_checks
+from components.ingest.images.beam_checks import CheckImages, check_images, read_checks
 from components.runtime.beam import beam_pipeline
 
 

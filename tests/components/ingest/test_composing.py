@@ -3,7 +3,7 @@ import unicodedata
 
 import pytest
 
-from components.ingest.composing import compose
+from components.ingest.files.composing import compose
 
 
 @pytest.mark.parametrize("text", ["cafe\u0301", "\u1112\u1161\u11ab", "a" * 99, "\u72ac" * 99, ""])

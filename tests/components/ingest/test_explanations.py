@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from components.ingest.explanations import nothing_matched, why_unmatched
-from components.ingest.source import Source
+from components.ingest.reading.explanations import nothing_matched, why_unmatched
+from components.ingest.reading.source import Source
 
 
 def _source(names: list[str], there: list[str]) -> Source:

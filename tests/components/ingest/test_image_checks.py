@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from components.captioning.encoder.images import MAX_BYTES
-from components.ingest.image_checks import ImageCheck, check_image
+from components.ingest.images.checks import ImageCheck, check_image
 
 Check = Callable[..., ImageCheck]
 Encode = Callable[..., bytes]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.errors import DataError
-from components.ingest.sources import read_folder
+from components.ingest.reading.sources import read_folder
 
 
 def _write(path: Path, images: list[Any], annotations: list[Any]) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from components.errors import DataError
-from components.ingest.source import Source
-from components.ingest.sources import read_folder
+from components.ingest.reading.source import Source
+from components.ingest.reading.sources import read_folder
 
 Dataset = Callable[[dict[str, Any]], Path]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.errors import DataError
-from components.ingest.sources import read_folder
+from components.ingest.reading.sources import read_folder
 
 Dataset = Callable[[dict[str, Any]], Path]
 

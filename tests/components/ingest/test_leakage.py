@@ -1,4 +1,4 @@
-from components.ingest.leakage import find_duplicates, find_leakage
+from components.ingest.splits.leakage import find_duplicates, find_leakage
 
 
 def test_find_leakage_drops_copies_of_dev_and_test_from_train() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import DataError
-from components.ingest.missing import refuse_missing, refuse_undecodable
+from components.ingest.reading.missing import refuse_missing, refuse_undecodable
 
 
 def test_refuse_missing_more_than_the_share_names_both_sides() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from components.ingest.names import Level, NameIndex, comparable, without_containers
+from components.ingest.files.names import Level, NameIndex, comparable, without_containers
 
 _PATHS = ["cats/1.jpg", "dogs/1.jpg", "Images/cats/2.JPG", "1.jpg"]
 

@@ -1,4 +1,4 @@
-from components.ingest.near_duplicates import find_near_duplicates
+from components.ingest.splits.near_duplicates import find_near_duplicates
 
 
 def test_find_near_duplicates_up_to_six_bits() -> None:

@@ -1,8 +1,8 @@
 import pytest
 
 from components.errors import DataError
-from components.ingest.image_checks import ImageCheck
-from components.ingest.quarantine import refuse_quarantined
+from components.ingest.images.checks import ImageCheck
+from components.ingest.images.quarantine import refuse_quarantined
 
 _CHECKS = [ImageCheck(f"{n}.jpg", "broken" if n < 4 else "") for n in range(20)]
 

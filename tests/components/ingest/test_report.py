@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from components.artifacts.manifest import Photo
-from components.ingest.image_checks import ImageCheck
-from components.ingest.own_splits import OwnSplits
-from components.ingest.report import build_report, list_left_out, photos_fingerprint
-from components.ingest.source import Source
-from components.ingest.split_assignment import SplitAssignment
-from components.ingest.texts import CleanCaptions
+from components.ingest.captions.texts import CleanCaptions
+from components.ingest.images.checks import ImageCheck
+from components.ingest.reading.source import Source
+from components.ingest.report.report import build_report, list_left_out, photos_fingerprint
+from components.ingest.splits.assignment import SplitAssignment
+from components.ingest.splits.own_splits import OwnSplits
 
 
 def _photo(name: str, split: str, sha256: str = "", captions: tuple[str, ...] = ("A",)) -> Photo:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from components.errors import DataError, SettingError
-from components.ingest.files import list_files
-from components.ingest.sources import read_folder, read_source
+from components.ingest.files.data_files import list_files
+from components.ingest.reading.sources import read_folder, read_source
 
 
 @pytest.mark.parametrize("layout", ["flickr8k", "kaggle", "coco"])

@@ -1,8 +1,8 @@
 import pytest
 
 from components.errors import DataError
-from components.ingest.own_splits import OwnSplits
-from components.ingest.split_assignment import assign_splits
+from components.ingest.splits.assignment import assign_splits
+from components.ingest.splits.own_splits import OwnSplits
 
 _HASH = {"seed": 0, "dev_share": 0.3, "test_share": 0.3}
 _LISTS = {"train": frozenset("abc"), "dev": frozenset("d"), "test": frozenset("e")}

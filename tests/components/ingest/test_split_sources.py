@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from components.errors import DataError
-from components.ingest.own_splits import OwnSplits
-from components.ingest.sources import read_folder
+from components.ingest.reading.sources import read_folder
+from components.ingest.splits.own_splits import OwnSplits
 
 Dataset = Callable[[dict[str, Any]], Path]
 

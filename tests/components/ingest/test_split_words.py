@@ -1,7 +1,12 @@
 import pytest
 
 from components.errors import DataError
-from components.ingest.split_words import note_split, split_in_folders, split_in_name, split_of
+from components.ingest.layouts.split_words import (
+    note_split,
+    split_in_folders,
+    split_in_name,
+    split_of,
+)
 
 
 @pytest.mark.parametrize(

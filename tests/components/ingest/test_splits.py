@@ -1,7 +1,7 @@
 import pytest
 
 from components.errors import DataError
-from components.ingest.splits import (
+from components.ingest.splits.by_hash import (
     hash_place,
     refuse_empty_split,
     split_by_hash,

@@ -1,6 +1,6 @@
 from typing import Any
 
-from components.ingest.table import summarize, table_lines
+from components.ingest.report.table import summarize, table_lines
 
 _COUNTS = dict.fromkeys(
     (

@@ -1,4 +1,4 @@
-from components.ingest.texts import clean_captions
+from components.ingest.captions.texts import clean_captions
 
 
 def test_clean_captions_kept_as_written() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from components.artifacts.manifest import Photo
-from components.ingest.words import count_words
+from components.ingest.captions.words import count_words
 
 
 def _photo(split: str, *captions: str) -> Photo:

@@ -14,7 +14,7 @@ from tarfile import TarInfo
 from zipfile import ZipInfo
 
 from components.errors import DataError
-from components.ingest.composing import compose
+from components.ingest.files.composing import compose
 
 # UTF-8 fits no other text by chance; the others decode nearly anything. Windows' code pages of
 # Western Europe, China, Japan, Korea, Taiwan, Russia and Central Europe; the last one is the zip

@@ -8,15 +8,15 @@ from typing import Any
 
 from components.artifacts.fingerprint import fingerprint_value
 from components.artifacts.manifest import REPORT_FILE, Photo
-from components.ingest.image_checks import ImageCheck
-from components.ingest.leakage import find_duplicates
-from components.ingest.near_duplicates import find_near_duplicates
-from components.ingest.source import Source
-from components.ingest.split_assignment import BY_HASH, SplitAssignment
-from components.ingest.splits import split_sizes
-from components.ingest.table import summarize
-from components.ingest.texts import CleanCaptions
-from components.ingest.words import count_words
+from components.ingest.captions.texts import CleanCaptions
+from components.ingest.captions.words import count_words
+from components.ingest.images.checks import ImageCheck
+from components.ingest.reading.source import Source
+from components.ingest.report.table import summarize
+from components.ingest.splits.assignment import BY_HASH, SplitAssignment
+from components.ingest.splits.by_hash import split_sizes
+from components.ingest.splits.leakage import find_duplicates
+from components.ingest.splits.near_duplicates import find_near_duplicates
 
 logger = logging.getLogger(__name__)
 

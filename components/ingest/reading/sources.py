@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from components.errors import DataError, SettingError
-from components.ingest.archives import is_archive, unpack
-from components.ingest.explanations import nothing_recognised
-from components.ingest.files import IMAGE_SUFFIXES, DataFiles, list_data_files
+from components.ingest.archives.unpacking import is_archive, unpack
+from components.ingest.captions.merging import merge_captions
+from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, list_data_files
 from components.ingest.layouts import coco, csv_table, flickr_token, json_lines, karpathy
 from components.ingest.layouts.caption_file import CaptionFile, Layout
-from components.ingest.matching import match_photos
-from components.ingest.merging import merge_captions
-from components.ingest.own_splits import own_splits
-from components.ingest.photos import name_photos
-from components.ingest.source import Source
-from components.ingest.split_lists import find_split_lists
-from components.ingest.split_sources import find_split_sources
+from components.ingest.matching.matching import match_photos
+from components.ingest.matching.photo_ids import name_photos
+from components.ingest.reading.explanations import nothing_recognised
+from components.ingest.reading.source import Source
+from components.ingest.splits.lists import find_split_lists
+from components.ingest.splits.own_splits import own_splits
+from components.ingest.splits.sources import find_split_sources
 from components.storage.filesystem import is_remote
 from components.storage.transfer import local_copy
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from components.errors import DataError
-from components.ingest.image_checks import ImageCheck
+from components.ingest.images.checks import ImageCheck
 
 logger = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from components.errors import DataError
-from components.ingest.files import DataFiles
+from components.ingest.files.data_files import DataFiles
+from components.ingest.files.names import Level, without_containers
 from components.ingest.layouts.caption_file import CaptionFile
-from components.ingest.names import Level, without_containers
-from components.ingest.split_words import split_in_folders, split_in_name
+from components.ingest.layouts.split_words import split_in_folders, split_in_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from components.errors import DataError
-from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.csv_table import header_of, read, tables
+from components.ingest.layouts.split_words import split_in_name, split_of
 from components.ingest.layouts.text import numbered_lines, read_text
-from components.ingest.split_words import split_in_name, split_of
 
 _SUFFIXES = (".txt", ".lst", ".list", ".csv")
 _JSON_START = re.compile(rb'\W*"(?:train|training|val|valid|validation|dev|test)"\s*:\s*\[')

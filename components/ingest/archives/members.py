@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from components.errors import DataError
-from components.ingest.archive_names import tar_name, zip_name
+from components.ingest.archives.names import tar_name, zip_name
 
 # Whoever copies a member reads it in pieces; only a header can ask for more at once.
 _LARGEST_READ = 4 << 20

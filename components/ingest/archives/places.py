@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import IO
 
 from components.errors import DataError
-from components.ingest.archive_members import Member, Meter
-from components.ingest.archive_names import choose_encoding, decode_name, inner_path
-from components.ingest.files import IMAGE_SUFFIXES
+from components.ingest.archives.members import Member, Meter
+from components.ingest.archives.names import choose_encoding, decode_name, inner_path
+from components.ingest.files.data_files import IMAGE_SUFFIXES
 
 _CHUNK = 1 << 20
 # Of the text files, to find out in which encoding names are.

@@ -4,14 +4,14 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.ingest.leakage import Leak, find_leakage
-from components.ingest.own_splits import OwnSplits
-from components.ingest.splits import (
+from components.ingest.splits.by_hash import (
     refuse_empty_split,
     split_by_hash,
     split_by_lists,
     split_sizes,
 )
+from components.ingest.splits.leakage import Leak, find_leakage
+from components.ingest.splits.own_splits import OwnSplits
 
 logger = logging.getLogger(__name__)
 

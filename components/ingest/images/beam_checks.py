@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.errors import SettingError
-from components.ingest.image_checks import ImageCheck, check_image
+from components.ingest.images.checks import ImageCheck, check_image
 from components.runtime.beam import beam_pipeline
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.errors import ARCHIVE_ERRORS, CaptionflowError, DataError
-from components.ingest.archive_members import Meter, TooMuchError, tar_members, zip_members
-from components.ingest.archive_places import place_members
+from components.ingest.archives.members import Meter, TooMuchError, tar_members, zip_members
+from components.ingest.archives.places import place_members
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from components.errors import DataError
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow
-from components.ingest.split_words import split_in_folders, split_in_name
+from components.ingest.layouts.split_words import split_in_folders, split_in_name
 
 _Captions = dict[str, list[str]]
 

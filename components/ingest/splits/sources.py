@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from components.errors import DataError
+from components.ingest.captions.merging import split_of_caption_file
+from components.ingest.files.names import Level, NameIndex
 from components.ingest.layouts.caption_file import CaptionFile
-from components.ingest.merging import split_of_caption_file
-from components.ingest.names import Level, NameIndex
-from components.ingest.own_splits import SplitSource
-from components.ingest.split_lists import SplitList, line_names
-from components.ingest.split_words import split_in_folders
+from components.ingest.layouts.split_words import split_in_folders
+from components.ingest.splits.lists import SplitList, line_names
+from components.ingest.splits.own_splits import SplitSource
 
 
 class Resolver:

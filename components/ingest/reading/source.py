@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.ingest.own_splits import OwnSplits
+from components.ingest.splits.own_splits import OwnSplits
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.ingest.matching import Matched
+from components.ingest.matching.matching import Matched
 
 
 @dataclass(frozen=True, slots=True)

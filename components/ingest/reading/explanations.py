@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from components.ingest.files import IMAGE_SUFFIXES, TEXT_SUFFIXES, DataFiles
+from components.ingest.files.data_files import IMAGE_SUFFIXES, TEXT_SUFFIXES, DataFiles
+from components.ingest.files.names import Level, NameIndex
 from components.ingest.layouts.text import first_line
-from components.ingest.names import Level, NameIndex
-from components.ingest.source import Source
+from components.ingest.reading.source import Source
 
 _ARCHIVES = {".zip", ".gz", ".tgz", ".tar", ".rar", ".7z", ".bz2", ".xz"}
 _SHOWN = 3

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.ingest.composing import compose
+from components.ingest.files.composing import compose
 
 #: A caption is a sentence or two. COCO's longest has 250 characters.
 MAX_CHARACTERS = 1_000

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from components.errors import DataError
-from components.ingest.explanations import missing_example, why_unmatched
+from components.ingest.reading.explanations import missing_example, why_unmatched
 
 logger = logging.getLogger(__name__)
 

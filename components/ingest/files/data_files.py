@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from components.errors import DataError
-from components.ingest.composing import compose
-from components.ingest.names import NameIndex
+from components.ingest.files.composing import compose
+from components.ingest.files.names import NameIndex
 
 #: Endings of files that are meant to be photos. Whether one is a photo, its content decides later.
 IMAGE_SUFFIXES = frozenset(
