@@ -314,7 +314,7 @@ def test_unpack_onto_a_full_disk_is_not_the_datas_fault(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", program, str(archive), out],
         capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])},
     )  # fmt: skip
     assert ended.stdout.startswith("CaptionflowError 1 data.zip could not be unpacked"), (
         ended.stderr
