@@ -7,6 +7,8 @@ from components.ingest.files.composing import compose
 
 #: A caption is a sentence or two. COCO's longest has 250 characters.
 MAX_CHARACTERS = 1_000
+# What programs write where there is no caption.
+_MISSING = {"", "nan", "none", "null", "n/a"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,8 @@ class CleanCaptions:
 
     Attributes:
         captions: By image name; images with none left are not in it.
-        empty: The image's name, once for each caption without a visible character.
+        empty: The image's name, once for each caption without a visible character, or that
+            says only `nan` or `null`.
         too_long: The image's name, once for each caption of more than `MAX_CHARACTERS`.
     """
 
@@ -41,7 +44,7 @@ def clean_captions(captions: Mapping[str, Sequence[str]]) -> CleanCaptions:
         for text in texts:
             # split() takes line breaks inside quoted captions too.
             caption = compose(" ".join(text.split()))
-            if not caption:
+            if caption.lower() in _MISSING:
                 clean.empty.append(name)
             elif len(caption) > MAX_CHARACTERS:
                 clean.too_long.append(name)

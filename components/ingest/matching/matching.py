@@ -7,8 +7,8 @@
 3. Where that leaves several files, an exact path goes first, then the folder of the split that
    the caption file's name speaks of; files of the same bytes are one. Otherwise it is an error.
 4. What is not found so is looked for in any letter case, then with any ending, then in a folder
-   that says no more than another one (`photos`, `Images`). Such a match counts only if one photo
-   and one file are left for each other.
+   that says no more than another one (`photos`, `Images`), then by its number (`139` is
+   `000000000139.jpg`). Such a match counts only if one photo and one file are left for each other.
 """
 
 from collections import defaultdict
@@ -72,6 +72,7 @@ def match_photos(captions: Sequence[CaptionFile], files: DataFiles) -> list[Matc
     for file in files.paths:
         by_rest[without_containers(file)].append(file)
     _match_loosely(matches, lambda name: _in_other_container(name, by_rest), files)
+    _match_loosely(matches, files.index.numbered, files)
     return matches
 
 

@@ -46,6 +46,9 @@ class Resolver:
                     return found[0]
                 if found:
                     break
+            numbered = self._index.numbered(name)
+            if len(numbered) == 1:
+                return numbered[0]
         return None
 
 
@@ -125,7 +128,10 @@ def _by_lists(
             found[split].add(photo or (line_names(line) or [line])[0])
     for one in useless:
         shown = f"{one.entries[0][0][:60]!r}" if one.entries else "it is empty"
-        message = f"{one.path} names none of the captioned photos. Its first line: {shown}"
+        message = (
+            f"{one.path} names none of the captioned photos, or not clearly which one. Its first "
+            f"line: {shown}"
+        )
         if "flickr" in one.path.lower():
             raise DataError(
                 f"{message}. A captioned photo is called, for instance, {min(photos)!r}. Make the "

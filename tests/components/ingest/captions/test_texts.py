@@ -12,9 +12,9 @@ def test_clean_captions_composes_unicode() -> None:
 
 
 def test_clean_captions_empty() -> None:
-    clean = clean_captions({"a": ["", " \t\u00a0 ", "A dog"], "b": [" "]})
+    clean = clean_captions({"a": ["", " \t\u00a0 ", "A dog"], "b": [" "], "c": ["nan", " NULL "]})
     assert clean.captions == {"a": ("A dog",)}
-    assert clean.empty == ["a", "a", "b"]
+    assert clean.empty == ["a", "a", "b", "c", "c"]
 
 
 def test_clean_captions_too_long() -> None:

@@ -184,3 +184,13 @@ def test_coco_results_of_a_model_are_no_captions(tmp_path: Path) -> None:
     said = [{"image_id": 1, "caption": "a model said"}]
     (tmp_path / "captions_val2017_results.json").write_text(json.dumps(said))
     assert read_folder(tmp_path, "coco").captions == {"a.jpg": ["Photo 1"]}
+
+
+def test_coco_several_captions_in_one_annotation(tmp_path: Path) -> None:
+    captions = [["A dog", None, "One dog"], [], None]
+    images = [{"id": number, "file_name": f"{number}.jpg"} for number in range(3)]
+    annotations = [{"image_id": number, "caption": each} for number, each in enumerate(captions)]
+    _write(tmp_path / "captions_all.json", images, annotations)
+    assert read_folder(tmp_path, "set").captions == {
+        "0.jpg": ["A dog", "", "One dog"], "1.jpg": [""], "2.jpg": [""],
+    }  # fmt: skip

@@ -123,6 +123,8 @@ def test_csv_in_another_encoding_names_line_and_bytes(tmp_path: Path) -> None:
         ("image,image_id,caption\na.jpg,7,A dog\n", "x.csv"),
         ("file_name,text\na.jpg,A dog\n", "metadata.csv"),
         ("image,caption,\na.jpg,A dog,\n", "x.csv"),
+        ("Image File,Caption Text\na.jpg,A dog\n", "x.csv"),
+        ("img_name,image_caption\na.jpg,A dog\n", "x.csv"),
         ("image_name| comment_number| comment\na.jpg| 0| A dog\n", "results.csv"),
         ("image_name,comment_number,comment\na.jpg,0,A dog\n", "captions.txt"),
         ("sep=;\nimage;caption\na.jpg;A dog\n", "captions.csv"),
@@ -134,9 +136,23 @@ def test_csv_dialects(tmp_path: Path, table: str, name: str) -> None:
     assert (found[0], [text.strip() for text in found[1]]) == ("a.jpg", ["A dog"])
 
 
-def test_csv_several_columns_of_captions(tmp_path: Path) -> None:
-    text = "image,caption_1,caption_2\na.jpg,A dog,One dog\n"
+@pytest.mark.parametrize("header", ["caption_1,caption_2", "caption,caption", "caption,caption.1"])
+def test_csv_several_columns_of_captions(tmp_path: Path, header: str) -> None:
+    text = f"image,{header}\na.jpg,A dog,One dog\n"
     assert _captions(tmp_path, text) == {"a.jpg": ["A dog", "One dog"]}
+
+
+def test_csv_flickr30k_as_on_hugging_face(tmp_path: Path) -> None:
+    text = (
+        "raw,sentids,split,filename,img_id\n"
+        '"[""A dog, running"", ""A """"dog""""""]","[0, 1]",train,1.jpg,0\n'
+        '"[""A cat""]",[5],val,2.jpg,1\n'
+    ).replace('""""dog""""', '\\""dog\\""')
+    source = _source(tmp_path, text, "flickr_annotations_30k.csv")
+    assert source.captions == {"1.jpg": ["A dog, running", 'A "dog"'], "2.jpg": ["A cat"]}
+    assert source.splits.lists == {
+        "train": frozenset({"1.jpg"}), "dev": frozenset({"2.jpg"}), "test": frozenset(),
+    }  # fmt: skip
 
 
 def test_csv_unquoted_commas_in_a_table_with_more_columns(tmp_path: Path) -> None:

@@ -141,6 +141,10 @@ def test_folder_of_another_name_is_another_folder(
         ("1.jpg", "1.jpg.1"),
         ("1.jpg_large", "1.jpg"),
         ("Screenshot at 3 PM.png", "Screenshot at 3\u202fPM.png"),
+        ("my%20photo.jpg", "my photo.jpg"),
+        ("\u200f1\u0635.jpg", "1\u0635.jpg"),
+        ("139", "000000000139.jpg"),
+        ("139.0", "COCO_val2014_000000000139.jpg"),
     ],
 )
 def test_case_and_ending_are_matched_loosely_and_counted(
@@ -163,6 +167,9 @@ def test_case_and_ending_are_matched_loosely_and_counted(
         (("1.jpg", "1.png"), ("1.jpg",), {"1.jpg": "1.jpg"}),
         (("a.jpg", "A.jpg"), ("a.jpg", "A.jpg"), {"a.jpg": "a.jpg", "A.jpg": "A.jpg"}),
         (("10.jpg",), ("1.jpg", "110.jpg"), {}),
+        (("1",), ("01.jpg", "001.jpg"), {}),
+        (("1", "01"), ("001.jpg",), {}),
+        (("1.jpg",), ("001.jpg",), {}),
     ],
 )
 def test_loose_matches_that_are_not_clear_are_none(

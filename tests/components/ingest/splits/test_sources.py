@@ -86,6 +86,21 @@ def test_official_lists_of_other_names_are_refused_with_both_sides(dataset: Data
         _splits(dataset(files))
 
 
+def test_lists_name_photos_by_their_numbers(dataset: Dataset) -> None:
+    folder = dataset(
+        {
+            "captions.csv": "image_id,caption\n1,A dog\n2,A cat\n3,A bird\n",
+            **{f"images/{number:012}.jpg": number for number in (1, 2, 3)},
+            "train.txt": "000000000001.jpg\n",
+            "val.txt": "2\n",
+            "test.txt": "COCO_val2014_000000000003.jpg\n",
+        }
+    )
+    assert _splits(folder).lists == {
+        "train": frozenset({"1"}), "dev": frozenset({"2"}), "test": frozenset({"3"}),
+    }  # fmt: skip
+
+
 def test_text_that_is_no_list_is_noted(dataset: Dataset) -> None:
     files = {"captions.txt": _table(), "training log.txt": "epoch 1\n"}
     source = read_folder(dataset(files), "set")
