@@ -1,6 +1,12 @@
 import pytest
 
-from components.ingest.files.names import Level, NameIndex, comparable, number_of, without_containers
+from components.ingest.files.names import (
+    Level,
+    NameIndex,
+    comparable,
+    number_of,
+    without_containers,
+)
 
 _PATHS = ["cats/1.jpg", "dogs/1.jpg", "Images/cats/2.JPG", "1.jpg"]
 
