@@ -44,7 +44,9 @@ _GRACE = 10
 
 
 class StepFailedError(CaptionflowError):
-    """A step of the DAG failed; the message is the step's own error."""
+    """A step of the DAG failed; the message is the step's own error, below the log's place."""
+
+    has_lines = True
 
 
 def run_pipeline(

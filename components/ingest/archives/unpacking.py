@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.errors import ARCHIVE_ERRORS, CaptionflowError, DataError
+from components.errors import ARCHIVE_ERRORS, CaptionflowError, DataError, one_line
 from components.ingest.archives.members import Meter, TooMuchError, tar_members, zip_members
 from components.ingest.archives.places import place_members
 
@@ -79,12 +79,15 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> None
         raise DataError(f"{archive.name} can't be unpacked: {error}") from error
     if skipped:
         logger.warning(
-            "skipped %d members of %s, such as %r: names that no file here can have, or links to "
+            "skipped %d members of %s, such as %s: names that no file here can have, or links to "
             "what is no file of the archive",
             len(skipped),
-            archive.name,
-            skipped[0],
+            one_line(archive.name),
+            one_line(repr(skipped[0])),
         )
     logger.info(
-        "unpacked %d members (%d MB) of %s", meter.members, meter.written >> 20, archive.name
+        "unpacked %d members (%d MB) of %s",
+        meter.members,
+        meter.written >> 20,
+        one_line(archive.name),
     )

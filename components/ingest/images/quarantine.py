@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from components.errors import DataError
+from components.errors import DataError, one_line
 from components.ingest.images.checks import ImageCheck
 
 logger = logging.getLogger(__name__)
@@ -33,4 +33,5 @@ def refuse_quarantined(checks: Sequence[ImageCheck], max_quarantined: float) -> 
             f"but max_quarantined is {max_quarantined:g}. {reasons}{more}. Repair the images, or "
             "increase max_quarantined"
         )
-    logger.warning("Quarantined %d of %d images. %s%s", len(failed), len(checks), reasons, more)
+    shown = one_line(f"{reasons}{more}")
+    logger.warning("Quarantined %d of %d images. %s", len(failed), len(checks), shown)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from components.errors import DataError
+from components.errors import DataError, one_line
 from components.ingest.reading.explanations import missing_example, why_unmatched
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,9 @@ def refuse_missing(
             f"{share:.3g}, and max_missing allows {max_missing:g}. {examples}. "
             f"{why_unmatched(sorted(missing), uncaptioned)}. Or raise max_missing"
         )
-    logger.warning("%d of %d captioned photos are missing. %s", len(missing), captioned, examples)
+    logger.warning(
+        "%d of %d captioned photos are missing. %s", len(missing), captioned, one_line(examples)
+    )
 
 
 def refuse_undecodable(images: Mapping[str, Path]) -> None:

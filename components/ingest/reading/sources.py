@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from components.errors import DataError, SettingError
+from components.errors import DataError, SettingError, one_line
 from components.ingest.archives.unpacking import is_archive, unpack
 from components.ingest.captions.merging import merge_captions
 from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, list_data_files
@@ -108,9 +108,9 @@ def read_folder(folder: Path, dataset: str) -> Source:
     )
     logger.info(
         "%s: captions of %d photos in %s, %d of them found",
-        dataset,
+        one_line(dataset),
         len(source.captions),
-        ", ".join(file.path for file in captions),
+        one_line(", ".join(file.path for file in captions)),
         len(source.images),
     )
     return source

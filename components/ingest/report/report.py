@@ -8,6 +8,7 @@ from typing import Any
 
 from components.artifacts.fingerprint import fingerprint_value
 from components.artifacts.manifest import REPORT_FILE, Photo
+from components.errors import one_line
 from components.ingest.captions.texts import CleanCaptions
 from components.ingest.captions.words import count_words
 from components.ingest.images.checks import ImageCheck
@@ -71,7 +72,7 @@ def build_report(
             "%d pictures are in dev and in test both (%s first). They were left there: both "
             "splits stay whole, so that scores compare",
             len(across),
-            " = ".join(across[0]),
+            one_line(" = ".join(across[0])),
         )
     near = find_near_duplicates(splits, perceptual_hashes)
     if near:
@@ -79,8 +80,8 @@ def build_report(
             "%d pairs of photos look alike, one in train, one in dev or test (%s and %s first). "
             "They stay; near_duplicates in %s has them all",
             len(near),
-            near[0]["image_id"],
-            near[0]["similar_to"],
+            one_line(near[0]["image_id"]),
+            one_line(near[0]["similar_to"]),
             REPORT_FILE,
         )
     lists = {

@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from components.errors import one_line
+
 _WIDTH = 96
 
 
@@ -73,7 +75,8 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     if counts["loosely_matched"]:
         found = _counted(counts["loosely_matched"], "photo", "found by a similar name")
         rows.append(("loose names", found))
-    return rows + [("note", note) for note in report["notes"]]
+    rows += [("note", note) for note in report["notes"]]
+    return [(title, one_line(text)) for title, text in rows]
 
 
 def _counted(count: int, what: str, more: str = "") -> str:

@@ -1,5 +1,7 @@
+import json
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from components.errors import DataError, SettingError
 from components.ingest.files.data_files import list_files
+from components.ingest.reading.explanations import nothing_matched
 from components.ingest.reading.sources import read_folder, read_source
 
 
@@ -119,6 +122,46 @@ def test_read_source_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "data.rar").touch()
     with pytest.raises(DataError, match=r"must be a folder, a .zip or a .tar.gz. Received: .*rar"):
         read_source(str(tmp_path / "data.rar"), tmp_path / "work")
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+@pytest.mark.parametrize(
+    "name", ["what? #1 100%", "%2e%2e", "two\nlines", 'it\'s "so"', "[a]*{b}~"]
+)
+def test_read_source_at_a_path_of_any_characters(
+    kaggle: Path, tmp_path: Path, name: str, kind: str
+) -> None:
+    folder = kaggle.rename(tmp_path / name)
+    path = folder if kind == "folder" else _pack(folder, tmp_path / f"{name}.zip", "")
+    source = read_source(str(path), tmp_path / "work")
+    assert len(source.images) == len(source.captions) == 40
+    assert all(file.is_file() for file in source.images.values())
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nb.jpg", "\x1b[31m.jpg", "n" * 251 + ".jpg", "what?#%.jpg", "a\x7f\u2028b.jpg"]
+)
+def test_read_source_of_photos_with_any_names(
+    dataset: Callable[[dict[str, Any]], Path], tmp_path: Path, name: str
+) -> None:
+    line = json.dumps({"image": name, "caption": "A dog"})
+    folder = dataset({"captions.jsonl": line, f"Images/{name}": 1})
+    path = _pack(folder, tmp_path / "data.zip", "")
+    for source in (read_folder(folder, "set"), read_source(str(path), tmp_path / "work")):
+        assert source.images.keys() == source.captions.keys() == {name}
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "a\0b", "d/" * 3_000, "\x1b]0;title\x07", "a\nb"])
+def test_read_source_names_that_are_not_there_make_one_line(
+    dataset: Callable[[dict[str, Any]], Path], name: str
+) -> None:
+    line = json.dumps({"image": f"{name}.jpg", "caption": "A dog"})
+    folder = dataset({"captions.jsonl": line, "train.txt": name, "other.jpg": 1})
+    source = read_folder(folder, "set")
+    assert not source.images
+    message = str(DataError(nothing_matched(source, source.captions, "set")))
+    assert len(message) < 1_000
+    assert message.isprintable()
 
 
 def test_read_source_missing(tmp_path: Path) -> None:

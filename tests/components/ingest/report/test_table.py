@@ -45,7 +45,7 @@ def test_table_lines_tell_all_that_was_left_out() -> None:
         **_REPORT,
         "captions_without_image": ["[b]a.jpg", "b.jpg", "c.jpg"],
         "quarantined_by_reason": {"the file is empty": 2, "the image does not decode fully": 1},
-        "notes": ["captions.csv: read once"],
+        "notes": ["captions.csv: read once", "two\nlines\x1b[31m.csv: read twice"],
         "counts": {**_COUNTS, **dict.fromkeys(_COUNTS, 1)},
     }
     text = "\n".join(_lines(report))
@@ -55,5 +55,6 @@ def test_table_lines_tell_all_that_was_left_out() -> None:
         "2: the file is empty; 1: the image does not decode fully",
         "1 pair between train and dev or test (1 identical within a split, 1 in both)",
         "1 image file", "1 photo found by a similar name", "captions.csv: read once",
+        r"two\nlines\x1b[31m.csv: read twice",
     ):  # fmt: skip
         assert fact in text
