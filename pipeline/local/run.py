@@ -44,7 +44,9 @@ _GRACE = 10
 
 
 class StepFailedError(CaptionflowError):
-    """A step of the DAG failed; the message is the step's own error."""
+    """A step of the DAG failed; the message is the step's own error, below the log's place."""
+
+    has_lines = True
 
 
 def run_pipeline(
@@ -185,7 +187,7 @@ def show_dataset(settings: Settings, console: Console | None = None) -> None:
     """
     # Beam takes seconds to import, and nothing else in this module needs it.
     from components.ingest.check import check_dataset
-    from components.ingest.table import report_table
+    from components.ingest.report.table import report_table
 
     report = check_dataset(settings)
     (console or Console(markup=False)).print(report_table(report))
