@@ -44,6 +44,7 @@ class PlannedStep:
         why: The reason, in one or more sentences; empty if the step is not needed.
         parts: Everything that its result depends on, by name.
         key: Cache key of its result; empty if it is never cached.
+        damage: Why its cached result can't be reused; empty if none of its files is damaged.
     """
 
     name: str
@@ -51,6 +52,7 @@ class PlannedStep:
     why: str
     parts: Mapping[str, str]
     key: str = ""
+    damage: str = ""
 
 
 def result_inputs(

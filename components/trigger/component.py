@@ -20,7 +20,7 @@ def trigger(
     """
     from components.runtime.execution import run_step
 
-    with run_step("trigger") as ready:
+    with run_step("trigger", manifest) as ready:
         from components.settings.run import RunSettings
         from components.trigger.decision import find_reason
         from components.trigger.training_config import make_training_config
