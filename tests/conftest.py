@@ -176,6 +176,7 @@ def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     import keras
     import numpy as np
 
+    from components.artifacts.checksums import write_checksums
     from components.captioning.encoder.backbones import find_backbone
     from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE, Encoder
 
@@ -190,6 +191,7 @@ def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     overflow = str(directory.with_name("overflow.weights.h5"))
     model.save_weights(overflow)
     Encoder.build("MobileNetV3Small", overflow).save(directory)
+    write_checksums(directory)
     return directory
 
 

@@ -119,15 +119,16 @@ def directory_damage(directory: str | Path) -> str:
     the others.
     """
     root = Path(directory)
+    present = _names(root)
     try:
-        present = _names(root)
         expected = _read(root / CHECKSUMS_FILE, len(present))
-    except (OSError, ValueError) as error:
+    except FileNotFoundError:
         return _printable(
-            f"{root / CHECKSUMS_FILE} must list the SHA-256 of each of the artifact's files, but "
-            f"it can't be read ({error}). The artifact is damaged, or was written by an older "
-            "version of captionflow"
+            f"{root / CHECKSUMS_FILE} is missing: the directory is not whole, or an older version "
+            "of captionflow wrote it"
         )
+    except (OSError, ValueError) as error:
+        return _printable(f"{root / CHECKSUMS_FILE} is damaged: {error}")
     known = sorted(expected.keys() & present)
     damage = [
         f"{root / name} is damaged: its SHA-256 must be {expected[name]}. Received: {found}"

@@ -8,6 +8,7 @@ import yaml
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.artifacts.checksums import write_checksums
 from components.registry.models import ModelVersion
 from components.registry.rejected_candidates import candidate_key, record_rejected_candidate
 from components.registry.runs import start_run
@@ -118,10 +119,12 @@ def test_find_reason_does_not_train_a_rejected_candidate_again() -> None:
 
 @pytest.mark.usefixtures("mlflow_root")
 def test_trigger_component_returns_decision_reason_and_configs(tmp_path: Path) -> None:
-    (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
+    (tmp_path / "manifest").mkdir()
+    (tmp_path / "manifest" / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
+    write_checksums(tmp_path / "manifest")
     settings = RunSettings(experiment="photos", model_name="captioner")
     wanted, reason, training_config, run_config = trigger.python_func(
-        **settings.model_dump(), manifest=dsl.Dataset(uri=str(tmp_path))
+        **settings.model_dump(), manifest=dsl.Dataset(uri=str(tmp_path / "manifest"))
     )
     assert (wanted, reason) == (True, "Training: there is no champion yet")
     assert TrainingConfig.from_json(training_config).parts["learning_rate"] == 0.002
