@@ -21,6 +21,7 @@ import requests
 
 # Files that use `small_run`; in one process they share it.
 _ON_SMALL_RUN = (
+    "tests/pipeline/local/test_damage.py",
     "tests/pipeline/local/test_run.py",
     "tests/notebooks/test_as_run.py",
     "tests/components/rescore/",

