@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.checksums import write_checksums
+
 #: In the embeddings artifact: float32 [V, E], one row per word of the vocabulary.
 MATRIX_FILE = "matrix.npy"
 #: In the model artifact, beside the bundle: MLflow run, training history, settings, best epoch.
@@ -23,6 +25,8 @@ CAPTIONS_FILE = "captions.jsonl"
 def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yields an empty directory that becomes `path` when the block ends without an error.
 
+    Its last file is `SHA256SUMS`, with checksums of all others; see `artifacts.checksums`.
+
     Args:
         path: Path of the finished directory; an existing one is replaced.
 
@@ -34,6 +38,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield aside
+        write_checksums(aside)
         aside.chmod(0o755)
         if target.is_dir():
             shutil.rmtree(target)

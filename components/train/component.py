@@ -26,7 +26,7 @@ def train(
     """
     from components.runtime.execution import run_step
 
-    with run_step("train") as ready:
+    with run_step("train", examples, captions, matrix) as ready:
         from components.settings.train import TrainSettings
         from components.train.devices import require_gpus
         from components.train.run import train_model

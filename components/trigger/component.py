@@ -24,7 +24,7 @@ def trigger(
     """
     from components.runtime.execution import run_step
 
-    with run_step("trigger") as ready:
+    with run_step("trigger", manifest) as ready:
         from components.artifacts.dataset_summary import summarize_manifest
         from components.settings.run import RunSettings
         from components.trigger.decision import find_reason

@@ -93,6 +93,9 @@ def run_pipeline(
         _print_reused(console, planned)
         try:
             with log_file.open("w", encoding="utf-8", buffering=1) as log:
+                for line in _damaged(planned):
+                    console.print(line, style="yellow", markup=False, soft_wrap=True)
+                    log.write(f"{line}\n")
                 view = RunView(console, log)
                 with view:
                     folder = _run(captioning_pipeline, arguments, view, log_file)
@@ -156,6 +159,10 @@ def _print_reused(console: Console, planned: list[PlannedStep]) -> None:
     reused = [step.name for step in planned if step.reused]
     if reused:
         console.print(f"Unchanged since earlier runs: {', '.join(reused)}", highlight=False)
+
+
+def _damaged(planned: list[PlannedStep]) -> list[str]:
+    return [f"{s.name} runs again: {s.damage}" for s in planned if s.damage]
 
 
 def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[PlannedStep]:

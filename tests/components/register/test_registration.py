@@ -9,6 +9,7 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.artifacts.checksums import write_checksums
 from components.errors import CaptionflowError, DataError
 from components.register import component
 from components.register.registration import Registered
@@ -155,6 +156,8 @@ def test_register_model_trained_with_another_mlflow_is_an_error(
 
 @pytest.mark.usefixtures("store")
 def test_register_component_returns_version_and_uri(first: dict[str, Path]) -> None:
+    for artifact in first.values():
+        write_checksums(artifact)
     made = component.register.python_func(
         model=dsl.Model(uri=str(first["model"])),
         scores=dsl.Artifact(uri=str(first["scores"])),
