@@ -1,6 +1,7 @@
 """The training config: everything that determines the result of a training, by content."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ from components.artifacts.external import external_content_hash
 from components.artifacts.files import read_json
 from components.artifacts.fingerprint import fingerprint_value
 from components.artifacts.manifest import REPORT_FILE
-from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.errors import DataError
 from components.settings.base import external_settings
 from components.settings.run import ModelSettings
@@ -23,6 +23,7 @@ _CONTENTS = {
     "encoder_weights": "the encoder's weights",
     "glove": "GloVe",
 }
+_HASH = re.compile("[0-9a-f]{64}")
 # The steps whose code determines the model.
 _STEPS = ("normalize", "features", "embeddings", "train")
 
@@ -65,7 +66,7 @@ class TrainingConfig:
             if part in _CONTENTS:
                 changes.append(f"{_CONTENTS[part]} changed since {name}")
             else:
-                changes.append(f"{part} changed from {before} ({name}) to {now}")
+                changes.append(f"{part} changed from {_short(before)} ({name}) to {_short(now)}")
         return changes
 
 
@@ -98,5 +99,9 @@ def make_training_config(manifest: str | Path, settings: ModelSettings) -> Train
         for name, words in external_settings(ModelSettings).items()
     }
     code = fingerprint_value([code_version(f"components.{step}") for step in _STEPS])
-    network = canonical_backbone_name(settings.encoder)
-    return TrainingConfig({"data": data, "code": code, **decisive, **external, "encoder": network})
+    return TrainingConfig({"data": data, "code": code, **decisive, **external})
+
+
+def _short(value: Any) -> Any:
+    """Returns a setting's value; of the content hash of an ONNX model, the beginning."""
+    return f"ONNX model {value[:12]}" if _HASH.fullmatch(str(value)) else value

@@ -3,8 +3,8 @@ import inspect
 import keras
 import pytest
 
-from components.captioning.encoder.backbone_names import INPUT_SIZES, canonical_backbone_name
 from components.errors import SettingError
+from components.settings.backbone_names import INPUT_SIZES, canonical_backbone_name
 
 
 def test_input_sizes_cover_all_networks_of_keras() -> None:
