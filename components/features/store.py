@@ -23,9 +23,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from components.artifacts.examples import ENCODER_FILE
-from components.artifacts.files import read_json, write_json
+from components.artifacts.files import (
+    ENCODER_ONNX_FILE,
+    ENCODER_WEIGHTS_FILE,
+    read_json,
+    write_json,
+)
 from components.artifacts.fingerprint import fingerprint_file
-from components.captioning.encoder.spec import ENCODER_ONNX_FILE, ENCODER_WEIGHTS_FILE, EncoderSpec
+from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError, SettingError
 from components.features.compaction import SMALL_BYTES, compact_shards
 from components.features.shards import entry_count, read_feature_shard

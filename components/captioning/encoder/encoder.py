@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.artifacts.examples import ENCODER_FILE
+from components.artifacts.files import ENCODER_WEIGHTS_FILE
 from components.captioning.encoder.backbones import Backbone, find_backbone
 from components.captioning.encoder.images import load_photo
 from components.captioning.encoder.precision import (
@@ -21,7 +22,7 @@ from components.captioning.encoder.precision import (
     has_bfloat16,
     require_precision,
 )
-from components.captioning.encoder.spec import ENCODER_WEIGHTS_FILE, EncoderSpec
+from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.encoder.weights import (
     FILE,
     IMAGENET,

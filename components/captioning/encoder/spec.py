@@ -7,13 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from components.artifacts.examples import ENCODER_FILE
-from components.artifacts.files import write_json
+from components.artifacts.files import ENCODER_ONNX_FILE, ENCODER_WEIGHTS_FILE, write_json
 from components.captioning.encoder.onnx.image_processor import ImageProcessor
 from components.captioning.encoder.precision import Precision
 from components.errors import DataError
 
-ENCODER_WEIGHTS_FILE = "encoder.weights.h5"
-ENCODER_ONNX_FILE = "encoder.onnx"
 ONNX: Literal["onnx"] = "onnx"
 
 

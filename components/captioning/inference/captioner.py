@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from components.captioning.encoder.casting import cast_to_float16
 from components.captioning.encoder.image_encoder import load_encoder
 from components.captioning.inference.bundle import Bundle, Caption
-from components.captioning.inference.saliency import WordSaliency, word_saliency
+from components.captioning.inference.saliency import (
+    WordSaliency,
+    occlude,
+    occlusion_saliency,
+    word_saliency,
+)
 from components.errors import DataError
 
 # Small, because photos to describe arrive one or a few at a time, and every batch is padded to this
@@ -104,11 +109,11 @@ class Captioner:
             caption: Its caption.
 
         Returns:
-            One entry per word; an empty list if the encoder has no feature map.
+            One entry per word; an empty list if the encoder's feature map has only one cell.
         """
+        network, ids = self.bundle.network, self.bundle.vocabulary.encode(caption)
         feature_map = self.encoder.feature_map(pixels[np.newaxis])  # float32 [1, H, W, D]
-        if feature_map is None:
-            return []
-        return word_saliency(
-            self.bundle.network, feature_map[0], caption, self.bundle.vocabulary.encode(caption)
-        )
+        if feature_map is not None:
+            return word_saliency(network, feature_map[0], caption, ids)
+        features = self.encoder.encode(occlude(pixels))  # [1 + C, S, S, 3] -> [1 + C, D]
+        return occlusion_saliency(network, features, caption, ids)

@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from components.artifacts.files import ENCODER_ONNX_FILE
 from components.artifacts.fingerprint import fingerprint_value
 from components.captioning.encoder.dead_leaves import draw_dead_leaves
 from components.captioning.encoder.images import decode_photo
@@ -25,7 +26,7 @@ from components.captioning.encoder.onnx.preprocessor_config import (
     read_image_processor,
 )
 from components.captioning.encoder.onnx.session import compute, input_shape, open_session, try_model
-from components.captioning.encoder.spec import ENCODER_ONNX_FILE, ONNX, EncoderSpec, OnnxSpec
+from components.captioning.encoder.spec import ONNX, EncoderSpec, OnnxSpec
 from components.errors import DataError
 
 logger = logging.getLogger(__name__)
