@@ -30,7 +30,6 @@ from components.artifacts.files import (
     write_json,
 )
 from components.artifacts.fingerprint import fingerprint_file
-from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError, SettingError
 from components.features.compaction import SMALL_BYTES, compact_shards
 from components.features.shards import entry_count, read_feature_shard
@@ -164,7 +163,7 @@ class FeatureStore:
         """
         if not self.folder:
             return
-        saved = directory / EncoderSpec.load(directory).weights_file
+        (saved,) = (path for name in _WEIGHTS_FILES.values() if (path := directory / name).exists())
         weights = self.scratch / f"{fingerprint_file(saved)}{saved.suffix}"
         shutil.copyfile(saved, weights)
         content = json.dumps({**read_json(directory / ENCODER_FILE), _WEIGHTS: weights.name})

@@ -20,7 +20,9 @@ def _write_external(folder: Path, model: onnx.ModelProto, **entries: str) -> Non
     (folder / "weights.bin").write_bytes(b"\0" * 4 + SCALE.tobytes() + b"\0")
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
-    for key, value in ({"location": "weights.bin", "offset": "4", "length": "12"} | entries).items():
+    for key, value in (
+        {"location": "weights.bin", "offset": "4", "length": "12"} | entries
+    ).items():
         tensor.external_data.add(key=key, value=value)
     (folder / "model.onnx").write_bytes(model.SerializeToString())
 

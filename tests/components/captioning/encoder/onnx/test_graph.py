@@ -42,9 +42,7 @@ def test_check_model_with_names_for_all_dimensions_has_colours_first(make_model:
 def test_check_model_of_photos_and_text_names_the_inputs(make_model: MakeModel) -> None:
     model = make_model()
     model.graph.input.append(helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, 7]))
-    with pytest.raises(
-        DataError, match=r"Received: pixel_values, input_ids\..*vision_model.onnx$"
-    ):
+    with pytest.raises(DataError, match=r"Received: pixel_values, input_ids\..*vision_model.onnx$"):
         _check(model)
 
 
