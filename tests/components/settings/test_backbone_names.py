@@ -30,5 +30,5 @@ def test_canonical_backbone_name_of_an_unknown_network_suggests_similar_names() 
 
 
 def test_canonical_backbone_name_unlike_any_lists_all_networks() -> None:
-    with pytest.raises(SettingError, match=r"ConvNeXtBase, .*, VGG19, Xception. Received: ''"):
+    with pytest.raises(SettingError, match=r"ConvNeXtBase, .*, VGG19, Xception;.* Received: ''"):
         canonical_backbone_name("")

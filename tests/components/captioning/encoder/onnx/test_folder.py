@@ -108,7 +108,7 @@ def test_read_model_beyond_the_size_of_one_message_is_refused(
 def test_read_model_that_is_a_link_says_how_to_copy_it(tmp_path: Path) -> None:
     (tmp_path / "blob").write_bytes(b"")
     (tmp_path / "model.onnx").symlink_to("blob")
-    with pytest.raises(DataError, match="must not be a symbolic link.*cp -rL"):
+    with pytest.raises(DataError, match=r"must not be a symbolic link.*cp -rL"):
         read_model(tmp_path)
 
 

@@ -82,7 +82,7 @@ def test_check_model_with_a_custom_operator_is_refused(
 def test_check_model_with_onnxruntimes_own_operators_and_functions_is_accepted(
     make_model: MakeModel,
 ) -> None:
-    # The operators that its optimizer writes, and those that PyTorch's exporter defines in the file.
+    # Operators that its optimizer writes, and those that PyTorch's exporter defines in the file.
     model = make_model()
     model.graph.node.append(helper.make_node("Gelu", ["scale"], ["x"], domain="com.microsoft"))
     model.graph.node.append(helper.make_node("f", ["scale"], ["y"], domain="pkg.torch"))
@@ -98,7 +98,7 @@ def test_check_model_with_announced_weights_that_are_not_there_is_refused(
 ) -> None:
     model = make_model()
     model.graph.initializer[0].dims[:] = dims
-    with pytest.raises(DataError, match="must hold all its weights.*'scale'"):
+    with pytest.raises(DataError, match=r"must hold all its weights.*'scale'"):
         _check(model)
 
 

@@ -102,7 +102,7 @@ def test_resize_and_crop_of_an_extremely_long_photo_takes_little_memory() -> Non
 def test_image_processor_that_gives_no_squares_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"must become squares.*crop_size \(4, 5\)"):
         ImageProcessor(None, 8, 2, (4, 5), None, False, None, (1, 1, 1), False)
-    with pytest.raises(ValueError, match="must become squares.* size 8"):
+    with pytest.raises(ValueError, match=r"must become squares.* size 8"):
         ImageProcessor(None, 8, 2, None, None, False, None, (1, 1, 1), False)
 
 

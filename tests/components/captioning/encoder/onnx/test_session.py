@@ -106,5 +106,5 @@ def test_compute_of_a_batch_that_the_model_does_not_take_is_an_error(
     make_model: MakeModel,
 ) -> None:
     session = open_session(make_model(batch=2).SerializeToString(), named="m.onnx")
-    with pytest.raises(DataError, match="for 5 photos at once: .*dynamic batch size"):
+    with pytest.raises(DataError, match=r"for 5 photos at once: .*dynamic batch size"):
         compute(session, ["pooler_output"], {"pixel_values": np.ones((5, 3, 8, 8), np.float32)})
