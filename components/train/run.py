@@ -22,7 +22,7 @@ from components.artifacts.files import (
 )
 from components.artifacts.fingerprint import fingerprint_value
 from components.captioning.decoding.reranking import RerankerData
-from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
@@ -118,7 +118,7 @@ def train_model(
     with atomic_directory(directory) as aside:
         save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)
         normalizer.save(aside)
-        for name in (ENCODER_FILE, ENCODER_WEIGHTS_FILE):
+        for name in (ENCODER_FILE, EncoderSpec.load(examples).weights_file):
             shutil.copyfile(Path(examples) / name, aside / name)
         write_json(aside / TRAINING_FILE, training)
     finish_run(state.run_id)
