@@ -1,16 +1,14 @@
 """Logs a bundle as an MLflow model that includes its code and loads without pickle."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
 import pandas as pd
-from mlflow import MlflowClient
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
 
@@ -19,6 +17,7 @@ from components.artifacts.decoding import decoding_file
 from components.artifacts.files import read_json
 from components.artifacts.manifest import Photo
 from components.errors import DataError
+from components.registry.ownership import ownership_tags
 
 _CAPTION_FIELDS = [Property("caption", DataType.string), Property("score", DataType.double)]
 # Packages that `model_code.py` imports from.
@@ -56,10 +55,16 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
     decoding = read_json(decoding_file(bundle))
     photo = _example(photos)
     example = pd.DataFrame({"photo": [Path(photo.uri).read_bytes()]})
-    with TemporaryDirectory() as folder, _active_run(run_id):
+    with TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(bundle, Path(folder) / "bundle"))
-        logged = mlflow.pyfunc.log_model(
+        # Not `mlflow.pyfunc.log_model`, which makes the finished run active: killed in the
+        # meantime, it would remain so.
+        logged = Model.log(
+            artifact_path=None,
             name="captioner",
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            tags=ownership_tags(),
             python_model=str(Path(__file__).with_name("model_code.py")),
             artifacts={"bundle": str(copy)},
             code_paths=[str(_code(Path(folder)))],
@@ -107,16 +112,3 @@ def _example(photos: Sequence[Photo]) -> Photo:
     if not photos:
         raise DataError("The manifest must have at least one photo. Received: none")
     return next((photo for photo in photos if photo.split == "test"), photos[0])
-
-
-@contextmanager
-def _active_run(run_id: str) -> Iterator[None]:
-    """Makes a finished run active again; afterwards restores its status and end time."""
-    client = MlflowClient()
-    before = client.get_run(run_id).info
-    try:
-        with mlflow.start_run(run_id=run_id):
-            yield
-    finally:
-        if before.end_time is not None:
-            client.set_terminated(run_id, before.status, before.end_time)

@@ -1,6 +1,7 @@
 """Registers a model that passed the gate, once per training run, and promotes it."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from components.register.packaging import log_bundle
 from components.register.parity import check_parity
 from components.registry.client import mlflow_client
 from components.registry.models import TRAINING_CONFIG_TAG, find_champion
+from components.registry.ownership import delete_model
 from components.registry.promotion import champion_changed, promote
 from components.registry.runs import require_run
 from components.registry.training_photos import record_training_photos
@@ -97,10 +99,15 @@ def register_model(
         record_training_photos(run_id, photos)
         tags |= _gate_tags(client, run_id, reason)
         if version is None:
-            logged = log_bundle(Path(model), photos, run_id)
-            check_parity(f"models:/{logged}", Path(scores), photos)
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
-            version = _new_version(client, model_name, run_id, logged, tags, card)
+            logged = log_bundle(Path(model), photos, run_id)
+            try:
+                check_parity(f"models:/{logged}", Path(scores), photos)
+                version = _new_version(client, model_name, run_id, logged, tags, card)
+            except BaseException:
+                with suppress(MlflowException, OSError):
+                    delete_model(client, logged)
+                raise
             logger.info("%s has a new version: %s", model_name, version.version)
         else:
             logger.info(

@@ -6,7 +6,7 @@ from mlflow import MlflowClient
 
 from components.errors import CaptionflowError, DataError, SettingError
 from components.registry.runs import (
-    finish_run,
+    end_run,
     log_metrics,
     log_tags,
     log_text_files,
@@ -57,7 +57,7 @@ def test_log_metrics_by_epoch_then_finish(mlflow_root: Path) -> None:
     run_id = start_run("photos", "first", {})
     log_metrics(run_id, {"loss": 3.5, "dev_loss": 3.75}, step=1)
     log_metrics(run_id, {"loss": 2.5, "dev_loss": 3.25}, step=2)
-    finish_run(run_id)
+    end_run(run_id)
     client = MlflowClient()
     history = client.get_metric_history(run_id, "loss")
     assert [(metric.step, metric.value) for metric in history] == [(1, 3.5), (2, 2.5)]
