@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import mlflow
 import pandas as pd
+from mlflow import MlflowClient
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
@@ -55,16 +56,24 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
     decoding = read_json(decoding_file(bundle))
     photo = _example(photos)
     example = pd.DataFrame({"photo": [Path(photo.uri).read_bytes()]})
+    client = MlflowClient()
+    run = client.get_run(run_id)
+    model = client.create_logged_model(
+        run.info.experiment_id,
+        name="captioner",
+        source_run_id=run_id,
+        tags=ownership_tags(),
+        params=run.data.params,
+    )
     with TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(bundle, Path(folder) / "bundle"))
-        # Not `mlflow.pyfunc.log_model`, which makes the finished run active: killed in the
-        # meantime, it would remain so.
-        logged = Model.log(
+        # Not `mlflow.pyfunc.log_model`, which needs an active run: the finished run would be marked
+        # as running, and remain so if this process were killed.
+        Model.log(
             artifact_path=None,
-            name="captioner",
             flavor=mlflow.pyfunc,
             run_id=run_id,
-            tags=ownership_tags(),
+            model_id=model.model_id,
             python_model=str(Path(__file__).with_name("model_code.py")),
             artifacts={"bundle": str(copy)},
             code_paths=[str(_code(Path(folder)))],
@@ -72,7 +81,7 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
             signature=_signature(decoding),
             input_example=example,
         )
-    return str(logged.model_id)
+    return str(model.model_id)
 
 
 def _signature(decoding: Mapping[str, int | float]) -> ModelSignature:

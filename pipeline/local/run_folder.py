@@ -23,7 +23,7 @@ from pipeline.names import PIPELINE
 #: In the folder of a run that has not ended, or was killed: its temporary folder.
 LOCK_FILE = ".running"
 
-_TEMPORARY = f"{PIPELINE}-"
+_TEMPORARY = f"{PIPELINE}-run-"
 # kfp's executor writes this file when a step has ended without an error.
 _FINISHED = "executor_output.json"
 # Temporary names that `atomic_file`, `storage.transfer` and kfp's cache use, by folder.
