@@ -18,7 +18,7 @@ from components.artifacts.decoding import decoding_file
 from components.artifacts.files import read_json
 from components.artifacts.manifest import Photo
 from components.errors import DataError
-from components.registry.ownership import ownership_tags
+from components.registry.ownership import deleted_on_error, ownership_tags
 
 _CAPTION_FIELDS = [Property("caption", DataType.string), Property("score", DataType.double)]
 # Packages that `model_code.py` imports from.
@@ -65,7 +65,7 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
         tags=ownership_tags(),
         params=run.data.params,
     )
-    with TemporaryDirectory() as folder:
+    with deleted_on_error(client, model.model_id), TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(bundle, Path(folder) / "bundle"))
         # Not `mlflow.pyfunc.log_model`, which needs an active run: the finished run would be marked
         # as running, and remain so if this process were killed.

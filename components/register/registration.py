@@ -1,7 +1,6 @@
 """Registers a model that passed the gate, once per training run, and promotes it."""
 
 import logging
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from components.register.packaging import log_bundle
 from components.register.parity import check_parity
 from components.registry.client import mlflow_client
 from components.registry.models import TRAINING_CONFIG_TAG, find_champion
-from components.registry.ownership import delete_model
+from components.registry.ownership import deleted_on_error
 from components.registry.promotion import champion_changed, promote
 from components.registry.runs import require_run
 from components.registry.training_photos import record_training_photos
@@ -101,13 +100,9 @@ def register_model(
         if version is None:
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
             logged = log_bundle(Path(model), photos, run_id)
-            try:
+            with deleted_on_error(client, logged):
                 check_parity(f"models:/{logged}", Path(scores), photos)
                 version = _new_version(client, model_name, run_id, logged, tags, card)
-            except BaseException:
-                with suppress(MlflowException, OSError):
-                    delete_model(client, logged)
-                raise
             logger.info("%s has a new version: %s", model_name, version.version)
         else:
             logger.info(

@@ -7,11 +7,14 @@ a later run can tidy up.
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from mlflow import MlflowClient, entities
+from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.file_utils import local_file_uri_to_path
+from sqlalchemy.exc import SQLAlchemyError
 
 from components.registry.client import mlflow_client
 
@@ -63,6 +66,23 @@ def delete_model(client: MlflowClient, model_id: str) -> None:
         with contextlib.suppress(OSError):
             Path(local_file_uri_to_path(location)).parent.rmdir()
     client.delete_logged_model(model_id)
+
+
+@contextlib.contextmanager
+def deleted_on_error(client: MlflowClient, model_id: str) -> Iterator[None]:
+    """Deletes a logged model if the block does not end well.
+
+    Args:
+        client: MLflow's client.
+        model_id: The id of the logged model.
+    """
+    try:
+        yield
+    except BaseException:
+        # What can't be deleted now is deleted by a later run.
+        with contextlib.suppress(MlflowException, SQLAlchemyError, OSError):
+            delete_model(client, model_id)
+        raise
 
 
 def _has_version(client: MlflowClient, model: entities.LoggedModel) -> bool:
