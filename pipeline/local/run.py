@@ -93,6 +93,11 @@ def run_pipeline(
             RunView(console, log) as view,
             new_run_folder(root) as folder,
         ):
+            local.init(
+                runner=local.SubprocessRunner(use_venv=False),
+                pipeline_root=str(root / ARTIFACTS),
+                workspace_root=str(folder.temporary / "workspace"),
+            )
             _run(captioning_pipeline, arguments, view, folder, cache, log_file)
         outputs = _outputs(spec, folder.path, cache)
     return Summary(root, log_file, config_file, settings.model_name, outputs, view.seconds)
