@@ -52,13 +52,15 @@ def start_run(
 
 
 def log_params(run_id: str, params: Mapping[str, Any]) -> None:
-    """Records settings in a run, in one request; those that it has must be equal.
+    """Records settings in a run; one that it has already keeps its value, as MLflow requires.
 
     Raises:
-        CaptionflowError: If MLflow can't be used, has no such run, or a setting differs.
+        CaptionflowError: If MLflow can't be used, or has no such run.
     """
     with mlflow_client() as client:
-        client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        known = client.get_run(run_id).data.params
+        new = [Param(key, str(value)) for key, value in params.items() if key not in known]
+        client.log_batch(run_id, params=new)
 
 
 def log_metrics(run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
@@ -82,11 +84,19 @@ def log_metrics(run_id: str, metrics: Mapping[str, float], step: int = 0) -> Non
 def log_tags(run_id: str, tags: Mapping[str, str]) -> None:
     """Sets tags of a run, in one request; a tag that exists is overwritten.
 
+    Args:
+        run_id: The run's id.
+        tags: Texts by name; a tag with an empty text is removed if the run has it.
+
     Raises:
         CaptionflowError: If MLflow can't be used, or has no such run.
     """
     with mlflow_client() as client:
-        client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        client.log_batch(run_id, tags=[RunTag(key, text) for key, text in tags.items() if text])
+        empty = {key for key, text in tags.items() if not text}
+        if empty:
+            for key in sorted(empty & client.get_run(run_id).data.tags.keys()):
+                client.delete_tag(run_id, key)
 
 
 def log_text(run_id: str, text: str, name: str) -> None:

@@ -98,7 +98,7 @@ def state(root: Path) -> dict[str, Any]:
     client = MlflowClient()
     experiment = client.get_experiment_by_name("captionflow")
     runs = client.search_runs([experiment.experiment_id])
-    trainings = [run for run in runs if run.info.run_name.startswith("train-")]
+    trainings = [run for run in runs if "training" in run.data.tags]
     versions = client.search_model_versions("name = 'captionflow-sample'")
     (scores,) = root.glob("artifacts/*/evaluate/scores/scores.json")
     content = json.loads(scores.read_text())
