@@ -17,6 +17,7 @@ from components.register.packaging import log_bundle
 from components.register.parity import check_parity
 from components.registry.client import mlflow_client
 from components.registry.models import TRAINING_CONFIG_TAG, find_champion
+from components.registry.ownership import deleted_on_error
 from components.registry.promotion import champion_changed, promote
 from components.registry.runs import require_run
 from components.registry.training_photos import record_training_photos
@@ -106,10 +107,11 @@ def register_model(
         record_training_photos(run_id, photos)
         tags |= _gate_tags(client, run_id, reason)
         if version is None:
-            logged = log_bundle(Path(model), photos, run_id)
-            check_parity(f"models:/{logged}", Path(scores), photos)
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
-            version = _new_version(client, model_name, run_id, logged, tags, card)
+            logged = log_bundle(Path(model), photos, run_id)
+            with deleted_on_error(client, logged):
+                check_parity(f"models:/{logged}", Path(scores), photos)
+                version = _new_version(client, model_name, run_id, logged, tags, card)
             logger.info("%s has a new version: %s", model_name, version.version)
         else:
             logger.info(

@@ -38,6 +38,5 @@ def train(
             settings=TrainSettings.check(settings),
             run_config=run_config, dataset_summary=dataset_summary,
         )  # fmt: skip
-        model.metadata.update(
-            mlflow_run_id=training["mlflow_run_id"], best_epoch=training["best_epoch"]
-        )
+        names = ("mlflow_run_id", "best_epoch", "checkpoint")
+        model.metadata.update({name: training[name] for name in names})

@@ -130,11 +130,17 @@ def test_register_model_broken_bundle_leaves_the_champion(
 ) -> None:
     inputs = of_run(first, start_run("photos", "broken", {}))
     (inputs["model"] / "vocabulary.txt").unlink()
+    experiment = MlflowClient().get_run(run_of(first)).info.experiment_id
+    logged = MlflowClient().search_logged_models([experiment])
+    files = sorted(first["model"].parent.glob("mlartifacts/models/*"))
     with pytest.raises(DataError, match=r"must be a whole model bundle: .*vocabulary\.txt"):
         register(inputs, "Passed: better")
     assert len(MlflowClient().search_model_versions("name = 'captioner'")) == 1
     found = find_champion("captioner")
     assert found is not None and found.version == "1"
+    # The model that was logged in vain is deleted, with its files.
+    assert len(MlflowClient().search_logged_models([experiment])) == len(logged)
+    assert sorted(first["model"].parent.glob("mlartifacts/models/*")) == files
 
 
 @pytest.mark.usefixtures("store")
