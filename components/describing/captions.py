@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from components.captioning.inference.bundle import Caption
 from components.captioning.inference.captioner import Captioner
+from components.captioning.inference.scoring import SCORE_DECIMALS
 from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import PhotoFile, photo_checksum, read_photo
 from components.errors import DataError
 
-# Decimals of a score; further ones vary with the other photos of a batch.
-_SCORE_DECIMALS = 4
 # Decimals of a saliency map, which is shown as brightness.
 _SALIENCY_DECIMALS = 2
 # Photos of a batch for a person, who sees each caption as soon as it is found.
@@ -161,7 +160,7 @@ def _result(
     if isinstance(found, DataError):
         return {"error": f"{name}: {found}"}
     best, *others = [
-        {"caption": each.text, "score": round(each.score, _SCORE_DECIMALS)}
+        {"caption": each.text, "score": round(each.score, SCORE_DECIMALS)}
         for each in found[: options.alternatives + 1]
     ]
     return {**best, **({"alternatives": others} if options.alternatives else {})}

@@ -18,7 +18,7 @@ from components.registry.client import (
     tracking_uri,
     without_credentials,
 )
-from components.registry.models import find_champion, models_with_champion
+from components.registry.models import CHAMPION, find_champion, models_with_champion
 from components.registry.rejected_candidates import last_rejection
 
 # The file in which MLflow describes a logged model.
@@ -40,16 +40,19 @@ class ModelDownload(NamedTuple):
     bundle: Path
 
 
-def download_model(model_name: str, version: str | None, directory: Path) -> ModelDownload:
+def download_model(
+    model_name: str, version: str | None, directory: Path, *, alias: str | None = None
+) -> ModelDownload:
     """Makes the bundle of a registered model available as local files; runs nothing of it.
 
     Args:
         model_name: The registered model's name.
-        version: The version; None: the champion.
+        version: The version; None: the one with the alias.
+        alias: The alias; None: the champion's.
         directory: Receives the files of a server; a local store's files are used in place.
 
     Raises:
-        DataError: If there is no champion or no such version, or its files are missing.
+        DataError: If no version has the alias, there is no such version, or its files are missing.
         CaptionflowError: If MLflow can't be used.
     """
     if not store_exists():
@@ -58,7 +61,7 @@ def download_model(model_name: str, version: str | None, directory: Path) -> Mod
             f"There are no runs in MLflow at {printable_tracking_uri()} yet. Start one with "
             "`captionflow run`"
         )
-    number = _champion_of(model_name) if version is None else version
+    number = _version_with(alias, model_name) if version is None else version
     with mlflow_client() as client:
         try:
             uri = client.get_model_version_download_uri(model_name, number)
@@ -70,6 +73,21 @@ def download_model(model_name: str, version: str | None, directory: Path) -> Mod
                 f"{printable_tracking_uri()}. See `captionflow models list`"
             ) from error
         return ModelDownload(number, _download(f"{model_name} version {number}", uri, directory))
+
+
+def _version_with(alias: str | None, model_name: str) -> str:
+    if alias in (None, CHAMPION):
+        return _champion_of(model_name)
+    with mlflow_client() as client:
+        try:
+            return str(client.get_model_version_by_alias(model_name, alias).version)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            raise DataError(
+                f"No version of {model_name} has the alias {alias} in MLflow at "
+                f"{printable_tracking_uri()}. See `captionflow models list`"
+            ) from error
 
 
 def _champion_of(model_name: str) -> str:
