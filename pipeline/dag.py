@@ -66,6 +66,7 @@ def captioning_pipeline(run: Parameters) -> None:
             captions=captions,
             matrix=matrix,
             run_config=reason.outputs["run_config"],
+            run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
             gpus=as_text(run["gpus"]),
             **run.of(TrainSettings),
         )

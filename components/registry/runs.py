@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
@@ -16,13 +17,19 @@ from components.registry.experiments import find_or_create
 logger = logging.getLogger(__name__)
 
 
-def start_run(experiment: str, run_name: str, params: Mapping[str, Any]) -> str:
+def start_run(
+    experiment: str,
+    run_name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Starts an MLflow run.
 
     Args:
         experiment: The experiment's name; it is created on first use.
         run_name: The run's name in MLflow's user interface.
         params: The run's settings; values are recorded as text.
+        tags: Its tags.
 
     Returns:
         The run's id.
@@ -32,7 +39,9 @@ def start_run(experiment: str, run_name: str, params: Mapping[str, Any]) -> str:
         CaptionflowError: If MLflow can't be used.
     """
     with mlflow_client() as client:
-        run = client.create_run(find_or_create(client, experiment), run_name=run_name)
+        run = client.create_run(
+            find_or_create(client, experiment), run_name=run_name, tags=dict(tags)
+        )
         run_id = str(run.info.run_id)
         client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
     logger.info("MLflow run %s (%s) in experiment %s", run_name, run_id, experiment)

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
 from components.registry.experiments import experiment_identity
 from components.registry.runs import finish_run, log_text, start_run
+from components.runtime.kubeflow_run import kubeflow_tags
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path, require_writable
@@ -50,6 +52,7 @@ def train_model(
     *,
     settings: TrainSettings,
     run_config: str = "",
+    kfp_run_name: str = "",
 ) -> dict[str, Any]:
     """Trains a network and writes it as a bundle, without decoding settings.
 
@@ -68,6 +71,7 @@ def train_model(
         directory: Where the model artifact is written, atomically: the bundle and `training.json`.
         settings: The training settings.
         run_config: All settings of the pipeline run as YAML, logged to MLflow; may be empty.
+        kfp_run_name: Name of the run on Kubeflow Pipelines; recorded in MLflow there.
 
     Returns:
         The content of `training.json`: MLflow run, history, settings, best epoch.
@@ -111,7 +115,9 @@ def train_model(
         embeddings,
         settings,
         checkpoint=checkpoint,
-        start_run=lambda: _start_run(settings, encoder, run_config, run_name=f"train-{key[:8]}"),
+        start_run=lambda: _start_run(
+            settings, encoder, run_config, f"train-{key[:8]}", kubeflow_tags(kfp_run_name)
+        ),
     )
     training = _training_record(state, settings)
     with atomic_directory(directory) as aside:
@@ -129,10 +135,14 @@ def train_model(
 
 
 def _start_run(
-    settings: TrainSettings, encoder: dict[str, Any], run_config: str, *, run_name: str
+    settings: TrainSettings,
+    encoder: dict[str, Any],
+    run_config: str,
+    run_name: str,
+    tags: Mapping[str, str],
 ) -> str:
     params = {**settings.decisive(), **{f"encoder_{k}": v for k, v in encoder.items()}}
-    run_id = start_run(settings.experiment, run_name=run_name, params=params)
+    run_id = start_run(settings.experiment, run_name, params, tags)
     if run_config:
         log_text(run_id, run_config, RUN_CONFIG_FILE)
     return run_id
