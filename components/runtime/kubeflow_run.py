@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 #: Environment variable with the address of KFP's user interface, from the ConfigMap `captionflow`.
 UI_URL_VARIABLE = "KFP_UI_URL"
-# Set by KFP's own MLflow plugin in every container of a run, if the plugin is enabled: a JSON object
+# KFP's own MLflow plugin, if it is enabled, sets it in every container of a run: a JSON object
 # (MLflowRuntimeConfig in backend/src/common/plugins/mlflow/config.go of KFP 2.17).
 _PLUGIN_VARIABLE = "KFP_MLFLOW_CONFIG"
 
@@ -56,6 +56,8 @@ def _plugin_run() -> str:
 
     if not parent or not run_exists(parent):
         # The plugin may write to another MLflow server.
-        logger.warning("KFP's MLflow run %r is not in this MLflow; it will not be the parent", parent)
+        logger.warning(
+            "KFP's MLflow run %r is not in this MLflow; it will not be the parent", parent
+        )
         return ""
     return parent

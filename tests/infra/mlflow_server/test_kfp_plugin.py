@@ -1,8 +1,8 @@
 """KFP's MLflow plugin on the manifests' server: its requests, sent as the account of the runs.
 
 Sources are of kubeflow/pipelines 2.17.0: OnBeforeRunCreation and OnRunEnd in
-backend/src/apiserver/plugins/mlflow, OnTaskStart and OnTaskEnd in backend/src/v2/common/plugins/mlflow,
-and the client in backend/src/common/plugins/mlflow/client.go.
+backend/src/apiserver/plugins/mlflow, OnTaskStart and OnTaskEnd in
+backend/src/v2/common/plugins/mlflow, the client in backend/src/common/plugins/mlflow/client.go.
 """
 
 import json
