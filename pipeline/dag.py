@@ -67,6 +67,7 @@ def captioning_pipeline(run: Parameters) -> None:
             matrix=matrix,
             run_config=reason.outputs["run_config"],
             dataset_summary=reason.outputs["dataset_summary"],
+            run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
             gpus=as_text(run["gpus"]),
             **run.of(TrainSettings),
         )
