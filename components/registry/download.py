@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 from components.errors import DataError
+from components.registry.candidacy import approval_notice, find_candidate
 from components.registry.client import (
     mlflow_client,
     printable_tracking_uri,
@@ -73,7 +74,9 @@ def _champion_of(model_name: str) -> str:
     if champion is not None:
         return champion.version
     message = f"No version of {model_name} has been approved yet in {printable_tracking_uri()}."
-    if others := models_with_champion():
+    if candidate := find_candidate(model_name):
+        message += f" Version {candidate.version} {approval_notice(candidate)}."
+    elif others := models_with_champion():
         message += f" Models with an approved version (--model-name): {', '.join(others)}."
     elif rejection := last_rejection(model_name):
         message += f" The gate's decision on the last model: {rejection}."

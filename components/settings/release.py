@@ -1,6 +1,6 @@
 """Settings of a model's release: of the steps `trigger`, `rescore`, `gate` and `register`."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from components.settings.base import SettingsGroup, setting
 from components.settings.shared import ExperimentSettings, ModelNameSettings
@@ -23,6 +23,19 @@ class GateSettings(ModelNameSettings, ExperimentSettings):
         decisive=False,
         ge=0,
         le=100,
+    )
+
+
+class RegisterSettings(GateSettings):
+    """What becomes of a model that passed the gate."""
+
+    title: ClassVar[str] = "Release"
+
+    release: Literal["auto", "approve"] = setting(
+        "auto",
+        "What becomes of a model that passed the gate. auto: it becomes champion; approve: it "
+        "waits until somebody decides with `captionflow models approve` or `reject`",
+        decisive=False,
     )
 
 

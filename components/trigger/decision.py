@@ -3,6 +3,12 @@
 import logging
 from typing import NamedTuple
 
+from components.registry.candidacy import (
+    Candidacy,
+    approval_notice,
+    can_be_approved,
+    find_candidate,
+)
 from components.registry.events import record_event
 from components.registry.models import TRAINING_CONFIG_TAG, ModelVersion, find_champion
 from components.registry.rejected_candidates import candidate_key, find_rejected_candidate
@@ -34,36 +40,47 @@ def find_reason(training_config: TrainingConfig, settings: RunSettings) -> Reaso
         CaptionflowError: If MLflow can't be used.
     """
     champion = find_champion(settings.model_name)
-    reason = compare(
-        training_config,
-        champion,
-        force=settings.force,
-        rejected=find_rejection(training_config, champion, settings),
-    )
+    reason = predict_reason(training_config, champion, settings)
     logger.info("%s", reason.text)
-    if champion and not reason.train:
+    if not reason.train:
         tags = {
             "reason": reason.text,
             "model_name": settings.model_name,
-            "version": champion.version,
+            "version": champion.version if champion else "",
         }
         record_event(settings.experiment, "no training", tags)
     return reason
 
 
-def find_rejection(
+def predict_reason(
     training_config: TrainingConfig, champion: ModelVersion | None, settings: RunSettings
-) -> str:
-    """Returns why the gate rejected the same candidate before; empty if it did not.
+) -> Reason:
+    """Returns what `find_reason` decides, without recording anything.
+
+    Args:
+        training_config: The training config of this run.
+        champion: The champion; None if there is none.
+        settings: The settings of this run.
 
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    if champion is None:
-        return ""
+    return compare(
+        training_config,
+        champion,
+        force=settings.force,
+        rejected=_find_rejection(training_config, champion, settings),
+        candidate=find_candidate(settings.model_name),
+    )
+
+
+def _find_rejection(
+    training_config: TrainingConfig, champion: ModelVersion | None, settings: RunSettings
+) -> str:
+    """Returns why the gate or a person rejected the same candidate before; empty if none did."""
     key = candidate_key(
         training_config.to_json(),
-        champion.version,
+        champion.version if champion else "",
         model_name=settings.model_name,
         floors=settings.floors,
         margin=settings.margin,
@@ -77,6 +94,7 @@ def compare(
     *,
     force: bool,
     rejected: str = "",
+    candidate: Candidacy | None = None,
 ) -> Reason:
     """Decides whether there is a reason to train.
 
@@ -84,18 +102,30 @@ def compare(
         training_config: The training config of this run.
         champion: The champion; None if there is none.
         force: Whether to train in any case.
-        rejected: Why the gate rejected the same candidate against this champion before; empty if
-            it did not.
+        rejected: Why the same candidate was rejected against this champion before; empty if it was
+            not.
+        candidate: The version that waits for approval; None if none does. One that can't be
+            approved, since the champion has changed, is no reason to wait.
     """
-    if champion is None:
-        return Reason(True, "Training: there is no champion yet")
-    name = f"champion v{champion.version}"
+    if (
+        candidate
+        and not force
+        and can_be_approved(candidate, champion.version if champion else None)
+    ):
+        return Reason(
+            False,
+            f"No training: version {candidate.version} {approval_notice(candidate)} "
+            "(--force trains anyway)",
+        )
+    name = f"champion v{champion.version}" if champion else "no champion"
     if rejected and not force:
         return Reason(
             False,
-            f"No training: the gate rejected a model with the same data, code and settings against "
-            f"{name}: {rejected} (--force trains anyway)",
+            "No training: a model with the same data, code and settings was rejected, compared "
+            f"with {name}: {rejected} (--force trains anyway)",
         )
+    if champion is None:
+        return Reason(True, "Training: there is no champion yet")
     try:
         before = TrainingConfig.from_json(champion.tags[TRAINING_CONFIG_TAG])
     except (KeyError, ValueError):

@@ -54,6 +54,11 @@ class Summary:
         return self.trained and bool(self.outputs["gate"]["Output"])
 
     @property
+    def approval(self) -> str:
+        """Who has to do what before the registered model becomes champion; empty: nothing."""
+        return str(self.outputs["register"]["approval"]) if self.passed else ""
+
+    @property
     def reason(self) -> str:
         """The gate's reason; the trigger's if no model was trained."""
         return str(self.outputs["gate" if self.trained else "trigger"]["reason"])
@@ -93,9 +98,10 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Model", f"{_model_version(summary)} [green]unchanged[/]"
         yield "Trigger", escape(summary.reason)
     else:
-        verdict = "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
-        yield "Model", f"{_model_version(summary)} {verdict}"
+        yield "Model", f"{_model_version(summary)} {_verdict(summary)}"
         yield "Gate", escape(summary.reason)
+        if summary.approval:
+            yield "To do", f"[yellow]{escape(summary.approval)}[/]"
         yield "Report", escape(_report(summary))
     yield "Config", escape(_short(summary.config_file))
     yield "Log", escape(_short(summary.log_file))
@@ -143,8 +149,16 @@ def _scores(summary: Summary) -> Table:
     return table
 
 
+def _verdict(summary: Summary) -> str:
+    if summary.approval:
+        return "[yellow]registered, not champion yet[/]"
+    return "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
+
+
 def _model_version(summary: Summary) -> str:
-    if summary.trained and not summary.passed:
+    if summary.passed:
+        return f"{summary.model_name} version {summary.outputs['register']['version']}"
+    if summary.trained:
         return summary.model_name
     from components.registry.models import find_champion
 

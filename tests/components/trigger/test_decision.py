@@ -8,7 +8,9 @@ import yaml
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.registry.approval import propose, reject
 from components.registry.models import ModelVersion
+from components.registry.promotion import promote
 from components.registry.rejected_candidates import candidate_key, record_rejected_candidate
 from components.registry.runs import start_run
 from components.settings.run import RunSettings
@@ -114,6 +116,60 @@ def test_find_reason_does_not_train_a_rejected_candidate_again() -> None:
     client.create_model_version("captioner", "file:///x")
     client.set_registered_model_alias("captioner", "champion", "2")
     assert reason().train
+
+
+def _propose(version: str, compared_with: str) -> None:
+    key = candidate_key(_CONFIG.to_json(), compared_with, **_GATE)
+    propose(
+        "captioner", version, reason="Passed", compared_with=compared_with, experiment="photos",
+        key=key,
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_find_reason_waits_for_the_approval_of_a_candidate() -> None:
+    _register(TrainingConfig({"data": "older"}))
+    client = MlflowClient()
+    for _ in range(2):
+        client.create_model_version("captioner", "file:///x")
+
+    def reason(**changed: Any) -> Reason:
+        return find_reason(_CONFIG, RunSettings(**{**_GATE, "experiment": "photos", **changed}))
+
+    _propose("2", "1")
+    waits = reason()
+    assert not waits.train
+    for fact in ("No training", "version 2", "waits for approval", "since 20", "approve 2 --why"):
+        assert fact in waits.text
+    [event] = _events()
+    assert (event["reason"], event["version"]) == (waits.text, "1")
+    assert reason(force=True).train
+    # Another champion: the candidate can't be approved, so there is nothing to wait for.
+    promote("captioner", "3", reason="by hand")
+    assert reason().train
+    _propose("2", "3")
+    assert not reason().train
+    # The same is not trained again after it was rejected.
+    reject("captioner", "2", reason="too many dogs")
+    rejected = reason()
+    assert not rejected.train
+    for fact in ("rejected", "champion v3", "version 2", "too many dogs", "--force"):
+        assert fact in rejected.text
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_find_reason_of_a_rejected_first_model_does_not_train_it_again() -> None:
+    client = MlflowClient()
+    client.create_registered_model("captioner")
+    client.create_model_version("captioner", "file:///x")
+    settings = RunSettings(**_GATE, experiment="photos")
+    assert find_reason(_CONFIG, settings).train
+    _propose("1", "")
+    assert "approve 1 --why" in find_reason(_CONFIG, settings).text
+    reject("captioner", "1", reason="it sees cats only")
+    rejected = find_reason(_CONFIG, settings)
+    assert (rejected.train, "it sees cats only" in rejected.text) == (False, True)
+    assert find_reason(TrainingConfig({"data": "new"}), settings).train
 
 
 @pytest.mark.usefixtures("mlflow_root")

@@ -14,6 +14,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from components.errors import DataError, SettingError
+from components.registry.approval import approve
+from components.registry.candidacy import find_candidate
 from components.registry.client import local_tracking_uri
 from components.registry.models import find_champion
 from pipeline.config import Settings, make_settings
@@ -134,6 +136,29 @@ def test_run_pipeline_below_the_floor_registers_nothing_and_gives_the_reason(
     assert "train" in shown.partition("Unchanged since earlier runs:")[2].splitlines()[0]
     assert find_champion("never") is None
     assert "never not registered" in shown
+
+
+def test_run_pipeline_for_approval_makes_a_candidate_for_which_the_next_run_waits(
+    settings: Callable[..., Settings], root: Path
+) -> None:
+    waiting = settings(release="approve", model_name="waiting")
+    # No champion of this name: a reason to train, but all of it was done before.
+    summary, shown = _run(waiting, root)
+    assert set(summary.seconds) == {"trigger", "rescore", "gate", "register"}
+    assert summary.passed and find_champion("waiting") is None
+    assert "waiting version 1 registered, not champion yet" in shown
+    assert "To do   version 1 waits for approval" in shown
+    assert "captionflow models approve 1 --why" in shown
+    candidate = find_candidate("waiting")
+    assert candidate is not None and candidate.version == "1"
+    summary, shown = _run(waiting, root)
+    assert set(summary.seconds) == {"trigger"}
+    assert "version 1 waits for approval" in summary.reason
+    planned = {step.name: step for step in plan_run(waiting, root)}
+    assert planned["trigger"].why == summary.reason
+    approve("waiting", "1", reason="good")
+    summary, _ = _run(waiting, root)
+    assert summary.reason.startswith("No training: champion v1 has the same data")
 
 
 def test_run_pipeline_forced_trains_to_the_same_scores_which_are_no_progress(
