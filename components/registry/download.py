@@ -69,6 +69,24 @@ def download_model(model_name: str, version: str | None, directory: Path) -> Mod
         return ModelDownload(number, _download(f"{model_name} version {number}", uri, directory))
 
 
+def download_bundle_file(model_name: str, version: str, name: str, directory: Path) -> Path:
+    """Makes one file of a registered model's bundle available; the others are not downloaded.
+
+    Args:
+        model_name: The registered model's name.
+        version: The version, which must exist.
+        name: The file's name in the bundle.
+        directory: See `download_model`.
+
+    Raises:
+        DataError: If the version has no bundle, or the file is missing.
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        uri = client.get_model_version_download_uri(model_name, version)
+        return _download(f"{model_name} version {version}", uri, directory, name)
+
+
 def _champion_of(model_name: str) -> str:
     champion = find_champion(model_name)
     if champion is not None:
@@ -86,7 +104,7 @@ def _champion_of(model_name: str) -> str:
     )
 
 
-def _download(name: str, uri: str, directory: Path) -> Path:
+def _download(name: str, uri: str, directory: Path, file: str = "") -> Path:
     if not MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.is_set():
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
     # With a destination, MLflow would copy even files that are on this machine.
@@ -99,7 +117,7 @@ def _download(name: str, uri: str, directory: Path) -> Path:
 
     try:
         flavor = Model.load(download(_MODEL_FILE)).flavors["python_function"]
-        return Path(download(os.path.normpath(flavor["artifacts"][_BUNDLE]["path"])))
+        return Path(download(os.path.normpath(f"{flavor['artifacts'][_BUNDLE]['path']}/{file}")))
     except (KeyError, TypeError) as error:
         raise DataError(f"{name} was not registered by captionflow: it has no bundle") from error
     except (MlflowException, OSError) as error:

@@ -39,6 +39,31 @@ class RegisterSettings(GateSettings):
     )
 
 
+class DriftSettings(SettingsGroup):
+    """The comparison of what was asked with the training photos."""
+
+    title: ClassVar[str] = "Drift"
+
+    requests: str = setting(
+        "",
+        "Folder, local, gs:// or s3://, where `captionflow caption --keep-features` keeps the "
+        "features of requests; trigger tests whether they have drifted from the champion's "
+        "training photos. Empty: no test",
+        decisive=False,
+    )
+    min_requests: int = setting(
+        100, "Minimum number of distinct photos in requests for a drift test",
+        decisive=False, ge=2, le=1_000_000,
+    )  # fmt: skip
+    drift_level: float = setting(
+        0.01,
+        "Significance level of the drift test: requests have drifted if its p-value is lower",
+        decisive=False,
+        ge=0.001,
+        lt=1,
+    )
+
+
 class ForceSettings(SettingsGroup):
     """Training without changes."""
 

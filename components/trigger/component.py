@@ -12,7 +12,11 @@ from components.settings.run import RunSettings
 def trigger(
     settings: dict[str, Any], manifest: Input[Dataset]
 ) -> NamedTuple(  # type: ignore[valid-type] # KFP's own form
-    "Trigger", [("Output", bool), ("reason", str), ("training_config", str), ("run_config", str)]
+    "Trigger",
+    [
+        ("Output", bool), ("reason", str), ("drift", str),
+        ("training_config", str), ("run_config", str),
+    ],
 ):  # fmt: skip
     """Ends the run early if the champion was trained on the same data with the same settings.
 
@@ -30,4 +34,4 @@ def trigger(
         config = make_training_config(manifest.path, checked)
         reason = find_reason(config, checked)
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
-        return reason.train, reason.text, config.to_json(), checked.to_yaml()
+        return reason.train, reason.text, reason.drift, config.to_json(), checked.to_yaml()

@@ -13,16 +13,24 @@ from components.registry.events import record_event
 from components.registry.models import TRAINING_CONFIG_TAG, ModelVersion, find_champion
 from components.registry.rejected_candidates import candidate_key, find_rejected_candidate
 from components.settings.run import RunSettings
+from components.trigger.drift import Drift, find_drift, record_drift
 from components.trigger.training_config import TrainingConfig
 
 logger = logging.getLogger(__name__)
 
 
 class Reason(NamedTuple):
-    """Whether to train, and a text with the reason, for people."""
+    """Whether to train, and why.
+
+    Attributes:
+        train: Whether to train.
+        text: The reason, for people.
+        drift: The outcome of the drift test; empty if there was none.
+    """
 
     train: bool
     text: str
+    drift: str = ""
 
 
 def find_reason(training_config: TrainingConfig, settings: RunSettings) -> Reason:
@@ -40,8 +48,12 @@ def find_reason(training_config: TrainingConfig, settings: RunSettings) -> Reaso
         CaptionflowError: If MLflow can't be used.
     """
     champion = find_champion(settings.model_name)
-    reason = predict_reason(training_config, champion, settings)
+    drift = find_drift(champion, settings)
+    reason = predict_reason(training_config, champion, settings, drift)
     logger.info("%s", reason.text)
+    if champion and drift:
+        logger.info("Drift: %s", drift.text)
+        record_drift(drift, champion, settings)
     if not reason.train:
         tags = {
             "reason": reason.text,
@@ -53,7 +65,10 @@ def find_reason(training_config: TrainingConfig, settings: RunSettings) -> Reaso
 
 
 def predict_reason(
-    training_config: TrainingConfig, champion: ModelVersion | None, settings: RunSettings
+    training_config: TrainingConfig,
+    champion: ModelVersion | None,
+    settings: RunSettings,
+    drift: Drift | None,
 ) -> Reason:
     """Returns what `find_reason` decides, without recording anything.
 
@@ -61,17 +76,55 @@ def predict_reason(
         training_config: The training config of this run.
         champion: The champion; None if there is none.
         settings: The settings of this run.
+        drift: The outcome of the drift test; None if there was none.
 
     Raises:
         CaptionflowError: If MLflow can't be used.
     """
-    return compare(
+    reason = compare(
         training_config,
         champion,
         force=settings.force,
         rejected=_find_rejection(training_config, champion, settings),
         candidate=find_candidate(settings.model_name),
     )
+    if drift is None or champion is None:
+        return reason
+    new_data = training_config.parts.get("data") != _trained_on(champion).parts.get("data")
+    return add_drift(reason, drift, new_data=new_data)
+
+
+def add_drift(reason: Reason, drift: Drift, *, new_data: bool) -> Reason:
+    """Returns a reason that also names drift.
+
+    Drift without new data is no reason to train: a model trained on the same photos again would
+    know no more about the new ones.
+
+    Args:
+        reason: The reason without drift.
+        drift: The outcome of the drift test.
+        new_data: Whether captioned data were added or changed since the champion was trained.
+    """
+    text = reason.text
+    if drift.drifted and new_data:
+        text += f", {drift.text}" if reason.train else f". {_sentence(drift.text)}"
+    elif drift.drifted:
+        text += (
+            f". {_sentence(drift.text)}, but the captioned data are the same: to adapt the model, "
+            "add photos like these with captions to the data set"
+        )
+    return Reason(reason.train, text, drift.text)
+
+
+def _sentence(clause: str) -> str:
+    return clause[:1].upper() + clause[1:]
+
+
+def _trained_on(champion: ModelVersion) -> TrainingConfig:
+    try:
+        return TrainingConfig.from_json(champion.tags[TRAINING_CONFIG_TAG])
+    except (KeyError, ValueError):
+        return TrainingConfig({})
 
 
 def _find_rejection(
@@ -126,9 +179,8 @@ def compare(
         )
     if champion is None:
         return Reason(True, "Training: there is no champion yet")
-    try:
-        before = TrainingConfig.from_json(champion.tags[TRAINING_CONFIG_TAG])
-    except (KeyError, ValueError):
+    before = _trained_on(champion)
+    if not before.parts:
         return Reason(True, f"Training: {name} has no record of what it was trained on")
     if changes := training_config.changes_from(before, name):
         return Reason(True, f"Training: {', '.join(changes)}")

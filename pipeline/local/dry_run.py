@@ -9,6 +9,7 @@ from components.registry.client import store_exists
 from components.registry.models import find_champion
 from components.settings.run import RunSettings
 from components.trigger.decision import Reason, compare, predict_reason
+from components.trigger.drift import find_drift
 from components.trigger.training_config import TrainingConfig, make_training_config
 from pipeline.local.cache import plan_steps, step_outputs
 from pipeline.plan import PlannedStep
@@ -60,7 +61,8 @@ def _predict(training_config: TrainingConfig, settings: RunSettings) -> Reason:
     if not store_exists():
         # Looking up a champion would create the store.
         return compare(training_config, None, force=settings.force)
-    return predict_reason(training_config, find_champion(settings.model_name), settings)
+    champion = find_champion(settings.model_name)
+    return predict_reason(training_config, champion, settings, find_drift(champion, settings))
 
 
 def _with_conditions(planned: list[PlannedStep]) -> list[PlannedStep]:

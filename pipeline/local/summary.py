@@ -103,6 +103,8 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         if summary.approval:
             yield "To do", f"[yellow]{escape(summary.approval)}[/]"
         yield "Report", escape(_report(summary))
+    if drift := summary.outputs["trigger"]["drift"]:
+        yield "Drift", escape(str(drift))
     yield "Config", escape(_short(summary.config_file))
     yield "Log", escape(_short(summary.log_file))
     yield "MLflow", escape(_mlflow())

@@ -28,7 +28,7 @@ def _champion(**tags: str) -> ModelVersion:
 
 
 def test_compare_without_a_champion_trains() -> None:
-    assert compare(_CONFIG, None, force=False) == (True, "Training: there is no champion yet")
+    assert compare(_CONFIG, None, force=False) == Reason(True, "Training: there is no champion yet")
 
 
 def test_compare_with_a_champion_of_the_same_config_does_not_train() -> None:
@@ -39,14 +39,14 @@ def test_compare_with_a_champion_of_the_same_config_does_not_train() -> None:
 
 
 def test_compare_forced_trains_anyway() -> None:
-    assert compare(_CONFIG, _champion(), force=True) == (
+    assert compare(_CONFIG, _champion(), force=True) == Reason(
         True, "Training: forced; nothing changed since champion v4",
     )  # fmt: skip
 
 
 def test_compare_names_the_changes() -> None:
     now = TrainingConfig({"data": "e", "epochs": 5})
-    assert compare(now, _champion(), force=False) == (
+    assert compare(now, _champion(), force=False) == Reason(
         True,
         "Training: the data changed since champion v4, epochs changed from 3 (champion v4) to 5",
     )  # fmt: skip
@@ -57,7 +57,7 @@ def test_compare_names_the_changes() -> None:
 )
 def test_compare_with_a_champion_without_a_training_config_trains(tags: dict[str, str]) -> None:
     reason = compare(_CONFIG, _champion(**tags), force=False)
-    assert reason == (True, "Training: champion v4 has no record of what it was trained on")
+    assert reason == Reason(True, "Training: champion v4 has no record of what it was trained on")
 
 
 def _register(training_config: TrainingConfig) -> None:
@@ -176,9 +176,9 @@ def test_find_reason_of_a_rejected_first_model_does_not_train_it_again() -> None
 def test_trigger_component_returns_decision_reason_and_configs(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
     settings = RunSettings(experiment="photos", model_name="captioner")
-    wanted, reason, training_config, run_config = trigger.python_func(
+    wanted, reason, drift, training_config, run_config = trigger.python_func(
         **settings.model_dump(), manifest=dsl.Dataset(uri=str(tmp_path))
     )
-    assert (wanted, reason) == (True, "Training: there is no champion yet")
+    assert (wanted, reason, drift) == (True, "Training: there is no champion yet", "")
     assert TrainingConfig.from_json(training_config).parts["learning_rate"] == 0.002
     assert RunSettings.check(yaml.safe_load(run_config)) == settings

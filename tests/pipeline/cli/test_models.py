@@ -119,7 +119,7 @@ def _propose(version: str, compared_with: str = "1") -> None:
 def test_list_and_show_mark_the_candidate_and_approve_makes_it_champion() -> None:
     _propose("2")
     shown = _invoke("list").output
-    assert _row(shown, "2 ")[5:7] == ["22.57", "candidate"]
+    assert _row(shown, "2 ")[4:6] == ["22.57", "candidate"]
     assert "Version 2 waits for approval" in shown and "approve 2 --why" in shown
     assert _invoke("show", "2").output.startswith("captioner version 2, candidate\n")
     assert _invoke("approve", "2", "--why", "more dogs").output == (
