@@ -13,6 +13,9 @@ from mlflow import MlflowClient
 from rich.console import Console
 from typer.testing import CliRunner
 
+from components.artifacts.examples import read_examples
+from components.artifacts.files import read_json
+from components.drift.kept_features import FeatureKeeper
 from components.errors import DataError, SettingError
 from components.registry.approval import approve
 from components.registry.candidacy import find_candidate
@@ -159,6 +162,24 @@ def test_run_pipeline_for_approval_makes_a_candidate_for_which_the_next_run_wait
     approve("waiting", "1", reason="good")
     summary, _ = _run(waiting, root)
     assert summary.reason.startswith("No training: champion v1 has the same data")
+
+
+def test_run_pipeline_with_requests_says_whether_they_have_drifted(
+    first: tuple[Summary, str], settings: Callable[..., Settings], root: Path, tmp_path: Path
+) -> None:
+    files = first[0].files
+    encoder = read_json(files["evaluate"]["scored_model"] / "encoder.json")
+    photos = read_examples(files["features"]["examples"], "train").features[::2]
+    for name, features in (("like", photos), ("unlike", -photos)):
+        with FeatureKeeper(str(tmp_path / name), encoder) as keeper:
+            keeper.add(features)
+    like, shown = _run(settings(requests=str(tmp_path / "like"), min_requests=10), root)
+    assert "drifted" not in like.reason
+    assert "requests have not drifted from the training photos of champion v1 (p = " in shown
+    unlike, shown = _run(settings(requests=str(tmp_path / "unlike"), min_requests=10), root)
+    assert not unlike.trained
+    assert "Requests have drifted" in unlike.reason and f"n = {len(photos)})" in unlike.reason
+    assert "Drift   requests have drifted" in shown
 
 
 def test_run_pipeline_forced_trains_to_the_same_scores_which_are_no_progress(
