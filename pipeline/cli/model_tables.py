@@ -8,7 +8,12 @@ from rich.table import Column, Table
 
 from components.artifacts.scores import TITLES
 from components.errors import CaptionflowError
-from components.registry.candidacy import approval_notice, can_be_approved, candidate_of
+from components.registry.candidacy import (
+    approval_notice,
+    can_be_approved,
+    candidate_of,
+    read_candidacies,
+)
 from components.registry.history import Promotion, in_effect, read_history, recorded_champion
 from components.registry.models import ModelVersion, RegisteredModel
 
@@ -39,7 +44,7 @@ def show_model(model: RegisteredModel, console: Console | None = None) -> None:
             _minute(version.created),
             *(_number(version.tags.get(name, "")) for name in _SCORES),
             _alias(model, version),
-            escape(_reason(effective, version)),
+            escape(_reason(model, effective, version)),
         )
     console.print(f"{escape(model.name)}\n", highlight=False)
     console.print(versions)
@@ -110,10 +115,15 @@ def _table(*columns: Column | str) -> Table:
     return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
-def _reason(effective: list[Promotion], version: ModelVersion) -> str:
-    """Returns the reason of a version's last promotion, or else of the gate's decision."""
+def _reason(model: RegisteredModel, effective: list[Promotion], version: ModelVersion) -> str:
+    """Returns the reason of a version's last promotion, else of its rejection or of the gate."""
     reasons = [each.reason for each in effective if each.version == version.version]
-    return reasons[-1] if reasons else version.tags.get("gate_reason", "")
+    if reasons:
+        return reasons[-1]
+    decisions = [each for each in read_candidacies(model.tags) if each.version == version.version]
+    if decisions and decisions[-1].action == "reject":
+        return f"rejected: {decisions[-1].reason} ({decisions[-1].author})"
+    return version.tags.get("gate_reason", "")
 
 
 def _alias(model: RegisteredModel, version: ModelVersion) -> str:

@@ -136,7 +136,8 @@ def test_reject_takes_the_candidate_back_and_keeps_the_champion() -> None:
     _propose("2")
     shown = _invoke("reject", "2", "--why", "cats").output
     assert "Version 2" in shown and "rejected" in shown
-    assert "candidate" not in _invoke("list").output
+    shown = _invoke("list").output
+    assert "candidate" not in shown and "rejected: cats (" in shown
     assert _row(_invoke("show", "2").output, "approval ")[-1] == "cats"
     assert find_champion(_MODEL).version == "1"  # type: ignore[union-attr] # there is one
 
