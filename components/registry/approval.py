@@ -34,7 +34,7 @@ def propose(
 ) -> Candidacy:
     """Makes a version the candidate, in place of one that waits already.
 
-    Nothing is recorded if the version waits already and was compared with the same champion.
+    Nothing is recorded if the same version waits already, for the same comparison.
 
     Args:
         model_name: The registered model.
@@ -57,7 +57,8 @@ def propose(
     if compared_with != (model.champion or ""):
         raise champion_changed(compared_with, model.champion)
     waiting = candidate_of(model)
-    if waiting and (waiting.version, waiting.compared_with) == (number, compared_with):
+    proposed = (number, compared_with, key)
+    if waiting and (waiting.version, waiting.compared_with, waiting.key) == proposed:
         candidacy = waiting
         with mlflow_client() as client:
             settle_candidate(client, model.name)

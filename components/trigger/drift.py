@@ -1,6 +1,5 @@
 """Tests whether requests have drifted from the champion's training photos, and records it."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
