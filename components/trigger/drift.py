@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# Other encoders that a message names.
+_NAMED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -65,7 +68,7 @@ def find_drift(champion: ModelVersion | None, settings: RunSettings) -> Drift | 
     requests = read_requests(settings.requests, encoder, training.shape[1])
     count = len(requests.features)
     left_out = (
-        f" (left out: features of another encoder than {name}'s, {', '.join(requests.others)})"
+        f" (left out: features of another encoder than {name}'s, {', '.join(requests.others[:_NAMED])})"
         if requests.others
         else ""
     )
