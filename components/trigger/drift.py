@@ -67,11 +67,8 @@ def find_drift(champion: ModelVersion | None, settings: RunSettings) -> Drift | 
         return Drift(False, f"requests can't be compared with the photos of {name}: {error}")
     requests = read_requests(settings.requests, encoder, training.shape[1])
     count = len(requests.features)
-    left_out = (
-        f" (left out: features of another encoder than {name}'s, {', '.join(requests.others[:_NAMED])})"
-        if requests.others
-        else ""
-    )
+    others = ", ".join(requests.others[:_NAMED])
+    left_out = f" (left out: features of another encoder than {name}'s, {others})" if others else ""
     if count < settings.min_requests or len(training) < 2:
         return Drift(
             False,
