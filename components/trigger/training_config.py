@@ -3,16 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from components.artifacts.code_version import code_version
+from components.artifacts.dataset_summary import DatasetSummary
 from components.artifacts.external import external_content_hash
-from components.artifacts.files import read_json
 from components.artifacts.fingerprint import fingerprint_value
-from components.artifacts.manifest import REPORT_FILE
 from components.captioning.encoder.backbone_names import canonical_backbone_name
-from components.errors import DataError
 from components.settings.base import external_settings
 from components.settings.run import ModelSettings
 
@@ -69,25 +66,18 @@ class TrainingConfig:
         return changes
 
 
-def make_training_config(manifest: str | Path, settings: ModelSettings) -> TrainingConfig:
+def make_training_config(data: DatasetSummary, settings: ModelSettings) -> TrainingConfig:
     """Returns the training config of a run.
 
     Args:
-        manifest: The manifest artifact; its report has the data's fingerprint.
+        data: What the manifest holds; only its fingerprint matters.
         settings: The settings that determine the model, given the data. Files that they name count
             by content. (Buckets have other checksums than disks: a file moved there counts as
             changed.)
 
     Raises:
-        DataError: If a path does not exist, or the manifest is damaged.
+        DataError: If a path does not exist.
     """
-    file = Path(manifest) / REPORT_FILE
-    try:
-        data = read_json(file)["dataset_fingerprint"]
-    except (OSError, ValueError, LookupError) as error:
-        raise DataError(
-            f"{file} is missing or damaged: run again with --no-cache. Received: {error!r}"
-        ) from error
     decisive = {
         name: value
         for name, value in settings.decisive().items()
@@ -99,4 +89,5 @@ def make_training_config(manifest: str | Path, settings: ModelSettings) -> Train
     }
     code = fingerprint_value([code_version(f"components.{step}") for step in _STEPS])
     network = canonical_backbone_name(settings.encoder)
-    return TrainingConfig({"data": data, "code": code, **decisive, **external, "encoder": network})
+    parts = {"data": data.fingerprint, "code": code, **decisive, **external, "encoder": network}
+    return TrainingConfig(parts)

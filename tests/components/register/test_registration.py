@@ -65,6 +65,15 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
 
 
 @pytest.mark.usefixtures("store")
+def test_register_model_links_the_logged_model_to_its_version() -> None:
+    client = MlflowClient()
+    (logged,) = client.search_logged_models(["1"])
+    # What MLflow's page of a logged model reads.
+    assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "captioner", "version": 1}]
+    assert "captionflow" in client.get_registered_model("captioner").description
+
+
+@pytest.mark.usefixtures("store")
 def test_register_model_records_the_promotion_with_the_gates_reason() -> None:
     assert history() == [("register", "1", "Passed: first model")]
 

@@ -8,6 +8,7 @@ import yaml
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.artifacts.dataset_summary import DatasetSummary
 from components.registry.approval import propose, reject
 from components.registry.models import ModelVersion
 from components.registry.promotion import promote
@@ -174,11 +175,14 @@ def test_find_reason_of_a_rejected_first_model_does_not_train_it_again() -> None
 
 @pytest.mark.usefixtures("mlflow_root")
 def test_trigger_component_returns_decision_reason_and_configs(tmp_path: Path) -> None:
-    (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
+    splits = {"train": 5, "dev": 1, "test": 1}
+    report = {"dataset_fingerprint": "d", "photos": 7, "captions": 35, "splits": splits}
+    (tmp_path / "report.json").write_text(json.dumps(report))
     settings = RunSettings(experiment="photos", model_name="captioner")
-    wanted, reason, drift, training_config, run_config = trigger.python_func(
+    wanted, reason, drift, training_config, run_config, summary = trigger.python_func(
         **settings.model_dump(), manifest=dsl.Dataset(uri=str(tmp_path))
     )
     assert (wanted, reason, drift) == (True, "Training: there is no champion yet", "")
     assert TrainingConfig.from_json(training_config).parts["learning_rate"] == 0.002
     assert RunSettings.check(yaml.safe_load(run_config)) == settings
+    assert DatasetSummary.from_json(summary) == DatasetSummary("d", 7, 35, splits)
