@@ -7,7 +7,7 @@ from components.artifacts.dataset_summary import DatasetSummary
 from components.registry.runs import end_run
 from components.settings.run import RunSettings
 from components.settings.train import TrainSettings
-from components.train.tracking import RUN_CONFIG_FILE, start_training_run
+from components.train.tracking import RUN_CONFIG_FILE, PipelineRun, start_training_run
 
 _ENCODER = {"network": "InceptionV3", "sha256": "ab"}
 
