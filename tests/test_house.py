@@ -22,6 +22,7 @@ LAYERS: dict[str, set[str]] = {
     "artifacts": {"errors", "storage"},
     "registry": {"errors", "artifacts"},
     "captioning": {"errors", "settings", "artifacts"},
+    "drift": {"errors", "storage", "captioning"},
     "runtime": {"errors", "settings", "artifacts", "registry"},
 }
 COMMANDS = (

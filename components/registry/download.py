@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 from components.errors import DataError
+from components.registry.candidacy import approval_notice, find_candidate
 from components.registry.client import (
     mlflow_client,
     printable_tracking_uri,
@@ -75,6 +76,24 @@ def download_model(
         return ModelDownload(number, _download(f"{model_name} version {number}", uri, directory))
 
 
+def download_bundle_file(model_name: str, version: str, name: str, directory: Path) -> Path:
+    """Makes one file of a registered model's bundle available; the others are not downloaded.
+
+    Args:
+        model_name: The registered model's name.
+        version: The version, which must exist.
+        name: The file's name in the bundle.
+        directory: See `download_model`.
+
+    Raises:
+        DataError: If the version has no bundle, or the file is missing.
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        uri = client.get_model_version_download_uri(model_name, version)
+        return _download(f"{model_name} version {version}", uri, directory, name)
+
+
 def _version_with(alias: str | None, model_name: str) -> str:
     if alias in (None, CHAMPION):
         return _champion_of(model_name)
@@ -95,7 +114,9 @@ def _champion_of(model_name: str) -> str:
     if champion is not None:
         return champion.version
     message = f"No version of {model_name} has been approved yet in {printable_tracking_uri()}."
-    if others := models_with_champion():
+    if candidate := find_candidate(model_name):
+        message += f" Version {candidate.version} {approval_notice(candidate)}."
+    elif others := models_with_champion():
         message += f" Models with an approved version (--model-name): {', '.join(others)}."
     elif rejection := last_rejection(model_name):
         message += f" The gate's decision on the last model: {rejection}."
@@ -105,7 +126,7 @@ def _champion_of(model_name: str) -> str:
     )
 
 
-def _download(name: str, uri: str, directory: Path) -> Path:
+def _download(name: str, uri: str, directory: Path, file: str = "") -> Path:
     if not MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.is_set():
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
     # With a destination, MLflow would copy even files that are on this machine.
@@ -118,7 +139,7 @@ def _download(name: str, uri: str, directory: Path) -> Path:
 
     try:
         flavor = Model.load(download(_MODEL_FILE)).flavors["python_function"]
-        return Path(download(os.path.normpath(flavor["artifacts"][_BUNDLE]["path"])))
+        return Path(download(os.path.normpath(f"{flavor['artifacts'][_BUNDLE]['path']}/{file}")))
     except (KeyError, TypeError) as error:
         raise DataError(f"{name} was not registered by captionflow: it has no bundle") from error
     except (MlflowException, OSError) as error:
