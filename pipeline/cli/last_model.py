@@ -8,7 +8,6 @@ from pathlib import Path
 from components.artifacts.files import SCORES_FILE, read_json
 from components.artifacts.scores import search_scores
 from components.errors import DataError
-from components.registry.download import NoChampionError
 
 
 @contextmanager
@@ -23,10 +22,13 @@ def naming_last_model(root: Path) -> Iterator[None]:
     """
     try:
         yield
-    except NoChampionError as error:
-        # PyArrow takes a second to import, and only this error needs it.
+    except DataError as error:
+        # MLflow and PyArrow take seconds to import, and only this error needs them.
+        from components.registry.download import NoChampionError
         from pipeline.local.runs import find_scores
 
+        if not isinstance(error, NoChampionError):
+            raise
         try:
             found = find_scores(root)
         except DataError:
