@@ -22,10 +22,11 @@ def naming_last_model(root: Path) -> Iterator[None]:
     """
     try:
         yield
-    except NoChampionError as error:
-        # PyArrow takes a second to import, and only this error needs it.
+    except DataError as error:
         from pipeline.local.runs import find_scores
 
+        if not isinstance(error, NoChampionError):
+            raise
         try:
             found = find_scores(root)
         except DataError:

@@ -43,6 +43,7 @@ class PhotoScorer:
 
     Args:
         load_captioner: Loads the captioner; called in the background. The model is then warmed up.
+        on_warm: Called with the captioner before the first request, if given.
         max_waiting: Slots of `batcher`; None for no limit.
 
     Attributes:
@@ -50,11 +51,17 @@ class PhotoScorer:
     """
 
     def __init__(
-        self, load_captioner: "Callable[[], Captioner]", *, max_waiting: int | None = None
+        self,
+        load_captioner: "Callable[[], Captioner]",
+        *,
+        on_warm: "Callable[[Captioner], None] | None" = None,
+        max_waiting: int | None = None,
     ) -> None:
         def load() -> "Captioner":
             captioner = load_captioner()
             warm_up(captioner, captioner.bundle.decoding.beam_width)
+            if on_warm is not None:
+                on_warm(captioner)
             return captioner
 
         self.batcher: _Batcher = DynamicBatcher(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
@@ -167,10 +168,12 @@ def test_server_of_a_folder_tells_its_version(server: Any, tiny_bundle: Path) ->
 
 
 def test_server_is_ready_after_the_warm_up_and_finishes_its_requests_on_sigterm(
-    start_server: Any, tiny_bundle: Path
+    start_server: Any, tiny_bundle: Path, tmp_path: Path
 ) -> None:
+    kept = tmp_path / "kept"
+    options = ["--port", "0", "--keep-features", str(kept)]
     with (
-        start_server("--model", str(tiny_bundle), "--port", "0") as server,
+        start_server("--model", str(tiny_bundle), *options) as server,
         ThreadPoolExecutor() as threads,
     ):
         assert httpx.get(f"{server.url}/ping", timeout=60).status_code == 503
@@ -186,3 +189,6 @@ def test_server_is_ready_after_the_warm_up_and_finishes_its_requests_on_sigterm(
         errors = server.stop()
         assert len(_predictions(answer.result())) == 200
         assert errors == ""
+    # Of what was asked, not of the warm-up.
+    files = [np.load(file, allow_pickle=False) for file in kept.rglob("*.npy")]
+    assert sum(map(len, files)) == 201
