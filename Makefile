@@ -6,7 +6,7 @@ VENV ?= .venv
 ARGS ?=
 REQUIREMENTS := infra/requirements
 
-.PHONY: local test bench fuzz check lock clean
+.PHONY: local test bench fuzz faults check lock clean
 
 local: $(VENV)/run  ## Runs the whole pipeline on drawn scenes; no data, no weights to download
 	$(VENV)/bin/python -m pipeline.local $(ARGS)
@@ -22,6 +22,10 @@ bench: $(VENV)/test  ## Speed against baselines, on the data of ../shared; an ho
 
 fuzz: $(VENV)/test  ## Changes sound files at random and reads them; a minute for each kind
 	$(VENV)/bin/python tests/fuzz/run.py $(ARGS)
+
+faults: $(VENV)/test  ## Kills runs in every step, fills the disk, ...; an hour
+	$(VENV)/bin/python tests/faults/killed_runs.py $(ARGS)
+	$(VENV)/bin/python tests/faults/conditions.py
 
 check: $(VENV)/test  ## Style and types
 	$(VENV)/bin/ruff check .
