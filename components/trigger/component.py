@@ -14,7 +14,7 @@ def trigger(
 ) -> NamedTuple(  # type: ignore[valid-type] # KFP's own form
     "Trigger",
     [
-        ("Output", bool), ("reason", str),
+        ("Output", bool), ("reason", str), ("drift", str),
         ("training_config", str), ("run_config", str), ("dataset_summary", str),
     ],
 ):  # fmt: skip
@@ -24,7 +24,7 @@ def trigger(
     """
     from components.runtime.execution import run_step
 
-    with run_step("trigger") as ready:
+    with run_step("trigger", manifest) as ready:
         from components.artifacts.dataset_summary import summarize_manifest
         from components.settings.run import RunSettings
         from components.trigger.decision import find_reason
@@ -37,6 +37,6 @@ def trigger(
         reason = find_reason(config, checked)
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
         return (
-            reason.train, reason.text,
+            reason.train, reason.text, reason.drift,
             config.to_json(), checked.to_yaml(), data.to_json(),
         )  # fmt: skip

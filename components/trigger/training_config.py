@@ -1,6 +1,7 @@
 """The training config: everything that determines the result of a training, by content."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,6 @@ from components.artifacts.code_version import code_version
 from components.artifacts.dataset_summary import DatasetSummary
 from components.artifacts.external import external_content_hash
 from components.artifacts.fingerprint import fingerprint_value
-from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.settings.base import external_settings
 from components.settings.run import ModelSettings
 
@@ -20,6 +20,7 @@ _CONTENTS = {
     "encoder_weights": "the encoder's weights",
     "glove": "GloVe",
 }
+_HASH = re.compile("[0-9a-f]{64}")
 # The steps whose code determines the model.
 _STEPS = ("normalize", "features", "embeddings", "train")
 
@@ -62,7 +63,7 @@ class TrainingConfig:
             if part in _CONTENTS:
                 changes.append(f"{_CONTENTS[part]} changed since {name}")
             else:
-                changes.append(f"{part} changed from {before} ({name}) to {now}")
+                changes.append(f"{part} changed from {_short(before)} ({name}) to {_short(now)}")
         return changes
 
 
@@ -88,6 +89,9 @@ def make_training_config(data: DatasetSummary, settings: ModelSettings) -> Train
         for name, words in external_settings(ModelSettings).items()
     }
     code = fingerprint_value([code_version(f"components.{step}") for step in _STEPS])
-    network = canonical_backbone_name(settings.encoder)
-    parts = {"data": data.fingerprint, "code": code, **decisive, **external, "encoder": network}
-    return TrainingConfig(parts)
+    return TrainingConfig({"data": data.fingerprint, "code": code, **decisive, **external})
+
+
+def _short(value: Any) -> Any:
+    """Returns a setting's value; of the content hash of an ONNX model, the beginning."""
+    return f"ONNX model {value[:12]}" if _HASH.fullmatch(str(value)) else value

@@ -47,7 +47,9 @@ _GRACE = 10
 
 
 class StepFailedError(CaptionflowError):
-    """A step of the DAG failed; the message is the step's own error."""
+    """A step of the DAG failed; the message is the step's own error, below the log's place."""
+
+    has_lines = True
 
 
 def run_pipeline(
@@ -92,6 +94,9 @@ def run_pipeline(
             RunView(console, log) as view,
             new_run_folder(root) as folder,
         ):
+            for line in _damaged(planned):
+                console.print(line, style="yellow", markup=False, soft_wrap=True)
+                log.write(f"{line}\n")
             local.init(
                 runner=local.SubprocessRunner(use_venv=False),
                 pipeline_root=str(root / ARTIFACTS),
@@ -165,6 +170,10 @@ def _print_reused(console: Console, planned: list[PlannedStep]) -> None:
         console.print(f"Unchanged since earlier runs: {', '.join(reused)}", highlight=False)
 
 
+def _damaged(planned: list[PlannedStep]) -> list[str]:
+    return [f"{s.name} runs again: {s.damage}" for s in planned if s.damage]
+
+
 def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[PlannedStep]:
     """Returns what `run_pipeline` would do, without running or creating anything.
 
@@ -194,7 +203,7 @@ def show_dataset(settings: Settings, console: Console | None = None) -> None:
     """
     # Beam takes seconds to import, and nothing else in this module needs it.
     from components.ingest.check import check_dataset
-    from components.ingest.table import report_table
+    from components.ingest.report.table import report_table
 
     report = check_dataset(settings)
     (console or Console(markup=False)).print(report_table(report))

@@ -67,3 +67,18 @@ def test_changes_from_names_contents_first_and_settings_with_both_values() -> No
 def test_changes_from_a_config_without_a_setting_names_it() -> None:
     old = TrainingConfig({name: value for name, value in _PARTS.items() if name != "seed"})
     assert TrainingConfig(_PARTS).changes_from(old, "v1") == ["seed changed from None (v1) to 17"]
+
+
+def test_make_training_config_counts_an_onnx_encoder_by_content(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "model.onnx").write_text("model")
+    one, same = (
+        make_training_config(_DATA, RunSettings(encoder=str(folder))) for folder in folders
+    )
+    assert one == same
+    keras = make_training_config(_DATA, RunSettings())
+    assert one.changes_from(keras, "v1") == [
+        f"encoder changed from InceptionV3 (v1) to ONNX model {one.parts['encoder'][:12]}"
+    ]
