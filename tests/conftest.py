@@ -178,8 +178,9 @@ def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     import numpy as np
 
     from components.artifacts.checksums import write_checksums
+    from components.artifacts.files import ENCODER_WEIGHTS_FILE
     from components.captioning.encoder.backbones import find_backbone
-    from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE, Encoder
+    from components.captioning.encoder.encoder import Encoder
 
     directory = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("dim") / "bundle")
     levels = [np.full((224, 224, 3), level, np.uint8) for level in (120, 255)]

@@ -13,6 +13,9 @@ from components.artifacts.checksums import write_checksums
 
 #: In the embeddings artifact: float32 [V, E], one row per word of the vocabulary.
 MATRIX_FILE = "matrix.npy"
+#: Beside `encoder.json`: the weights of an encoder from Keras, or an encoder's ONNX model.
+ENCODER_WEIGHTS_FILE = "encoder.weights.h5"
+ENCODER_ONNX_FILE = "encoder.onnx"
 #: In the model artifact, beside the bundle: MLflow run, training history, settings, best epoch.
 TRAINING_FILE = "training.json"
 #: In the scores artifact: scores, their signatures, and what they were measured on.

@@ -15,12 +15,14 @@ def train(
     captions: Input[Dataset],
     matrix: Input[Artifact],
     run_config: str,
+    dataset_summary: str,
     gpus: str,
     model: Output[Model],
 ) -> None:
     """Trains the caption model.
 
-    `run_config` is kept in MLflow. See `components.train.run.train_model`.
+    `run_config` and `dataset_summary` are recorded in MLflow. See
+    `components.train.run.train_model`.
     """
     from components.runtime.execution import run_step
 
@@ -33,8 +35,8 @@ def train(
         require_gpus(int(gpus))
         training = train_model(
             examples.path, captions.path, matrix.path, model.path,
-            settings=TrainSettings.check(settings), run_config=run_config,
+            settings=TrainSettings.check(settings),
+            run_config=run_config, dataset_summary=dataset_summary,
         )  # fmt: skip
-        model.metadata.update(
-            mlflow_run_id=training["mlflow_run_id"], best_epoch=training["best_epoch"]
-        )
+        names = ("mlflow_run_id", "best_epoch", "checkpoint")
+        model.metadata.update({name: training[name] for name in names})

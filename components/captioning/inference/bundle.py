@@ -4,9 +4,9 @@
 `normalizer.json` (how captions were normalized), `decoding.json` (the decoding settings that the
 model was scored with; `evaluate` adds them),
 `reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
-`encoder.json` and `encoder.weights.h5` (the image encoder), and `SHA256SUMS` (checksums of all
-files). A bundle may come from an untrusted source: its files are validated before a network is
-built.
+`encoder.json` and `encoder.weights.h5` or `encoder.onnx` (the image encoder), and `SHA256SUMS`
+(checksums of all files). A bundle may come from an untrusted source: its files are validated before
+a network is built.
 """
 
 from dataclasses import asdict, dataclass, replace

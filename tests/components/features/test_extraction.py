@@ -9,10 +9,10 @@ from kfp.dsl import Dataset
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.examples import read_examples
+from components.artifacts.files import ENCODER_WEIGHTS_FILE
 from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.manifest import Photo, read_manifest, write_manifest
 from components.captioning.encoder.backbones import Backbone
-from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.encoder.images import load_photo
 from components.captioning.encoder.precision import has_bfloat16
 from components.captioning.model.normalizer import Normalizer
@@ -23,6 +23,7 @@ from components.settings.encoder import EncoderSettings
 
 SETTINGS: dict[str, Any] = {
     "encoder": "MobileNetV2",
+    "encoder_output": "",
     "encoder_weights": "random",
     "encoder_batch": 32,
     "seed": 1,

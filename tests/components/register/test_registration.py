@@ -62,6 +62,15 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
 
 
 @pytest.mark.usefixtures("store")
+def test_register_model_links_the_logged_model_to_its_version() -> None:
+    client = MlflowClient()
+    (logged,) = client.search_logged_models(["1"])
+    # What MLflow's page of a logged model reads.
+    assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "captioner", "version": 1}]
+    assert "captionflow" in client.get_registered_model("captioner").description
+
+
+@pytest.mark.usefixtures("store")
 def test_register_model_records_the_promotion_with_the_gates_reason() -> None:
     assert history() == [("register", "1", "Passed: first model")]
 
@@ -121,11 +130,17 @@ def test_register_model_broken_bundle_leaves_the_champion(
 ) -> None:
     inputs = of_run(first, start_run("photos", "broken", {}))
     (inputs["model"] / "vocabulary.txt").unlink()
+    experiment = MlflowClient().get_run(run_of(first)).info.experiment_id
+    logged = MlflowClient().search_logged_models([experiment])
+    files = sorted(first["model"].parent.glob("mlartifacts/models/*"))
     with pytest.raises(DataError, match=r"must be a whole model bundle: .*vocabulary\.txt"):
         register(inputs, "Passed: better")
     assert len(MlflowClient().search_model_versions("name = 'captioner'")) == 1
     found = find_champion("captioner")
     assert found is not None and found.version == "1"
+    # The model that was logged in vain is deleted, with its files.
+    assert len(MlflowClient().search_logged_models([experiment])) == len(logged)
+    assert sorted(first["model"].parent.glob("mlartifacts/models/*")) == files
 
 
 @pytest.mark.usefixtures("store")
