@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
@@ -22,7 +23,10 @@ TRAINING_TAG = "training"
 
 
 def start_run(
-    experiment: str, run_name: str, params: Mapping[str, Any], tags: Mapping[str, str] | None = None
+    experiment: str,
+    run_name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Starts an MLflow run.
 
@@ -43,7 +47,7 @@ def start_run(
         run = client.create_run(
             find_or_create(client, experiment),
             run_name=run_name,
-            tags={**ownership_tags(), **(tags or {})},
+            tags={**ownership_tags(), **tags},
         )
     run_id = str(run.info.run_id)
     log_params(run_id, params)

@@ -34,12 +34,13 @@ from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path, require_writable
 from components.train.checkpoint import TrainingState, remove_checkpoint
-from components.train.tracking import start_training_run
+from components.train.tracking import PipelineRun, start_training_run
 from components.train.trainer import fit_network
 
 logger = logging.getLogger(__name__)
 
 _DAYS_KEPT = 7
+_ALONE = PipelineRun()
 
 
 def train_model(
@@ -49,8 +50,7 @@ def train_model(
     directory: str | Path,
     *,
     settings: TrainSettings,
-    run_config: str = "",
-    dataset_summary: str = "",
+    pipeline_run: PipelineRun = _ALONE,
 ) -> dict[str, Any]:
     """Trains a network and writes it as a bundle, without decoding settings.
 
@@ -69,8 +69,7 @@ def train_model(
         matrix: The artifact of `embeddings`.
         directory: Where the model artifact is written, atomically: the bundle and `training.json`.
         settings: The training settings.
-        run_config: All settings of the pipeline run as YAML, recorded in MLflow; may be empty.
-        dataset_summary: What the manifest holds, as JSON, recorded in MLflow; may be empty.
+        pipeline_run: What MLflow records of the pipeline run that trains the model.
 
     Returns:
         The content of `training.json` (MLflow run, history, settings, best epoch), and the
@@ -116,9 +115,7 @@ def train_model(
         embeddings,
         settings,
         checkpoint=checkpoint,
-        start_run=lambda: start_training_run(
-            settings, encoder, run_config, dataset_summary, training=name
-        ),
+        start_run=lambda: start_training_run(settings, encoder, pipeline_run, training=name),
     )
     training = _training_record(state, settings)
     with ended_on_error(state.run_id):

@@ -85,15 +85,18 @@ def artifacts(
 def register() -> Register:
     """A function that registers a model."""
     from components.register.registration import register_model
+    from components.settings.release import RegisterSettings
 
-    def register(inputs: dict[str, Path], reason: str, compared_with: str = "1") -> Any:
+    def register(
+        inputs: dict[str, Path], reason: str, compared_with: str = "1", **settings: Any
+    ) -> Any:
         return register_model(
             **inputs,
             training_config='{"data": "d"}',
             cause="Training: there is no champion yet",
             reason=reason,
             compared_with=compared_with,
-            model_name="captioner",
+            settings=RegisterSettings(model_name="captioner", experiment="photos", **settings),
         )
 
     return register
