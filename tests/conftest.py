@@ -25,7 +25,7 @@ _ON_SMALL_RUN = (
     "tests/pipeline/local/test_run.py",
     "tests/notebooks/test_as_run.py",
     "tests/components/rescore/",
-    "tests/pipeline/test_version_page.py",
+    "tests/components/register/test_version_page.py",
     "tests/infra/mlflow_server/",
 )
 _SLOWEST = (
