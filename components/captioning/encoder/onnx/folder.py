@@ -9,6 +9,7 @@ from typing import BinaryIO
 import onnx
 from google.protobuf.message import DecodeError
 
+from components.captioning.encoder.onnx.trials import run_trial
 from components.errors import DataError
 
 #: A protobuf message can't be larger than 2 GiB.
@@ -44,6 +45,7 @@ def read_model(folder: Path) -> bytes:
             f"{'a file' if folder.is_file() else 'a folder without one'}"
         )
     content = read_file(folder, name)
+    run_trial(content, named=str(folder / name))
     model = parse_model(content, named=str(folder / name))
     external = [tensor for tensor in tensors_of(model) if is_external(tensor)]
     if not external:
