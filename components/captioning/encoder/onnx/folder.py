@@ -163,7 +163,7 @@ def _subgraphs(nodes: Iterable[onnx.NodeProto]) -> list[onnx.GraphProto]:
 
 def _external_data(folder: Path, name: str, tensor: onnx.TensorProto, most: int) -> bytes:
     entries = {entry.key: entry.value for entry in tensor.external_data}
-    location = entries.get("location", "")
+    location = str(entries.get("location", ""))  # bytes, if it is no UTF-8
     path = PurePosixPath(location)
     if not location or path.is_absolute() or ".." in path.parts or set(location) & set("\\:\0"):
         raise DataError(

@@ -143,3 +143,13 @@ def test_read_model_of_millions_of_empty_parts_is_refused_within_the_memory(
     monkeypatch.setattr(trials, "_OWN_MEMORY", 64 << 20)
     with pytest.raises(DataError, match=r"model.onnx must be an ONNX model"):
         read_model(tmp_path)
+
+
+def test_read_model_with_a_place_that_is_no_text_is_refused(
+    tmp_path: Path, make_model: MakeModel
+) -> None:
+    _write_external(tmp_path, make_model())
+    file = tmp_path / "model.onnx"
+    file.write_bytes(file.read_bytes().replace(b"weights.bin", b"\xffeights.bin"))
+    with pytest.raises(DataError, match=r"must be a file|own folder"):
+        read_model(tmp_path)
