@@ -27,6 +27,9 @@ ANIMATION = "is an animation; a photo has one frame"
 # It stops at twice the size asked for, so that the last step is still a smooth one.
 _DRAFT = 2
 
+# Of a transparent photo, blended with white at once.
+_STRIP_PIXELS = 1 << 20
+
 # By the EXIF tag Orientation: what brings the photo upright.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -178,7 +181,17 @@ def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
         # 16 bits a pixel; Pillow would cut all above 255 to white.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
-        opaque = image.convert("RGBA")
-        white = Image.new("RGBA", opaque.size, "white")
-        return Image.alpha_composite(white, opaque).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Returns a transparent image on white, RGB; by strips, since each step makes a copy."""
+    whole = Image.new("RGB", image.size)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        strip = image.crop(box).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        whole.paste(Image.alpha_composite(white, strip).convert("RGB"), box)
+    return whole

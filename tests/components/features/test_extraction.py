@@ -56,6 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, make_data_set: Any) -> tuple[A
 def test_extract_features_writes_shards_by_split_and_the_encoder(run: Any) -> None:
     _, examples, facts = run
     assert sorted(path.name for path in examples.iterdir()) == [
+        "SHA256SUMS",
         "dev-00000-of-00001.tfrecord",
         "encoder.json",
         "encoder.weights.h5",
