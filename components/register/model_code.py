@@ -101,10 +101,16 @@ class CaptioningModel(PythonModel):
         ]
         return pd.DataFrame(
             {
-                "caption": [best.text for best, *_ in results],
+                "caption": [self._captioner.shown(best.text) for best, *_ in results],
                 "score": [round(best.score, _DIGITS) for best, *_ in results],
                 "alternatives": [
-                    [{"caption": o.text, "score": round(o.score, _DIGITS)} for o in rest]
+                    [
+                        {
+                            "caption": self._captioner.shown(other.text),
+                            "score": round(other.score, _DIGITS),
+                        }
+                        for other in rest
+                    ]
                     for _, *rest in results
                 ],
             },

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.captioning.encoder.casting import cast_to_float16
@@ -11,6 +12,7 @@ from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.images import load_photo
 from components.captioning.inference.bundle import Bundle, Caption
 from components.captioning.inference.saliency import WordSaliency, word_saliency
+from components.captioning.model.normalizer import Normalizer
 from components.errors import DataError
 
 # Small, because photos to describe arrive one or a few at a time, and every batch is padded to this
@@ -31,10 +33,11 @@ class Captioner:
 
     def __init__(self, directory: str | Path, *, batch_size: int = _BATCH_SIZE) -> None:
         self.bundle = Bundle.load(directory)
+        self.normalizer = Normalizer.load(Path(directory))
         self.encoder = Encoder.load(directory, batch_size=batch_size)
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
-        """Returns a caption for each photo, given as an image file's bytes or path.
+        """Returns a caption for each photo, given as an image file's bytes or path, for people.
 
         Raises:
             DataError: If a photo can't be read, or in the cases of `alternatives`.
@@ -55,7 +58,11 @@ class Captioner:
 
     def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
         """Returns a caption for each of one or more loaded photos; raises like `alternatives`."""
-        return [alternatives[0].text for alternatives in self.alternatives(pixels)]
+        return [self.shown(alternatives[0].text) for alternatives in self.alternatives(pixels)]
+
+    def shown(self, caption: str) -> str:
+        """Returns a caption of `alternatives`, which is words with spaces, as people write it."""
+        return self.normalizer.detokenize(caption)
 
     def alternatives(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
@@ -102,7 +109,7 @@ class Captioner:
 
         Args:
             pixels: The photo, as returned by `load`.
-            caption: Its caption.
+            caption: Its caption, as words or as it is shown.
 
         Returns:
             One entry per word; an empty list if the encoder has no feature map.
@@ -110,6 +117,7 @@ class Captioner:
         feature_map = self.encoder.feature_map(pixels[np.newaxis])  # float32 [1, H, W, D]
         if feature_map is None:
             return []
+        words = self.normalizer(tf.constant(caption)).numpy().decode()
         return word_saliency(
-            self.bundle.network, feature_map[0], caption, self.bundle.vocabulary.encode(caption)
+            self.bundle.network, feature_map[0], words, self.bundle.vocabulary.encode(words)
         )

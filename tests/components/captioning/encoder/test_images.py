@@ -192,7 +192,8 @@ def test_upright_rgb_of_a_large_transparent_photo_takes_one_copy(tmp_path: Path)
     program = (
         "import sys, re; from pathlib import Path\n"
         "from components.captioning.encoder.images import open_photo, upright_rgb\n"
-        "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1])\n"
+        "status = Path('/proc/self/status')\n"
+        "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', status.read_text())[1])\n"
         "before = peak()\n"
         "with open_photo(Path(sys.argv[1]).read_bytes()) as (image, turn):\n"
         "    upright_rgb(image, turn)\n"
