@@ -29,6 +29,7 @@ SHARED = Path(__file__).parents[3] / "shared"
 FLICKR8K = SHARED / "flickr8k"
 FEATURES = SHARED / "features" / "efficientnet_lite2.train_dev.npz"
 GLOVE = SHARED / "glove" / "glove.6B.50d.txt"
+ONNX = SHARED / "encoders" / "efficientnet_lite2"
 WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
 
 MIN_COUNT = 5

@@ -74,6 +74,24 @@ def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDA
         Colours 0 to 255, uint8 [size, size, 3].
 
     Raises:
+        DataError: As `decode_photo`.
+    """
+    image = decode_photo(source, draft=_DRAFT * size, named=named)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def decode_photo(
+    source: str | Path | bytes, *, draft: int | None = None, named: str = ""
+) -> Image.Image:
+    """Decodes a photo of any kind, upright and RGB.
+
+    Args:
+        source: A file, or a file's bytes.
+        draft: A JPEG may be halved (quartered, ...) while it is decoded, as long as both sides keep
+            this many pixels; None: all pixels.
+        named: What errors call it; empty: the file's path, or how many bytes it has.
+
+    Raises:
         DataError: If it can't be read, has more than `MAX_BYTES` or `MAX_PIXELS`, or is no photo,
             or an animation.
     """
@@ -91,11 +109,9 @@ def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDA
                 raise DataError(f"{too_many}. Received: {image.width} x {image.height}")
             if is_animation(image):
                 raise DataError(f"{refused} it {ANIMATION}")
-            image.draft(None, (_DRAFT * size, _DRAFT * size))
-            resized = upright_rgb(image, orientation).resize(
-                (size, size), Image.Resampling.BILINEAR
-            )
-            return np.asarray(resized)
+            if draft:
+                image.draft(None, (draft, draft))
+            return upright_rgb(image, orientation)
     except CostlyImageError as error:
         raise DataError(f"{refused} {error}") from error
     except UnidentifiedImageError as error:

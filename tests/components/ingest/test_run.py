@@ -21,6 +21,7 @@ def test_ingest_dataset_of_a_folder_leaves_photos_there(
     assert report["splits"] == {"train": 4, "dev": 1, "test": 1}
     assert report == json.loads((tmp_path / "out" / "report.json").read_text())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "SHA256SUMS",
         "manifest.parquet",
         "report.json",
     ]
@@ -46,6 +47,7 @@ def test_ingest_dataset_of_an_archive_carries_what_passed(
     carried = sorted(path.name for path in (tmp_path / "out" / "photos").rglob("*.jpg"))
     assert carried == ["a.jpg", "c.jpg", "d.jpg", "e.jpg", "f.jpg"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "SHA256SUMS",
         "manifest.parquet",
         "report.json",
         "photos",

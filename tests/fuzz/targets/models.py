@@ -79,6 +79,7 @@ def weights() -> Target:
 
 def bundles() -> Target:
     """Files of a bundle, one changed at a time."""
+    from components.artifacts.checksums import CHECKSUMS_FILE, write_checksums
     from components.captioning import hdf5
     from components.captioning.decoding.reranking import RerankerData
     from components.captioning.decoding.search import DecodingConfig
@@ -95,7 +96,7 @@ def bundles() -> Target:
     data = RerankerData(np.eye(2, dtype=np.float16), [("cat", "a cat"), ("a dog",)])
     Bundle(network, vocabulary, DecodingConfig(3, 1.0, 4, 1.0), data).save(whole)
     NORMALIZER.save(whole)
-    names = sorted(path.name for path in whole.iterdir())
+    names = sorted({path.name for path in whole.iterdir()} - {CHECKSUMS_FILE})
     sound = [(whole / name).read_bytes() for name in names]
 
     def make(draw: Random) -> bytes:
@@ -108,6 +109,7 @@ def bundles() -> Target:
         content = file.read_bytes()
         bundle = Path(shutil.copytree(whole, file.with_name("bundle")))
         (bundle / names[content[0]]).write_bytes(content[1:])
+        write_checksums(bundle)
         Normalizer.load(bundle)
         said = Bundle.load(bundle).captions(np.ones((1, 2), np.float32))
         assert isinstance(said[0], str)

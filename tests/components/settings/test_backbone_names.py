@@ -3,8 +3,8 @@ import inspect
 import keras
 import pytest
 
-from components.captioning.encoder.backbone_names import INPUT_SIZES, canonical_backbone_name
 from components.errors import SettingError
+from components.settings.backbone_names import INPUT_SIZES, canonical_backbone_name
 
 
 def test_input_sizes_cover_all_networks_of_keras() -> None:
@@ -30,5 +30,5 @@ def test_canonical_backbone_name_of_an_unknown_network_suggests_similar_names() 
 
 
 def test_canonical_backbone_name_unlike_any_lists_all_networks() -> None:
-    with pytest.raises(SettingError, match=r"ConvNeXtBase, .*, VGG19, Xception. Received: ''"):
+    with pytest.raises(SettingError, match=r"ConvNeXtBase, .*, VGG19, Xception;.* Received: ''"):
         canonical_backbone_name("")

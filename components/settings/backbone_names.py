@@ -1,4 +1,4 @@
-"""Names and input sizes of the supported backbones, available without importing Keras."""
+"""Names of encoders: the backbones of Keras, or the path of an ONNX model's folder."""
 
 import difflib
 
@@ -61,7 +61,15 @@ def canonical_backbone_name(name: str) -> str:
         close = difflib.get_close_matches(name.lower(), canonical, n=3, cutoff=0.5)
         hint = ", ".join(canonical[match] for match in close) or ", ".join(INPUT_SIZES)
         raise SettingError(
-            f"encoder must name a network of keras.applications, such as: {hint}. "
-            f"Received: {name!r}"
+            f"encoder must name a network of keras.applications, such as: {hint}; or the folder of "
+            f"an ONNX model, by a path with a '/', such as ./{name or 'FOLDER'}. Received: {name!r}"
         )
     return canonical[name.lower()]
+
+
+def is_model_folder(encoder: str) -> bool:
+    """Returns whether the setting `encoder` names the folder of an ONNX model.
+
+    A path has a slash, which no network's name has, so the answer does not depend on the machine.
+    """
+    return "/" in encoder
