@@ -128,7 +128,7 @@ def caption_photos(
             **(
                 {"error": photo.error}
                 if photo.pixels is None
-                else _result(photo.name, next(found), options)
+                else _result(photo.name, next(found), options, captioner)
             ),
             **({"checksum": photo.checksum} if photo.checksum else {}),
         }
@@ -177,12 +177,15 @@ def saliency_of(
 
 
 def _result(
-    name: str, found: Sequence[Caption] | DataError, options: DecodeOptions
+    name: str,
+    found: Sequence[Caption] | DataError,
+    options: DecodeOptions,
+    captioner: Captioner,
 ) -> dict[str, Any]:
     if isinstance(found, DataError):
         return {"error": f"{name}: {found}"}
     best, *others = [
-        {"caption": each.text, "score": round(each.score, SCORE_DECIMALS)}
+        {"caption": captioner.shown(each.text), "score": round(each.score, SCORE_DECIMALS)}
         for each in found[: options.alternatives + 1]
     ]
     return {**best, **({"alternatives": others} if options.alternatives else {})}

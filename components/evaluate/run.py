@@ -26,6 +26,7 @@ from components.artifacts.files import (
     write_json,
 )
 from components.artifacts.scores import search_scores
+from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.evaluate.gallery import pick_captions, rank_captions
 from components.evaluate.inputs import SPLIT, Inputs, read_inputs
@@ -77,7 +78,8 @@ def evaluate_model(
         )
 
     ranked = rank_captions(test.image_ids, captions.beam, test.references)
-    sections = gallery_sections(pick_captions(ranked), inputs.photos)
+    normalizer = Normalizer.load(Path(model))
+    sections = gallery_sections(pick_captions(ranked), inputs.photos, normalizer.detokenize)
     with atomic_directory(scored_model) as aside:
         shutil.copytree(model, aside, copy_function=_link, dirs_exist_ok=True)
         write_decoding(aside, asdict(inputs.bundle.decoding))

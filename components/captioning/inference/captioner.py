@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.captioning.encoder.casting import cast_to_float16
@@ -15,6 +16,7 @@ from components.captioning.inference.saliency import (
     occlusion_saliency,
     word_saliency,
 )
+from components.captioning.model.normalizer import Normalizer
 from components.errors import DataError
 
 # Small, because photos to describe arrive one or a few at a time, and every batch is padded to this
@@ -38,11 +40,12 @@ class Captioner:
 
     def __init__(self, directory: str | Path, *, batch_size: int = _BATCH_SIZE) -> None:
         self.bundle = Bundle.load(directory)
+        self.normalizer = Normalizer.load(Path(directory))
         self.encoder = load_encoder(directory, batch_size=batch_size)
         self.on_features: Callable[[NDArray[np.float16]], None] | None = None
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
-        """Returns a caption for each photo, given as an image file's bytes or path.
+        """Returns a caption for each photo, given as an image file's bytes or path, for people.
 
         Raises:
             DataError: If a photo can't be read, or in the cases of `alternatives`.
@@ -63,7 +66,11 @@ class Captioner:
 
     def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
         """Returns a caption for each of one or more loaded photos; raises like `alternatives`."""
-        return [alternatives[0].text for alternatives in self.alternatives(pixels)]
+        return [self.shown(alternatives[0].text) for alternatives in self.alternatives(pixels)]
+
+    def shown(self, caption: str) -> str:
+        """Returns a caption of `alternatives`, which is words with spaces, as people write it."""
+        return self.normalizer.detokenize(caption)
 
     def alternatives(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
@@ -112,14 +119,15 @@ class Captioner:
 
         Args:
             pixels: The photo, as returned by `load`.
-            caption: Its caption.
+            caption: Its caption, as words or as it is shown.
 
         Returns:
             One entry per word; an empty list if the encoder's feature map has only one cell.
         """
-        network, ids = self.bundle.network, self.bundle.vocabulary.encode(caption)
+        words = self.normalizer(tf.constant(caption)).numpy().decode()
+        network, ids = self.bundle.network, self.bundle.vocabulary.encode(words)
         feature_map = self.encoder.feature_map(pixels[np.newaxis])  # float32 [1, H, W, D]
         if feature_map is not None:
-            return word_saliency(network, feature_map[0], caption, ids)
+            return word_saliency(network, feature_map[0], words, ids)
         features = self.encoder.encode(occlude(pixels))  # [1 + C, S, S, 3] -> [1 + C, D]
-        return occlusion_saliency(network, features, caption, ids)
+        return occlusion_saliency(network, features, words, ids)

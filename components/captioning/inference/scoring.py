@@ -105,7 +105,7 @@ class PhotoScorer:
                     captions = future.result()
                 except DataError as error:
                     raise _unusable(row, error) from error
-                predictions.append(_prediction(captions[: others + 1]))
+                predictions.append(_prediction(captioner, captions[: others + 1]))
         return predictions
 
     def _load(self, captioner: "Captioner", row: object, value: object) -> NDArray[np.uint8]:
@@ -134,9 +134,10 @@ def _caption(
     return captioner.alternatives_or_errors(pixels, beam_width=beam_width)
 
 
-def _prediction(captions: "Sequence[Caption]") -> dict[str, Any]:
+def _prediction(captioner: "Captioner", captions: "Sequence[Caption]") -> dict[str, Any]:
     best, *others = [
-        {"caption": each.text, "score": round(each.score, SCORE_DECIMALS)} for each in captions
+        {"caption": captioner.shown(each.text), "score": round(each.score, SCORE_DECIMALS)}
+        for each in captions
     ]
     return {**best, "alternatives": others}
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from components.artifacts.manifest import Photo
+from components.captioning.model.normalizer import NORMALIZER
 from components.evaluate.gallery import Picks, RankedCaption
 from components.evaluate.inputs import Training
 from components.evaluate.report import gallery_sections, render_report
@@ -92,9 +93,9 @@ class _Page(HTMLParser):
 
 
 def _page(*cards: tuple[RankedCaption, str | None]) -> _Page:
-    sections = gallery_sections(Picks([], [], []), {})
+    sections = gallery_sections(Picks([], [], []), {}, str)
     assert sections == []
-    sections = gallery_sections(Picks([card for card, _ in cards], [], []), {})
+    sections = gallery_sections(Picks([card for card, _ in cards], [], []), {}, str)
     sections[0].cards[:] = cards
     return _Page(render_report(SCORES, TRAINING, SUMMARY, sections))
 
@@ -191,7 +192,7 @@ def test_render_report_has_landmarks_and_labels() -> None:
 @pytest.mark.parametrize(("images", "titles"), [(2, ["Best", "Median"]), (0, ["Best"])])
 def test_gallery_sections_omits_empty_groups(images: int, titles: list[str]) -> None:
     median = [CARD[0]] * images
-    sections = gallery_sections(Picks([CARD[0]], median, []), {})
+    sections = gallery_sections(Picks([CARD[0]], median, []), {}, str)
     assert [section.title for section in sections] == titles
 
 
@@ -200,8 +201,15 @@ def test_gallery_sections_looks_up_photos_by_image_id(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(path)
     photo = Photo("1.jpg", str(path), "0" * 64, 8, 8, "test", ("A dog.",))
     other = RankedCaption("2.jpg", "a cat", ("a cat",), 100.0)
-    sections = gallery_sections(Picks([], [], [CARD[0], other]), {"1.jpg": photo})
+    sections = gallery_sections(Picks([], [], [CARD[0], other]), {"1.jpg": photo}, str)
     thumbnails = [thumbnail for _, thumbnail in sections[0].cards]
     assert thumbnails[0] is not None
     assert thumbnails[0].startswith("data:image/jpeg;base64,")
     assert thumbnails[1] is None
+
+
+def test_gallery_sections_show_captions_as_people_write_them() -> None:
+    ranked = RankedCaption("1.jpg", "\u72d7 \u8dd1", ("\u72d7 \u5728 \u8dd1",), 50.0)
+    (section,) = gallery_sections(Picks([ranked], [], []), {}, NORMALIZER.detokenize)
+    ((card, _),) = section.cards
+    assert card == RankedCaption("1.jpg", "\u72d7\u8dd1", ("\u72d7\u5728\u8dd1",), 50.0)
