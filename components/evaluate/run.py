@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.checksums import checksums_fingerprint
 from components.artifacts.decoding import write_decoding
 from components.artifacts.examples import Examples
 from components.artifacts.files import (
@@ -24,7 +25,6 @@ from components.artifacts.files import (
     atomic_file,
     write_json,
 )
-from components.artifacts.fingerprint import fingerprint_tree
 from components.artifacts.scores import search_scores
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.evaluate.gallery import pick_captions, rank_captions
@@ -81,7 +81,7 @@ def evaluate_model(
     with atomic_directory(scored_model) as aside:
         shutil.copytree(model, aside, copy_function=_link, dirs_exist_ok=True)
         write_decoding(aside, asdict(inputs.bundle.decoding))
-        measured |= _provenance(inputs, fingerprint_tree(aside))
+    measured |= _provenance(inputs, checksums_fingerprint(scored_model))
     page = render_report(measured, inputs.training, inputs.data.summary, sections)
     with atomic_file(report) as aside:
         aside.write_text(page, encoding="utf-8")

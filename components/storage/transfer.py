@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from components.errors import CaptionflowError, DataError, SettingError
+from components.storage.durability import sync_tree
 from components.storage.filesystem import is_remote, local_path, open_filesystem
 from components.storage.objects import (
     checksum,
@@ -63,7 +64,7 @@ def exists(uri: str, *, timeout: float | None = None) -> bool:
         SettingError, CaptionflowError: As `open_filesystem`.
     """
     if not is_remote(uri):
-        return local_path(uri).exists()
+        return _is_there(local_path(uri))
     with open_filesystem(uri) as (filesystem, path):
         return bool(list_objects(filesystem, path, timeout=timeout))
 
@@ -104,7 +105,7 @@ def local_copy(uri: str, directory: Path) -> Path:
     """
     if not is_remote(uri):
         path = local_path(uri)
-        if not path.exists():
+        if not _is_there(path):
             raise missing(uri)
         if (path / UNFINISHED).exists():
             raise _unfinished(str(path / UNFINISHED))
@@ -187,6 +188,13 @@ def remove(uri: str) -> None:
         remove_file(filesystem, path)
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise DataError(f"This path can't be read: {path}: {error.strerror}") from error
+
+
 def missing(uri: str) -> DataError:
     """Returns the error for a path where there is nothing."""
     return DataError(f"Nothing lies at this path, check its spelling: {uri}")
@@ -232,7 +240,10 @@ def _copy_whole(source: Path, target: Path) -> None:
     aside = target.with_name(f".{uuid4().hex}-{target.name}")
     try:
         shutil.copyfile(source, aside)
+        # On the disk before it replaces another file: a power cut then loses neither.
+        sync_tree(aside)
         aside.replace(target)
+        sync_tree(target)
     finally:
         aside.unlink(missing_ok=True)
 

@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +22,25 @@ from components.artifacts.files import (
 )
 from components.artifacts.fingerprint import fingerprint_value
 from components.captioning.decoding.reranking import RerankerData
-from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
 from components.registry.experiments import experiment_identity
-from components.registry.runs import finish_run, log_text, start_run
-from components.runtime.kubeflow_run import kubeflow_tags
+from components.registry.ownership import RUN_VARIABLE
+from components.registry.runs import end_run, ended_on_error
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path, require_writable
 from components.train.checkpoint import TrainingState, remove_checkpoint
+from components.train.tracking import PipelineRun, start_training_run
 from components.train.trainer import fit_network
 
 logger = logging.getLogger(__name__)
 
-#: In the MLflow run of the training: all settings of the pipeline run.
-RUN_CONFIG_FILE = "run.yaml"
 _DAYS_KEPT = 7
+_ALONE = PipelineRun()
 
 
 def train_model(
@@ -51,8 +50,7 @@ def train_model(
     directory: str | Path,
     *,
     settings: TrainSettings,
-    run_config: str = "",
-    kfp_run_name: str = "",
+    pipeline_run: PipelineRun = _ALONE,
 ) -> dict[str, Any]:
     """Trains a network and writes it as a bundle, without decoding settings.
 
@@ -62,7 +60,8 @@ def train_model(
     A checkpoint is named after a fingerprint of everything that determines the result, so a killed
     training is resumed by the next one that would produce the same model, and by no other. On a
     cluster, only a retry in the same Kubeflow run resumes it; there the checkpoint is kept for a
-    week, because a pod may be lost after training but before its model is uploaded.
+    week, because a pod may be lost after training but before its model is uploaded. In a local run
+    the caller removes the checkpoint, once the model is in the cache.
 
     Args:
         examples: The artifact of `features`.
@@ -70,11 +69,11 @@ def train_model(
         matrix: The artifact of `embeddings`.
         directory: Where the model artifact is written, atomically: the bundle and `training.json`.
         settings: The training settings.
-        run_config: All settings of the pipeline run as YAML, logged to MLflow; may be empty.
-        kfp_run_name: Name of the run on Kubeflow Pipelines; recorded in MLflow there.
+        pipeline_run: What MLflow records of the pipeline run that trains the model.
 
     Returns:
-        The content of `training.json`: MLflow run, history, settings, best epoch.
+        The content of `training.json` (MLflow run, history, settings, best epoch), and the
+        `checkpoint`.
 
     Raises:
         DataError: If the artifacts do not match each other, one is invalid, or a split is empty.
@@ -108,44 +107,30 @@ def train_model(
     }
     key = fingerprint_value(identity)[:32]
     cluster_run = os.environ.get(RUN_ID_VARIABLE)
-    checkpoint = _checkpoint(settings.checkpoints, f"{key}-{cluster_run}" if cluster_run else key)
+    name = f"{key}-{cluster_run}" if cluster_run else key
+    checkpoint = _checkpoint(settings.checkpoints, name)
     trained, state = fit_network(
         train,
         dev,
         embeddings,
         settings,
         checkpoint=checkpoint,
-        start_run=lambda: _start_run(
-            settings, encoder, run_config, f"train-{key[:8]}", kubeflow_tags(kfp_run_name)
-        ),
+        start_run=lambda: start_training_run(settings, encoder, pipeline_run, training=name),
     )
     training = _training_record(state, settings)
-    with atomic_directory(directory) as aside:
-        save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)
-        normalizer.save(aside)
-        for name in (ENCODER_FILE, ENCODER_WEIGHTS_FILE):
-            shutil.copyfile(Path(examples) / name, aside / name)
-        write_json(aside / TRAINING_FILE, training)
-    finish_run(state.run_id)
-    if not cluster_run:
+    with ended_on_error(state.run_id):
+        with atomic_directory(directory) as aside:
+            save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)
+            normalizer.save(aside)
+            for file in (ENCODER_FILE, EncoderSpec.load(examples).weights_file):
+                shutil.copyfile(Path(examples) / file, aside / file)
+            write_json(aside / TRAINING_FILE, training)
+        end_run(state.run_id)
+    if not cluster_run and RUN_VARIABLE not in os.environ:
         remove_checkpoint(checkpoint)
     best = state.history[state.best_epoch]
     logger.info("best epoch: %d, dev loss %.3f", state.best_epoch + 1, best["dev_word_loss"])
-    return training
-
-
-def _start_run(
-    settings: TrainSettings,
-    encoder: dict[str, Any],
-    run_config: str,
-    run_name: str,
-    tags: Mapping[str, str],
-) -> str:
-    params = {**settings.decisive(), **{f"encoder_{k}": v for k, v in encoder.items()}}
-    run_id = start_run(settings.experiment, run_name, params, tags)
-    if run_config:
-        log_text(run_id, run_config, RUN_CONFIG_FILE)
-    return run_id
+    return {**training, "checkpoint": str(checkpoint)}
 
 
 def _checkpoint(checkpoints: str, key: str) -> Path | str:

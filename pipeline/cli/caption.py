@@ -20,6 +20,7 @@ from components.storage.filesystem import is_remote
 from pipeline.cli.caption_output import print_captions, write_captions
 from pipeline.cli.captioning import DEFAULT_MODEL, Beam, Bundle, Name, Version, prepare
 from pipeline.cli.errors import one_line_errors
+from pipeline.cli.last_model import naming_last_model
 from pipeline.cli.options import Root
 from pipeline.config import make_settings
 
@@ -41,6 +42,15 @@ _Speak = Annotated[
     bool,
     typer.Option("--speak", help="Also read captions aloud: espeak-ng, espeak, spd-say or say."),
 ]
+_KeepFeatures = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<folder>",
+        help="Folder, local, gs:// or s3://, to keep the photos' features in for drift tests "
+        "(`captionflow run --requests`), at most 30 days. Photos, captions and names are not kept.",
+        show_default="they are not kept",
+    ),
+]
 _BeamFlags = Annotated[str, typer.Option(help="Flags for Beam's runner, used with -o.")]
 
 
@@ -56,6 +66,7 @@ def caption(
     bundle: Bundle = None,
     root: Root = Path("runs"),
     beam_flags: _BeamFlags = "",
+    keep_features: _KeepFeatures = None,
 ) -> None:
     """Caption photos for people who can't see them."""
     resume = "" if output is None else "; run the same command to continue"
@@ -69,13 +80,23 @@ def caption(
         speech = find_speech() if say else []
         prepare(root, needs_registry=bundle is None)
         version = None if model_version is None else str(model_version)
-        with open_model(settings.model_name, version=version, bundle=bundle) as model:
+        with (
+            naming_last_model(root),
+            open_model(settings.model_name, version=version, bundle=bundle) as model,
+        ):
             options = decode_options(model, beam, alternatives)
             if output is None:
-                succeeded = print_captions(photos, model, options, as_json=as_json, speech=speech)
+                succeeded = print_captions(
+                    photos,
+                    model,
+                    options,
+                    as_json=as_json,
+                    speech=speech,
+                    features=keep_features,
+                )
             else:
                 succeeded = write_captions(
-                    photos, Path(output), model, options, settings.beam_flags
+                    photos, Path(output), model, options, settings.beam_flags, keep_features
                 )
         if not succeeded:
             raise typer.Exit(DataError.exit_code)

@@ -1,16 +1,20 @@
 """The captioner: describes photos with a bundle and its image encoder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.captioning.encoder.casting import cast_to_float16
-from components.captioning.encoder.encoder import Encoder
-from components.captioning.encoder.images import load_photo
+from components.captioning.encoder.image_encoder import load_encoder
 from components.captioning.inference.bundle import Bundle, Caption
-from components.captioning.inference.saliency import WordSaliency, word_saliency
+from components.captioning.inference.saliency import (
+    WordSaliency,
+    occlude,
+    occlusion_saliency,
+    word_saliency,
+)
 from components.errors import DataError
 
 # Small, because photos to describe arrive one or a few at a time, and every batch is padded to this
@@ -25,13 +29,17 @@ class Captioner:
         directory: A bundle that includes its encoder.
         batch_size: Photos encoded per batch; a smaller batch takes as long.
 
+    Attributes:
+        on_features: Called with the features of the photos of each batch, float16 [N, D], if set.
+
     Raises:
         DataError: If a file of the bundle or its encoder is missing or invalid.
     """
 
     def __init__(self, directory: str | Path, *, batch_size: int = _BATCH_SIZE) -> None:
         self.bundle = Bundle.load(directory)
-        self.encoder = Encoder.load(directory, batch_size=batch_size)
+        self.encoder = load_encoder(directory, batch_size=batch_size)
+        self.on_features: Callable[[NDArray[np.float16]], None] | None = None
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
         """Returns a caption for each photo, given as an image file's bytes or path.
@@ -42,7 +50,7 @@ class Captioner:
         return self.describe_pixels([self.load(photo) for photo in photos])
 
     def load(self, photo: bytes | str | Path, *, named: str = "") -> NDArray[np.uint8]:
-        """Returns a photo as input for the encoder, uint8 [S, S, 3]; see `images.load_photo`.
+        """Returns a photo as input for the encoder, uint8 [S, S, 3]; see `images.decode_photo`.
 
         Args:
             photo: An image file's bytes or path.
@@ -51,7 +59,7 @@ class Captioner:
         Raises:
             DataError: If it can't be read.
         """
-        return load_photo(photo, self.encoder.spec.size, named=named)
+        return self.encoder.load_photo(photo, named=named)
 
     def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
         """Returns a caption for each of one or more loaded photos; raises like `alternatives`."""
@@ -83,6 +91,8 @@ class Captioner:
         encoded = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] -> float32 [N, D]
         # float16, as in the examples: a photo is described as it was scored.
         features, finite = cast_to_float16(encoded)
+        if self.on_features is not None and finite.any():
+            self.on_features(features[finite])
         alternatives = iter(
             self.bundle.alternatives(features[finite], beam_width=beam_width)
             if finite.any()
@@ -105,11 +115,11 @@ class Captioner:
             caption: Its caption.
 
         Returns:
-            One entry per word; an empty list if the encoder has no feature map.
+            One entry per word; an empty list if the encoder's feature map has only one cell.
         """
+        network, ids = self.bundle.network, self.bundle.vocabulary.encode(caption)
         feature_map = self.encoder.feature_map(pixels[np.newaxis])  # float32 [1, H, W, D]
-        if feature_map is None:
-            return []
-        return word_saliency(
-            self.bundle.network, feature_map[0], caption, self.bundle.vocabulary.encode(caption)
-        )
+        if feature_map is not None:
+            return word_saliency(network, feature_map[0], caption, ids)
+        features = self.encoder.encode(occlude(pixels))  # [1 + C, S, S, 3] -> [1 + C, D]
+        return occlusion_saliency(network, features, caption, ids)

@@ -1,6 +1,7 @@
 """The registered model, as MLflow loads it."""
 
 import base64
+import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,25 @@ def test_predict_bytes_base64_and_pixels_give_the_same_caption(
     predicted = loaded.predict(pd.DataFrame({"photo": kinds}))
     assert set(predicted["caption"]) == set(Captioner(first["model"]).describe([photo]))
     assert predicted["score"].nunique() == 1
+
+
+@pytest.mark.usefixtures("store")
+def test_load_model_with_a_damaged_bundle_names_the_file(
+    first: dict[str, Path], tmp_path: Path
+) -> None:
+    logged = mlflow.artifacts.download_artifacts("models:/captioner@champion", dst_path=tmp_path)
+    (vocabulary,) = Path(logged).rglob("vocabulary.txt")
+    content = vocabulary.read_bytes()
+    vocabulary.write_bytes(content.replace(b"red", b"rod"))
+    expected, found = (
+        hashlib.sha256(each).hexdigest() for each in (content, vocabulary.read_bytes())
+    )
+    with pytest.raises(Exception, match=rf"vocabulary\.txt is damaged.*{expected}.*{found}"):
+        mlflow.pyfunc.load_model(logged)
+    # MLflow's own files are not part of the bundle.
+    vocabulary.write_bytes(content)
+    (Path(logged) / "registered_model_meta").write_text("model_name: captioner")
+    assert mlflow.pyfunc.load_model(logged)
 
 
 def test_predict_keeps_the_index_over_several_batches(
@@ -129,3 +149,25 @@ def test_predict_photo_that_the_model_cant_caption_names_its_row(
     assert len(model.predict(context, pd.DataFrame({"photo": [grey]}))) == 1
     with pytest.raises(MlflowException, match=r"^Row 1 of `photo` can't be used: this model can't"):
         model.predict(context, pd.DataFrame({"photo": [grey, white]}))
+
+
+def test_load_context_warms_the_model_up(dim_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # TensorFlow compiles at the first photo, and MLflow's server ends requests after 60 s.
+    batches = []
+    caption = Captioner.alternatives_or_errors
+
+    def spy(captioner: Captioner, pixels: Any, **options: Any) -> Any:
+        batches.append(len(pixels))
+        return caption(captioner, pixels, **options)
+
+    monkeypatch.setattr(Captioner, "alternatives_or_errors", spy)
+    model_code.CaptioningModel().load_context(PythonModelContext({"bundle": str(dim_bundle)}, None))
+    assert batches == [1]
+
+
+def test_predict_photos_over_the_limits_are_refused_before_they_are_decoded(loaded: Any) -> None:
+    pixels = np.broadcast_to(np.uint8(0), (64_001, 1_000, 3))
+    text = "A" * (90 << 20)
+    for photo, limit in ((pixels, "64000000 pixels"), (text, "67108864 bytes")):
+        with pytest.raises(MlflowException, match=rf"Row 0 of `photo` .* {limit}"):
+            loaded.predict(pd.DataFrame({"photo": [photo]}))
