@@ -10,8 +10,7 @@ from scipy.special import expit
 
 from components.artifacts.examples import Examples
 from components.captioning.inference.bundle import Bundle
-from components.captioning.inference.confidence import Calibration
-from components.captioning.inference.signals import SIGNALS
+from components.captioning.inference.confidence import SIGNALS, Calibration
 from components.captioning.metrics.coco import human_cider_d, photo_cider_d
 from components.errors import DataError
 

@@ -25,8 +25,7 @@ from components.errors import DataError
 from components.settings.bounds import MAX_BEAM_WIDTH
 
 if TYPE_CHECKING:
-    from components.captioning.inference.bundle import Caption
-    from components.captioning.inference.captioner import Captioner
+    from components.captioning.inference.captioner import Captioner, Description
 
 # As on the command line; further digits depend on the other photos of a batch.
 _DIGITS = 4
@@ -62,7 +61,7 @@ class CaptioningModel(PythonModel):
         from components.captioning.inference.captioner import Captioner
 
         # A server calls `predict` in a thread per request.
-        self._batcher: DynamicBatcher[Captioner, NDArray[np.uint8], int, list[Caption]] = (
+        self._batcher: DynamicBatcher[Captioner, NDArray[np.uint8], int, Description] = (
             DynamicBatcher(partial(Captioner, context.artifacts["bundle"]), _caption)
         )
         self._captioner = self._batcher.model.result()
@@ -86,7 +85,9 @@ class CaptioningModel(PythonModel):
 
         Returns:
             A row per row of the input: `caption`; its `score`, which ranks captions of the same
-            photo; and `alternatives`, a list of `caption` and `score`, best first.
+            photo; `confidence`, the probability that it is good; `certainty`, "likely" or "not
+            sure"; `doubt`, why the model is not sure, or empty; and `alternatives`, a list of
+            `caption` and `score`, best first.
 
         Raises:
             InvalidInputError: If a photo can't be read or captioned (the message names its row), or
@@ -95,23 +96,29 @@ class CaptioningModel(PythonModel):
         width, others = _parameters(params or {}, self._captioner.bundle.decoding.beam_width)
         photos = list(model_input["photo"].items())
         results = [
-            captions[: others + 1]
+            description
             for start in range(0, len(photos), _BATCH)
-            for captions in self._captions(photos[start : start + _BATCH], width)
+            for description in self._descriptions(photos[start : start + _BATCH], width)
         ]
         return pd.DataFrame(
             {
-                "caption": [best.text for best, *_ in results],
-                "score": [round(best.score, _DIGITS) for best, *_ in results],
+                "caption": [captions[0].text for captions, _ in results],
+                "score": [round(captions[0].score, _DIGITS) for captions, _ in results],
+                "confidence": [round(known.probability, _DIGITS) for _, known in results],
+                "certainty": [known.certainty for _, known in results],
+                "doubt": [str(known.doubt or "") for _, known in results],
                 "alternatives": [
-                    [{"caption": o.text, "score": round(o.score, _DIGITS)} for o in rest]
-                    for _, *rest in results
+                    [
+                        {"caption": other.text, "score": round(other.score, _DIGITS)}
+                        for other in captions[1 : others + 1]
+                    ]
+                    for captions, _ in results
                 ],
             },
             index=model_input.index,
         )
 
-    def _captions(self, photos: list[tuple[Any, Any]], width: int) -> Iterator["list[Caption]"]:
+    def _descriptions(self, photos: list[tuple[Any, Any]], width: int) -> Iterator["Description"]:
         pixels = [self._load(row, photo) for row, photo in photos]
         futures = [self._batcher.submit(each, width) for each in pixels]
         for (row, _), future in zip(photos, futures, strict=True):
@@ -129,8 +136,8 @@ class CaptioningModel(PythonModel):
 
 def _caption(
     captioner: "Captioner", pixels: list[NDArray[np.uint8]], beam_width: int
-) -> "list[list[Caption] | DataError]":
-    return captioner.alternatives_or_errors(pixels, beam_width=beam_width)
+) -> "list[Description | DataError]":
+    return captioner.descriptions_or_errors(pixels, beam_width=beam_width)
 
 
 def _invalid_photo(row: Any, error: DataError) -> InvalidInputError:

@@ -41,6 +41,12 @@ _Speak = Annotated[
     bool,
     typer.Option("--speak", help="Also read captions aloud: espeak-ng, espeak, spd-say or say."),
 ]
+_Always = Annotated[
+    bool,
+    typer.Option(
+        "--always", help="Print and read captions that the model is not sure of like any other."
+    ),
+]
 _BeamFlags = Annotated[str, typer.Option(help="Flags for Beam's runner, used with -o.")]
 
 
@@ -51,6 +57,7 @@ def caption(
     alternatives: _Alternatives = 0,
     as_json: _Json = False,
     say: _Speak = False,
+    always: _Always = False,
     model_name: Name = DEFAULT_MODEL,
     model_version: Version = None,
     bundle: Bundle = None,
@@ -72,7 +79,9 @@ def caption(
         with open_model(settings.model_name, version=version, bundle=bundle) as model:
             options = decode_options(model, beam, alternatives)
             if output is None:
-                succeeded = print_captions(photos, model, options, as_json=as_json, speech=speech)
+                succeeded = print_captions(
+                    photos, model, options, as_json=as_json, speech=speech, always=always
+                )
             else:
                 succeeded = write_captions(
                     photos, Path(output), model, options, settings.beam_flags

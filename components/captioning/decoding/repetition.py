@@ -34,8 +34,8 @@ def _repetitions(words: Sequence[str]) -> Iterator[str]:
                 part = re.escape(" ".join(words[start:middle]))
                 yield f"(^| ){part} {part}( |$)"
     for start in range(len(words) - 2 * _PHRASE + 1):
-        part = words[start : start + _PHRASE]
+        phrase = words[start : start + _PHRASE]
         rest = range(start + _PHRASE, len(words) - _PHRASE + 1)
-        if any(words[later : later + _PHRASE] == part for later in rest):
-            phrase = re.escape(" ".join(part))
-            yield f"(^| ){phrase} (.* )?{phrase}( |$)"
+        if any(words[later : later + _PHRASE] == phrase for later in rest):
+            part = re.escape(" ".join(phrase))
+            yield f"(^| ){part} (.* )?{part}( |$)"

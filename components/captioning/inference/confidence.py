@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import expit
 
 from components.artifacts.files import write_json
-from components.captioning.inference.signals import SIGNALS
 
 CONFIDENCE_FILE = "confidence.json"
 
+#: The signals, in the order of their columns; of each, more is better.
+SIGNALS = ("log_probability", "ensemble_agreement", "reranking_score", "familiarity")
 #: A caption is likely good from this confidence on: it is then more often good than not.
 LIKELY = 0.5
 
@@ -31,7 +32,7 @@ class Doubt(StrEnum):
     DRAWN_SCENES = "The model learnt from drawn scenes only, and this photo is not one."
     UNFAMILIAR = "The photo is unlike all photos that the model learnt from."
     REPETITION = "The caption repeats itself."
-    IMPROBABLE = "Captions like this one are more often wrong than right."
+    IMPROBABLE = "It is more probably wrong than right."
 
 
 class Confidence(NamedTuple):
@@ -45,6 +46,11 @@ class Confidence(NamedTuple):
 
     probability: float
     doubt: Doubt | None
+
+    @property
+    def certainty(self) -> str:
+        """How sure the model is, in words."""
+        return "not sure" if self.doubt else "likely"
 
 
 class Signal(BaseModel):

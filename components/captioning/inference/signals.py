@@ -1,4 +1,4 @@
-"""Signals of how sure a model can be of a caption, from which its confidence is computed."""
+"""How probable the decoders of an ensemble find a caption: two signals of the confidence in it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 
 from components.captioning.model.ensemble import CaptionNetwork
 from components.captioning.model.vocabulary import END, PAD, START
-
-#: The signals, in the order of their columns; of each, more is better.
-SIGNALS = ("log_probability", "ensemble_agreement", "reranking_score", "familiarity")
 
 # Logits computed at once, float32: bounds the memory to a few times 256 MiB.
 _MAX_LOGITS = 2**26

@@ -55,7 +55,7 @@ def _warm_up(captioner: "Captioner", options: DecodeOptions) -> None:
     # TensorFlow compiles its graphs at the first photo; no user should wait for that.
     size = captioner.encoder.spec.size
     black = np.zeros((size, size, 3), np.uint8)
-    captioner.alternatives_or_errors([black], beam_width=options.beam_width)
+    captioner.descriptions_or_errors([black], beam_width=options.beam_width)
     captioner.saliency(black, captioner.bundle.vocabulary.words[-1])
 
 
