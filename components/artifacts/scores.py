@@ -64,8 +64,8 @@ def main_figures(scores: Mapping[str, Any]) -> dict[str, float]:
 
     Returns:
         The scores of beam search by name; `greedy_bleu4`, `greedy_cider_d` and `greedy_rouge_l`;
-        those of the confidence; and the number of distinct captions of beam search, their mean length in words, and the
-        number of different words in them.
+        those of the confidence; and the number of distinct captions of beam search, their mean
+        length in words, and the number of different words in them.
     """
     greedy = search_scores(scores, "greedy")
     return {

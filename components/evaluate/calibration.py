@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 # A caption is good if it is as close to the references as three of four captions by people are.
 _HUMAN_QUANTILE = 0.25
-# What that rule gives on Flickr8k (dev 34.4, test 34.6), for data with one caption a photo. Of the
-# captions of other photos there, fewer than 5 % reach half of it.
+# What that rule gives on Flickr8k (dev 34.4, test 34.6), for data with one caption per photo. Fewer
+# than 5 % of the captions of other photos reach half of it there.
 _DEFAULT_GOOD = 34.5
 # Share of dev photos that count as familiar; all, if there are fewer than a hundred.
 _FAMILIAR = 0.99
@@ -38,7 +38,9 @@ def good_cider_d(references: Sequence[Sequence[str]]) -> float:
         references: The normalized references of each photo.
     """
     human = human_cider_d(references)
-    return float(np.quantile(human, _HUMAN_QUANTILE)) if len(human) else _DEFAULT_GOOD
+    quartile = float(np.quantile(human, _HUMAN_QUANTILE)) if len(human) else 0.0
+    # Of a few photos it may be 0, which every caption reaches.
+    return quartile or _DEFAULT_GOOD
 
 
 def fit_calibration(bundle: Bundle, dev: Examples, *, drawn_scenes: bool) -> Calibration:

@@ -1,6 +1,7 @@
 """The curves of the report as inline SVG in the colours of the page."""
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -60,7 +61,7 @@ def draw_loss_curve(train: Sequence[float], dev: Sequence[float], best_epoch: in
         axes.set_ylabel("loss (nats per word)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.legend(frameon=False)
-        return _as_svg(figure)
+        return _as_svg(figure, "loss")
 
 
 def draw_risk_coverage(curve: Sequence[Mapping[str, float]]) -> Markup:
@@ -80,7 +81,7 @@ def draw_risk_coverage(curve: Sequence[Mapping[str, float]]) -> Markup:
         axes.set_ylim(0, 105)
         axes.set_xlabel("captions, surest first (%)")
         axes.set_ylabel("not good (%)")
-        return _as_svg(figure)
+        return _as_svg(figure, "risk-coverage")
 
 
 @contextmanager
@@ -95,11 +96,13 @@ def _figure() -> Iterator[tuple[Figure, Axes]]:
         yield figure, axes
 
 
-def _as_svg(figure: Figure) -> Markup:
+def _as_svg(figure: Figure, name: str) -> Markup:
     file = io.StringIO()
     FigureCanvasSVG(figure).print_svg(file, metadata=_NO_METADATA)
     svg = file.getvalue()
     for placeholder, colour in _PAGE_COLOURS.items():
         svg = svg.replace(placeholder, colour)
+    # The ids of two drawings on a page must differ.
+    svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     # Without the XML declaration. The content is safe: numbers and fixed labels only.
     return Markup(svg[svg.index("<svg") :])  # noqa: S704 # no user input

@@ -38,6 +38,9 @@ def test_predict_bytes_base64_and_pixels_give_the_same_caption(
     predicted = loaded.predict(pd.DataFrame({"photo": kinds}))
     assert set(predicted["caption"]) == set(Captioner(first["model"]).describe([photo]))
     assert predicted["score"].nunique() == 1
+    assert set(predicted["confidence"]) == {0.7311}
+    assert set(predicted["certainty"]) == {"likely"}
+    assert set(predicted["doubt"]) == {""}
 
 
 def test_predict_keeps_the_index_over_several_batches(
