@@ -210,7 +210,7 @@ def test_render_report_has_landmarks_and_labels() -> None:
     labels = [names["aria-labelledby"] for names in page.all("section")]
     assert labels
     assert set(labels) <= set(identifiers)
-    assert [names["role"] for names in page.all("div") if "role" in names] == ["img"]
+    assert [names["role"] for names in page.all("div") if "role" in names] == ["img", "img"]
 
 
 @pytest.mark.parametrize(("images", "titles"), [(2, ["Best", "Median"]), (0, ["Best"])])
