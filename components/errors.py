@@ -1,6 +1,7 @@
 """Errors for users: their messages have the setting or file, the rule, the value and what to do."""
 
 import lzma
+import re
 import zipfile
 import zlib
 from tarfile import TarError
@@ -26,10 +27,32 @@ ARCHIVE_ERRORS = (
 )
 
 
+# Control characters (among them those that command a terminal), separators of lines, marks that
+# turn the direction of text, and halves of characters, which can't be printed.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# No path that people write has such a name.
+_LONG_WORD = re.compile(r"\S{400,}")
+
+
+def one_line(text: str) -> str:
+    """Returns a text that may hold what strangers wrote, such as names, as one printable line."""
+    escaped = _UNPRINTABLE.sub(lambda match: repr(match[0])[1:-1], text)
+    return _LONG_WORD.sub(lambda match: f"{match[0][:200]}…{match[0][-50:]}", escaped)
+
+
 class CaptionflowError(Exception):
-    """An error whose message is enough for a user; shown without a traceback."""
+    """An error whose message is enough for a user; shown without a traceback.
+
+    Args:
+        message: The message. Names in it may hold any characters.
+    """
 
     exit_code = 1
+    #: Whether messages have lines of their own; others are made one.
+    has_lines = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message if self.has_lines else one_line(message))
 
 
 class SettingError(CaptionflowError):

@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 from pydantic import field_validator
 
-from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.errors import SettingError
 from components.gate.thresholds import read_thresholds
 from components.settings.run import RunSettings
@@ -21,14 +20,6 @@ DEFAULT_PRESET = PRESETS[0]
 
 class Settings(RunSettings):
     """Every setting of a run, with further checks by the code of the steps."""
-
-    @field_validator("encoder")
-    @classmethod
-    def _is_a_backbone(cls, network: str) -> str:
-        try:
-            return canonical_backbone_name(network)
-        except SettingError as error:
-            raise ValueError(str(error)) from error
 
     @field_validator("floors")
     @classmethod

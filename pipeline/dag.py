@@ -66,6 +66,7 @@ def captioning_pipeline(run: Parameters) -> None:
             captions=captions,
             matrix=matrix,
             run_config=reason.outputs["run_config"],
+            dataset_summary=reason.outputs["dataset_summary"],
             gpus=as_text(run["gpus"]),
             **run.of(TrainSettings),
         )

@@ -24,14 +24,17 @@ def flowchart(spec: Any) -> str:
     that waits for another one without reading its artifacts, such as the first step of a condition.
     """
     lines = ["flowchart TB", *_nodes(spec, spec.root.dag, {})]
+    arrows: dict[str, list[str]] = {}  # an arrow with its source: the steps it leads to
     for step in steps_of(spec):
         artifacts: dict[str, list[str]] = {}
         for output in step.artifacts.values():
             artifacts.setdefault(output.step, []).append(output.name)
         for producer, names in sorted(artifacts.items()):
-            lines.append(f"  {producer} -- {', '.join(sorted(names))} --> {step.name}")
-        waits = sorted({*step.task.dependent_tasks} - artifacts.keys())
-        lines += [f"  {source} -.-> {step.name}" for source in waits]
+            arrow = f"{producer} -- {', '.join(sorted(names))} -->"
+            arrows.setdefault(arrow, []).append(step.name)
+        for source in sorted({*step.task.dependent_tasks} - artifacts.keys()):
+            arrows.setdefault(f"{source} -.->", []).append(step.name)
+    lines += [f"  {arrow} {' & '.join(targets)}" for arrow, targets in arrows.items()]
     return "\n".join(lines)
 
 

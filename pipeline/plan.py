@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from components.artifacts.code_version import code_version
 from components.artifacts.fingerprint import fingerprint_value
@@ -44,6 +44,7 @@ class PlannedStep:
         why: The reason, in one or more sentences; empty if the step is not needed.
         parts: Everything that its result depends on, by name.
         key: Cache key of its result; empty if it is never cached.
+        damage: Why its cached result can't be reused; empty if none of its files is damaged.
     """
 
     name: str
@@ -51,6 +52,7 @@ class PlannedStep:
     why: str
     parts: Mapping[str, str]
     key: str = ""
+    damage: str = ""
 
 
 def result_inputs(
@@ -133,7 +135,9 @@ def dataset_location(step: Step, arguments: Mapping[str, Any], contents: Mapping
 
 def show_plan(planned: list[PlannedStep], console: Console | None = None) -> None:
     """Prints a plan as a table: each step, whether it runs, and why."""
-    table = Table("step", "", "why", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    # Folded, so that paths and checksums are shown in full.
+    why = Column("why", overflow="fold")
+    table = Table("step", "", why, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for step in planned:
         if not step.why:
             table.add_row(step.name, "[dim]not needed[/]", "")

@@ -21,6 +21,7 @@ import requests
 
 # Files that use `small_run`; in one process they share it.
 _ON_SMALL_RUN = (
+    "tests/pipeline/local/test_damage.py",
     "tests/pipeline/local/test_run.py",
     "tests/notebooks/test_as_run.py",
     "tests/components/rescore/",
@@ -193,8 +194,10 @@ def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     import keras
     import numpy as np
 
+    from components.artifacts.checksums import write_checksums
+    from components.artifacts.files import ENCODER_WEIGHTS_FILE
     from components.captioning.encoder.backbones import find_backbone
-    from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE, Encoder
+    from components.captioning.encoder.encoder import Encoder
 
     directory = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("dim") / "bundle")
     levels = [np.full((224, 224, 3), level, np.uint8) for level in (120, 255)]
@@ -207,6 +210,7 @@ def dim_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     overflow = str(directory.with_name("overflow.weights.h5"))
     model.save_weights(overflow)
     Encoder.build("MobileNetV3Small", overflow).save(directory)
+    write_checksums(directory)
     return directory
 
 

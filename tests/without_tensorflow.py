@@ -14,6 +14,8 @@ from kfp import dsl
 from typer.testing import CliRunner
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
+from components.artifacts.checksums import METADATA_KEY, write_checksums
+from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.manifest import write_manifest
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from pipeline.cli.app import app
@@ -28,6 +30,12 @@ def _invoke(*arguments: str) -> None:
     assert ended.exit_code == 0, ended.output
 
 
+_REPORT = {
+    "dataset_fingerprint": "d", "photos": 0, "captions": 0,
+    "splits": {"train": 0, "dev": 0, "test": 0},
+}  # fmt: skip
+
+
 def _run(name: str, **artifacts: Any) -> None:
     body = getattr(import_module(f"components.{name}.component"), name).python_func
     wanted = inspect.signature(body).parameters
@@ -38,6 +46,7 @@ def _artifact(folder: Path, name: str, **files: Any) -> dsl.Artifact:
     (folder / name).mkdir()
     for file, content in files.items():
         (folder / name / f"{file}.json").write_text(json.dumps(content))
+    write_checksums(folder / name)
     return dsl.Artifact(uri=str(folder / name))
 
 
@@ -48,14 +57,16 @@ def _judged(folder: Path) -> dict[str, dsl.Artifact]:
     scores = {
         "bleu": orders, "greedy": orders, "signature": "nrefs:5", "test_fingerprint": "f",
     }  # fmt: skip
-    (folder / "report").write_text("<h1>Scores</h1>")
+    report = folder / "report"
+    report.write_text("<h1>Scores</h1>")
     said = {"image_id": "1.jpg", "hypothesis": "red", "references": ["red"]}
     judged = _artifact(folder, "scores", scores=scores)
     Path(judged.path, "captions.jsonl").write_text(json.dumps(said))
+    write_checksums(Path(judged.path))
     return {
         "model": _artifact(folder, "model", training={"mlflow_run_id": start_run("x", "y", {})}),
         "scores": judged,
-        "report": dsl.HTML(uri=str(folder / "report")),
+        "report": dsl.HTML(uri=str(report), metadata={METADATA_KEY: fingerprint_file(report)}),
         "baseline": dsl.Artifact(uri=str(folder / "baseline")),
         "training_config": "{}",
     }
@@ -81,14 +92,16 @@ def main(folder: Path) -> None:
     captions = _artifact(folder, "captions")
     Vocabulary([*SPECIAL_TOKENS, "red"]).save(Path(captions.path, "vocabulary.txt"))
     write_captions(Path(captions.path), [CaptionedPhoto("1.jpg", "train", ("red",), ((4,),))])
+    write_checksums(Path(captions.path))
     _run("embeddings", captions=captions, matrix=dsl.Artifact(uri=str(folder / "matrix")))
     note("embeddings")
 
-    manifest = _artifact(folder, "data", report={"dataset_fingerprint": "d"})
+    manifest = _artifact(folder, "data", report=_REPORT)
     _run("trigger", manifest=manifest)
     note("trigger")
     # Without a champion, which would load TensorFlow to caption photos.
     write_manifest(Path(manifest.path), [])
+    write_checksums(Path(manifest.path))
     baseline = dsl.Artifact(uri=str(folder / "baseline"))
     _run("rescore", examples=_artifact(folder, "examples"), manifest=manifest, baseline=baseline)
     note("rescore")

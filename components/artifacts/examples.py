@@ -1,8 +1,8 @@
 """The examples artifact: TFRecord shards with one record per photo.
 
 A directory with `{split}-00000-of-000NN.tfrecord`; the encoder that computed the features, in
-`encoder.json` and `encoder.weights.h5`; and the normalizer of the references, in `normalizer.json`.
-Written by `features`; read by `train`, `evaluate` and `rescore`.
+`encoder.json` and `encoder.weights.h5` or `encoder.onnx`; and the normalizer of the references, in
+`normalizer.json`. Written by `features`; read by `train`, `evaluate` and `rescore`.
 """
 
 import re

@@ -9,8 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.checksums import write_checksums
+
 #: In the embeddings artifact: float32 [V, E], one row per word of the vocabulary.
 MATRIX_FILE = "matrix.npy"
+#: Beside `encoder.json`: the weights of an encoder from Keras, or an encoder's ONNX model.
+ENCODER_WEIGHTS_FILE = "encoder.weights.h5"
+ENCODER_ONNX_FILE = "encoder.onnx"
 #: In the model artifact, beside the bundle: MLflow run, training history, settings, best epoch.
 TRAINING_FILE = "training.json"
 #: In the scores artifact: scores, their signatures, and what they were measured on.
@@ -23,6 +28,8 @@ CAPTIONS_FILE = "captions.jsonl"
 def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yields an empty directory that becomes `path` when the block ends without an error.
 
+    Its last file is `SHA256SUMS`, with checksums of all others; see `artifacts.checksums`.
+
     Args:
         path: Path of the finished directory; an existing one is replaced.
 
@@ -34,6 +41,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield aside
+        write_checksums(aside)
         aside.chmod(0o755)
         if target.is_dir():
             shutil.rmtree(target)

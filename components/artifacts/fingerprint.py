@@ -45,7 +45,7 @@ def fingerprint_tree(path: str | Path) -> str:
     root = Path(path)
     if root.is_file():
         return fingerprint_file(root)
-    files = sorted(_files_below(root))
+    files = sorted(files_below(root))
     # hashlib releases the GIL, so threads read and hash in parallel.
     with ThreadPoolExecutor() as pool:
         digests = pool.map(fingerprint_file, files)
@@ -57,7 +57,8 @@ def fingerprint_tree(path: str | Path) -> str:
         )
 
 
-def _files_below(root: Path) -> Iterator[Path]:
+def files_below(root: Path) -> Iterator[Path]:
+    """Yields all files in and below a directory; symbolic links are followed."""
     seen = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         # Symbolic links may form a cycle, so each folder is visited once.

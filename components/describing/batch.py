@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from apache_beam.utils.shared import Shared
 
-from components.artifacts.fingerprint import fingerprint_tree
+from components.artifacts.checksums import checksums_fingerprint
 from components.captioning.inference.captioner import Captioner
 from components.describing.captions import (
     LoadedPhoto,
@@ -142,7 +142,7 @@ def caption_to_file(
     # Of a symbolic link the target is replaced, not the link.
     output = output.resolve()
     provenance = {
-        "model": fingerprint_tree(model.directory)[:_DIGITS],
+        "model": checksums_fingerprint(model.directory)[:_DIGITS],
         "beam_width": options.beam_width,
         "alternatives": options.alternatives,
     }

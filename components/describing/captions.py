@@ -143,7 +143,7 @@ def saliency_of(
 
     Returns:
         For each word `word`, `place` and `cells`, see `saliency.WordSaliency`; empty if there are
-        no words, or the encoder has no feature map.
+        no words, or the encoder's feature map has only one cell.
     """
     return [
         {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from components.artifacts.checksums import check_bundle
 from components.artifacts.decoding import decoding_file
 from components.artifacts.files import read_json
 from components.errors import DataError, SettingError
@@ -49,18 +50,28 @@ def open_model(
         bundle: Folder of a bundle with its encoder, to use instead. MLflow is not needed then.
 
     Raises:
-        DataError: If there is no champion or no such version, or files are missing.
+        DataError: If there is no champion or no such version, or files are missing or damaged.
         CaptionflowError: If MLflow can't be used.
     """
     if bundle is not None:
-        yield Model(str(bundle), bundle)
+        yield _checked(Model(str(bundle), bundle))
         return
     # MLflow takes seconds to load.
     from components.registry.download import download_model
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
         found = download_model(model_name, version, Path(folder))
-        yield Model(f"{model_name} version {found.version}", found.bundle)
+        yield _checked(Model(f"{model_name} version {found.version}", found.bundle))
+
+
+def _checked(model: Model) -> Model:
+    # The captioner checks too, but only after TensorFlow has loaded, which takes seconds.
+    try:
+        check_bundle(model.directory)
+    except DataError as error:
+        # The temporary folder of a registered model means nothing to a user.
+        raise DataError(str(error).replace(str(model.directory), model.name)) from error
+    return model
 
 
 def decode_options(model: Model, beam_width: int | None, alternatives: int) -> DecodeOptions:

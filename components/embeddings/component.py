@@ -18,7 +18,7 @@ def embeddings(
     """
     from components.runtime.execution import run_step
 
-    with run_step("embeddings") as ready:
+    with run_step("embeddings", captions) as ready:
         from components.embeddings.matrix import build_embeddings
         from components.settings.data import EmbeddingSettings
 

@@ -29,7 +29,9 @@ def evaluate(
 
     from components.runtime.execution import run_step
 
-    with run_step("evaluate") as ready:
+    with run_step("evaluate", model, examples, manifest) as ready:
+        from components.artifacts.checksums import METADATA_KEY
+        from components.artifacts.fingerprint import fingerprint_file
         from components.artifacts.scores import main_figures
         from components.evaluate.run import evaluate_model
         from components.settings.decoding import DecodingSettings
@@ -42,6 +44,7 @@ def evaluate(
         for name, value in main_figures(measured).items():
             metrics.log_metric(name, round(value, 2))
         metrics.log_metric("images", measured["images"])
+        report.metadata[METADATA_KEY] = fingerprint_file(report.path)
         scores.metadata["bleu_signature"] = measured["signature"]
         scores.metadata["coco_signature"] = measured["coco_signature"]
         # kfp.local reuses a step only if each of its artifacts has a file.

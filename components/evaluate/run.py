@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.checksums import checksums_fingerprint
 from components.artifacts.decoding import write_decoding
 from components.artifacts.examples import Examples
 from components.artifacts.files import (
@@ -26,7 +27,6 @@ from components.artifacts.files import (
     atomic_file,
     write_json,
 )
-from components.artifacts.fingerprint import fingerprint_tree
 from components.artifacts.scores import search_scores
 from components.captioning.inference.confidence import Confidence
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
@@ -100,7 +100,7 @@ def evaluate_model(
         shutil.copytree(model, aside, copy_function=_link, dirs_exist_ok=True)
         write_decoding(aside, asdict(inputs.bundle.decoding))
         calibration.save(aside)
-        measured |= _provenance(inputs, fingerprint_tree(aside))
+    measured |= _provenance(inputs, checksums_fingerprint(scored_model))
     page = render_report(measured, inputs.training, inputs.data.summary, sections)
     with atomic_file(report) as aside:
         aside.write_text(page, encoding="utf-8")

@@ -22,7 +22,7 @@ def features(
     """
     from components.runtime.execution import run_step
 
-    with run_step("features") as ready:
+    with run_step("features", manifest, captions) as ready:
         from components.features.extraction import extract_features
         from components.settings.encoder import EncoderSettings
 

@@ -8,7 +8,7 @@ from apache_beam.utils.shared import Shared
 from numpy.typing import NDArray
 
 from components.captioning.encoder.casting import cast_to_float16
-from components.captioning.encoder.encoder import Encoder
+from components.captioning.encoder.image_encoder import ImageEncoder, load_encoder
 from components.captioning.encoder.precision import require_precision
 from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError
@@ -19,11 +19,11 @@ from components.features.tasks import EncodingTask, read_photo
 from components.runtime.beam_batches import BatchDoFn
 
 
-class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], Encoder]):
+class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], ImageEncoder]):
     """Encodes photos and adds their features to the store, one or more shards for each list.
 
     Args:
-        directory: An encoder that `Encoder.save` wrote.
+        directory: An encoder that its `save` wrote.
         shared: Beam's handle of the encoder that a process shares.
         store: Where the shards go.
         batch_size: Photos encoded at once.
@@ -37,7 +37,7 @@ class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], Encoder]):
         self._directory = directory
         self._store = store
 
-    def load_model(self) -> Encoder:
+    def load_model(self) -> ImageEncoder:
         """Loads the encoder.
 
         Raises:
@@ -46,11 +46,11 @@ class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], Encoder]):
         """
         # An encoder falls back to float32 and logs it; stored features must not.
         require_precision(EncoderSpec.load(self._directory).precision)
-        return Encoder.load(self._directory, batch_size=self.batch_size)
+        return load_encoder(self._directory, batch_size=self.batch_size)
 
-    def load_item(self, item: EncodingTask, model: Encoder) -> NDArray[np.uint8]:
+    def load_item(self, item: EncodingTask, model: ImageEncoder) -> NDArray[np.uint8]:
         """Decodes a photo, uint8 [S, S, 3]; raises as `read_photo`."""
-        return read_photo(item, model.spec.size)
+        return read_photo(item, model.load_photo)
 
     def process(self, element: Sequence[EncodingTask]) -> Iterator[str]:
         """Yields the names of the shards that hold the features of a list of photos.
@@ -95,5 +95,5 @@ def require_finite(tasks: Sequence[EncodingTask], fit: NDArray[np.bool_]) -> Non
     if not fit.all():
         raise DataError(
             "Features must be finite in float16, at most 65504. Those of photo "
-            f"{tasks[int(fit.argmin())].image_id} are not: check encoder_weights"
+            f"{tasks[int(fit.argmin())].image_id} are not: check the encoder and its weights"
         )

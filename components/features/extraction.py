@@ -21,6 +21,8 @@ from components.artifacts.files import atomic_directory
 from components.artifacts.manifest import read_manifest
 from components.captioning.encoder.dead_leaves import draw_dead_leaves
 from components.captioning.encoder.encoder import Encoder
+from components.captioning.encoder.image_encoder import ImageEncoder
+from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.encoder.precision import Precision, choose_precision
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.encoder.weights import IMAGENET, RANDOM
@@ -33,6 +35,7 @@ from components.features.store import FeatureLocation, FeatureStore
 from components.features.tasks import EncodingTask, plan_tasks
 from components.runtime.beam import beam_pipeline
 from components.runtime.beam_batches import run_in_batches
+from components.settings.backbone_names import is_model_folder
 from components.settings.encoder import EncoderSettings
 from components.storage.transfer import local_copy
 
@@ -71,7 +74,7 @@ def extract_features(
     Raises:
         SettingError: If the encoder, its precision, beam_flags or the store can't be used, or a
             worker does not support the chosen precision.
-        DataError: If the weights can't be loaded, a photo changed since `ingest` read it, or the
+        DataError: If the encoder can't be loaded, a photo changed since `ingest` read it, or the
             captions' normalizer is broken.
         CaptionflowError: If the object store does not answer.
     """
@@ -125,14 +128,22 @@ def _open_store(settings: EncoderSettings, directory: Path, precision: Precision
     scratch.mkdir()
     folder = ""
     if settings.store:
-        key = encoder_key(settings.encoder, settings.encoder_weights, settings.seed, precision)
+        key = encoder_key(
+            settings.encoder,
+            settings.encoder_weights,
+            settings.seed,
+            precision,
+            output=settings.encoder_output,
+        )
         folder = f"{settings.store.rstrip('/')}/{key}"
     features = FeatureStore(folder, scratch)
     features.fetch()
     return features
 
 
-def _build_encoder(settings: EncoderSettings, precision: Precision) -> Encoder:
+def _build_encoder(settings: EncoderSettings, precision: Precision) -> ImageEncoder:
+    if is_model_folder(settings.encoder):
+        return _build_onnx_encoder(settings)
     weights, seed = settings.encoder_weights, settings.seed
     with TemporaryDirectory(prefix="captionflow-weights-") as directory:
         if weights not in (IMAGENET, RANDOM):
@@ -148,6 +159,12 @@ def _build_encoder(settings: EncoderSettings, precision: Precision) -> Encoder:
         # Not on photos: the encoder would change with the data.
         encoder.calibrate(draw_dead_leaves(_CALIBRATION_IMAGES, encoder.spec.size, seed))
     return encoder
+
+
+def _build_onnx_encoder(settings: EncoderSettings) -> OnnxEncoder:
+    with TemporaryDirectory(prefix="captionflow-encoder-") as directory:
+        folder = local_copy(settings.encoder, Path(directory))
+        return OnnxEncoder.build(folder, settings.encoder_output, batch_size=settings.encoder_batch)
 
 
 def _write_examples(

@@ -3,25 +3,27 @@
 from components.artifacts.code_version import code_version
 from components.artifacts.external import external_content_hash
 from components.artifacts.fingerprint import fingerprint_value
-from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.captioning.encoder.weights import IMAGENET, RANDOM
+from components.settings.backbone_names import canonical_backbone_name, is_model_folder
 
 # Reads and resizes photos, builds and computes the network.
 _CODE = "components.captioning.encoder"
 
 
-def encoder_key(network: str, weights: str, seed: int, precision: str) -> str:
+def encoder_key(network: str, weights: str, seed: int, precision: str, *, output: str = "") -> str:
     """Returns the fingerprint of everything that decides a photo's feature, but the photo.
 
     The encoder's code and libraries count, see `code_version`. Rounding that differs between
     machines does not.
 
     Args:
-        network: A backbone of keras.applications.
+        network: A backbone of keras.applications, or the folder of an ONNX model, local or remote,
+            which counts by the content of its files; it has its own weights.
         weights: "imagenet", "random", or the path of a weights file, local or remote, which counts
             by its content. (A bucket has another checksum than a disk for the same content.)
         seed: Seed of random weights; ignored for all others.
         precision: "float32" or "bfloat16".
+        output: The setting `encoder_output`.
 
     Returns:
         64 hex digits.
@@ -30,6 +32,10 @@ def encoder_key(network: str, weights: str, seed: int, precision: str) -> str:
         SettingError: If there is no such backbone, or the path's scheme is not supported.
         DataError: If there is nothing at the path.
     """
+    if is_model_folder(network):
+        model = external_content_hash(network)
+        parts = {"model": model, "output": output, "precision": precision}
+        return fingerprint_value({"code": code_version(_CODE), **parts})
     return fingerprint_value(
         {
             "code": code_version(_CODE),

@@ -23,9 +23,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from components.artifacts.examples import ENCODER_FILE
-from components.artifacts.files import read_json, write_json
+from components.artifacts.files import (
+    ENCODER_ONNX_FILE,
+    ENCODER_WEIGHTS_FILE,
+    read_json,
+    write_json,
+)
 from components.artifacts.fingerprint import fingerprint_file
-from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
 from components.errors import DataError, SettingError
 from components.features.compaction import SMALL_BYTES, compact_shards
 from components.features.shards import entry_count, read_feature_shard
@@ -43,7 +47,9 @@ logger = logging.getLogger(__name__)
 
 # In the spec of a stored encoder: the name of its weights file.
 _WEIGHTS = "weights_file"
-_ENCODER_FILE = re.compile(r"([0-9a-f]{64})\.(json|h5)")
+_ENCODER_FILE = re.compile(r"([0-9a-f]{64})\.(json|h5|onnx)")
+# By the suffix of that name: the weights file in the layout of `Encoder.save`.
+_WEIGHTS_FILES = {Path(name).suffix: name for name in (ENCODER_WEIGHTS_FILE, ENCODER_ONNX_FILE)}
 # Small shards are compacted once there are this many.
 _COMPACTED_FROM = 32
 # Files that are in use are marked as used at most this often.
@@ -142,8 +148,9 @@ class FeatureStore:
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 self._discard(path, f"{path.name} is not an encoder spec: {error!r}")
                 continue
-            if _ENCODER_FILE.fullmatch(weights.name) and weights.exists():
-                shutil.copyfile(weights, directory / ENCODER_WEIGHTS_FILE)
+            name = _WEIGHTS_FILES.get(weights.suffix)
+            if name and _ENCODER_FILE.fullmatch(weights.name) and weights.exists():
+                shutil.copyfile(weights, directory / name)
                 write_json(directory / ENCODER_FILE, spec)
                 return True
         return False
@@ -156,8 +163,8 @@ class FeatureStore:
         """
         if not self.folder:
             return
-        saved = directory / ENCODER_WEIGHTS_FILE
-        weights = self.scratch / f"{fingerprint_file(saved)}.h5"
+        (saved,) = (path for name in _WEIGHTS_FILES.values() if (path := directory / name).exists())
+        weights = self.scratch / f"{fingerprint_file(saved)}{saved.suffix}"
         shutil.copyfile(saved, weights)
         content = json.dumps({**read_json(directory / ENCODER_FILE), _WEIGHTS: weights.name})
         spec = self.scratch / f"{hashlib.sha256(content.encode()).hexdigest()}.json"

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from components.artifacts.captions import CaptionedPhoto
 from components.artifacts.examples import shard_count, shard_name
 from components.artifacts.manifest import SPLITS, Photo
-from components.captioning.encoder.images import load_photo
 from components.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -81,15 +81,15 @@ def plan_tasks(photos: list[Photo], captions: list[CaptionedPhoto]) -> list[Enco
     return tasks
 
 
-def read_photo(task: EncodingTask, size: int) -> NDArray[np.uint8]:
+def read_photo(task: EncodingTask, load: Callable[[bytes], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Reads and decodes a photo, after checking that it has not changed since `ingest`.
 
     Args:
         task: The photo.
-        size: Height and width of the result, in pixels.
+        load: Decodes the bytes of an image file, as `Encoder.load_photo`.
 
     Returns:
-        uint8 [size, size, 3].
+        What `load` returned, uint8 [S, S, 3].
 
     Raises:
         DataError: If the file is missing, has changed, or can't be decoded.
@@ -107,6 +107,6 @@ def read_photo(task: EncodingTask, size: int) -> NDArray[np.uint8]:
             f"{task.sha256}. {task.path} now has {sha256}. Run ingest again"
         )
     try:
-        return load_photo(content, size)
+        return load(content)
     except DataError as error:
         raise DataError(f"Photo {task.image_id} at {task.path}: {error}") from error

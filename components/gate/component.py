@@ -23,7 +23,7 @@ def gate(
     """
     from components.runtime.execution import run_step
 
-    with run_step("gate") as ready:
+    with run_step("gate", model, scores, report, baseline) as ready:
         from components.gate.verdict import judge
         from components.settings.release import GateSettings
 

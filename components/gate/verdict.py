@@ -97,7 +97,7 @@ def _explain_change(champion: ChampionPredictions | None, current: ModelVersion 
 
 
 def _tags(decision: Decision, measured: Mapping[str, Any]) -> dict[str, str]:
-    # Tags without a value are emptied, so that a repeated gate overwrites those of the first.
+    # Empty ones are removed, so that a repeated gate leaves none of the first.
     comparison = decision.comparison
     return {
         "gate_passed": str(decision.passed).lower(),

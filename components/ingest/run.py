@@ -17,17 +17,17 @@ from typing import Any
 from components.artifacts.files import atomic_directory, write_json
 from components.artifacts.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
 from components.errors import DataError
-from components.ingest.beam_checks import check_images
-from components.ingest.explanations import nothing_matched
-from components.ingest.image_checks import ImageCheck
-from components.ingest.missing import refuse_missing, refuse_undecodable
-from components.ingest.quarantine import refuse_quarantined
-from components.ingest.report import build_report, list_left_out
+from components.ingest.captions.texts import clean_captions
+from components.ingest.images.beam_checks import check_images
+from components.ingest.images.checks import ImageCheck
+from components.ingest.images.quarantine import refuse_quarantined
+from components.ingest.reading.explanations import nothing_matched
+from components.ingest.reading.missing import refuse_missing, refuse_undecodable
+from components.ingest.reading.sources import read_source
+from components.ingest.report.report import build_report, list_left_out
+from components.ingest.report.table import table_lines
 from components.ingest.sample.dataset import draw_sample
-from components.ingest.sources import read_source
-from components.ingest.split_assignment import assign_splits
-from components.ingest.table import table_lines
-from components.ingest.texts import clean_captions
+from components.ingest.splits.assignment import assign_splits
 from components.settings.data import DataSettings
 
 logger = logging.getLogger(__name__)

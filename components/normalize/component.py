@@ -18,7 +18,7 @@ def normalize(
     """
     from components.runtime.execution import run_step
 
-    with run_step("normalize") as ready:
+    with run_step("normalize", manifest) as ready:
         from components.normalize.normalization import normalize_captions
         from components.settings.data import VocabularySettings
 

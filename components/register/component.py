@@ -25,7 +25,7 @@ def register(
     """
     from components.runtime.execution import run_step
 
-    with run_step("register") as ready:
+    with run_step("register", model, scores, manifest) as ready:
         from components.register.registration import register_model
         from components.settings.shared import ModelNameSettings
 

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +16,7 @@ from mlflow.types.schema import AnyType, Array, Object, Property
 
 import components
 from components.artifacts.decoding import decoding_file
-from components.artifacts.files import read_json
+from components.artifacts.files import ENCODER_ONNX_FILE, read_json
 from components.artifacts.manifest import Photo
 from components.errors import DataError
 
@@ -37,6 +37,8 @@ _REQUIREMENTS = (
     "scipy",
     "tensorflow",
 )
+# Those of an encoder from ONNX.
+_ONNX_REQUIREMENTS = ("onnx", "onnxruntime")
 
 
 def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
@@ -63,11 +65,18 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
             python_model=str(Path(__file__).with_name("model_code.py")),
             artifacts={"bundle": str(copy)},
             code_paths=[str(_code(Path(folder)))],
-            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+            pip_requirements=_requirements(bundle),
             signature=_signature(decoding),
             input_example=example,
         )
     return str(logged.model_id)
+
+
+def _requirements(bundle: Path) -> list[str]:
+    onnx = _ONNX_REQUIREMENTS if (bundle / ENCODER_ONNX_FILE).exists() else ()
+    # onnxruntime is also in distributions of other names, such as onnxruntime-gpu.
+    names = [packages_distributions()[name][0] for name in onnx]
+    return [f"{name}=={version(name)}" for name in sorted([*_REQUIREMENTS, *names])]
 
 
 def _signature(decoding: Mapping[str, int | float]) -> ModelSignature:

@@ -1,11 +1,13 @@
 """Registers a model that passed the gate, once per training run, and promotes it."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlflow import MlflowClient, entities
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from components.artifacts.files import SCORES_FILE, TRAINING_FILE, read_json
 from components.artifacts.manifest import read_manifest
@@ -25,6 +27,13 @@ logger = logging.getLogger(__name__)
 _GATE = "gate_"
 # The decoding settings: as much part of a version as its weights.
 _DECODING = ("beam_width", "length_penalty", "max_words", "reranking_weight")
+
+# The registered model's description.
+_ABOUT = (
+    "Captions photos. Trained, scored and released by captionflow: a version becomes `champion` "
+    "only if it passes the gate. Each version's page is its model card; `captionflow models list` "
+    "shows the history."
+)
 
 
 class Registered(NamedTuple):
@@ -137,7 +146,7 @@ def _gate_tags(client: MlflowClient, run_id: str, reason: str) -> dict[str, str]
     if recorded.get("gate_reason") != reason:
         # Another pipeline run has decided on the same training since.
         return {}
-    return {name: value for name, value in recorded.items() if name.startswith(_GATE) and value}
+    return {name: value for name, value in recorded.items() if name.startswith(_GATE)}
 
 
 def _version_of(
@@ -163,14 +172,19 @@ def _new_version(
     card: str,
 ) -> entities.model_registry.ModelVersion:
     try:
-        client.create_registered_model(model_name)
+        client.create_registered_model(model_name, description=_ABOUT)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     # In one request, so that no version is ever without its scores and card.
-    return client.create_model_version(
+    version = client.create_model_version(
         model_name, f"models:/{model_id}", run_id, tags=tags, description=card, model_id=model_id
     )
+    # A server does the same by itself. Without the tag, the logged model's page says that it is not
+    # registered, and offers to register it past the gate.
+    link = [{"name": model_name, "version": version.version}]
+    client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(link)})
+    return version
 
 
 def _update_tags(

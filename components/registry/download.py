@@ -29,6 +29,10 @@ _BUNDLE = "bundle"
 _LONGEST_MESSAGE = 300
 
 
+class NoChampionError(DataError):
+    """No version of the model has been approved."""
+
+
 class ModelDownload(NamedTuple):
     """A registered version, and a local directory with its bundle."""
 
@@ -77,9 +81,9 @@ def _champion_of(model_name: str) -> str:
         message += f" Models with an approved version (--model-name): {', '.join(others)}."
     elif rejection := last_rejection(model_name):
         message += f" The gate's decision on the last model: {rejection}."
-    raise DataError(
+    raise NoChampionError(
         f"{message} Train a model with `captionflow run`, or use one that was not approved with "
-        "`--bundle` and the folder of its train step"
+        "`--bundle` and the artifact scored_model of its evaluate step"
     )
 
 

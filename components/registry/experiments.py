@@ -11,6 +11,9 @@ from components.registry.client import (
     tracking_uri,
 )
 
+# MLflow's user interface then lists the experiment under "Model training".
+_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+
 
 def experiment_identity(name: str, *, create: bool = True) -> str:
     """Returns a text that differs between experiments of the same name in different stores.
@@ -46,7 +49,7 @@ def find_or_create(client: MlflowClient, name: str) -> str:
         database = sqlite_file(tracking_uri())
         location = None if database is None else (database.parent / "mlartifacts").as_uri()
         try:
-            return str(client.create_experiment(name, location))
+            return str(client.create_experiment(name, location, _TAGS))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

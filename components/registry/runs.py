@@ -60,11 +60,19 @@ def log_metrics(run_id: str, metrics: Mapping[str, float], step: int = 0) -> Non
 def log_tags(run_id: str, tags: Mapping[str, str]) -> None:
     """Sets tags of a run, in one request; a tag that exists is overwritten.
 
+    Args:
+        run_id: The run's id.
+        tags: Texts by name; a tag with an empty text is removed if the run has it.
+
     Raises:
         CaptionflowError: If MLflow can't be used, or has no such run.
     """
     with mlflow_client() as client:
-        client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        client.log_batch(run_id, tags=[RunTag(key, text) for key, text in tags.items() if text])
+        empty = {key for key, text in tags.items() if not text}
+        if empty:
+            for key in sorted(empty & client.get_run(run_id).data.tags.keys()):
+                client.delete_tag(run_id, key)
 
 
 def log_text(run_id: str, text: str, name: str) -> None:

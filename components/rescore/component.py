@@ -21,7 +21,7 @@ def rescore(
     """
     from components.runtime.execution import run_step
 
-    with run_step("rescore") as ready:
+    with run_step("rescore", examples, manifest) as ready:
         from components.rescore.run import rescore_champion
         from components.settings.shared import ModelNameSettings
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from components.artifacts.checksums import Artifact, check_input
 from components.errors import CaptionflowError
 from components.runtime.retry_policy import raise_permanent_failure, record_permanent_failure
 
@@ -17,7 +18,7 @@ FAILED_MARK, TOOK_MARK = "FAILED", "TOOK"
 
 
 @contextmanager
-def run_step(name: str) -> Iterator[Callable[[], None]]:
+def run_step(name: str, *inputs: Artifact) -> Iterator[Callable[[], None]]:
     """Runs a step's body: logs to standard output and reports errors in one line.
 
     The last line of a step that succeeds has the times of its start-up (Python, KFP's executor and
@@ -28,9 +29,11 @@ def run_step(name: str) -> Iterator[Callable[[], None]]:
 
     Args:
         name: The step's name, as in the DAG.
+        inputs: All artifacts that the body reads.
 
     Yields:
-        A function that the body calls after its imports, when its work begins.
+        A function that the body calls after its imports, when its work begins. It checks the inputs
+        first: a damaged one is a `DataError`.
 
     Raises:
         SystemExit: If the body failed (with the error's code) or was interrupted (130).
@@ -41,6 +44,8 @@ def run_step(name: str) -> Iterator[Callable[[], None]]:
     def ready() -> None:
         nonlocal start_up
         start_up = _age()
+        for artifact in inputs:
+            check_input(artifact)
 
     try:
         with _step_logging(name):

@@ -63,7 +63,7 @@ def exists(uri: str, *, timeout: float | None = None) -> bool:
         SettingError, CaptionflowError: As `open_filesystem`.
     """
     if not is_remote(uri):
-        return local_path(uri).exists()
+        return _is_there(local_path(uri))
     with open_filesystem(uri) as (filesystem, path):
         return bool(list_objects(filesystem, path, timeout=timeout))
 
@@ -104,7 +104,7 @@ def local_copy(uri: str, directory: Path) -> Path:
     """
     if not is_remote(uri):
         path = local_path(uri)
-        if not path.exists():
+        if not _is_there(path):
             raise missing(uri)
         if (path / UNFINISHED).exists():
             raise _unfinished(str(path / UNFINISHED))
@@ -185,6 +185,13 @@ def remove(uri: str) -> None:
     """
     with open_filesystem(uri) as (filesystem, path):
         remove_file(filesystem, path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise DataError(f"This path can't be read: {path}: {error.strerror}") from error
 
 
 def missing(uri: str) -> DataError:

@@ -1,12 +1,13 @@
 """Training checkpoints: one file from which training resumes exactly.
 
 A checkpoint is written atomically, to a local folder, or to a bucket (`gs://`, `s3://`) that other
-machines can read.
+machines can read. It is a zip, with a CRC-32 of each array, so damage is noticed when it is read.
 """
 
 import json
+import logging
+import struct
 import tempfile
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from components.errors import ARCHIVE_ERRORS
 from components.storage.transfer import exists, local_copy, remove, upload
+
+logger = logging.getLogger(__name__)
 
 #: The metrics of one epoch: `loss`, `word_loss`, `dev_word_loss`, `learning_rate`, `seconds`.
 Epoch = dict[str, float]
@@ -83,8 +87,8 @@ def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState 
         network: Built like the one that was saved.
 
     Returns:
-        The training state; None if there is no checkpoint, or it is invalid or of another network:
-        the network is then unchanged, and training starts from the beginning.
+        The training state; None if there is no checkpoint, or it is damaged or of another network:
+        the network is then unchanged, and training starts from the beginning, as the log says.
 
     Raises:
         SettingError, CaptionflowError: As `storage.transfer.local_copy`.
@@ -92,7 +96,15 @@ def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState 
     if not exists(str(path)):
         return None
     with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
-        return _restore(local_copy(str(path), Path(temporary)), network)
+        try:
+            return _restore(local_copy(str(path), Path(temporary)), network)
+        except _DamagedCheckpointError as error:
+            logger.warning(
+                "The checkpoint %s can't be used: %s. Training starts from the first epoch",
+                path,
+                error,
+            )
+            return None
 
 
 def remove_checkpoint(path: Path | str) -> None:
@@ -109,7 +121,11 @@ def restore_best(network: keras.Model, state: TrainingState) -> None:
     _assign(network.variables, state.best_weights)
 
 
-def _restore(path: Path, network: keras.Model) -> TrainingState | None:
+class _DamagedCheckpointError(Exception):
+    """Why a checkpoint can't be used."""
+
+
+def _restore(path: Path, network: keras.Model) -> TrainingState:
     network.optimizer.build(network.trainable_variables)
     try:
         with np.load(path) as arrays:
@@ -118,17 +134,19 @@ def _restore(path: Path, network: keras.Model) -> TrainingState | None:
                 kind: [arrays[name] for name in arrays.files if name.startswith(f"{kind}_")]
                 for kind in ("network", "optimizer", "best")
             }
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-        return None
+            state = TrainingState(progress["run_id"], progress["history"], saved["best"])
+    except (*ARCHIVE_ERRORS, TypeError, struct.error) as error:
+        raise _DamagedCheckpointError(f"it is damaged ({error})") from error
     for variables, values in (
         (network.variables, saved["network"]),
         (network.optimizer.variables, saved["optimizer"]),
+        (network.variables, saved["best"]),
     ):
         if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
-            return None
+            raise _DamagedCheckpointError("it is of another network")
     _assign(network.variables, saved["network"])
     _assign(network.optimizer.variables, saved["optimizer"])
-    return TrainingState(progress["run_id"], progress["history"], saved["best"])
+    return state
 
 
 def _values(network: keras.Model) -> list[np.ndarray]:

@@ -15,16 +15,18 @@ def train(
     captions: Input[Dataset],
     matrix: Input[Artifact],
     run_config: str,
+    dataset_summary: str,
     gpus: str,
     model: Output[Model],
 ) -> None:
     """Trains the caption model.
 
-    `run_config` is kept in MLflow. See `components.train.run.train_model`.
+    `run_config` and `dataset_summary` are recorded in MLflow. See
+    `components.train.run.train_model`.
     """
     from components.runtime.execution import run_step
 
-    with run_step("train") as ready:
+    with run_step("train", examples, captions, matrix) as ready:
         from components.settings.train import TrainSettings
         from components.train.devices import require_gpus
         from components.train.run import train_model
@@ -33,7 +35,8 @@ def train(
         require_gpus(int(gpus))
         training = train_model(
             examples.path, captions.path, matrix.path, model.path,
-            settings=TrainSettings.check(settings), run_config=run_config,
+            settings=TrainSettings.check(settings),
+            run_config=run_config, dataset_summary=dataset_summary,
         )  # fmt: skip
         model.metadata.update(
             mlflow_run_id=training["mlflow_run_id"], best_epoch=training["best_epoch"]

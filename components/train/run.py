@@ -22,23 +22,22 @@ from components.artifacts.files import (
 )
 from components.artifacts.fingerprint import fingerprint_value
 from components.captioning.decoding.reranking import RerankerData
-from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
 from components.registry.experiments import experiment_identity
-from components.registry.runs import finish_run, log_text, start_run
+from components.registry.runs import finish_run
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path, require_writable
 from components.train.checkpoint import TrainingState, remove_checkpoint
+from components.train.tracking import start_training_run
 from components.train.trainer import fit_network
 
 logger = logging.getLogger(__name__)
 
-#: In the MLflow run of the training: all settings of the pipeline run.
-RUN_CONFIG_FILE = "run.yaml"
 _DAYS_KEPT = 7
 
 
@@ -50,6 +49,7 @@ def train_model(
     *,
     settings: TrainSettings,
     run_config: str = "",
+    dataset_summary: str = "",
 ) -> dict[str, Any]:
     """Trains a network and writes it as a bundle, without decoding settings.
 
@@ -67,7 +67,8 @@ def train_model(
         matrix: The artifact of `embeddings`.
         directory: Where the model artifact is written, atomically: the bundle and `training.json`.
         settings: The training settings.
-        run_config: All settings of the pipeline run as YAML, logged to MLflow; may be empty.
+        run_config: All settings of the pipeline run as YAML, recorded in MLflow; may be empty.
+        dataset_summary: What the manifest holds, as JSON, recorded in MLflow; may be empty.
 
     Returns:
         The content of `training.json`: MLflow run, history, settings, best epoch.
@@ -111,13 +112,13 @@ def train_model(
         embeddings,
         settings,
         checkpoint=checkpoint,
-        start_run=lambda: _start_run(settings, encoder, run_config, run_name=f"train-{key[:8]}"),
+        start_run=lambda: start_training_run(settings, encoder, run_config, dataset_summary),
     )
     training = _training_record(state, settings)
     with atomic_directory(directory) as aside:
         save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)
         normalizer.save(aside)
-        for name in (ENCODER_FILE, ENCODER_WEIGHTS_FILE):
+        for name in (ENCODER_FILE, EncoderSpec.load(examples).weights_file):
             shutil.copyfile(Path(examples) / name, aside / name)
         write_json(aside / TRAINING_FILE, training)
     finish_run(state.run_id)
@@ -126,16 +127,6 @@ def train_model(
     best = state.history[state.best_epoch]
     logger.info("best epoch: %d, dev loss %.3f", state.best_epoch + 1, best["dev_word_loss"])
     return training
-
-
-def _start_run(
-    settings: TrainSettings, encoder: dict[str, Any], run_config: str, *, run_name: str
-) -> str:
-    params = {**settings.decisive(), **{f"encoder_{k}": v for k, v in encoder.items()}}
-    run_id = start_run(settings.experiment, run_name=run_name, params=params)
-    if run_config:
-        log_text(run_id, run_config, RUN_CONFIG_FILE)
-    return run_id
 
 
 def _checkpoint(checkpoints: str, key: str) -> Path | str:

@@ -12,7 +12,11 @@ from components.settings.run import RunSettings
 def trigger(
     settings: dict[str, Any], manifest: Input[Dataset]
 ) -> NamedTuple(  # type: ignore[valid-type] # KFP's own form
-    "Trigger", [("Output", bool), ("reason", str), ("training_config", str), ("run_config", str)]
+    "Trigger",
+    [
+        ("Output", bool), ("reason", str),
+        ("training_config", str), ("run_config", str), ("dataset_summary", str),
+    ],
 ):  # fmt: skip
     """Ends the run early if the champion was trained on the same data with the same settings.
 
@@ -20,14 +24,19 @@ def trigger(
     """
     from components.runtime.execution import run_step
 
-    with run_step("trigger") as ready:
+    with run_step("trigger", manifest) as ready:
+        from components.artifacts.dataset_summary import summarize_manifest
         from components.settings.run import RunSettings
         from components.trigger.decision import find_reason
         from components.trigger.training_config import make_training_config
 
         ready()
         checked = RunSettings.check(settings)
-        config = make_training_config(manifest.path, checked)
+        data = summarize_manifest(manifest.path)
+        config = make_training_config(data, checked)
         reason = find_reason(config, checked)
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
-        return reason.train, reason.text, config.to_json(), checked.to_yaml()
+        return (
+            reason.train, reason.text,
+            config.to_json(), checked.to_yaml(), data.to_json(),
+        )  # fmt: skip

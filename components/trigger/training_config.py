@@ -1,18 +1,15 @@
 """The training config: everything that determines the result of a training, by content."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from components.artifacts.code_version import code_version
+from components.artifacts.dataset_summary import DatasetSummary
 from components.artifacts.external import external_content_hash
-from components.artifacts.files import read_json
 from components.artifacts.fingerprint import fingerprint_value
-from components.artifacts.manifest import REPORT_FILE
-from components.captioning.encoder.backbone_names import canonical_backbone_name
-from components.errors import DataError
 from components.settings.base import external_settings
 from components.settings.run import ModelSettings
 
@@ -23,6 +20,7 @@ _CONTENTS = {
     "encoder_weights": "the encoder's weights",
     "glove": "GloVe",
 }
+_HASH = re.compile("[0-9a-f]{64}")
 # The steps whose code determines the model.
 _STEPS = ("normalize", "features", "embeddings", "train")
 
@@ -65,29 +63,22 @@ class TrainingConfig:
             if part in _CONTENTS:
                 changes.append(f"{_CONTENTS[part]} changed since {name}")
             else:
-                changes.append(f"{part} changed from {before} ({name}) to {now}")
+                changes.append(f"{part} changed from {_short(before)} ({name}) to {_short(now)}")
         return changes
 
 
-def make_training_config(manifest: str | Path, settings: ModelSettings) -> TrainingConfig:
+def make_training_config(data: DatasetSummary, settings: ModelSettings) -> TrainingConfig:
     """Returns the training config of a run.
 
     Args:
-        manifest: The manifest artifact; its report has the data's fingerprint.
+        data: What the manifest holds; only its fingerprint matters.
         settings: The settings that determine the model, given the data. Files that they name count
             by content. (Buckets have other checksums than disks: a file moved there counts as
             changed.)
 
     Raises:
-        DataError: If a path does not exist, or the manifest is damaged.
+        DataError: If a path does not exist.
     """
-    file = Path(manifest) / REPORT_FILE
-    try:
-        data = read_json(file)["dataset_fingerprint"]
-    except (OSError, ValueError, LookupError) as error:
-        raise DataError(
-            f"{file} is missing or damaged: run again with --no-cache. Received: {error!r}"
-        ) from error
     decisive = {
         name: value
         for name, value in settings.decisive().items()
@@ -98,5 +89,9 @@ def make_training_config(manifest: str | Path, settings: ModelSettings) -> Train
         for name, words in external_settings(ModelSettings).items()
     }
     code = fingerprint_value([code_version(f"components.{step}") for step in _STEPS])
-    network = canonical_backbone_name(settings.encoder)
-    return TrainingConfig({"data": data, "code": code, **decisive, **external, "encoder": network})
+    return TrainingConfig({"data": data.fingerprint, "code": code, **decisive, **external})
+
+
+def _short(value: Any) -> Any:
+    """Returns a setting's value; of the content hash of an ONNX model, the beginning."""
+    return f"ONNX model {value[:12]}" if _HASH.fullmatch(str(value)) else value

@@ -20,6 +20,7 @@ from components.storage.filesystem import is_remote
 from pipeline.cli.caption_output import print_captions, write_captions
 from pipeline.cli.captioning import DEFAULT_MODEL, Beam, Bundle, Name, Version, prepare
 from pipeline.cli.errors import one_line_errors
+from pipeline.cli.last_model import naming_last_model
 from pipeline.cli.options import Root
 from pipeline.config import make_settings
 
@@ -76,7 +77,10 @@ def caption(
         speech = find_speech() if say else []
         prepare(root, needs_registry=bundle is None)
         version = None if model_version is None else str(model_version)
-        with open_model(settings.model_name, version=version, bundle=bundle) as model:
+        with (
+            naming_last_model(root),
+            open_model(settings.model_name, version=version, bundle=bundle) as model,
+        ):
             options = decode_options(model, beam, alternatives)
             if output is None:
                 succeeded = print_captions(

@@ -18,6 +18,7 @@ from kfp.local.cache import LocalCache
 
 from components.artifacts.files import read_json, write_json
 from components.artifacts.fingerprint import fingerprint_value
+from pipeline.local.damage import cached_outputs, result_damage
 from pipeline.plan import (
     DEPEND_ON_REGISTRY,
     FORCED,
@@ -68,12 +69,14 @@ def plan_steps(
         key = fingerprint_value([parts[step.name], location])
         own = {**parts[step.name], **({"location": location} if location else {})}
         step.task.caching_options.cache_key = key
-        cached = store is not None and store.get(_entry(store, step)) is not None
+        cached, damage = _cached(spec, store, step), ""
         if not reuse:
             reused, why = False, "The cache is off (--no-cache)."
         elif arguments.get("force") and step.name in FORCED:
             reused, why = False, "Training is forced (--force)."
-        elif cached:
+        elif cached is not None and (damage := result_damage(cached)):
+            reused, why = False, f"Its earlier result is damaged. {damage}."
+        elif cached is not None:
             reused, why = True, "Nothing changed."
         else:
             changed = explain(own, _last(cache, step.name))
@@ -81,7 +84,7 @@ def plan_steps(
         if not reused:
             # Keeps the cached result until `remember` replaces it with the new one.
             step.task.caching_options.cache_key = f"{key} {uuid4().hex}"
-        planned.append(PlannedStep(step.name, reused, why, own, key))
+        planned.append(PlannedStep(step.name, reused, why, own, key, damage))
     return planned
 
 
@@ -115,6 +118,11 @@ def step_outputs(spec: Any, name: str, cache: Path) -> Mapping[str, Any] | None:
         return None
     store = LocalCache(str(cache))
     return store.get(_entry(store, step))
+
+
+def _cached(spec: Any, store: LocalCache | None, step: Step) -> Any:
+    artifacts = spec.components[step.task.component_ref.name].output_definitions.artifacts
+    return None if store is None else cached_outputs(store, _entry(store, step), artifacts)
 
 
 def _last(cache: Path, name: str) -> Mapping[str, str] | None:

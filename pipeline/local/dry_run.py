@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.dataset_summary import summarize_manifest
 from components.registry.client import store_exists
 from components.registry.models import find_champion
 from components.settings.run import RunSettings
@@ -47,7 +48,7 @@ def dry_run(
         return _with_reason(_with_conditions(planned), "trigger", _MAY_STOP)
     manifest = (step_outputs(spec, "ingest", cache) or {})["manifest"]
     settings = RunSettings.check({name: arguments[name] for name in RunSettings.model_fields})
-    training_config = make_training_config(manifest.path, settings)
+    training_config = make_training_config(summarize_manifest(manifest.path), settings)
     # Looking up a champion would create the store.
     champion = find_champion(settings.model_name) if store_exists() else None
     rejected = find_rejection(training_config, champion, settings)

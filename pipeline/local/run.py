@@ -44,7 +44,9 @@ _GRACE = 10
 
 
 class StepFailedError(CaptionflowError):
-    """A step of the DAG failed; the message is the step's own error."""
+    """A step of the DAG failed; the message is the step's own error, below the log's place."""
+
+    has_lines = True
 
 
 def run_pipeline(
@@ -91,6 +93,9 @@ def run_pipeline(
         _print_reused(console, planned)
         try:
             with log_file.open("w", encoding="utf-8", buffering=1) as log:
+                for line in _damaged(planned):
+                    console.print(line, style="yellow", markup=False, soft_wrap=True)
+                    log.write(f"{line}\n")
                 view = RunView(console, log)
                 with view:
                     folder = _run(captioning_pipeline, arguments, view, log_file)
@@ -156,6 +161,10 @@ def _print_reused(console: Console, planned: list[PlannedStep]) -> None:
         console.print(f"Unchanged since earlier runs: {', '.join(reused)}", highlight=False)
 
 
+def _damaged(planned: list[PlannedStep]) -> list[str]:
+    return [f"{s.name} runs again: {s.damage}" for s in planned if s.damage]
+
+
 def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[PlannedStep]:
     """Returns what `run_pipeline` would do, without running or creating anything.
 
@@ -185,7 +194,7 @@ def show_dataset(settings: Settings, console: Console | None = None) -> None:
     """
     # Beam takes seconds to import, and nothing else in this module needs it.
     from components.ingest.check import check_dataset
-    from components.ingest.table import report_table
+    from components.ingest.report.table import report_table
 
     report = check_dataset(settings)
     (console or Console(markup=False)).print(report_table(report))

@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from components.artifacts.captions import CAPTIONS_FILE, VOCABULARY_FILE
+from components.artifacts.checksums import checksums_fingerprint, directory_damage
 from components.artifacts.files import SCORES_FILE, read_json
-from components.artifacts.fingerprint import fingerprint_tree
 from components.artifacts.manifest import MANIFEST_FILE, REPORT_FILE
 from components.captioning.model.vocabulary import Vocabulary
 from components.embeddings.matrix import COVERAGE_FILE
@@ -69,7 +69,7 @@ def find_data(root: str | Path, run: str = ANY) -> FoundData:
         embeddings of their vocabulary.
 
     Raises:
-        DataError: If one of them is missing.
+        DataError: If one of them is missing or damaged.
     """
     manifest = _newest(root, "ingest/manifest", run=run)
     splits = _splits(manifest / MANIFEST_FILE)
@@ -101,17 +101,18 @@ def find_scores(root: str | Path, run: str = ANY) -> FoundScores:
         The scores, the model that they name, and the newest manifest of the data that they name.
 
     Raises:
-        DataError: If one of them is missing, or the model is not the one that was scored.
+        DataError: If one of them is missing or damaged, or the model is not the one that was
+            scored.
     """
     scores = _newest(root, "evaluate/scores", run=run)
     facts = read_json(scores / SCORES_FILE)
     # Both are outputs of one step, so they are always in the same run, cached or not.
     model = scores.parent / "scored_model"
-    fingerprint = fingerprint_tree(model) if model.is_dir() else "no model"
-    if fingerprint != facts["model_fingerprint"]:
+    found = directory_damage(model) or checksums_fingerprint(model)
+    if found != facts["model_fingerprint"]:
         raise DataError(
             f"{model} must be the model that was scored, with the fingerprint "
-            f"{facts['model_fingerprint']}. Received: {fingerprint}. "
+            f"{facts['model_fingerprint']}. Received: {found}. "
             f"Run `captionflow run --root {root} --no-cache`"
         )
 
@@ -132,6 +133,8 @@ def _newest(
         reverse=True,
     )
     for path in paths:
+        if damage := directory_damage(path):
+            raise DataError(f"{damage}. Run `captionflow run --root {root}`, which makes it anew")
         if matches is None or matches(path):
             return path
     wanted = name if matches is None else f"{name} that matches the others"

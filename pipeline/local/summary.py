@@ -4,19 +4,24 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kfp.dsl import Artifact
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from components.artifacts.files import SCORES_FILE, atomic_file, read_json
+from components.artifacts.dataset_summary import summarize_manifest
+from components.artifacts.files import SCORES_FILE, TRAINING_FILE, atomic_file, read_json
+from components.artifacts.manifest import read_manifest
 from components.artifacts.scores import TITLES, search_scores
+from components.settings.run import RunSettings
+from pipeline.local.advice import advice
 from pipeline.local.console import Seconds
 
 #: Folder in the work folder where kfp.local stores artifacts.
@@ -96,10 +101,16 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         verdict = "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
         yield "Model", f"{_model_version(summary)} {verdict}"
         yield "Gate", escape(summary.reason)
+        if not summary.passed:
+            for number, text in enumerate(_advice(summary), 1):
+                yield ("Next" if number == 1 else ""), escape(f"{number}. {text}")
         yield "Report", escape(_report(summary))
     yield "Config", escape(_short(summary.config_file))
     yield "Log", escape(_short(summary.log_file))
     yield "MLflow", escape(_mlflow())
+    photo, model = _test_photo(summary), _model_flags(summary)
+    yield "Caption", escape(_command("captionflow", "caption", photo, *model))
+    yield "Demo", escape(_command("captionflow", "demo", *model))
 
 
 def _steps(summary: Summary) -> Table:
@@ -167,8 +178,31 @@ def _mlflow() -> str:
     address = printable_tracking_uri()
     if address.startswith(("http://", "https://")):
         return address
-    program = _short(Path(sys.executable).parent / "mlflow")
-    return shlex.join([program, "ui", "--backend-store-uri", address])
+    return _command("mlflow", "ui", "--backend-store-uri", address)
+
+
+def _advice(summary: Summary) -> Iterator[str]:
+    settings = yaml.safe_load(summary.config_file.read_text(encoding="utf-8"))
+    training = read_json(Path(summary.outputs["train"]["model"].path) / TRAINING_FILE)
+    splits = summarize_manifest(summary.outputs["ingest"]["manifest"].path).splits
+    return advice(RunSettings.check(settings), training, splits)
+
+
+def _test_photo(summary: Summary) -> str:
+    photos = read_manifest(summary.outputs["ingest"]["manifest"].path)
+    return _short(next(photo.uri for photo in photos if photo.split == "test"))
+
+
+def _model_flags(summary: Summary) -> Sequence[str]:
+    # A model that was not released is only among the run's artifacts.
+    if summary.trained and not summary.passed:
+        return "--bundle", _short(summary.outputs["evaluate"]["scored_model"].path)
+    return "--model-name", summary.model_name, "--root", _short(summary.root)
+
+
+def _command(program: str, *arguments: str) -> str:
+    # The program that is installed beside this Python; the environment may not be active.
+    return shlex.join([_short(Path(sys.executable).parent / program), *arguments])
 
 
 def _short(path: str | Path) -> str:

@@ -21,14 +21,15 @@ from components.artifacts.manifest import SPLITS
 from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.embeddings.matrix import build_embeddings
-from components.ingest.sources import read_source
-from components.ingest.split_assignment import assign_splits
-from components.ingest.texts import clean_captions
+from components.ingest.captions.texts import clean_captions
+from components.ingest.reading.sources import read_source
+from components.ingest.splits.assignment import assign_splits
 
 SHARED = Path(__file__).parents[3] / "shared"
 FLICKR8K = SHARED / "flickr8k"
 FEATURES = SHARED / "features" / "efficientnet_lite2.train_dev.npz"
 GLOVE = SHARED / "glove" / "glove.6B.50d.txt"
+ONNX = SHARED / "encoders" / "efficientnet_lite2"
 WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
 
 MIN_COUNT = 5

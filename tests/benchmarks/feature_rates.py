@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 from processes import peak_memory
 
@@ -14,6 +15,7 @@ from components.artifacts.manifest import read_manifest, write_manifest
 from components.captioning.encoder.backbones import find_backbone
 from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.images import load_photo
+from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.encoder.precision import Precision, choose_precision
 from components.captioning.encoder.weights import build_with_weights
 from components.features.extraction import extract_features
@@ -67,7 +69,9 @@ def take_photos(work: Path, photos: int) -> tuple[Path, list[str]]:
     return directory, [photo.uri for photo in chosen]
 
 
-def run_step(work: Path, manifest: Path, weights: str, batch_size: int, store: str) -> StepRun:
+def run_step(
+    work: Path, manifest: Path, weights: str, batch_size: int, store: str, network: str = NETWORK
+) -> StepRun:
     """Runs the features step as the pipeline does.
 
     Args:
@@ -76,6 +80,7 @@ def run_step(work: Path, manifest: Path, weights: str, batch_size: int, store: s
         weights: See `extract_features`.
         batch_size: Photos per batch.
         store: The folder of the feature store; empty for none.
+        network: A backbone, or the folder of an ONNX model.
     """
     started = time.perf_counter()
     facts = extract_features(
@@ -83,7 +88,7 @@ def run_step(work: Path, manifest: Path, weights: str, batch_size: int, store: s
         work / "captions",
         work / "examples",
         EncoderSettings(
-            encoder=NETWORK,
+            encoder=network,
             encoder_weights=weights,
             encoder_batch=batch_size,
             seed=_SEED,
@@ -111,6 +116,31 @@ def bare_rate(paths: Sequence[str], weights: str, batch_size: int, batches: int)
     started = time.perf_counter()
     for _ in range(batches):
         encoder.encode(pixels)
+    return len(pixels) * batches / (time.perf_counter() - started)
+
+
+def bare_onnx_rate(paths: Sequence[str], folder: Path, batch_size: int, batches: int) -> float:
+    """Returns the photos per second of onnxruntime alone, as it comes, on full batches in memory.
+
+    Args:
+        paths: At least one batch of photos.
+        folder: The folder of an ONNX model with `model.onnx`.
+        batch_size: Photos per batch.
+        batches: Number of batches to time, after one for warm-up.
+    """
+    encoder = OnnxEncoder.build(folder)
+    pixels = np.stack([encoder.load_photo(path) for path in paths[:batch_size]])
+    assert encoder.spec.onnx is not None
+    table = encoder.spec.onnx.image_processor.lookup_table()
+    # [B, S, S, 3] -> [B, 3, S, S]
+    inputs = np.stack([table[:, colour][pixels[..., colour]] for colour in range(3)], axis=1)
+    session = ort.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    (name,) = (each.name for each in session.get_inputs())
+    output = encoder.spec.onnx.output
+    session.run([output], {name: inputs})
+    started = time.perf_counter()
+    for _ in range(batches):
+        session.run([output], {name: inputs})
     return len(pixels) * batches / (time.perf_counter() - started)
 
 

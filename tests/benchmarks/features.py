@@ -1,23 +1,26 @@
 """Benchmark of the features step: throughput, accuracy, memory, and the feature store.
 
-Every measurement runs in a separate process, in this order: the loop of the original project and
-the bare network; the step over all photos; both baselines again, to reveal a drift of the machine's
-speed; the similarity of the step's features to float32; the memory of the step over few and over
-all photos; and the step with a feature store that is empty, lacks 1 % of the photos, or has all.
+Every measurement runs in a separate process, in this order: the step with an encoder from ONNX, in
+turn with bare onnxruntime; the loop of the original project and the bare network; the step over all
+photos; both baselines again, to reveal a drift of the machine's speed; the similarity of the step's
+features to float32; the memory of the step over few and over all photos; and the step with a
+feature store that is empty, lacks 1 % of the photos, or has all.
 
     .venv/bin/python tests/benchmarks/features.py
+    .venv/bin/python tests/benchmarks/features.py --onnx-only
 """
 
 import argparse
 import tempfile
 import time
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
-from data import FLICKR8K, WEIGHTS
+from data import FLICKR8K, ONNX, WEIGHTS
 from feature_rates import (
     NETWORK,
     StepRun,
+    bare_onnx_rate,
     bare_rate,
     cosine_similarities,
     predict_rate,
@@ -45,6 +48,9 @@ def main() -> None:
         photos = min(args.photos, available)
         console.print(describe_machine())
         computing = choose_precision("auto", NETWORK, str(args.weights))
+        console.print(_onnx(work, min(args.onnx_photos, available), args))
+        if args.onnx_only:
+            return
         console.print(f"{args.weights.name}, batches of {args.batch_size}, {computing}")
         console.print(_speeds(work, photos, args))
         console.print(_similarity(work, min(args.compared, available), args))
@@ -92,6 +98,30 @@ def _speeds(work: Path, photos: int, args: argparse.Namespace) -> Table:
             goal,
         )
     table.add_row(f"c: the features step ({run.photos} photos)", f"{rate:.2f}")
+    return table
+
+
+def _onnx(work: Path, photos: int, args: argparse.Namespace) -> Table:
+    manifest, paths = take_photos(work, photos)
+    table = Table(title=f"Encoder {args.onnx.name} from ONNX, {photos} photos (goal: 0.90)")
+    for column in ("round", "the features step", "bare onnxruntime, before and after", "ratio"):
+        table.add_column(column, justify="right")
+
+    def bare() -> float:
+        return as_step(bare_onnx_rate, paths, args.onnx, args.batch_size, args.batches)
+
+    before, ratios = bare(), []
+    for number in range(args.rounds):
+        run = as_step(
+            run_step, work, manifest, "random", args.batch_size, "", network=str(args.onnx)
+        )
+        after, rate = bare(), run.photos / run.seconds
+        ratios.append(rate / mean((before, after)))
+        table.add_row(
+            str(number + 1), f"{rate:.2f}", f"{before:.2f}, {after:.2f}", f"{ratios[-1]:.2f}"
+        )
+        before = after
+    table.add_row("median", "", "", f"{median(ratios):.2f}")
     return table
 
 
@@ -146,6 +176,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=63, help="photos of baseline a")
     parser.add_argument("--batches", type=int, default=8, help="batches of the bare network")
     parser.add_argument("--compared", type=int, default=512, help="photos to compare with float32")
+    parser.add_argument("--onnx", type=Path, default=ONNX, help="folder of an ONNX model")
+    parser.add_argument("--onnx-photos", type=int, default=1000, help="photos of its runs")
+    parser.add_argument("--onnx-only", action="store_true", help="measure nothing else")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the ONNX model")
     parser.add_argument("--work", type=Path, help="folder for temporary files")
     return parser.parse_args()
 

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ README = (PROJECT / "README.md").read_text()
 _NAME = r"([\w-]+)"
 _NODE = re.compile(rf'{_NAME}\["([^"]+)"\]')
 _SUBGRAPH = re.compile(rf'subgraph {_NAME}\["([^"]+)"\]')
-_ARTIFACTS = re.compile(rf"{_NAME} -- ([\w, ]+) --> {_NAME}")
+_ARTIFACTS = re.compile(rf"{_NAME} -- ([\w, ]+) --> ([\w-]+(?: & [\w-]+)*)")
 _DOTTED = re.compile(rf"{_NAME} -\.-> {_NAME}")
 
 _component = dsl.component(base_image="python", install_kfp_package=False)
@@ -64,9 +65,8 @@ def test_flowchart_of_nested_conditions_and_an_order_without_artifacts() -> None
         "    make -.-> finish",
         "  end",
         "  make -.-> condition-2 & work",
-        "  make -- data, model --> work-2",
+        "  make -- data, model --> work-2 & work",
         "  make-2 -.-> work-2",
-        "  make -- data, model --> work",
         "  make -- model --> finish",
     ]
 
@@ -90,7 +90,7 @@ def test_flowchart_in_the_readme_is_well_formed_and_complete(package: Path) -> N
         elif found := _NODE.fullmatch(line):
             steps[found[1]] = found[2]
         elif found := _ARTIFACTS.fullmatch(line):
-            arrows |= {(found[1], name, found[3]) for name in found[2].split(", ")}
+            arrows |= set(product([found[1]], found[2].split(", "), found[3].split(" & ")))
         else:
             found = _DOTTED.fullmatch(line)
             assert found, line

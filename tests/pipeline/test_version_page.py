@@ -95,7 +95,7 @@ def test_version_page_leads_to_run_report_and_photos(
         " ".join(f"{value:.2f}" for value in beam.values())
     )
 
-    page.get_by_role("link", name="train-").click()
+    page.get_by_role("link", name="sample-MobileNetV3Small-").click()
     page.get_by_text("test_bleu4", exact=True).first.wait_for()
     page.get_by_role("tab", name="Artifacts").click()
     for name in ("captions.jsonl", "scores.json", "training_photos.txt"):

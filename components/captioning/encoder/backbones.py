@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from components.captioning.encoder.backbone_names import INPUT_SIZES, canonical_backbone_name
+from components.settings.backbone_names import INPUT_SIZES, canonical_backbone_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.artifacts.examples import ENCODER_FILE
+from components.artifacts.files import ENCODER_WEIGHTS_FILE
 from components.captioning.encoder.backbones import Backbone, find_backbone
+from components.captioning.encoder.images import load_photo
 from components.captioning.encoder.precision import (
     Precision,
     computing_in,
@@ -32,8 +34,6 @@ from components.captioning.encoder.weights import (
 from components.errors import DataError
 
 logger = logging.getLogger(__name__)
-
-ENCODER_WEIGHTS_FILE = "encoder.weights.h5"
 
 _Compiled = Callable[[tf.Tensor], tf.Tensor]
 
@@ -167,11 +167,19 @@ class Encoder:
         self._features = self._feature_map = None
         logger.info("calibrated %d layers on %d photos", len(norms), len(photos))
 
+    def load_photo(self, source: str | Path | bytes, *, named: str = "") -> NDArray[np.uint8]:
+        """Returns a photo as `encode` takes it, uint8 [size, size, 3]; see `images.load_photo`.
+
+        Raises:
+            DataError: If it can't be read.
+        """
+        return load_photo(source, self.spec.size, named=named)
+
     def encode(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns the features of photos.
 
         Args:
-            photos: uint8 [B, size, size, 3], see `images.load_photo`; any number of them.
+            photos: uint8 [B, size, size, 3], see `load_photo`; any number of them.
 
         Returns:
             float32 [B, width].

@@ -27,6 +27,9 @@ ANIMATION = "is an animation; a photo has one frame"
 # It stops at twice the size asked for, so that the last step is still a smooth one.
 _DRAFT = 2
 
+# Of a transparent photo, blended with white at once.
+_STRIP_PIXELS = 1 << 20
+
 # By the EXIF tag Orientation: what brings the photo upright.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -71,6 +74,24 @@ def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDA
         Colours 0 to 255, uint8 [size, size, 3].
 
     Raises:
+        DataError: As `decode_photo`.
+    """
+    image = decode_photo(source, draft=_DRAFT * size, named=named)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def decode_photo(
+    source: str | Path | bytes, *, draft: int | None = None, named: str = ""
+) -> Image.Image:
+    """Decodes a photo of any kind, upright and RGB.
+
+    Args:
+        source: A file, or a file's bytes.
+        draft: A JPEG may be halved (quartered, ...) while it is decoded, as long as both sides keep
+            this many pixels; None: all pixels.
+        named: What errors call it; empty: the file's path, or how many bytes it has.
+
+    Raises:
         DataError: If it can't be read, has more than `MAX_BYTES` or `MAX_PIXELS`, or is no photo,
             or an animation.
     """
@@ -88,11 +109,9 @@ def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDA
                 raise DataError(f"{too_many}. Received: {image.width} x {image.height}")
             if is_animation(image):
                 raise DataError(f"{refused} it {ANIMATION}")
-            image.draft(None, (_DRAFT * size, _DRAFT * size))
-            resized = upright_rgb(image, orientation).resize(
-                (size, size), Image.Resampling.BILINEAR
-            )
-            return np.asarray(resized)
+            if draft:
+                image.draft(None, (draft, draft))
+            return upright_rgb(image, orientation)
     except CostlyImageError as error:
         raise DataError(f"{refused} {error}") from error
     except UnidentifiedImageError as error:
@@ -162,7 +181,17 @@ def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
         # 16 bits a pixel; Pillow would cut all above 255 to white.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
-        opaque = image.convert("RGBA")
-        white = Image.new("RGBA", opaque.size, "white")
-        return Image.alpha_composite(white, opaque).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Returns a transparent image on white, RGB; by strips, since each step makes a copy."""
+    whole = Image.new("RGB", image.size)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        strip = image.crop(box).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        whole.paste(Image.alpha_composite(white, strip).convert("RGB"), box)
+    return whole

@@ -17,9 +17,9 @@ from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.eager import context
 from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
-from components.captioning.encoder.backbone_names import canonical_backbone_name
 from components.captioning.encoder.weights import RANDOM
 from components.errors import SettingError
+from components.settings.backbone_names import canonical_backbone_name, is_model_folder
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -37,7 +37,8 @@ def choose_precision(setting: str, network: str, weights: str) -> Precision:
     Args:
         setting: `float32`; `mixed`: bfloat16 if the processor supports it; or `auto`: the same, but
             only for trained weights of networks whose accuracy in bfloat16 was measured.
-        network: A network of keras.applications.
+        network: A network of keras.applications, or the folder of an ONNX model, which is computed
+            as it is.
         weights: "imagenet", "random", or the path of a weights file.
 
     Raises:
@@ -45,6 +46,8 @@ def choose_precision(setting: str, network: str, weights: str) -> Precision:
     """
     if setting not in _SETTINGS:
         raise SettingError(f"precision must be 'auto', 'float32' or 'mixed'. Received: {setting!r}")
+    if is_model_folder(network):
+        return "float32"
     measured = canonical_backbone_name(network) in _MEASURED and weights != RANDOM
     wanted = setting == "mixed" or (setting == "auto" and measured)
     return "bfloat16" if wanted and has_bfloat16() else "float32"

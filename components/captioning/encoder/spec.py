@@ -7,9 +7,25 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from components.artifacts.examples import ENCODER_FILE
-from components.artifacts.files import write_json
+from components.artifacts.files import ENCODER_ONNX_FILE, ENCODER_WEIGHTS_FILE, write_json
+from components.captioning.encoder.onnx.image_processor import ImageProcessor
 from components.captioning.encoder.precision import Precision
 from components.errors import DataError
+
+ONNX: Literal["onnx"] = "onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxSpec:
+    """What an encoder from an ONNX file has besides.
+
+    Attributes:
+        output: Name of the output that is the feature.
+        image_processor: The preprocessing.
+    """
+
+    output: Annotated[str, Field(min_length=1, max_length=1000)]
+    image_processor: ImageProcessor
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,22 +33,36 @@ class EncoderSpec:
     """Identifies an encoder; stored as `encoder.json`.
 
     Attributes:
-        network: A network of keras.applications, as Keras spells it.
+        network: A network of keras.applications, as Keras spells it, or the name of the folder that
+            an ONNX model came from.
         weights: Where the weights came from.
         seed: Seed of random weights, else None.
-        sha256: SHA-256 of the weights, 64 hex digits, see `weights.weights_sha256`.
+        sha256: SHA-256 of the weights, 64 hex digits, see `weights.weights_sha256`; of an ONNX
+            model also of its preprocessing and its output.
         width: Features per photo.
         size: Height and width of the input, in pixels.
         precision: Computation dtype.
+        onnx: Output and preprocessing of an ONNX model, else None.
     """
 
-    network: str
-    weights: Literal["imagenet", "random", "file"]
+    network: Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")]
+    weights: Literal["imagenet", "random", "file", "onnx"]
     seed: int | None
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     width: Annotated[int, Field(gt=0)]
     size: Annotated[int, Field(gt=0)]
     precision: Precision
+    onnx: OnnxSpec | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the weights are from ONNX without the rest, or the reverse."""
+        if (self.weights == ONNX) != (self.onnx is not None):
+            raise ValueError(f"weights must be {ONNX!r} if onnx is there, and only then")
+
+    @property
+    def weights_file(self) -> str:
+        """Name of the file with the weights, beside `encoder.json`."""
+        return ENCODER_ONNX_FILE if self.onnx else ENCODER_WEIGHTS_FILE
 
     @classmethod
     def load(cls, directory: str | Path) -> "EncoderSpec":
@@ -51,4 +81,7 @@ class EncoderSpec:
 
     def save(self, directory: str | Path) -> None:
         """Writes `encoder.json` into a directory."""
-        write_json(Path(directory) / ENCODER_FILE, asdict(self))
+        values = asdict(self)
+        if self.onnx is None:
+            del values["onnx"]
+        write_json(Path(directory) / ENCODER_FILE, values)

@@ -5,8 +5,9 @@
 model was scored with; `evaluate` adds them), `confidence.json` (how sure it can be of a caption;
 `evaluate` adds it),
 `reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
-`encoder.json` and `encoder.weights.h5` (the image encoder). A bundle may come from an untrusted
-source: its files are validated before a network is built.
+`encoder.json` and `encoder.weights.h5` or `encoder.onnx` (the image encoder), and `SHA256SUMS`
+(checksums of all files). A bundle may come from an untrusted source: its files are validated before
+a network is built.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from components.artifacts.captions import VOCABULARY_FILE
+from components.artifacts.checksums import check_bundle, write_checksums
 from components.artifacts.decoding import decoding_file, write_decoding
 from components.artifacts.files import write_json
 from components.captioning.decoding.repetition import repeats
@@ -71,11 +73,12 @@ class Bundle:
     calibration: Calibration | None = None
 
     def save(self, directory: Path) -> None:
-        """Writes everything but the encoder and the normalizer, which are saved separately."""
+        """Writes everything but the encoder and the normalizer, which are saved before it."""
         save_model(self.network, self.vocabulary, self.reranker_data, directory)
         write_decoding(directory, asdict(self.decoding))
         if self.calibration:
             self.calibration.save(directory)
+        write_checksums(directory)
 
     @classmethod
     def load(cls, directory: str | Path, decoding: DecodingConfig | None = None) -> "Bundle":
@@ -87,9 +90,11 @@ class Bundle:
                 for a model that has not been scored. The bundle then has no calibration.
 
         Raises:
-            DataError: If a file of the bundle is missing, invalid, or does not match the others.
+            DataError: If a file of the bundle is damaged, missing, unexpected, invalid, or does not
+                match the others.
         """
         root = Path(directory)
+        check_bundle(root)
         try:
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
             config = _MODEL.validate_json((root / NETWORK_FILE).read_bytes(), strict=True)

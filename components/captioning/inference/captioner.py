@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.captioning.encoder.casting import cast_to_float16
-from components.captioning.encoder.encoder import Encoder
-from components.captioning.encoder.images import load_photo
+from components.captioning.encoder.image_encoder import load_encoder
 from components.captioning.inference.bundle import Bundle, Caption
 from components.captioning.inference.confidence import Confidence
-from components.captioning.inference.saliency import WordSaliency, word_saliency
+from components.captioning.inference.saliency import (
+    WordSaliency,
+    occlude,
+    occlusion_saliency,
+    word_saliency,
+)
 from components.errors import DataError
 
 # Small, because photos to describe arrive one or a few at a time, and every batch is padded to this
@@ -47,7 +51,7 @@ class Captioner:
 
     def __init__(self, directory: str | Path, *, batch_size: int = _BATCH_SIZE) -> None:
         self.bundle = Bundle.load(directory)
-        self.encoder = Encoder.load(directory, batch_size=batch_size)
+        self.encoder = load_encoder(directory, batch_size=batch_size)
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
         """Returns a caption for each photo, given as an image file's bytes or path.
@@ -58,7 +62,7 @@ class Captioner:
         return self.describe_pixels([self.load(photo) for photo in photos])
 
     def load(self, photo: bytes | str | Path, *, named: str = "") -> NDArray[np.uint8]:
-        """Returns a photo as input for the encoder, uint8 [S, S, 3]; see `images.load_photo`.
+        """Returns a photo as input for the encoder, uint8 [S, S, 3]; see `images.decode_photo`.
 
         Args:
             photo: An image file's bytes or path.
@@ -67,7 +71,7 @@ class Captioner:
         Raises:
             DataError: If it can't be read.
         """
-        return load_photo(photo, self.encoder.spec.size, named=named)
+        return self.encoder.load_photo(photo, named=named)
 
     def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
         """Returns a caption for each of one or more loaded photos; raises like `alternatives`."""
@@ -143,11 +147,11 @@ class Captioner:
             caption: Its caption.
 
         Returns:
-            One entry per word; an empty list if the encoder has no feature map.
+            One entry per word; an empty list if the encoder's feature map has only one cell.
         """
+        network, ids = self.bundle.network, self.bundle.vocabulary.encode(caption)
         feature_map = self.encoder.feature_map(pixels[np.newaxis])  # float32 [1, H, W, D]
-        if feature_map is None:
-            return []
-        return word_saliency(
-            self.bundle.network, feature_map[0], caption, self.bundle.vocabulary.encode(caption)
-        )
+        if feature_map is not None:
+            return word_saliency(network, feature_map[0], caption, ids)
+        features = self.encoder.encode(occlude(pixels))  # [1 + C, S, S, 3] -> [1 + C, D]
+        return occlusion_saliency(network, features, caption, ids)

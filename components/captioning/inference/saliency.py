@@ -5,9 +5,13 @@ of which mostly depends on one part of the photo. The saliency of a cell for a w
 the word's log-probability when the cell is left out of the mean: occlusion (Zeiler and Fergus,
 2014, arXiv:1311.2901) of features instead of pixels. To first order this is gradient times input,
 as in Grad-CAM (Selvaraju et al., 2017, arXiv:1610.02391). It works with any decoder.
+
+Where an encoder's feature is no such mean, as in most vision transformers, parts of the photo
+itself are occluded instead, which takes a forward pass for each of them.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +29,8 @@ _MIDDLE = "middle"
 _MIN_SALIENCY = 0.15
 # In nats: smaller differences between the cells of a photo are rounding errors.
 _MIN_SCALE = 0.001
+# Rows and columns of the parts of a photo that are occluded.
+_PARTS = 6
 # Occluded features computed per batch.
 _BATCH_SIZE = 128
 
@@ -65,11 +71,54 @@ def word_saliency(
         return []
     # [H, W, D] -> [H * W, D], and [T, H * W] -> [T, H, W]
     weights = word_weights(network, cells.reshape(-1, depth), ids).reshape(-1, height, width)
+    return _saliencies(weights, caption)
+
+
+def occlusion_saliency(
+    network: CaptionNetwork, features: NDArray[np.float32], caption: str, ids: Sequence[int]
+) -> list[WordSaliency]:
+    """Returns the saliency of each part of a photo, computed from occluded copies of the photo.
+
+    Args:
+        network: The trained network.
+        features: float32 [1 + 36, D], of the photos that `occlude` returned.
+        caption: Normalized.
+        ids: The token ids of its words.
+
+    Returns:
+        One entry per word.
+    """
+    if not ids:
+        return []
+    weights = _occlusion_weights(network, features, ids)
+    return _saliencies(weights.reshape(-1, _PARTS, _PARTS), caption)  # [T, H * W] -> [T, H, W]
+
+
+def _saliencies(weights: NDArray[np.float32], caption: str) -> list[WordSaliency]:
+    """Returns the saliency of words by their weights, float32 [T, H, W]."""
     saliencies = np.maximum(weights, 0) / max(float(weights.max()), _MIN_SCALE)
     return [
         WordSaliency(word, saliency, _place(saliency))
         for word, saliency in zip(caption.split(), saliencies, strict=True)
     ]
+
+
+def occlude(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns a photo, and copies in which one part after the other has the photo's mean colour.
+
+    Args:
+        photo: uint8 [S, S, 3].
+
+    Returns:
+        uint8 [1 + 36, S, S, 3]: the photo; then its parts, 6 rows of 6, are occluded.
+    """
+    copies = np.repeat(photo[np.newaxis], 1 + _PARTS**2, axis=0)
+    colour = photo.mean(axis=(0, 1)).round().astype(np.uint8)
+    edges = np.linspace(0, len(photo), _PARTS + 1).round().astype(int)
+    parts = product(pairwise(edges), pairwise(edges))
+    for copy, ((top, bottom), (left, right)) in zip(copies[1:], parts, strict=True):
+        copy[top:bottom, left:right] = colour
+    return copies
 
 
 def word_weights(
@@ -88,6 +137,19 @@ def word_weights(
     """
     occluded = (cells.sum(axis=0) - cells) / (len(cells) - 1)  # [C, D]
     features = np.concatenate([cells.mean(axis=0, keepdims=True), occluded])  # [1 + C, D]
+    return _occlusion_weights(network, features, ids)
+
+
+def _occlusion_weights(
+    network: CaptionNetwork, features: NDArray[np.float32], ids: Sequence[int]
+) -> NDArray[np.float32]:
+    """Returns how much each part adds to the log-probability of each word, float32 [T, C].
+
+    Args:
+        network: The trained network.
+        features: float32 [1 + C, D], of the whole photo, and of the photo without each part.
+        ids: The token ids of T words.
+    """
     whole, *without_cell = (
         row for rows in _log_probabilities(network, features, ids) for row in rows
     )

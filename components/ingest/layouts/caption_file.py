@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from components.ingest.files import DataFiles
+from components.ingest.files.data_files import DataFiles
 
 
 class CaptionRow(NamedTuple):

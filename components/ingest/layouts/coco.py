@@ -6,11 +6,11 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from components.errors import DataError
-from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.json_lines import is_record
+from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
-from components.ingest.split_words import note_split
 
 
 def _id_text(value: object) -> object:
@@ -37,7 +37,15 @@ class _Annotation(BaseModel):
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     image_id: _Id
-    caption: str | None = None
+    # Some have all captions of a photo in one annotation.
+    caption: str | list[str | None] | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Returns the captions; one that is empty if there are none."""
+        captions = self.caption if isinstance(self.caption, list) else [self.caption]
+        return tuple(text or "" for text in captions) or ("",)
+
     id: str | None = None
 
 
@@ -86,16 +94,16 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     for image in coco.images:
         note_split(splits, photo_path(image.file_name), image.split, name)
     rows: list[CaptionRow] = []
-    seen: set[tuple[str, str, str | None]] = set()
+    seen: set[tuple[str, str, tuple[str, ...]]] = set()
     for annotation in coco.annotations:
-        key = (annotation.id or "", annotation.image_id, annotation.caption)
+        key = (annotation.id or "", annotation.image_id, annotation.texts)
         if annotation.id is not None and key in seen:
             notes["annotations repeated with the same id, read once: {}"] += 1
             continue
         seen.add(key)
         # An id without an image still has its place in the report.
         photo = photos.get(annotation.image_id, f"image_id {annotation.image_id}")
-        rows.append(CaptionRow(photo, annotation.caption or ""))
+        rows += [CaptionRow(photo, text) for text in annotation.texts]
     if rows and not any(one.image_id in photos for one in coco.annotations):
         raise DataError(
             f"{name}: no annotation's `image_id` is the `id` of an image. `image_id` of the first "

@@ -5,13 +5,14 @@ from collections import Counter
 from pathlib import PurePosixPath
 
 from components.errors import DataError
-from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
+from components.ingest.files.names import Level, comparable
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.csv_records import csv_records, split_fields
 from components.ingest.layouts.fields import Columns, find_columns
+from components.ingest.layouts.list_cells import split_list
+from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
-from components.ingest.names import Level, comparable
-from components.ingest.split_words import note_split
 
 _SUFFIXES = (".csv", ".tsv", ".txt")
 # Excel's way to tell the delimiter, before the header.
@@ -90,7 +91,11 @@ def read(name: str, files: DataFiles) -> CaptionFile:
         if mended:
             notes["delimiter missing after the caption's number; lines mended: {}"] += 1
         photo = photo_path(whole[columns.photo])
-        rows += [CaptionRow(photo, whole[place]) for place in columns.captions]
+        rows += [
+            CaptionRow(photo, text)
+            for place in columns.captions
+            for text in split_list(whole[place])
+        ]
         if columns.split is not None and columns.split < len(whole):
             note_split(splits, photo, whole[columns.split], f"{name}, line {number}")
     return CaptionFile(

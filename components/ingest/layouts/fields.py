@@ -5,9 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # The first that is there counts: a table may have an `image_id` beside its `file_name`.
-PHOTO = ("file_name", "filename", "image", "image_name", "img", "photo", "file", "image_path",
-         "img_path", "filepath", "path", "image_id")  # fmt: skip
-CAPTION = ("caption", "captions", "comment", "text", "sentence", "description")
+PHOTO = (
+    "file_name", "filename", "image", "image_name", "image_file", "image_filename", "img",
+    "img_name", "photo", "photo_name", "file", "image_path", "img_path", "filepath", "path",
+    "image_id",
+)  # fmt: skip
+# `raw` is what Flickr30k's table of annotations on Hugging Face calls its captions.
+CAPTION = (
+    "caption", "captions", "caption_text", "image_caption", "comment", "comments", "text",
+    "sentence", "sentences", "description", "raw",
+)  # fmt: skip
 SPLIT = ("split", "set", "subset", "partition")
 _NUMBERED = re.compile(r"(?:caption|comment|sentence|text)_?\d+")
 
@@ -37,12 +44,13 @@ def find_columns(header: Sequence[str]) -> Columns | None:
     """
     names = [re.sub(r"[ .-]+", "_", name.strip().strip("\ufeff\"'").lower()) for name in header]
     photo = _first(names, PHOTO)
-    caption = _first(names, CAPTION)
-    captions = (
-        [caption]
-        if caption is not None
-        else [place for place, name in enumerate(names) if _NUMBERED.fullmatch(name)]
-    )
+    first = _first(names, CAPTION)
+    # Of several columns of one name, pandas calls the second `caption.1`.
+    captions = [
+        place
+        for place, name in enumerate(names)
+        if _NUMBERED.fullmatch(name) or (first is not None and name == names[first])
+    ]
     split = _first(names, SPLIT)
     if photo is None or (not captions and split is None):
         return None

@@ -3,7 +3,7 @@
 import re
 
 from components.errors import DataError
-from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.text import numbered_lines
 

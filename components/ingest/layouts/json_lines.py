@@ -9,11 +9,12 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from components.errors import DataError
-from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.fields import CAPTION, PHOTO, SPLIT
+from components.ingest.layouts.list_cells import split_list
+from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, numbered_lines, read_start, read_text
-from components.ingest.split_words import note_split
 
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonlines", ".json", ".txt")
 # `image_id` alone is a number of COCO's, and such files are what a model said.
@@ -26,7 +27,7 @@ _COCO_FIELD = re.compile(r'"(?:annotations|images)"\s*:')
 def _as_list(value: Any) -> Any:
     if value is None:
         return []
-    return [value] if isinstance(value, str) else value
+    return split_list(value) if isinstance(value, str) else value
 
 
 class _Record(BaseModel):

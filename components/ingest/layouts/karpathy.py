@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from components.errors import DataError
-from components.ingest.files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import read_text
-from components.ingest.split_words import note_split
 
 # All keys of its first image stand at the file's beginning.
 _START = 1 << 20

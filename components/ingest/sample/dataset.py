@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
+from components.ingest.reading.source import Source
 from components.ingest.sample.drawing import draw_scene
 from components.ingest.sample.grammar import describe_scene
 from components.ingest.sample.scenes import make_scene
-from components.ingest.source import Source
 
 logger = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from components.artifacts.checksums import write_checksums
 from components.describing.model import DecodeOptions, Model, decode_options, open_model
 from components.errors import DataError, SettingError
 
@@ -33,5 +34,16 @@ def test_open_model_of_a_bundle_needs_no_registry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    write_checksums(tmp_path)
     with open_model("captioner", bundle=tmp_path) as model:
         assert model == Model(str(tmp_path), tmp_path)
+
+
+def test_open_model_of_a_damaged_bundle_names_the_file(model: Model) -> None:
+    write_checksums(model.directory)
+    (model.directory / "decoding.json").write_text('{"beam_width": 4}')
+    with (
+        pytest.raises(DataError, match=r"decoding\.json is damaged.*--model-version"),
+        open_model("captioner", bundle=model.directory),
+    ):
+        pass

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
+from components.artifacts.checksums import write_checksums
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.embeddings.component import embeddings
 from components.embeddings.matrix import build_embeddings
@@ -137,6 +138,7 @@ def test_embeddings_component_writes_artifact_and_metadata(
     from kfp.dsl import Artifact, Dataset
 
     matrix = Artifact(name="matrix", uri=str(tmp_path / "out"))
+    write_checksums(captions)
     embeddings.python_func(captions=Dataset(uri=str(captions)), glove=glove, seed=0, matrix=matrix)
     assert (tmp_path / "out" / "matrix.npy").is_file()
     assert matrix.metadata["width"] == 2

@@ -77,6 +77,7 @@ def one_caption_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def write_model(tmp_path: Path, one_caption_model: Path) -> Callable[..., Path]:
     """Writes a model that generates "dog dog dog", or with a seed, one with random weights."""
+    from components.artifacts.checksums import write_checksums
 
     def write(seed: int | None = None, width: int = ENCODER["width"]) -> Path:
         directory = tmp_path / "model"
@@ -87,6 +88,7 @@ def write_model(tmp_path: Path, one_caption_model: Path) -> Callable[..., Path]:
             _save_model(directory, seed, width)
         (directory / "encoder.json").write_text(json.dumps(ENCODER | {"width": width}))
         (directory / "training.json").write_text(json.dumps(TRAINING))
+        write_checksums(directory)
         return directory
 
     return write

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from kfp.dsl import HTML, Artifact, Dataset, Metrics, Model
 
-from components.artifacts.fingerprint import fingerprint_tree
+from components.artifacts.checksums import (
+    artifact_damage,
+    checksums_fingerprint,
+    directory_damage,
+    write_checksums,
+)
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
 from components.errors import DataError
@@ -71,7 +76,7 @@ def test_evaluate_model_writes_scores_as_computed_by_hand(artifacts: Any, tmp_pa
     assert scores == {
         "split": "test",
         "mlflow_run_id": "run-1",
-        "model_fingerprint": fingerprint_tree(tmp_path / "scored_model"),
+        "model_fingerprint": checksums_fingerprint(tmp_path / "scored_model"),
         "images": 2,
         "references": 3,
         "beam_width": 2,
@@ -99,18 +104,17 @@ def test_evaluate_model_writes_the_model_with_the_decoding_settings_it_was_score
     assert Bundle.load(scored).decoding == DecodingConfig(2, 1.0, max_words=3)
     files = {path.name for path in artifacts.model.iterdir()}
     assert {path.name for path in scored.iterdir()} == files | {"decoding.json", "confidence.json"}
-    for name in files:
+    for name in files - {"SHA256SUMS"}:
         assert (scored / name).read_bytes() == (artifacts.model / name).read_bytes()
 
 
 def test_evaluate_model_again_with_other_settings_leaves_earlier_artifacts_unchanged(
     artifacts: Any, tmp_path: Path
 ) -> None:
-    before = fingerprint_tree(artifacts.model)
     first = _evaluate(artifacts, tmp_path / "first", beam_width=2)
     second = _evaluate(artifacts, tmp_path / "second", beam_width=3)
-    assert fingerprint_tree(artifacts.model) == before
-    assert fingerprint_tree(tmp_path / "first" / "scored_model") == first["model_fingerprint"]
+    assert directory_damage(artifacts.model) == ""
+    assert checksums_fingerprint(tmp_path / "first" / "scored_model") == first["model_fingerprint"]
     assert first["model_fingerprint"] != second["model_fingerprint"]
 
 
@@ -127,6 +131,7 @@ def test_evaluate_model_writes_every_caption_with_its_references(
 ) -> None:
     _evaluate(artifacts, tmp_path)
     assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == [
+        "SHA256SUMS",
         "captions.jsonl",
         "scores.json",
     ]
@@ -166,7 +171,9 @@ def test_evaluate_model_that_fails_leaves_nothing(artifacts: Any, tmp_path: Path
 
 def test_evaluate_component_writes_metrics_and_report(artifacts: Any, tmp_path: Path) -> None:
     scores = Artifact(uri=str(tmp_path / "scores"))
-    metrics = Metrics(uri=str(tmp_path / "metrics"))
+    metrics, report = Metrics(uri=str(tmp_path / "metrics")), HTML(uri=str(tmp_path / "report"))
+    write_checksums(artifacts.examples)
+    write_checksums(artifacts.manifest)
     evaluate.python_func(
         model=Model(uri=str(artifacts.model)),
         examples=Dataset(uri=str(artifacts.examples)),
@@ -177,7 +184,7 @@ def test_evaluate_component_writes_metrics_and_report(artifacts: Any, tmp_path: 
         scored_model=Model(uri=str(tmp_path / "scored_model")),
         scores=scores,
         metrics=metrics,
-        report=HTML(uri=str(tmp_path / "report")),
+        report=report,
     )
     measured = dict(metrics.metadata)
     assert 0 <= measured.pop("selective_accuracy") <= 100
@@ -202,11 +209,14 @@ def test_evaluate_component_writes_metrics_and_report(artifacts: Any, tmp_path: 
     assert scores.metadata["bleu_signature"].startswith("nrefs:var|")
     assert scores.metadata["coco_signature"].startswith("cider-d:")
     assert (tmp_path / "report").read_text().startswith("<!DOCTYPE html>")
+    assert artifact_damage(report) == ""
 
 
 def test_evaluate_component_reports_an_invalid_setting_in_one_line(
     artifacts: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    write_checksums(artifacts.examples)
+    write_checksums(artifacts.manifest)
     with pytest.raises(SystemExit) as exit_info:
         evaluate.python_func(
             model=Model(uri=str(artifacts.model)),

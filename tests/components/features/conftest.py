@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
+from components.artifacts.checksums import write_checksums
 from components.artifacts.manifest import Photo, write_manifest
 from components.captioning.model.normalizer import Normalizer
 
@@ -44,6 +45,8 @@ def make_data_set(root: Path) -> DataSet:
     write_manifest(root / "manifest", photos)
     write_captions(root / "captions", captions)
     Normalizer((("lower",),)).save(root / "captions")
+    write_checksums(root / "manifest")
+    write_checksums(root / "captions")
     return DataSet(root / "manifest", root / "captions")
 
 

@@ -43,7 +43,7 @@ def test_encode_images_keeps_batches_in_order(
     assert photos == [task.sha256 for task in tasks]
     # All in one batch instead.
     direct = Encoder.load(encoder, batch_size=5)
-    expected = direct.encode(np.stack([read_photo(t, direct.spec.size) for t in tasks]))
+    expected = direct.encode(np.stack([read_photo(t, direct.load_photo) for t in tasks]))
     np.testing.assert_allclose(features, expected, rtol=2e-3, atol=1e-6)
     assert len(np.unique(features.sum(axis=1, dtype=np.float32))) == 5
     assert "5 of 5 photos, " in caplog.text

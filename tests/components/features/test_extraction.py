@@ -12,10 +12,10 @@ from PIL import Image
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.examples import read_examples
+from components.artifacts.files import ENCODER_WEIGHTS_FILE
 from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.manifest import Photo, read_manifest, write_manifest
 from components.captioning.encoder.backbones import Backbone
-from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.encoder.images import load_photo
 from components.captioning.encoder.precision import has_bfloat16
 from components.captioning.model.normalizer import Normalizer
@@ -27,6 +27,7 @@ from components.settings.encoder import EncoderSettings
 
 SETTINGS: dict[str, Any] = {
     "encoder": "MobileNetV2",
+    "encoder_output": "",
     "encoder_weights": "random",
     "encoder_batch": 32,
     "seed": 1,
@@ -55,6 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, make_data_set: Any) -> tuple[A
 def test_extract_features_writes_shards_by_split_and_the_encoder(run: Any) -> None:
     _, examples, facts = run
     assert sorted(path.name for path in examples.iterdir()) == [
+        "SHA256SUMS",
         "dev-00000-of-00001.tfrecord",
         "encoder.json",
         "encoder.weights.h5",
@@ -283,3 +285,74 @@ def test_extract_features_after_a_failed_run_encodes_the_remaining_photos(
     shutil.move(tmp_path / "away", last)
     assert extract("gs://runs/features/")["encoded_photos"] == 2
     assert extract("gs://runs/features")["encoded_photos"] == 0
+
+
+@pytest.fixture
+def onnx_folder(tmp_path: Path, make_model: Any, write_onnx_folder: Any) -> Path:
+    config = {"size": 8, "resample": 0, "do_normalize": False}
+    return write_onnx_folder(tmp_path / "tiny", make_model(), config)
+
+
+def test_extract_features_with_an_onnx_model_writes_its_output(
+    data_set: Any, onnx_folder: Path, tmp_path: Path
+) -> None:
+    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
+    facts, again = (
+        extract_features(data_set.manifest, data_set.captions, tmp_path / name, _checked(settings))
+        for name in ("examples", "again")
+    )
+    assert (facts["encoder_network"], facts["encoder_weights"]) == ("tiny", "onnx")
+    assert (facts["width"], facts["encoded_photos"], again["encoded_photos"]) == (3, 5, 0)
+    dev = read_examples(tmp_path / "examples", "dev")
+    pixels = np.asarray(Image.open(tmp_path / "3.png").resize((8, 8), Image.Resampling.NEAREST))
+    expected = pixels.mean(axis=(0, 1)) / 255 * [1, 2, 4]
+    np.testing.assert_allclose(dev.features, [expected], rtol=2e-3)
+    # The encoder is in the artifact, also if it comes from the store.
+    model = (onnx_folder / "model.onnx").read_bytes()
+    for name in ("examples", "again"):
+        assert (tmp_path / name / "encoder.onnx").read_bytes() == model
+        assert not (tmp_path / name / ENCODER_WEIGHTS_FILE).exists()
+
+
+def test_extract_features_with_an_onnx_model_in_a_bucket_equals_the_local_one(
+    data_set: Any, onnx_folder: Path, bucket: storage.Bucket, tmp_path: Path
+) -> None:
+    for file in onnx_folder.iterdir():
+        bucket.blob(f"models/tiny/{file.name}").upload_from_filename(str(file))
+    facts = [
+        extract_features(
+            data_set.manifest,
+            data_set.captions,
+            tmp_path / f"examples-{index}",
+            _checked({**SETTINGS, "encoder": encoder}),
+        )
+        for index, encoder in enumerate([str(onnx_folder), "gs://runs/models/tiny"])
+    ]
+    assert facts[0] == facts[1]
+
+
+def test_extract_features_with_another_output_does_not_reuse_features(
+    data_set: Any, onnx_folder: Path, tmp_path: Path
+) -> None:
+    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
+    for output in ("", "last_hidden_state"):
+        facts = extract_features(
+            data_set.manifest,
+            data_set.captions,
+            tmp_path / "examples",
+            _checked({**settings, "encoder_output": output}),
+        )
+        assert facts["encoded_photos"] == 5
+
+
+def test_extract_features_with_a_broken_onnx_model_writes_nothing(
+    data_set: Any, onnx_folder: Path, tmp_path: Path
+) -> None:
+    (onnx_folder / "model.onnx").write_bytes(b"broken")
+    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
+    with pytest.raises(DataError, match=r"model.onnx must be an ONNX model"):
+        extract_features(
+            data_set.manifest, data_set.captions, tmp_path / "examples", _checked(settings)
+        )
+    assert not (tmp_path / "examples").exists()
+    assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]

@@ -39,3 +39,17 @@ def test_encoder_key_of_wrong_settings_names_them(tmp_path: Path) -> None:
         encoder_key("InceptionV9", "imagenet", 1, "float32")
     with pytest.raises(DataError, match="Nothing lies at this path"):
         encoder_key("InceptionV3", str(tmp_path / "gone.h5"), 1, "float32")
+
+
+def test_encoder_key_of_an_onnx_model_counts_its_files_and_output(tmp_path: Path) -> None:
+    folder = tmp_path / "net"
+    folder.mkdir()
+    (folder / "model.onnx").write_text("model")
+    (folder / "preprocessor_config.json").write_text("{}")
+    first = encoder_key(str(folder), "random", 1, "float32")
+    # It has its own weights, and no seed.
+    assert encoder_key(str(folder.rename(tmp_path / "moved")), "imagenet", 2, "float32") == first
+    other_output = encoder_key(str(tmp_path / "moved"), "random", 1, "float32", output="map")
+    (tmp_path / "moved" / "preprocessor_config.json").write_text('{"size": 8}')
+    changed = encoder_key(str(tmp_path / "moved"), "random", 1, "float32")
+    assert len({first, other_output, changed}) == 3

@@ -30,7 +30,14 @@ def test_write_feature_shard_twice_gives_the_same_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "corrupt",
-    [lambda old: old[:-1] + b"\1", lambda old: old[:-2], lambda _: b"", lambda old: old[1:]],
+    [
+        lambda old: bytes([old[0] ^ 1]) + old[1:],
+        lambda old: old[:80] + bytes([old[80] ^ 1]) + old[81:],
+        lambda old: old[:-1] + b"\1",
+        lambda old: old[:-2],
+        lambda _: b"",
+        lambda old: old[1:],
+    ],
 )
 def test_read_feature_shard_of_a_corrupt_file_is_refused(
     tmp_path: Path, corrupt: Callable[[bytes], bytes]

@@ -1,5 +1,6 @@
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from PIL import Image
 from components.artifacts.captions import CaptionedPhoto, read_captions
 from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.manifest import Photo, read_manifest
+from components.captioning.encoder.images import load_photo
 from components.errors import DataError
 from components.features.tasks import plan_tasks, read_photo
 
@@ -54,13 +56,13 @@ def test_read_photo_that_changed_names_it_and_both_checksums(tmp_path: Path) -> 
         DataError,
         match=rf"a.png must not change after ingest, .*SHA-256 0+\. .*{fingerprint_file(path)}",
     ):
-        read_photo(task, 8)
+        read_photo(task, partial(load_photo, size=8))
 
 
 def test_read_photo_that_is_missing_names_it() -> None:
     [task] = plan_tasks([PHOTO], [CAPTIONS])
     with pytest.raises(DataError, match=r"Photo a.png can no longer be read.*No such file"):
-        read_photo(task, 8)
+        read_photo(task, partial(load_photo, size=8))
 
 
 def test_read_photo_of_another_file_names_it(tmp_path: Path) -> None:
@@ -69,4 +71,4 @@ def test_read_photo_of_another_file_names_it(tmp_path: Path) -> None:
     photo = replace(PHOTO, uri=str(path), sha256=fingerprint_file(path))
     [task] = plan_tasks([photo], [CAPTIONS])
     with pytest.raises(DataError, match=r"Photo a.png at .*can't be read as a photo"):
-        read_photo(task, 8)
+        read_photo(task, partial(load_photo, size=8))

@@ -11,6 +11,8 @@ from components.artifacts.champion_predictions import (
     ChampionPredictions,
     write_champion_predictions,
 )
+from components.artifacts.checksums import METADATA_KEY, write_checksums
+from components.artifacts.fingerprint import fingerprint_file
 from components.errors import DataError
 from components.gate.component import gate
 from components.gate.decision import Decision
@@ -129,12 +131,6 @@ def test_judge_records_scores_report_and_decision_in_the_run(
         "gate_passed": "true",
         "gate_reason": decision.reason,
         "gate_near_duplicates": "2",
-        "gate_champion": "",
-        "gate_bleu4": "",
-        "gate_champion_bleu4": "",
-        "gate_interval": "",
-        "gate_p_value": "",
-        "gate_signature": "",
     }
     local = Path(client.download_artifacts(run.info.run_id, "", str(tmp_path)))
     assert json.loads((local / "scores.json").read_text()) == SCORES
@@ -222,15 +218,24 @@ def test_judge_model_trained_with_another_mlflow_is_an_error(artifacts: dict[str
         _judge(artifacts)
 
 
+def _as_kfp_passes(artifacts: dict[str, str]) -> dict[str, dsl.Artifact]:
+    for name in ("model", "scores", "baseline"):
+        write_checksums(Path(artifacts[name]))
+    metadata = {METADATA_KEY: fingerprint_file(artifacts["report"])}
+    return {
+        "model": dsl.Model(uri=artifacts["model"]),
+        "scores": dsl.Artifact(uri=artifacts["scores"]),
+        "report": dsl.HTML(uri=artifacts["report"], metadata=metadata),
+        "baseline": dsl.Artifact(uri=artifacts["baseline"]),
+    }
+
+
 def test_gate_component_returns_decision_reason_and_champion(
     artifacts: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
     decision = gate.python_func(
-        model=dsl.Model(uri=artifacts["model"]),
-        scores=dsl.Artifact(uri=artifacts["scores"]),
-        report=dsl.HTML(uri=artifacts["report"]),
-        baseline=dsl.Artifact(uri=artifacts["baseline"]),
+        **_as_kfp_passes(artifacts),
         **{**GateSettings().model_dump(), **SETTINGS, "floors": "bleu4=70"},
     )
     passed, reason, champion = decision
@@ -247,10 +252,7 @@ def test_gate_component_without_tracking_uri_fails_in_one_line(
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     with pytest.raises(SystemExit) as caught:
         gate.python_func(
-            model=dsl.Model(uri=artifacts["model"]),
-            scores=dsl.Artifact(uri=artifacts["scores"]),
-            report=dsl.HTML(uri=artifacts["report"]),
-            baseline=dsl.Artifact(uri=artifacts["baseline"]),
+            **_as_kfp_passes(artifacts),
             **{**GateSettings().model_dump(), **SETTINGS},
         )
     assert caught.value.code == 2

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from components.ingest.run import ingest_dataset
+from components.settings.data import DataSettings
+
+Ingest = Callable[..., dict[str, Any]]
 Encode = Callable[..., bytes]
 
 
@@ -99,3 +103,24 @@ def coco(tmp_path: Path, encode: Encode) -> Path:
         }
         (root / "annotations" / f"captions_{split}2017.json").write_text(json.dumps(content))
     return root
+
+
+@pytest.fixture
+def ingest(tmp_path: Path) -> Ingest:
+    """Returns a function that runs `ingest` on a data set; settings by keyword."""
+
+    def run(dataset: object, directory: str = "out", **changed: Any) -> dict[str, Any]:
+        settings = {
+            "scenes": 20,
+            "seed": 0,
+            "dev_share": 0.3,
+            "test_share": 0.3,
+            "max_quarantined": 0.0,
+            "beam_flags": "",
+        }
+        return ingest_dataset(
+            DataSettings.check({"dataset": str(dataset), **settings, **changed}),
+            tmp_path / directory,
+        )
+
+    return run

@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 from kfp.dsl import Dataset
 
 from components.artifacts.captions import CaptionedPhoto, read_captions
+from components.artifacts.checksums import write_checksums
 from components.artifacts.manifest import Photo, write_manifest
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK, Vocabulary
@@ -63,6 +64,7 @@ def reversed_rows(manifest: Path) -> Dataset:
     directory.mkdir()
     backwards = rows.take(pa.array(range(rows.num_rows - 1, -1, -1)))
     pq.write_table(backwards, directory / "manifest.parquet")
+    write_checksums(directory)
     captions = Dataset(name="captions", uri=str(manifest.parent / "reversed-captions"))
     normalize.python_func(
         manifest=Dataset(uri=str(directory)), min_count=2, beam_flags="", captions=captions

@@ -107,6 +107,7 @@ def first(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
     """The artifacts of a first training run, registered; the store is beside the model."""
+    from components.artifacts.checksums import write_checksums
     from components.registry.client import local_tracking_uri
     from components.registry.runs import finish_run, start_run
 
@@ -119,6 +120,7 @@ def first(
         run_id = start_run("photos", "first", {"epochs": 3})
         finish_run(run_id)
         (root / "model" / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
+        write_checksums(root / "model")
         register(inputs, "Passed: first model", "")
     return inputs
 
@@ -136,11 +138,13 @@ def store(first: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def of_run(tmp_path: Path) -> Callable[[dict[str, Path], str], dict[str, Path]]:
     """A function that returns the artifacts with a model of another training run."""
+    from components.artifacts.checksums import write_checksums
 
     def of_run(artifacts: dict[str, Path], run_id: str) -> dict[str, Path]:
         model = tmp_path / "model"
         shutil.copytree(artifacts["model"], model)
         (model / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
+        write_checksums(model)
         return artifacts | {"model": model}
 
     return of_run
@@ -149,6 +153,7 @@ def of_run(tmp_path: Path) -> Callable[[dict[str, Path], str], dict[str, Path]]:
 @pytest.fixture
 def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
     """A function that returns the artifacts scored again, with other decoding settings if given."""
+    from components.artifacts.checksums import write_checksums
     from components.artifacts.decoding import write_decoding
     from components.artifacts.manifest import read_manifest
     from components.captioning.decoding.search import DecodingConfig
@@ -166,6 +171,7 @@ def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
         model = tmp_path / "scored_model"
         shutil.copytree(artifacts["model"], model)
         write_decoding(model, decoding)
+        write_checksums(model)
         photos = {each.image_id: each.uri for each in read_manifest(artifacts["manifest"])}
         with (tmp_path / "scores" / "captions.jsonl").open("w") as written:
             for line in map(json.loads, lines):

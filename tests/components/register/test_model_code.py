@@ -1,6 +1,7 @@
 """The registered model, as MLflow loads it."""
 
 import base64
+import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,25 @@ def test_predict_bytes_base64_and_pixels_give_the_same_caption(
     assert set(predicted["confidence"]) == {0.7311}
     assert set(predicted["certainty"]) == {"likely"}
     assert set(predicted["doubt"]) == {""}
+
+
+@pytest.mark.usefixtures("store")
+def test_load_model_with_a_damaged_bundle_names_the_file(
+    first: dict[str, Path], tmp_path: Path
+) -> None:
+    logged = mlflow.artifacts.download_artifacts("models:/captioner@champion", dst_path=tmp_path)
+    (vocabulary,) = Path(logged).rglob("vocabulary.txt")
+    content = vocabulary.read_bytes()
+    vocabulary.write_bytes(content.replace(b"red", b"rod"))
+    expected, found = (
+        hashlib.sha256(each).hexdigest() for each in (content, vocabulary.read_bytes())
+    )
+    with pytest.raises(Exception, match=rf"vocabulary\.txt is damaged.*{expected}.*{found}"):
+        mlflow.pyfunc.load_model(logged)
+    # MLflow's own files are not part of the bundle.
+    vocabulary.write_bytes(content)
+    (Path(logged) / "registered_model_meta").write_text("model_name: captioner")
+    assert mlflow.pyfunc.load_model(logged)
 
 
 def test_predict_keeps_the_index_over_several_batches(

@@ -2,6 +2,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -10,9 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
+import pandas
 import pytest
 
+from components.artifacts.manifest import read_manifest
+from components.captioning.decoding.reranking import RerankerData
+from components.captioning.encoder.onnx.encoder import OnnxEncoder
+from components.captioning.inference.bundle import save_model
 from components.captioning.inference.captioner import Captioner
+from components.captioning.model.decoder import ModelConfig
+from components.captioning.model.ensemble import build_network
+from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
 from components.register.packaging import log_bundle
 from components.registry.client import local_tracking_uri
@@ -72,6 +82,8 @@ def test_log_bundle_pins_its_requirements(logged: Path) -> None:
     lines = (logged / "requirements.txt").read_text().split()
     assert f"tensorflow=={version('tensorflow')}" in lines
     assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in lines)
+    # Only an encoder from ONNX needs it.
+    assert not [line for line in lines if line.startswith("onnx")]
 
 
 def test_log_bundle_has_signature_and_example(
@@ -130,3 +142,31 @@ def test_log_bundle_without_a_photo_is_an_error(artifacts: dict[str, Path]) -> N
     run_id = start_run("photos", "first", {})
     with pytest.raises(DataError, match="must have at least one photo"):
         log_bundle(artifacts["model"], [], run_id)
+
+
+def test_logged_model_with_an_encoder_from_onnx_requires_onnxruntime_and_loads(
+    artifacts: dict[str, Path],
+    photos: dict[str, bytes],
+    mlflow_root: Path,
+    tmp_path: Path,
+    make_model: Any,
+    write_onnx_folder: Any,
+) -> None:
+    config = {"size": 8, "do_normalize": False}
+    bundle = Path(shutil.copytree(artifacts["model"], tmp_path / "bundle"))
+    (bundle / "encoder.weights.h5").unlink()
+    OnnxEncoder.build(write_onnx_folder(tmp_path / "net", make_model(), config)).save(bundle)
+    vocabulary = Vocabulary.load(bundle / "vocabulary.txt")
+    network = build_network(ModelConfig(len(vocabulary), 3, 4, 8, 0.0, True), seed=1)
+    reranker_data = RerankerData(np.zeros((1, 3), np.float16), [("a",)])
+    save_model(network, vocabulary, reranker_data, bundle)
+    run_id = start_run("onnx", "first", {})
+    logged = log_bundle(bundle, read_manifest(artifacts["manifest"]), run_id)
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{logged}"))
+    lines = (folder / "requirements.txt").read_text().split()
+    assert f"onnxruntime=={version('onnxruntime')}" in lines
+    assert f"onnx=={version('onnx')}" in lines
+    assert (folder / "artifacts" / "bundle" / "encoder.onnx").exists()
+    table = pandas.DataFrame({"photo": list(photos.values())})
+    predicted = mlflow.pyfunc.load_model(str(folder)).predict(table)["caption"]
+    assert list(predicted) == Captioner(bundle).describe(list(photos.values()))

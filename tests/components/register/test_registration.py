@@ -9,6 +9,7 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.artifacts.checksums import write_checksums
 from components.errors import CaptionflowError, DataError
 from components.register import component
 from components.register.registration import Registered
@@ -58,6 +59,15 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "trained_because": "Training: there is no champion yet",
         "gate_reason": "Passed: first model",
     }
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_links_the_logged_model_to_its_version() -> None:
+    client = MlflowClient()
+    (logged,) = client.search_logged_models(["1"])
+    # What MLflow's page of a logged model reads.
+    assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "captioner", "version": 1}]
+    assert "captionflow" in client.get_registered_model("captioner").description
 
 
 @pytest.mark.usefixtures("store")
@@ -146,6 +156,8 @@ def test_register_model_trained_with_another_mlflow_is_an_error(
 
 @pytest.mark.usefixtures("store")
 def test_register_component_returns_version_and_uri(first: dict[str, Path]) -> None:
+    for artifact in first.values():
+        write_checksums(artifact)
     made = component.register.python_func(
         model=dsl.Model(uri=str(first["model"])),
         scores=dsl.Artifact(uri=str(first["scores"])),

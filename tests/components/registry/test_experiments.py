@@ -22,3 +22,11 @@ def test_experiment_identity_differs_between_experiments_and_stores(
 def test_experiment_identity_without_create_creates_none(mlflow_root: Path) -> None:
     assert experiment_identity("photos", create=False) == ""
     assert MlflowClient().get_experiment_by_name("photos") is None
+
+
+def test_experiment_is_of_the_kind_that_mlflow_lists_under_model_training(
+    mlflow_root: Path,
+) -> None:
+    experiment_identity("photos")
+    experiment = MlflowClient().get_experiment_by_name("photos")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"

@@ -77,12 +77,13 @@ def test_require_run_of_another_store_is_an_error(mlflow_root: Path) -> None:
         require_run("elsewhere")
 
 
-def test_log_tags_overwrites(mlflow_root: Path) -> None:
+def test_log_tags_overwrites_and_removes_empty_ones(mlflow_root: Path) -> None:
     run_id = start_run("photos", "first", {})
     log_tags(run_id, {"gate_passed": "false", "gate_p_value": "0.2"})
     log_tags(run_id, {"gate_passed": "true", "gate_p_value": ""})
     tags = MlflowClient().get_run(run_id).data.tags
-    assert (tags["gate_passed"], tags["gate_p_value"]) == ("true", "")
+    assert tags["gate_passed"] == "true"
+    assert "gate_p_value" not in tags
 
 
 def test_log_text_files_stores_them_by_name(mlflow_root: Path, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import logging
 import re
 import subprocess
@@ -6,7 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from kfp.dsl import Artifact
 
+from components.artifacts.files import atomic_directory
 from components.errors import CaptionflowError, DataError, SettingError
 from components.runtime.execution import run_step
 
@@ -66,6 +69,29 @@ def test_run_step_captionflow_error_is_one_line_with_its_exit_code(
         raise error("epochs must be\n  positive.\nReceived: -1")
     assert caught.value.code == code
     assert capsys.readouterr().out == "FAILED ingest: epochs must be positive. Received: -1\n"
+
+
+def test_run_step_with_a_damaged_input_fails_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = []
+    for name in ("captions", "matrix"):
+        with atomic_directory(tmp_path / name) as aside:
+            (aside / "file").write_text(name)
+        inputs.append(Artifact(uri=str(tmp_path / name)))
+    with run_step("train", *inputs) as ready:
+        ready()
+    (tmp_path / "matrix" / "file").write_text("natrix")
+    worked = False
+    with pytest.raises(SystemExit) as caught, run_step("train", *inputs) as ready:
+        ready()
+        worked = True
+    assert caught.value.code == DataError.exit_code
+    assert not worked
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"FAILED train: {tmp_path}/matrix/file is damaged")
+    assert last.count(hashlib.sha256(b"matrix").hexdigest()) == 1
+    assert last.count(hashlib.sha256(b"natrix").hexdigest()) == 1
 
 
 def test_run_step_defect_prints_a_traceback_and_one_line(

@@ -73,6 +73,12 @@ def test_file_url_names_a_local_path(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "unused").exists()
 
 
+def test_path_that_no_file_can_have(tmp_path: Path) -> None:
+    for look in (exists, lambda path: local_copy(path, tmp_path)):
+        with pytest.raises(DataError, match=r"can't be read: .*: File name too long"):
+            look(str(tmp_path / ("n" * 300)))
+
+
 def test_upload_of_a_large_file_goes_in_parts_and_is_known_again(
     remote: Any, tmp_path: Path
 ) -> None:

@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,48 @@ def test_restore_checkpoint_restores_weights_seeds_optimizer_and_history(
     assert len(other.optimizer.variables) > 2
 
 
-def test_restore_checkpoint_that_is_missing_invalid_or_of_another_network_returns_none(
-    saved: tuple[Path, keras.Model], tmp_path: Path
+def test_restore_checkpoint_that_is_missing_returns_none_and_says_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert restore_checkpoint(tmp_path / "none.npz", _network()) is None
+    assert not caplog.records
+
+
+def test_restore_checkpoint_of_another_network_returns_none_and_says_so(
+    saved: tuple[Path, keras.Model], caplog: pytest.LogCaptureFixture
+) -> None:
+    path, _ = saved
+    assert restore_checkpoint(path, _network(units=4)) is None
+    assert f"{path} can't be used: it is of another network" in caplog.text
+
+
+def _positions(path: Path) -> list[int]:
+    """Places in the first, a middle and the last array of a checkpoint, and in its directory."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        ends = [entry.header_offset - 1 for entry in entries[1:]] + [archive.start_dir - 1]
+        return [ends[0], ends[len(ends) // 2], ends[-1], archive.start_dir]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 3, "truncated", "empty", "text"])
+def test_restore_checkpoint_that_is_damaged_changes_nothing_and_says_so(
+    saved: tuple[Path, keras.Model], caplog: pytest.LogCaptureFixture, place: int | str
 ) -> None:
     path, network = saved
     before = [np.asarray(variable) for variable in network.variables]
-    assert restore_checkpoint(tmp_path / "none.npz", network) is None
-    assert restore_checkpoint(path, _network(units=4)) is None
-    path.write_bytes(path.read_bytes()[:-200])
+    content = bytearray(path.read_bytes())
+    match place:
+        case int():
+            content[_positions(path)[place]] ^= 1
+        case "truncated":
+            content = content[:-200]
+        case "empty":
+            content = bytearray()
+        case _:
+            content = bytearray(b"no checkpoint")
+    path.write_bytes(content)
     assert restore_checkpoint(path, network) is None
+    assert f"{path} can't be used: it is damaged" in caplog.text
     for one, same in zip(before, network.variables, strict=True):
         np.testing.assert_array_equal(one, np.asarray(same))
 

@@ -14,9 +14,8 @@ from mlflow import MlflowClient
 
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.examples import ENCODER_FILE, Examples, shard_name, to_example
-from components.artifacts.files import MATRIX_FILE, write_json
+from components.artifacts.files import ENCODER_WEIGHTS_FILE, MATRIX_FILE, write_json
 from components.captioning.decoding.search import DecodingConfig
-from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
 from components.captioning.inference.bundle import Bundle
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary

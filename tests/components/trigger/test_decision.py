@@ -8,6 +8,8 @@ import yaml
 from kfp import dsl
 from mlflow import MlflowClient
 
+from components.artifacts.checksums import write_checksums
+from components.artifacts.dataset_summary import DatasetSummary
 from components.registry.models import ModelVersion
 from components.registry.rejected_candidates import candidate_key, record_rejected_candidate
 from components.registry.runs import start_run
@@ -118,11 +120,17 @@ def test_find_reason_does_not_train_a_rejected_candidate_again() -> None:
 
 @pytest.mark.usefixtures("mlflow_root")
 def test_trigger_component_returns_decision_reason_and_configs(tmp_path: Path) -> None:
-    (tmp_path / "report.json").write_text(json.dumps({"dataset_fingerprint": "d"}))
+    directory = tmp_path / "manifest"
+    directory.mkdir()
+    splits = {"train": 5, "dev": 1, "test": 1}
+    report = {"dataset_fingerprint": "d", "photos": 7, "captions": 35, "splits": splits}
+    (directory / "report.json").write_text(json.dumps(report))
+    write_checksums(directory)
     settings = RunSettings(experiment="photos", model_name="captioner")
-    wanted, reason, training_config, run_config = trigger.python_func(
-        **settings.model_dump(), manifest=dsl.Dataset(uri=str(tmp_path))
+    wanted, reason, training_config, run_config, summary = trigger.python_func(
+        **settings.model_dump(), manifest=dsl.Dataset(uri=str(directory))
     )
     assert (wanted, reason) == (True, "Training: there is no champion yet")
     assert TrainingConfig.from_json(training_config).parts["learning_rate"] == 0.002
     assert RunSettings.check(yaml.safe_load(run_config)) == settings
+    assert DatasetSummary.from_json(summary) == DatasetSummary("d", 7, 35, splits)

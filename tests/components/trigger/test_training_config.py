@@ -1,8 +1,8 @@
-import json
 from pathlib import Path
 
 import pytest
 
+from components.artifacts.dataset_summary import DatasetSummary
 from components.errors import DataError
 from components.settings.run import RunSettings
 from components.trigger.training_config import TrainingConfig, make_training_config
@@ -13,14 +13,11 @@ _PARTS = {
 }  # fmt: skip
 
 
-def _manifest(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / "report.json").write_text(json.dumps({"dataset_fingerprint": "d1"}))
-    return folder
+_DATA = DatasetSummary("d1", 7, 35, {"train": 5, "dev": 1, "test": 1})
 
 
-def test_make_training_config_takes_data_code_and_decisive_settings(tmp_path: Path) -> None:
-    made = make_training_config(_manifest(tmp_path), RunSettings(encoder="inceptionv3", epochs=3))
+def test_make_training_config_takes_data_code_and_decisive_settings() -> None:
+    made = make_training_config(_DATA, RunSettings(encoder="inceptionv3", epochs=3))
     assert made.parts["data"] == "d1"
     assert made.parts["encoder"] == "InceptionV3"
     assert (made.parts["encoder_weights"], made.parts["glove"]) == ("random", "sample")
@@ -32,28 +29,22 @@ def test_make_training_config_takes_data_code_and_decisive_settings(tmp_path: Pa
 
 
 def test_make_training_config_counts_files_by_content(tmp_path: Path) -> None:
-    manifest = _manifest(tmp_path / "manifest")
     (tmp_path / "a.txt").write_text("a 1 2")
     (tmp_path / "b.txt").write_text("a 1 2")
     one, same = (
-        make_training_config(manifest, RunSettings(glove=str(tmp_path / name)))
+        make_training_config(_DATA, RunSettings(glove=str(tmp_path / name)))
         for name in ("a.txt", "b.txt")
     )
     assert one == same
     (tmp_path / "b.txt").write_text("a 1 3")
-    other = make_training_config(manifest, RunSettings(glove=str(tmp_path / "b.txt")))
+    other = make_training_config(_DATA, RunSettings(glove=str(tmp_path / "b.txt")))
     assert other.changes_from(one, "champion v1") == ["GloVe changed since champion v1"]
 
 
 def test_make_training_config_without_the_weights_file_is_an_error(tmp_path: Path) -> None:
     settings = RunSettings(encoder_weights=str(tmp_path / "gone.h5"))
     with pytest.raises(DataError, match=r"gone\.h5"):
-        make_training_config(_manifest(tmp_path), settings)
-
-
-def test_make_training_config_without_a_report_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"report\.json is missing .*--no-cache"):
-        make_training_config(tmp_path, RunSettings())
+        make_training_config(_DATA, settings)
 
 
 def test_training_config_survives_json() -> None:
@@ -76,3 +67,19 @@ def test_changes_from_names_contents_first_and_settings_with_both_values() -> No
 def test_changes_from_a_config_without_a_setting_names_it() -> None:
     old = TrainingConfig({name: value for name, value in _PARTS.items() if name != "seed"})
     assert TrainingConfig(_PARTS).changes_from(old, "v1") == ["seed changed from None (v1) to 17"]
+
+
+def test_make_training_config_counts_an_onnx_encoder_by_content(tmp_path: Path) -> None:
+    manifest = _manifest(tmp_path / "manifest")
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "model.onnx").write_text("model")
+    one, same = (
+        make_training_config(manifest, RunSettings(encoder=str(folder))) for folder in folders
+    )
+    assert one == same
+    keras = make_training_config(manifest, RunSettings())
+    assert one.changes_from(keras, "v1") == [
+        f"encoder changed from InceptionV3 (v1) to ONNX model {one.parts['encoder'][:12]}"
+    ]

@@ -127,7 +127,7 @@ def test_next_run_resumes_and_registers_the_one_training_run(
     released = find_champion(finished.model_name)
     assert released is not None and released.version == "1"
     assert float(released.tags["bleu4"]) == finished.scores["bleu"]["bleu4"]
-    trained = server.database.rows("SELECT run_uuid, status FROM runs WHERE name LIKE 'train-%'")
+    trained = server.database.rows("SELECT run_uuid, status FROM runs WHERE name LIKE 'sample-%'")
     assert trained == [(released.run_id, "FINISHED")]
     history = MlflowClient().get_metric_history(released.run_id, "loss")
     assert sorted({measured.step for measured in history}) == list(range(1, _EPOCHS + 1))

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import pytest
 from kfp import dsl
 from kfp.local.cache import LocalCache
 
+from components.artifacts.checksums import write_checksums
 from pipeline import plan as module
 from pipeline.local.cache import plan_steps, remember, restored_spec, step_outputs
 from pipeline.plan import PlannedStep
@@ -128,6 +130,9 @@ def test_plan_steps_makes_no_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+_OUTPUTS = {"ingest": "manifest", "features": "examples", "train": "model"}
+
+
 def _run(cache: Path, folder: Path, *, reuse: bool = True, **changed: Any) -> None:
     """Does what kfp.local does when every step has run."""
     spec, planned = _plan(cache, reuse=reuse, **changed)
@@ -136,11 +141,14 @@ def _run(cache: Path, folder: Path, *, reuse: bool = True, **changed: Any) -> No
         task = spec.root.dag.tasks[name]
         artifact = folder / name
         artifact.mkdir(parents=True, exist_ok=True)
+        (artifact / "file").write_text("content")
+        write_checksums(artifact)
         key = store.compute_key(
             task.component_ref.name, "image", ["command"], {},
             custom_cache_key=task.caching_options.cache_key,
         )  # fmt: skip
-        store.put(key, {"made": dsl.Dataset(name="made", uri=str(artifact))})
+        output = _OUTPUTS[name]
+        store.put(key, {output: dsl.Dataset(name=output, uri=str(artifact))})
     remember(spec, planned, cache)
 
 
@@ -151,7 +159,7 @@ def test_plan_steps_reuses_results_and_gives_reasons_for_the_rest(
     spec, planned = _plan(tmp_path / "cache")
     assert [step.reused for step in planned] == [True, True, True, False]
     found = step_outputs(spec, "ingest", tmp_path / "cache")
-    assert found is not None and found["made"].path == str(tmp_path / "ingest")
+    assert found is not None and found["manifest"].path == str(tmp_path / "ingest")
     code["components.train"] = "2"
     assert _whys(_plan(tmp_path / "cache", encoder="wide", epochs=4)[1]) == {
         "ingest": "Nothing changed.",
@@ -166,10 +174,51 @@ def test_plan_steps_reuses_results_and_gives_reasons_for_the_rest(
 
 def test_plan_steps_does_not_reuse_a_result_with_deleted_files(tmp_path: Path) -> None:
     _run(tmp_path / "cache", tmp_path)
-    (tmp_path / "ingest").rmdir()
+    shutil.rmtree(tmp_path / "ingest")
     _, planned = _plan(tmp_path / "cache")
     assert not planned[0].reused
     assert planned[0].why == "Its earlier result was deleted."
+
+
+@pytest.mark.parametrize("change", ["flipped", "truncated", "missing", "extra", "no checksums"])
+def test_plan_steps_does_not_reuse_a_damaged_result(tmp_path: Path, change: str) -> None:
+    _run(tmp_path / "cache", tmp_path)
+    file = tmp_path / "features" / "file"
+    match change:
+        case "flipped":
+            file.write_bytes(b"Content")
+        case "truncated":
+            file.write_bytes(b"conten")
+        case "missing":
+            file.unlink()
+        case "extra":
+            file = file.with_name("extra")
+            file.touch()
+        case _:
+            file = file.with_name("SHA256SUMS")
+            file.unlink()
+    ingest, features, train, _ = _plan(tmp_path / "cache")[1]
+    assert ingest.reused and train.reused and not features.reused
+    assert str(file) in features.damage and features.damage in features.why
+    # Repaired by the run: the other steps' results were as good as before.
+    _run(tmp_path / "cache", tmp_path / "new")
+    assert all(step.reused for step in _plan(tmp_path / "cache")[1][:3])
+
+
+def test_plan_steps_without_reuse_checks_nothing(tmp_path: Path) -> None:
+    _run(tmp_path / "cache", tmp_path)
+    (tmp_path / "features" / "file").unlink()
+    assert not any(step.damage for step in _plan(tmp_path / "cache", reuse=False)[1])
+
+
+def test_plan_steps_does_not_reuse_a_damaged_cache_entry(tmp_path: Path) -> None:
+    _run(tmp_path / "cache", tmp_path)
+    (entry,) = (
+        file for file in (tmp_path / "cache").glob("*.json") if b'"manifest"' in file.read_bytes()
+    )
+    entry.write_bytes(b"\xff" + entry.read_bytes())
+    planned = _plan(tmp_path / "cache")[1]
+    assert [step.reused for step in planned] == [False, True, True, False]
 
 
 def test_plan_steps_forced_runs_training_again_and_keeps_what_is_before_it(tmp_path: Path) -> None:
@@ -195,7 +244,7 @@ def test_remember_keeps_old_results_until_there_are_new_ones(tmp_path: Path) -> 
     spec, planned = _plan(cache)
     assert all(step.reused for step in planned[:3])
     found = step_outputs(spec, "ingest", cache)
-    assert found is not None and found["made"].path == str(tmp_path / "new" / "ingest")
+    assert found is not None and found["manifest"].path == str(tmp_path / "new" / "ingest")
 
 
 def test_plan_steps_with_a_moved_data_set_names_both_locations(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shlex
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +14,11 @@ from mlflow import MlflowClient
 from rich.console import Console
 from typer.testing import CliRunner
 
+from components.describing.model import open_model
 from components.errors import DataError, SettingError
 from components.registry.client import local_tracking_uri
 from components.registry.models import find_champion
+from pipeline.cli.last_model import naming_last_model
 from pipeline.config import Settings, make_settings
 from pipeline.local.__main__ import app
 from pipeline.local.run import StepFailedError, plan_run, run_pipeline
@@ -82,6 +85,11 @@ def test_run_pipeline_shows_progress_scores_paths_and_the_next_command(
     assert f"{summary.scores['distinct_captions']} distinct captions" in shown
     assert "captionflow-sample version 1 registered" in shown
     assert "mlflow ui --backend-store-uri" in shown
+    (command,) = re.findall(r"\nCaption (.*)", shown)
+    program, verb, photo, *model = shlex.split(command)
+    assert (Path(program).name, verb) == ("captionflow", "caption")
+    assert Path(photo).is_file()
+    assert model == ["--model-name", "captionflow-sample", "--root", str(summary.root)]
     assert "<html" in (summary.root / "report.html").read_text()
     assert "Traceback" not in summary.log_file.read_text()
 
@@ -134,6 +142,21 @@ def test_run_pipeline_below_the_floor_registers_nothing_and_gives_the_reason(
     assert "train" in shown.partition("Unchanged since earlier runs:")[2].splitlines()[0]
     assert find_champion("never") is None
     assert "never not registered" in shown
+    # What may help, and how to use the model all the same.
+    assert re.search(r"\nNext +1\. .*--epochs 4", shown)
+    assert f"Add test photos: with {summary.scores['images']}" in shown
+    bundle = summary.outputs["evaluate"]["scored_model"].path
+    assert re.search(
+        rf"\nCaption .*captionflow caption \S.*\.jpg.* --bundle .*{bundle[-30:]}", shown
+    )
+    with (
+        pytest.raises(
+            DataError, match=r"BLEU-4 \d+\.\d\d\. To use it anyway: --bundle .*scored_model"
+        ),
+        naming_last_model(root),
+        open_model("never", version=None, bundle=None),
+    ):
+        pass
 
 
 def test_run_pipeline_forced_trains_to_the_same_scores_which_are_no_progress(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
-from components.artifacts.fingerprint import fingerprint_tree
+from components.artifacts.checksums import checksums_fingerprint, write_checksums
 from components.artifacts.manifest import Photo, write_manifest
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
@@ -37,6 +37,7 @@ def _manifest(
     )
     report = {"dataset_fingerprint": fingerprint, "test_fingerprint": test}
     _json(directory / "report.json", report)
+    write_checksums(directory)
     return directory
 
 
@@ -50,6 +51,7 @@ def _captions(
     )
     Vocabulary([*SPECIAL_TOKENS, *words]).save(directory / "vocabulary.txt")
     _json(directory / "report.json", {"photos_without_caption": dropped})
+    write_checksums(directory)
     return directory
 
 
@@ -57,6 +59,7 @@ def _matrix(root: Path, run: str, found: int, *missing: str) -> Path:
     directory = _place(root, run, "embeddings", "matrix")
     rules = dict.fromkeys((*SPECIAL_TOKENS, *missing), "normal")
     _json(directory / "coverage.json", {"found": found, "missing": rules})
+    write_checksums(directory)
     return directory
 
 
@@ -64,13 +67,15 @@ def _scored(root: Path, run: str, **changed: str) -> Path:
     """Writes scores with the model that they are of, and returns their folder."""
     model = _place(root, run, "evaluate", "scored_model")
     (model / "network.json").write_text(run)
+    write_checksums(model)
     directory = _place(root, run, "evaluate", "scores")
     facts = {
         "dataset_fingerprint": "d",
         "test_fingerprint": "t",
-        "model_fingerprint": fingerprint_tree(model),
+        "model_fingerprint": checksums_fingerprint(model),
     }
     _json(directory / "scores.json", facts | changed)
+    write_checksums(directory)
     return directory
 
 
@@ -151,6 +156,19 @@ def test_find_scores_without_the_scored_model_fails(tmp_path: Path, change: str)
         DataError, match=r"scored_model must be the model that was scored.*no-cache"
     ):
         find_scores(tmp_path)
+
+
+def test_find_scores_and_data_of_a_damaged_artifact_name_the_file(tmp_path: Path) -> None:
+    manifest, scores = _manifest(tmp_path, FIRST, SPLITS), _scored(tmp_path, FIRST)
+    for artifact, name in ((scores, "scores.json"), (manifest, "manifest.parquet")):
+        content = (artifact / name).read_bytes()
+        (artifact / name).write_bytes(content[:-1])
+        with pytest.raises(DataError, match=rf"{artifact / name} is damaged.*captionflow run"):
+            find_scores(tmp_path)
+        (artifact / name).write_bytes(content)
+    (manifest / "manifest.parquet").unlink()
+    with pytest.raises(DataError, match=r"manifest\.parquet is missing"):
+        find_data(tmp_path)
 
 
 def test_find_scores_in_an_empty_folder_names_the_command(tmp_path: Path) -> None:

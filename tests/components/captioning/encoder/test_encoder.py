@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.artifacts.files import ENCODER_WEIGHTS_FILE
 from components.captioning.encoder import encoder as encoder_module
 from components.captioning.encoder import precision as precision_module
-from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE, Encoder
+from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.images import load_photo
 from components.captioning.encoder.precision import has_bfloat16
 from components.captioning.encoder.spec import EncoderSpec

@@ -1,5 +1,8 @@
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from components.captioning.encoder import images as photos
-from components.captioning.encoder.images import load_photo
+from components.captioning.encoder.images import load_photo, upright_rgb
 from components.errors import DataError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -171,3 +174,34 @@ def test_load_photo_with_odd_exif_is_read_all_the_same() -> None:
     photo.paste("blue", (0, 0, 20, 20))  # left before the turn, on top after it
     loaded = load_photo(encoded(photo, "JPEG", exif=exif, quality=100, subsampling=0), 16)
     assert loaded[2, 8, 2] > 200 and loaded[13, 8, 0] > 200
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_upright_rgb_blends_strips_as_it_would_the_whole(mode: str) -> None:
+    random = np.random.default_rng(0)
+    size = (1500, 1100, 4)  # three strips, the last one shorter
+    image = Image.fromarray(random.integers(0, 256, size, dtype=np.uint8), "RGBA").convert(mode)
+    whole = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    blended = np.asarray(upright_rgb(image, 1))
+    np.testing.assert_array_equal(blended, np.asarray(whole.convert("RGB")))
+
+
+def test_upright_rgb_of_a_large_transparent_photo_takes_one_copy(tmp_path: Path) -> None:
+    # 61 MiB decoded, and as much once it is RGB; blended at once it took five times as much.
+    Image.new("RGBA", (4000, 4000), (10, 20, 30, 128)).save(tmp_path / "a.png")
+    program = (
+        "import sys, re; from pathlib import Path\n"
+        "from components.captioning.encoder.images import open_photo, upright_rgb\n"
+        "status = Path('/proc/self/status')\n"
+        "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', status.read_text())[1])\n"
+        "before = peak()\n"
+        "with open_photo(Path(sys.argv[1]).read_bytes()) as (image, turn):\n"
+        "    upright_rgb(image, turn)\n"
+        "print(peak() - before)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "a.png")],
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])},
+    )  # fmt: skip
+    assert int(ended.stdout) < 180 << 10

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from components.artifacts.checksums import write_checksums
 from components.artifacts.files import write_json
 from components.captioning.decoding.reranking import CAPTIONS_FILE, FEATURES_FILE, RerankerData
 from components.captioning.decoding.search import DecodingConfig
@@ -93,6 +94,7 @@ def test_bundle_saved_and_loaded_gives_the_same_captions(bundle: Bundle, tmp_pat
 def test_bundle_without_reranker_data_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path)
     (tmp_path / FEATURES_FILE).unlink()
+    write_checksums(tmp_path)
     with pytest.raises(DataError, match=r"must be a whole model bundle: .*reranker_features\.npy"):
         Bundle.load(tmp_path)
 
@@ -106,6 +108,7 @@ def test_bundle_scored_with_another_reranking_method_is_refused(
         bundle.save(folder)
         content = {"method": "nearest photos", "captions": bundle.reranker_data.captions}
         write_json(folder / CAPTIONS_FILE, content)
+        write_checksums(folder)
     assert _captions(Bundle.load(tmp_path / "without"))
     with pytest.raises(
         DataError, match=r"reranking by ridge regression.*reranker_captions\.json: nearest photos"
@@ -121,6 +124,8 @@ def _damaged(bundle: Bundle, root: Path, name: str, content: object) -> str:
     else:
         original = json.loads((root / name).read_text())
         (root / name).write_text(json.dumps({**original, **content}))
+    # Whoever made the bundle can have written checksums as well.
+    write_checksums(root)
     with pytest.raises(DataError, match="must be a whole model bundle") as raised:
         Bundle.load(root)
     return str(raised.value)
@@ -204,5 +209,6 @@ def test_bundle_with_invalid_or_missing_weights_is_refused(bundle: Bundle, tmp_p
     bundle.save(tmp_path)
     with h5py.File(tmp_path / "network.weights.h5", "r+") as weights:
         del weights["decoders/decoder/output_projection/vars/1"]
+    write_checksums(tmp_path)
     with pytest.raises(DataError, match=r"must be a whole model bundle, .* expected 2"):
         Bundle.load(tmp_path)

@@ -1,10 +1,19 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.search import DecodingConfig
+from components.captioning.encoder.onnx.encoder import OnnxEncoder
+from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.captioner import Captioner
-from components.captioning.inference.saliency import word_saliency
+from components.captioning.inference.saliency import occlude, occlusion_saliency, word_saliency
+from components.captioning.model.decoder import ModelConfig
+from components.captioning.model.ensemble import build_network
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
 
 DARK, BRIGHT = (np.full((224, 224, 3), level, np.uint8) for level in (120, 255))
@@ -41,4 +50,54 @@ def test_saliency_is_of_the_captions_words_and_the_encoders_feature_map(tiny_bun
     for word, expected_word in zip(saliency, expected, strict=True):
         np.testing.assert_array_equal(word.cells, expected_word.cells)
     assert np.ptp([word.cells for word in saliency]) > 0
+    assert captioner.saliency(photo, "") == []
+
+
+@pytest.fixture
+def make_captioner(
+    tmp_path: Path, make_model: Callable[..., Any], write_onnx_folder: Callable[..., Path]
+) -> Callable[..., Captioner]:
+    """Returns a function that makes an untrained captioner with a tiny encoder from ONNX."""
+
+    def make(output: str) -> Captioner:
+        config = {"size": 8, "do_normalize": False}
+        encoder = OnnxEncoder.build(
+            write_onnx_folder(tmp_path / "net", make_model((output,)), config)
+        )
+        vocabulary = Vocabulary([*SPECIAL_TOKENS, "a", "red", "blue"])
+        network = build_network(ModelConfig(len(vocabulary), 3, 4, 8, 0.0, True), seed=1)
+        decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
+        reranker_data = RerankerData(np.zeros((1, 3), np.float16), [("a",)])
+        Bundle(network, vocabulary, decoding, reranker_data).save(tmp_path)
+        encoder.save(tmp_path)
+        return Captioner(tmp_path)
+
+    return make
+
+
+def test_captioner_with_an_encoder_from_onnx_captions_and_has_saliency(
+    make_captioner: Callable[..., Captioner],
+) -> None:
+    captioner = make_captioner("last_hidden_state")
+    photo = np.zeros((8, 8, 3), np.uint8)
+    photo[:4, :4] = (255, 0, 0)
+    ((best, _),) = captioner.alternatives([photo])
+    assert best.text
+    assert {word.cells.shape for word in captioner.saliency(photo, "a red")} == {(2, 2)}
+
+
+def test_saliency_without_a_feature_map_occludes_the_photo(
+    make_captioner: Callable[..., Captioner],
+) -> None:
+    captioner = make_captioner("classified")
+    photo = np.zeros((8, 8, 3), np.uint8)
+    photo[6:, 6:] = (255, 255, 255)
+    saliency = captioner.saliency(photo, "a red blue")
+    assert [word.word for word in saliency] == ["a", "red", "blue"]
+    assert {word.cells.shape for word in saliency} == {(6, 6)}
+    features = captioner.encoder.encode(occlude(photo))
+    ids = captioner.bundle.vocabulary.encode("a red blue")
+    expected = occlusion_saliency(captioner.bundle.network, features, "a red blue", ids)
+    for word, other in zip(saliency, expected, strict=True):
+        np.testing.assert_array_equal(word.cells, other.cells)
     assert captioner.saliency(photo, "") == []

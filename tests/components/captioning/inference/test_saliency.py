@@ -4,7 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from components.captioning.inference.saliency import word_saliency, word_weights
+from components.captioning.inference.saliency import (
+    occlude,
+    occlusion_saliency,
+    word_saliency,
+    word_weights,
+)
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import START
@@ -117,3 +122,37 @@ def test_word_weights_agree_with_single_decode_steps(decoder: Any, ensemble_size
         whole, without = np.asarray(keras.ops.log_softmax(logits))[:, word]
         assert weights[position, 77] == pytest.approx(whole - without, abs=1e-5)
         tokens = np.array([word, word])
+
+
+def test_occlude_covers_each_part_with_the_mean_colour() -> None:
+    photo = np.zeros((12, 12, 3), np.uint8)
+    photo[:6, :, 0] = 100
+    whole, *copies = occlude(photo)
+    assert np.array_equal(whole, photo) and len(copies) == 36
+    # Of the last part: the two lowest rows, and the two columns furthest right.
+    expected = photo.copy()
+    expected[10:, 10:] = (50, 0, 0)
+    assert np.array_equal(copies[-1], expected)
+    assert (copies[1][:2, 2:4] == (50, 0, 0)).all() and (copies[1][:2, :2] == (100, 0, 0)).all()
+
+
+def test_occlude_covers_a_photo_whose_side_is_no_multiple_of_the_parts() -> None:
+    photo = np.full((8, 8, 3), 9, np.uint8)
+    photo[0, 0] = 0
+    changed = sum((copy != photo).any(axis=-1) for copy in occlude(photo)[1:])
+    assert changed.max() == 1 and changed[0, 0] == 1
+
+
+def test_occlusion_saliency_is_the_drop_in_log_probability(network: CaptionNetwork) -> None:
+    features = np.tile(np.float32([1.0, 0.1]), (37, 1))
+    features[1 + 30] = [0.0, 0.1]  # without the part in the lower left, the photo is not red
+    features[1 + 5] = [1.0, -1.0]  # the upper right is what is blue
+    red, blue = occlusion_saliency(network, features, "red blue", [RED, BLUE])
+    assert (red.word, red.place, blue.place) == ("red", "lower left", "upper right")
+    assert red.cells.shape == (6, 6) and red.cells.argmax() == 30
+    drops = [
+        _log_probability(RED, 1.0, 0.1) - _log_probability(RED, 0.0, 0.1),
+        _log_probability(BLUE, 1.0, 0.1) - _log_probability(BLUE, 1.0, -1.0),
+    ]
+    assert red.cells[5, 0] == pytest.approx(drops[0] / max(drops), abs=1e-4)
+    assert occlusion_saliency(network, features, "", []) == []

@@ -1,0 +1,1 @@
+"""Encoders from an ONNX file: the folder, its checks, the preprocessing and the computation."""

@@ -1,0 +1,1 @@
+"""Archives, treated as hostile: their members, names and places, checked as they are unpacked."""

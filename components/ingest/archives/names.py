@@ -1,0 +1,128 @@
+"""What the members of archives are called: in which encoding, and whether the path is a safe one.
+
+Zip files made by macOS' Finder have names in UTF-8 and don't say so; those made by Windows have
+them in the code page of its language; tar files have bytes. Which encoding it was, nothing in the
+archive says but the captions, which name the same photos.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from tarfile import TarInfo
+from zipfile import ZipInfo
+
+from components.errors import DataError
+from components.ingest.files.composing import compose
+
+# UTF-8 fits no other text by chance; the others decode nearly anything. Windows' code pages of
+# Western Europe, China, Japan, Korea, Taiwan, Russia and Central Europe; the last one is the zip
+# format's own, which any bytes fit.
+_ENCODINGS = (
+    "utf-8", "cp850", "cp1252", "gb18030", "cp932", "cp949", "big5hkscs", "cp866", "cp1251",
+    "cp852", "cp1250", "cp437",
+)  # fmt: skip
+_FALLBACK = "cp437"
+# So many names tell the encoding; more would only take longer.
+_SAMPLE = 50
+
+_UTF8_FLAG = 0x800
+_UNICODE_PATH = 0x7075
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+def zip_name(info: ZipInfo) -> str | bytes:
+    """Returns a member's name; its bytes if the zip does not say in which encoding they are."""
+    name = info.orig_filename.partition("\0")[0]
+    if info.flag_bits & _UTF8_FLAG or name.isascii():
+        return name
+    raw = name.encode(_FALLBACK)  # undoes what zipfile did
+    extra = info.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        field, extra = extra[4 : 4 + size], extra[4 + size :]
+        # Info-ZIP's Unicode Path: version, checksum of the name it replaces, name in UTF-8.
+        if kind == _UNICODE_PATH and field[1:5] == struct.pack("<I", zlib.crc32(raw)):
+            return field[5:].decode(errors="replace")
+    return raw
+
+
+def tar_name(info: TarInfo) -> str | bytes:
+    """Returns a member's name, as `zip_name`; tarfile decoded it with `surrogateescape`."""
+    if "path" in info.pax_headers or info.name.isascii():
+        return info.name.encode(errors="surrogateescape").decode(errors="replace")
+    return info.name.encode(errors="surrogateescape")
+
+
+def choose_encoding(names: Sequence[bytes], texts: Iterable[bytes]) -> str:
+    """Finds out in which encoding names are.
+
+    Args:
+        names: At least one, each with bytes beyond ASCII.
+        texts: Content of the archive's text files: the captions among them name photos.
+
+    Returns:
+        The encoding in which most names stand in the texts; of equal ones UTF-8 if all names are
+        UTF-8, else the zip format's own.
+    """
+    sample = names[:: max(1, len(names) // _SAMPLE)][:_SAMPLE]
+    named = dict.fromkeys(_ENCODINGS, 0)
+    for content in texts:
+        text = _decode_text(content)
+        for encoding in _ENCODINGS:
+            named[encoding] += sum(_is_named(name, encoding, text) for name in sample)
+    best = max(_ENCODINGS, key=lambda encoding: named[encoding])
+    if named[best]:
+        return best
+    return "utf-8" if all(_strictly(name, "utf-8") is not None for name in names) else _FALLBACK
+
+
+def decode_name(name: bytes, encoding: str) -> str:
+    """Returns a name as text; in UTF-8 or the zip format's own encoding if it doesn't fit."""
+    decoded = (_strictly(name, each) for each in (encoding, "utf-8", _FALLBACK))
+    return next(text for text in decoded if text is not None)
+
+
+def inner_path(name: str) -> Path | None:
+    r"""Returns the relative path that a member's name means; None if it names no file.
+
+    Args:
+        name: With "/" or "\\" between its parts.
+
+    Raises:
+        DataError: If the path leads out of the archive's folder.
+    """
+    parts = re.split(r"[/\\]", name)
+    if (not parts[0] and len(parts) > 1) or _DRIVE.match(name) or ".." in parts:
+        raise DataError(
+            "An archive's paths must stay inside its own folder. "
+            f"Received: {name!r}. Do not trust this archive"
+        )
+    kept = [part for part in parts if part not in ("", ".")]
+    return Path(*kept) if kept and "\0" not in name else None
+
+
+def _is_named(name: bytes, encoding: str, text: str) -> bool:
+    decoded = _strictly(name, encoding)
+    if decoded is None:
+        return False
+    # Captions may leave out folders and endings.
+    parts = [PurePosixPath(part).stem for part in re.split(r"[/\\]", decoded)]
+    distinct = [part for part in parts if not part.isascii()]
+    return all(compose(part) in text for part in distinct)
+
+
+def _strictly(name: bytes, encoding: str) -> str | None:
+    try:
+        return name.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _decode_text(content: bytes) -> str:
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    text = content.decode(encoding, errors="ignore")
+    # JSON may escape what is not ASCII.
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+    return compose(text)

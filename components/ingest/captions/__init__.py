@@ -1,0 +1,1 @@
+"""Captions of all files together: merged, cleaned and counted."""

@@ -1,0 +1,150 @@
+"""One set of captions from several files: copies count once, contradictions are refused."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import PurePosixPath
+
+from components.errors import DataError
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow
+from components.ingest.layouts.split_words import split_in_folders, split_in_name
+
+_Captions = dict[str, list[str]]
+
+
+@dataclass(slots=True)
+class MergedCaptions:
+    """Captions of all files together.
+
+    Attributes:
+        captions: By photo id, in the order of the files and of their rows.
+        notes: What was found twice and read once, in sentences.
+        copies: Paths of files that are whole copies of others, whose names say another split: so
+            they say nothing of splits.
+    """
+
+    captions: _Captions = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    copies: set[str] = field(default_factory=set)
+
+
+def merge_captions(
+    files: Sequence[CaptionFile], ids: Sequence[Mapping[str, str]]
+) -> MergedCaptions:
+    """Merges captions of several files.
+
+    A file whose captions are all in another one too (a backup, a `(1)` copy, the same data in
+    another layout) adds nothing. Files of different splits may share photos. Any other two files
+    with captions of one photo are versions of each other: which one counts is for people to say.
+
+    Args:
+        files: All caption files.
+        ids: For each, photo ids by what it calls a photo.
+
+    Raises:
+        DataError: If two files contradict each other, or are of different layouts and data.
+    """
+    merged = MergedCaptions()
+    captions = [
+        _of_file(one, by_name, merged.notes) for one, by_name in zip(files, ids, strict=True)
+    ]
+    left_out: set[int] = set()
+    for first, second in _sharing(captions):
+        _resolve_pair(first, second, files, captions, left_out, merged)
+    kept = [place for place in range(len(files)) if place not in left_out]
+    _refuse_two_layouts([files[place] for place in kept])
+    for place in kept:
+        for photo, texts in captions[place].items():
+            earlier = merged.captions.setdefault(photo, [])
+            more = Counter(texts) - Counter(earlier)
+            for text in texts:
+                if more[text] > 0:
+                    more[text] -= 1
+                    earlier.append(text)
+    return merged
+
+
+def split_of_caption_file(path: str) -> str | None:
+    """Returns the split that a caption file's name, else its folders, speak of."""
+    return split_in_name(PurePosixPath(path).stem) or split_in_folders(path)
+
+
+def _of_file(file: CaptionFile, ids: Mapping[str, str], notes: list[str]) -> _Captions:
+    captions: _Captions = defaultdict(list)
+    for row in _without_repetition(file, notes):
+        captions[ids[row.photo]].append(row.caption)
+    return dict(captions)
+
+
+def _without_repetition(file: CaptionFile, notes: list[str]) -> Sequence[CaptionRow]:
+    half, odd = divmod(len(file.rows), 2)
+    # More than one photo: people do write the same words twice.
+    if odd or half < 2 or file.rows[:half] != file.rows[half:]:
+        return file.rows
+    if len({row.photo for row in file.rows}) < 2:
+        return file.rows
+    notes.append(f"{file.path} has all its captions twice, one time after the other: read once")
+    return file.rows[:half]
+
+
+def _sharing(captions: Sequence[_Captions]) -> list[tuple[int, int]]:
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, one in enumerate(captions):
+        for photo in one:
+            places[photo].append(place)
+    return sorted({pair for all_of in places.values() for pair in combinations(all_of, 2)})
+
+
+def _resolve_pair(
+    first: int,
+    second: int,
+    files: Sequence[CaptionFile],
+    captions: Sequence[_Captions],
+    left_out: set[int],
+    merged: MergedCaptions,
+) -> None:
+    if first in left_out or second in left_out:
+        return
+    # Of two that are equal, the one with the shorter path stays: a copy lies deeper.
+    larger, smaller = sorted((first, second), key=lambda place: (len(files[place].path), place))
+    if not _is_within(captions[smaller], captions[larger]):
+        larger, smaller = smaller, larger
+    one, other = files[larger].path, files[smaller].path
+    if _is_within(captions[smaller], captions[larger]):
+        left_out.add(smaller)
+        merged.notes.append(f"{other} adds no caption to {one}: read once")
+        if captions[smaller].keys() == captions[larger].keys():
+            splits = {split_of_caption_file(one), split_of_caption_file(other)}
+            merged.copies |= {one, other} if None not in splits and len(splits) > 1 else set()
+        return
+    splits = {split_of_caption_file(one), split_of_caption_file(other)}
+    if None not in splits and len(splits) == 2:
+        return
+    shared = sorted(captions[larger].keys() & captions[smaller].keys())
+    one, other = sorted((one, other))
+    raise DataError(
+        f"{one} and {other} both have captions of {len(shared)} photos, {shared[0]} for instance, "
+        "and they are not the same captions. Remove the file that does not count, or join both "
+        "into one"
+    )
+
+
+def _is_within(captions: _Captions, others: _Captions) -> bool:
+    return captions.keys() <= others.keys() and all(
+        Counter(map(_plain, texts)) <= Counter(map(_plain, others[photo]))
+        for photo, texts in captions.items()
+    )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _refuse_two_layouts(files: Sequence[CaptionFile]) -> None:
+    if len({file.layout for file in files}) > 1:
+        found = "; ".join(f"{file.path} ({file.layout})" for file in files)
+        raise DataError(
+            f"These caption files have different layouts and name different photos: {found}. "
+            "Point at the folder that holds just one data set"
+        )

@@ -1,0 +1,122 @@
+"""The files of a data set, by their paths below it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from filecmp import cmp
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from components.errors import DataError
+from components.ingest.files.composing import compose
+from components.ingest.files.names import NameIndex
+
+#: Endings of files that are meant to be photos. Whether one is a photo, its content decides later.
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+)
+
+#: Endings of files that may hold captions or splits.
+TEXT_SUFFIXES = frozenset(
+    {".csv", ".json", ".jsonl", ".list", ".lst", ".ndjson", ".token", ".tsv", ".txt"}
+)
+
+
+@dataclass(frozen=True)
+class DataFiles:
+    """All files of a data set.
+
+    Attributes:
+        root: The folder that the paths begin at.
+        paths: Files by their path below `root`, as `photo_path` writes it, in a fixed order.
+    """
+
+    root: Path
+    paths: Mapping[str, Path]
+
+    @cached_property
+    def index(self) -> NameIndex:
+        """Finds files by the last parts of their paths."""
+        return NameIndex(self.paths)
+
+    def are_same(self, names: list[str]) -> bool:
+        """Returns whether all of these files have the same bytes."""
+        first = self.paths[names[0]]
+        return all(cmp(first, self.paths[name], shallow=False) for name in names[1:])
+
+
+def photo_path(text: str) -> str:
+    r"""Returns a path in the one spelling that captions, lists and files are compared in.
+
+    Unicode is composed (NFC), separators are slashes (Windows writes `cats\1.jpg`), and parts that
+    lead nowhere (`.`, empty ones) are gone.
+    """
+    composed = compose(text).replace("\\", "/").strip("\ufeff \t\r\n")
+    parts: list[str] = []
+    for part in composed.split("/"):
+        if part == ".." and parts:
+            parts.pop()
+        elif part not in ("", ".", ".."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def list_data_files(folder: Path) -> DataFiles:
+    """Lists the files of a data set.
+
+    Folders that enclose everything (as many archives have one) do not count as part of the paths.
+
+    Args:
+        folder: Where the data set lies.
+
+    Raises:
+        DataError: If two different files have one name but for how its accents are composed.
+    """
+    files = list_files(folder)
+    visible = [str(file.parent) for file in files if not file.name.startswith(".")]
+    root = Path(os.path.commonpath(visible)) if visible else folder
+    paths: dict[str, Path] = {}
+    for file in files:
+        if not file.is_relative_to(root):
+            continue  # a hidden file beside an enclosing folder
+        name = photo_path(_as_text(file.relative_to(root)))
+        first = paths.setdefault(name, file)
+        if first != file and not cmp(first, file, shallow=False):
+            raise DataError(
+                f"Two different files are called {name}, except for separators or for how accents "
+                f"are composed: {str(first)!r} and {str(file)!r}. Rename one, and its captions"
+            )
+    return DataFiles(root, paths)
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Returns all files below a folder in a fixed order, without those in hidden folders.
+
+    Links to folders are followed (people keep photos on another disk), each folder once.
+    """
+    files: list[Path] = []
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        # `__MACOSX` and `._name` are what macOS adds to archives.
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
+        files += [Path(parent, name) for name in sorted(names) if not name.startswith("._")]
+    return files
+
+
+def is_hidden(name: str) -> bool:
+    """Returns whether a file's name begins with a dot: such files are never caption files."""
+    return PurePosixPath(name).name.startswith(".")
+
+
+def _as_text(path: Path) -> str:
+    # Names that are not UTF-8 come from old disks: they are Latin-1 nearly always.
+    content = os.fsencode(path)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")

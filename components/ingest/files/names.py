@@ -1,0 +1,121 @@
+"""Finding a path by its last parts: as it is written, or less strictly."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from enum import IntEnum
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+_ENDING = re.compile(
+    r"\.(?:bmp|gif|jfif|jpe|jpeg|jpg|png|tif|tiff|webp)(?:[._:~-]\w{0,12})?$", re.IGNORECASE
+)
+
+
+# No data set names photos by more folders than this.
+_DEEPEST = 16
+#: Folders whose names say no more than that photos are in them.
+_CONTAINERS = re.compile(
+    r"(?:all|data|dataset|files|imgs?|images?|jpe?g(?:images|s)?|photos?|pics?|pictures?)"
+    r"|flick(?:e?r)?(?:8|30)k[_-]?(?:dataset|images?)?|(?:train|val|test)20\d\d",
+    re.IGNORECASE,
+)
+
+
+# Numbers after a word are ids only if they are padded with zeros to a fixed length.
+# Zero-width space, direction marks, word joiner, byte order mark.
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_ID = re.compile(r"\d+(?:\.0)?", re.ASCII)
+_NUMBER = re.compile(r"(?:.*_(?=\d{8}))?0*(?P<number>\d{1,18})(?:\.0)?", re.ASCII)
+
+
+class Level(IntEnum):
+    """How strictly two paths are compared, the strictest first.
+
+    Attributes:
+        WRITTEN: Letter by letter.
+        CASE: Whatever the letters' case, the kind of spaces and invisible marks; `%20` is a space.
+        ENDING: Also whatever the ending: `.jpg`, `.JPEG`, `.jpg.1`, `.jpg_large`, or none.
+    """
+
+    WRITTEN = 0
+    CASE = 1
+    ENDING = 2
+
+
+def comparable(path: str, level: Level) -> tuple[str, ...]:
+    """Returns the parts of a path, such that equal paths have equal parts at this level."""
+    if level == Level.WRITTEN:
+        return tuple(path.split("/"))
+    path = _INVISIBLE.sub("", unquote(path))
+    if level == Level.ENDING:
+        path = _ENDING.sub("", path)
+    return tuple(" ".join(part.casefold().split()) for part in path.split("/"))
+
+
+def without_containers(path: str) -> tuple[str, ...]:
+    """Returns a path's parts, comparable at `Level.ENDING`, without folders such as `images`."""
+    *folders, last = comparable(path, Level.ENDING)
+    return (*(one for one in folders if not _CONTAINERS.fullmatch(one)), last)
+
+
+def number_of(path: str) -> int | None:
+    """Returns the number that a photo is called by; None if it has another name.
+
+    Tables have COCO's ids as numbers (`139`, or `139.0` from a column of floats), and its files
+    are called `000000000139.jpg` or `COCO_val2014_000000000139.jpg`.
+    """
+    found = _NUMBER.fullmatch(_ENDING.sub("", PurePosixPath(path).name))
+    return int(found["number"]) if found else None
+
+
+class NameIndex:
+    """Paths, found by their last parts."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        """Indexes paths.
+
+        Args:
+            paths: With slashes between their parts.
+        """
+        self._paths = list(paths)
+        self._ends: dict[Level, dict[tuple[str, ...], list[str]]] = {}
+        self._numbers: dict[int, list[str]] | None = None
+
+    def ending_with(self, path: str, level: Level) -> list[str]:
+        """Returns the paths whose last parts are all parts of `path`, in the order of the index."""
+        return self._index(level).get(comparable(path, level), [])
+
+    def ends_of(self, path: str, level: Level) -> list[str]:
+        """Returns the longest paths that `path` ends with."""
+        parts = comparable(path, level)
+        for start in range(len(parts)):
+            ends = self._index(level).get(parts[start:], ())
+            if whole := [one for one in ends if one.count("/") == len(parts) - start - 1]:
+                return whole
+        return []
+
+    def numbered(self, path: str) -> list[str]:
+        """Returns the paths with the same number as `path`, see `number_of`.
+
+        One of the two must be nothing but the number: `1.jpg` and `001.jpg` are two photos.
+        """
+        if self._numbers is None:
+            self._numbers = defaultdict(list)
+            for one in self._paths:
+                if (number := number_of(one)) is not None:
+                    self._numbers[number].append(one)
+        number = number_of(path)
+        found = [] if number is None else self._numbers.get(number, [])
+        return [one for one in found if _ID.fullmatch(path) or _ID.fullmatch(one)]
+
+    def _index(self, level: Level) -> dict[tuple[str, ...], list[str]]:
+        if level not in self._ends:
+            # By each of its ends, as many data sets have thousands of `<id>/image.jpg`.
+            ends: dict[tuple[str, ...], list[str]] = defaultdict(list)
+            for path in self._paths:
+                parts = comparable(path, level)
+                for start in range(max(0, len(parts) - _DEEPEST), len(parts)):
+                    ends[parts[start:]].append(path)
+            self._ends[level] = dict(ends)
+        return self._ends[level]

@@ -1,0 +1,1 @@
+"""Checks of photos: whether each can be decoded, and how many may fail."""

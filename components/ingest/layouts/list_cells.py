@@ -1,0 +1,48 @@
+"""Lists of captions in one cell of a table."""
+
+import ast
+import io
+import json
+import tokenize
+
+# A photo has five captions or so.
+_LONGEST = 100_000
+_LINE_ENDS = (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER)
+
+
+def split_list(cell: str) -> list[str]:
+    """Returns the texts of a list that was written into one cell.
+
+    Tables saved by pandas have lists of captions as Python writes them (`['A dog', "A dog's"]`),
+    as NumPy does (`['A dog' 'A cat']`) or as JSON.
+
+    Args:
+        cell: The cell's text.
+
+    Returns:
+        The texts; the cell itself if it is no list of texts.
+    """
+    text = cell.strip()
+    if not (text.startswith("[") and text.endswith("]")) or len(text) > _LONGEST:
+        return [cell]
+    try:
+        texts = json.loads(text)
+    except (ValueError, RecursionError):
+        texts = _python_texts(text)
+    if texts and isinstance(texts, list) and all(isinstance(one, str) for one in texts):
+        return texts
+    return [cell]
+
+
+def _python_texts(text: str) -> list[str] | None:
+    """Returns the string literals of a list; None if anything else is in it."""
+    texts = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.STRING:
+                texts.append(ast.literal_eval(token.string))
+            elif token.string not in ("[", "]", ",") and token.type not in _LINE_ENDS:
+                return None
+    except (SyntaxError, ValueError, tokenize.TokenError):
+        return None
+    return texts

@@ -1,0 +1,1 @@
+"""Which file is which captioned photo, and what the photo is called."""

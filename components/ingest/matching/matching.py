@@ -1,0 +1,193 @@
+"""Which file is which captioned photo: by path, never by luck.
+
+1. Captions name a photo by its path below the data set, or by the last parts of it: `cats/1.jpg`
+   is `Images/cats/1.jpg`, and never `dogs/1.jpg`.
+2. A caption file speaks of the photos around it: those below the innermost folder that holds the
+   file and most of its photos. So `train/captions.json` does not name photos in `test`.
+3. Where that leaves several files, an exact path goes first, then the folder of the split that
+   the caption file's name speaks of; files of the same bytes are one. Otherwise it is an error.
+4. What is not found so is looked for in any letter case, then with any ending, then in a folder
+   that says no more than another one (`photos`, `Images`), then by its number (`139` is
+   `000000000139.jpg`). Such a match counts only if one photo and one file are left for each other.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import PurePosixPath
+
+from components.errors import DataError
+from components.ingest.files.data_files import DataFiles
+from components.ingest.files.names import Level, without_containers
+from components.ingest.layouts.caption_file import CaptionFile
+from components.ingest.layouts.split_words import split_in_folders, split_in_name
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The photos of one caption file.
+
+    Attributes:
+        scope: The folder that its photos are below; empty: the whole data set.
+        names: What the file calls each photo, and what it is called below the data set: without
+            folders that lie above the data set.
+        found: Files (their paths below the data set) by name.
+        loose: Names of which only a similar file was found: see 4. above.
+    """
+
+    scope: str
+    names: dict[str, str]
+    found: dict[str, str] = field(default_factory=dict)
+    loose: set[str] = field(default_factory=set)
+
+
+def match_photos(captions: Sequence[CaptionFile], files: DataFiles) -> list[Matched]:
+    """Finds the file of each photo that captions name.
+
+    Args:
+        captions: All caption files.
+        files: All files of the data set.
+
+    Returns:
+        For each caption file, in the same order, the photos that it names.
+
+    Raises:
+        DataError: If a name could mean two files that differ.
+    """
+    matches = []
+    for caption_file in captions:
+        names = _names_below(caption_file, files)
+        matched = Matched(_scope(caption_file.path, names.values(), files), names)
+        for name in dict.fromkeys(names.values()):
+            found = _below(matched.scope, files.index.ending_with(name, Level.WRITTEN))
+            if found:
+                matched.found[name] = _one(name, found, caption_file.path, matched, files)
+        matches.append(matched)
+    _leave_to_longest(matches)
+    _leave_to_named_split(captions, matches)
+    for level in (Level.CASE, Level.ENDING):
+        _match_loosely(matches, partial(files.index.ending_with, level=level), files)
+    by_rest: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for file in files.paths:
+        by_rest[without_containers(file)].append(file)
+    _match_loosely(matches, lambda name: _in_other_container(name, by_rest), files)
+    _match_loosely(matches, files.index.numbered, files)
+    return matches
+
+
+def _names_below(caption_file: CaptionFile, files: DataFiles) -> dict[str, str]:
+    """Returns the names without the folders that all have and that lie above the data set."""
+    names = list(dict.fromkeys(row.photo for row in caption_file.rows))
+    as_given = {name: name for name in names}
+    shared = _shared_folders(names)
+    if not shared or any(files.index.ending_with(name, Level.ENDING) for name in names):
+        return as_given
+    for dropped in range(1, len(shared) + 1):
+        shorter = {name: "/".join(name.split("/")[dropped:]) for name in names}
+        # The rest must be the whole path: another folder's photos are other photos.
+        if any(rest in files.paths for rest in shorter.values()):
+            return shorter
+    return as_given
+
+
+def _shared_folders(names: Sequence[str]) -> list[str]:
+    folders = [name.split("/")[:-1] for name in names]
+    shared = []
+    for parts in zip(*folders, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return shared
+
+
+def _scope(path: str, names: Iterable[str], files: DataFiles) -> str:
+    """Returns the innermost folder around a caption file with at least half of its photos."""
+    found = [files.index.ending_with(name, Level.ENDING) for name in set(names)]
+    everywhere = sum(map(bool, found))
+    for folder in PurePosixPath(path).parents:
+        scope = "" if str(folder) == "." else str(folder)
+        if 2 * sum(bool(_below(scope, one)) for one in found) >= max(everywhere, 1):
+            return scope
+    return ""
+
+
+def _below(scope: str, names: list[str]) -> list[str]:
+    return [name for name in names if not scope or name.startswith(f"{scope}/")]
+
+
+def _one(name: str, found: list[str], path: str, matched: Matched, files: DataFiles) -> str:
+    """Returns the one file that a name means."""
+    if len(found) == 1:
+        return found[0]
+    for folder in (str(PurePosixPath(path).parent), matched.scope, ""):
+        exact = str(PurePosixPath(folder) / name)
+        if exact in found:
+            return exact
+    if split := split_in_name(PurePosixPath(path).stem):
+        in_split = [one for one in found if split_in_folders(one) == split]
+        found = in_split or found
+    if len(found) > 1 and not files.are_same(found):
+        raise DataError(
+            f"{path} names {name}, and {len(found)} different files are called so: {found[0]} and "
+            f"{found[1]}. Write the folder in the captions too ({found[0]}), or remove the others"
+        )
+    return found[0]
+
+
+def _leave_to_longest(matches: Sequence[Matched]) -> None:
+    """Leaves a file to the name that tells most of its path; for the others it is missing."""
+    names_of: dict[str, set[str]] = defaultdict(set)
+    for matched in matches:
+        for name, file in matched.found.items():
+            names_of[file].add(name)
+    for matched in matches:
+        for name, file in list(matched.found.items()):
+            if len(name) < max(map(len, names_of[file])):
+                del matched.found[name]
+
+
+def _leave_to_named_split(captions: Sequence[CaptionFile], matches: Sequence[Matched]) -> None:
+    """Leaves `val/1.jpg` to captions of val, if captions of train name a missing `1.jpg`."""
+    splits = [split_in_name(PurePosixPath(one.path).stem) for one in captions]
+    claims: dict[str, set[str | None]] = defaultdict(set)
+    for split, matched in zip(splits, matches, strict=True):
+        for file in matched.found.values():
+            claims[file].add(split)
+    for split, matched in zip(splits, matches, strict=True):
+        for name, file in list(matched.found.items()):
+            its = split_in_folders(file)
+            if its != split and its in claims[file]:
+                del matched.found[name]
+
+
+def _in_other_container(name: str, by_rest: Mapping[tuple[str, ...], list[str]]) -> list[str]:
+    # `photos/1.jpg` may be `Images/1.jpg`, and `train2014/1.jpg` too, but not `val2014/1.jpg`.
+    split = split_in_folders(name)
+    return [
+        file
+        for file in by_rest.get(without_containers(name), ())
+        if "/" in name and (split is None or split_in_folders(file) in (None, split))
+    ]
+
+
+def _match_loosely(
+    matches: Sequence[Matched], candidates_of: Callable[[str], list[str]], files: DataFiles
+) -> None:
+    taken = {file for matched in matches for file in matched.found.values()}
+    wanted: dict[str, set[str]] = defaultdict(set)
+    found: list[tuple[Matched, str, str]] = []
+    for matched in matches:
+        for name in set(matched.names.values()) - matched.found.keys():
+            candidates = _below(matched.scope, candidates_of(name))
+            if len(candidates) > 1 and files.are_same(candidates):
+                candidates = candidates[:1]
+            for candidate in candidates:
+                wanted[candidate].add(name)
+            # A file that another name means exactly leaves it unclear which one is meant.
+            if len(candidates) == 1 and candidates[0] not in taken:
+                found.append((matched, name, candidates[0]))
+    for matched, name, file in found:
+        if len(wanted[file]) == 1:
+            matched.found[name] = file
+            matched.loose.add(name)

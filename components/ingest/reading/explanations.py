@@ -1,0 +1,117 @@
+"""Why a data set can't be read: what was looked for, what is there, and what to do."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from components.ingest.files.data_files import IMAGE_SUFFIXES, TEXT_SUFFIXES, DataFiles
+from components.ingest.files.names import Level, NameIndex
+from components.ingest.layouts.text import first_line
+from components.ingest.reading.source import Source
+
+_ARCHIVES = {".zip", ".gz", ".tgz", ".tar", ".rar", ".7z", ".bz2", ".xz"}
+_SHOWN = 3
+
+
+def nothing_recognised(files: DataFiles, dataset: str, looked_for: Sequence[str]) -> str:
+    """Returns the message for a data set in which no layout finds captions."""
+    inner = [name for name in files.paths if PurePosixPath(name).suffix.lower() in _ARCHIVES]
+    advice = (
+        f"Unpack {', '.join(inner[:_SHOWN])} into one folder, and give that"
+        if inner
+        else "Write a captions.jsonl, or give your table the header image,caption"
+    )
+    return (
+        f"No captions were recognised in {dataset}. Looked for: {'; '.join(looked_for)}. "
+        f"It holds {_holds(files)}. {_beginnings(files)}{advice}"
+    )
+
+
+def _holds(files: DataFiles) -> str:
+    if not files.paths:
+        return "no files"
+    endings = Counter(
+        PurePosixPath(name).suffix.lower() or "without ending" for name in files.paths
+    )
+    folders = {name.split("/")[0] for name in files.paths if "/" in name}
+    counted = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(6))
+    inside = f" in {', '.join(f'{one}/' for one in sorted(folders)[:_SHOWN])}" if folders else ""
+    return f"{len(files.paths)} files ({counted}){inside}"
+
+
+def _beginnings(files: DataFiles) -> str:
+    """Returns the first line of files that may be meant as captions."""
+    texts = [name for name in files.paths if PurePosixPath(name).suffix.lower() in TEXT_SUFFIXES]
+    lines = [(name, first_line(files.paths[name], 400).strip()[:80]) for name in texts[:_SHOWN]]
+    return "".join(f"{name} begins with {line!r}. " for name, line in lines)
+
+
+def nothing_matched(source: Source, captioned: Mapping[str, object], dataset: str) -> str:
+    """Returns the message for a data set whose captions name no photo that is there.
+
+    Args:
+        source: The data set.
+        captioned: Ids of photos with captions that say something.
+        dataset: What the user calls it.
+    """
+    if not captioned:
+        return (
+            f"{dataset} has captions of {len(source.captions)} photos, and all of them are empty. "
+            "Fill the captions in"
+        )
+    name = min(captioned)
+    there = source.uncaptioned
+    if not there:
+        return (
+            f"{dataset} has captions of {len(captioned)} photos ({name!r}, for instance) and no "
+            f"photos: no file ends in {', '.join(sorted(IMAGE_SUFFIXES))}, or is called as in the "
+            "captions. Put the photos into the data set's folder; unpack them if they are in an "
+            "archive"
+        )
+    cause = why_unmatched(list(captioned), there)
+    return (
+        f"{dataset} has captions of {len(captioned)} photos and {len(there)} image files, and none "
+        f"belong together. The captions name {name!r}; a file is called {there[0]!r}. {cause}"
+    )
+
+
+def missing_example(missing: Collection[str], uncaptioned: Sequence[str]) -> str:
+    """Returns an example of each side: photos that are missing, and files without captions."""
+    named = ", ".join(repr(name) for name in sorted(missing)[:_SHOWN])
+    if not uncaptioned:
+        return f"Missing: {named}. No image file is without captions"
+    return (
+        f"Missing: {named}. Image files without captions: "
+        f"{', '.join(repr(name) for name in uncaptioned[:_SHOWN])}"
+    )
+
+
+def why_unmatched(names: Sequence[str], there: Sequence[str]) -> str:
+    """Returns the likeliest reason why captions and files do not match, and what to do.
+
+    Args:
+        names: Of captioned photos that are not there.
+        there: Of image files without captions.
+    """
+    if not there:
+        return "Add the photos that are missing"
+    if all(name.startswith("image_id ") for name in names):
+        return "The annotations' `image_id` are no `id` of an image: number the images anew"
+    index = NameIndex(there)
+    last_parts = {name: name.split("/")[-1] for name in names}
+    for name, last in last_parts.items():
+        if "/" in name and (found := index.ending_with(last, Level.ENDING)):
+            return (
+                f"Their folders differ: {name!r} in the captions, {found[0]!r} on disk. Rename the "
+                "folder, or change the captions"
+            )
+    for name, last in last_parts.items():
+        if len(found := index.ending_with(last, Level.ENDING)) > 1:
+            return (
+                f"It is not clear which file is meant: {name!r} could be {found[0]!r} or "
+                f"{found[1]!r}. Write the whole name in the captions"
+            )
+    return (
+        "The names have nothing in common: are these captions of another data set? If not, "
+        "rename the photos as in the captions"
+    )

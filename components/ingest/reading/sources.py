@@ -1,0 +1,130 @@
+"""Where a data set comes from, and how it is read."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from components.errors import DataError, SettingError, one_line
+from components.ingest.archives.unpacking import is_archive, unpack
+from components.ingest.captions.merging import merge_captions
+from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, list_data_files
+from components.ingest.layouts import coco, csv_table, flickr_token, json_lines, karpathy
+from components.ingest.layouts.caption_file import CaptionFile, Layout
+from components.ingest.matching.matching import match_photos
+from components.ingest.matching.photo_ids import name_photos
+from components.ingest.reading.explanations import nothing_recognised
+from components.ingest.reading.source import Source
+from components.ingest.splits.lists import find_split_lists
+from components.ingest.splits.own_splits import own_splits
+from components.ingest.splits.sources import find_split_sources
+from components.storage.filesystem import is_remote
+from components.storage.transfer import local_copy
+
+logger = logging.getLogger(__name__)
+
+LAYOUTS: tuple[Layout, ...] = (
+    json_lines.LAYOUT,
+    flickr_token.LAYOUT,
+    csv_table.LAYOUT,
+    coco.LAYOUT,
+    karpathy.LAYOUT,
+)
+
+
+def read_source(dataset: str, work: Path) -> Source:
+    """Finds a data set's files, tells its layout and reads it.
+
+    Args:
+        dataset: A folder, a `.zip` or a `.tar.gz`: a local path or one in a bucket.
+        work: A directory of this run: what is downloaded or unpacked goes there.
+
+    Returns:
+        The source. Image files below `work` are this run's own, others stay where they lie.
+
+    Raises:
+        DataError: If nothing lies there, no layout is recognised, or captions, photos or splits
+            contradict each other.
+        SettingError: If the path is empty or has an unknown scheme.
+    """
+    if not dataset.strip():
+        raise SettingError("dataset must be a folder, an archive or `sample`. Received: ''")
+    path = local_copy(dataset, work / "copy")
+    if not path.is_dir():
+        if not is_archive(path):
+            raise DataError(f"dataset must be a folder, a .zip or a .tar.gz. Received: {dataset}")
+        unpack(path, work / "unpacked")
+        path = work / "unpacked"
+    elif not is_remote(dataset):
+        path = path.absolute()
+    return read_folder(path, dataset)
+
+
+def read_folder(folder: Path, dataset: str) -> Source:
+    """Reads a data set in a folder.
+
+    Args:
+        folder: Where the files are; they may lie inside enclosing folders.
+        dataset: What the user calls it, for messages.
+
+    Returns:
+        The source.
+
+    Raises:
+        DataError: As `read_source`.
+    """
+    files = list_data_files(folder)
+    found = [layout.read(name, files) for layout in LAYOUTS for name in layout.find(files)]
+    if not found:
+        raise DataError(nothing_recognised(files, dataset, [one.looked_for for one in LAYOUTS]))
+    captions, beside = _with_karpathy_beside(found)
+    matches = match_photos(captions, files)
+    ids = name_photos(matches)
+    merged = merge_captions(captions, ids.by_name)
+    lists = find_split_lists(files, [file.path for file in found])
+    split_sources, unused = find_split_sources(
+        captions,
+        ids.by_name,
+        beside,
+        lists,
+        located=ids.files,
+        copies=merged.copies,
+    )
+    splits = own_splits(split_sources, merged.captions.keys())
+    matched = set(ids.files.values())
+    source = Source(
+        layout=", ".join(dict.fromkeys(file.layout for file in found)),
+        root=files.root,
+        captions=merged.captions,
+        images={photo: files.paths[file] for photo, file in ids.files.items()},
+        uncaptioned=[name for name in _photos(files) if name not in matched],
+        splits=splits,
+        loose=ids.loose,
+        notes=[
+            *(note for file in captions for note in file.notes),
+            *merged.notes,
+            *unused,
+            *splits.notes,
+        ],
+    )
+    logger.info(
+        "%s: captions of %d photos in %s, %d of them found",
+        one_line(dataset),
+        len(source.captions),
+        one_line(", ".join(file.path for file in captions)),
+        len(source.images),
+    )
+    return source
+
+
+def _with_karpathy_beside(
+    found: Sequence[CaptionFile],
+) -> tuple[list[CaptionFile], list[CaptionFile]]:
+    # Beside the captions that it was made from, Karpathy's JSON is there for its splits.
+    others = [file for file in found if file.layout != karpathy.LAYOUT.name]
+    if not others:
+        return list(found), []
+    return others, [file for file in found if file.layout == karpathy.LAYOUT.name]
+
+
+def _photos(files: DataFiles) -> list[str]:
+    return [name for name in files.paths if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]

@@ -1,0 +1,123 @@
+"""`report.json`: what came in, what was left out and why, and the data's fingerprints."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from components.artifacts.fingerprint import fingerprint_value
+from components.artifacts.manifest import REPORT_FILE, Photo
+from components.errors import one_line
+from components.ingest.captions.texts import CleanCaptions
+from components.ingest.captions.words import count_words
+from components.ingest.images.checks import ImageCheck
+from components.ingest.reading.source import Source
+from components.ingest.report.table import summarize
+from components.ingest.splits.assignment import BY_HASH, SplitAssignment
+from components.ingest.splits.by_hash import split_sizes
+from components.ingest.splits.leakage import find_duplicates
+from components.ingest.splits.near_duplicates import find_near_duplicates
+
+logger = logging.getLogger(__name__)
+
+
+def list_left_out(
+    source: Source, texts: CleanCaptions, checks: Sequence[ImageCheck], assignment: SplitAssignment
+) -> dict[str, list[Any]]:
+    """Lists all that was found and is not in the manifest, by why it is not."""
+    listed = frozenset().union(*source.splits.lists.values())
+    silent = source.images.keys() - texts.captions.keys()
+    return {
+        "quarantined": [
+            {"image_id": check.image_id, "reason": check.reason} for check in checks if check.reason
+        ],
+        "captions_without_image": sorted(texts.captions.keys() - source.images.keys()),
+        "images_without_caption": sorted([*source.uncaptioned, *silent]),
+        "loosely_matched": [
+            {"image_id": image_id, "file": file} for image_id, file in sorted(source.loose.items())
+        ],
+        "dropped_leakage": list(assignment.leaks),
+        "in_no_split": assignment.unlisted,
+        # In a split list, but no captioned photo has the name.
+        "listed_only": sorted(listed - source.captions.keys()),
+        "empty_captions": texts.empty,
+        "too_long_captions": texts.too_long,
+    }
+
+
+def build_report(
+    source: Source,
+    photos: Sequence[Photo],
+    perceptual_hashes: Mapping[str, str],
+    left_out: dict[str, list[Any]],
+) -> dict[str, Any]:
+    """Builds the report of a finished ingest.
+
+    Args:
+        source: What came in.
+        photos: All photos of the manifest.
+        perceptual_hashes: Their perceptual hashes by image id.
+        left_out: What is not in the manifest, from `list_left_out`.
+
+    Returns:
+        JSON-able: facts about the photos; all lists, whole; under `counts` their lengths; and
+        under `summary` rows for people.
+    """
+    splits = {photo.image_id: photo.split for photo in photos}
+    same = find_duplicates(splits, {photo.image_id: photo.sha256 for photo in photos})
+    across = [group for group in same if len({splits[image_id] for image_id in group}) > 1]
+    if across:
+        logger.warning(
+            "%d pictures are in dev and in test both (%s first). They were left there: both "
+            "splits stay whole, so that scores compare",
+            len(across),
+            one_line(" = ".join(across[0])),
+        )
+    near = find_near_duplicates(splits, perceptual_hashes)
+    if near:
+        logger.warning(
+            "%d pairs of photos look alike, one in train, one in dev or test (%s and %s first). "
+            "They stay; near_duplicates in %s has them all",
+            len(near),
+            one_line(near[0]["image_id"]),
+            one_line(near[0]["similar_to"]),
+            REPORT_FILE,
+        )
+    lists = {
+        **left_out,
+        "duplicates": [group for group in same if group not in across],
+        "same_in_dev_and_test": across,
+        "near_duplicates": near,
+    }
+    report = {
+        "source": source.layout,
+        "photos": len(photos),
+        "captions": sum(len(photo.captions) for photo in photos),
+        "splits": split_sizes(splits),
+        "splits_from": source.splits.origin or BY_HASH,
+        "words": count_words(photos),
+        "quarantined_by_reason": _by_reason(left_out["quarantined"]),
+        "notes": list(source.notes),
+        "dataset_fingerprint": photos_fingerprint(photos),
+        "test_fingerprint": photos_fingerprint(photo for photo in photos if photo.split == "test"),
+        "counts": {name: len(items) for name, items in lists.items()},
+        **lists,
+    }
+    return {"summary": [list(row) for row in summarize(report)], **report}
+
+
+def _by_reason(quarantined: Iterable[Mapping[str, str]]) -> dict[str, int]:
+    # What a reason says of one photo alone comes after a colon or in its last sentence.
+    reasons = Counter(re.split(r": |\. ", item["reason"])[0] for item in quarantined)
+    return dict(reasons.most_common())
+
+
+def photos_fingerprint(photos: Iterable[Photo]) -> str:
+    """Returns one SHA-256 (64 hex digits) over photos, whatever their order and place.
+
+    What counts is image id, content, split and captions.
+    """
+    return fingerprint_value(
+        sorted((photo.image_id, photo.sha256, photo.split, photo.captions) for photo in photos)
+    )

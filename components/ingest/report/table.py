@@ -1,0 +1,99 @@
+"""The summary of a data set: what came in, in a few lines; for the log, a terminal, a page."""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from components.errors import one_line
+
+_WIDTH = 96
+
+
+def report_table(report: Mapping[str, Any]) -> Table:
+    """Returns a report's summary as a table of two columns.
+
+    Args:
+        report: As in the manifest's `report.json`.
+    """
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, text in report["summary"]:
+        table.add_row(title, text)
+    return table
+
+
+def table_lines(report: Mapping[str, Any]) -> list[str]:
+    """Returns the table as plain lines."""
+    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, markup=False)
+    with console.capture() as capture:
+        console.print(report_table(report))
+    return [line.rstrip() for line in capture.get().splitlines() if line.strip()]
+
+
+def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Summarizes a report for people.
+
+    Args:
+        report: The facts and counts of `build_report`.
+
+    Returns:
+        Rows of a title and a text.
+    """
+    counts, words = report["counts"], report["words"]
+    rows = [
+        ("photos", f"{report['photos']:,} ({report['source']})"),
+        (
+            "captions",
+            f"{report['captions']:,}, {words['per_caption']:.1f} words on average"
+            + _also(counts, empty_captions="empty", too_long_captions="too long"),
+        ),
+        (
+            "splits",
+            ", ".join(f"{split} {size:,}" for split, size in report["splits"].items())
+            + _also(counts, in_no_split="in no split", dropped_leakage="left out of train"),
+        ),
+        ("splits from", report["splits_from"]),
+        (
+            "words",
+            f"{words['distinct']:,} distinct; {words['unknown_share']:.1%} of the words in dev and "
+            "test are not in train",
+        ),
+        ("missing", _missing(report["captions_without_image"])),
+        ("quarantined", _quarantined(report["quarantined_by_reason"])),
+        (
+            "look-alikes",
+            _counted(counts["near_duplicates"], "pair", "between train and dev or test")
+            + _also(counts, duplicates="identical within a split", same_in_dev_and_test="in both"),
+        ),
+    ]
+    if counts["images_without_caption"]:
+        rows.append(("no captions", _counted(counts["images_without_caption"], "image file")))
+    if counts["loosely_matched"]:
+        found = _counted(counts["loosely_matched"], "photo", "found by a similar name")
+        rows.append(("loose names", found))
+    rows += [("note", note) for note in report["notes"]]
+    return [(title, one_line(text)) for title, text in rows]
+
+
+def _counted(count: int, what: str, more: str = "") -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'} {more}".strip() if count else "none"
+
+
+def _also(counts: Mapping[str, int], **kinds: str) -> str:
+    found = [f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind)]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _missing(missing: list[str]) -> str:
+    if not missing:
+        return "none"
+    shown = ", ".join([*missing[:2], *(["…"] if len(missing) > 2 else [])])
+    return f"{_counted(len(missing), 'captioned photo')}: {shown}"
+
+
+def _quarantined(reasons: Mapping[str, int]) -> str:
+    return "; ".join(f"{count:,}: {reason}" for reason, count in reasons.items()) or "none"

@@ -1,0 +1,80 @@
+"""Assigns photos to train, dev and test, and drops copies of dev and test photos from train."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.ingest.splits.by_hash import (
+    refuse_empty_split,
+    split_by_hash,
+    split_by_lists,
+    split_sizes,
+)
+from components.ingest.splits.leakage import Leak, find_leakage
+from components.ingest.splits.own_splits import OwnSplits
+
+logger = logging.getLogger(__name__)
+
+#: In messages, the origin of splits that the data set does not define.
+BY_HASH = "a hash of each photo's content"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitAssignment:
+    """The split of each photo.
+
+    Attributes:
+        splits: Splits by image id, of each photo that is in a split.
+        leaks: Photos dropped from train, and why.
+        unlisted: Ids of photos that are in none of the data set's own splits.
+    """
+
+    splits: dict[str, str]
+    leaks: list[Leak]
+    unlisted: list[str]
+
+
+def assign_splits(
+    digests: Mapping[str, str],
+    own: OwnSplits,
+    *,
+    seed: int,
+    dev_share: float,
+    test_share: float,
+) -> SplitAssignment:
+    """Assigns photos to the data set's own splits or, without any, to splits by content hash.
+
+    Args:
+        digests: SHA-256 of the files' bytes by image id.
+        own: The data set's own splits; empty if it has none.
+        seed: Seed of the hash.
+        dev_share: Expected share of photos in dev if assigned by hash, 0 to 1.
+        test_share: Expected share of photos in test if assigned by hash, 0 to 1.
+
+    Returns:
+        The assignment, with at least one photo in each split.
+
+    Raises:
+        DataError: If a split is empty, or the data set's lists contradict each other.
+    """
+    if own.lists:
+        splits = split_by_lists(digests, own.lists)
+    else:
+        splits = split_by_hash(digests, seed=seed, dev_share=dev_share, test_share=test_share)
+    unlisted = sorted(digests.keys() - splits.keys())
+    # Photos listed for train and for another split are leaks, too.
+    leaks = [
+        Leak(image_id=image_id, same_as=image_id, split=split)
+        for image_id, split in sorted(splits.items())
+        if split != "train" and image_id in own.lists.get("train", frozenset())
+    ]
+    copies = find_leakage(splits, digests)
+    for copy in copies:
+        del splits[copy["image_id"]]
+    refuse_empty_split(splits, own.origin)
+    logger.info(
+        "Splits from %s: %s",
+        own.origin or BY_HASH,
+        ", ".join(f"{split} {size}" for split, size in split_sizes(splits).items()),
+    )
+    return SplitAssignment(splits, leaks + copies, unlisted)

@@ -1,0 +1,185 @@
+"""All places in which a data set says which split its photos are in.
+
+In the order in which they count: photo by photo (a field, a column, Karpathy's JSON); lists; names
+of caption files, or of their folders; the photos' folders.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from components.errors import DataError
+from components.ingest.captions.merging import split_of_caption_file
+from components.ingest.files.names import Level, NameIndex
+from components.ingest.layouts.caption_file import CaptionFile
+from components.ingest.layouts.split_words import split_in_folders
+from components.ingest.splits.lists import SplitList, line_names
+from components.ingest.splits.own_splits import SplitSource
+
+
+class Resolver:
+    """Finds the photo that a list means."""
+
+    def __init__(self, photos: Iterable[str]) -> None:
+        """Indexes photos.
+
+        Args:
+            photos: All photo ids.
+        """
+        self._photos = frozenset(photos)
+        self._index = NameIndex(sorted(self._photos))
+
+    def find(self, line: str, folder: str = "") -> str | None:
+        """Returns the id of the one photo that a line of a list means, else None.
+
+        Args:
+            line: As it stands in the list.
+            folder: Of the list: names may begin there.
+        """
+        for name in line_names(line):
+            for exact in (f"{folder}/{name}" if folder else name, name):
+                if exact in self._photos:
+                    return exact
+            for level in Level:
+                found = self._index.ending_with(name, level) or self._index.ends_of(name, level)
+                if len(found) == 1:
+                    return found[0]
+                if found:
+                    break
+            numbered = self._index.numbered(name)
+            if len(numbered) == 1:
+                return numbered[0]
+        return None
+
+
+def find_split_sources(
+    captions: Sequence[CaptionFile],
+    ids: Sequence[Mapping[str, str]],
+    beside: Sequence[CaptionFile],
+    lists: Sequence[SplitList],
+    *,
+    located: Mapping[str, str],
+    copies: Collection[str],
+) -> tuple[list[SplitSource], list[str]]:
+    """Finds all places in which a data set says which split its photos are in.
+
+    Args:
+        captions: Its caption files.
+        ids: For each, photo ids by what it calls a photo.
+        beside: Karpathy's JSON beside captions of another layout: only its splits are read.
+        lists: Lists of splits.
+        located: Files (their paths below the data set) by photo id.
+        copies: Paths of caption files whose names say nothing.
+
+    Returns:
+        The places, what counts most first; and notes on what names no photo at all.
+
+    Raises:
+        DataError: If lists for splits name no photo.
+    """
+    photos = {photo for by_name in ids for photo in by_name.values()}
+    resolver = Resolver(photos)
+    notes: list[str] = []
+    sources = _by_photo(captions, ids)
+    for file in beside:
+        entries = SplitList(file.path, list(file.splits.items()))
+        sources += _by_lists([entries], resolver, photos, notes)
+    sources += _by_lists(lists, resolver, photos, notes)
+    sources += _by_names(captions, ids, copies)
+    sources += _by_folders(located, notes)
+    return sources, notes
+
+
+def _by_photo(
+    captions: Sequence[CaptionFile], ids: Sequence[Mapping[str, str]]
+) -> list[SplitSource]:
+    fields: dict[str, list[str]] = defaultdict(list)
+    found: dict[str, set[str]] = defaultdict(set)
+    for file, by_name in zip(captions, ids, strict=True):
+        if file.splits:
+            fields[file.split_field].append(file.path)
+        for name, split in file.splits.items():
+            found[split].add(by_name.get(name, name))
+    if not found:
+        return []
+    origin = "; ".join(f"{its} in {', '.join(paths)}" for its, paths in fields.items())
+    return [SplitSource(origin, dict(found), is_binding=True, may_lack_test=True)]
+
+
+def _by_lists(
+    lists: Sequence[SplitList],
+    resolver: Resolver,
+    photos: Collection[str],
+    notes: list[str],
+) -> list[SplitSource]:
+    found: dict[str, set[str]] = defaultdict(set)
+    origins, useless = [], []
+    earlier: dict[str, tuple[str, set[str]]] = {}
+    for one in lists:
+        folder = str(PurePosixPath(one.path).parent).removeprefix(".")
+        resolved = [(resolver.find(line, folder), line, split) for line, split in one.entries]
+        if not any(photo for photo, _, _ in resolved):
+            useless.append(one)
+            continue
+        origins.append(one.path)
+        _refuse_versions(one.path, {photo for photo, _, _ in resolved if photo}, earlier)
+        for photo, line, split in resolved:
+            # What is listed only is reported under the name in the list.
+            found[split].add(photo or (line_names(line) or [line])[0])
+    for one in useless:
+        shown = f"{one.entries[0][0][:60]!r}" if one.entries else "it is empty"
+        message = (
+            f"{one.path} names none of the captioned photos, or not clearly which one. Its first "
+            f"line: {shown}"
+        )
+        if "flickr" in one.path.lower():
+            raise DataError(
+                f"{message}. A captioned photo is called, for instance, {min(photos)!r}. Make the "
+                "names alike, or remove the file"
+            )
+        notes.append(f"{message}; so it is not used for splits")
+    if not found:
+        return []
+    return [SplitSource(", ".join(origins), dict(found), is_binding=True, may_lack_test=False)]
+
+
+def _refuse_versions(path: str, photos: set[str], earlier: dict[str, tuple[str, set[str]]]) -> None:
+    # Lists of one name in several folders are copies, or each is of its own folder's photos.
+    first, same = earlier.setdefault(PurePosixPath(path).name.lower(), (path, photos))
+    if same != photos and same & photos:
+        raise DataError(
+            f"{first} and {path} have one name and list different photos, {min(same ^ photos)} in "
+            "one of them alone. Remove the list that does not count"
+        )
+
+
+def _by_names(
+    captions: Sequence[CaptionFile], ids: Sequence[Mapping[str, str]], copies: Collection[str]
+) -> list[SplitSource]:
+    found: dict[str, set[str]] = defaultdict(set)
+    origins = []
+    for file, by_name in zip(captions, ids, strict=True):
+        split = split_of_caption_file(file.path)
+        if split and file.path not in copies:
+            origins.append(file.path)
+            found[split] |= set(by_name.values())
+    if not found:
+        return []
+    origin = f"the names of {', '.join(origins)}"
+    return [SplitSource(origin, dict(found), is_binding=False, may_lack_test=True)]
+
+
+def _by_folders(located: Mapping[str, str], notes: list[str]) -> list[SplitSource]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for photo, file in located.items():
+        if split := split_in_folders(file):
+            found[split].add(photo)
+    if len(found) < 2:
+        return []  # one folder alone, such as `test pictures`, divides nothing
+    if (inside := sum(map(len, found.values()))) < len(located):
+        notes.append(
+            f"the photos' folders: only {inside} of {len(located)} photos lie in folders that are "
+            "called after splits, so they are not used"
+        )
+        return []
+    return [SplitSource("the photos' folders", dict(found), is_binding=False, may_lack_test=True)]

@@ -1,0 +1,38 @@
+"""Which model to use while none has been approved: that of the last run."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from components.artifacts.files import SCORES_FILE, read_json
+from components.artifacts.scores import search_scores
+from components.errors import DataError
+from components.registry.download import NoChampionError
+
+
+@contextmanager
+def naming_last_model(root: Path) -> Iterator[None]:
+    """Names the last run's model in the error that no model has been approved.
+
+    Args:
+        root: The work folder.
+
+    Raises:
+        DataError: Instead of a `NoChampionError`, with the flag that uses that model.
+    """
+    try:
+        yield
+    except NoChampionError as error:
+        # PyArrow takes a second to import, and only this error needs it.
+        from pipeline.local.runs import find_scores
+
+        try:
+            found = find_scores(root)
+        except DataError:
+            raise error from None
+        bleu4 = search_scores(read_json(found.scores / SCORES_FILE), "beam")["bleu4"]
+        raise DataError(
+            f"{error}. The last run's model scored BLEU-4 {bleu4:.2f}. To use it anyway: "
+            f"--bundle {shlex.quote(str(found.model))}"
+        ) from error

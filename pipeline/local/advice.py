@@ -1,0 +1,41 @@
+"""What may help a model that the gate did not release."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.settings.run import RunSettings
+
+#: Below this number of test photos, a score's confidence interval is too wide to compare models.
+MIN_TEST_PHOTOS = 200
+# Below this number of train photos, more photos help more than most settings.
+_FEW_TRAIN_PHOTOS = 5000
+
+
+def advice(
+    settings: RunSettings, training: Mapping[str, Any], splits: Mapping[str, int]
+) -> Iterator[str]:
+    """Yields what to do for a better model, most helpful first.
+
+    Args:
+        settings: Settings of the run.
+        training: The content of `training.json`.
+        splits: Number of photos by split.
+    """
+    real = settings.dataset != "sample"
+    if real and settings.encoder_weights == "random":
+        yield (
+            "The encoder's weights are random. Use trained ones: --encoder-weights imagenet, or a "
+            "file."
+        )
+    if training["best_epoch"] == len(training["history"]):
+        yield (
+            f"Dev loss was lowest in the last epoch ({training['best_epoch']}). Train longer: "
+            f"--epochs {2 * settings.epochs}."
+        )
+    if real and splits["train"] < _FEW_TRAIN_PHOTOS:
+        yield f"Add photos: {splits['train']:,} train photos are few."
+    if splits["test"] < MIN_TEST_PHOTOS:
+        yield (
+            f"Add test photos: with {splits['test']}, scores are uncertain. Compare models on at "
+            f"least {MIN_TEST_PHOTOS}."
+        )

@@ -1,0 +1,26 @@
+from components.ingest.splits.leakage import find_duplicates, find_leakage
+
+
+def test_find_leakage_drops_copies_of_dev_and_test_from_train() -> None:
+    splits = {"a": "train", "b": "train", "c": "train", "d": "dev", "e": "test"}
+    digests = {"a": "1", "b": "2", "c": "3", "d": "1", "e": "3"}
+    assert find_leakage(splits, digests) == [
+        {"image_id": "a", "same_as": "d", "split": "dev"},
+        {"image_id": "c", "same_as": "e", "split": "test"},
+    ]
+
+
+def test_find_leakage_photo_in_all_three_splits() -> None:
+    splits = {"a": "train", "b": "dev", "c": "test"}
+    digests = dict.fromkeys(splits, "1")
+    assert find_leakage(splits, digests) == [{"image_id": "a", "same_as": "b", "split": "dev"}]
+
+
+def test_find_leakage_none_within_a_split_or_between_dev_and_test() -> None:
+    splits = {"a": "train", "b": "train", "c": "dev", "d": "test"}
+    assert find_leakage(splits, {"a": "1", "b": "1", "c": "2", "d": "2"}) == []
+
+
+def test_find_duplicates_groups_equal_photos() -> None:
+    splits = {"c": "train", "a": "train", "b": "dev", "d": "train"}
+    assert find_duplicates(splits, {"a": "1", "b": "2", "c": "1", "d": "1"}) == [["a", "c", "d"]]

@@ -1,0 +1,19 @@
+"""What is changed, and how it is read."""
+
+from collections.abc import Callable
+
+from targets.datasets import captions, json_documents, words
+from targets.files import archives, images
+from targets.models import bundles, vectors, weights
+from targets.target import Target
+
+TARGETS: dict[str, Callable[[], Target]] = {
+    "images": images,
+    "archives": archives,
+    "captions": captions,
+    "json": json_documents,
+    "words": words,
+    "vectors": vectors,
+    "weights": weights,
+    "bundles": bundles,
+}
