@@ -173,11 +173,10 @@ class Bundle:
             The columns are `confidence.SIGNALS`.
         """
         ids = [self.vocabulary.encode(caption) for caption in captions]
-        reranking = self.reranker_data.reranker.score(features, [[caption] for caption in captions])
         return np.stack(
             [
                 *caption_log_probabilities(self.network, features, ids),
-                np.concatenate([np.zeros(0), *reranking]),
+                self.reranker_data.reranker.score_one_each(features, captions),
                 -self.feature_distance(features),
             ],
             axis=1,
