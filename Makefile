@@ -5,6 +5,8 @@ PYTHON ?= python3.11
 VENV ?= .venv
 ARGS ?=
 REQUIREMENTS := infra/requirements
+LOCK = $(VENV)/bin/uv pip compile --generate-hashes --no-emit-index-url --no-header \
+	--python-version 3.11 pyproject.toml
 
 .PHONY: local test bench fuzz check lock clean
 
@@ -28,15 +30,12 @@ check: $(VENV)/test  ## Style and types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-lock: $(VENV)/uv  ## Pins the requirements anew from pyproject.toml
-	$(VENV)/bin/uv pip compile --upgrade --no-emit-index-url --no-header --python-version 3.11 \
-		pyproject.toml -o $(REQUIREMENTS)/run.txt
-	$(VENV)/bin/uv pip compile --no-emit-index-url --no-header --python-version 3.11 \
-		pyproject.toml --extra server --group dev --constraint $(REQUIREMENTS)/run.txt \
+lock: $(VENV)/uv  ## Pins the requirements anew from pyproject.toml, with the hashes of all files
+	$(LOCK) --upgrade -o $(REQUIREMENTS)/run.txt
+	$(LOCK) --extra server --group dev --constraint $(REQUIREMENTS)/run.txt \
 		-o $(REQUIREMENTS)/test.txt
-	for extra in gpu server; do $(VENV)/bin/uv pip compile --no-emit-index-url --no-header \
-		--python-version 3.11 pyproject.toml --extra $$extra \
-		--constraint $(REQUIREMENTS)/run.txt -o $(REQUIREMENTS)/$$extra.txt || exit 1; done
+	for extra in gpu server; do $(LOCK) --extra $$extra --constraint $(REQUIREMENTS)/run.txt \
+		-o $(REQUIREMENTS)/$$extra.txt || exit 1; done
 
 clean:  ## Removes the environment and all runs
 	rm -rf $(VENV) runs

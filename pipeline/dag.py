@@ -9,7 +9,7 @@
 7. evaluate    caption the test split, score the captions, write a report
 8. rescore     caption the same test split with the champion
 9. gate        is the model good enough, and better than the champion? If so:
-10. register   register a new version in MLflow and make it the champion
+10. register   register a new version in MLflow, as the champion or for approval
 
 Its parameters are the settings of `components.settings` and of `pipeline.kubernetes`.
 `captionflow run` runs it on this machine; `captionflow compile`, or `kfp dsl compile --py
@@ -29,7 +29,7 @@ from components.rescore.component import rescore
 from components.settings.data import DataSettings, EmbeddingSettings, VocabularySettings
 from components.settings.decoding import DecodingSettings
 from components.settings.encoder import EncoderSettings
-from components.settings.release import GateSettings
+from components.settings.release import GateSettings, RegisterSettings
 from components.settings.run import RunSettings
 from components.settings.shared import ModelNameSettings
 from components.settings.train import TrainSettings
@@ -67,6 +67,7 @@ def captioning_pipeline(run: Parameters) -> None:
             matrix=matrix,
             run_config=reason.outputs["run_config"],
             dataset_summary=reason.outputs["dataset_summary"],
+            run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
             gpus=as_text(run["gpus"]),
             **run.of(TrainSettings),
         )
@@ -101,6 +102,6 @@ def captioning_pipeline(run: Parameters) -> None:
                 cause=reason.outputs["reason"],
                 reason=decision.outputs["reason"],
                 compared_with=decision.outputs["champion"],
-                **run.of(ModelNameSettings),
+                **run.of(RegisterSettings),
             )
             configure(registered, "10 register", run)

@@ -21,6 +21,7 @@ from kfp import kubernetes
 from kfp.dsl import PipelineConfig, PipelineTask
 from kfp.dsl.pipeline_channel import PipelineParameterChannel
 
+from components.runtime.kubeflow_run import UI_URL_VARIABLE
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from pipeline.kfp_patches import quick_settings
 from pipeline.kubernetes_settings import SPOT
@@ -118,6 +119,7 @@ def configure(task: PipelineTask, title: str, parameters: Parameters) -> Pipelin
     if name in VOLUMES:
         kubernetes.mount_pvc(task, *VOLUMES[name])
     if name == "train":
+        _set_config(task, UI_URL_VARIABLE, optional=True)
         _request_gpus(task, parameters)
     return task
 
@@ -125,13 +127,14 @@ def configure(task: PipelineTask, title: str, parameters: Parameters) -> Pipelin
 def _mount_credentials(task: PipelineTask) -> None:
     # Secrets are mounted as files, because environments are easily printed. MLflow reads its
     # credentials from the home folder, Google's client from the path in the variable.
-    for variable, optional in (
-        ("MLFLOW_TRACKING_URI", False),
-        ("GOOGLE_APPLICATION_CREDENTIALS", True),
-    ):
-        kubernetes.use_config_map_as_env(task, "captionflow", {variable: variable}, optional)
+    _set_config(task, "MLFLOW_TRACKING_URI")
+    _set_config(task, "GOOGLE_APPLICATION_CREDENTIALS", optional=True)
     kubernetes.use_secret_as_volume(task, "mlflow-credentials", "/home/captionflow/.mlflow")
     kubernetes.use_secret_as_volume(task, "gcs-key", "/var/run/secrets/gcs", optional=True)
+
+
+def _set_config(task: PipelineTask, variable: str, *, optional: bool = False) -> None:
+    kubernetes.use_config_map_as_env(task, "captionflow", {variable: variable}, optional)
 
 
 def _request_gpus(task: PipelineTask, parameters: Parameters) -> None:

@@ -22,11 +22,12 @@ LAYERS: dict[str, set[str]] = {
     "artifacts": {"errors", "storage"},
     "registry": {"errors", "artifacts"},
     "captioning": {"errors", "settings", "artifacts"},
+    "drift": {"errors", "storage", "captioning"},
     "runtime": {"errors", "settings", "artifacts", "registry"},
 }
 COMMANDS = (
-    "run", "submit", "schedule", "schedules", "unschedule", "compile", "caption", "demo", "models",
-    "features", "doctor",
+    "run", "submit", "schedule", "schedules", "unschedule", "compile", "caption", "demo", "serve",
+    "models", "features", "doctor",
 )  # fmt: skip
 STEPS = sorted(path.parent.name for path in (PROJECT / "components").glob("*/component.py"))
 MODULES = sorted(

@@ -80,7 +80,7 @@ def main(folder: Path) -> None:
 
     for command in (
         "run", "submit", "schedule", "schedules", "unschedule", "compile", "caption", "demo",
-        "models", "features", "doctor",
+        "serve", "models", "features", "doctor",
     ):  # fmt: skip
         _invoke(command, "--help")
         note(f"{command} --help")

@@ -13,6 +13,7 @@ from components.captioning.inference.captioner import Captioner
 from components.describing.captions import (
     LoadedPhoto,
     caption_photos,
+    keep_features,
     load_captioner,
     load_photo,
 )
@@ -60,6 +61,7 @@ class CaptionPhotos(BatchDoFn[PhotoFile, LoadedPhoto, Captioner]):
         options: Decoding options.
         provenance: Model and options, for each caption's line.
         total: Photos in all, for the log.
+        features: Folder to keep the photos' features in; None: they are not kept.
     """
 
     def __init__(
@@ -70,16 +72,22 @@ class CaptionPhotos(BatchDoFn[PhotoFile, LoadedPhoto, Captioner]):
         options: DecodeOptions,
         provenance: Mapping[str, Any],
         total: int,
+        features: str | None = None,
     ) -> None:
         super().__init__(shared, batch_size=_BATCH_SIZE, total=total)
         self._model = model
         self._output = output
         self._options = options
         self._provenance = dict(provenance)
+        self._features = features
 
     def load_model(self) -> Captioner:
-        """Loads the captioner; raises as `load_captioner`."""
-        return load_captioner(self._model, batch_size=self.batch_size)
+        """Loads the captioner; raises as `load_captioner` and `keep_features`."""
+        captioner = load_captioner(self._model, batch_size=self.batch_size)
+        if self._features is not None:
+            # A file a batch, since a worker may end at any time.
+            keep_features(captioner, self._features, photos=1)
+        return captioner
 
     def load_item(self, item: PhotoFile, model: Captioner) -> LoadedPhoto:
         """Reads and decodes a photo; raises as `load_photo`."""
@@ -113,6 +121,7 @@ def caption_to_file(
     options: DecodeOptions,
     *,
     beam_flags: str = "",
+    features: str | None = None,
 ) -> Outcome:
     """Captions photos into a file; see `jsonl` for its format.
 
@@ -129,6 +138,7 @@ def caption_to_file(
         options: Decoding options; they are part of each caption's line, and so is the model.
         beam_flags: Flags of Beam's runner, as on a command line; its workers must see this
             machine's files.
+        features: Folder to keep the features of newly described photos in; None: they are not kept.
 
     Returns:
         The number of photos, and an error for each that could not be described.
@@ -157,7 +167,9 @@ def caption_to_file(
         if done:
             logger.info("Skipping %d of %d photos, which were done before", len(done), len(photos))
         if missing:
-            step = CaptionPhotos(model, Shared(), output, options, provenance, len(missing))
+            step = CaptionPhotos(
+                model, Shared(), output, options, provenance, len(missing), features
+            )
             run_in_batches(step, missing, beam_flags)
         lines = sort_lines(output)
     lost = [photo.name for photo in photos if photo.name not in lines]

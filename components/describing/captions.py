@@ -1,18 +1,19 @@
 """Captions of photos as JSON objects: a caption and its score, or the reason why there is none."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.captioning.inference.captioner import Captioner, Description
+from components.captioning.inference.scoring import SCORE_DECIMALS
 from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import PhotoFile, photo_checksum, read_photo
+from components.drift.kept_features import FeatureKeeper
 from components.errors import DataError
 
-# Decimals of a score or confidence; further ones vary with the other photos of a batch.
-_SCORE_DECIMALS = 4
 # Decimals of a saliency map, which is shown as brightness.
 _SALIENCY_DECIMALS = 2
 # Photos of a batch for a person, who sees each caption as soon as it is found.
@@ -46,6 +47,26 @@ def load_captioner(model: Model, *, batch_size: int = _BATCH_SIZE) -> Captioner:
     except DataError as error:
         # The temporary folder of a registered model means nothing to a user.
         raise DataError(str(error).replace(str(model.directory), model.name)) from error
+
+
+def keep_features(captioner: Captioner, uri: str, *, photos: int = 64) -> FeatureKeeper:
+    """Keeps the features of all photos that a captioner describes from now on, for drift tests.
+
+    Args:
+        captioner: The captioner.
+        uri: The folder, local, `gs://` or `s3://`.
+        photos: Photos of a file, as for `FeatureKeeper`.
+
+    Returns:
+        The keeper; close it when no photos are described any more.
+
+    Raises:
+        SettingError: If files can't be written there.
+        CaptionflowError: If an object store does not answer.
+    """
+    keeper = FeatureKeeper(uri, asdict(captioner.encoder.spec), photos=photos)
+    captioner.on_features = keeper.add
+    return keeper
 
 
 def load_photo(photo: PhotoFile, captioner: Captioner) -> LoadedPhoto:
@@ -159,13 +180,13 @@ def _result(name: str, found: Description | DataError, options: DecodeOptions) -
     if isinstance(found, DataError):
         return {"error": f"{name}: {found}"}
     best, *others = [
-        {"caption": each.text, "score": round(each.score, _SCORE_DECIMALS)}
+        {"caption": each.text, "score": round(each.score, SCORE_DECIMALS)}
         for each in found.captions[: options.alternatives + 1]
     ]
     confidence = found.confidence
     return {
         **best,
-        "confidence": round(confidence.probability, _SCORE_DECIMALS),
+        "confidence": round(confidence.probability, SCORE_DECIMALS),
         "certainty": confidence.certainty,
         **({"doubt": confidence.doubt.value} if confidence.doubt else {}),
         **({"alternatives": others} if options.alternatives else {}),

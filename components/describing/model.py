@@ -19,10 +19,14 @@ class Model:
     Attributes:
         name: Its name in messages.
         directory: Folder of the files.
+        registered_name: Its name in MLflow; empty if it is not from there.
+        version: Its version in MLflow, likewise.
     """
 
     name: str
     directory: Path
+    registered_name: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +44,23 @@ class DecodeOptions:
 
 @contextmanager
 def open_model(
-    model_name: str, *, version: str | None = None, bundle: Path | None = None
+    model_name: str,
+    *,
+    version: str | None = None,
+    alias: str | None = None,
+    bundle: Path | None = None,
 ) -> Iterator[Model]:
     """Yields a model's files; those of a registered model are removed afterwards.
 
     Args:
         model_name: Name of a registered model.
-        version: Its version in MLflow; None for the champion.
+        version: Its version in MLflow; None for the version with the alias.
+        alias: The alias of a version in MLflow; None for the champion.
         bundle: Folder of a bundle with its encoder, to use instead. MLflow is not needed then.
 
     Raises:
-        DataError: If there is no champion or no such version, or files are missing or damaged.
+        DataError: If there is no version with the alias or no such version, or files are missing or
+            damaged.
         CaptionflowError: If MLflow can't be used.
     """
     if bundle is not None:
@@ -60,8 +70,11 @@ def open_model(
     from components.registry.download import download_model
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
-        found = download_model(model_name, version, Path(folder))
-        yield _checked(Model(f"{model_name} version {found.version}", found.bundle))
+        found = download_model(model_name, version, Path(folder), alias=alias)
+        model = Model(
+            f"{model_name} version {found.version}", found.bundle, model_name, found.version
+        )
+        yield _checked(model)
 
 
 def _checked(model: Model) -> Model:

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 from kfp.dsl import Artifact, Dataset, Input, Model
 
 from components.runtime.step import step
-from components.settings.shared import ModelNameSettings
+from components.settings.release import RegisterSettings
 
 
-@step(ModelNameSettings)
+@step(RegisterSettings)
 def register(
     settings: dict[str, Any],
     model: Input[Model],
@@ -18,8 +18,8 @@ def register(
     cause: str,
     reason: str,
     compared_with: str,
-) -> NamedTuple("Registered", [("version", str), ("model_uri", str)]):  # type: ignore[valid-type] # KFP's own form
-    """Registers a model that passed the gate as a new version, and promotes it to champion.
+) -> NamedTuple("Registered", [("version", str), ("model_uri", str), ("approval", str)]):  # type: ignore[valid-type] # KFP's own form
+    """Registers a model that passed the gate as a new version, and promotes or proposes it.
 
     See `components.register.registration.register_model`.
     """
@@ -27,11 +27,11 @@ def register(
 
     with run_step("register", model, scores, manifest) as ready:
         from components.register.registration import register_model
-        from components.settings.shared import ModelNameSettings
+        from components.settings.release import RegisterSettings
 
         ready()
         return register_model(
             model.path, scores.path, manifest.path,
             training_config=training_config, cause=cause, reason=reason,
-            compared_with=compared_with, model_name=ModelNameSettings.check(settings).model_name,
+            compared_with=compared_with, settings=RegisterSettings.check(settings),
         )  # fmt: skip

@@ -1,8 +1,7 @@
 """Logs a bundle as an MLflow model that includes its code and loads without pickle."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +9,7 @@ from tempfile import TemporaryDirectory
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
 
@@ -19,6 +18,7 @@ from components.artifacts.decoding import decoding_file
 from components.artifacts.files import ENCODER_ONNX_FILE, read_json
 from components.artifacts.manifest import Photo
 from components.errors import DataError
+from components.registry.ownership import deleted_on_error, ownership_tags
 
 _CAPTION_FIELDS = [Property("caption", DataType.string), Property("score", DataType.double)]
 # Packages that `model_code.py` imports from.
@@ -58,10 +58,24 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
     decoding = read_json(decoding_file(bundle))
     photo = _example(photos)
     example = pd.DataFrame({"photo": [Path(photo.uri).read_bytes()]})
-    with TemporaryDirectory() as folder, _active_run(run_id):
+    client = MlflowClient()
+    run = client.get_run(run_id)
+    model = client.create_logged_model(
+        run.info.experiment_id,
+        name="captioner",
+        source_run_id=run_id,
+        tags=ownership_tags(),
+        params=run.data.params,
+    )
+    with deleted_on_error(client, model.model_id), TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(bundle, Path(folder) / "bundle"))
-        logged = mlflow.pyfunc.log_model(
-            name="captioner",
+        # Not `mlflow.pyfunc.log_model`, which needs an active run: the finished run would be marked
+        # as running, and remain so if this process were killed.
+        Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            model_id=model.model_id,
             python_model=str(Path(__file__).with_name("model_code.py")),
             artifacts={"bundle": str(copy)},
             code_paths=[str(_code(Path(folder)))],
@@ -69,7 +83,7 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
             signature=_signature(decoding),
             input_example=example,
         )
-    return str(logged.model_id)
+    return str(model.model_id)
 
 
 def _requirements(bundle: Path) -> list[str]:
@@ -119,16 +133,3 @@ def _example(photos: Sequence[Photo]) -> Photo:
     if not photos:
         raise DataError("The manifest must have at least one photo. Received: none")
     return next((photo for photo in photos if photo.split == "test"), photos[0])
-
-
-@contextmanager
-def _active_run(run_id: str) -> Iterator[None]:
-    """Makes a finished run active again; afterwards restores its status and end time."""
-    client = MlflowClient()
-    before = client.get_run(run_id).info
-    try:
-        with mlflow.start_run(run_id=run_id):
-            yield
-    finally:
-        if before.end_time is not None:
-            client.set_terminated(run_id, before.status, before.end_time)

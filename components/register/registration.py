@@ -1,4 +1,4 @@
-"""Registers a model that passed the gate, once per training run, and promotes it."""
+"""Registers a model that passed the gate, once per training run, and promotes or proposes it."""
 
 import json
 import logging
@@ -15,11 +15,16 @@ from components.artifacts.scores import search_scores
 from components.register.card import model_card
 from components.register.packaging import log_bundle
 from components.register.parity import check_parity
+from components.registry.approval import propose
+from components.registry.candidacy import approval_notice
 from components.registry.client import mlflow_client
 from components.registry.models import TRAINING_CONFIG_TAG, find_champion
+from components.registry.ownership import deleted_on_error
 from components.registry.promotion import champion_changed, promote
+from components.registry.rejected_candidates import candidate_key
 from components.registry.runs import require_run
 from components.registry.training_photos import record_training_photos
+from components.settings.release import RegisterSettings
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +42,17 @@ _ABOUT = (
 
 
 class Registered(NamedTuple):
-    """A registered version, and the URI that MLflow loads it by."""
+    """A registered version.
+
+    Attributes:
+        version: Its number.
+        model_uri: The URI that MLflow loads it by.
+        approval: Who has to do what before it becomes champion; empty if nobody has to.
+    """
 
     version: str
     model_uri: str
+    approval: str = ""
 
 
 def register_model(
@@ -52,9 +64,9 @@ def register_model(
     cause: str,
     reason: str,
     compared_with: str,
-    model_name: str,
+    settings: RegisterSettings,
 ) -> Registered:
-    """Registers a model as a version with its scores as tags, and makes it champion.
+    """Registers a model as a version with its scores as tags, and promotes or proposes it.
 
     1. The training photos are recorded in the training run; later test sets are checked against
        them.
@@ -62,8 +74,9 @@ def register_model(
        repeated, or training came from the cache), that version is reused and its tags updated.
     3. Otherwise the bundle is logged in the training run as an MLflow model. Once a new process
        has generated the scored captions with it, it becomes a new version, with a model card.
-    4. The version is promoted last, with the gate's reason: a failure before that leaves the
-       champion as it was.
+    4. The version becomes champion last, with the gate's reason: a failure before that leaves the
+       champion as it was. With `release` set to `approve`, it becomes the candidate instead, and
+       waits for a person (`components.registry.approval`).
 
     If the champion is not the one that the gate compared with, nothing is registered. If it
     changes during registration, the version is registered but not promoted.
@@ -76,10 +89,11 @@ def register_model(
         cause: Why the model was trained.
         reason: Why the gate passed the model.
         compared_with: The champion that the gate compared with; empty if there was none.
-        model_name: The registered model's name; it is created on first use.
+        settings: The registered model's name, which is created on first use; whether a person
+            approves the version; and what a rejection depends on.
 
     Returns:
-        The version, and its URI.
+        The version, its URI, and what has to be done before it becomes champion.
 
     Raises:
         DataError: If MLflow does not have the training run, the champion is not the one that the
@@ -96,6 +110,7 @@ def register_model(
     }
     photos = read_manifest(manifest)
     require_run(run_id)
+    model_name = settings.model_name
     champion = find_champion(model_name)
     now = champion.version if champion else ""
     with mlflow_client() as client:
@@ -106,10 +121,11 @@ def register_model(
         record_training_photos(run_id, photos)
         tags |= _gate_tags(client, run_id, reason)
         if version is None:
-            logged = log_bundle(Path(model), photos, run_id)
-            check_parity(f"models:/{logged}", Path(scores), photos)
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
-            version = _new_version(client, model_name, run_id, logged, tags, card)
+            logged = log_bundle(Path(model), photos, run_id)
+            with deleted_on_error(client, logged):
+                check_parity(f"models:/{logged}", Path(scores), photos)
+                version = _new_version(client, model_name, run_id, logged, tags, card)
             logger.info("%s has a new version: %s", model_name, version.version)
         else:
             logger.info(
@@ -119,9 +135,28 @@ def register_model(
             )
             _update_tags(client, version, tags)
     number = str(version.version)
+    uri = f"models:/{model_name}/{number}"
+    if settings.release == "approve" and now != number:
+        candidacy = propose(
+            model_name,
+            number,
+            reason=reason,
+            compared_with=compared_with,
+            experiment=settings.experiment,
+            key=candidate_key(
+                training_config,
+                compared_with,
+                model_name=model_name,
+                floors=settings.floors,
+                margin=settings.margin,
+            ),
+        )
+        notice = f"version {number} {approval_notice(candidacy)}"
+        logger.info("%s", notice)
+        return Registered(number, uri, notice)
     champion_now = promote(model_name, number, reason=reason, compared_with=compared_with)
     logger.info("the champion is version %s", champion_now)
-    return Registered(number, f"models:/{model_name}/{number}")
+    return Registered(number, uri)
 
 
 def _tags(scores: dict[str, Any]) -> dict[str, str]:

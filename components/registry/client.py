@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from components.errors import CaptionflowError, SettingError
+from components.registry.sqlite_store import prepare_store
 
 _SQLITE = "sqlite:///"
 # Used unless the environment says otherwise. With these a step gives up on a server that is down
@@ -57,8 +58,19 @@ def printable_tracking_uri() -> str:
 
 
 def local_tracking_uri(root: Path) -> str:
-    """Returns the address of the SQLite store in a work folder."""
-    return f"{_SQLITE}{root.absolute()}/mlflow.db"
+    """Returns the address of the SQLite store in a work folder.
+
+    Raises:
+        SettingError: If the folder's path can't be part of an address; MLflow would create the
+            store elsewhere.
+    """
+    path = str(root.absolute())
+    if not path.isprintable() or re.search(r"[?]|%[0-9A-Fa-f]{2}", path):
+        raise SettingError(
+            "The path of the work folder (--root) must not contain ?, control characters, or % "
+            f"before two hexadecimal digits, because MLflow can't use it. Received: {path!r}"
+        )
+    return f"{_SQLITE}{path}/mlflow.db"
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -132,6 +144,7 @@ def _connect(uri: str) -> MlflowClient:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         # If two processes create the tables of a new store at once, one of them fails.
         fcntl.flock(folder, fcntl.LOCK_EX)
+        prepare_store(database)
         return MlflowClient(uri)
     finally:
         os.close(folder)

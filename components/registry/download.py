@@ -10,7 +10,8 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
-from components.errors import DataError
+from components.errors import DataError, NoChampionError
+from components.registry.candidacy import approval_notice, find_candidate
 from components.registry.client import (
     mlflow_client,
     printable_tracking_uri,
@@ -18,7 +19,7 @@ from components.registry.client import (
     tracking_uri,
     without_credentials,
 )
-from components.registry.models import find_champion, models_with_champion
+from components.registry.models import CHAMPION, find_champion, models_with_champion
 from components.registry.rejected_candidates import last_rejection
 
 # The file in which MLflow describes a logged model.
@@ -29,10 +30,6 @@ _BUNDLE = "bundle"
 _LONGEST_MESSAGE = 300
 
 
-class NoChampionError(DataError):
-    """No version of the model has been approved."""
-
-
 class ModelDownload(NamedTuple):
     """A registered version, and a local directory with its bundle."""
 
@@ -40,16 +37,19 @@ class ModelDownload(NamedTuple):
     bundle: Path
 
 
-def download_model(model_name: str, version: str | None, directory: Path) -> ModelDownload:
+def download_model(
+    model_name: str, version: str | None, directory: Path, *, alias: str | None = None
+) -> ModelDownload:
     """Makes the bundle of a registered model available as local files; runs nothing of it.
 
     Args:
         model_name: The registered model's name.
-        version: The version; None: the champion.
+        version: The version; None: the one with the alias.
+        alias: The alias; None: the champion's.
         directory: Receives the files of a server; a local store's files are used in place.
 
     Raises:
-        DataError: If there is no champion or no such version, or its files are missing.
+        DataError: If no version has the alias, there is no such version, or its files are missing.
         CaptionflowError: If MLflow can't be used.
     """
     if not store_exists():
@@ -58,7 +58,7 @@ def download_model(model_name: str, version: str | None, directory: Path) -> Mod
             f"There are no runs in MLflow at {printable_tracking_uri()} yet. Start one with "
             "`captionflow run`"
         )
-    number = _champion_of(model_name) if version is None else version
+    number = _version_with(alias, model_name) if version is None else version
     with mlflow_client() as client:
         try:
             uri = client.get_model_version_download_uri(model_name, number)
@@ -72,12 +72,47 @@ def download_model(model_name: str, version: str | None, directory: Path) -> Mod
         return ModelDownload(number, _download(f"{model_name} version {number}", uri, directory))
 
 
+def download_bundle_file(model_name: str, version: str, name: str, directory: Path) -> Path:
+    """Makes one file of a registered model's bundle available; the others are not downloaded.
+
+    Args:
+        model_name: The registered model's name.
+        version: The version, which must exist.
+        name: The file's name in the bundle.
+        directory: See `download_model`.
+
+    Raises:
+        DataError: If the version has no bundle, or the file is missing.
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        uri = client.get_model_version_download_uri(model_name, version)
+        return _download(f"{model_name} version {version}", uri, directory, name)
+
+
+def _version_with(alias: str | None, model_name: str) -> str:
+    if alias in (None, CHAMPION):
+        return _champion_of(model_name)
+    with mlflow_client() as client:
+        try:
+            return str(client.get_model_version_by_alias(model_name, alias).version)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            raise DataError(
+                f"No version of {model_name} has the alias {alias} in MLflow at "
+                f"{printable_tracking_uri()}. See `captionflow models list`"
+            ) from error
+
+
 def _champion_of(model_name: str) -> str:
     champion = find_champion(model_name)
     if champion is not None:
         return champion.version
     message = f"No version of {model_name} has been approved yet in {printable_tracking_uri()}."
-    if others := models_with_champion():
+    if candidate := find_candidate(model_name):
+        message += f" Version {candidate.version} {approval_notice(candidate)}."
+    elif others := models_with_champion():
         message += f" Models with an approved version (--model-name): {', '.join(others)}."
     elif rejection := last_rejection(model_name):
         message += f" The gate's decision on the last model: {rejection}."
@@ -87,7 +122,7 @@ def _champion_of(model_name: str) -> str:
     )
 
 
-def _download(name: str, uri: str, directory: Path) -> Path:
+def _download(name: str, uri: str, directory: Path, file: str = "") -> Path:
     if not MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.is_set():
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
     # With a destination, MLflow would copy even files that are on this machine.
@@ -100,7 +135,7 @@ def _download(name: str, uri: str, directory: Path) -> Path:
 
     try:
         flavor = Model.load(download(_MODEL_FILE)).flavors["python_function"]
-        return Path(download(os.path.normpath(flavor["artifacts"][_BUNDLE]["path"])))
+        return Path(download(os.path.normpath(f"{flavor['artifacts'][_BUNDLE]['path']}/{file}")))
     except (KeyError, TypeError) as error:
         raise DataError(f"{name} was not registered by captionflow: it has no bundle") from error
     except (MlflowException, OSError) as error:

@@ -6,10 +6,16 @@ from datetime import timedelta
 
 from components.registry.client import mlflow_client
 from components.registry.experiments import find_or_create
+from components.registry.runs import log_metrics
 
 
 def record_event(
-    experiment: str, name: str, tags: Mapping[str, str], status: str = "FINISHED"
+    experiment: str,
+    name: str,
+    tags: Mapping[str, str],
+    status: str = "FINISHED",
+    *,
+    metrics: Mapping[str, float] | None = None,
 ) -> None:
     """Records an event as an MLflow run of its own.
 
@@ -18,6 +24,7 @@ def record_event(
         name: The run's name in MLflow's user interface.
         tags: What happened.
         status: The run's status: `FINISHED` or `FAILED`.
+        metrics: Numbers by name, if any.
 
     Raises:
         SettingError: If the experiment was deleted.
@@ -25,6 +32,8 @@ def record_event(
     """
     with mlflow_client() as client:
         run = client.create_run(find_or_create(client, experiment), run_name=name, tags=dict(tags))
+        if metrics:
+            log_metrics(run.info.run_id, metrics)
         client.set_terminated(run.info.run_id, status)
 
 

@@ -10,6 +10,7 @@ from components.registry.client import (
     sqlite_file,
     tracking_uri,
 )
+from components.registry.sqlite_store import ARTIFACTS
 
 # MLflow's user interface then lists the experiment under "Model training".
 _TAGS = {"mlflow.experimentKind": "custom_model_development"}
@@ -47,7 +48,7 @@ def find_or_create(client: MlflowClient, name: str) -> str:
     if found is None:
         # MLflow would put artifacts into the working directory.
         database = sqlite_file(tracking_uri())
-        location = None if database is None else (database.parent / "mlartifacts").as_uri()
+        location = None if database is None else (database.parent / ARTIFACTS).as_uri()
         try:
             return str(client.create_experiment(name, location, _TAGS))
         except MlflowException as error:

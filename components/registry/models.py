@@ -112,11 +112,30 @@ def read_model(name: str | None = None) -> RegisteredModel:
         SettingError: If there is no such model, or several and none was named.
         CaptionflowError: If no model is registered, or MLflow can't be used.
     """
+    if name is None:
+        with mlflow_client() as client:
+            return _with_versions(client, _only_model(client))
+    found = find_model(name)
+    if found is None:
+        raise SettingError(f"There is no model {name} in MLflow at {printable_tracking_uri()}")
+    return found
+
+
+def find_model(name: str) -> RegisteredModel | None:
+    """Reads a registered model with all its versions; None if there is no such model.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
     with mlflow_client() as client:
-        found = _find(client, name) if name else _only_model(client)
-        if found is None:
-            raise SettingError(f"There is no model {name} in MLflow at {printable_tracking_uri()}")
-        versions = client.search_model_versions(f"name = '{found.name}'")
+        found = _find(client, name)
+        return None if found is None else _with_versions(client, found)
+
+
+def _with_versions(
+    client: MlflowClient, found: entities.model_registry.RegisteredModel
+) -> RegisteredModel:
+    versions = client.search_model_versions(f"name = '{found.name}'")
     return RegisteredModel(
         name=str(found.name),
         champion=champion_alias(found),

@@ -2,8 +2,8 @@
 
 MLflow has no transactions, so a promotion takes two steps:
 
-1. It is recorded as a tag of the registered model, which is never changed or removed. Its number is
-   one more than the largest that its writer saw, so the order does not depend on clocks alone.
+1. It is recorded as a tag of the registered model, which is never changed or removed (see
+   `records`).
 2. The alias `champion` is set to the last promotion's version, and both are read until they agree.
 
 No promotion is lost, and whoever sets the alias last reads all promotions recorded before: there is
@@ -11,82 +11,41 @@ one champion. A version that passed the gate was compared with one champion and 
 other: of promotions with the same number, made at the same time, it must be the first.
 """
 
-import logging
-import socket
 import time
-import uuid
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Literal
 
-import psutil
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from components.errors import CaptionflowError, DataError
+from components.registry.candidacy import settle_candidate
 from components.registry.client import mlflow_client
+from components.registry.history import (
+    PROMOTION_TAG,
+    Action,
+    Promotion,
+    in_effect,
+    read_history,
+    recorded_champion,
+)
 from components.registry.models import CHAMPION, RegisteredModel, champion_alias, read_model
+from components.registry.records import (
+    append_record,
+    current_author,
+    next_number,
+    shorten_reason,
+)
 
-logger = logging.getLogger(__name__)
-
-_TAG = "promotion."
-_LONGEST_REASON = 2000  # characters; a tag holds 5,000
 _WAIT_SECONDS = 3.0  # for another promotion to set the alias
 
-Action = Literal["register", "promote", "rollback"]
 
-
-class Promotion(BaseModel, frozen=True):
-    """A version was made champion.
-
-    Attributes:
-        number: Its place in the history, from 1; those made at the same time can share one.
-        time: When it was recorded.
-        action: `register`: by the pipeline, after the gate; `promote` or `rollback`: by a person.
-        version: The new champion.
-        reason: Why.
-        author: User and machine.
-    """
-
-    number: int
-    time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
-    action: Action
-    version: str
-    reason: str
-    author: str
-
-
-def read_history(tags: Mapping[str, str]) -> list[Promotion]:
-    """Returns all promotions in a registered model's tags, oldest first."""
-    history = []
-    for key, value in sorted(tags.items()):
-        if key.startswith(_TAG):
-            try:
-                history.append(Promotion.model_validate_json(value))
-            except ValidationError:
-                # Edited by hand: it must not block the promotions to come.
-                logger.warning("Ignoring the tag %s, which holds no promotion: %s", key, value)
-    return sorted(history, key=lambda each: (each.number, each.time))
-
-
-def in_effect(history: Sequence[Promotion]) -> list[Promotion]:
-    """Returns the promotions that took effect; the last of them names the champion."""
-    numbers = [each.number for each in history]
-    return [
-        each
-        for place, each in enumerate(history)
-        if each.action != "register" or each.number not in numbers[:place]
-    ]
-
-
-def recorded_champion(tags: Mapping[str, str]) -> str | None:
-    """Returns the champion by a registered model's history; None if that is empty."""
-    promotions = in_effect(read_history(tags))
-    return promotions[-1].version if promotions else None
-
-
-def promote(model_name: str, version: str, *, reason: str, compared_with: str | None = None) -> str:
+def promote(
+    model_name: str,
+    version: str,
+    *,
+    reason: str,
+    compared_with: str | None = None,
+    approved: bool = False,
+) -> str:
     """Makes a version champion; nothing is recorded if it is champion already.
 
     Args:
@@ -95,6 +54,7 @@ def promote(model_name: str, version: str, *, reason: str, compared_with: str | 
         reason: Why.
         compared_with: For a version that passed the gate, the champion that it was compared with,
             empty if there was none; None: any champion is replaced.
+        approved: Whether a person approved a version that passed the gate.
 
     Returns:
         The champion: this version, or one that was promoted at the same time.
@@ -110,7 +70,8 @@ def promote(model_name: str, version: str, *, reason: str, compared_with: str | 
         return number
     if compared_with not in (None, model.champion or "") and number != model.champion:
         raise champion_changed(compared_with, model.champion)
-    action: Action = "promote" if compared_with is None else "register"
+    compared: Action = "approve" if approved else "register"
+    action: Action = "promote" if compared_with is None else compared
     recorded, champion = _record(model, action, number, reason)
     if champion != number and recorded not in in_effect(read_history(read_model(model_name).tags)):
         raise champion_changed(compared_with, champion)
@@ -176,16 +137,19 @@ def settle(client: MlflowClient, model_name: str) -> str:
 def _record(
     model: RegisteredModel, action: Action, version: str, reason: str
 ) -> tuple[Promotion, str]:
-    number = max((each.number for each in read_history(model.tags)), default=0) + 1
-    author = f"{psutil.Process().username()}@{socket.gethostname()}"
-    shown = reason[:_LONGEST_REASON]
     promotion = Promotion(
-        number=number, action=action, version=version, reason=shown, author=author
+        number=next_number(read_history(model.tags)),
+        action=action,
+        version=version,
+        reason=shorten_reason(reason),
+        author=current_author(),
     )
-    key = f"{_TAG}{number:06d}.{uuid.uuid4().hex[:12]}"
     with mlflow_client() as client:
-        client.set_registered_model_tag(model.name, key, promotion.model_dump_json())
-        return promotion, settle(client, model.name)
+        append_record(client, model.name, PROMOTION_TAG, promotion)
+        champion = settle(client, model.name)
+        # A candidate that became champion no longer waits.
+        settle_candidate(client, model.name)
+        return promotion, champion
 
 
 def _read_settled(model_name: str) -> RegisteredModel:

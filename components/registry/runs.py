@@ -2,27 +2,39 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from components.errors import DataError
+from components.errors import CaptionflowError, DataError
 from components.registry.client import mlflow_client, printable_tracking_uri
 from components.registry.experiments import find_or_create
+from components.registry.ownership import ownership_tags
 
 logger = logging.getLogger(__name__)
 
+#: Tag of a training's run: equal for trainings that would give the same model.
+TRAINING_TAG = "training"
 
-def start_run(experiment: str, run_name: str, params: Mapping[str, Any]) -> str:
+
+def start_run(
+    experiment: str,
+    run_name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Starts an MLflow run.
 
     Args:
         experiment: The experiment's name; it is created on first use.
         run_name: The run's name in MLflow's user interface.
         params: The run's settings; values are recorded as text.
+        tags: Tags besides the name of the local run.
 
     Returns:
         The run's id.
@@ -32,11 +44,27 @@ def start_run(experiment: str, run_name: str, params: Mapping[str, Any]) -> str:
         CaptionflowError: If MLflow can't be used.
     """
     with mlflow_client() as client:
-        run = client.create_run(find_or_create(client, experiment), run_name=run_name)
-        run_id = str(run.info.run_id)
-        client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        run = client.create_run(
+            find_or_create(client, experiment),
+            run_name=run_name,
+            tags={**ownership_tags(), **tags},
+        )
+    run_id = str(run.info.run_id)
+    log_params(run_id, params)
     logger.info("MLflow run %s (%s) in experiment %s", run_name, run_id, experiment)
     return run_id
+
+
+def log_params(run_id: str, params: Mapping[str, Any]) -> None:
+    """Records settings in a run; one that it has already keeps its value, as MLflow requires.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used, or has no such run.
+    """
+    with mlflow_client() as client:
+        known = client.get_run(run_id).data.params
+        new = [Param(key, str(value)) for key, value in params.items() if key not in known]
+        client.log_batch(run_id, params=new)
 
 
 def log_metrics(run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
@@ -105,14 +133,68 @@ def log_text_files(run_id: str, files: Mapping[str, str | Path]) -> None:
             client.log_text(run_id, Path(path).read_text(encoding="utf-8"), name)
 
 
-def finish_run(run_id: str) -> None:
-    """Marks a run as finished.
+def end_run(run_id: str, status: str = "FINISHED") -> None:
+    """Marks a run as ended.
+
+    Args:
+        run_id: The run's id.
+        status: `FINISHED`, `FAILED` or `KILLED`.
 
     Raises:
         CaptionflowError: If MLflow can't be used, or has no such run.
     """
     with mlflow_client() as client:
-        client.set_terminated(run_id, "FINISHED")
+        client.set_terminated(run_id, status)
+
+
+@contextmanager
+def ended_on_error(run_id: str) -> Iterator[None]:
+    """Marks a run as failed if the block raises an error, and as killed if it is interrupted.
+
+    Args:
+        run_id: The run's id.
+    """
+    try:
+        yield
+    except BaseException as error:
+        try:
+            end_run(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        except CaptionflowError as unusable:
+            logger.warning("MLflow run %s is not marked as ended: %s", run_id, unusable)
+        raise
+
+
+def reopen_run(run_id: str) -> None:
+    """Marks a run as running again, and as started by this local run.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used, or has no such run.
+    """
+    with mlflow_client() as client:
+        client.update_run(run_id, "RUNNING")
+    if tags := ownership_tags():
+        log_tags(run_id, tags)
+
+
+def find_ended_training(experiment: str, training: str) -> str | None:
+    """Returns the run of a training that was ended before its first epoch; None if there is none.
+
+    Args:
+        experiment: The experiment's name.
+        training: The value of its tag `TRAINING_TAG`.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            return None
+        same = f"tags.{TRAINING_TAG} = '{training}'"
+        for run in client.search_runs([found.experiment_id], same):
+            if run.info.status in ("FAILED", "KILLED") and not run.data.metrics:
+                return str(run.info.run_id)
+        return None
 
 
 def run_exists(run_id: str) -> bool:

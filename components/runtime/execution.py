@@ -1,7 +1,9 @@
 """Runs a step's body: start, log and end. Separate from the decorator, which imports KFP's SDK."""
 
+import ctypes
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -15,6 +17,11 @@ from components.runtime.retry_policy import raise_permanent_failure, record_perm
 
 #: First word of a step's last line, if it failed and if it succeeded.
 FAILED_MARK, TOOK_MARK = "FAILED", "TOOK"
+#: Environment variable with the id of the process that runs the pipeline on this machine.
+PARENT_VARIABLE = "CAPTIONFLOW_PARENT"
+
+# Of prctl(2): the signal that this process receives when its parent ends.
+_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -25,7 +32,8 @@ def run_step(name: str, *inputs: Artifact) -> Iterator[Callable[[], None]]:
     imports) and of its work.
 
     A `CaptionflowError` exits with its own code and without a traceback: its message is enough.
-    Any other error is a defect: its traceback is printed, then a summary in one line.
+    Any other error is a defect: its traceback is printed, then a summary in one line. SIGTERM, with
+    which Kubernetes ends a pod, interrupts the body like Ctrl-C.
 
     Args:
         name: The step's name, as in the DAG.
@@ -40,6 +48,8 @@ def run_step(name: str, *inputs: Artifact) -> Iterator[Callable[[], None]]:
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, force=True)
     start_up = _age()
+    _end_with_parent()
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def ready() -> None:
         nonlocal start_up
@@ -62,8 +72,21 @@ def run_step(name: str, *inputs: Artifact) -> Iterator[Callable[[], None]]:
     except Exception as error:  # outermost frame of a step: any error ends in one line
         traceback.print_exc(file=sys.stdout)
         _fail(name, f"{type(error).__name__}: {error}", 1)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
     work = _age() - start_up
     _last_line(f"{TOOK_MARK} {name}: {start_up:.1f} s to start, {work:.1f} s of work")
+
+
+def _end_with_parent() -> None:
+    """Lets the kernel end this step when the local run that started it is killed."""
+    parent = os.environ.get(PARENT_VARIABLE)
+    if sys.platform != "linux" or not parent:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):
+        # It was killed before.
+        raise SystemExit(1)
 
 
 def _age() -> float:

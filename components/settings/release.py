@@ -1,6 +1,6 @@
 """Settings of a model's release: of the steps `trigger`, `rescore`, `gate` and `register`."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from components.settings.base import SettingsGroup, setting
 from components.settings.shared import ExperimentSettings, ModelNameSettings
@@ -24,6 +24,44 @@ class GateSettings(ModelNameSettings, ExperimentSettings):
         decisive=False,
         ge=0,
         le=100,
+    )
+
+
+class RegisterSettings(GateSettings):
+    """What becomes of a model that passed the gate."""
+
+    title: ClassVar[str] = "Release"
+
+    release: Literal["auto", "approve"] = setting(
+        "auto",
+        "What becomes of a model that passed the gate. auto: it becomes champion; approve: it "
+        "waits until somebody decides with `captionflow models approve` or `reject`",
+        decisive=False,
+    )
+
+
+class DriftSettings(SettingsGroup):
+    """The comparison of what was asked with the training photos."""
+
+    title: ClassVar[str] = "Drift"
+
+    requests: str = setting(
+        "",
+        "Folder, local, gs:// or s3://, where `captionflow caption --keep-features` keeps the "
+        "features of requests; trigger tests whether they have drifted from the champion's "
+        "training photos. Empty: no test",
+        decisive=False,
+    )
+    min_requests: int = setting(
+        100, "Minimum number of distinct photos in requests for a drift test",
+        decisive=False, ge=2, le=1_000_000,
+    )  # fmt: skip
+    drift_level: float = setting(
+        0.01,
+        "Significance level of the drift test: requests have drifted if its p-value is lower",
+        decisive=False,
+        ge=0.001,
+        lt=1,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from components.errors import CaptionflowError, DataError, SettingError
+from components.storage.durability import sync_tree
 from components.storage.filesystem import is_remote, local_path, open_filesystem
 from components.storage.objects import (
     checksum,
@@ -239,7 +240,10 @@ def _copy_whole(source: Path, target: Path) -> None:
     aside = target.with_name(f".{uuid4().hex}-{target.name}")
     try:
         shutil.copyfile(source, aside)
+        # On the disk before it replaces another file: a power cut then loses neither.
+        sync_tree(aside)
         aside.replace(target)
+        sync_tree(target)
     finally:
         aside.unlink(missing_ok=True)
 

@@ -16,12 +16,13 @@ def train(
     matrix: Input[Artifact],
     run_config: str,
     dataset_summary: str,
+    run_name: str,
     gpus: str,
     model: Output[Model],
 ) -> None:
     """Trains the caption model.
 
-    `run_config` and `dataset_summary` are recorded in MLflow. See
+    `run_config`, `dataset_summary` and `run_name` are recorded in MLflow. See
     `components.train.run.train_model`.
     """
     from components.runtime.execution import run_step
@@ -30,14 +31,14 @@ def train(
         from components.settings.train import TrainSettings
         from components.train.devices import require_gpus
         from components.train.run import train_model
+        from components.train.tracking import PipelineRun
 
         ready()
         require_gpus(int(gpus))
         training = train_model(
             examples.path, captions.path, matrix.path, model.path,
             settings=TrainSettings.check(settings),
-            run_config=run_config, dataset_summary=dataset_summary,
+            pipeline_run=PipelineRun(run_config, dataset_summary, run_name),
         )  # fmt: skip
-        model.metadata.update(
-            mlflow_run_id=training["mlflow_run_id"], best_epoch=training["best_epoch"]
-        )
+        names = ("mlflow_run_id", "best_epoch", "checkpoint")
+        model.metadata.update({name: training[name] for name in names})

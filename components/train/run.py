@@ -28,17 +28,19 @@ from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
 from components.registry.experiments import experiment_identity
-from components.registry.runs import finish_run
+from components.registry.ownership import RUN_VARIABLE
+from components.registry.runs import end_run, ended_on_error
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path, require_writable
 from components.train.checkpoint import TrainingState, remove_checkpoint
-from components.train.tracking import start_training_run
+from components.train.tracking import PipelineRun, start_training_run
 from components.train.trainer import fit_network
 
 logger = logging.getLogger(__name__)
 
 _DAYS_KEPT = 7
+_ALONE = PipelineRun()
 
 
 def train_model(
@@ -48,8 +50,7 @@ def train_model(
     directory: str | Path,
     *,
     settings: TrainSettings,
-    run_config: str = "",
-    dataset_summary: str = "",
+    pipeline_run: PipelineRun = _ALONE,
 ) -> dict[str, Any]:
     """Trains a network and writes it as a bundle, without decoding settings.
 
@@ -59,7 +60,8 @@ def train_model(
     A checkpoint is named after a fingerprint of everything that determines the result, so a killed
     training is resumed by the next one that would produce the same model, and by no other. On a
     cluster, only a retry in the same Kubeflow run resumes it; there the checkpoint is kept for a
-    week, because a pod may be lost after training but before its model is uploaded.
+    week, because a pod may be lost after training but before its model is uploaded. In a local run
+    the caller removes the checkpoint, once the model is in the cache.
 
     Args:
         examples: The artifact of `features`.
@@ -67,11 +69,11 @@ def train_model(
         matrix: The artifact of `embeddings`.
         directory: Where the model artifact is written, atomically: the bundle and `training.json`.
         settings: The training settings.
-        run_config: All settings of the pipeline run as YAML, recorded in MLflow; may be empty.
-        dataset_summary: What the manifest holds, as JSON, recorded in MLflow; may be empty.
+        pipeline_run: What MLflow records of the pipeline run that trains the model.
 
     Returns:
-        The content of `training.json`: MLflow run, history, settings, best epoch.
+        The content of `training.json` (MLflow run, history, settings, best epoch), and the
+        `checkpoint`.
 
     Raises:
         DataError: If the artifacts do not match each other, one is invalid, or a split is empty.
@@ -105,28 +107,30 @@ def train_model(
     }
     key = fingerprint_value(identity)[:32]
     cluster_run = os.environ.get(RUN_ID_VARIABLE)
-    checkpoint = _checkpoint(settings.checkpoints, f"{key}-{cluster_run}" if cluster_run else key)
+    name = f"{key}-{cluster_run}" if cluster_run else key
+    checkpoint = _checkpoint(settings.checkpoints, name)
     trained, state = fit_network(
         train,
         dev,
         embeddings,
         settings,
         checkpoint=checkpoint,
-        start_run=lambda: start_training_run(settings, encoder, run_config, dataset_summary),
+        start_run=lambda: start_training_run(settings, encoder, pipeline_run, training=name),
     )
     training = _training_record(state, settings)
-    with atomic_directory(directory) as aside:
-        save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)
-        normalizer.save(aside)
-        for name in (ENCODER_FILE, EncoderSpec.load(examples).weights_file):
-            shutil.copyfile(Path(examples) / name, aside / name)
-        write_json(aside / TRAINING_FILE, training)
-    finish_run(state.run_id)
-    if not cluster_run:
+    with ended_on_error(state.run_id):
+        with atomic_directory(directory) as aside:
+            save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)
+            normalizer.save(aside)
+            for file in (ENCODER_FILE, EncoderSpec.load(examples).weights_file):
+                shutil.copyfile(Path(examples) / file, aside / file)
+            write_json(aside / TRAINING_FILE, training)
+        end_run(state.run_id)
+    if not cluster_run and RUN_VARIABLE not in os.environ:
         remove_checkpoint(checkpoint)
     best = state.history[state.best_epoch]
     logger.info("best epoch: %d, dev loss %.3f", state.best_epoch + 1, best["dev_word_loss"])
-    return training
+    return {**training, "checkpoint": str(checkpoint)}
 
 
 def _checkpoint(checkpoints: str, key: str) -> Path | str:

@@ -1,6 +1,7 @@
 """The MLflow run of a training: its name, parameters and data set."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,27 +9,54 @@ import yaml
 
 from components.artifacts.dataset_summary import DatasetSummary
 from components.registry.datasets import dataset_name, log_dataset
-from components.registry.runs import log_text, start_run
+from components.registry.runs import (
+    TRAINING_TAG,
+    find_ended_training,
+    log_params,
+    log_text,
+    reopen_run,
+    start_run,
+)
+from components.runtime.kubeflow_run import kubeflow_tags
 from components.settings.train import TrainSettings
 
 #: In the MLflow run of the training: all settings of the pipeline run.
 RUN_CONFIG_FILE = "run.yaml"
 
 
-def start_training_run(
-    settings: TrainSettings, encoder: Mapping[str, Any], run_config: str, dataset_summary: str
-) -> str:
-    """Starts the MLflow run of a training.
+@dataclass(frozen=True, slots=True)
+class PipelineRun:
+    """What MLflow records of the pipeline run that trains a model; empty outside a pipeline.
 
-    It is named after data set, encoder and date, such as `flickr8k-inceptionv3-2026-11-30`. All
+    Attributes:
+        config: All settings as YAML.
+        dataset_summary: What the manifest holds, as JSON.
+        kfp_name: The run's name on Kubeflow Pipelines; only recorded there.
+    """
+
+    config: str = ""
+    dataset_summary: str = ""
+    kfp_name: str = ""
+
+
+def start_training_run(
+    settings: TrainSettings,
+    encoder: Mapping[str, Any],
+    pipeline_run: PipelineRun,
+    *,
+    training: str,
+) -> str:
+    """Starts the MLflow run of a training, or goes on with one that ended before its first epoch.
+
+    It is named after data set, encoder and date, such as `flickr8k-InceptionV3-2026-11-30`. All
     settings of the pipeline run are its parameters, the data set is its input, and `run.yaml` is
     among its artifacts.
 
     Args:
         settings: The training settings.
         encoder: The encoder's spec; recorded as parameters too.
-        run_config: All settings of the pipeline run as YAML; empty outside a pipeline.
-        dataset_summary: What the manifest holds, as JSON; empty outside a pipeline.
+        pipeline_run: The pipeline run.
+        training: Name of the training; equal for trainings that would give the same model.
 
     Returns:
         The run's id.
@@ -37,18 +65,26 @@ def start_training_run(
         SettingError: If the experiment was deleted.
         CaptionflowError: If MLflow can't be used.
     """
-    every = {**settings.model_dump(), **(yaml.safe_load(run_config) or {})}
+    every = {**settings.model_dump(), **(yaml.safe_load(pipeline_run.config) or {})}
     # MLflow has no empty parameters.
     params = {name: value for name, value in every.items() if value != ""}
     dataset = every.get("dataset", "")
     parts = [dataset_name(dataset), encoder.get("network", ""), f"{datetime.now(UTC):%Y-%m-%d}"]
-    run_id = start_run(
-        settings.experiment,
-        run_name="-".join(part for part in parts if part),
-        params={**params, **{f"encoder_spec_{name}": value for name, value in encoder.items()}},
-    )
-    if run_config:
-        log_text(run_id, run_config, RUN_CONFIG_FILE)
-    if dataset_summary:
-        log_dataset(run_id, dataset, DatasetSummary.from_json(dataset_summary))
+    params |= {f"encoder_spec_{name}": value for name, value in encoder.items()}
+    run_id = find_ended_training(settings.experiment, training)
+    if run_id:
+        reopen_run(run_id)
+        log_params(run_id, params)
+    else:
+        run_id = start_run(
+            settings.experiment,
+            run_name="-".join(part for part in parts if part),
+            params=params,
+            tags={TRAINING_TAG: training, **kubeflow_tags(pipeline_run.kfp_name)},
+        )
+    if pipeline_run.config:
+        log_text(run_id, pipeline_run.config, RUN_CONFIG_FILE)
+    if pipeline_run.dataset_summary:
+        summary = DatasetSummary.from_json(pipeline_run.dataset_summary)
+        log_dataset(run_id, dataset, summary)
     return run_id

@@ -12,7 +12,7 @@ from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.initialization import initialize_ensemble
 from components.captioning.model.losses import WordCrossEntropy, WordLoss
-from components.registry.runs import log_metrics, run_exists
+from components.registry.runs import ended_on_error, log_metrics, reopen_run, run_exists
 from components.settings.train import TrainSettings
 from components.train.callbacks import EpochEnd
 from components.train.checkpoint import (
@@ -88,19 +88,20 @@ def fit_network(
         strategy.num_replicas_in_sync,
         keras.config.dtype_policy().name,
     )
-    if not state.exhausted(settings.patience):
-        network.fit(
-            batches.dataset(),
-            validation_data=CaptionBatches(
-                dev, batch_size=settings.batch_size, max_words=settings.max_words
-            ).dataset(),
-            initial_epoch=len(state.history),
-            epochs=settings.epochs,
-            verbose=0,
-            callbacks=[
-                EpochEnd(state, checkpoint, epochs=settings.epochs, patience=settings.patience)
-            ],
-        )
+    with ended_on_error(state.run_id):
+        if not state.exhausted(settings.patience):
+            network.fit(
+                batches.dataset(),
+                validation_data=CaptionBatches(
+                    dev, batch_size=settings.batch_size, max_words=settings.max_words
+                ).dataset(),
+                initial_epoch=len(state.history),
+                epochs=settings.epochs,
+                verbose=0,
+                callbacks=[
+                    EpochEnd(state, checkpoint, epochs=settings.epochs, patience=settings.patience)
+                ],
+            )
     restore_best(network, state)
     return network, state
 
@@ -110,7 +111,9 @@ def _complete_metrics(state: TrainingState, start_run: Callable[[], str]) -> Non
     logger.info("resuming from a checkpoint after epoch %d", len(state.history))
     # The last epoch may not have been logged; if the run was deleted, no epoch is.
     missing = 1
-    if not run_exists(state.run_id):
+    if run_exists(state.run_id):
+        reopen_run(state.run_id)
+    else:
         state.run_id, missing = start_run(), len(state.history)
     for number, epoch in list(enumerate(state.history, 1))[-missing:]:
         log_metrics(state.run_id, epoch, step=number)

@@ -14,7 +14,7 @@ def trigger(
 ) -> NamedTuple(  # type: ignore[valid-type] # KFP's own form
     "Trigger",
     [
-        ("Output", bool), ("reason", str),
+        ("Output", bool), ("reason", str), ("drift", str),
         ("training_config", str), ("run_config", str), ("dataset_summary", str),
     ],
 ):  # fmt: skip
@@ -37,6 +37,6 @@ def trigger(
         reason = find_reason(config, checked)
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
         return (
-            reason.train, reason.text,
+            reason.train, reason.text, reason.drift,
             config.to_json(), checked.to_yaml(), data.to_json(),
         )  # fmt: skip

@@ -3,6 +3,7 @@
 captionflow run                                                    runs on this machine
 captionflow submit | schedule | schedules | unschedule | compile   runs on a Kubeflow cluster
 captionflow caption PHOTO… | demo                                  captions for people
+captionflow serve                                                  captions for programs
 captionflow models | features | doctor                             maintenance
 """
 
@@ -20,6 +21,7 @@ from pipeline.cli import (
     models,
     run,
     schedule,
+    serve,
     submit,
 )
 
@@ -63,6 +65,7 @@ app.command("unschedule", rich_help_panel=_CLUSTER)(schedule.unschedule)
 app.command("compile", rich_help_panel=_CLUSTER)(compile_.compile_package_file)
 app.command("caption", rich_help_panel=_CAPTIONS)(caption.caption)
 app.command("demo", rich_help_panel=_CAPTIONS)(demo.demo)
+app.command("serve", rich_help_panel=_CAPTIONS)(serve.serve_model)
 app.add_typer(models.app, name="models", rich_help_panel=_MAINTENANCE)
 app.add_typer(features.app, name="features", rich_help_panel=_MAINTENANCE)
 app.command("doctor", rich_help_panel=_MAINTENANCE)(doctor.doctor)

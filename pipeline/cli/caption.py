@@ -48,6 +48,15 @@ _Always = Annotated[
         "--always", help="Print and read captions that the model is not sure of like any other."
     ),
 ]
+_KeepFeatures = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<folder>",
+        help="Folder, local, gs:// or s3://, to keep the photos' features in for drift tests "
+        "(`captionflow run --requests`), at most 30 days. Photos, captions and names are not kept.",
+        show_default="they are not kept",
+    ),
+]
 _BeamFlags = Annotated[str, typer.Option(help="Flags for Beam's runner, used with -o.")]
 
 
@@ -64,6 +73,7 @@ def caption(
     bundle: Bundle = None,
     root: Root = Path("runs"),
     beam_flags: _BeamFlags = "",
+    keep_features: _KeepFeatures = None,
 ) -> None:
     """Caption photos for people who can't see them."""
     resume = "" if output is None else "; run the same command to continue"
@@ -84,11 +94,17 @@ def caption(
             options = decode_options(model, beam, alternatives)
             if output is None:
                 succeeded = print_captions(
-                    photos, model, options, as_json=as_json, speech=speech, always=always
+                    photos,
+                    model,
+                    options,
+                    as_json=as_json,
+                    speech=speech,
+                    features=keep_features,
+                    always=always,
                 )
             else:
                 succeeded = write_captions(
-                    photos, Path(output), model, options, settings.beam_flags
+                    photos, Path(output), model, options, settings.beam_flags, keep_features
                 )
         if not succeeded:
             raise typer.Exit(DataError.exit_code)

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def print_captions(
     as_json: bool,
     speech: list[str],
     always: bool,
+    features: str | None = None,
 ) -> bool:
     """Prints the caption of each photo as soon as it is found.
 
@@ -40,32 +41,39 @@ def print_captions(
         as_json: Whether to print JSON Lines.
         speech: Command of the speech program; empty to print only.
         always: Whether to give captions that the model is not sure of like any other.
+        features: Folder to keep the photos' features in; None: they are not kept.
 
     Returns:
         Whether every photo was captioned and, if asked for, read aloud.
     """
     photos = find_photos(sources)
     load_tensorflow()
-    from components.describing.captions import caption_one_by_one, load_captioner
+    from components.describing.captions import caption_one_by_one, keep_features, load_captioner
 
     succeeded = True
     several = len(photos) > 1
     captioner = load_captioner(model)
-    for line in caption_one_by_one(captioner, photos, options):
-        if as_json:
-            typer.echo(json.dumps(line))
-        if "error" in line:
-            succeeded = False
-            print_error(line["error"])
-        elif not as_json:
-            typer.echo(_as_text(line, several=several, always=always))
-        if speech and not _speak(speech, _as_speech(line, several=several, always=always)):
-            succeeded, speech = False, []
+    with nullcontext() if features is None else keep_features(captioner, features):
+        for line in caption_one_by_one(captioner, photos, options):
+            if as_json:
+                typer.echo(json.dumps(line))
+            if "error" in line:
+                succeeded = False
+                print_error(line["error"])
+            elif not as_json:
+                typer.echo(_as_text(line, several=several, always=always))
+            if speech and not _speak(speech, _as_speech(line, several=several, always=always)):
+                succeeded, speech = False, []
     return succeeded
 
 
 def write_captions(
-    sources: list[str], output: Path, model: Model, options: DecodeOptions, beam_flags: str
+    sources: list[str],
+    output: Path,
+    model: Model,
+    options: DecodeOptions,
+    beam_flags: str,
+    features: str | None = None,
 ) -> bool:
     """Appends the captions of all photos that a file does not have yet, and prints a summary.
 
@@ -75,6 +83,7 @@ def write_captions(
         model: The model's files.
         options: Decoding options.
         beam_flags: Flags for Beam's runner.
+        features: Folder to keep the photos' features in; None: they are not kept.
 
     Returns:
         Whether every photo was captioned.
@@ -83,7 +92,9 @@ def write_captions(
     from components.describing.batch import caption_to_file
 
     with _log_progress():
-        outcome = caption_to_file(sources, output, model, options, beam_flags=beam_flags)
+        outcome = caption_to_file(
+            sources, output, model, options, beam_flags=beam_flags, features=features
+        )
     for error in outcome.errors[:_MAX_ERRORS]:
         print_error(error)
     if len(outcome.errors) > _MAX_ERRORS:

@@ -1,10 +1,14 @@
-"""Options and process set-up that `captionflow caption` and `captionflow demo` share."""
+"""Options and process set-up that `captionflow caption`, `demo` and `serve` share."""
 
 import os
 import sys
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import Annotated, NoReturn
 
 import typer
 from PIL import Image
@@ -66,3 +70,22 @@ def load_tensorflow() -> None:
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(null)
+
+
+@contextmanager
+def temporary_files() -> Iterator[None]:
+    """Removes temporary files that libraries such as TensorFlow only remove at a normal exit."""
+    before = tempfile.tempdir
+    with TemporaryDirectory(prefix="captionflow-", ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
+def exit_at_once() -> NoReturn:
+    """Ends this process: Python would first wait for TensorFlow to start, compute and shut down."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -6,32 +6,30 @@ captionflow demo --port 8080 --no-browser --alternatives 2
 Only this machine can reach the page, and no photo is saved.
 """
 
-import os
-import sys
-import tempfile
 import threading
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from components.describing.http.server import LOOPBACK, listen
 from components.describing.model import DecodeOptions, Model, decode_options, open_model
-from components.describing.page.server import listen, serve
+from components.describing.page.server import serve
 from pipeline.cli.captioning import (
     DEFAULT_MODEL,
     Beam,
     Bundle,
     Name,
     Version,
+    exit_at_once,
     load_tensorflow,
     prepare,
+    temporary_files,
 )
 from pipeline.cli.errors import one_line_errors
+from pipeline.cli.last_model import naming_last_model
 from pipeline.cli.options import Root
 from pipeline.config import make_settings
 
@@ -68,8 +66,9 @@ def demo(
         prepare(root, needs_registry=bundle is None)
         version = None if model_version is None else str(model_version)
         with (
-            _temporary_files(),
-            listen(port) as listener,
+            temporary_files(),
+            listen(LOOPBACK, port) as listener,
+            naming_last_model(root),
             open_model(settings.model_name, version=version, bundle=bundle) as model,
         ):
 
@@ -86,22 +85,7 @@ def demo(
                     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
             serve(listener, load, _options(model, beam, alternatives), model.name, announce)
-    # Exit at once: Python would first wait for TensorFlow to start, compute and shut down.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
-
-
-@contextmanager
-def _temporary_files() -> Iterator[None]:
-    """Removes temporary files that libraries such as TensorFlow only remove at a normal exit."""
-    before = tempfile.tempdir
-    with TemporaryDirectory(prefix="captionflow-", ignore_cleanup_errors=True) as folder:
-        tempfile.tempdir = folder
-        try:
-            yield
-        finally:
-            tempfile.tempdir = before
+    exit_at_once()
 
 
 def _options(model: Model, beam: int | None, alternatives: int | None) -> DecodeOptions:

@@ -8,11 +8,22 @@ from rich.table import Column, Table
 
 from components.artifacts.scores import TITLES
 from components.errors import CaptionflowError
+from components.registry.candidacy import (
+    approval_notice,
+    can_be_approved,
+    candidate_of,
+    read_candidacies,
+)
+from components.registry.history import Promotion, in_effect, read_history, recorded_champion
 from components.registry.models import ModelVersion, RegisteredModel
-from components.registry.promotion import Promotion, in_effect, read_history, recorded_champion
 
 _SCORES = ("bleu4", "cider_d")
-_ACTIONS = {"register": "registered", "promote": "promoted", "rollback": "rolled back"}
+_ACTIONS = {
+    "register": "registered",
+    "approve": "approved",
+    "promote": "promoted",
+    "rollback": "rolled back",
+}
 
 
 def show_model(model: RegisteredModel, console: Console | None = None) -> None:
@@ -32,8 +43,8 @@ def show_model(model: RegisteredModel, console: Console | None = None) -> None:
             version.version,
             _minute(version.created),
             *(_number(version.tags.get(name, "")) for name in _SCORES),
-            "[green]champion[/]" if version.version == model.champion else "",
-            escape(_reason(effective, version)),
+            _alias(model, version),
+            escape(_reason(model, effective, version)),
         )
     console.print(f"{escape(model.name)}\n", highlight=False)
     console.print(versions)
@@ -50,8 +61,9 @@ def show_model(model: RegisteredModel, console: Console | None = None) -> None:
             )
         console.print()
         console.print(promotions)
-    if warning := _warning(model):
-        console.print(f"\n[yellow]{escape(warning)}[/]", soft_wrap=True, highlight=False)
+    for line in (_waiting(model), _warning(model)):
+        if line:
+            console.print(f"\n[yellow]{escape(line)}[/]", soft_wrap=True, highlight=False)
 
 
 def show_version(
@@ -76,7 +88,8 @@ def show_version(
         )
     version = model.version(number)
     console = console or Console()
-    suffix = "[green], champion[/]" if number == model.champion else ""
+    alias = _alias(model, version)
+    suffix = f", {alias}" if alias else ""
     console.print(f"{escape(model.name)} version {number}{suffix}\n", highlight=False)
     scores = {title: version.tags[name] for name, title in TITLES.items() if name in version.tags}
     other = {name: text for name, text in sorted(version.tags.items()) if name not in TITLES}
@@ -102,15 +115,44 @@ def _table(*columns: Column | str) -> Table:
     return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
-def _reason(effective: list[Promotion], version: ModelVersion) -> str:
-    """Returns the reason of a version's last promotion, or else of the gate's decision."""
+def _reason(model: RegisteredModel, effective: list[Promotion], version: ModelVersion) -> str:
+    """Returns the reason of a version's last promotion, else of its rejection or of the gate."""
     reasons = [each.reason for each in effective if each.version == version.version]
-    return reasons[-1] if reasons else version.tags.get("gate_reason", "")
+    if reasons:
+        return reasons[-1]
+    decisions = [each for each in read_candidacies(model.tags) if each.version == version.version]
+    if decisions and decisions[-1].action == "reject":
+        return f"rejected: {decisions[-1].reason} ({decisions[-1].author})"
+    return version.tags.get("gate_reason", "")
+
+
+def _alias(model: RegisteredModel, version: ModelVersion) -> str:
+    if version.version == model.champion:
+        return "[green]champion[/]"
+    waiting = candidate_of(model)
+    return "[yellow]candidate[/]" if waiting and waiting.version == version.version else ""
+
+
+def _waiting(model: RegisteredModel) -> str:
+    """Returns what has to be done about the candidate; empty if there is none."""
+    waiting = candidate_of(model)
+    if waiting is None:
+        return ""
+    line = f"Version {waiting.version} {approval_notice(waiting)}."
+    if can_be_approved(waiting, model.champion):
+        return line
+    then = f"version {waiting.compared_with}" if waiting.compared_with else "no version"
+    return (
+        f"{line} It can't be approved as it is, since the champion has changed: the gate compared "
+        f"it with {then}. Run the pipeline again to compare it with the present champion."
+    )
 
 
 def _warning(model: RegisteredModel) -> str:
     recorded = recorded_champion(model.tags)
     if model.champion is None and recorded is None:
+        if candidate_of(model) is not None:
+            return "There is no champion yet."
         return "There is no champion yet. Choose one with `captionflow models promote`."
     if recorded != model.champion:
         now = f"version {model.champion}" if model.champion else "no version"

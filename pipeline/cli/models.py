@@ -1,4 +1,4 @@
-"""The commands `captionflow models`: list, show, promote and roll back registered models."""
+"""The commands `captionflow models`: list, show, approve, promote and roll back models."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +14,12 @@ from pipeline.cli.options import Root
 _Model = Annotated[
     str | None, typer.Option(help="Name of the registered model; needed only if there are several.")
 ]
+_Number = Annotated[str, typer.Argument(help="Version number.")]
 _Reason = Annotated[str, typer.Option(help="Reason to record in MLflow.")]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Show registered models, promote a version, or roll back.",
+    help="Show registered models; approve, reject or promote a version; roll back.",
 )
 
 
@@ -48,9 +49,43 @@ def show(
         show_version(read_model(model), version)
 
 
+@app.command("approve")
+def approve(
+    version: _Number,
+    why: _Reason,
+    root: Root = Path("runs"),
+    model: _Model = None,
+) -> None:
+    """Make the version that waits for approval the champion."""
+    with _mlflow_of(root):
+        from components.registry import approval
+        from components.registry.models import read_model
+
+        name = read_model(model).name
+        champion = approval.approve(name, version, reason=_given(why))
+        typer.echo(f"Version {champion} of {name} is now the champion.")
+
+
+@app.command("reject")
+def reject(
+    version: _Number,
+    why: _Reason,
+    root: Root = Path("runs"),
+    model: _Model = None,
+) -> None:
+    """Reject the version that waits for approval; the same is not trained again."""
+    with _mlflow_of(root):
+        from components.registry import approval
+        from components.registry.models import read_model
+
+        name = read_model(model).name
+        approval.reject(name, version, reason=_given(why))
+        typer.echo(f"Version {version} of {name} is rejected; the champion stays.")
+
+
 @app.command("promote")
 def promote(
-    version: Annotated[str, typer.Argument(help="Version number.")],
+    version: _Number,
     why: _Reason,
     root: Root = Path("runs"),
     model: _Model = None,
@@ -60,10 +95,8 @@ def promote(
         from components.registry import promotion
         from components.registry.models import read_model
 
-        if not why.strip():
-            raise SettingError("The reason is empty. Give one with --why")
         name = read_model(model).name
-        champion = promotion.promote(name, version, reason=why)
+        champion = promotion.promote(name, version, reason=_given(why))
         typer.echo(f"Version {champion} of {name} is now the champion.")
         if champion != version:
             typer.echo(f"It was promoted at the same time as version {version}.")
@@ -79,6 +112,12 @@ def rollback(why: _Reason = "", root: Root = Path("runs"), model: _Model = None)
         name = read_model(model).name
         champion = promotion.rollback(name, reason=why.strip())
         typer.echo(f"Version {champion} of {name} is now the champion.")
+
+
+def _given(why: str) -> str:
+    if not why.strip():
+        raise SettingError("The reason is empty. Give one with --why")
+    return why.strip()
 
 
 @contextmanager

@@ -30,11 +30,12 @@ from pipeline.cluster.errors import (
 
 logger = logging.getLogger(__name__)
 
-# Seconds to connect, and to receive a response; without them, kfp waits forever. Before KFP 2.17
-# creates a run, its MLflow plugin sends 2 requests to MLflow, with 3 attempts of 60 seconds each
-# (mlflowOperationBudget in backend/src/apiserver/plugins/mlflow/config.go).
+# Seconds to connect, and to receive a response; without them, kfp waits forever. Before KFP creates
+# a run, its MLflow plugin may wait for MLflow: version 2.17.0 for 60 seconds in all, as shipped
+# (OnBeforeRunCreation in backend/src/apiserver/plugins/mlflow/dispatcher.go), later versions for 3
+# requests with 3 attempts of 60 seconds each (mlflowOperationBudget in config.go of that folder).
 _TIMEOUTS = (10, 60)
-_TIMEOUTS_TO_CREATE = (10, 60 + 60 * 3 * 2)
+_TIMEOUTS_TO_CREATE = (10, 60 + 3 * 3 * 60)
 # No retries: errors are reported at once, and `follow_run` has its own.
 _RETRIES = Retry(total=None, connect=0, read=0, other=0, redirect=5)
 # Address of the user interface after `kubectl port-forward`.

@@ -5,6 +5,9 @@ key misses changed code and data that changed under the same name, and treats a 
 as new. Here the key consists of everything that a step's result depends on (`pipeline.plan`), and
 is passed to kfp as `caching_options.cache_key`; the cache itself is kfp's. The parts of each step's
 last key are stored beside it, so that a plan can say what changed.
+
+A step's result is stored as soon as the step has ended, and its files are on the disk before it is,
+so neither a killed run nor a power cut loses a finished step.
 """
 
 import copy
@@ -12,12 +15,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from kfp.dsl import Artifact
 from kfp.local.cache import LocalCache
 
 from components.artifacts.files import read_json, write_json
 from components.artifacts.fingerprint import fingerprint_value
+from components.storage.durability import sync_tree
+from components.storage.transfer import remove
 from pipeline.local.damage import cached_outputs, result_damage
 from pipeline.plan import (
     DEPEND_ON_REGISTRY,
@@ -31,6 +36,8 @@ from pipeline.tasks import Step, steps_of
 
 # Folder of the parts of each step's last key.
 _LAST = "last"
+# In an artifact's metadata: the checkpoint that the step would have resumed from.
+_CHECKPOINT = "checkpoint"
 _REGISTRY = "Never cached: it depends on the registry."
 
 
@@ -81,24 +88,60 @@ def plan_steps(
         else:
             changed = explain(own, _last(cache, step.name))
             reused, why = False, changed or "Its earlier result was deleted."
-        if not reused:
-            # Keeps the cached result until `remember` replaces it with the new one.
-            step.task.caching_options.cache_key = f"{key} {uuid4().hex}"
         planned.append(PlannedStep(step.name, reused, why, own, key, damage))
     return planned
 
 
-def remember(spec: Any, planned: list[PlannedStep], cache: Path) -> None:
-    """Stores new results under their keys, and the parts of these keys for the next plan."""
-    store = LocalCache(str(cache))
-    keys = {step.name: step for step in planned if step.parts}
-    for step in steps_of(spec):
-        if step.name not in keys or store.get(_entry(store, step)) is None:
-            continue
-        new = cache / f"{_entry(store, step)}.json"
-        step.task.caching_options.cache_key = keys[step.name].key
-        new.replace(cache / f"{_entry(store, step)}.json")
-        write_json(cache / _LAST / f"{step.name}.json", keys[step.name].parts)
+class RunCache(LocalCache):
+    """kfp.local's cache for one run.
+
+    kfp looks a step up before it runs it, and stores its outputs when it has ended. Steps that the
+    plan does not reuse are not found; the earlier result of such a step is kept until the new one
+    replaces it.
+
+    Args:
+        cache: Folder of the cache; created if it does not exist.
+        spec: The pipeline's `PipelineSpec`, with the keys of `plan_steps`.
+        planned: All steps, from `plan_steps`.
+
+    Attributes:
+        outputs: The outputs of each step that ended or was reused in this run, by step.
+    """
+
+    def __init__(self, cache: Path, spec: Any, planned: list[PlannedStep]) -> None:
+        super().__init__(str(cache))
+        self.outputs: dict[str, Mapping[str, Any]] = {}
+        by_name = {step.name: step for step in planned if step.key}
+        self._steps = {
+            _entry(self, step): by_name[step.name]
+            for step in steps_of(spec)
+            if step.name in by_name
+        }
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Returns the outputs of a step that the plan reuses; None for any other."""
+        step = self._steps[key]
+        outputs: dict[str, Any] | None = super().get(key) if step.reused else None
+        if outputs is not None:
+            self.outputs[step.name] = outputs
+        return outputs
+
+    def put(self, key: str, outputs: dict[str, Any]) -> None:
+        """Stores the outputs of a step that has ended, and the parts of its key."""
+        step = self._steps[key]
+        self.outputs[step.name] = outputs
+        for artifact in outputs.values():
+            if isinstance(artifact, Artifact) and Path(artifact.path).exists():
+                sync_tree(artifact.path)
+        super().put(key, outputs)
+        write_json(Path(self.cache_root) / _LAST / f"{step.name}.json", step.parts)
+        sync_tree(self._entry_path(key))
+        for artifact in outputs.values():
+            # Needed until here: a training killed a moment ago would start from the beginning.
+            if isinstance(artifact, Artifact) and (
+                checkpoint := artifact.metadata.get(_CHECKPOINT)
+            ):
+                remove(checkpoint)
 
 
 @contextmanager

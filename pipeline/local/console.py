@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from components.runtime.execution import FAILED_MARK, TOOK_MARK
+from pipeline.local.step_exit import count_oom_kills, explain_exit
 
 # kfp.local writes `Executing task 'ingest'`, with colours, and indents the output of steps.
 _STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
@@ -42,20 +43,18 @@ class RunView(io.TextIOBase):
 
     Attributes:
         seconds: Time that each finished step took.
-        current: The step that is running, or ran last.
-        failure: The failed step and its error.
-        last: The last line of output that was not empty.
+        failure: The step that failed first, and its error.
     """
 
     def __init__(self, console: Console, log: TextIO) -> None:
         super().__init__()
         self.seconds: dict[str, Seconds] = {}
-        self.current: str | None = None
         self.failure: str | None = None
-        self.last = ""
         self._console = console
         self._log = log
         self._unfinished = ""
+        self._last_line = ""
+        self._oom_kills = 0
         self._bar: TaskID | None = None
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]✓"),
@@ -92,16 +91,23 @@ class RunView(io.TextIOBase):
         """Flushes the log file."""
         self._log.flush()
 
+    def end(self, step: str, code: int) -> None:
+        """Receives the exit code of a step's process; negative: the signal that ended it."""
+        if code and self.failure is None:
+            new_kills = count_oom_kills() - self._oom_kills
+            self.failure = explain_exit(step, code, last_line=self._last_line, oom_kills=new_kills)
+
     def _process(self, line: str) -> None:
         if line.startswith("    ") and line.strip():
-            self.last = line.strip()
+            self._last_line = line.strip()
         if (match := _STARTED.search(line)) and not match[1].startswith("condition-"):
-            self.current = match[1]
-            self._bar = self._progress.add_task("", step=self.current, total=None)
+            self._last_line, self._oom_kills = "", count_oom_kills()
+            self._bar = self._progress.add_task("", step=match[1], total=None)
         elif match := _STEP_LINE.match(line):
             self._show(match["step"], match["text"])
         elif match := _FAILED.match(line):
-            self.failure = match["error"]
+            # Steps that do not depend on the failed one still run.
+            self.failure = self.failure or match["error"]
         elif match := _TOOK.match(line):
             self._finish(match["step"], Seconds(float(match["start_up"]), float(match["work"])))
 

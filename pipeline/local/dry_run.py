@@ -9,8 +9,9 @@ from components.artifacts.dataset_summary import summarize_manifest
 from components.registry.client import store_exists
 from components.registry.models import find_champion
 from components.settings.run import RunSettings
-from components.trigger.decision import compare, find_rejection
-from components.trigger.training_config import make_training_config
+from components.trigger.decision import Reason, compare, predict_reason
+from components.trigger.drift import find_drift
+from components.trigger.training_config import TrainingConfig, make_training_config
 from pipeline.local.cache import plan_steps, step_outputs
 from pipeline.plan import PlannedStep
 
@@ -49,15 +50,20 @@ def dry_run(
     manifest = (step_outputs(spec, "ingest", cache) or {})["manifest"]
     settings = RunSettings.check({name: arguments[name] for name in RunSettings.model_fields})
     training_config = make_training_config(summarize_manifest(manifest.path), settings)
-    # Looking up a champion would create the store.
-    champion = find_champion(settings.model_name) if store_exists() else None
-    rejected = find_rejection(training_config, champion, settings)
-    reason = compare(training_config, champion, force=settings.force, rejected=rejected)
+    reason = _predict(training_config, settings)
     planned = _with_reason(planned, "trigger", reason.text)
     if reason.train:
         return _with_reason(planned, "register", _IF_PASSED)
     first = _first_after_trigger(planned)
     return planned[:first] + [replace(step, why="") for step in planned[first:]]
+
+
+def _predict(training_config: TrainingConfig, settings: RunSettings) -> Reason:
+    if not store_exists():
+        # Looking up a champion would create the store.
+        return compare(training_config, None, force=settings.force)
+    champion = find_champion(settings.model_name)
+    return predict_reason(training_config, champion, settings, find_drift(champion, settings))
 
 
 def _with_conditions(planned: list[PlannedStep]) -> list[PlannedStep]:

@@ -6,6 +6,7 @@ kfp.local runs the same DAG as a cluster, each step in a process of its own. One
 """
 
 import contextlib
+import os
 import signal
 import sys
 import warnings
@@ -21,11 +22,12 @@ from rich.console import Console
 
 from components.artifacts.files import read_json
 from components.errors import CaptionflowError
+from components.runtime.execution import PARENT_VARIABLE
 from components.storage.filesystem import require_writable
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
-from pipeline.local.cache import plan_steps, remember, restored_spec, step_outputs
+from pipeline.local.cache import RunCache, plan_steps, restored_spec
 from pipeline.local.console import RunView
 from pipeline.local.environment import (
     arguments_of,
@@ -34,6 +36,7 @@ from pipeline.local.environment import (
     make_root,
     set_environment,
 )
+from pipeline.local.run_folder import RunFolder, clear_killed_runs, new_run_folder
 from pipeline.local.summary import ARTIFACTS, Summary, show_summary
 from pipeline.local.upload import upload_artifacts
 from pipeline.plan import PlannedStep, show_plan
@@ -76,69 +79,76 @@ def run_pipeline(
     arguments, contents = arguments_of(settings, root), contents_of(settings)
     # A model that was trained with one MLflow store is missing in another.
     contents["experiment"] = experiment_fingerprint(settings.experiment, create=True)
-    cache = root / "cache"
-    local.init(
-        runner=local.SubprocessRunner(use_venv=False),
-        pipeline_root=str(root / ARTIFACTS),
-        enable_caching=True,
-        cache_root=str(cache),
-    )
+    clear_killed_runs(root)
+    local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(root / ARTIFACTS))
     log_file = root / "logs" / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}.log"
     log_file.parent.mkdir(exist_ok=True)
     # `--config` accepts this file, to repeat the run.
     config_file = log_file.with_suffix(".yaml")
     config_file.write_text(settings.to_yaml(), encoding="utf-8")
     with restored_spec(captioning_pipeline.pipeline_spec) as spec:
-        planned = plan_steps(spec, arguments, contents, cache, reuse=reuse)
+        planned = plan_steps(spec, arguments, contents, root / "cache", reuse=reuse)
+        cache = RunCache(root / "cache", spec, planned)
         _print_reused(console, planned)
-        try:
-            with log_file.open("w", encoding="utf-8", buffering=1) as log:
-                for line in _damaged(planned):
-                    console.print(line, style="yellow", markup=False, soft_wrap=True)
-                    log.write(f"{line}\n")
-                view = RunView(console, log)
-                with view:
-                    folder = _run(captioning_pipeline, arguments, view, log_file)
-        finally:
-            remember(spec, planned, cache)
-        outputs = _outputs(spec, root / ARTIFACTS / folder, cache)
+        with (
+            log_file.open("w", encoding="utf-8", buffering=1) as log,
+            RunView(console, log) as view,
+            new_run_folder(root) as folder,
+        ):
+            for line in _damaged(planned):
+                console.print(line, style="yellow", markup=False, soft_wrap=True)
+                log.write(f"{line}\n")
+            local.init(
+                runner=local.SubprocessRunner(use_venv=False),
+                pipeline_root=str(root / ARTIFACTS),
+                workspace_root=str(folder.temporary / "workspace"),
+            )
+            _run(captioning_pipeline, arguments, view, folder, cache, log_file)
+        outputs = _outputs(spec, folder.path, cache)
     return Summary(root, log_file, config_file, settings.model_name, outputs, view.seconds)
 
 
-def _outputs(spec: Any, folder: Path, cache: Path) -> dict[str, Mapping[str, Any]]:
+def _outputs(spec: Any, folder: Path, cache: RunCache) -> dict[str, Mapping[str, Any]]:
     # The outputs of steps that are never cached are only in the run's own folder.
     outputs: dict[str, Mapping[str, Any]] = {}
     for step in steps_of(spec):
         file = folder / step.name / "executor_output.json"
-        if (cached := step_outputs(spec, step.name, cache)) is not None:
-            outputs[step.name] = cached
+        if step.name in cache.outputs:
+            outputs[step.name] = cache.outputs[step.name]
         elif file.exists():
             outputs[step.name] = read_json(file).get("parameterValues", {})
-        if step.name == "trigger" and not outputs["trigger"]["Output"]:
-            break
     return outputs
 
 
-def _run(pipeline: Any, arguments: Mapping[str, Any], view: RunView, log: Path) -> str:
+def _run(
+    pipeline: Any,
+    arguments: Mapping[str, Any],
+    view: RunView,
+    folder: RunFolder,
+    cache: RunCache,
+    log: Path,
+) -> None:
+    from components.registry.ownership import RUN_VARIABLE
+
+    variables = {
+        "TMPDIR": str(folder.temporary),
+        RUN_VARIABLE: folder.path.name,
+        PARENT_VARIABLE: str(os.getpid()),
+    }
     try:
         with (
             contextlib.redirect_stdout(view),
-            patched_kfp() as folders,
+            patched_kfp(folder.path.name, cache, variables=variables, on_exit=view.end),
             warnings.catch_warnings(),
         ):
             # kfp.local warns that it ignores display names.
             warnings.filterwarnings("ignore", module=r"kfp\.local")
             pipeline(**arguments)
-            return folders[0]
     except RuntimeError as error:
-        # kfp raises this when a step failed, after the step has printed its error.
-        if view.current is None:
+        # kfp raises this when a step failed.
+        if view.failure is None:
             raise
-        message = (
-            view.failure
-            or f"{view.current}: stopped without an error message. Its last line: {view.last}"
-        )
-        raise StepFailedError(f"All output of the run: {log}\n{message}") from error
+        raise StepFailedError(f"All output of the run: {log}\n{view.failure}") from error
     except KeyboardInterrupt:
         _stop_children()
         raise

@@ -59,6 +59,11 @@ class Summary:
         return self.trained and bool(self.outputs["gate"]["Output"])
 
     @property
+    def approval(self) -> str:
+        """Who has to do what before the registered model becomes champion; empty: nothing."""
+        return str(self.outputs["register"]["approval"]) if self.passed else ""
+
+    @property
     def reason(self) -> str:
         """The gate's reason; the trigger's if no model was trained."""
         return str(self.outputs["gate" if self.trained else "trigger"]["reason"])
@@ -98,13 +103,16 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Model", f"{_model_version(summary)} [green]unchanged[/]"
         yield "Trigger", escape(summary.reason)
     else:
-        verdict = "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
-        yield "Model", f"{_model_version(summary)} {verdict}"
+        yield "Model", f"{_model_version(summary)} {_verdict(summary)}"
         yield "Gate", escape(summary.reason)
         if not summary.passed:
             for number, text in enumerate(_advice(summary), 1):
                 yield ("Next" if number == 1 else ""), escape(f"{number}. {text}")
+        if summary.approval:
+            yield "To do", f"[yellow]{escape(summary.approval)}[/]"
         yield "Report", escape(_report(summary))
+    if drift := summary.outputs["trigger"]["drift"]:
+        yield "Drift", escape(str(drift))
     yield "Config", escape(_short(summary.config_file))
     yield "Log", escape(_short(summary.log_file))
     yield "MLflow", escape(_mlflow())
@@ -154,8 +162,16 @@ def _scores(summary: Summary) -> Table:
     return table
 
 
+def _verdict(summary: Summary) -> str:
+    if summary.approval:
+        return "[yellow]registered, not champion yet[/]"
+    return "[green]registered[/]" if summary.passed else "[yellow]not registered[/]"
+
+
 def _model_version(summary: Summary) -> str:
-    if summary.trained and not summary.passed:
+    if summary.passed:
+        return f"{summary.model_name} version {summary.outputs['register']['version']}"
+    if summary.trained:
         return summary.model_name
     from components.registry.models import find_champion
 
@@ -197,7 +213,10 @@ def _model_flags(summary: Summary) -> Sequence[str]:
     # A model that was not released is only among the run's artifacts.
     if summary.trained and not summary.passed:
         return "--bundle", _short(summary.outputs["evaluate"]["scored_model"].path)
-    return "--model-name", summary.model_name, "--root", _short(summary.root)
+    flags = ["--model-name", summary.model_name, "--root", _short(summary.root)]
+    if summary.approval:
+        flags += ["--model-version", str(summary.outputs["register"]["version"])]
+    return flags
 
 
 def _command(program: str, *arguments: str) -> str:

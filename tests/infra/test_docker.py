@@ -51,8 +51,8 @@ def _whole(stage: str) -> list[Instruction]:
 
 
 def _pins(name: str) -> dict[str, str]:
-    lines = (REQUIREMENTS / f"{name}.txt").read_text().splitlines()
-    return dict(line.split("==") for line in lines if line and not line.lstrip().startswith("#"))
+    text = (REQUIREMENTS / f"{name}.txt").read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+) \\$", text, re.MULTILINE))
 
 
 def test_dockerfile_passes_hadolint() -> None:
@@ -120,14 +120,39 @@ def test_copied_files_are_there_and_not_ignored() -> None:
                 assert any(source == path or source.startswith(f"{path}/") for path in allowed)
 
 
-@pytest.mark.parametrize("name", INSTALLED)
-def test_requirements_are_pinned_and_name_no_index(name: str) -> None:
+@pytest.mark.parametrize("name", [*INSTALLED, "test"])
+def test_requirements_are_pinned_with_hashes_and_name_no_index(name: str) -> None:
     text = (REQUIREMENTS / f"{name}.txt").read_text()
     assert "://" not in text
-    wanted = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    text = re.sub(r"^ +#.*\n", "", text, flags=re.MULTILINE)
+    wanted = text.replace("\\\n", "").splitlines()
     assert len(wanted) > 100
     for line in wanted:
-        assert re.fullmatch(r"[a-z0-9-]+==[\w.]+", line), line
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.]+( +--hash=sha256:[0-9a-f]{64})+", line), line
+
+
+def test_every_installation_checks_hashes() -> None:
+    commands = [value for name, value in _instructions() if name == "RUN" and "/pip " in value]
+    from_lists = [value for value in commands if re.search(r" -r \S", value)]
+    assert len(from_lists) == 4
+    for value in from_lists:
+        assert value.count("--require-hashes ") == len(re.findall(r" -r \S", value))
+
+
+def test_setuptools_that_builds_packages_is_taken_with_its_hashes(tmp_path: Path) -> None:
+    script = {
+        found for _, value in _instructions() for found in re.findall(r"sed -n ('.+?')", value)
+    }
+    (program,) = script
+    source = REQUIREMENTS / "run.txt"
+    done = subprocess.run(
+        [str(shutil.which("sed")), "-n", program.strip("'"), str(source)],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("    #")]
+    assert lines[0] == f"setuptools=={_pins('run')['setuptools']} \\"
+    assert lines[1:]
+    assert all("--hash=sha256:" in line for line in lines[1:])
 
 
 @pytest.mark.parametrize("name", ["server", "gpu"])

@@ -69,14 +69,15 @@ def test_package_brings_secrets_as_files_and_none_as_parameters(
     package: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:
     spec, pods = package
-    for pod in pods.values():
+    for executor, pod in pods.items():
         mounts = {mount["secretName"]: mount["mountPath"] for mount in pod["secretAsVolume"]}
         assert mounts == {
             "mlflow-credentials": "/home/captionflow/.mlflow", "gcs-key": "/var/run/secrets/gcs",
         }  # fmt: skip
         assert "secretAsEnv" not in pod
         variables = [pair["envVar"] for one in pod["configMapAsEnv"] for pair in one["keyToEnv"]]
-        assert variables == ["MLFLOW_TRACKING_URI", "GOOGLE_APPLICATION_CREDENTIALS"]
+        expected = ["MLFLOW_TRACKING_URI", "GOOGLE_APPLICATION_CREDENTIALS"]
+        assert variables == expected + ["KFP_UI_URL"] * (executor == "exec-train")
     parameters = spec["root"]["inputDefinitions"]["parameters"]
     assert not [name for name in parameters if "secret" in name or "password" in name]
 

@@ -79,7 +79,7 @@ class RerankerData:
             OSError: If a file is missing.
             LookupError, TypeError, ValueError: If a file is invalid, or the two do not match.
         """
-        features = _read_features(directory / FEATURES_FILE)
+        features = read_features(directory / FEATURES_FILE)
         content = _CAPTIONS_FILE.validate_json((directory / CAPTIONS_FILE).read_bytes())
         captions = content.captions
         if len(features) != len(captions):
@@ -95,7 +95,13 @@ class RerankerData:
         return cls(features, captions, content.method)
 
 
-def _read_features(path: Path) -> NDArray[Any]:
+def read_features(path: Path) -> NDArray[Any]:
+    """Reads a NumPy file of unknown origin, without pickle.
+
+    Raises:
+        OSError: If the file is missing.
+        ValueError: If it is no NumPy array, or shorter than its header says.
+    """
     try:
         # Mapped first: a header may announce far more numbers than the file has.
         return np.array(np.lib.format.open_memmap(path, mode="r"))

@@ -45,6 +45,9 @@ class Captioner:
         directory: A bundle that includes its encoder.
         batch_size: Photos encoded per batch; a smaller batch takes as long.
 
+    Attributes:
+        on_features: Called with the features of the photos of each batch, float16 [N, D], if set.
+
     Raises:
         DataError: If a file of the bundle or its encoder is missing or invalid.
     """
@@ -52,6 +55,7 @@ class Captioner:
     def __init__(self, directory: str | Path, *, batch_size: int = _BATCH_SIZE) -> None:
         self.bundle = Bundle.load(directory)
         self.encoder = load_encoder(directory, batch_size=batch_size)
+        self.on_features: Callable[[NDArray[np.float16]], None] | None = None
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
         """Returns a caption for each photo, given as an image file's bytes or path.
@@ -129,6 +133,8 @@ class Captioner:
         encoded = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] -> float32 [N, D]
         # float16, as in the examples: a photo is described as it was scored.
         features, finite = cast_to_float16(encoded)
+        if self.on_features is not None and finite.any():
+            self.on_features(features[finite])
         results = iter(describe(features[finite]) if finite.any() else [])
         return [
             next(results) if is_finite

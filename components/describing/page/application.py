@@ -14,8 +14,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from components.captioning.encoder.images import FORMATS, MAX_BYTES, MAX_PIXELS
+from components.describing.http.bodies import BodyLimits
 from components.describing.model import DecodeOptions
 from components.describing.page.guard import HOSTS, SecurityHeaders, is_cross_origin
 from components.describing.page.request_queue import RequestQueue, Upload
@@ -46,11 +48,9 @@ def make_application(queue: RequestQueue, options: DecodeOptions, model: str) ->
     async def captions(request: Request) -> Response:
         if is_cross_origin(request):
             raise HTTPException(403, "Photos must be sent from this page, not from another site")
-        raw_name = request.query_params.get("name", "")[:_NAME_LENGTH]
-        name = "".join(c for c in raw_name if c.isprintable()).strip() or "The photo"
         # Before the body is read, which bounds the memory that uploads take.
         with queue.slot():
-            upload = Upload(name, await _read_body(request, name))
+            upload = Upload(_photo_name(request), await request.body())
             found = await asyncio.wrap_future(queue.submit(upload, options))
         return JSONResponse(found, 422 if "error" in found else 200)
 
@@ -74,6 +74,8 @@ def make_application(queue: RequestQueue, options: DecodeOptions, model: str) ->
         ],
         middleware=[
             Middleware(SecurityHeaders),
+            # Around all that may refuse a request before its body was read.
+            Middleware(BodyLimits, max_bytes=MAX_BYTES, too_large=_too_large),
             Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
         ],
         exception_handlers={
@@ -104,20 +106,15 @@ def _render(model: str) -> bytes:
     )
 
 
-async def _read_body(request: Request, name: str) -> bytes:
-    # A body whose announced length is too large is not read; the length may also be missing.
-    announced = int(request.headers.get("content-length", 0))
-    body = bytearray()
-    if announced <= MAX_BYTES:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BYTES:
-                break
-        else:
-            return bytes(body)
-    raise HTTPException(
-        413,
-        f"{name} can't be read as a photo: its file must not be larger than {MAX_BYTES >> 20} MiB",
+def _photo_name(request: Request) -> str:
+    raw_name = request.query_params.get("name", "")[:_NAME_LENGTH]
+    return "".join(c for c in raw_name if c.isprintable()).strip() or "The photo"
+
+
+def _too_large(scope: Scope) -> str:
+    return (
+        f"{_photo_name(Request(scope))} can't be read as a photo: its file must not be larger than "
+        f"{MAX_BYTES >> 20} MiB"
     )
 
 

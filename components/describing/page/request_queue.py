@@ -3,17 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import numpy as np
-
 from components.captioning.inference.batching import DynamicBatcher
+from components.captioning.inference.scoring import warm_up
+from components.describing.http.bodies import MAX_BODIES
 from components.describing.model import DecodeOptions
 from components.describing.photo_files import PhotoFile
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
-
-#: Photos that may be uploading or waiting; each may take as much memory as a file may be large.
-MAX_WAITING = 8
 
 
 class Upload(NamedTuple):
@@ -44,19 +41,12 @@ def make_request_queue(
 
     def load() -> "Captioner":
         captioner = load_captioner()
-        _warm_up(captioner, options)
+        black = warm_up(captioner, options.beam_width)
+        captioner.saliency(black, captioner.bundle.vocabulary.words[-1])
         return captioner
 
     # One photo at a time, which bounds the memory of decoded photos.
-    return DynamicBatcher(load, _describe, max_batch_size=1, max_waiting=MAX_WAITING)
-
-
-def _warm_up(captioner: "Captioner", options: DecodeOptions) -> None:
-    # TensorFlow compiles its graphs at the first photo; no user should wait for that.
-    size = captioner.encoder.spec.size
-    black = np.zeros((size, size, 3), np.uint8)
-    captioner.descriptions_or_errors([black], beam_width=options.beam_width)
-    captioner.saliency(black, captioner.bundle.vocabulary.words[-1])
+    return DynamicBatcher(load, _describe, max_batch_size=1, max_waiting=MAX_BODIES)
 
 
 def _describe(

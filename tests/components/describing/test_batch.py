@@ -15,6 +15,7 @@ from components.captioning.inference.captioner import Captioner
 from components.describing import batch
 from components.describing.batch import Outcome, caption_to_file
 from components.describing.model import DecodeOptions, Model
+from components.drift.kept_features import list_kept
 from components.errors import SettingError
 
 PROJECT = Path(__file__).parents[3]
@@ -163,3 +164,14 @@ def test_caption_to_file_resumes_after_it_was_killed(model: Model, tmp_path: Pat
     assert list(lines) == sorted(str(path) for path in photos.iterdir())
     assert lines[first].startswith("before ")
     assert sum(caption.startswith("before ") for caption in lines.values()) == len(found) - 1
+
+
+def test_caption_to_file_keeps_the_features_of_newly_described_photos(
+    model: Model, folder: Path, tmp_path: Path
+) -> None:
+    kept, output = str(tmp_path / "kept"), tmp_path / "captions.jsonl"
+    caption_to_file([str(folder)], output, model, OPTIONS, features=kept)
+    assert len(list_kept(kept)) == 1
+    # Nothing is described again.
+    caption_to_file([str(folder)], output, model, OPTIONS, features=kept)
+    assert len(list_kept(kept)) == 1

@@ -85,15 +85,18 @@ def artifacts(
 def register() -> Register:
     """A function that registers a model."""
     from components.register.registration import register_model
+    from components.settings.release import RegisterSettings
 
-    def register(inputs: dict[str, Path], reason: str, compared_with: str = "1") -> Any:
+    def register(
+        inputs: dict[str, Path], reason: str, compared_with: str = "1", **settings: Any
+    ) -> Any:
         return register_model(
             **inputs,
             training_config='{"data": "d"}',
             cause="Training: there is no champion yet",
             reason=reason,
             compared_with=compared_with,
-            model_name="captioner",
+            settings=RegisterSettings(model_name="captioner", experiment="photos", **settings),
         )
 
     return register
@@ -109,7 +112,7 @@ def first(
     """The artifacts of a first training run, registered; the store is beside the model."""
     from components.artifacts.checksums import write_checksums
     from components.registry.client import local_tracking_uri
-    from components.registry.runs import finish_run, start_run
+    from components.registry.runs import end_run, start_run
 
     root = tmp_path_factory.mktemp("first")
     shutil.copy(mlflow_database, root)
@@ -118,7 +121,7 @@ def first(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(root))
         run_id = start_run("photos", "first", {"epochs": 3})
-        finish_run(run_id)
+        end_run(run_id)
         (root / "model" / "training.json").write_text(json.dumps({"mlflow_run_id": run_id}))
         write_checksums(root / "model")
         register(inputs, "Passed: first model", "")

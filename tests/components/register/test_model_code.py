@@ -152,3 +152,25 @@ def test_predict_photo_that_the_model_cant_caption_names_its_row(
     assert len(model.predict(context, pd.DataFrame({"photo": [grey]}))) == 1
     with pytest.raises(MlflowException, match=r"^Row 1 of `photo` can't be used: this model can't"):
         model.predict(context, pd.DataFrame({"photo": [grey, white]}))
+
+
+def test_load_context_warms_the_model_up(dim_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # TensorFlow compiles at the first photo, and MLflow's server ends requests after 60 s.
+    batches = []
+    caption = Captioner.descriptions_or_errors
+
+    def spy(captioner: Captioner, pixels: Any, **options: Any) -> Any:
+        batches.append(len(pixels))
+        return caption(captioner, pixels, **options)
+
+    monkeypatch.setattr(Captioner, "descriptions_or_errors", spy)
+    model_code.CaptioningModel().load_context(PythonModelContext({"bundle": str(dim_bundle)}, None))
+    assert batches == [1]
+
+
+def test_predict_photos_over_the_limits_are_refused_before_they_are_decoded(loaded: Any) -> None:
+    pixels = np.broadcast_to(np.uint8(0), (64_001, 1_000, 3))
+    text = "A" * (90 << 20)
+    for photo, limit in ((pixels, "64000000 pixels"), (text, "67108864 bytes")):
+        with pytest.raises(MlflowException, match=rf"Row 0 of `photo` .* {limit}"):
+            loaded.predict(pd.DataFrame({"photo": [photo]}))

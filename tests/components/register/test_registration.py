@@ -13,11 +13,15 @@ from components.artifacts.checksums import write_checksums
 from components.errors import CaptionflowError, DataError
 from components.register import component
 from components.register.registration import Registered
+from components.registry.approval import approve
+from components.registry.candidacy import find_candidate
 from components.registry.download import download_model
+from components.registry.history import read_history
 from components.registry.models import find_champion, read_model
-from components.registry.promotion import read_history
+from components.registry.rejected_candidates import candidate_key
 from components.registry.runs import start_run
 from components.registry.training_photos import read_training_photos
+from components.settings.release import RegisterSettings
 
 
 def run_of(artifacts: dict[str, Path]) -> str:
@@ -130,11 +134,17 @@ def test_register_model_broken_bundle_leaves_the_champion(
 ) -> None:
     inputs = of_run(first, start_run("photos", "broken", {}))
     (inputs["model"] / "vocabulary.txt").unlink()
+    experiment = MlflowClient().get_run(run_of(first)).info.experiment_id
+    logged = MlflowClient().search_logged_models([experiment])
+    files = sorted(first["model"].parent.glob("mlartifacts/models/*"))
     with pytest.raises(DataError, match=r"must be a whole model bundle: .*vocabulary\.txt"):
         register(inputs, "Passed: better")
     assert len(MlflowClient().search_model_versions("name = 'captioner'")) == 1
     found = find_champion("captioner")
     assert found is not None and found.version == "1"
+    # The model that was logged in vain is deleted, with its files.
+    assert len(MlflowClient().search_logged_models([experiment])) == len(logged)
+    assert sorted(first["model"].parent.glob("mlartifacts/models/*")) == files
 
 
 @pytest.mark.usefixtures("store")
@@ -155,6 +165,36 @@ def test_register_model_trained_with_another_mlflow_is_an_error(
 
 
 @pytest.mark.usefixtures("store")
+def test_register_model_for_approval_proposes_it_once_and_keeps_the_champion(
+    first: dict[str, Path], register: Any, of_run: Any
+) -> None:
+    run_id = start_run("photos", "second", {})
+    inputs = of_run(first, run_id)
+    made = register(inputs, "Passed: better", release="approve")
+    assert (made.version, made.model_uri) == ("2", "models:/captioner/2")
+    assert "version 2 waits for approval" in made.approval
+    # The step is repeated.
+    assert register(inputs, "Passed: better", release="approve") == made
+    champion, candidate = find_champion("captioner"), find_candidate("captioner")
+    assert champion is not None and champion.version == "1"
+    assert candidate is not None
+    assert (candidate.version, candidate.compared_with, candidate.experiment) == (
+        "2", "1", "photos",
+    )  # fmt: skip
+    gate = RegisterSettings()
+    assert candidate.key == candidate_key(
+        '{"data": "d"}', "1", model_name="captioner", floors=gate.floors, margin=gate.margin
+    )
+    version = MlflowClient().get_model_version("captioner", "2")
+    assert "captionflow models approve 2" in version.description
+    assert "# captioner" in version.description
+    assert len(history()) == 1
+    assert approve("captioner", "2", reason="good") == "2"
+    # Repeated after the approval, as by a pipeline whose pod was lost.
+    assert register(inputs, "Passed: better", release="approve").approval == ""
+
+
+@pytest.mark.usefixtures("store")
 def test_register_component_returns_version_and_uri(first: dict[str, Path]) -> None:
     for artifact in first.values():
         write_checksums(artifact)
@@ -166,7 +206,7 @@ def test_register_component_returns_version_and_uri(first: dict[str, Path]) -> N
         cause="Training: there is no champion yet",
         reason="Passed: first model",
         compared_with="",
-        model_name="captioner",
+        **RegisterSettings(model_name="captioner").model_dump(),
     )
     assert (made.version, made.model_uri) == ("1", "models:/captioner/1")
 

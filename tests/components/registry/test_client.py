@@ -16,6 +16,7 @@ from components.registry.client import (
     tracking_uri,
     without_credentials,
 )
+from components.registry.runs import log_text, start_run
 
 
 def test_tracking_uri_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +36,30 @@ def test_tracking_uri_unset_is_an_error(value: str | None, monkeypatch: pytest.M
 def test_local_tracking_uri_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert local_tracking_uri(Path("runs")) == f"sqlite:///{tmp_path}/runs/mlflow.db"
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%20b", "new\nline"])
+def test_local_tracking_uri_of_a_path_that_mlflow_changes_is_refused(
+    name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingError, match="--root") as caught:
+        local_tracking_uri(tmp_path / name / "runs")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["it's", 'say "a"', "a#b", "100%", "a b", "a;b&c=$d", "back\\slash"]
+)
+def test_local_tracking_uri_of_an_unusual_path_is_a_store_there(
+    name: str, mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = mlflow_root.rename(mlflow_root.parent / name)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(root))
+    run_id = start_run("photos", "first", {})
+    log_text(run_id, "a dog runs", "captions.txt")
+    assert list(root.rglob("captions.txt"))
+    assert list(root.parent.iterdir()) == [root]
 
 
 def test_without_credentials_keeps_the_address() -> None:
@@ -98,16 +123,6 @@ def test_mlflow_client_with_a_broken_credentials_file_says_how_it_must_look(
     ) as caught:
         check_connection()
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
-
-
-def test_mlflow_client_of_a_file_that_is_no_database_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "mlflow.db").write_text("a text that is long enough to be no database at all")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(tmp_path))
-    with pytest.raises(CaptionflowError, match=r"failed: .*file is not a database") as caught:
-        check_connection()
-    assert "\n" not in str(caught.value)
 
 
 def test_mlflow_client_in_a_place_that_cannot_be_made_is_an_error(

@@ -14,15 +14,9 @@ from mlflow.exceptions import MlflowException
 
 from components.errors import CaptionflowError, DataError, SettingError
 from components.registry import promotion
+from components.registry.history import Promotion, in_effect, read_history
 from components.registry.models import find_champion, read_model
-from components.registry.promotion import (
-    Promotion,
-    in_effect,
-    promote,
-    read_history,
-    rollback,
-    settle,
-)
+from components.registry.promotion import promote, rollback, settle
 
 _MODEL = "captioner"
 pytestmark = pytest.mark.usefixtures("client")

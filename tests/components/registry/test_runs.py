@@ -5,11 +5,16 @@ import pytest
 from mlflow import MlflowClient
 
 from components.errors import CaptionflowError, DataError, SettingError
+from components.registry.ownership import RUN_TAG, RUN_VARIABLE
 from components.registry.runs import (
-    finish_run,
+    TRAINING_TAG,
+    end_run,
+    ended_on_error,
+    find_ended_training,
     log_metrics,
     log_tags,
     log_text_files,
+    reopen_run,
     require_run,
     start_run,
 )
@@ -57,7 +62,7 @@ def test_log_metrics_by_epoch_then_finish(mlflow_root: Path) -> None:
     run_id = start_run("photos", "first", {})
     log_metrics(run_id, {"loss": 3.5, "dev_loss": 3.75}, step=1)
     log_metrics(run_id, {"loss": 2.5, "dev_loss": 3.25}, step=2)
-    finish_run(run_id)
+    end_run(run_id)
     client = MlflowClient()
     history = client.get_metric_history(run_id, "loss")
     assert [(metric.step, metric.value) for metric in history] == [(1, 3.5), (2, 2.5)]
@@ -92,3 +97,52 @@ def test_log_text_files_stores_them_by_name(mlflow_root: Path, tmp_path: Path) -
     log_text_files(run_id, {"report.html": tmp_path / "report"})
     stored = MlflowClient().download_artifacts(run_id, "report.html", str(tmp_path))
     assert Path(stored).read_text(encoding="utf-8") == "<h1>Ein Bär</h1>"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(SettingError, "FAILED"), (KeyboardInterrupt, "KILLED")]
+)
+def test_ended_on_error_marks_the_run(
+    error: type[BaseException], status: str, mlflow_root: Path
+) -> None:
+    run_id = start_run("photos", "first", {})
+    with pytest.raises(error), ended_on_error(run_id):
+        raise error
+    assert MlflowClient().get_run(run_id).info.status == status
+
+
+def test_ended_on_error_without_mlflow_raises_the_error_itself(
+    mlflow_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = start_run("photos", "first", {})
+    with pytest.raises(DataError, match="no photos"), ended_on_error(run_id):
+        (mlflow_root / "mlflow.db").write_bytes(b"no database" * 1000)
+        raise DataError("no photos")
+    assert run_id in caplog.text
+
+
+def test_reopen_run_marks_it_as_running_for_this_local_run(
+    mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = start_run("photos", "first", {})
+    end_run(run_id, "KILLED")
+    monkeypatch.setenv(RUN_VARIABLE, "captionflow-2")
+    reopen_run(run_id)
+    run = MlflowClient().get_run(run_id)
+    assert (run.info.status, run.data.tags[RUN_TAG]) == ("RUNNING", "captionflow-2")
+
+
+def test_find_ended_training_finds_one_that_was_ended_before_its_first_epoch(
+    mlflow_root: Path,
+) -> None:
+    assert find_ended_training("photos", "a1") is None
+    # Finished, still running, with an epoch, of another training.
+    end_run(start_run("photos", "1", {}, {TRAINING_TAG: "a1"}))
+    start_run("photos", "2", {}, {TRAINING_TAG: "a1"})
+    end_run(epoch := start_run("photos", "3", {}, {TRAINING_TAG: "a1"}), "KILLED")
+    log_metrics(epoch, {"loss": 1.0})
+    end_run(start_run("photos", "4", {}, {TRAINING_TAG: "b2"}), "KILLED")
+    assert find_ended_training("photos", "a1") is None
+    ended = start_run("photos", "5", {}, {TRAINING_TAG: "a1"})
+    end_run(ended, "KILLED")
+    assert find_ended_training("photos", "a1") == ended

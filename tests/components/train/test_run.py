@@ -20,6 +20,7 @@ from components.captioning.inference.bundle import Bundle
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError, SettingError
+from components.registry.ownership import RUN_VARIABLE
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.train import callbacks
@@ -132,6 +133,65 @@ def test_train_model_on_a_new_pod_resumes_from_the_checkpoint_in_a_bucket(
     # Finished training removes its checkpoint.
     assert not list(bucket.list_blobs())
     assert not list((tmp_path / "own").iterdir())
+
+
+def _status(run_id: str) -> str:
+    return str(MlflowClient().get_run(run_id).info.status)
+
+
+def test_train_model_interrupted_marks_its_run_and_goes_on_with_it(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        _interrupt_after_the_first_epoch(patch)
+        train("killed", tmp_path / "checkpoints")
+    [experiment] = MlflowClient().search_experiments(filter_string="name = 'tests'")
+    [run] = MlflowClient().search_runs([experiment.experiment_id])
+    assert run.info.status == "KILLED"
+    assert train("resumed", tmp_path / "checkpoints")["mlflow_run_id"] == run.info.run_id
+    assert _status(run.info.run_id) == "FINISHED"
+
+
+def test_train_model_killed_before_its_first_epoch_goes_on_with_the_same_run(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(callbacks, "save_checkpoint", interrupt)
+        train("killed", tmp_path / "checkpoints")
+    train("resumed", tmp_path / "checkpoints")
+    [experiment] = MlflowClient().search_experiments(filter_string="name = 'tests'")
+    [run] = MlflowClient().search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    assert len(MlflowClient().get_metric_history(run.info.run_id, "loss")) == 2
+
+
+def test_train_model_that_fails_marks_its_run_as_failed(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(callbacks, "save_checkpoint", fail)
+    with pytest.raises(OSError, match="No space left"):
+        train("failed", tmp_path / "checkpoints")
+    [experiment] = MlflowClient().search_experiments(filter_string="name = 'tests'")
+    [run] = MlflowClient().search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+
+
+def test_train_model_in_a_local_run_keeps_its_checkpoint_until_the_model_is_cached(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RUN_VARIABLE, "captionflow-1")
+    trained = train("killed", tmp_path / "checkpoints")
+    assert Path(trained["checkpoint"]).exists()
+    again = train("again", tmp_path / "checkpoints")
+    assert again["history"] == trained["history"]
+    assert again["mlflow_run_id"] == trained["mlflow_run_id"]
+    assert _status(again["mlflow_run_id"]) == "FINISHED"
 
 
 def test_train_model_on_a_cluster_keeps_its_checkpoint_until_the_model_is_uploaded(

@@ -70,16 +70,15 @@ def test_changes_from_a_config_without_a_setting_names_it() -> None:
 
 
 def test_make_training_config_counts_an_onnx_encoder_by_content(tmp_path: Path) -> None:
-    manifest = _manifest(tmp_path / "manifest")
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()
         (folder / "model.onnx").write_text("model")
     one, same = (
-        make_training_config(manifest, RunSettings(encoder=str(folder))) for folder in folders
+        make_training_config(_DATA, RunSettings(encoder=str(folder))) for folder in folders
     )
     assert one == same
-    keras = make_training_config(manifest, RunSettings())
+    keras = make_training_config(_DATA, RunSettings())
     assert one.changes_from(keras, "v1") == [
         f"encoder changed from InceptionV3 (v1) to ONNX model {one.parts['encoder'][:12]}"
     ]

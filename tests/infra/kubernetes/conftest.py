@@ -115,6 +115,6 @@ def created_elsewhere() -> dict[str, set[tuple[str, str]]]:
     """Resources from elsewhere: from the commands of infra/README.md, and from KFP."""
     return {
         "readme": {("Secret", f"mlflow-{name}") for name in ("server", "credentials")}
-        | {("Secret", "gcs-key")},
+        | {("Secret", "gcs-key"), ("Secret", "kfp-mlflow-credentials")},
         "kfp": {("Secret", "mlpipeline-minio-artifact")},
     }

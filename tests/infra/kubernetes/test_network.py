@@ -14,8 +14,10 @@ RUN_POD = {"pipelines.kubeflow.org/v2_component": "true"}
 # (manifests/kustomize/third-party/seaweedfs/base/seaweedfs/seaweedfs-service.yaml).
 S3_POD = {"app": "seaweedfs"}
 S3_SERVICE: dict[str, Any] = {"name": "seaweedfs", "ports": {9000: 8333, 8333: 8333}}
-# Pods of KFP: those of runs, and its S3 store.
-FOREIGN_PODS = (RUN_POD, S3_POD)
+# manifests/kustomize/base/pipeline/ml-pipeline-apiserver-deployment.yaml
+KFP_SERVER_POD = {"app": "ml-pipeline"}
+# Pods of KFP: those of runs, its S3 store, and its API server.
+FOREIGN_PODS = (RUN_POD, S3_POD, KFP_SERVER_POD)
 
 
 def _rules(overlay: Any, direction: str) -> Iterator[tuple[Labels, Labels, int]]:
@@ -81,7 +83,7 @@ def test_servers_are_for_those_who_need_them(overlay: Any) -> None:
     admitted: dict[str, list[Labels]] = {}
     for whose, peer, _ in _rules(overlay, "ingress"):
         admitted.setdefault(whose[NAME], []).append(peer)
-    expected = {"mlflow": [RUN_POD, {NAME: "captionflow-setup"}]}
+    expected = {"mlflow": [RUN_POD, {NAME: "captionflow-setup"}, KFP_SERVER_POD]}
     if overlay.name == "local":
         expected["mlflow-postgres"] = [{NAME: "mlflow"}]
     assert admitted == expected
@@ -101,7 +103,7 @@ def test_artifact_store_is_kfps_and_mlflow_may_reach_it(render: Any) -> None:
 
 
 def test_tracking_address_is_served_and_allowed(overlay: Any) -> None:
-    (address,) = overlay.named("ConfigMap", "captionflow")["data"].values()
+    address = overlay.named("ConfigMap", "captionflow")["data"]["MLFLOW_TRACKING_URI"]
     service = overlay.named("Service", "mlflow")
     host = f"mlflow.{service['metadata']['namespace']}.svc.cluster.local"
     (port,) = (port["port"] for port in service["spec"]["ports"])

@@ -5,8 +5,9 @@ from concurrent.futures import ProcessPoolExecutor
 
 from mlflow import MlflowClient
 
+from components.registry.history import read_history
 from components.registry.models import find_champion, read_model
-from components.registry.promotion import promote, read_history
+from components.registry.promotion import promote
 from components.registry.runs import start_run
 
 

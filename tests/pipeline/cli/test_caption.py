@@ -81,6 +81,21 @@ def test_caption_that_the_model_is_not_sure_of_is_marked_in_json_and_speech(
     assert always == f"{line['caption']}, not sure"
 
 
+def test_caption_keeps_features_only_if_told_to(
+    photos: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "kept"
+    ended = _invoke(photos, "--bundle", tiny_bundle, "--keep-features", folder)
+    assert ended.exit_code == 3  # for the photos that are none
+    files = sorted(path.name for path in folder.rglob("*") if path.is_file())
+    assert len(files) == 2 and files[0].endswith(".npy") and files[1] == "encoder.json"
+    (tmp_path / "file").write_text("")
+    ended = _invoke(
+        photos / "red.png", "--bundle", tiny_bundle, "--keep-features", tmp_path / "file"
+    )
+    assert ended.exit_code != 0 and f"{tmp_path}/file" in ended.stderr
+
+
 def test_caption_of_several_reports_bad_ones_and_captions_the_others(
     photos: Path, tiny_bundle: Path
 ) -> None:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +7,10 @@ import pytest
 from mlflow import MlflowClient
 from typer.testing import CliRunner, Result
 
+from components.registry.approval import propose
+from components.registry.history import Promotion
 from components.registry.models import find_champion, read_model
-from components.registry.promotion import Promotion, promote
+from components.registry.promotion import promote
 from components.registry.runs import start_run
 from pipeline.cli.models import app
 
@@ -106,6 +109,47 @@ def test_list_shows_scores_alias_and_history() -> None:
     assert "registered   passed: it is the first (" in champions
 
 
+def _propose(version: str, compared_with: str = "1") -> None:
+    propose(
+        _MODEL, version, reason="passed", compared_with=compared_with, experiment="photos", key="k"
+    )
+
+
+@pytest.mark.usefixtures("root")
+def test_list_and_show_mark_the_candidate_and_approve_makes_it_champion() -> None:
+    _propose("2")
+    shown = _invoke("list").output
+    assert _row(shown, "2 ")[4:6] == ["22.57", "candidate"]
+    assert "Version 2 waits for approval" in shown and "approve 2 --why" in shown
+    assert _invoke("show", "2").output.startswith("captioner version 2, candidate\n")
+    assert _invoke("approve", "2", "--why", "more dogs").output == (
+        "Version 2 of captioner is now the champion.\n"
+    )
+    shown = _invoke("list").output
+    assert "waits for approval" not in shown
+    assert re.search(r"approved +more dogs \(.+@", shown)
+    assert find_champion(_MODEL).version == "2"  # type: ignore[union-attr] # there is one
+
+
+@pytest.mark.usefixtures("root")
+def test_reject_takes_the_candidate_back_and_keeps_the_champion() -> None:
+    _propose("2")
+    shown = _invoke("reject", "2", "--why", "cats").output
+    assert "Version 2" in shown and "rejected" in shown
+    shown = _invoke("list").output
+    assert "candidate" not in shown and "rejected: cats (" in shown
+    assert _row(_invoke("show", "2").output, "approval ")[-1] == "cats"
+    assert find_champion(_MODEL).version == "1"  # type: ignore[union-attr] # there is one
+
+
+@pytest.mark.usefixtures("root")
+def test_list_says_that_an_outdated_candidate_needs_another_comparison() -> None:
+    _propose("2")
+    _invoke("promote", "3", "--why", "by hand")
+    assert "the gate compared it with version 1" in _invoke("list").output
+    assert "version 3 is champion now" in _failed("approve", "2", "--why", "x")
+
+
 @pytest.mark.usefixtures("root")
 def test_list_and_show_mark_a_promotion_that_came_too_late() -> None:
     for version in ("2", "3"):
@@ -156,6 +200,10 @@ def test_show_prints_all_records_of_a_version() -> None:
         (("show", "9"), "captioner has no version 9. Its versions are: 3, 2, 1"),
         (("promote", "9", "--why", "x"), "captioner has no version 9."),
         (("promote", "2", "--why", " "), "The reason is empty. Give one with --why"),
+        (("approve", "9", "--why", "x"), "captioner has no version 9."),
+        (("approve", "2", "--why", "x"), "Version 2 of captioner does not wait for approval"),
+        (("approve", "2", "--why", " "), "The reason is empty. Give one with --why"),
+        (("reject", "2", "--why", "x"), "Version 2 of captioner does not wait for approval"),
         (("rollback",), "captioner has no earlier champion"),
         (("list", "--model", "nobody"), "There is no model nobody in MLflow at sqlite:"),
     ],

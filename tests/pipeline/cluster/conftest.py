@@ -62,8 +62,10 @@ class KfpDriver:
     # Names of the output artifacts of each execution, by cache key.
     _cache: dict[str, dict[str, str]] = field(default_factory=dict)
     _artifact_ids: Any = field(default_factory=lambda: itertools.count(1))
+    _display_name: str = ""
 
-    def run(self, **parameters: Any) -> dict[str, Execution]:
+    def run(self, display_name: str = "first", **parameters: Any) -> dict[str, Execution]:
+        self._display_name = display_name
         root = self.pipeline["root"]
         known = root["inputDefinitions"]["parameters"]
         defaults = {name: given["defaultValue"] for name, given in known.items()}
@@ -107,7 +109,9 @@ class KfpDriver:
             return parameters[source["componentInputParameter"]]
         if "taskOutputParameter" in source:
             return _output(outputs, source["taskOutputParameter"], 0, "outputParameterKey")
-        return source["runtimeValue"]["constant"]
+        # resolveInputParameter in backend/src/v2/driver/resolve.go.
+        constant = source["runtimeValue"]["constant"]
+        return self._display_name if constant == "{{$.pipeline_job_name}}" else constant
 
     def _execute(
         self,

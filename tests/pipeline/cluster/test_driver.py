@@ -75,3 +75,8 @@ def test_number_of_gpus_that_stays_a_number_reaches_no_pod(kfp_driver: MakeDrive
         declared["pipelinechannel--gpus"]["parameterType"] = "NUMBER_INTEGER"
 
     assert kfp_driver(as_number).run(gpus=2)["train"].accelerators is None
+
+
+def test_train_receives_the_name_of_the_run(kfp_driver: MakeDriver) -> None:
+    executions = kfp_driver().run(display_name="captionflow of Monday")
+    assert executions["train"].parameters["run_name"] == "captionflow of Monday"

@@ -8,7 +8,8 @@ from kfp.local.cache import LocalCache
 
 from components.artifacts.checksums import write_checksums
 from pipeline import plan as module
-from pipeline.local.cache import plan_steps, remember, restored_spec, step_outputs
+from pipeline.local import cache as cache_module
+from pipeline.local.cache import RunCache, plan_steps, restored_spec, step_outputs
 from pipeline.plan import PlannedStep
 
 
@@ -133,23 +134,36 @@ def test_plan_steps_makes_no_folder(tmp_path: Path) -> None:
 _OUTPUTS = {"ingest": "manifest", "features": "examples", "train": "model"}
 
 
-def _run(cache: Path, folder: Path, *, reuse: bool = True, **changed: Any) -> None:
-    """Does what kfp.local does when every step has run."""
+def _key(cache: LocalCache, spec: Any, name: str) -> str:
+    task = spec.root.dag.tasks[name]
+    return cache.compute_key(
+        task.component_ref.name, "image", ["command"], {},
+        custom_cache_key=task.caching_options.cache_key,
+    )  # fmt: skip
+
+
+def _artifact(folder: Path, **metadata: str) -> dict[str, dsl.Artifact]:
+    """Returns the output of the step that the folder is named after, as an artifact on disk."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "file").write_text("content")
+    write_checksums(folder)
+    name = _OUTPUTS[folder.name]
+    return {name: dsl.Dataset(name=name, uri=str(folder), metadata=metadata)}
+
+
+def _run(
+    cache: Path, folder: Path, *, reuse: bool = True, killed_after: str = "train", **changed: Any
+) -> RunCache:
+    """Does what kfp.local does until the run is killed."""
     spec, planned = _plan(cache, reuse=reuse, **changed)
-    store = LocalCache(str(cache))
+    store = RunCache(cache, spec, planned)
     for name in ("ingest", "features", "train"):
-        task = spec.root.dag.tasks[name]
-        artifact = folder / name
-        artifact.mkdir(parents=True, exist_ok=True)
-        (artifact / "file").write_text("content")
-        write_checksums(artifact)
-        key = store.compute_key(
-            task.component_ref.name, "image", ["command"], {},
-            custom_cache_key=task.caching_options.cache_key,
-        )  # fmt: skip
-        output = _OUTPUTS[name]
-        store.put(key, {output: dsl.Dataset(name=output, uri=str(artifact))})
-    remember(spec, planned, cache)
+        key = _key(store, spec, name)
+        if store.get(key) is None:
+            store.put(key, _artifact(folder / name))
+        if name == killed_after:
+            break
+    return store
 
 
 def test_plan_steps_reuses_results_and_gives_reasons_for_the_rest(
@@ -229,22 +243,69 @@ def test_plan_steps_forced_runs_training_again_and_keeps_what_is_before_it(tmp_p
     ]  # fmt: skip
 
 
-def test_remember_keeps_old_results_until_there_are_new_ones(tmp_path: Path) -> None:
+def test_run_cache_stores_a_step_when_it_ends(tmp_path: Path) -> None:
+    _run(tmp_path / "cache", tmp_path, killed_after="features")
+    assert _whys(_plan(tmp_path / "cache")[1]) == {
+        "ingest": "Nothing changed.",
+        "features": "Nothing changed.",
+        "train": "It has not run before.",
+        "gate": "Never cached: it depends on the registry.",
+    }
+
+
+def test_run_cache_writes_a_results_files_to_the_disk_before_its_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, bool]] = []
+
+    def record(path: str | Path) -> None:
+        synced.append((Path(path).name, bool(list((tmp_path / "cache").glob("*.json")))))
+
+    monkeypatch.setattr(cache_module, "sync_tree", record)
+    _run(tmp_path / "cache", tmp_path, killed_after="ingest")
+    (entry,) = (tmp_path / "cache").glob("*.json")
+    assert synced == [("ingest", False), (entry.name, True)]
+
+
+def test_run_cache_removes_a_checkpoint_when_its_model_is_stored(tmp_path: Path) -> None:
+    spec, planned = _plan(tmp_path / "cache")
+    store = RunCache(tmp_path / "cache", spec, planned)
+    checkpoint = tmp_path / "training.npz"
+    checkpoint.touch()
+    store.put(_key(store, spec, "train"), _artifact(tmp_path / "model", checkpoint=str(checkpoint)))
+    assert not checkpoint.exists()
+
+
+def test_run_cache_keeps_old_results_until_there_are_new_ones(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     _run(cache, tmp_path)
     spec, planned = _plan(cache, reuse=False)
     assert {step.why for step in planned[:3]} == {"The cache is off (--no-cache)."}
-    # kfp.local finds nothing under these keys, and runs the steps.
-    assert step_outputs(spec, "ingest", cache) is None
-    # Stopped before any of them ended: the next run has what was there.
-    remember(spec, planned, cache)
+    # kfp.local finds nothing, and runs the steps.
+    store = RunCache(cache, spec, planned)
+    assert store.get(_key(store, spec, "ingest")) is None
+    # Killed before any of them ended: the next run uses the old results.
     assert all(step.reused for step in _plan(cache)[1][:3])
-    # Run to its end: the next run has what is new.
-    _run(cache, tmp_path / "new", reuse=False)
+    # Killed after the second: the next run uses two new results.
+    _run(cache, tmp_path / "new", reuse=False, killed_after="features")
     spec, planned = _plan(cache)
     assert all(step.reused for step in planned[:3])
-    found = step_outputs(spec, "ingest", cache)
-    assert found is not None and found["manifest"].path == str(tmp_path / "new" / "ingest")
+    paths = [
+        (step_outputs(spec, name, cache) or {})[_OUTPUTS[name]].path
+        for name in ("features", "train")
+    ]
+    assert paths == [str(tmp_path / "new" / "features"), str(tmp_path / "train")]
+
+
+def test_run_cache_knows_what_ended_and_what_was_reused(tmp_path: Path) -> None:
+    _run(tmp_path / "cache", tmp_path, killed_after="ingest")
+    store = _run(tmp_path / "cache", tmp_path / "new")
+    paths = {name: outputs[_OUTPUTS[name]].path for name, outputs in store.outputs.items()}
+    assert paths == {
+        "ingest": str(tmp_path / "ingest"),
+        "features": str(tmp_path / "new" / "features"),
+        "train": str(tmp_path / "new" / "train"),
+    }
 
 
 def test_plan_steps_with_a_moved_data_set_names_both_locations(tmp_path: Path) -> None:

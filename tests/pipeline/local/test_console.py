@@ -35,7 +35,7 @@ def test_run_view_in_a_log_prints_the_lines_of_steps_alone() -> None:
     ]
     assert log == _RUN
     assert view.seconds == {"train": Seconds(start_up=8.5, work=12.5)}
-    assert (view.current, view.failure) == ("train", None)
+    assert view.failure is None
 
 
 def test_run_view_on_a_terminal_draws_a_bar_for_the_step() -> None:
@@ -77,3 +77,34 @@ def test_run_view_keeps_how_a_step_failed() -> None:
     _, view, _ = _shown(failed, terminal=False)
     assert view.failure == "train: the loss must stay a number"
     assert view.seconds == {}
+
+
+def _started(step: str) -> str:
+    return _RUN.splitlines()[0].replace("train", step) + "\n"
+
+
+def test_run_view_names_the_step_that_was_killed_and_not_a_later_one() -> None:
+    view = RunView(Console(file=io.StringIO()), io.StringIO())
+    view.write(f"{_started('features')}    [features] 32 of 48 photos, 9.1 a second\n")
+    view.end("features", -9)
+    view.write(f"{_started('embeddings')}    [embeddings] 50 words\n")
+    view.end("embeddings", 0)
+    view.write(f"{_started('normalize')}    FAILED normalize: no captions\n")
+    view.end("normalize", 3)
+    assert view.failure is not None
+    for fact in ("features: ", "SIGKILL", "--encoder-batch", "32 of 48 photos"):
+        assert fact in view.failure
+
+
+def test_run_view_prefers_a_steps_own_error() -> None:
+    view = RunView(Console(file=io.StringIO()), io.StringIO())
+    view.write(f"{_started('normalize')}    FAILED normalize: no captions\n")
+    view.end("normalize", 3)
+    assert view.failure == "normalize: no captions"
+
+
+def test_run_view_does_not_quote_an_earlier_step() -> None:
+    view = RunView(Console(file=io.StringIO()), io.StringIO())
+    view.write(f"{_started('ingest')}    [ingest] Drew 48 scenes\n{_started('trigger')}")
+    view.end("trigger", 1)
+    assert view.failure == "trigger: ended with exit code 1 and without an error message."

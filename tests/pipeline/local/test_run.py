@@ -14,8 +14,13 @@ from mlflow import MlflowClient
 from rich.console import Console
 from typer.testing import CliRunner
 
+from components.artifacts.examples import read_examples
+from components.artifacts.files import read_json
 from components.describing.model import open_model
+from components.drift.kept_features import FeatureKeeper
 from components.errors import DataError, SettingError
+from components.registry.approval import approve
+from components.registry.candidacy import find_candidate
 from components.registry.client import local_tracking_uri
 from components.registry.models import find_champion
 from pipeline.cli.last_model import naming_last_model
@@ -157,6 +162,47 @@ def test_run_pipeline_below_the_floor_registers_nothing_and_gives_the_reason(
         open_model("never", version=None, bundle=None),
     ):
         pass
+
+
+def test_run_pipeline_for_approval_makes_a_candidate_for_which_the_next_run_waits(
+    settings: Callable[..., Settings], root: Path
+) -> None:
+    waiting = settings(release="approve", model_name="waiting")
+    # No champion of this name: a reason to train, but all of it was done before.
+    summary, shown = _run(waiting, root)
+    assert set(summary.seconds) == {"trigger", "rescore", "gate", "register"}
+    assert summary.passed and find_champion("waiting") is None
+    assert "waiting version 1 registered, not champion yet" in shown
+    assert "To do   version 1 waits for approval" in shown
+    assert "captionflow models approve 1 --why" in shown
+    candidate = find_candidate("waiting")
+    assert candidate is not None and candidate.version == "1"
+    summary, shown = _run(waiting, root)
+    assert set(summary.seconds) == {"trigger"}
+    assert "version 1 waits for approval" in summary.reason
+    planned = {step.name: step for step in plan_run(waiting, root)}
+    assert planned["trigger"].why == summary.reason
+    approve("waiting", "1", reason="good")
+    summary, _ = _run(waiting, root)
+    assert summary.reason.startswith("No training: champion v1 has the same data")
+
+
+def test_run_pipeline_with_requests_says_whether_they_have_drifted(
+    first: tuple[Summary, str], settings: Callable[..., Settings], root: Path, tmp_path: Path
+) -> None:
+    files = first[0].files
+    encoder = read_json(files["evaluate"]["scored_model"] / "encoder.json")
+    photos = read_examples(files["features"]["examples"], "train").features[::2]
+    for name, features in (("like", photos), ("unlike", -photos)):
+        with FeatureKeeper(str(tmp_path / name), encoder) as keeper:
+            keeper.add(features)
+    like, shown = _run(settings(requests=str(tmp_path / "like"), min_requests=10), root)
+    assert "drifted" not in like.reason
+    assert "requests have not drifted from the training photos of champion v1 (p = " in shown
+    unlike, shown = _run(settings(requests=str(tmp_path / "unlike"), min_requests=10), root)
+    assert not unlike.trained
+    assert "Requests have drifted" in unlike.reason and f"n = {len(photos)})" in unlike.reason
+    assert "Drift   requests have drifted" in shown
 
 
 def test_run_pipeline_forced_trains_to_the_same_scores_which_are_no_progress(

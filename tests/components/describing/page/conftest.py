@@ -1,7 +1,6 @@
 """The web application with a tiny model, served by uvicorn on loopback; and a browser page."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import uvicorn
 from playwright.sync_api import expect
 
 from components.captioning.inference.captioner import Captioner
 from components.describing.captions import load_captioner
+from components.describing.http.server import LOOPBACK, listen, make_server
 from components.describing.model import DecodeOptions, Model
 from components.describing.page.application import make_application
 from components.describing.page.request_queue import RequestQueue, make_request_queue
@@ -57,21 +56,16 @@ class Service(NamedTuple):
 def _serving(load: Callable[[], Captioner]) -> Iterator[Service]:
     """Serves a captioner on a free port."""
     queue = make_request_queue(load, OPTIONS)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_application(queue, OPTIONS, "captioner version 3"), port=0, log_config=None
-        )
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield Service(f"http://127.0.0.1:{port}", queue)
-    finally:
-        server.should_exit = True
-        thread.join()
+    server = make_server(make_application(queue, OPTIONS, "captioner version 3"), grace=1)
+    with listen(LOOPBACK, 0) as listener:
+        port = listener.getsockname()[1]
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield Service(f"http://127.0.0.1:{port}", queue)
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture(scope="session")

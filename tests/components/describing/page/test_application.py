@@ -1,9 +1,9 @@
 import io
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ from PIL import Image
 
 from components.captioning.inference.captioner import Captioner
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
-from components.describing.page import application
+from components.describing.http import bodies
 from components.errors import DataError
 
 Serving = Callable[[Callable[[], Captioner]], AbstractContextManager[Any]]
@@ -115,24 +115,18 @@ def test_captions_of_a_body_announced_as_too_large_are_refused_unread(service: A
     assert b"its file must not be larger than 64 MiB" in answer
 
 
-def test_captions_of_a_body_that_turns_out_too_large_are_refused(
-    service: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(application, "MAX_BYTES", 1 << 20)
-    sent = 0
-
-    def parts() -> Iterator[bytes]:
-        nonlocal sent
-        for _ in range(64):
-            sent += 1 << 18
-            yield bytes(1 << 18)
-
-    # In chunks, without a Content-Length.
-    answer = post(service, parts())
-    assert answer.status_code == 413
-    assert answer.json()["error"].endswith("its file must not be larger than 1 MiB")
-    assert sent > 1 << 20
-    assert post(service, encoded(RED)).status_code == 200
+def test_stalled_uploads_free_their_places(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 1.0)
+    with ExitStack() as stack:
+        uploads = [stack.enter_context(connected(service)) for _ in range(bodies.MAX_BODIES)]
+        for upload in uploads:
+            upload.sendall(head(service, "Content-Length: 9", "Expect: 100-continue"))
+            assert b" 100 " in upload.recv(10_000)
+            upload.sendall(b"part")
+        assert post(service, encoded(RED)).status_code == 503
+        for upload in uploads:
+            assert b" 408 " in upload.recv(10_000)
+        assert post(service, encoded(RED)).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "192.168.0.1", ""])

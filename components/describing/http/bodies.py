@@ -1,0 +1,129 @@
+"""Limits for the bodies of requests: size, time, and what is left of them after a response."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: Requests whose bodies may be in memory at once, on their way in or waiting for the model.
+MAX_BODIES = 8
+#: Seconds that a body may take, besides one second for each `MIN_RATE` bytes of it. (The rule is
+#: that of Apache's mod_reqtimeout.)
+BODY_SECONDS = 20.0
+#: Bytes per second: slower than any mobile network that can send a photo.
+MIN_RATE = 64 << 10
+#: Seconds that a client may send on after its response, in all and without sending anything, before
+#: the connection is closed (nginx's lingering_time and lingering_timeout).
+LINGER_SECONDS = 30.0
+LINGER_IDLE_SECONDS = 5.0
+
+_CLOSE = (b"connection", b"close")
+
+
+class BodyLimits:
+    """ASGI middleware that limits bodies of requests.
+
+    A body that is too large or too slow raises an `HTTPException` (413 or 408) where the
+    application reads it. If the application responds before it has read the whole body, the rest is
+    discarded after the response and the connection is closed. Without that, TCP would reset the
+    connection, and a client that is still sending would lose the response.
+
+    Args:
+        app: The application.
+        max_bytes: The size limit of a body.
+        too_large: Returns the message for a larger one, given the path and query of the request.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, too_large: Callable[[Scope], str]) -> None:
+        self.app = app
+        self._max_bytes = max_bytes
+        self._too_large = too_large
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles a request, as ASGI defines it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = _Body(scope, receive, send, self._max_bytes, self._too_large)
+        await self.app(scope, body.receive, body.send)
+
+
+class _Body:
+    """The body of one request."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        max_bytes: int,
+        too_large: Callable[[Scope], str],
+    ) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._max_bytes, self._too_large = max_bytes, too_large
+        headers = dict(scope["headers"])
+        announced = headers.get(b"content-length", b"0")
+        self._announced = int(announced) if announced.isdigit() else 0
+        # No more of the body is to come.
+        self._complete = not self._announced and b"transfer-encoding" not in headers
+        # The client sends the body only after it was asked for.
+        self._held_back = headers.get(b"expect", b"").lower() == b"100-continue"
+        self._received = 0
+        self._began = 0.0
+
+    async def receive(self) -> Message:
+        """Receives a part of the body; raises HTTPException if a limit is exceeded."""
+        if self._complete:
+            return await self._receive()
+        if self._announced > self._max_bytes:
+            raise HTTPException(413, self._too_large(self._scope))
+        self._held_back = False
+        self._began = self._began or time.monotonic()
+        end = self._began + BODY_SECONDS + self._received / MIN_RATE
+        try:
+            message = await self._receive_by(end)
+        except TimeoutError:
+            raise HTTPException(
+                408, f"The request took too long: {self._received} bytes arrived in time"
+            ) from None
+        self._note(message)
+        if self._received > self._max_bytes:
+            raise HTTPException(413, self._too_large(self._scope))
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Sends a part of the response; after its last part, discards the rest of the body."""
+        if self._complete:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            await self._send({**message, "headers": [*message.get("headers", ()), _CLOSE]})
+        elif message.get("more_body", False):
+            await self._send(message)
+        else:
+            # The client has the whole response before the server hangs up.
+            await self._send({**message, "more_body": True})
+            if not self._held_back:
+                await self._discard()
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _discard(self) -> None:
+        end = time.monotonic() + LINGER_SECONDS
+        with suppress(TimeoutError):
+            while not self._complete:
+                self._note(await self._receive_by(min(end, time.monotonic() + LINGER_IDLE_SECONDS)))
+
+    async def _receive_by(self, end: float) -> Message:
+        left = end - time.monotonic()
+        # A client that always sends more would never let a timeout of no seconds pass.
+        if left <= 0:
+            raise TimeoutError
+        async with asyncio.timeout(left):
+            return await self._receive()
+
+    def _note(self, message: Message) -> None:
+        self._received += len(message.get("body", b""))
+        # The other type of message says that the client has disconnected.
+        self._complete = not message.get("more_body", False)

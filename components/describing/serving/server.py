@@ -1,0 +1,34 @@
+"""Runs the model server."""
+
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from components.captioning.inference.scoring import PhotoScorer
+from components.describing.http.bodies import MAX_BODIES
+from components.describing.http.server import make_server, run_server
+from components.describing.model import Model
+from components.describing.serving.application import make_application
+
+if TYPE_CHECKING:
+    from components.captioning.inference.captioner import Captioner
+
+#: Seconds that requests in progress have to finish when the server stops. Kubernetes kills a pod
+#: after 30.
+GRACE = 25
+
+
+def serve(listener: socket.socket, load_captioner: "Callable[[], Captioner]", model: Model) -> None:
+    """Serves a model until Ctrl-C or SIGTERM; it loads in the background.
+
+    Args:
+        listener: Obtained from `listen`.
+        load_captioner: Loads the captioner.
+        model: The model, for `/version` and `/metrics`.
+
+    Raises:
+        CaptionflowError: If the model can't be loaded.
+    """
+    scorer = PhotoScorer(load_captioner, max_waiting=MAX_BODIES)
+    server = make_server(make_application(scorer, model), grace=GRACE)
+    run_server(server, listener, scorer.batcher.model)

@@ -1,0 +1,1 @@
+"""Drift: whether the photos that people ask about still resemble the training photos."""

@@ -1,0 +1,76 @@
+"""Reads kept features for a drift test."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.captioning.decoding.reranking import read_features
+from components.drift.kept_features import MAX_BYTES, encoder_folder, list_kept
+from components.storage.filesystem import open_filesystem
+from components.storage.objects import download_file
+
+logger = logging.getLogger(__name__)
+
+
+class Requests(NamedTuple):
+    """What was asked.
+
+    Attributes:
+        features: float16 [N, D], a row for each distinct photo.
+        others: Folders with features of other encoders, which can't be compared.
+    """
+
+    features: NDArray[np.float16]
+    others: list[str]
+
+
+def read_requests(uri: str, encoder: Mapping[str, Any], width: int) -> Requests:
+    """Reads the features that `FeatureKeeper` wrote.
+
+    A photo that was asked about several times counts once: the test takes photos for independent.
+
+    Args:
+        uri: The folder, local, `gs://` or `s3://`; one that does not exist has no features.
+        encoder: `sha256` and `precision` of the encoder whose features are wanted.
+        width: Features per photo, D. Files of another shape are damaged; they are left out.
+
+    Raises:
+        SettingError, CaptionflowError: If the folder can't be read.
+    """
+    kept, own = list_kept(uri), encoder_folder(encoder)
+    others = sorted({name.partition("/")[0] for name in kept} - {own})
+    matrices = [np.zeros((0, width), np.float16)]
+    size = 0
+    with open_filesystem(uri) as (filesystem, path), TemporaryDirectory() as folder:
+        # The newest first, in case that somebody has put more there than is ever kept.
+        for name in reversed(list(kept)):
+            if name.partition("/")[0] != own:
+                continue
+            size += kept[name]
+            if size > MAX_BYTES:
+                break
+            copy = Path(folder) / "features.npy"
+            try:
+                download_file(filesystem, f"{path}/{name}", copy)
+            except FileNotFoundError:
+                # It was removed since, as one of the oldest.
+                continue
+            try:
+                matrices.append(_read(copy, width))
+            except (OSError, ValueError) as error:
+                logger.warning("Leaving out the damaged file %s in %s: %s", name, uri, error)
+    return Requests(np.unique(np.concatenate(matrices), axis=0), others)
+
+
+def _read(file: Path, width: int) -> NDArray[np.float16]:
+    features = read_features(file)
+    if features.dtype != np.float16 or features.ndim != 2 or features.shape[1] != width:
+        raise ValueError(f"it must be float16 [N, {width}]. Received: {features.shape}")
+    if not np.isfinite(features).all():
+        raise ValueError("it has numbers that are not finite")
+    return features

@@ -1,0 +1,220 @@
+"""Approval by a person: a version that passed the gate is proposed, then approved or rejected."""
+
+from datetime import UTC, datetime
+
+from mlflow import MlflowClient
+
+from components.errors import CaptionflowError, DataError, SettingError
+from components.registry.candidacy import (
+    Candidacy,
+    append_candidacy,
+    approval_notice,
+    can_be_approved,
+    candidate_of,
+    read_candidacies,
+    settle_candidate,
+)
+from components.registry.client import mlflow_client
+from components.registry.history import in_effect, read_history, recorded_champion
+from components.registry.models import RegisteredModel, read_model
+from components.registry.promotion import champion_changed, promote, settle
+from components.registry.records import current_author, next_number, shorten_reason
+from components.registry.rejected_candidates import record_rejected_candidate
+from components.registry.runs import run_exists
+
+#: The tag of a version, and of the run that trained it, that says whether it is approved.
+APPROVAL_TAG = "approval"
+
+# Begins the description of a version for as long as it waits.
+_NOTICE = "**This version "
+
+
+def propose(
+    model_name: str, version: str, *, reason: str, compared_with: str, experiment: str, key: str
+) -> Candidacy:
+    """Makes a version the candidate, in place of one that waits already.
+
+    Nothing is recorded if the same version waits already, for the same comparison.
+
+    Args:
+        model_name: The registered model.
+        version: The version, which passed the gate.
+        reason: The gate's reason.
+        compared_with: The champion that the gate compared it with; empty if there was none.
+        experiment: The MLflow experiment in which a rejection is recorded.
+        key: What a rejection depends on, see `rejected_candidates.candidate_key`.
+
+    Returns:
+        The proposal.
+
+    Raises:
+        SettingError: If there is no such model or version.
+        DataError: If the champion is no longer `compared_with`.
+        CaptionflowError: If MLflow can't be used.
+    """
+    model = read_model(model_name)
+    number = model.version(version).version
+    if compared_with != (model.champion or ""):
+        raise champion_changed(compared_with, model.champion)
+    waiting = candidate_of(model)
+    proposed = (number, compared_with, key)
+    if waiting and (waiting.version, waiting.compared_with, waiting.key) == proposed:
+        candidacy = waiting
+        with mlflow_client() as client:
+            settle_candidate(client, model.name)
+    else:
+        candidacy = Candidacy(
+            number=next_number(read_candidacies(model.tags)),
+            action="propose",
+            version=number,
+            reason=shorten_reason(reason),
+            author=current_author(),
+            compared_with=compared_with,
+            promotions=next_number(read_history(model.tags)) - 1,
+            experiment=experiment,
+            key=key,
+        )
+        with mlflow_client() as client:
+            append_candidacy(client, model.name, candidacy)
+    with mlflow_client() as client:
+        _announce(client, model.name, number, approval_notice(candidacy), waits=True)
+        if waiting and waiting.version != number:
+            text = f"replaced by version {number}, {_now()}"
+            _announce(client, model.name, waiting.version, text)
+    return candidacy
+
+
+def approve(model_name: str, version: str, *, reason: str) -> str:
+    """Makes the candidate the champion, if the champion is still the one it was compared with.
+
+    Args:
+        model_name: The registered model.
+        version: The candidate's version.
+        reason: Why.
+
+    Returns:
+        The champion.
+
+    Raises:
+        SettingError: If there is no such version, or it does not wait for approval.
+        DataError: If the champion has changed since the gate compared the two.
+        CaptionflowError: If the version was rejected at the same time, or MLflow can't be used.
+    """
+    model = read_model(model_name)
+    number = model.version(version).version
+    if number == recorded_champion(model.tags):
+        # An approval that was interrupted is finished.
+        with mlflow_client() as client:
+            champion = settle(client, model.name)
+            settle_candidate(client, model.name)
+    else:
+        candidacy = _require_candidate(model, number)
+        if not can_be_approved(candidacy, model.champion):
+            raise _outdated(candidacy, model.champion)
+        champion = promote(
+            model.name,
+            number,
+            reason=reason,
+            compared_with=candidacy.compared_with,
+            approved=True,
+        )
+    with mlflow_client() as client:
+        text = f"approved by {current_author()}, {_now()}: {shorten_reason(reason)}"
+        _announce(client, model.name, number, text)
+    _require_one_decision(model.name, number)
+    return champion
+
+
+def reject(model_name: str, version: str, *, reason: str) -> None:
+    """Rejects the candidate: it no longer waits, and `trigger` does not train the same again.
+
+    Args:
+        model_name: The registered model.
+        version: The candidate's version.
+        reason: Why.
+
+    Raises:
+        SettingError: If there is no such version, it does not wait for approval, or the experiment
+            in which the rejection is recorded was deleted.
+        CaptionflowError: If the version was approved at the same time, or MLflow can't be used.
+    """
+    model = read_model(model_name)
+    number = model.version(version).version
+    candidacy = _require_candidate(model, number)
+    author, why = current_author(), shorten_reason(reason)
+    text = f"rejected by {author}, {_now()}: {why}"
+    # First: a rejection that `trigger` does not know would be trained again.
+    record_rejected_candidate(candidacy.experiment, candidacy.key, f"version {number} was {text}")
+    rejection = Candidacy(
+        number=next_number(read_candidacies(model.tags)),
+        action="reject",
+        version=number,
+        reason=why,
+        author=author,
+    )
+    with mlflow_client() as client:
+        append_candidacy(client, model.name, rejection)
+        _announce(client, model.name, number, text)
+    _require_one_decision(model.name, number)
+
+
+def _require_candidate(model: RegisteredModel, number: str) -> Candidacy:
+    waiting = candidate_of(model)
+    if waiting is not None and waiting.version == number:
+        return waiting
+    now = f"version {waiting.version} does" if waiting else "none does"
+    raise SettingError(
+        f"Version {number} of {model.name} does not wait for approval; {now}. `captionflow models "
+        "list` shows all versions, and `captionflow models promote` makes any of them champion"
+    )
+
+
+def _outdated(candidacy: Candidacy, champion: str | None) -> DataError:
+    then, now = (
+        f"version {each}" if each else "no version" for each in (candidacy.compared_with, champion)
+    )
+    return DataError(
+        f"Version {candidacy.version} can't be approved: the gate compared it with {then}, but "
+        f"{now} is champion now. Run the pipeline again, which compares it with that one "
+        "(finished steps are reused), or decide without a comparison: `captionflow models promote "
+        f"{candidacy.version} --why …` or `captionflow models reject {candidacy.version} --why …`"
+    )
+
+
+def _require_one_decision(model_name: str, number: str) -> None:
+    """Checks that a version was not approved and rejected at the same time."""
+    tags = read_model(model_name).tags
+    candidacies = [each for each in read_candidacies(tags) if each.version == number]
+    proposed = max((each.promotions for each in candidacies), default=0)
+    approved = [
+        each
+        for each in in_effect(read_history(tags))
+        if each.version == number and each.number > proposed
+    ]
+    if approved and candidacies and (last := candidacies[-1]).action == "reject":
+        raise CaptionflowError(
+            f"Version {number} of {model_name} was approved by {approved[-1].author} and rejected "
+            f"by {last.author} ({last.reason}). It has been made champion: `captionflow models "
+            "rollback` undoes that"
+        )
+
+
+def _announce(
+    client: MlflowClient, model_name: str, number: str, text: str, *, waits: bool = False
+) -> None:
+    """Shows in MLflow what became of a proposal: in tags, and in the description while it waits."""
+    version = client.get_model_version(model_name, number)
+    client.set_model_version_tag(model_name, number, APPROVAL_TAG, text)
+    card = str(version.description or "")
+    if card.startswith(_NOTICE):
+        card = card.partition("\n\n")[2]
+    if waits:
+        card = f"{_NOTICE}{text}**\n\n{card}"
+    if card != version.description:
+        client.update_model_version(model_name, number, card)
+    if version.run_id and run_exists(version.run_id):
+        client.set_tag(version.run_id, APPROVAL_TAG, f"version {number} {text}")
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,83 @@
+"""Append-only records among a registered model's tags.
+
+MLflow has no transactions. Therefore each decision about a model is a tag of its own, which is
+never changed or removed, and what is in force follows from all records. A record's number is one
+more than the largest that its writer saw, so the order does not depend on clocks alone.
+"""
+
+import logging
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import psutil
+from mlflow import MlflowClient
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_REASON = 2000  # characters; a tag holds 5,000
+
+
+class Record(BaseModel, frozen=True):
+    """A decision about a version.
+
+    Attributes:
+        number: Its place among the records of its kind, from 1; those made at the same time can
+            share one.
+        time: When it was recorded.
+        version: The version.
+        reason: Why.
+        author: User and machine.
+    """
+
+    number: int
+    time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    version: str
+    reason: str
+    author: str
+
+
+_Kind = TypeVar("_Kind", bound=Record)
+
+
+def read_records(tags: Mapping[str, str], prefix: str, kind: type[_Kind]) -> list[_Kind]:
+    """Returns all records of a kind in a registered model's tags, oldest first.
+
+    Args:
+        tags: The model's tags.
+        prefix: Prefix of the tags' names.
+        kind: The record's type.
+    """
+    records = []
+    for key, value in sorted(tags.items()):
+        if key.startswith(prefix):
+            try:
+                records.append(kind.model_validate_json(value))
+            except ValidationError:
+                # Edited by hand: it must not block the decisions to come.
+                logger.warning("Ignoring the tag %s, which holds no valid record: %s", key, value)
+    return sorted(records, key=lambda each: (each.number, each.time))
+
+
+def next_number(records: Sequence[Record]) -> int:
+    """Returns the number of a record that follows all of these."""
+    return max((each.number for each in records), default=0) + 1
+
+
+def append_record(client: MlflowClient, model_name: str, prefix: str, record: Record) -> None:
+    """Stores a record as a new tag of a registered model."""
+    key = f"{prefix}{record.number:06d}.{uuid.uuid4().hex[:12]}"
+    client.set_registered_model_tag(model_name, key, record.model_dump_json())
+
+
+def shorten_reason(reason: str) -> str:
+    """Returns a reason that fits into a tag."""
+    return reason[:_LONGEST_REASON]
+
+
+def current_author() -> str:
+    """Returns the user and machine of this process, such as `ann@laptop`."""
+    return f"{psutil.Process().username()}@{socket.gethostname()}"

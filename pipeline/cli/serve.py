@@ -1,0 +1,69 @@
+"""`captionflow serve`: a model server for programs.
+
+captionflow serve
+captionflow serve --model models:/captionflow-flickr8k@champion --host 0.0.0.0 --port 8080
+captionflow serve --model FOLDER
+
+It speaks MLflow's scoring protocol; `/docs` describes it.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from components.describing.http.server import LOOPBACK, listen
+from components.describing.serving.model_source import needs_registry, open_source
+from pipeline.cli.captioning import (
+    DEFAULT_MODEL,
+    exit_at_once,
+    load_tensorflow,
+    prepare,
+    temporary_files,
+)
+from pipeline.cli.errors import one_line_errors
+from pipeline.cli.options import Root
+
+if TYPE_CHECKING:
+    from components.captioning.inference.captioner import Captioner
+
+_Model = Annotated[
+    str,
+    typer.Option(
+        help="Registered model, as models:/NAME@ALIAS or models:/NAME/VERSION; or the folder of a "
+        "model bundle."
+    ),
+]
+_Host = Annotated[
+    str, typer.Option(help="Address to listen on; 0.0.0.0: all addresses of this machine.")
+]
+_Port = Annotated[int, typer.Option(help="Port; 0: any free port.", min=0, max=65535)]
+
+
+def serve_model(
+    model: _Model = f"models:/{DEFAULT_MODEL}@champion",
+    host: _Host = LOOPBACK,
+    port: _Port = 8080,
+    root: Root = Path("runs"),
+) -> None:
+    """Serve a model over HTTP to programs, with MLflow's scoring protocol."""
+    with one_line_errors("stopped"):
+        prepare(root, needs_registry=needs_registry(model))
+        with (
+            temporary_files(),
+            listen(host, port) as listener,
+            open_source(model) as opened,
+        ):
+            # FastAPI takes half a second to load.
+            from components.describing.serving.server import serve
+
+            def load() -> "Captioner":
+                load_tensorflow()
+                from components.describing.captions import load_captioner
+
+                return load_captioner(opened)
+
+            address = "http://{}:{}".format(*listener.getsockname())
+            typer.echo(f"{opened.name} captions photos at {address}. Press Ctrl-C to stop.")
+            serve(listener, load, opened)
+    exit_at_once()

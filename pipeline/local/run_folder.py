@@ -1,0 +1,170 @@
+"""The folder of a run, and what killed runs leave behind.
+
+A run holds a lock (`flock`) on a file in its folder. The kernel releases the lock when the process
+ends, however it ends. So whatever belongs to a run whose lock is free is of no use to anyone: a
+later run in the same work folder removes it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from components.errors import CaptionflowError
+from pipeline.local.summary import ARTIFACTS
+from pipeline.names import PIPELINE
+
+#: In the folder of a run that has not ended, or was killed: its temporary folder.
+LOCK_FILE = ".running"
+
+_TEMPORARY = f"{PIPELINE}-run-"
+# kfp's executor writes this file when a step has ended without an error.
+_FINISHED = "executor_output.json"
+# Temporary names that `atomic_file`, `storage.transfer` and kfp's cache use, by folder.
+_ASIDES = {".": ".*-report.html", "cache": ".*", "cache/last": ".*", "checkpoints": ".*.npz"}
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folders of a run.
+
+    Attributes:
+        path: Where kfp.local stores the artifacts of each step. Its name starts with the time in
+            UTC, so names sort by time, and identifies the run.
+        temporary: For temporary files of the steps; removed when the run ends.
+    """
+
+    path: Path
+    temporary: Path
+
+
+@contextlib.contextmanager
+def new_run_folder(root: Path) -> Iterator[RunFolder]:
+    """Creates the folders of a new run, and marks the run as living until the block ends.
+
+    If the block fails, everything is removed that its steps did not finish.
+
+    Args:
+        root: The work folder.
+
+    Yields:
+        The folders; the temporary one is outside of the work folder, where paths are short enough
+        for sockets.
+    """
+    path = root / ARTIFACTS / f"{PIPELINE}-{datetime.now(UTC):%Y-%m-%d-%H-%M-%S-%f}Z"
+    with _locked(root / ARTIFACTS):
+        path.mkdir()
+        lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
+        os.write(lock, json.dumps(str(temporary)).encode())
+        try:
+            yield RunFolder(path, temporary)
+        except KeyboardInterrupt:
+            # Steps that are interrupted tidy up in MLflow themselves.
+            _remove_unfinished(path)
+            raise
+        except BaseException:
+            _end(path)
+            raise
+        _remove_unfinished(path)
+        (path / LOCK_FILE).unlink()
+    finally:
+        os.close(lock)
+
+
+def clear_killed_runs(root: Path) -> list[str]:
+    """Removes what killed runs left behind, except results of steps that ended.
+
+    That is: unfinished artifacts, temporary folders, and models in MLflow that no version refers
+    to. MLflow runs that are still marked as running are marked as killed.
+
+    Args:
+        root: The work folder.
+
+    Returns:
+        The names of the killed runs.
+    """
+    killed, living = [], False
+    with _locked(root / ARTIFACTS):
+        for path in sorted((root / ARTIFACTS).glob(f"{PIPELINE}-*")):
+            try:
+                lock = os.open(path / LOCK_FILE, os.O_RDWR)
+            except FileNotFoundError:
+                _remove_hidden(path)
+                continue
+            except PermissionError:
+                living = True  # another user's: possibly
+                continue
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _end(path)
+                killed.append(path.name)
+            except BlockingIOError:
+                living = True
+            finally:
+                os.close(lock)
+        if not living:
+            for folder, pattern in _ASIDES.items():
+                _remove(*(root / folder).glob(pattern))
+    return killed
+
+
+def _end(path: Path) -> None:
+    """Removes what a run left behind, and the mark that it is running."""
+    from components.registry.ownership import close_run
+
+    _remove_unfinished(path)
+    try:
+        close_run(path.name)
+    except CaptionflowError:
+        # MLflow can't be used. The mark remains, so a later run tries again.
+        return
+    (path / LOCK_FILE).unlink()
+    with contextlib.suppress(OSError):
+        path.rmdir()  # if no step has ended
+
+
+def _remove_unfinished(path: Path) -> None:
+    _remove_hidden(path)
+    for step in path.iterdir():
+        if step.is_dir() and not (step / _FINISHED).exists():
+            _remove(step)
+    with contextlib.suppress(OSError, ValueError):
+        temporary = Path(json.loads((path / LOCK_FILE).read_text()))
+        # The file may have been changed: remove nothing else.
+        if temporary.name.startswith(_TEMPORARY) and not temporary.is_symlink():
+            _remove(temporary)
+
+
+def _remove_hidden(path: Path) -> None:
+    # `atomic_directory` writes an artifact under a hidden name first.
+    _remove(*path.glob("*/.*"))
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lets one process at a time create or remove run folders."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,63 @@
+"""The rendered overlays of infra/kserve, and a registry whose aliases they name."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+
+PROJECT = Path(__file__).parents[3]
+KUBECTL = Path(sys.executable).with_name("kubectl")
+MODEL = "captionflow-sample"
+
+Manifest = dict[str, Any]
+
+
+def _render(name: str) -> list[Manifest]:
+    folder = PROJECT / "infra/kserve" / name
+    done = subprocess.run([KUBECTL, "kustomize", folder], check=True, capture_output=True)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.fixture(scope="session", params=["base", "canary"])
+def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
+    return _render(request.param)
+
+
+@pytest.fixture(scope="session")
+def predictor_of() -> Callable[[str], Manifest]:
+    """Returns a function that gives the predictor of an overlay."""
+
+    def predictor_of(name: str) -> Manifest:
+        (service,) = (m for m in _render(name) if m["kind"] == "InferenceService")
+        return dict(service["spec"]["predictor"])
+
+    return predictor_of
+
+
+@pytest.fixture
+def registry(mlflow_root: Path, tiny_bundle: Path, tmp_path: Path) -> Iterator[Path]:
+    """A work folder whose registry has a champion, version 1, and a candidate, version 2."""
+    from mlflow import MlflowClient
+
+    from components.artifacts.manifest import Photo
+    from components.register.packaging import log_bundle
+    from components.registry.runs import finish_run, start_run
+
+    Image.new("RGB", (32, 24), "red").save(tmp_path / "red.png")
+    photo = Photo("1", str(tmp_path / "red.png"), "0" * 64, 32, 24, "test", ("a red circle",))
+    run_id = start_run("photos", "first", {})
+    finish_run(run_id)
+    model_id = log_bundle(tiny_bundle, [photo], run_id)
+    client = MlflowClient()
+    client.create_registered_model(MODEL)
+    for alias in ("champion", "candidate"):
+        version = client.create_model_version(
+            MODEL, f"models:/{model_id}", run_id, model_id=model_id
+        ).version
+        client.set_registered_model_alias(MODEL, alias, version)
+    yield mlflow_root
