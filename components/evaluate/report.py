@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from components.artifacts.manifest import Photo
 from components.artifacts.scores import TITLES, search_scores
-from components.evaluate.curve import draw_loss_curve
+from components.evaluate.curve import draw_loss_curve, draw_risk_coverage
 from components.evaluate.gallery import Picks, RankedCaption, thumbnail
 from components.evaluate.inputs import Training
 
@@ -103,6 +103,8 @@ def render_report(
         greedy=search_scores(scores, "greedy"),
         training=training,
         curve=curve,
+        confidence=scores["confidence"],
+        risk_coverage=draw_risk_coverage(scores["confidence"]["curve"]),
         summary=summary,
         sections=sections,
     )

@@ -22,11 +22,10 @@ def naming_last_model(root: Path) -> Iterator[None]:
     """
     try:
         yield
-    except DataError as error:
+    except NoChampionError as error:
+        # PyArrow takes a second to import, and only this error needs it.
         from pipeline.local.runs import find_scores
 
-        if not isinstance(error, NoChampionError):
-            raise
         try:
             found = find_scores(root)
         except DataError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from components.captioning.encoder.casting import cast_to_float16
 from components.captioning.encoder.image_encoder import load_encoder
 from components.captioning.inference.bundle import Bundle, Caption
+from components.captioning.inference.confidence import Confidence
 from components.captioning.inference.saliency import (
     WordSaliency,
     occlude,
@@ -22,6 +24,20 @@ from components.errors import DataError
 # Small, because photos to describe arrive one or a few at a time, and every batch is padded to this
 # size.
 _BATCH_SIZE = 4
+
+_Result = TypeVar("_Result")
+
+
+class Description(NamedTuple):
+    """What a model says of a photo.
+
+    Attributes:
+        captions: All captions of the final beam, best first.
+        confidence: The confidence in the best one.
+    """
+
+    captions: list[Caption]
+    confidence: Confidence
 
 
 class Captioner:
@@ -95,18 +111,40 @@ class Captioner:
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
     ) -> list[list[Caption] | DataError]:
         """Returns for each photo what `alternatives` would return or raise for it alone."""
+        return self._of_finite(
+            pixels, lambda features: self.bundle.alternatives(features, beam_width=beam_width)
+        )
+
+    def descriptions_or_errors(
+        self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
+    ) -> list[Description | DataError]:
+        """Returns what `alternatives_or_errors` does, with the confidence in each best caption."""
+
+        def describe(features: NDArray[np.float16]) -> list[Description]:
+            beams = self.bundle.alternatives(features, beam_width=beam_width)
+            best = [captions[0].text for captions in beams]
+            return list(map(Description, beams, self.bundle.confidences(features, best)))
+
+        return self._of_finite(pixels, describe)
+
+    def _of_finite(
+        self,
+        pixels: Sequence[NDArray[np.uint8]],
+        describe: Callable[[NDArray[np.float16]], list[_Result]],
+    ) -> list[_Result | DataError]:
+        """Calls a function with the features of the photos that have finite ones, float16 [N, D].
+
+        Returns:
+            For each photo its result, or an error.
+        """
         encoded = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] -> float32 [N, D]
         # float16, as in the examples: a photo is described as it was scored.
         features, finite = cast_to_float16(encoded)
         if self.on_features is not None and finite.any():
             self.on_features(features[finite])
-        alternatives = iter(
-            self.bundle.alternatives(features[finite], beam_width=beam_width)
-            if finite.any()
-            else []
-        )
+        results = iter(describe(features[finite]) if finite.any() else [])
         return [
-            next(alternatives) if is_finite
+            next(results) if is_finite
             else DataError(
                 "this model can't describe the photo: the encoder's features must be finite "
                 "float16 numbers, up to 65504, and these are not"

@@ -25,6 +25,20 @@ SCORES: dict[str, Any] = {
     "mean_words": 9.74,
     "vocabulary_used": 310,
     "vocabulary_known": 2529,
+    "confidence": {
+        "good_cider_d": 34.56,
+        "good": 0.6,
+        "likely": 0.5,
+        "likely_and_good": 0.4,
+        "aurc": 0.2512,
+        "ece": 0.0312,
+        "cider_d_surest_half": 71.23,
+        "cider_d_all": 55.44,
+        "curve": [
+            {"coverage": 0.5, "risk": 0.2, "cider_d": 71.23},
+            {"coverage": 1.0, "risk": 0.4, "cider_d": 55.44},
+        ],
+    },
     "split": "test",
     "model_fingerprint": "a" * 64,
     "beam_width": 5,
@@ -104,6 +118,17 @@ CARD = (
     RankedCaption("1.jpg", "a dog", ("a brown dog", "one dog"), 43.21),
     "data:image/jpeg;base64,AA==",
 )
+
+
+def test_report_has_the_risk_coverage_curve_and_its_numbers() -> None:
+    page = _Page(render_report(SCORES, TRAINING, SUMMARY, []))
+    text = " ".join(page.text.split())
+    for fact in (
+        "at least 34.6", "60 % of all captions are good", "50 % are told as likely",
+        "80 % of those are good", "71.2, of all 55.4", "0.251; 0.400 if", "0.031",
+        "50 % 20.0 % 71.2", "not good (%)",
+    ):  # fmt: skip
+        assert fact in text
 
 
 def test_render_report_shows_scores_with_model_data_and_decoding() -> None:
@@ -186,7 +211,7 @@ def test_render_report_has_landmarks_and_labels() -> None:
     labels = [names["aria-labelledby"] for names in page.all("section")]
     assert labels
     assert set(labels) <= set(identifiers)
-    assert [names["role"] for names in page.all("div") if "role" in names] == ["img"]
+    assert [names["role"] for names in page.all("div") if "role" in names] == ["img", "img"]
 
 
 @pytest.mark.parametrize(("images", "titles"), [(2, ["Best", "Median"]), (0, ["Best"])])

@@ -92,7 +92,14 @@ def test_log_bundle_has_signature_and_example(
 ) -> None:
     signature = loaded.metadata.signature
     assert str(signature.inputs) == "['photo': Any (required)]"
-    assert [column.name for column in signature.outputs] == ["caption", "score", "alternatives"]
+    assert [column.name for column in signature.outputs] == [
+        "caption",
+        "score",
+        "confidence",
+        "certainty",
+        "doubt",
+        "alternatives",
+    ]
     assert {each.name: each.default for each in signature.params} == {
         "beam_width": 2,
         "alternatives": 0,
