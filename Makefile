@@ -8,7 +8,7 @@ REQUIREMENTS := infra/requirements
 LOCK = $(VENV)/bin/uv pip compile --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: local test bench fuzz check lock clean
+.PHONY: local test bench fuzz faults check lock clean
 
 local: $(VENV)/run  ## Runs the whole pipeline on drawn scenes; no data, no weights to download
 	$(VENV)/bin/python -m pipeline.local $(ARGS)
@@ -24,6 +24,10 @@ bench: $(VENV)/test  ## Speed against baselines, on the data of ../shared; an ho
 
 fuzz: $(VENV)/test  ## Changes sound files at random and reads them; a minute for each kind
 	$(VENV)/bin/python tests/fuzz/run.py $(ARGS)
+
+faults: $(VENV)/test  ## Kills runs in every step, fills the disk, ...; an hour
+	$(VENV)/bin/python tests/faults/killed_runs.py $(ARGS)
+	$(VENV)/bin/python tests/faults/conditions.py
 
 check: $(VENV)/test  ## Style and types
 	$(VENV)/bin/ruff check .

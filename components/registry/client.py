@@ -139,6 +139,9 @@ def _connect(uri: str) -> MlflowClient:
         raise SettingError(
             f"MLFLOW_TRACKING_URI must point to a writable folder: {error}"
         ) from error
+    if not database.exists() and not os.access(database.parent, os.W_OK):
+        os.close(folder)
+        raise SettingError(f"MLFLOW_TRACKING_URI must point to a writable folder: {database}")
     try:
         # It logs each table that it creates.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)

@@ -50,6 +50,12 @@ _Speak = Annotated[
     bool,
     typer.Option("--speak", help="Also read captions aloud: espeak-ng, espeak, spd-say or say."),
 ]
+_Always = Annotated[
+    bool,
+    typer.Option(
+        "--always", help="Print and read captions that the model is not sure of like any other."
+    ),
+]
 _BeamFlags = Annotated[str, typer.Option(help="Flags for Beam's runner, used with -o.")]
 
 
@@ -60,6 +66,7 @@ def caption(
     alternatives: _Alternatives = 0,
     as_json: _Json = False,
     say: _Speak = False,
+    always: _Always = False,
     model_name: Name = DEFAULT_MODEL,
     model_version: Version = None,
     bundle: Bundle = None,
@@ -92,6 +99,7 @@ def caption(
                     as_json=as_json,
                     speech=speech,
                     features=keep_features,
+                    always=always,
                 )
             else:
                 succeeded = write_captions(

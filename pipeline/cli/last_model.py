@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components.artifacts.files import SCORES_FILE, read_json
 from components.artifacts.scores import search_scores
-from components.errors import DataError
+from components.errors import DataError, NoChampionError
 
 
 @contextmanager
@@ -22,13 +22,10 @@ def naming_last_model(root: Path) -> Iterator[None]:
     """
     try:
         yield
-    except DataError as error:
-        # MLflow and PyArrow take seconds to import, and only this error needs them.
-        from components.registry.download import NoChampionError
+    except NoChampionError as error:
+        # PyArrow takes a second to import, and only this error needs it.
         from pipeline.local.runs import find_scores
 
-        if not isinstance(error, NoChampionError):
-            raise
         try:
             found = find_scores(root)
         except DataError:

@@ -41,15 +41,28 @@ def set_environment(root: Path) -> None:
 
 
 def make_root(root: Path) -> None:
-    """Creates the work folder if it does not exist.
+    """Creates the work folder if it does not exist, and checks that this user may write there.
 
     Raises:
-        SettingError: If it can't be created.
+        SettingError: If it can't be created, or it or something in it belongs to another user.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingError(f"root must be a writable folder. Received: {error}") from error
+    for path in (root, *root.iterdir()):
+        if not os.access(path, os.W_OK):
+            raise SettingError(
+                "root must be a work folder that you may write to. Use one of your own, or let its "
+                f"owner ({_owner(path)}) grant access. Not writable: {path}"
+            )
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def arguments_of(settings: RunSettings, root: Path) -> dict[str, Any]:

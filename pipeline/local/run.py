@@ -80,7 +80,6 @@ def run_pipeline(
     # A model that was trained with one MLflow store is missing in another.
     contents["experiment"] = experiment_fingerprint(settings.experiment, create=True)
     clear_killed_runs(root)
-    local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(root / ARTIFACTS))
     log_file = root / "logs" / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}.log"
     log_file.parent.mkdir(exist_ok=True)
     # `--config` accepts this file, to repeat the run.
