@@ -1,6 +1,7 @@
 """The connection to MLflow: its address, its timeouts, and its errors as one readable line."""
 
 import configparser
+import errno
 import fcntl
 import logging
 import os
@@ -24,6 +25,8 @@ from components.errors import CaptionflowError, SettingError
 from components.registry.sqlite_store import prepare_store
 
 _SQLITE = "sqlite:///"
+# The system's and SQLite's messages.
+_NO_SPACE = (os.strerror(errno.ENOSPC), "database or disk is full")
 # Used unless the environment says otherwise. With these a step gives up on a server that is down
 # after about 15 seconds (MLflow's own defaults: four minutes), and on one that accepts
 # connections but never answers after four minutes (16).
@@ -167,5 +170,8 @@ def _in_one_line(error: MlflowException | SQLAlchemyError, address: str) -> str:
                 "or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
                 "MLFLOW_TRACKING_TOKEN"
             )
+    if any(reason in str(error) for reason in _NO_SPACE):
+        # MLflow names files first, on lines of their own.
+        return f"MLflow at {address} failed: no space is left on the disk"
     first_line = (str(error).splitlines() or [type(error).__name__])[0]
     return f"MLflow at {address} failed: {without_credentials(first_line)}"

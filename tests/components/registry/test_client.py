@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from components.errors import CaptionflowError, SettingError
 from components.registry.client import (
@@ -158,3 +159,12 @@ def test_mlflow_client_waits_while_another_makes_the_store(mlflow_root: Path) ->
     os.close(folder)
     second.join(10)
     assert not second.is_alive()
+
+
+def test_mlflow_client_on_a_full_disk_says_so(mlflow_root: Path) -> None:
+    # As MLflow reports files that it could not copy.
+    message = (
+        "The following failures occurred:\n##### File x #####\n[Errno 28] No space left on device"
+    )
+    with pytest.raises(CaptionflowError, match="no space is left on the disk"), mlflow_client():
+        raise MlflowException(message)
