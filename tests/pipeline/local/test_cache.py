@@ -272,7 +272,7 @@ def test_run_cache_removes_a_checkpoint_when_its_model_is_stored(tmp_path: Path)
     store = RunCache(tmp_path / "cache", spec, planned)
     checkpoint = tmp_path / "training.npz"
     checkpoint.touch()
-    store.put(_key(store, spec, "train"), _artifact(tmp_path / "model", checkpoint=str(checkpoint)))
+    store.put(_key(store, spec, "train"), _artifact(tmp_path / "train", checkpoint=str(checkpoint)))
     assert not checkpoint.exists()
 
 
