@@ -68,8 +68,8 @@ def make_captioner(
         network = build_network(ModelConfig(len(vocabulary), 3, 4, 8, 0.0, True), seed=1)
         decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
         reranker_data = RerankerData(np.zeros((1, 3), np.float16), [("a",)])
-        Bundle(network, vocabulary, decoding, reranker_data).save(tmp_path)
         encoder.save(tmp_path)
+        Bundle(network, vocabulary, decoding, reranker_data).save(tmp_path)
         return Captioner(tmp_path)
 
     return make
