@@ -67,6 +67,10 @@ class DataError(CaptionflowError):
     exit_code = 3
 
 
+class NoChampionError(DataError):
+    """No version of a registered model has been approved."""
+
+
 def broken_settings(error: ValidationError) -> SettingError:
     """Converts pydantic's error: the message has each setting with its rule and value."""
     return SettingError("; ".join(_message(fault) for fault in error.errors()))

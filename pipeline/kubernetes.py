@@ -95,6 +95,12 @@ def configure(task: PipelineTask, title: str, parameters: Parameters) -> Pipelin
     that also retries failures, `components.runtime.retry_policy` ends further attempts of a step
     that failed because of its data or settings.
 
+    The security context has only what KFP 2.17 offers: user, group and `runAsNonRoot`. KFP's
+    compiler adds the rest to every pod of a run: no privilege escalation, no capabilities, seccomp
+    profile `RuntimeDefault` (backend/src/v2/compiler/argocompiler/security_context.go). A read-only
+    root file system can't be set: `SecurityContext` in kubernetes_executor_config.proto has no
+    field for it.
+
     Args:
         task: A step; its component's name is a key of `RESOURCES`.
         title: Its display name in the user interface.

@@ -25,7 +25,7 @@ _ON_SMALL_RUN = (
     "tests/pipeline/local/test_run.py",
     "tests/notebooks/test_as_run.py",
     "tests/components/rescore/",
-    "tests/pipeline/test_version_page.py",
+    "tests/components/register/test_version_page.py",
     "tests/infra/mlflow_server/",
 )
 _SLOWEST = (
@@ -146,7 +146,21 @@ def logging_put_back() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def calibration() -> Any:
+    """A calibration with the confidence 0.73 for every caption of every photo."""
+    from components.captioning.inference.confidence import SIGNALS, Calibration
+
+    constant = {"mean": 0.0, "scale": 1.0, "coefficient": 0.0}
+    return Calibration.model_validate(
+        {
+            "intercept": 1.0, **dict.fromkeys(SIGNALS, constant), "min_familiarity": -1e9,
+            "good_cider_d": 30.0, "photos": 2, "good": 1, "drawn_scenes": False,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, calibration: Any) -> Path:
     """A bundle with its encoder, both untrained; captions differ from photo to photo."""
     import numpy as np
 
@@ -166,8 +180,11 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     width = encoder.spec.width
     config = ModelConfig(len(vocabulary), width, 4, 8, 0.0, True)
     decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
-    reranker_data = RerankerData(np.zeros((1, width), np.float16), [("a",)])
-    Bundle(build_network(config, seed=1), vocabulary, decoding, reranker_data).save(directory)
+    # Train captions with these make it sure of a caption that repeats a word.
+    repetitions = tuple(" ".join([word] * 6) for word in vocabulary.words[len(SPECIAL_TOKENS) :])
+    reranker_data = RerankerData(np.zeros((1, width), np.float16), [repetitions])
+    network = build_network(config, seed=1)
+    Bundle(network, vocabulary, decoding, reranker_data, calibration).save(directory)
     return directory
 
 

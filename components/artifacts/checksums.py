@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from components.artifacts.fingerprint import files_below, fingerprint_file
-from components.errors import DataError
+from components.errors import DataError, one_line
 
 CHECKSUMS_FILE = "SHA256SUMS"
 #: Name of a single file's checksum in its artifact's metadata.
@@ -123,12 +123,12 @@ def directory_damage(directory: str | Path) -> str:
     try:
         expected = _read(root / CHECKSUMS_FILE, len(present))
     except FileNotFoundError:
-        return _printable(
+        return one_line(
             f"{root / CHECKSUMS_FILE} is missing: the directory is not whole, or an older version "
             "of captionflow wrote it"
         )
     except (OSError, ValueError) as error:
-        return _printable(f"{root / CHECKSUMS_FILE} is damaged: {error}")
+        return one_line(f"{root / CHECKSUMS_FILE} is damaged: {error}")
     known = sorted(expected.keys() & present)
     damage = [
         f"{root / name} is damaged: its SHA-256 must be {expected[name]}. Received: {found}"
@@ -146,14 +146,14 @@ def directory_damage(directory: str | Path) -> str:
     if not damage:
         return ""
     others = f" (and {len(damage) - 1} more such files)" if damage[1:] else ""
-    return _printable(damage[0] + others)
+    return one_line(damage[0] + others)
 
 
 def _file_damage(path: Path, expected: str) -> str:
     (found,) = _digests(path.parent, [path.name])
     if found == expected:
         return ""
-    return _printable(
+    return one_line(
         f"{path} is damaged: its SHA-256 must be {expected or 'in its metadata'}. Received: {found}"
     )
 
@@ -209,8 +209,3 @@ def _line(name: str, digest: str) -> bytes:
 
 def _unescape(encoded: bytes) -> bytes:
     return re.sub(rb"\\.", lambda match: _UNESCAPES.get(match[0], match[0]), encoded)
-
-
-def _printable(text: str) -> str:
-    # File names may contain bytes that are not valid UTF-8.
-    return os.fsencode(text).decode(errors="backslashreplace")

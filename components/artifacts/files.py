@@ -83,3 +83,9 @@ def write_json(path: str | Path, value: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """Returns the value of a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def encoder_weights_file(directory: str | Path) -> str:
+    """Returns the name of the file with the weights of the encoder in a directory."""
+    onnx = (Path(directory) / ENCODER_ONNX_FILE).exists()
+    return ENCODER_ONNX_FILE if onnx else ENCODER_WEIGHTS_FILE

@@ -1,4 +1,4 @@
-"""The figures in `scores.json`: per search, and as flat metrics for MLflow.
+"""The figures in `scores.json`: per search, of the confidence, and as flat metrics for MLflow.
 
 Figures that `scores.json` does not have are left out.
 """
@@ -11,6 +11,12 @@ TITLES = {
     **{f"bleu{order}": f"BLEU-{order}" for order in range(1, 5)},
     "cider_d": "CIDEr-D",
     "rouge_l": "ROUGE-L",
+}
+#: Display names of the scores of a model's confidence.
+CONFIDENCE_TITLES = {
+    "surest_half_cider_d": "CIDEr-D of the surest half",
+    "selective_accuracy": "Selective accuracy",
+    "calibration": "Calibration",
 }
 _BY_SEARCH = ("cider_d", "rouge_l")
 _OF_BEAM = ("distinct_captions", "mean_words", "vocabulary_used")
@@ -29,6 +35,27 @@ def search_scores(scores: Mapping[str, Any], search: Literal["beam", "greedy"]) 
     }
 
 
+def confidence_scores(scores: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the scores of the confidence by name, in the order of `CONFIDENCE_TITLES`.
+
+    Of each, more is better: `surest_half_cider_d`, the mean CIDEr-D of the half of the captions
+    with the highest confidence, 0 to 1000; `selective_accuracy`, 0 to 100: 100 (1 - AURC), the area
+    under the accuracy-coverage curve; and `calibration`, 0 to 100: 100 (1 - ECE). AURC and the
+    expected calibration error are explained in `captioning.metrics.selective`.
+
+    Args:
+        scores: The content of `scores.json`.
+    """
+    if "confidence" not in scores:
+        return {}
+    measured = scores["confidence"]
+    return {
+        "surest_half_cider_d": measured["cider_d_surest_half"],
+        "selective_accuracy": 100 * (1 - measured["aurc"]),
+        "calibration": 100 * (1 - measured["ece"]),
+    }
+
+
 def main_figures(scores: Mapping[str, Any]) -> dict[str, float]:
     """Returns the figures by which models are compared.
 
@@ -37,12 +64,13 @@ def main_figures(scores: Mapping[str, Any]) -> dict[str, float]:
 
     Returns:
         The scores of beam search by name; `greedy_bleu4`, `greedy_cider_d` and `greedy_rouge_l`;
-        and the number of distinct captions of beam search, their mean length in words, and the
-        number of different words in them.
+        those of the confidence; and the number of distinct captions of beam search, their mean
+        length in words, and the number of different words in them.
     """
     greedy = search_scores(scores, "greedy")
     return {
         **search_scores(scores, "beam"),
         **{f"greedy_{n}": greedy[n] for n in ("bleu4", *_BY_SEARCH) if n in greedy},
+        **confidence_scores(scores),
         **{name: scores[name] for name in _OF_BEAM if name in scores},
     }

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.inference.bundle import Caption
-from components.captioning.inference.captioner import Captioner
+from components.captioning.inference.captioner import Captioner, Description
 from components.captioning.inference.scoring import SCORE_DECIMALS
 from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import PhotoFile, photo_checksum, read_photo
@@ -115,12 +114,13 @@ def caption_photos(
 
     Returns:
         For each photo, in order, an object for JSON: `photo` (its name), and either `caption`,
-        `score` and, if requested, `alternatives` (the next best captions with their scores), or
-        `error`; then `checksum` if it could be read.
+        `score`, `confidence` (the probability that the caption is good), `certainty` ("likely" or
+        "not sure"), if not sure `doubt` (why, a sentence) and, if requested, `alternatives` (the
+        next best captions with their scores), or `error`; then `checksum` if it could be read.
     """
     pixels = [photo.pixels for photo in photos if photo.pixels is not None]
     found = iter(
-        captioner.alternatives_or_errors(pixels, beam_width=options.beam_width) if pixels else []
+        captioner.descriptions_or_errors(pixels, beam_width=options.beam_width) if pixels else []
     )
     return [
         {
@@ -128,7 +128,7 @@ def caption_photos(
             **(
                 {"error": photo.error}
                 if photo.pixels is None
-                else _result(photo.name, next(found), options)
+                else _result(photo.name, next(found), options, captioner)
             ),
             **({"checksum": photo.checksum} if photo.checksum else {}),
         }
@@ -177,12 +177,19 @@ def saliency_of(
 
 
 def _result(
-    name: str, found: Sequence[Caption] | DataError, options: DecodeOptions
+    name: str, found: Description | DataError, options: DecodeOptions, captioner: Captioner
 ) -> dict[str, Any]:
     if isinstance(found, DataError):
         return {"error": f"{name}: {found}"}
     best, *others = [
-        {"caption": each.text, "score": round(each.score, SCORE_DECIMALS)}
-        for each in found[: options.alternatives + 1]
+        {"caption": captioner.shown(each.text), "score": round(each.score, SCORE_DECIMALS)}
+        for each in found.captions[: options.alternatives + 1]
     ]
-    return {**best, **({"alternatives": others} if options.alternatives else {})}
+    confidence = found.confidence
+    return {
+        **best,
+        "confidence": round(confidence.probability, SCORE_DECIMALS),
+        "certainty": confidence.certainty,
+        **({"doubt": confidence.doubt.value} if confidence.doubt else {}),
+        **({"alternatives": others} if options.alternatives else {}),
+    }

@@ -54,12 +54,14 @@ class Data(BaseModel):
     Attributes:
         dataset_fingerprint: Fingerprint of all photos and captions.
         test_fingerprint: Fingerprint of the test split.
+        source: The layout of the data set; `sample` for drawn scenes.
         near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
         summary: What the data set holds, as rows of a title and a text.
     """
 
     dataset_fingerprint: _Sha256
     test_fingerprint: _Sha256
+    source: str
     near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]
     summary: list[tuple[str, str]]
 
@@ -73,6 +75,7 @@ class Inputs:
         encoder: The encoder of the features; the content of `encoder.json`.
         training: The record of the model's training.
         examples: The test split.
+        dev: The dev split, on which the confidence is fitted.
         photos: All photos of the manifest, by image id.
         data: The description of the data.
     """
@@ -81,6 +84,7 @@ class Inputs:
     encoder: dict[str, Any]
     training: Training
     examples: Examples
+    dev: Examples
     photos: dict[str, Photo]
     data: Data
 
@@ -95,11 +99,11 @@ def read_inputs(
 
     Raises:
         DataError: If an artifact is incomplete or invalid, model and examples have different
-            encoders, or the test split is empty or lacks references.
+            encoders, the test split is empty or lacks references, or the dev split is empty.
     """
     training = _read(Training, Path(model) / TRAINING_FILE)
     data = _read(Data, Path(manifest) / REPORT_FILE)
-    test = read_examples(examples, SPLIT)
+    test, dev = read_examples(examples, SPLIT), read_examples(examples, "dev")
     _require_references(test)
     decoding = DecodingConfig(
         beam_width=settings.beam_width,
@@ -113,6 +117,7 @@ def read_inputs(
         encoder=asdict(_common_encoder(model, examples, bundle, test)),
         training=training,
         examples=test,
+        dev=dev,
         photos={photo.image_id: photo for photo in read_manifest(manifest)},
         data=data,
     )

@@ -1,14 +1,14 @@
 """The report: a self-contained HTML page without scripts or external resources."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from components.artifacts.manifest import Photo
 from components.artifacts.scores import TITLES, search_scores
-from components.evaluate.curve import draw_loss_curve
+from components.evaluate.curve import draw_loss_curve, draw_risk_coverage
 from components.evaluate.gallery import Picks, RankedCaption, thumbnail
 from components.evaluate.inputs import Training
 
@@ -30,12 +30,15 @@ class Section:
     cards: list[tuple[RankedCaption, str | None]]
 
 
-def gallery_sections(picks: Picks, photos: Mapping[str, Photo]) -> list[Section]:
+def gallery_sections(
+    picks: Picks, photos: Mapping[str, Photo], detokenize: Callable[[str], str]
+) -> list[Section]:
     """Returns the sections of the photo gallery, without empty ones.
 
     Args:
         picks: The selected captions.
         photos: By image id; a photo that is missing here is shown without a thumbnail.
+        detokenize: Turns a caption's words into what people write.
     """
     groups = (
         ("Best", "The highest scores, best first.", picks.best),
@@ -46,7 +49,17 @@ def gallery_sections(picks: Picks, photos: Mapping[str, Photo]) -> list[Section]
         Section(
             title,
             description,
-            [(caption, thumbnail(photos.get(caption.image_id))) for caption in captions],
+            [
+                (
+                    replace(
+                        ranked,
+                        caption=detokenize(ranked.caption),
+                        references=tuple(map(detokenize, ranked.references)),
+                    ),
+                    thumbnail(photos.get(ranked.image_id)),
+                )
+                for ranked in captions
+            ],
         )
         for title, description, captions in groups
         if captions
@@ -90,6 +103,8 @@ def render_report(
         greedy=search_scores(scores, "greedy"),
         training=training,
         curve=curve,
+        confidence=scores["confidence"],
+        risk_coverage=draw_risk_coverage(scores["confidence"]["curve"]),
         summary=summary,
         sections=sections,
     )

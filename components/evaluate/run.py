@@ -3,14 +3,16 @@
 1. Read and validate the model, the test examples and the manifest.
 2. Decode captions with beam search and greedily, in batches.
 3. Score both with BLEU, CIDEr-D and ROUGE-L against all references.
-4. Rank the captions of the beam search; the report shows the best, the median and the worst.
-5. Write the scored model, the report and the scores.
+4. Fit the model's confidence on the dev split, and measure it on the test split.
+5. Rank the captions of the beam search; the report shows the best, the median and the worst.
+6. Write the scored model, the report and the scores.
 """
 
 import json
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,11 @@ from components.artifacts.files import (
     write_json,
 )
 from components.artifacts.scores import search_scores
+from components.captioning.inference.confidence import Confidence
+from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
+from components.evaluate.calibration import fit_calibration
+from components.evaluate.confidence import measure_confidence
 from components.evaluate.gallery import pick_captions, rank_captions
 from components.evaluate.inputs import SPLIT, Inputs, read_inputs
 from components.evaluate.report import gallery_sections, render_report
@@ -53,7 +59,8 @@ def evaluate_model(
         examples: The artifact of `features`.
         manifest: The artifact of `ingest`, for the photos and the fingerprints of the data.
         settings: Beam search and reranking.
-        scored_model: Where to write the model with these decoding settings, a directory.
+        scored_model: Where to write the model with these decoding settings and its confidence, a
+            directory.
         scores: Where to write the scores artifact, a directory with `scores.json` and
             `captions.jsonl`.
         report: Where to write the report, an HTML file. Each output is written atomically.
@@ -63,7 +70,7 @@ def evaluate_model(
 
     Raises:
         DataError: If an artifact is incomplete or invalid, model and examples have different
-            encoders, or the test split is empty or lacks references.
+            encoders, the test split is empty or lacks references, or no dev photo has any.
     """
     inputs = read_inputs(model, examples, manifest, settings)
     test = inputs.examples
@@ -76,18 +83,34 @@ def evaluate_model(
             "%s BLEU-1 to BLEU-4: %s, CIDEr-D: %.1f, ROUGE-L: %.1f", name, numbers, cider_d, rouge_l
         )
 
+    calibration = fit_calibration(
+        inputs.bundle, inputs.dev, drawn_scenes=inputs.data.source == "sample"
+    )
+    inputs.bundle.calibration = calibration
+    confidences = inputs.bundle.confidences(test.features, captions.beam)
+    measured["confidence"] = measure_confidence(confidences, captions.beam, test.references)
+    logger.info(
+        "CIDEr-D of the surest half: %.1f, of all: %.1f",
+        measured["confidence"]["cider_d_surest_half"],
+        measured["confidence"]["cider_d_all"],
+    )
+
     ranked = rank_captions(test.image_ids, captions.beam, test.references)
-    sections = gallery_sections(pick_captions(ranked), inputs.photos)
+    normalizer = Normalizer.load(Path(model))
+    sections = gallery_sections(pick_captions(ranked), inputs.photos, normalizer.detokenize)
     with atomic_directory(scored_model) as aside:
         shutil.copytree(model, aside, copy_function=_link, dirs_exist_ok=True)
         write_decoding(aside, asdict(inputs.bundle.decoding))
+        calibration.save(aside)
     measured |= _provenance(inputs, checksums_fingerprint(scored_model))
     page = render_report(measured, inputs.training, inputs.data.summary, sections)
     with atomic_file(report) as aside:
         aside.write_text(page, encoding="utf-8")
     with atomic_directory(scores) as aside:
         write_json(aside / SCORES_FILE, measured)
-        (aside / CAPTIONS_FILE).write_text(_caption_lines(test, captions), encoding="utf-8")
+        (aside / CAPTIONS_FILE).write_text(
+            _caption_lines(test, captions, confidences), encoding="utf-8"
+        )
     shown = sum(len(section.cards) for section in sections)
     logger.info("report with %d photos, %.1f MB: %s", shown, len(page) / 1e6, report)
     return measured
@@ -108,24 +131,30 @@ def _provenance(inputs: Inputs, model_fingerprint: str) -> dict[str, Any]:
         "mlflow_run_id": inputs.training.mlflow_run_id,
         "model_fingerprint": model_fingerprint,
         **asdict(inputs.bundle.decoding),
-        **inputs.data.model_dump(exclude={"summary"}),
+        **inputs.data.model_dump(exclude={"summary", "source"}),
         "encoder": inputs.encoder,
         "vocabulary_known": len(inputs.bundle.vocabulary) - len(SPECIAL_TOKENS),
     }
 
 
-def _caption_lines(examples: Examples, captions: Captions) -> str:
-    rows = zip(examples.image_ids, captions.beam, captions.greedy, examples.references, strict=True)
+def _caption_lines(
+    examples: Examples, captions: Captions, confidences: Sequence[Confidence]
+) -> str:
+    rows = zip(
+        examples.image_ids, captions.beam, confidences, captions.greedy, examples.references,
+        strict=True,
+    )  # fmt: skip
     return "".join(
         json.dumps(
             {
                 "image_id": image_id,
                 "hypothesis": hypothesis,
+                "confidence": confidence.probability,
                 "greedy": greedy,
                 "references": references,
             },
             ensure_ascii=False,
         )
         + "\n"
-        for image_id, hypothesis, greedy, references in rows
+        for image_id, hypothesis, confidence, greedy, references in rows
     )

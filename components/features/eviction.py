@@ -12,7 +12,7 @@ from components.features.shards import entry_count
 from components.storage.shared_folder import StoredFile, fetch_files, list_files
 
 # ENCODER_KEY/FILE, as `components.features.store` names them; other files are left alone.
-_FILE = re.compile(r"([0-9a-f]{64})/([0-9a-f]{64}(?:\.json|\.h5|-\d+\.npy))")
+_FILE = re.compile(r"([0-9a-f]{64})/([0-9a-f]{64}(?:\.json|\.h5|\.onnx|-\d+\.npy))")
 
 
 @dataclass(frozen=True, slots=True)

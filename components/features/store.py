@@ -26,6 +26,7 @@ from components.artifacts.examples import ENCODER_FILE
 from components.artifacts.files import (
     ENCODER_ONNX_FILE,
     ENCODER_WEIGHTS_FILE,
+    encoder_weights_file,
     read_json,
     write_json,
 )
@@ -163,7 +164,7 @@ class FeatureStore:
         """
         if not self.folder:
             return
-        (saved,) = (path for name in _WEIGHTS_FILES.values() if (path := directory / name).exists())
+        saved = directory / encoder_weights_file(directory)
         weights = self.scratch / f"{fingerprint_file(saved)}{saved.suffix}"
         shutil.copyfile(saved, weights)
         content = json.dumps({**read_json(directory / ENCODER_FILE), _WEIGHTS: weights.name})

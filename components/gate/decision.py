@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from components.artifacts.champion_predictions import ChampionPredictions
-from components.artifacts.scores import TITLES, search_scores
+from components.artifacts.scores import confidence_scores, search_scores
 from components.errors import SettingError
 from components.gate.comparison import Comparison, compare
-from components.gate.thresholds import read_thresholds
+from components.gate.thresholds import NAMES, read_thresholds
 
 #: Significance level: a difference with a larger p-value counts as chance.
 SIGNIFICANCE_LEVEL = 0.05
@@ -80,11 +80,11 @@ def decide(
     thresholds = read_thresholds(floors)
     if not 0 <= margin <= 100:
         raise SettingError(f"margin must be 0 to 100 BLEU points. Received: {margin}")
-    measured = search_scores(scores, "beam")
+    measured = {**search_scores(scores, "beam"), **confidence_scores(scores)}
     if fault := _below_threshold(measured, thresholds):
         return Decision(False, f"Not released: {fault}")
     reached = [
-        f"{TITLES[name]} is {measured[name]:.2f} (at least {threshold:.2f} required)"
+        f"{NAMES[name]} is {measured[name]:.2f} (at least {threshold:.2f} required)"
         for name, threshold in thresholds.items()
     ]
     summary = ", ".join(reached) or f"BLEU-4 is {measured['bleu4']:.2f} (no threshold is set)"
@@ -111,16 +111,15 @@ def _below_threshold(measured: Mapping[str, float], thresholds: Mapping[str, flo
     """Returns why the scores alone are not enough; empty if they are."""
     for name, value in measured.items():
         if not math.isfinite(value):
-            return f"{TITLES[name]} is {value}, which is not a valid score"
+            return f"{NAMES[name]} is {value}, which is not a valid score"
     for name, threshold in thresholds.items():
         if name not in measured:
             return (
-                f"{TITLES[name]} was not measured; at least {threshold:.2f} is required "
-                "(`--floors`)"
+                f"{NAMES[name]} was not measured; at least {threshold:.2f} is required (`--floors`)"
             )
         if measured[name] < threshold:
             shown, required = _distinct_decimals(measured[name], threshold)
-            return f"{TITLES[name]} is {shown}; at least {required} is required (`--floors`)"
+            return f"{NAMES[name]} is {shown}; at least {required} is required (`--floors`)"
     return ""
 
 

@@ -18,7 +18,7 @@ from components.artifacts.scores import TITLES, search_scores
 _SPECIAL = re.compile(r"[&<>\\`*_\[\]|~@]|:(?=\S)|\.(?=\.)|(?<=www)\.", re.IGNORECASE)
 _USES = {
     "train": "training and vocabulary",
-    "dev": "early stopping",
+    "dev": "early stopping and confidence",
     "test": "the scores below only",
 }
 
@@ -49,6 +49,7 @@ def model_card(
         cause=cause,
         reason=reason,
         scores=scores,
+        coverages=_quarters(scores),
         words=round(scores["mean_words"]) if "mean_words" in scores else None,
         splits=[_split(split, photos) for split in SPLITS],
         titles=[TITLES[key] for key in beam],
@@ -57,6 +58,15 @@ def model_card(
             "greedy": [f"{value:.2f}" for value in greedy.values()],
         },
     )
+
+
+def _quarters(scores: Mapping[str, Any]) -> list[Mapping[str, float]]:
+    """Returns the points of the risk-coverage curve from which on each quarter is covered."""
+    curve = scores["confidence"]["curve"] if "confidence" in scores else []
+    return [
+        next(point for point in curve if point["coverage"] >= quarter / 4)
+        for quarter in (range(1, 5) if curve else ())
+    ]
 
 
 def _as_text(value: object) -> str:

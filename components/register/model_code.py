@@ -61,20 +61,19 @@ class CaptioningModel(PythonModel):
             params: As for `PhotoScorer.predict`. MLflow fills in the defaults.
 
         Returns:
-            A row per row of the input: `caption`, `score` and `alternatives`; see
-            `PhotoScorer.predict`.
+            A row per row of the input, with the columns `PREDICTION`; see `PhotoScorer.predict`.
 
         Raises:
             InvalidInputError: If a photo can't be read or captioned (the message names its row), or
                 a parameter breaks its rule.
         """
+        from components.captioning.inference.scoring import PREDICTION
+
         try:
             predictions = self._scorer.predict(list(model_input["photo"].items()), params or {})
         except (DataError, SettingError) as error:
             raise InvalidInputError(str(error)) from error
-        return pd.DataFrame(
-            predictions, index=model_input.index, columns=["caption", "score", "alternatives"]
-        )
+        return pd.DataFrame(predictions, index=model_input.index, columns=list(PREDICTION))
 
 
 set_model(CaptioningModel())

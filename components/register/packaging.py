@@ -102,6 +102,9 @@ def _signature(decoding: Mapping[str, int | float]) -> ModelSignature:
             [
                 ColSpec(DataType.string, "caption"),
                 ColSpec(DataType.double, "score"),
+                ColSpec(DataType.double, "confidence"),
+                ColSpec(DataType.string, "certainty"),
+                ColSpec(DataType.string, "doubt"),
                 ColSpec(Array(Object(_CAPTION_FIELDS)), "alternatives"),
             ]
         ),

@@ -10,7 +10,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
-from components.errors import DataError
+from components.errors import DataError, NoChampionError
 from components.registry.candidacy import approval_notice, find_candidate
 from components.registry.client import (
     mlflow_client,
@@ -28,10 +28,6 @@ _MODEL_FILE = "MLmodel"
 _BUNDLE = "bundle"
 # MLflow's own message about missing files may quote a whole web page; in characters.
 _LONGEST_MESSAGE = 300
-
-
-class NoChampionError(DataError):
-    """No version of the model has been approved."""
 
 
 class ModelDownload(NamedTuple):

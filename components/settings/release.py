@@ -13,7 +13,8 @@ class GateSettings(ModelNameSettings, ExperimentSettings):
 
     floors: str = setting(
         "bleu4=40",
-        "Minimum test scores to register a model, such as 'bleu4=40 cider_d=50'; empty: none",
+        "Minimum test scores to register a model, such as 'bleu4=40 cider_d=50'; empty: none. Of "
+        "its confidence: surest_half_cider_d, selective_accuracy, calibration",
         decisive=False,
     )
     margin: float = setting(

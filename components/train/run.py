@@ -17,12 +17,12 @@ from components.artifacts.files import (
     MATRIX_FILE,
     TRAINING_FILE,
     atomic_directory,
+    encoder_weights_file,
     read_json,
     write_json,
 )
 from components.artifacts.fingerprint import fingerprint_value
 from components.captioning.decoding.reranking import RerankerData
-from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
@@ -122,7 +122,7 @@ def train_model(
         with atomic_directory(directory) as aside:
             save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)
             normalizer.save(aside)
-            for file in (ENCODER_FILE, EncoderSpec.load(examples).weights_file):
+            for file in (ENCODER_FILE, encoder_weights_file(examples)):
                 shutil.copyfile(Path(examples) / file, aside / file)
             write_json(aside / TRAINING_FILE, training)
         end_run(state.run_id)

@@ -18,7 +18,15 @@ from components.describing.speech import find_speech
 from components.errors import DataError, SettingError
 from components.storage.filesystem import is_remote
 from pipeline.cli.caption_output import print_captions, write_captions
-from pipeline.cli.captioning import DEFAULT_MODEL, Beam, Bundle, Name, Version, prepare
+from pipeline.cli.captioning import (
+    DEFAULT_MODEL,
+    Beam,
+    Bundle,
+    KeepFeatures,
+    Name,
+    Version,
+    prepare,
+)
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.last_model import naming_last_model
 from pipeline.cli.options import Root
@@ -42,13 +50,10 @@ _Speak = Annotated[
     bool,
     typer.Option("--speak", help="Also read captions aloud: espeak-ng, espeak, spd-say or say."),
 ]
-_KeepFeatures = Annotated[
-    str | None,
+_Always = Annotated[
+    bool,
     typer.Option(
-        metavar="<folder>",
-        help="Folder, local, gs:// or s3://, to keep the photos' features in for drift tests "
-        "(`captionflow run --requests`), at most 30 days. Photos, captions and names are not kept.",
-        show_default="they are not kept",
+        "--always", help="Print and read captions that the model is not sure of like any other."
     ),
 ]
 _BeamFlags = Annotated[str, typer.Option(help="Flags for Beam's runner, used with -o.")]
@@ -61,12 +66,13 @@ def caption(
     alternatives: _Alternatives = 0,
     as_json: _Json = False,
     say: _Speak = False,
+    always: _Always = False,
     model_name: Name = DEFAULT_MODEL,
     model_version: Version = None,
     bundle: Bundle = None,
     root: Root = Path("runs"),
     beam_flags: _BeamFlags = "",
-    keep_features: _KeepFeatures = None,
+    keep_features: KeepFeatures = None,
 ) -> None:
     """Caption photos for people who can't see them."""
     resume = "" if output is None else "; run the same command to continue"
@@ -93,6 +99,7 @@ def caption(
                     as_json=as_json,
                     speech=speech,
                     features=keep_features,
+                    always=always,
                 )
             else:
                 succeeded = write_captions(

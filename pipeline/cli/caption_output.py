@@ -12,6 +12,7 @@ import typer
 
 from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import find_photos
+from components.describing.sentences import NO_WORDS, as_sentence, as_speech
 from components.describing.speech import speak
 from components.errors import CaptionflowError
 from pipeline.cli.captioning import load_tensorflow
@@ -28,6 +29,7 @@ def print_captions(
     *,
     as_json: bool,
     speech: list[str],
+    always: bool,
     features: str | None = None,
 ) -> bool:
     """Prints the caption of each photo as soon as it is found.
@@ -38,6 +40,7 @@ def print_captions(
         options: Decoding options.
         as_json: Whether to print JSON Lines.
         speech: Command of the speech program; empty to print only.
+        always: Whether to give captions that the model is not sure of like any other.
         features: Folder to keep the photos' features in; None: they are not kept.
 
     Returns:
@@ -58,8 +61,8 @@ def print_captions(
                 succeeded = False
                 print_error(line["error"])
             elif not as_json:
-                typer.echo(_as_text(line, several=several))
-            if speech and not _speak(speech, _as_speech(line, several=several)):
+                typer.echo(_as_text(line, several=several, always=always))
+            if speech and not _speak(speech, _as_speech(line, several=several, always=always)):
                 succeeded, speech = False, []
     return succeeded
 
@@ -117,22 +120,22 @@ def _speak(speech: list[str], text: str) -> bool:
     return True
 
 
-def _as_text(line: Mapping[str, Any], *, several: bool) -> str:
+def _as_text(line: Mapping[str, Any], *, several: bool, always: bool) -> str:
     prefix = f"{printable(line['photo'])}: " if several else ""
-    lines = [f"{prefix}{line['caption'] or '(no words)'}"]
+    lines = [f"{prefix}{as_sentence(line, always=always)}"]
     lines += [
-        f"  {other['score']:.2f}  {other['caption'] or '(no words)'}"
+        f"  {other['score']:.2f}  {other['caption'] or NO_WORDS}"
         for other in line.get("alternatives", [])
     ]
     return "\n".join(lines)
 
 
-def _as_speech(line: Mapping[str, Any], *, several: bool) -> str:
+def _as_speech(line: Mapping[str, Any], *, several: bool, always: bool) -> str:
     name = printable(Path(line["photo"]).name)
     if "error" in line:
         return f"{name} can't be described"
     others = [other["caption"] for other in line.get("alternatives", [])]
-    text = ", or: ".join([line["caption"] or "no words", *others])
+    text = ", or: ".join([as_speech(line, always=always), *others])
     return f"{name}: {text}" if several else text
 
 

@@ -37,6 +37,16 @@ Bundle = Annotated[
     Path | None, typer.Option(help="Folder of a model bundle to use instead of a registered model.")
 ]
 
+KeepFeatures = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<folder>",
+        help="Folder, local, gs:// or s3://, to keep the features of photos in for drift tests "
+        "(`captionflow run --requests`), at most 30 days. Photos, captions and names are not kept.",
+        show_default="they are not kept",
+    ),
+]
+
 
 def prepare(root: Path, *, needs_registry: bool) -> None:
     """Prepares this process; call it before TensorFlow is loaded.

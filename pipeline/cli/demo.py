@@ -29,6 +29,7 @@ from pipeline.cli.captioning import (
     temporary_files,
 )
 from pipeline.cli.errors import one_line_errors
+from pipeline.cli.last_model import naming_last_model
 from pipeline.cli.options import Root
 from pipeline.config import make_settings
 
@@ -67,6 +68,7 @@ def demo(
         with (
             temporary_files(),
             listen(LOOPBACK, port) as listener,
+            naming_last_model(root),
             open_model(settings.model_name, version=version, bundle=bundle) as model,
         ):
 

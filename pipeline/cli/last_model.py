@@ -7,8 +7,7 @@ from pathlib import Path
 
 from components.artifacts.files import SCORES_FILE, read_json
 from components.artifacts.scores import search_scores
-from components.errors import DataError
-from components.registry.download import NoChampionError
+from components.errors import DataError, NoChampionError
 
 
 @contextmanager

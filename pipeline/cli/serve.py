@@ -16,6 +16,7 @@ from components.describing.http.server import LOOPBACK, listen
 from components.describing.serving.model_source import needs_registry, open_source
 from pipeline.cli.captioning import (
     DEFAULT_MODEL,
+    KeepFeatures,
     exit_at_once,
     load_tensorflow,
     prepare,
@@ -45,6 +46,7 @@ def serve_model(
     host: _Host = LOOPBACK,
     port: _Port = 8080,
     root: Root = Path("runs"),
+    keep_features: KeepFeatures = None,
 ) -> None:
     """Serve a model over HTTP to programs, with MLflow's scoring protocol."""
     with one_line_errors("stopped"):
@@ -65,5 +67,5 @@ def serve_model(
 
             address = "http://{}:{}".format(*listener.getsockname())
             typer.echo(f"{opened.name} captions photos at {address}. Press Ctrl-C to stop.")
-            serve(listener, load, opened)
+            serve(listener, load, opened, features=keep_features)
     exit_at_once()

@@ -34,6 +34,9 @@ _RIDGE = 0.5
 # Hash buckets per n-gram order: enough to make collisions rare.
 _BUCKETS = 2**18
 
+# Captions compared with all train photos at once: bounds the memory.
+_BATCH_SIZE = 256
+
 
 @dataclass(frozen=True)
 class _CaptionsFile:
@@ -151,14 +154,37 @@ class Reranker:
             The scores of each photo's candidates: positive if a caption resembles the prediction,
             0 if there is no evidence, negative if the evidence is against it; rarely above 0.5.
         """
-        inputs = _unit(_signed_root(features) - self._centre)
-        weights = linalg.cho_solve(self._gram, inputs.T).T @ self._inputs.T  # [N, M]
+        weights = self._weights(features)
         return [
             self._tfidf(candidates) @ (self._targets.T @ photo_weights) / len(_ORDERS)
             if candidates
             else np.zeros(0)
             for candidates, photo_weights in zip(captions, weights, strict=True)
         ]
+
+    def score_one_each(
+        self, features: NDArray[Any], captions: Sequence[str]
+    ) -> NDArray[np.float64]:
+        """Returns the score of one caption per photo, float64 [N], faster than `score` does.
+
+        Args:
+            features: float [N, D].
+            captions: A normalized caption of each photo.
+        """
+        scores = np.zeros(len(captions))
+        for start in range(0, len(captions), _BATCH_SIZE):
+            batch = slice(start, start + _BATCH_SIZE)
+            # Only train photos that share n-grams with a caption count: no prediction is needed.
+            similarities = self._tfidf(captions[batch]) @ self._targets.T  # sparse [B, M]
+            weighted = similarities.multiply(self._weights(features[batch]))
+            scores[batch] = np.asarray(weighted.sum(axis=1))[:, 0] / len(_ORDERS)
+        return scores
+
+    def _weights(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Returns the weight of each train photo in the prediction for each photo, [N, M]."""
+        inputs = _unit(_signed_root(features) - self._centre)
+        weights: NDArray[np.float32] = linalg.cho_solve(self._gram, inputs.T).T @ self._inputs.T
+        return weights
 
     def _tfidf(self, captions: Sequence[str]) -> Any:
         return sparse.hstack(

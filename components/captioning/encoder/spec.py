@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from components.artifacts.examples import ENCODER_FILE
-from components.artifacts.files import ENCODER_ONNX_FILE, ENCODER_WEIGHTS_FILE, write_json
+from components.artifacts.files import write_json
 from components.captioning.encoder.onnx.image_processor import ImageProcessor
 from components.captioning.encoder.precision import Precision
 from components.errors import DataError
@@ -58,11 +58,6 @@ class EncoderSpec:
         """Raises ValueError if the weights are from ONNX without the rest, or the reverse."""
         if (self.weights == ONNX) != (self.onnx is not None):
             raise ValueError(f"weights must be {ONNX!r} if onnx is there, and only then")
-
-    @property
-    def weights_file(self) -> str:
-        """Name of the file with the weights, beside `encoder.json`."""
-        return ENCODER_ONNX_FILE if self.onnx else ENCODER_WEIGHTS_FILE
 
     @classmethod
     def load(cls, directory: str | Path) -> "EncoderSpec":

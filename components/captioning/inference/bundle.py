@@ -2,24 +2,29 @@
 
 `network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`,
 `normalizer.json` (how captions were normalized), `decoding.json` (the decoding settings that the
-model was scored with; `evaluate` adds them),
+model was scored with; `evaluate` adds them), `confidence.json` (how sure it can be of a caption;
+`evaluate` adds it),
 `reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
 `encoder.json` and `encoder.weights.h5` or `encoder.onnx` (the image encoder), and `SHA256SUMS`
 (checksums of all files). A bundle may come from an untrusted source: its files are validated before
 a network is built.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.checksums import check_bundle, write_checksums
 from components.artifacts.decoding import decoding_file, write_decoding
 from components.artifacts.files import write_json
+from components.captioning.decoding.repetition import repeats
 from components.captioning.decoding.reranking import (
     CAPTIONS_FILE,
     FEATURES_FILE,
@@ -28,6 +33,9 @@ from components.captioning.decoding.reranking import (
 )
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
 from components.captioning.hdf5 import WeightsError, check_hdf5, load_weights_strictly
+from components.captioning.inference.confidence import Calibration, Confidence
+from components.captioning.inference.feature_distance import FeatureDistance
+from components.captioning.inference.signals import caption_log_probabilities
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import Vocabulary
@@ -55,17 +63,21 @@ class Bundle:
         vocabulary: The words it generates.
         decoding: How captions are decoded.
         reranker_data: Features and captions of the train photos, for reranking.
+        calibration: How sure it can be of a caption; None until it is scored.
     """
 
     network: CaptionNetwork
     vocabulary: Vocabulary
     decoding: DecodingConfig
     reranker_data: RerankerData
+    calibration: Calibration | None = None
 
     def save(self, directory: Path) -> None:
         """Writes everything but the encoder and the normalizer, which are saved before it."""
         save_model(self.network, self.vocabulary, self.reranker_data, directory)
         write_decoding(directory, asdict(self.decoding))
+        if self.calibration:
+            self.calibration.save(directory)
         write_checksums(directory)
 
     @classmethod
@@ -75,7 +87,7 @@ class Bundle:
         Args:
             directory: The bundle's directory.
             decoding: Decoding settings to use instead of those the model was scored with; required
-                for a model that has not been scored.
+                for a model that has not been scored. The bundle then has no calibration.
 
         Raises:
             DataError: If a file of the bundle is damaged, missing, unexpected, invalid, or does not
@@ -86,9 +98,10 @@ class Bundle:
         try:
             vocabulary = Vocabulary.load(root / VOCABULARY_FILE)
             config = _MODEL.validate_json((root / NETWORK_FILE).read_bytes(), strict=True)
-            decoding = decoding or _DECODING.validate_json(
-                decoding_file(root).read_bytes(), strict=True
-            )
+            calibration = None
+            if decoding is None:
+                decoding = _DECODING.validate_json(decoding_file(root).read_bytes(), strict=True)
+                calibration = Calibration.load(root)
             reranker_data = RerankerData.load(root)
             _check_sizes(root, config, vocabulary, reranker_data)
             network = build_network(config)
@@ -112,7 +125,7 @@ class Bundle:
                 f"captionflow uses. Received in {CAPTIONS_FILE}: {reranker_data.method}. Train the "
                 "model again, or use the version of captionflow that made it"
             )
-        return cls(network, vocabulary, decoding, reranker_data)
+        return cls(network, vocabulary, decoding, reranker_data, calibration)
 
     def captions(self, features: np.ndarray) -> list[str]:
         """Returns a caption for each row of features, float [N, D]."""
@@ -143,6 +156,43 @@ class Bundle:
             for rows, row_scores in zip(tokens.tolist(), scores.tolist(), strict=True)
         ]
         return self._rerank(features, beams) if decoding.reranking_weight else beams
+
+    @cached_property
+    def feature_distance(self) -> FeatureDistance:
+        """The distance from the train photos, fitted on first use, which takes up to seconds."""
+        return FeatureDistance(self.reranker_data.features)
+
+    def signals(self, features: np.ndarray, captions: Sequence[str]) -> NDArray[np.float64]:
+        """Returns the signals of how sure the model can be of its captions, float64 [N, S].
+
+        Args:
+            features: float [N, D].
+            captions: A caption of each photo, generated by this model.
+
+        Returns:
+            The columns are `confidence.SIGNALS`.
+        """
+        ids = [self.vocabulary.encode(caption) for caption in captions]
+        return np.stack(
+            [
+                *caption_log_probabilities(self.network, features, ids),
+                self.reranker_data.reranker.score_one_each(features, captions),
+                -self.feature_distance(features),
+            ],
+            axis=1,
+        )
+
+    def confidences(self, features: np.ndarray, captions: Sequence[str]) -> list[Confidence]:
+        """Returns the confidence in each caption; the arguments are those of `signals`.
+
+        Raises:
+            DataError: If the model was loaded without its calibration.
+        """
+        if self.calibration is None:
+            raise DataError("Confidence needs a model that `evaluate` has scored and calibrated")
+        train_captions = self.reranker_data.captions
+        repeated = [repeats(caption, train_captions) for caption in captions]
+        return self.calibration.assess(self.signals(features, captions), repeated)
 
     def _rerank(self, features: np.ndarray, beams: list[list[Caption]]) -> list[list[Caption]]:
         texts = [[caption.text for caption in beam] for beam in beams]

@@ -2,24 +2,42 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.captioning.encoder.casting import cast_to_float16
 from components.captioning.encoder.image_encoder import load_encoder
 from components.captioning.inference.bundle import Bundle, Caption
+from components.captioning.inference.confidence import Confidence
 from components.captioning.inference.saliency import (
     WordSaliency,
     occlude,
     occlusion_saliency,
     word_saliency,
 )
+from components.captioning.model.normalizer import Normalizer
 from components.errors import DataError
 
 # Small, because photos to describe arrive one or a few at a time, and every batch is padded to this
 # size.
 _BATCH_SIZE = 4
+
+_Result = TypeVar("_Result")
+
+
+class Description(NamedTuple):
+    """What a model says of a photo.
+
+    Attributes:
+        captions: All captions of the final beam, best first.
+        confidence: The confidence in the best one.
+    """
+
+    captions: list[Caption]
+    confidence: Confidence
 
 
 class Captioner:
@@ -38,11 +56,12 @@ class Captioner:
 
     def __init__(self, directory: str | Path, *, batch_size: int = _BATCH_SIZE) -> None:
         self.bundle = Bundle.load(directory)
+        self.normalizer = Normalizer.load(Path(directory))
         self.encoder = load_encoder(directory, batch_size=batch_size)
         self.on_features: Callable[[NDArray[np.float16]], None] | None = None
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
-        """Returns a caption for each photo, given as an image file's bytes or path.
+        """Returns a caption for each photo, given as an image file's bytes or path, for people.
 
         Raises:
             DataError: If a photo can't be read, or in the cases of `alternatives`.
@@ -63,7 +82,11 @@ class Captioner:
 
     def describe_pixels(self, pixels: Sequence[NDArray[np.uint8]]) -> list[str]:
         """Returns a caption for each of one or more loaded photos; raises like `alternatives`."""
-        return [alternatives[0].text for alternatives in self.alternatives(pixels)]
+        return [self.shown(alternatives[0].text) for alternatives in self.alternatives(pixels)]
+
+    def shown(self, caption: str) -> str:
+        """Returns a caption of `alternatives`, which is words with spaces, as people write it."""
+        return self.normalizer.detokenize(caption)
 
     def alternatives(
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
@@ -88,18 +111,40 @@ class Captioner:
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
     ) -> list[list[Caption] | DataError]:
         """Returns for each photo what `alternatives` would return or raise for it alone."""
+        return self._of_finite(
+            pixels, lambda features: self.bundle.alternatives(features, beam_width=beam_width)
+        )
+
+    def descriptions_or_errors(
+        self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
+    ) -> list[Description | DataError]:
+        """Returns what `alternatives_or_errors` does, with the confidence in each best caption."""
+
+        def describe(features: NDArray[np.float16]) -> list[Description]:
+            beams = self.bundle.alternatives(features, beam_width=beam_width)
+            best = [captions[0].text for captions in beams]
+            return list(map(Description, beams, self.bundle.confidences(features, best)))
+
+        return self._of_finite(pixels, describe)
+
+    def _of_finite(
+        self,
+        pixels: Sequence[NDArray[np.uint8]],
+        describe: Callable[[NDArray[np.float16]], list[_Result]],
+    ) -> list[_Result | DataError]:
+        """Calls a function with the features of the photos that have finite ones, float16 [N, D].
+
+        Returns:
+            For each photo its result, or an error.
+        """
         encoded = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] -> float32 [N, D]
         # float16, as in the examples: a photo is described as it was scored.
         features, finite = cast_to_float16(encoded)
         if self.on_features is not None and finite.any():
             self.on_features(features[finite])
-        alternatives = iter(
-            self.bundle.alternatives(features[finite], beam_width=beam_width)
-            if finite.any()
-            else []
-        )
+        results = iter(describe(features[finite]) if finite.any() else [])
         return [
-            next(alternatives) if is_finite
+            next(results) if is_finite
             else DataError(
                 "this model can't describe the photo: the encoder's features must be finite "
                 "float16 numbers, up to 65504, and these are not"
@@ -112,14 +157,15 @@ class Captioner:
 
         Args:
             pixels: The photo, as returned by `load`.
-            caption: Its caption.
+            caption: Its caption, as words or as it is shown.
 
         Returns:
             One entry per word; an empty list if the encoder's feature map has only one cell.
         """
-        network, ids = self.bundle.network, self.bundle.vocabulary.encode(caption)
+        words = self.normalizer(tf.constant(caption)).numpy().decode()
+        network, ids = self.bundle.network, self.bundle.vocabulary.encode(words)
         feature_map = self.encoder.feature_map(pixels[np.newaxis])  # float32 [1, H, W, D]
         if feature_map is not None:
-            return word_saliency(network, feature_map[0], caption, ids)
+            return word_saliency(network, feature_map[0], words, ids)
         features = self.encoder.encode(occlude(pixels))  # [1 + C, S, S, 3] -> [1 + C, D]
-        return occlusion_saliency(network, features, caption, ids)
+        return occlusion_saliency(network, features, words, ids)

@@ -21,10 +21,11 @@ from components.errors import DataError, SettingError
 from components.settings.bounds import MAX_BEAM_WIDTH
 
 if TYPE_CHECKING:
-    from components.captioning.inference.bundle import Caption
-    from components.captioning.inference.captioner import Captioner
+    from components.captioning.inference.captioner import Captioner, Description
 
-#: Decimals of a score; further ones depend on the other photos of a batch.
+#: The names of a prediction's values, in their order.
+PREDICTION = ("caption", "score", "confidence", "certainty", "doubt", "alternatives")
+#: Decimals of a score or confidence; further ones depend on the other photos of a batch.
 SCORE_DECIMALS = 4
 #: Characters of `MAX_BYTES` bytes in base64, in lines of 76 characters.
 MAX_BASE64 = MAX_BYTES * 4 // 3 * 77 // 76 + 4
@@ -35,7 +36,7 @@ _BATCH = 32
 # Photos that are decoded at once; each may take 256 MB.
 _DECODERS = 2
 
-_Batcher: TypeAlias = "DynamicBatcher[Captioner, NDArray[np.uint8], int, list[Caption]]"
+_Batcher: TypeAlias = "DynamicBatcher[Captioner, NDArray[np.uint8], int, Description]"
 
 
 class PhotoScorer:
@@ -43,6 +44,7 @@ class PhotoScorer:
 
     Args:
         load_captioner: Loads the captioner; called in the background. The model is then warmed up.
+        on_warm: Called with the captioner before the first request, if given.
         max_waiting: Slots of `batcher`; None for no limit.
 
     Attributes:
@@ -50,11 +52,17 @@ class PhotoScorer:
     """
 
     def __init__(
-        self, load_captioner: "Callable[[], Captioner]", *, max_waiting: int | None = None
+        self,
+        load_captioner: "Callable[[], Captioner]",
+        *,
+        on_warm: "Callable[[Captioner], None] | None" = None,
+        max_waiting: int | None = None,
     ) -> None:
         def load() -> "Captioner":
             captioner = load_captioner()
             warm_up(captioner, captioner.bundle.decoding.beam_width)
+            if on_warm is not None:
+                on_warm(captioner)
             return captioner
 
         self.batcher: _Batcher = DynamicBatcher(
@@ -76,8 +84,10 @@ class PhotoScorer:
                 best one, below the beam width. None, or no value, means the default.
 
         Returns:
-            For each photo `caption`; its `score`, which ranks captions of the same photo; and
-            `alternatives`, a list of `caption` and `score`, best first.
+            For each photo `caption`; its `score`, which ranks captions of the same photo;
+            `confidence`, the probability that it is good; `certainty`, "likely" or "not sure";
+            `doubt`, why the model is not sure, or empty; and `alternatives`, a list of `caption`
+            and `score`, best first.
 
         Raises:
             DataError: If a photo can't be read or captioned; the message names its row.
@@ -95,10 +105,10 @@ class PhotoScorer:
             ]
             for (row, _), future in zip(batch, futures, strict=True):
                 try:
-                    captions = future.result()
+                    found = future.result()
                 except DataError as error:
                     raise _unusable(row, error) from error
-                predictions.append(_prediction(captions[: others + 1]))
+                predictions.append(_prediction(captioner, found, others))
         return predictions
 
     def _load(self, captioner: "Captioner", row: object, value: object) -> NDArray[np.uint8]:
@@ -117,21 +127,28 @@ def warm_up(captioner: "Captioner", beam_width: int) -> NDArray[np.uint8]:
     """
     size = captioner.encoder.spec.size
     black = np.zeros((size, size, 3), np.uint8)
-    captioner.alternatives_or_errors([black], beam_width=beam_width)
+    captioner.descriptions_or_errors([black], beam_width=beam_width)
     return black
 
 
 def _caption(
     captioner: "Captioner", pixels: list[NDArray[np.uint8]], beam_width: int
-) -> "list[list[Caption] | DataError]":
-    return captioner.alternatives_or_errors(pixels, beam_width=beam_width)
+) -> "list[Description | DataError]":
+    return captioner.descriptions_or_errors(pixels, beam_width=beam_width)
 
 
-def _prediction(captions: "Sequence[Caption]") -> dict[str, Any]:
+def _prediction(captioner: "Captioner", found: "Description", alternatives: int) -> dict[str, Any]:
     best, *others = [
-        {"caption": each.text, "score": round(each.score, SCORE_DECIMALS)} for each in captions
+        {"caption": captioner.shown(each.text), "score": round(each.score, SCORE_DECIMALS)}
+        for each in found.captions[: alternatives + 1]
     ]
-    return {**best, "alternatives": others}
+    return {
+        **best,
+        "confidence": round(found.confidence.probability, SCORE_DECIMALS),
+        "certainty": found.confidence.certainty,
+        "doubt": str(found.confidence.doubt or ""),
+        "alternatives": others,
+    }
 
 
 def _unusable(row: object, error: DataError) -> DataError:

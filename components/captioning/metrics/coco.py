@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
+import numpy as np
+from numpy.typing import NDArray
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
@@ -70,3 +72,43 @@ def coco_scores(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
         f"|tok:none|times:100|{_LIBRARY}:{version(_LIBRARY)}"
     )
     return CocoScores({"cider_d": 100 * float(cider_d), "rouge_l": 100 * float(rouge_l)}, signature)
+
+
+def photo_cider_d(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+) -> NDArray[np.float64]:
+    """Returns the CIDEr-D of each photo's caption, float64 [N], times 100; see `coco_scores`.
+
+    Raises:
+        ValueError: As `coco_scores`.
+    """
+    require_references(hypotheses, references)
+    candidates = {photo: [hypothesis] for photo, hypothesis in enumerate(hypotheses)}
+    targets = {photo: list(captions) for photo, captions in enumerate(references)}
+    _, scores = Cider(n=_ORDER, sigma=_SIGMA).compute_score(targets, candidates)
+    return 100 * np.asarray(scores, np.float64)
+
+
+def human_cider_d(references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    """Returns the CIDEr-D of what people wrote: of one reference of a photo against its others.
+
+    The reference that is left out is the first of the first photo, the second of the second, and so
+    on, so that no one's place in the lists matters.
+
+    Args:
+        references: The normalized references of each photo.
+
+    Returns:
+        float64 [M], times 100, of the M photos with two or more references.
+    """
+    several = [captions for captions in references if len(captions) > 1]
+    if not several:
+        return np.zeros(0)
+    left_out = [photo % len(captions) for photo, captions in enumerate(several)]
+    return photo_cider_d(
+        [captions[index] for index, captions in zip(left_out, several, strict=True)],
+        [
+            [caption for place, caption in enumerate(captions) if place != index]
+            for index, captions in zip(left_out, several, strict=True)
+        ],
+    )

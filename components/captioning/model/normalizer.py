@@ -20,12 +20,24 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from components.artifacts.files import write_json
+from components.captioning.model.characters import (
+    APOSTROPHES,
+    INVISIBLE,
+    JOINERS,
+    LETTERS,
+    UNSPACED_CHARACTER,
+)
 from components.captioning.model.html_entities import unescape_html
 from components.errors import DataError
 
 NORMALIZER_FILE = "normalizer.json"
 
-_Step = tuple[Literal["replace"], str, str] | tuple[Literal["lower", "strip", "unescape_html"]]
+_SPLIT = "split_characters"
+_Step = (
+    tuple[Literal["replace"], str, str]
+    | tuple[Literal["split_characters"], str]
+    | tuple[Literal["lower", "strip", "unescape_html"]]
+)
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
@@ -37,8 +49,9 @@ class Normalizer:
     Attributes:
         steps: Applied in order. `("unescape_html",)` decodes character references such as
             `&amp;`; `("lower",)` lower-cases all of Unicode's letters; `("replace", pattern,
-            replacement)` replaces all matches of an RE2 pattern; `("strip",)` removes spaces at
-            both ends.
+            replacement)` replaces all matches of an RE2 pattern; `("split_characters", pattern)`
+            puts spaces around each match of a pattern, one character of a script without spaces
+            between words; `("strip",)` removes spaces at both ends.
     """
 
     steps: tuple[_Step, ...]
@@ -55,6 +68,22 @@ class Normalizer:
         for name, *values in self.steps:
             captions = _OPERATIONS[name](captions, *values)
         return captions
+
+    def detokenize(self, caption: str) -> str:
+        """Returns a normalised caption as people write it: characters that were split are joined.
+
+        The result normalises to the same words again.
+
+        Args:
+            caption: Words with one space between them.
+        """
+        for name, *values in self.steps:
+            if name == _SPLIT:
+                (pattern,) = values
+                # Twice, since a character that a match ends with can't begin the next one.
+                for _ in range(2):
+                    caption = tf.strings.regex_replace(caption, f"({pattern}) ({pattern})", r"\1\2")
+        return caption if isinstance(caption, str) else caption.numpy().decode()
 
     def save(self, directory: Path) -> None:
         """Writes `normalizer.json` into a directory."""
@@ -89,6 +118,10 @@ def _lower(captions: tf.Tensor) -> tf.Tensor:
     return tf.strings.lower(tf.strings.lower(captions), encoding="utf-8")
 
 
+def _split_characters(captions: tf.Tensor, pattern: str) -> tf.Tensor:
+    return tf.strings.regex_replace(captions, f"({pattern})", r" \1 ")
+
+
 def _first_line(error: Any) -> str:
     if isinstance(error, ValidationError):
         fault = error.errors()[0]
@@ -99,6 +132,7 @@ def _first_line(error: Any) -> str:
 _OPERATIONS: Mapping[str, Callable[..., tf.Tensor]] = {
     "lower": _lower,
     "replace": tf.strings.regex_replace,
+    _SPLIT: _split_characters,
     "strip": tf.strings.strip,
     "unescape_html": unescape_html,
 }
@@ -117,27 +151,6 @@ _FIRST = Normalizer(
     )
 )
 
-# Grave and acute accent, quotation marks, primes, modifier letters, and those of Greek, Armenian,
-# Hebrew and full width: all are typed as apostrophes.
-_APOSTROPHES = (
-    r"[`\x{B4}\x{2B9}\x{2BB}\x{2BC}\x{2BD}\x{2C8}\x{2CA}\x{2CB}\x{55A}\x{5F3}\x{1FBD}\x{1FBF}"
-    r"\x{1FEF}\x{1FFD}\x{2018}\x{2019}\x{201B}\x{2032}\x{2035}\x{FF07}\x{FF40}]"
-)
-# Soft hyphen, byte order mark, word joiner, direction marks, variation selectors, the keycap of
-# emoji and the line that stretches Arabic: they change how a word looks, not which word it is.
-_INVISIBLE = (
-    r"[\x{AD}\x{34F}\x{61C}\x{640}\x{180B}-\x{180F}\x{200E}\x{200F}\x{202A}-\x{202E}"
-    r"\x{2060}-\x{2064}\x{2066}-\x{206F}\x{20E3}\x{FE00}-\x{FE0F}\x{FEFF}\x{E0000}-\x{E0FFF}]+"
-)
-# Zero-width non-joiner and joiner: part of the spelling in Persian and Indic scripts.
-_JOINERS = r"[\x{200C}\x{200D}]+"
-# Scripts without spaces between words. The long vowel mark of Japanese belongs to no script, and
-# the vowel signs AM of Thai and Lao are letters that follow another.
-_UNSPACED = (
-    r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-    r"\x{30FC}\x{FF70}][\p{M}\x{E33}\x{EB3}]*)"
-)
-
 #: The tradition of Show and Tell (lower case, no punctuation), for the scripts of Unicode.
 NORMALIZER = Normalizer(
     (
@@ -145,20 +158,20 @@ NORMALIZER = Normalizer(
         ("unescape_html",),
         ("unescape_html",),
         ("lower",),
-        ("replace", _APOSTROPHES, "'"),
-        ("replace", _INVISIBLE, ""),
+        ("replace", f"[{APOSTROPHES}]", "'"),
+        ("replace", f"[{INVISIBLE}]+", ""),
         # Apostrophes inside words go (`dog's` -> `dogs`). At a word's end one would become a
         # space anyway, so what follows does not matter.
         ("replace", r"([\p{L}\p{M}\p{Nd}])'+", r"\1"),
         # Where letters do not join, as in Latin script, a joiner has no meaning.
-        ("replace", rf"([\p{{Latin}}\p{{Nd}}]){_JOINERS}", r"\1"),
+        ("replace", rf"([\p{{Latin}}\p{{Nd}}])[{JOINERS}]+", r"\1"),
         # Each run of other characters that are no letter, mark or digit becomes one space
         # (`T-shirt` -> `t shirt`).
-        ("replace", r"[^\p{L}\p{M}\p{Nd}\x{3007}\x{200C}\x{200D}]+", " "),
-        ("replace", _UNSPACED, r" \1 "),
+        ("replace", f"[^{LETTERS}{JOINERS}]+", " "),
+        ("split_characters", UNSPACED_CHARACTER),
         # Joiners at a word's edge go, and marks with no letter to sit on (as emoji leave behind).
-        ("replace", r"(^| )[\p{M}\x{200C}\x{200D}]+", r"\1"),
-        ("replace", rf"{_JOINERS}( |$)", r"\1"),
+        ("replace", rf"(^| )[\p{{M}}{JOINERS}]+", r"\1"),
+        ("replace", f"[{JOINERS}]+( |$)", r"\1"),
         ("replace", r" +", " "),
         ("strip",),
     )

@@ -3,6 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const speech = window.speechSynthesis;
 const NO_WORDS = "(no words)";
+const NOT_SURE = "Not sure what this shows. It may be: ";
 const NO_RESPONSE = "The service does not respond. Start it again in its terminal, then reload this page.";
 
 // Of the latest photo: the AbortController of its upload, and the URL of its preview.
@@ -71,7 +72,12 @@ function wordItem(saliency) {
 }
 
 function showResult(result) {
-  setStatus("done", result.caption || NO_WORDS);
+  const caption = result.caption || NO_WORDS;
+  setStatus("done", result.doubt ? NOT_SURE + caption : caption);
+  $("certainty").textContent = result.doubt ? "Not sure" : "Likely";
+  $("confidence").textContent = `${Math.round(100 * result.confidence)}\u202f%`;
+  $("doubt").textContent = result.doubt || "";
+  $("doubt").hidden = !result.doubt;
   $("score").textContent = formatScore(result.score);
   const alternatives = (result.alternatives || []).map(alternativeItem);
   $("list").replaceChildren(...alternatives);
@@ -93,7 +99,7 @@ function preview(file) {
 
 function clear() {
   if (speech) speech.cancel();
-  for (const id of ["below", "saliency", "alternatives", "hint"]) $(id).hidden = true;
+  for (const id of ["below", "doubt", "saliency", "alternatives", "hint"]) $(id).hidden = true;
   showOverlay(null);
 }
 

@@ -90,7 +90,7 @@ def make_application(scorer: PhotoScorer, model: Model) -> FastAPI:
             body = await request.body()
             predictions = await run_in_threadpool(predict, body)
         metrics.photos.inc(len(predictions))
-        metrics.abstentions.inc(sum(not each["caption"] for each in predictions))
+        metrics.abstentions.inc(sum(bool(each["doubt"]) for each in predictions))
         # Serialised as it is: FastAPI would validate it a second time.
         return JSONResponse({"predictions": predictions})  # type: ignore[return-value]
 

@@ -34,7 +34,7 @@ class Metrics:
         )  # fmt: skip
         self.photos = Counter("captionflow_photos", "Photos captioned.", registry=self.registry)
         self.abstentions = Counter(
-            "captionflow_abstentions", "Photos that got no caption: it is empty.",
+            "captionflow_abstentions", "Photos whose caption the model is not sure of.",
             registry=self.registry,
         )  # fmt: skip
         self.ready = Gauge(

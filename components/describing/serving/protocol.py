@@ -5,7 +5,7 @@ internal error, and CSV with a traceback.
 """
 
 import reprlib
-from typing import Annotated, Any, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -173,8 +173,11 @@ class Alternative(BaseModel):
 
 
 class Prediction(Alternative):
-    """A photo's best caption, and the next best ones."""
+    """A photo's best caption, how sure the model is of it, and the next best ones."""
 
+    confidence: float = Field(ge=0, le=1, description="Probability that the caption is good.")
+    certainty: Literal["likely", "not sure"]
+    doubt: str = Field(description="Why the model is not sure; empty if it is.")
     alternatives: list[Alternative]
 
 

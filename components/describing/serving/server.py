@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from components.captioning.inference.scoring import PhotoScorer
@@ -18,17 +19,33 @@ if TYPE_CHECKING:
 GRACE = 25
 
 
-def serve(listener: socket.socket, load_captioner: "Callable[[], Captioner]", model: Model) -> None:
+def serve(
+    listener: socket.socket,
+    load_captioner: "Callable[[], Captioner]",
+    model: Model,
+    *,
+    features: str | None = None,
+) -> None:
     """Serves a model until Ctrl-C or SIGTERM; it loads in the background.
 
     Args:
         listener: Obtained from `listen`.
         load_captioner: Loads the captioner.
         model: The model, for `/version` and `/metrics`.
+        features: Folder to keep the features of all photos in, see `components.drift`.
 
     Raises:
-        CaptionflowError: If the model can't be loaded.
+        CaptionflowError: If the model can't be loaded, or the folder can't be used.
     """
-    scorer = PhotoScorer(load_captioner, max_waiting=MAX_BODIES)
-    server = make_server(make_application(scorer, model), grace=GRACE)
-    run_server(server, listener, scorer.batcher.model)
+    with ExitStack() as stack:
+
+        def keep(captioner: "Captioner") -> None:
+            # This imports TensorFlow, which is loaded by now.
+            from components.describing.captions import keep_features
+
+            if features is not None:
+                stack.enter_context(keep_features(captioner, features))
+
+        scorer = PhotoScorer(load_captioner, on_warm=keep, max_waiting=MAX_BODIES)
+        server = make_server(make_application(scorer, model), grace=GRACE)
+        run_server(server, listener, scorer.batcher.model)

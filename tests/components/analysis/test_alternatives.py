@@ -14,6 +14,7 @@ from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.encoder import Encoder
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.captioner import Captioner
+from components.captioning.inference.confidence import Calibration
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import build_network
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -22,7 +23,7 @@ WORDS = ("a", "dog", "runs")
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(tmp_path_factory: pytest.TempPathFactory, calibration: Calibration) -> Path:
     """A bundle with random weights and a small encoder."""
     directory = tmp_path_factory.mktemp("model")
     encoder = Encoder.build("MobileNetV2", "random")
@@ -35,7 +36,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for variable in network.trainable_variables:
         variable.assign(random.normal(scale=0.5, size=variable.shape))
     reranker_data = RerankerData(np.zeros((1, encoder.spec.width), np.float16), [("a",)])
-    Bundle(network, vocabulary, DecodingConfig(5, 1.0, max_words=3), reranker_data).save(directory)
+    decoding = DecodingConfig(5, 1.0, max_words=3)
+    Bundle(network, vocabulary, decoding, reranker_data, calibration).save(directory)
     return directory
 
 

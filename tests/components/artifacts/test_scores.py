@@ -1,6 +1,12 @@
 from typing import Any
 
-from components.artifacts.scores import TITLES, main_figures, search_scores
+from components.artifacts.scores import (
+    CONFIDENCE_TITLES,
+    TITLES,
+    confidence_scores,
+    main_figures,
+    search_scores,
+)
 
 BLEU_ONLY: dict[str, Any] = {
     "bleu": {"bleu1": 64.0, "bleu2": 46.0, "bleu3": 32.0, "bleu4": 22.0},
@@ -27,6 +33,16 @@ def test_search_scores_returns_the_scores_of_a_search() -> None:
 def test_search_scores_with_bleu_alone() -> None:
     assert search_scores(BLEU_ONLY, "beam") == BLEU_ONLY["bleu"]
     assert search_scores(BLEU_ONLY, "greedy") == BLEU_ONLY["greedy"]
+
+
+def test_confidence_scores_are_better_the_higher() -> None:
+    measured = {"cider_d_surest_half": 70.5, "aurc": 0.25, "ece": 0.125, "cider_d_all": 55.0}
+    expected = {"surest_half_cider_d": 70.5, "selective_accuracy": 75.0, "calibration": 87.5}
+    scores = SCORES | {"confidence": measured}
+    assert confidence_scores(scores) == expected
+    assert list(confidence_scores(scores)) == list(CONFIDENCE_TITLES)
+    assert main_figures(scores) == main_figures(SCORES) | expected
+    assert confidence_scores(SCORES) == {}
 
 
 def test_main_figures_returns_flat_metrics() -> None:

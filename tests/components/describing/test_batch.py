@@ -60,7 +60,15 @@ def test_caption_to_file_writes_a_line_for_each_photo_in_order(
     ]  # fmt: skip
     assert "can't be read as a photo" in broken["error"]
     assert [grey["caption"], red["caption"]] == expected
-    assert list(red) == ["photo", "caption", "score", "checksum", "provenance"]
+    assert list(red) == [
+        "photo",
+        "caption",
+        "score",
+        "confidence",
+        "certainty",
+        "checksum",
+        "provenance",
+    ]
     provenance = red["provenance"]
     assert (provenance["beam_width"], provenance["alternatives"]) == (2, 0)
 

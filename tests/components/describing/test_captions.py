@@ -29,7 +29,8 @@ def test_caption_one_by_one_yields_a_caption_or_an_error_for_each_photo(
         [folder / "red.png", folder / "more" / "grey.jpg"]
     )
     assert red["caption"] != grey["caption"]
-    assert list(red) == ["photo", "caption", "score", "checksum"]
+    assert list(red) == ["photo", "caption", "score", "confidence", "certainty", "checksum"]
+    assert (red["confidence"], red["certainty"]) == (0.7311, "likely")
     assert red["score"] < 0
 
 
@@ -57,11 +58,11 @@ def test_caption_one_by_one_of_a_photo_with_infinite_features_yields_an_error(
     assert bright["error"].startswith(f"{tmp_path}/bright.png: ")
     assert "float16" in bright["error"]
     assert list(bright) == ["photo", "error", "checksum"]
-    assert list(dark) == ["photo", "caption", "score", "checksum"]
+    assert list(dark) == ["photo", "caption", "score", "confidence", "certainty", "checksum"]
 
 
 def test_load_captioner_of_an_incomplete_bundle_names_the_model(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^captioner version 3 must .*version 3/\w+\.\w+"):
+    with pytest.raises(DataError, match=r"^captioner version 3 must .*version 3/\w+"):
         load_captioner(Model("captioner version 3", tmp_path))
 
 

@@ -23,6 +23,7 @@ ENCODER: dict[str, Any] = {
 DATA = {
     "dataset_fingerprint": "d" * 64,
     "test_fingerprint": "f" * 64,
+    "source": "csv",
     "counts": {"near_duplicates": 3},
     "summary": [["photos", "4 (csv)"]],
 }
@@ -95,7 +96,7 @@ def write_model(tmp_path: Path, one_caption_model: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def write_examples(tmp_path: Path) -> Callable[[dict[str, Sequence[str]]], Path]:
-    """Writes examples of the test split: references by image id, and random features."""
+    """Writes examples of dev and test: references by image id, and random features."""
     import tensorflow as tf
 
     from components.artifacts.examples import shard_name, to_example
@@ -105,10 +106,11 @@ def write_examples(tmp_path: Path) -> Callable[[dict[str, Sequence[str]]], Path]
         directory.mkdir()
         (directory / "encoder.json").write_text(json.dumps(ENCODER))
         random = np.random.default_rng(0)
-        with tf.io.TFRecordWriter(str(directory / shard_name("test", 0, 1))) as writer:
-            for image_id, texts in references.items():
-                feature = random.normal(size=ENCODER["width"]).astype(np.float16)
-                writer.write(to_example(image_id, feature, [[4]] * len(texts), texts))
+        for split in ("test", "dev"):
+            with tf.io.TFRecordWriter(str(directory / shard_name(split, 0, 1))) as writer:
+                for image_id, texts in references.items():
+                    feature = random.normal(size=ENCODER["width"]).astype(np.float16)
+                    writer.write(to_example(image_id, feature, [[4]] * len(texts), texts))
         return directory
 
     return write

@@ -2,8 +2,9 @@ import re
 from xml.dom import minidom
 
 import matplotlib as mpl
+import pytest
 
-from components.evaluate.curve import draw_loss_curve
+from components.evaluate.curve import draw_loss_curve, draw_risk_coverage
 
 
 def _texts(svg: str) -> list[str]:
@@ -58,3 +59,18 @@ def test_draw_loss_curve_is_reproducible_and_does_not_change_matplotlib_settings
     first, second = (draw_loss_curve([3.0, 2.0], [3.0, 2.5], 1) for _ in range(2))
     assert first == second
     assert dict(mpl.rcParams) == settings
+
+
+def test_draw_risk_coverage_draws_each_point_at_its_height() -> None:
+    curve = [
+        {"coverage": coverage, "risk": risk}
+        for coverage, risk in ((0.25, 0.1), (0.5, 0.2), (1.0, 0.4))
+    ]
+    svg = draw_risk_coverage(curve)
+    assert {"captions, surest first (%)", "not good (%)", "100"} <= set(_texts(svg))
+    (path,) = re.findall(r'<path d="([^"]*)"[^>]*style="fill: none; stroke: var\(--dev\)', svg)
+    points = [(float(x), float(y)) for x, y in re.findall(r"[ML] ([\d.]+) ([\d.]+)", path)]
+    (x1, y1), (x2, y2), (x3, y3) = points
+    assert x3 - x2 == pytest.approx(2 * (x2 - x1), abs=0.01)
+    # SVG's y axis points down.
+    assert y2 - y3 == pytest.approx(2 * (y1 - y2), abs=0.01)

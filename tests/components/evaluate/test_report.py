@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from components.artifacts.manifest import Photo
+from components.captioning.model.normalizer import NORMALIZER
 from components.evaluate.gallery import Picks, RankedCaption
 from components.evaluate.inputs import Training
 from components.evaluate.report import gallery_sections, render_report
@@ -24,6 +25,20 @@ SCORES: dict[str, Any] = {
     "mean_words": 9.74,
     "vocabulary_used": 310,
     "vocabulary_known": 2529,
+    "confidence": {
+        "good_cider_d": 34.56,
+        "good": 0.6,
+        "likely": 0.5,
+        "likely_and_good": 0.4,
+        "aurc": 0.2512,
+        "ece": 0.0312,
+        "cider_d_surest_half": 71.23,
+        "cider_d_all": 55.44,
+        "curve": [
+            {"coverage": 0.5, "risk": 0.2, "cider_d": 71.23},
+            {"coverage": 1.0, "risk": 0.4, "cider_d": 55.44},
+        ],
+    },
     "split": "test",
     "model_fingerprint": "a" * 64,
     "beam_width": 5,
@@ -92,9 +107,9 @@ class _Page(HTMLParser):
 
 
 def _page(*cards: tuple[RankedCaption, str | None]) -> _Page:
-    sections = gallery_sections(Picks([], [], []), {})
+    sections = gallery_sections(Picks([], [], []), {}, str)
     assert sections == []
-    sections = gallery_sections(Picks([card for card, _ in cards], [], []), {})
+    sections = gallery_sections(Picks([card for card, _ in cards], [], []), {}, str)
     sections[0].cards[:] = cards
     return _Page(render_report(SCORES, TRAINING, SUMMARY, sections))
 
@@ -103,6 +118,17 @@ CARD = (
     RankedCaption("1.jpg", "a dog", ("a brown dog", "one dog"), 43.21),
     "data:image/jpeg;base64,AA==",
 )
+
+
+def test_report_has_the_risk_coverage_curve_and_its_numbers() -> None:
+    page = _Page(render_report(SCORES, TRAINING, SUMMARY, []))
+    text = " ".join(page.text.split())
+    for fact in (
+        "at least 34.6", "60 % of all captions are good", "50 % are told as likely",
+        "80 % of those are good", "71.2, of all 55.4", "0.251; 0.400 if", "0.031",
+        "50 % 20.0 % 71.2", "not good (%)",
+    ):  # fmt: skip
+        assert fact in text
 
 
 def test_render_report_shows_scores_with_model_data_and_decoding() -> None:
@@ -185,13 +211,13 @@ def test_render_report_has_landmarks_and_labels() -> None:
     labels = [names["aria-labelledby"] for names in page.all("section")]
     assert labels
     assert set(labels) <= set(identifiers)
-    assert [names["role"] for names in page.all("div") if "role" in names] == ["img"]
+    assert [names["role"] for names in page.all("div") if "role" in names] == ["img", "img"]
 
 
 @pytest.mark.parametrize(("images", "titles"), [(2, ["Best", "Median"]), (0, ["Best"])])
 def test_gallery_sections_omits_empty_groups(images: int, titles: list[str]) -> None:
     median = [CARD[0]] * images
-    sections = gallery_sections(Picks([CARD[0]], median, []), {})
+    sections = gallery_sections(Picks([CARD[0]], median, []), {}, str)
     assert [section.title for section in sections] == titles
 
 
@@ -200,8 +226,15 @@ def test_gallery_sections_looks_up_photos_by_image_id(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(path)
     photo = Photo("1.jpg", str(path), "0" * 64, 8, 8, "test", ("A dog.",))
     other = RankedCaption("2.jpg", "a cat", ("a cat",), 100.0)
-    sections = gallery_sections(Picks([], [], [CARD[0], other]), {"1.jpg": photo})
+    sections = gallery_sections(Picks([], [], [CARD[0], other]), {"1.jpg": photo}, str)
     thumbnails = [thumbnail for _, thumbnail in sections[0].cards]
     assert thumbnails[0] is not None
     assert thumbnails[0].startswith("data:image/jpeg;base64,")
     assert thumbnails[1] is None
+
+
+def test_gallery_sections_show_captions_as_people_write_them() -> None:
+    ranked = RankedCaption("1.jpg", "\u72d7 \u8dd1", ("\u72d7 \u5728 \u8dd1",), 50.0)
+    (section,) = gallery_sections(Picks([ranked], [], []), {}, NORMALIZER.detokenize)
+    ((card, _),) = section.cards
+    assert card == RankedCaption("1.jpg", "\u72d7\u8dd1", ("\u72d7\u5728\u8dd1",), 50.0)

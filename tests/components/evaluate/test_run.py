@@ -63,6 +63,16 @@ def test_evaluate_model_writes_scores_as_computed_by_hand(artifacts: Any, tmp_pa
     assert scores.pop("cider_d") == pytest.approx({"beam": CIDER_D, "greedy": CIDER_D})
     assert scores.pop("rouge_l") == pytest.approx({"beam": ROUGE_L, "greedy": ROUGE_L}, abs=1e-4)
     assert scores.pop("coco_signature").startswith("cider-d:n=4,sigma=6,df=these-references|")
+    confidence = scores.pop("confidence")
+    # No reference but the first photo's can be left out, which gives no bound: it is Flickr8k's.
+    assert (confidence["good_cider_d"], confidence["good"]) == (34.5, 0.5)
+    # The captions repeat themselves.
+    assert (confidence["likely"], confidence["likely_and_good"]) == (0, 0)
+    assert confidence["cider_d_all"] == pytest.approx(CIDER_D)
+    # It has no reason to be surer of one than of the other.
+    assert confidence["cider_d_surest_half"] == pytest.approx(CIDER_D)
+    assert [point["coverage"] for point in confidence["curve"]] == [0.5, 1]
+    assert confidence["curve"][1] == pytest.approx({"coverage": 1, "risk": 0.5, "cider_d": CIDER_D})
     assert scores == {
         "split": "test",
         "mlflow_run_id": "run-1",
@@ -76,7 +86,7 @@ def test_evaluate_model_writes_scores_as_computed_by_hand(artifacts: Any, tmp_pa
         "test_fingerprint": "f" * 64,
         "dataset_fingerprint": "d" * 64,
         "near_duplicates": 3,
-        "encoder": json.loads((artifacts.examples / "encoder.json").read_text()),
+        "encoder": json.loads((artifacts.examples / "encoder.json").read_text()) | {"onnx": None},
         "distinct_captions": 1,
         "mean_words": 3.0,
         "vocabulary_used": 1,
@@ -93,7 +103,7 @@ def test_evaluate_model_writes_the_model_with_the_decoding_settings_it_was_score
     scored = tmp_path / "scored_model"
     assert Bundle.load(scored).decoding == DecodingConfig(2, 1.0, max_words=3)
     files = {path.name for path in artifacts.model.iterdir()}
-    assert {path.name for path in scored.iterdir()} == files | {"decoding.json"}
+    assert {path.name for path in scored.iterdir()} == files | {"decoding.json", "confidence.json"}
     for name in files - {"SHA256SUMS"}:
         assert (scored / name).read_bytes() == (artifacts.model / name).read_bytes()
 
@@ -127,7 +137,9 @@ def test_evaluate_model_writes_every_caption_with_its_references(
     ]
     lines = (tmp_path / "scores" / "captions.jsonl").read_text().splitlines()
     captions = {"hypothesis": "dog dog dog", "greedy": "dog dog dog"}
-    assert [json.loads(line) for line in lines] == [
+    rows = [json.loads(line) for line in lines]
+    assert all(0 < row.pop("confidence") < 1 for row in rows)
+    assert rows == [
         {"image_id": "1.png", **captions, "references": ["dog dog dog", "dog"]},
         {"image_id": "2.png", **captions, "references": ["a dog"]},
     ]
@@ -174,7 +186,11 @@ def test_evaluate_component_writes_metrics_and_report(artifacts: Any, tmp_path: 
         metrics=metrics,
         report=report,
     )
-    assert metrics.metadata == {
+    measured = dict(metrics.metadata)
+    assert 0 <= measured.pop("selective_accuracy") <= 100
+    assert 0 <= measured.pop("calibration") <= 100
+    assert 0 <= measured.pop("surest_half_cider_d") <= 2 * CIDER_D
+    assert measured == {
         "bleu1": 66.67,
         "bleu2": 57.74,
         "bleu3": 55.03,

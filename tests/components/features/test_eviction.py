@@ -25,7 +25,8 @@ def store(tmp_path: Path) -> Path:
         folder = root / KEYS[which]
         folder.mkdir(parents=True)
         (folder / f"{'1' * 64}.json").write_text(_spec(which))
-        (folder / f"{'2' * 64}.h5").write_bytes(bytes(1000))
+        kind = "h5" if which == "old" else "onnx"
+        (folder / f"{'2' * 64}.{kind}").write_bytes(bytes(1000))
         for number, age in enumerate(days):
             path = folder / f"{str(number) * 64}-{10 * age}.npy"
             path.write_bytes(bytes(100))

@@ -1,14 +1,11 @@
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from google.cloud import storage
 from kfp.dsl import Dataset
-from PIL import Image
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.examples import read_examples
@@ -19,10 +16,9 @@ from components.captioning.encoder.backbones import Backbone
 from components.captioning.encoder.images import load_photo
 from components.captioning.encoder.precision import has_bfloat16
 from components.captioning.model.normalizer import Normalizer
-from components.errors import DataError, SettingError
+from components.errors import DataError
 from components.features.component import features as features_component
 from components.features.extraction import extract_features
-from components.features.store import FeatureStore
 from components.settings.encoder import EncoderSettings
 
 SETTINGS: dict[str, Any] = {
@@ -144,32 +140,6 @@ def test_extract_features_of_a_changed_photo_names_it_and_writes_nothing(
     assert not output.exists()
 
 
-@pytest.mark.parametrize(
-    ("setting", "value", "message"),
-    [
-        ("encoder", "MobileNetV7", "encoder must name .*MobileNetV2.* Received: 'MobileNetV7'"),
-        ("encoder_weights", "ftp://host/w.h5", "must be local or begin with gs://"),
-    ],
-)
-def test_extract_features_with_an_invalid_setting_names_rule_and_value(
-    data_set: Any, setting: str, value: object, message: str
-) -> None:
-    output = data_set.manifest.with_name("examples")
-    settings = {**SETTINGS, setting: value}
-    with pytest.raises(SettingError, match=message):
-        extract_features(data_set.manifest, data_set.captions, output, _checked(settings))
-    assert not output.exists()
-
-
-def test_extract_features_with_a_wrong_weights_file_names_it(data_set: Any, tmp_path: Path) -> None:
-    (tmp_path / "mine.weights.h5").write_bytes(b"no weights")
-    settings = {**SETTINGS, "encoder_weights": str(tmp_path / "mine.weights.h5")}
-    with pytest.raises(DataError, match=r"encoder_weights must .*mine.weights.h5"):
-        extract_features(
-            data_set.manifest, data_set.captions, tmp_path / "examples", EncoderSettings(**settings)
-        )
-
-
 def test_extract_features_found_in_the_store_loads_no_network_and_reads_no_photo(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,124 +205,3 @@ def test_extract_features_in_bfloat16_does_not_reuse_float32_features(
     for one, other in zip(exact.astype(np.float64), rounded.astype(np.float64), strict=True):
         # With random weights rounding errors accumulate.
         assert one @ other / np.linalg.norm(one) / np.linalg.norm(other) > 0.98
-
-
-def test_extract_features_whose_encoder_is_not_saved_stores_no_features(
-    data_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def save_encoder(*_: object) -> None:
-        raise SettingError("the store is full")
-
-    monkeypatch.setattr(FeatureStore, "save_encoder", save_encoder)
-    settings = {**SETTINGS, "encoder": "MobileNetV3Small", "store": str(tmp_path / "store")}
-    with pytest.raises(SettingError, match="the store is full"):
-        extract_features(
-            data_set.manifest, data_set.captions, tmp_path / "examples", EncoderSettings(**settings)
-        )
-    # Nobody would have the encoder that made them.
-    assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
-
-
-def test_extract_features_after_a_failed_run_encodes_the_remaining_photos(
-    data_set: Any, bucket: storage.Bucket, tmp_path: Path
-) -> None:
-    # Two lists of photos; the last photo of the second can't be read at first.
-    generator = np.random.default_rng(1)
-    photos = []
-    for index in range(34):
-        path = tmp_path / f"{index:02d}.bmp"
-        blocks = generator.integers(0, 256, (4, 4, 3), np.uint8)
-        Image.fromarray(blocks).save(path)
-        sha256 = fingerprint_file(path)
-        photos.append(Photo(path.name, str(path), sha256, 4, 4, "train", ("A",)))
-    write_manifest(data_set.manifest, photos)
-    captioned = [CaptionedPhoto(p.image_id, "train", ("a",), ((4,),)) for p in photos]
-    write_captions(data_set.captions, captioned)
-    last = tmp_path / "33.bmp"
-    shutil.move(last, tmp_path / "away")
-
-    def extract(store: str) -> dict[str, Any]:
-        output, settings = tmp_path / "examples", {**SETTINGS, "store": store}
-        settings["encoder"] = "MobileNetV3Small"
-        return extract_features(
-            data_set.manifest, data_set.captions, output, EncoderSettings(**settings)
-        )
-
-    with pytest.raises(DataError, match=r"Photo 33.bmp can no longer be read"):
-        extract("gs://runs/features")
-    assert not (tmp_path / "examples").exists()
-    assert len([b for b in bucket.list_blobs() if b.name.endswith("-32.npy")]) == 1
-    shutil.move(tmp_path / "away", last)
-    assert extract("gs://runs/features/")["encoded_photos"] == 2
-    assert extract("gs://runs/features")["encoded_photos"] == 0
-
-
-@pytest.fixture
-def onnx_folder(tmp_path: Path, make_model: Any, write_onnx_folder: Any) -> Path:
-    config = {"size": 8, "resample": 0, "do_normalize": False}
-    return write_onnx_folder(tmp_path / "tiny", make_model(), config)
-
-
-def test_extract_features_with_an_onnx_model_writes_its_output(
-    data_set: Any, onnx_folder: Path, tmp_path: Path
-) -> None:
-    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
-    facts, again = (
-        extract_features(data_set.manifest, data_set.captions, tmp_path / name, _checked(settings))
-        for name in ("examples", "again")
-    )
-    assert (facts["encoder_network"], facts["encoder_weights"]) == ("tiny", "onnx")
-    assert (facts["width"], facts["encoded_photos"], again["encoded_photos"]) == (3, 5, 0)
-    dev = read_examples(tmp_path / "examples", "dev")
-    pixels = np.asarray(Image.open(tmp_path / "3.png").resize((8, 8), Image.Resampling.NEAREST))
-    expected = pixels.mean(axis=(0, 1)) / 255 * [1, 2, 4]
-    np.testing.assert_allclose(dev.features, [expected], rtol=2e-3)
-    # The encoder is in the artifact, also if it comes from the store.
-    model = (onnx_folder / "model.onnx").read_bytes()
-    for name in ("examples", "again"):
-        assert (tmp_path / name / "encoder.onnx").read_bytes() == model
-        assert not (tmp_path / name / ENCODER_WEIGHTS_FILE).exists()
-
-
-def test_extract_features_with_an_onnx_model_in_a_bucket_equals_the_local_one(
-    data_set: Any, onnx_folder: Path, bucket: storage.Bucket, tmp_path: Path
-) -> None:
-    for file in onnx_folder.iterdir():
-        bucket.blob(f"models/tiny/{file.name}").upload_from_filename(str(file))
-    facts = [
-        extract_features(
-            data_set.manifest,
-            data_set.captions,
-            tmp_path / f"examples-{index}",
-            _checked({**SETTINGS, "encoder": encoder}),
-        )
-        for index, encoder in enumerate([str(onnx_folder), "gs://runs/models/tiny"])
-    ]
-    assert facts[0] == facts[1]
-
-
-def test_extract_features_with_another_output_does_not_reuse_features(
-    data_set: Any, onnx_folder: Path, tmp_path: Path
-) -> None:
-    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
-    for output in ("", "last_hidden_state"):
-        facts = extract_features(
-            data_set.manifest,
-            data_set.captions,
-            tmp_path / "examples",
-            _checked({**settings, "encoder_output": output}),
-        )
-        assert facts["encoded_photos"] == 5
-
-
-def test_extract_features_with_a_broken_onnx_model_writes_nothing(
-    data_set: Any, onnx_folder: Path, tmp_path: Path
-) -> None:
-    (onnx_folder / "model.onnx").write_bytes(b"broken")
-    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
-    with pytest.raises(DataError, match=r"model.onnx must be an ONNX model"):
-        extract_features(
-            data_set.manifest, data_set.captions, tmp_path / "examples", _checked(settings)
-        )
-    assert not (tmp_path / "examples").exists()
-    assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]

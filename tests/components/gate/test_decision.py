@@ -47,6 +47,18 @@ def test_decide_first_model_needs_the_thresholds_alone() -> None:
     assert judged(RIGHT, None, floors="bleu4=66.125")[0]
 
 
+@pytest.mark.parametrize(("floor", "passes"), [(90, True), (95, False)])
+def test_decide_with_a_threshold_for_the_calibration(floor: int, passes: bool) -> None:
+    confidence = {"cider_d_surest_half": 70.0, "aurc": 0.3, "ece": 0.08}
+    decision = decide(
+        scores(66.0, confidence=confidence), predictions(RIGHT), None,
+        floors=f"calibration={floor}", margin=0.0,
+    )  # fmt: skip
+    assert decision.passed is passes
+    assert "Calibration is 92.00" in decision.reason
+    assert f"{floor}.00" in decision.reason
+
+
 def test_decide_without_thresholds_says_so() -> None:
     passed, reason = judged(RIGHT, None, floors="")
     assert passed

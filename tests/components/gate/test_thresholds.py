@@ -8,6 +8,14 @@ def test_read_thresholds_returns_scores_by_name() -> None:
     assert read_thresholds("bleu4=40 cider_d=52.5") == {"bleu4": 40.0, "cider_d": 52.5}
 
 
+def test_read_thresholds_accepts_scores_of_the_confidence() -> None:
+    assert read_thresholds("surest_half_cider_d=120 selective_accuracy=60 calibration=90") == {
+        "surest_half_cider_d": 120.0,
+        "selective_accuracy": 60.0,
+        "calibration": 90.0,
+    }
+
+
 def test_read_thresholds_of_empty_text_is_empty() -> None:
     assert read_thresholds("") == {}
 

@@ -54,6 +54,28 @@ def test_model_card_has_data_scores_encoder_and_decision(
         assert part in whole
 
 
+def test_model_card_has_the_confidence(scores: dict[str, Any], artifacts: dict[str, Path]) -> None:
+    curve = [
+        {"coverage": step / 20, "risk": step / 100, "cider_d": 100.0 - step}
+        for step in range(1, 21)
+    ]
+    confidence = {"good_cider_d": 34.56, "likely": 0.7, "aurc": 0.2512, "ece": 0.0312}
+    card = _card(scores | {"confidence": confidence | {"curve": curve}}, artifacts)
+    lines = card.splitlines()
+    table = lines.index("| captions | good | CIDEr-D |")
+    assert lines[table + 1 : table + 7] == [
+        "|---|---|---|",
+        "| surest 25 % | 95.0 % | 95.0 |",
+        "| surest 50 % | 90.0 % | 90.0 |",
+        "| surest 75 % | 85.0 % | 85.0 |",
+        "| 100 % | 80.0 % | 80.0 |",
+        "",
+    ]
+    for fact in ("34.6", "0.251", "0.031", "not sure of 30 %"):
+        assert fact in card
+    assert "## Confidence" not in _card(scores, artifacts)
+
+
 def test_model_card_escapes_its_values(scores: dict[str, Any], artifacts: dict[str, Path]) -> None:
     hostile = "<script>x()</script> [a](javascript:x()) `` ![b](c) **d** e_f | g\n\n# h\n&amp;"
     texts = {name: hostile for name, value in scores.items() if isinstance(value, str)}

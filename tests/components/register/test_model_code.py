@@ -39,6 +39,9 @@ def test_predict_bytes_base64_and_pixels_give_the_same_caption(
     predicted = loaded.predict(pd.DataFrame({"photo": kinds}))
     assert set(predicted["caption"]) == set(Captioner(first["model"]).describe([photo]))
     assert predicted["score"].nunique() == 1
+    assert set(predicted["confidence"]) == {0.7311}
+    assert set(predicted["certainty"]) == {"likely"}
+    assert set(predicted["doubt"]) == {""}
 
 
 @pytest.mark.usefixtures("store")
@@ -154,13 +157,13 @@ def test_predict_photo_that_the_model_cant_caption_names_its_row(
 def test_load_context_warms_the_model_up(dim_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # TensorFlow compiles at the first photo, and MLflow's server ends requests after 60 s.
     batches = []
-    caption = Captioner.alternatives_or_errors
+    caption = Captioner.descriptions_or_errors
 
     def spy(captioner: Captioner, pixels: Any, **options: Any) -> Any:
         batches.append(len(pixels))
         return caption(captioner, pixels, **options)
 
-    monkeypatch.setattr(Captioner, "alternatives_or_errors", spy)
+    monkeypatch.setattr(Captioner, "descriptions_or_errors", spy)
     model_code.CaptioningModel().load_context(PythonModelContext({"bundle": str(dim_bundle)}, None))
     assert batches == [1]
 

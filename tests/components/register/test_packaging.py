@@ -15,6 +15,7 @@ import numpy as np
 import pandas
 import pytest
 
+from components.artifacts.checksums import write_checksums
 from components.artifacts.manifest import read_manifest
 from components.captioning.decoding.reranking import RerankerData
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
@@ -91,7 +92,14 @@ def test_log_bundle_has_signature_and_example(
 ) -> None:
     signature = loaded.metadata.signature
     assert str(signature.inputs) == "['photo': Any (required)]"
-    assert [column.name for column in signature.outputs] == ["caption", "score", "alternatives"]
+    assert [column.name for column in signature.outputs] == [
+        "caption",
+        "score",
+        "confidence",
+        "certainty",
+        "doubt",
+        "alternatives",
+    ]
     assert {each.name: each.default for each in signature.params} == {
         "beam_width": 2,
         "alternatives": 0,
@@ -153,6 +161,7 @@ def test_logged_model_with_an_encoder_from_onnx_requires_onnxruntime_and_loads(
     network = build_network(ModelConfig(len(vocabulary), 3, 4, 8, 0.0, True), seed=1)
     reranker_data = RerankerData(np.zeros((1, 3), np.float16), [("a",)])
     save_model(network, vocabulary, reranker_data, bundle)
+    write_checksums(bundle)
     run_id = start_run("onnx", "first", {})
     logged = log_bundle(bundle, read_manifest(artifacts["manifest"]), run_id)
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{logged}"))

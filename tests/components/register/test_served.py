@@ -92,7 +92,12 @@ def test_served_model_returns_a_caption_and_score_per_photo(
         list(photos.values())
     )
     assert all(each["score"] < 0 and each["alternatives"] == [] for each in prediction)
-    assert [sorted(each) for each in prediction] == [["alternatives", "caption", "score"]] * 2
+    assert [sorted(each) for each in prediction] == [
+        ["alternatives", "caption", "certainty", "confidence", "doubt", "score"]
+    ] * 2
+    assert {(each["confidence"], each["certainty"], each["doubt"]) for each in prediction} == {
+        (0.7311, "likely", "")
+    }
 
 
 def test_served_model_returns_alternatives_on_request(post: Post, photos: dict[str, bytes]) -> None:

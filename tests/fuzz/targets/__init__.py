@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from targets.datasets import captions, json_documents, words
+from targets.encoders import encoders
 from targets.files import archives, images
 from targets.models import bundles, vectors, weights
 from targets.target import Target
@@ -16,4 +17,5 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "vectors": vectors,
     "weights": weights,
     "bundles": bundles,
+    "encoders": encoders,
 }

@@ -80,6 +80,7 @@ def weights() -> Target:
 def bundles() -> Target:
     """Files of a bundle, one changed at a time."""
     from components.artifacts.checksums import CHECKSUMS_FILE, write_checksums
+    from components.artifacts.examples import Examples
     from components.captioning import hdf5
     from components.captioning.decoding.reranking import RerankerData
     from components.captioning.decoding.search import DecodingConfig
@@ -88,13 +89,17 @@ def bundles() -> Target:
     from components.captioning.model.ensemble import build_network
     from components.captioning.model.normalizer import NORMALIZER, Normalizer
     from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
+    from components.evaluate.calibration import fit_calibration
 
     hdf5._SECONDS = _PATIENCE
     whole = Path(tempfile.mkdtemp(prefix="captionflow-fuzz-"))
     vocabulary = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "cat"])
     network = build_network(ModelConfig(7, 2, 2, 3, 0.0, True, "par_inject"), seed=1)
     data = RerankerData(np.eye(2, dtype=np.float16), [("cat", "a cat"), ("a dog",)])
-    Bundle(network, vocabulary, DecodingConfig(3, 1.0, 4, 1.0), data).save(whole)
+    trained = Bundle(network, vocabulary, DecodingConfig(3, 1.0, 4, 1.0), data)
+    dev = Examples(["1"], np.ones((1, 2), np.float16), [((4, 6),)], [("a cat",)])
+    trained.calibration = fit_calibration(trained, dev, drawn_scenes=False)
+    trained.save(whole)
     NORMALIZER.save(whole)
     names = sorted({path.name for path in whole.iterdir()} - {CHECKSUMS_FILE})
     sound = [(whole / name).read_bytes() for name in names]
@@ -111,7 +116,9 @@ def bundles() -> Target:
         (bundle / names[content[0]]).write_bytes(content[1:])
         write_checksums(bundle)
         Normalizer.load(bundle)
-        said = Bundle.load(bundle).captions(np.ones((1, 2), np.float32))
+        model, features = Bundle.load(bundle), np.ones((1, 2), np.float32)
+        said = model.captions(features)
         assert isinstance(said[0], str)
+        assert 0 <= model.confidences(features, said)[0].probability <= 1
 
     return Target(make, read)

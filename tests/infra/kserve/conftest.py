@@ -46,12 +46,12 @@ def registry(mlflow_root: Path, tiny_bundle: Path, tmp_path: Path) -> Iterator[P
 
     from components.artifacts.manifest import Photo
     from components.register.packaging import log_bundle
-    from components.registry.runs import finish_run, start_run
+    from components.registry.runs import end_run, start_run
 
     Image.new("RGB", (32, 24), "red").save(tmp_path / "red.png")
     photo = Photo("1", str(tmp_path / "red.png"), "0" * 64, 32, 24, "test", ("a red circle",))
     run_id = start_run("photos", "first", {})
-    finish_run(run_id)
+    end_run(run_id)
     model_id = log_bundle(tiny_bundle, [photo], run_id)
     client = MlflowClient()
     client.create_registered_model(MODEL)

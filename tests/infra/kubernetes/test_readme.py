@@ -111,7 +111,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     home = tmp_path_factory.mktemp("home")
     # The unchanged commands, but without a cluster.
     offline = f'kubectl() {{ "{KUBECTL}" "$@" --dry-run=client --output=yaml; echo ---; }}'
-    blocks = map(_block, ("openssl rand", "export DATABASE=mlflow", "generic mlflow-server"))
+    blocks = map(
+        _block, ("openssl rand -base64", "export DATABASE=mlflow", "generic mlflow-server")
+    )
     done = subprocess.run(
         [BASH, "-eu"], input="\n".join([offline, *blocks]), text=True, check=True,
         capture_output=True, env={"HOME": str(home), "PATH": os.environ["PATH"]},

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from cryptography.fernet import Fernet
 
 INFRA = Path(__file__).parents[3] / "infra"
 
@@ -155,6 +156,7 @@ def server(database: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     made = ("admin-password", "run-password", "flask-secret-key")
     passwords = {name: secrets.token_hex() for name in made}
     passwords["database-password"] = database.password
+    passwords["webhook-secret-key"] = Fernet.generate_key().decode()
     files = _secret_files(folder, passwords, database.port)
     container = _container()
     server = Server(

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,53 @@ def _invoke(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["caption", *map(str, arguments)])
 
 
+@pytest.fixture
+def unsure_bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """The tiny bundle as one that learnt from drawn scenes, which no photo is like."""
+    bundle = tmp_path / "unsure"
+    shutil.copytree(tiny_bundle, bundle)
+    file = bundle / "confidence.json"
+    change = {"min_familiarity": 1.0, "drawn_scenes": True}
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    return bundle
+
+
 def test_caption_of_one_photo_prints_only_the_caption(photos: Path, tiny_bundle: Path) -> None:
     ended = _invoke(photos / "red.png", "--bundle", tiny_bundle)
     assert (ended.exit_code, ended.stderr) == (0, "")
     assert len(ended.stdout.splitlines()) == 1
-    assert set(ended.stdout.split()) <= {"a", "red", "blue", "circle"}
+    caption, certainty = ended.stdout.rstrip().rsplit(" ", 1)
+    assert set(caption.split()) <= {"a", "red", "blue", "circle"}
+    assert certainty == "(likely)"
+
+
+def test_caption_that_the_model_is_not_sure_of_abstains_unless_always(
+    photos: Path, tiny_bundle: Path, unsure_bundle: Path
+) -> None:
+    photo = photos / "red.png"
+    caption = _invoke(photo, "--bundle", tiny_bundle).stdout.removesuffix(" (likely)\n")
+    abstained = _invoke(photo, "--bundle", unsure_bundle)
+    assert abstained.exit_code == 0
+    assert abstained.stdout.startswith(f"Not sure what this shows. It may be: {caption}. ")
+    assert "drawn scenes" in abstained.stdout
+    always = _invoke(photo, "--bundle", unsure_bundle, "--always")
+    assert always.stdout == f"{caption} (not sure)\n"
+
+
+def test_caption_that_the_model_is_not_sure_of_is_marked_in_json_and_speech(
+    photos: Path, unsure_bundle: Path, programs: Path
+) -> None:
+    program = programs / "espeak"
+    program.write_text(f'#!/bin/sh\necho "$2" >> {programs}/said\n')
+    program.chmod(0o755)
+    arguments = (photos / "red.png", "--bundle", unsure_bundle, "--speak")
+    line = json.loads(_invoke(*arguments, "--json").stdout)
+    assert (line["confidence"], line["certainty"]) == (0.7311, "not sure")
+    assert "drawn scenes" in line["doubt"]
+    _invoke(*arguments, "--always")
+    abstained, always = (programs / "said").read_text().splitlines()
+    assert abstained.startswith(f"Not sure what this shows. It may be: {line['caption']}")
+    assert always == f"{line['caption']}, not sure"
 
 
 def test_caption_keeps_features_only_if_told_to(

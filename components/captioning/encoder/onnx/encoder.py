@@ -26,6 +26,7 @@ from components.captioning.encoder.onnx.preprocessor_config import (
     read_image_processor,
 )
 from components.captioning.encoder.onnx.session import compute, input_shape, open_session, try_model
+from components.captioning.encoder.onnx.trials import run_trial
 from components.captioning.encoder.spec import ONNX, EncoderSpec, OnnxSpec
 from components.errors import DataError
 
@@ -122,6 +123,7 @@ class OnnxEncoder:
                 f"{file} and its preprocessing must have the SHA-256 that encoder.json names, "
                 f"{spec.sha256}. Received: {sha256}. Restore the files, or run features again"
             )
+        run_trial(content, named=str(file))
         opened = _open(content, processor, spec.onnx.output, named=str(file))
         if (spec.size, spec.width) != (processor.side, opened.width):
             raise DataError(

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import onnx
 from google.protobuf.message import DecodeError
 
+from components.captioning.encoder.onnx.trials import run_trial
 from components.errors import DataError
 
 #: A protobuf message can't be larger than 2 GiB.
@@ -44,6 +45,7 @@ def read_model(folder: Path) -> bytes:
             f"{'a file' if folder.is_file() else 'a folder without one'}"
         )
     content = read_file(folder, name)
+    run_trial(content, named=str(folder / name))
     model = parse_model(content, named=str(folder / name))
     external = [tensor for tensor in tensors_of(model) if is_external(tensor)]
     if not external:
@@ -161,7 +163,7 @@ def _subgraphs(nodes: Iterable[onnx.NodeProto]) -> list[onnx.GraphProto]:
 
 def _external_data(folder: Path, name: str, tensor: onnx.TensorProto, most: int) -> bytes:
     entries = {entry.key: entry.value for entry in tensor.external_data}
-    location = entries.get("location", "")
+    location = str(entries.get("location", ""))  # bytes, if it is no UTF-8
     path = PurePosixPath(location)
     if not location or path.is_absolute() or ".." in path.parts or set(location) & set("\\:\0"):
         raise DataError(

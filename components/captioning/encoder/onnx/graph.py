@@ -79,7 +79,7 @@ def check_model(content: bytes, *, named: str) -> OnnxGraph:
     _check_operators(model, named)
     _check_tensors(model, len(content), named)
     for value in (*model.graph.input, *model.graph.output):
-        _check_shape(value, named)
+        _check_value(value, named)
     if not 0 < len(model.graph.output) <= _MAX_OUTPUTS:
         raise DataError(
             f"{named} must have 1 to {_MAX_OUTPUTS} outputs. Received: {len(model.graph.output)}"
@@ -115,7 +115,13 @@ def _check_tensors(model: onnx.ModelProto, size: int, named: str) -> None:
             )
 
 
-def _check_shape(value: onnx.ValueInfoProto, named: str) -> None:
+def _check_value(value: onnx.ValueInfoProto, named: str) -> None:
+    if not isinstance(value.name, str):
+        # What is no UTF-8 is given as bytes.
+        raise DataError(
+            f"{named} must have inputs and outputs with names in UTF-8. Received: "
+            f"{value.name[:80]!r}"
+        )
     dims = _dims(value)
     if any(dim is not None and not 0 < dim <= _MAX_NUMBERS for dim in dims) or (
         math.prod(dim or 1 for dim in dims[1:]) > _MAX_NUMBERS

@@ -1,11 +1,8 @@
-"""Computes an ONNX model with onnxruntime, after a trial in another process."""
+"""Computes an ONNX model with onnxruntime."""
 
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +10,11 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from components.captioning.encoder.onnx.graph import OnnxGraph
+from components.captioning.encoder.onnx.trials import run_trial
 from components.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-_TRIAL = Path(__file__).with_name("trial.py")
-# Of the process that tries: start-up, and reading and optimizing the model.
-_SECONDS, _BYTES_A_SECOND = 60.0, 5e6
-_OWN_MEMORY, _TIMES = 2 << 30, 4
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 
@@ -50,28 +44,8 @@ def try_model(
         DataError: If it can't be computed within the limits.
     """
     shape = input_shape(graph, side, graph.batch or 1)
-    memory = _OWN_MEMORY + _TIMES * len(model) + 64 * int(np.prod(shape)) * 4
-    try:
-        tried = subprocess.run(  # noqa: S603 # a program of ours; the model is only its input
-            [
-                sys.executable, "-P", str(_TRIAL), graph.input, np.dtype(graph.dtype).name,
-                json.dumps(shape), str(memory),
-            ],
-            input=model,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS + len(model) / _BYTES_A_SECOND,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise DataError(
-            f"{named} can't be computed: it has no result after {error.timeout:.0f} s"
-        ) from error
-    if tried.returncode:
-        reason = tried.stdout.decode(errors="replace").strip()
-        raise DataError(
-            f"{named} can't be computed: {reason or f'onnxruntime ends with {tried.returncode}'}"
-        )
-    return {name: tuple(found) for name, found in json.loads(tried.stdout).items()}
+    call = (graph.input, np.dtype(graph.dtype).name, json.dumps(shape))
+    return {name: tuple(found) for name, found in run_trial(model, *call, named=named).items()}
 
 
 def open_session(model: bytes, *, named: str) -> ort.InferenceSession:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from components.artifacts.files import write_json
+from components.captioning.decoding import reranking
 from components.captioning.decoding.reranking import (
     CAPTIONS_FILE,
     FEATURES_FILE,
@@ -52,6 +53,17 @@ def test_score_distinguishes_negative_from_positive_features() -> None:
     below, above = Reranker(data).score(np.array([[-4.0], [4.0]]), [candidates] * 2)
     assert below[0] > 0 > below[1]
     assert above[1] > 0 > above[0]
+
+
+def test_score_one_each_is_the_score_of_each_caption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reranking, "_BATCH_SIZE", 2)
+    features = np.array([DOG, BOAT, [1.0, 0.5]])
+    captions = ["a dog a cat", "a boat", "zebra"]
+    reranker = Reranker(DATA)
+    expected = np.concatenate(reranker.score(features, [[caption] for caption in captions]))
+    np.testing.assert_allclose(reranker.score_one_each(features, captions), expected, atol=1e-12)
+    assert expected[0] > 0 and expected[1] > 0
+    assert reranker.score_one_each(features[:0], []).shape == (0,)
 
 
 def test_score_with_a_single_train_photo_is_zero() -> None:

@@ -12,6 +12,7 @@ from components.artifacts.files import write_json
 from components.captioning.decoding.reranking import CAPTIONS_FILE, FEATURES_FILE, RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
+from components.captioning.inference.confidence import Calibration
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import build_network
 from components.captioning.model.vocabulary import END, SPECIAL_TOKENS, Vocabulary
@@ -22,7 +23,7 @@ FEATURES = np.array([[1.0, 0.0]], np.float32)
 
 
 @pytest.fixture
-def bundle() -> Bundle:
+def bundle(calibration: Calibration) -> Bundle:
     """Generates "dog" with probability 0.3, "cat" with 0.2, "a" with 0.1, and `END` with 0.4."""
     vocabulary = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "cat"])
     network = build_network(ModelConfig(7, 2, 2, 3, 0.0, True, "par_inject"), seed=1)
@@ -32,7 +33,9 @@ def bundle() -> Bundle:
     reranker_data = RerankerData(
         np.array([[1, 0], [0, 1]], np.float16), [("cat", "a cat"), ("a house by the sea",)]
     )
-    return Bundle(network, vocabulary, DecodingConfig(4, 0.0, max_words=1), reranker_data)
+    return Bundle(
+        network, vocabulary, DecodingConfig(4, 0.0, max_words=1), reranker_data, calibration
+    )
 
 
 def _captions(bundle: Bundle) -> list[tuple[str, float]]:

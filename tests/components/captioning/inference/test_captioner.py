@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from components.captioning.inference.captioner import Captioner
 from components.captioning.inference.saliency import occlude, occlusion_saliency, word_saliency
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import build_network
+from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
 
@@ -53,6 +55,21 @@ def test_saliency_is_of_the_captions_words_and_the_encoders_feature_map(tiny_bun
     assert captioner.saliency(photo, "") == []
 
 
+def test_captions_of_split_characters_are_shown_joined(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+    NORMALIZER.save(bundle)
+    words = Vocabulary.load(bundle / "vocabulary.txt").words
+    characters = [chr(0x72D0 + number) for number in range(len(words) - len(SPECIAL_TOKENS))]
+    Vocabulary([*SPECIAL_TOKENS, *characters]).save(bundle / "vocabulary.txt")
+    captioner = Captioner(bundle)
+    photo = np.zeros((224, 224, 3), np.uint8)
+    ((best, *_),) = captioner.alternatives([photo])
+    assert len(best.text.split()) > 1
+    (shown,) = captioner.describe_pixels([photo])
+    assert shown == best.text.replace(" ", "")
+    assert [word.word for word in captioner.saliency(photo, shown)] == list(shown)
+
+
 @pytest.fixture
 def make_captioner(
     tmp_path: Path, make_model: Callable[..., Any], write_onnx_folder: Callable[..., Path]
@@ -68,9 +85,12 @@ def make_captioner(
         network = build_network(ModelConfig(len(vocabulary), 3, 4, 8, 0.0, True), seed=1)
         decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
         reranker_data = RerankerData(np.zeros((1, 3), np.float16), [("a",)])
-        Bundle(network, vocabulary, decoding, reranker_data).save(tmp_path)
-        encoder.save(tmp_path)
-        return Captioner(tmp_path)
+        bundle = tmp_path / "bundle"
+        bundle.mkdir()
+        # The checksums of all files are written last.
+        encoder.save(bundle)
+        Bundle(network, vocabulary, decoding, reranker_data).save(bundle)
+        return Captioner(bundle)
 
     return make
 

@@ -26,13 +26,13 @@ def test_predict_photos_of_concurrent_callers_share_batches(
     scorer: PhotoScorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
-    caption = Captioner.alternatives_or_errors
+    caption = Captioner.descriptions_or_errors
 
     def spy(captioner: Captioner, pixels: Any, **options: Any) -> Any:
         sizes.append(len(pixels))
         return caption(captioner, pixels, **options)
 
-    monkeypatch.setattr(Captioner, "alternatives_or_errors", spy)
+    monkeypatch.setattr(Captioner, "descriptions_or_errors", spy)
     with ThreadPoolExecutor(16) as threads:
         found = list(threads.map(lambda _: scorer.predict([(0, GREY)], {}), range(48)))
     assert sum(sizes) == 48 and max(sizes) > 4

@@ -176,3 +176,33 @@ def test_normalizer_that_is_none_is_refused_in_one_line(
     ) as told:
         Normalizer.load(tmp_path)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("caption", "shown"),
+    [
+        ("\u4e00\u53ea\u72d7\u5728\u8dd1\u3002", "\u4e00\u53ea\u72d7\u5728\u8dd1"),
+        ("iPhone\u3092\u6301\u3064 \u5973\u6027", "iphone \u3092\u6301\u3064\u5973\u6027"),
+        ("\u0e19\u0e49\u0e33 \u0e2b\u0e21\u0e32", "\u0e19\u0e49\u0e33\u0e2b\u0e21\u0e32"),
+        ("3\u53ea\u72d7", "3 \u53ea\u72d7"),
+        ("A dog, a ball.", "a dog a ball"),
+        ("\uac15\uc544\uc9c0\uac00 \ub6f4\ub2e4", "\uac15\uc544\uc9c0\uac00 \ub6f4\ub2e4"),
+        ("...", ""),
+    ],
+)
+def test_detokenize_joins_what_was_split(caption: str, shown: str) -> None:
+    (words,) = _normalize(caption)
+    assert NORMALIZER.detokenize(words) == shown
+    assert _normalize(shown) == [words]
+
+
+def test_detokenize_by_a_normalizer_that_splits_nothing(tmp_path: Path) -> None:
+    assert Normalizer.load(tmp_path).detokenize("\u72d7 \u5728") == "\u72d7 \u5728"
+
+
+def test_normalizer_json_says_what_is_split(tmp_path: Path) -> None:
+    NORMALIZER.save(tmp_path)
+    steps = json.loads((tmp_path / NORMALIZER_FILE).read_text())["steps"]
+    (pattern,) = [values for name, *values in steps if name == "split_characters"]
+    assert "Han" in pattern[0]
+    assert Normalizer.load(tmp_path) == NORMALIZER

@@ -57,6 +57,12 @@ def test_captions_are_those_of_the_model(service: Any, expected: dict[str, Any])
     assert result_of(post(service, encoded(RED))) != expected
 
 
+def test_captions_come_with_the_confidence(service: Any) -> None:
+    answer = post(service, encoded(GREY)).json()
+    assert (answer["confidence"], answer["certainty"]) == (0.7311, "likely")
+    assert "doubt" not in answer
+
+
 def test_captions_come_with_saliency(service: Any) -> None:
     captioner = service.queue.model.result()
     answer = post(service, encoded(GREY)).json()

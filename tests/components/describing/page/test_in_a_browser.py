@@ -75,6 +75,27 @@ def test_photo_is_described_in_the_live_region_with_alternatives(
         assert float(line.locator("span").inner_text().replace("\N{MINUS SIGN}", "-")) < 0
 
 
+def test_likely_caption_is_shown_with_its_confidence(page: Any, photos: Path) -> None:
+    page.get_by_label("Choose a photo").set_input_files(photos / "first.jpg")
+    expect(page.get_by_text("Likely (73\u202f%)")).to_be_visible()
+    expect(page.locator("#doubt")).to_be_hidden()
+
+
+def test_caption_that_the_model_is_not_sure_of_is_shown_and_read_as_such(
+    page: Any, service: Any, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = service.queue.model.result().bundle
+    far = bundle.calibration.model_copy(update={"min_familiarity": 1.0, "drawn_scenes": True})
+    monkeypatch.setattr(bundle, "calibration", far)
+    page.get_by_label("Choose a photo").set_input_files(photos / "first.jpg")
+    sentence = f"Not sure what this shows. It may be: {service.captions(photos / 'first.jpg')[0]}"
+    expect(page.get_by_role("status")).to_have_text(sentence)
+    expect(page.get_by_text("Not sure (73\u202f%)")).to_be_visible()
+    expect(page.get_by_text("learnt from drawn scenes only")).to_be_visible()
+    page.get_by_role("button", name="Read aloud").click()
+    assert page.evaluate("window.spoken")[-1][1] == sentence
+
+
 @pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/flickr8k")
 def test_real_photo_is_described(page: Any, service: Any) -> None:
     photo = sorted(REAL.glob("*.jpg"))[0]

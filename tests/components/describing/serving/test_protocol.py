@@ -1,4 +1,5 @@
-from components.describing.serving.protocol import Invocation
+from components.captioning.inference.scoring import PREDICTION
+from components.describing.serving.protocol import Invocation, Prediction
 
 
 def test_schema_describes_photos() -> None:
@@ -6,3 +7,7 @@ def test_schema_describes_photos() -> None:
     text, pixels = schema["$defs"]["PhotoRow"]["properties"]["photo"]["anyOf"]
     assert text["contentEncoding"] == "base64"
     assert pixels["items"]["items"]["items"]["maximum"] == 255
+
+
+def test_schema_describes_all_fields_of_a_prediction() -> None:
+    assert Prediction.model_json_schema()["properties"].keys() == set(PREDICTION)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
@@ -60,7 +61,8 @@ def test_invocations_return_alternatives_on_request(server: Any, captioner: Capt
     (prediction,) = _predictions(server.post(_body(GREY, beam_width=4, alternatives=2)))
     (found,) = captioner.alternatives([captioner.load(GREY)], beam_width=4)
     expected = [{"caption": each.text, "score": round(each.score, 4)} for each in found[:3]]
-    assert prediction == {**expected[0], "alternatives": expected[1:]}
+    confidence = {"confidence": 0.7311, "certainty": "likely", "doubt": ""}
+    assert prediction == {**expected[0], **confidence, "alternatives": expected[1:]}
 
 
 def test_invocations_take_odd_photos_upright(server: Any, turned: Any) -> None:
@@ -130,7 +132,7 @@ def test_concurrent_invocations_are_not_mixed_up(server: Any) -> None:
 
 def test_metrics_count_requests_photos_and_seconds(server: Any) -> None:
     before = _samples(server)
-    server.post(_body(RED, GREY))
+    predictions = _predictions(server.post(_body(RED, GREY)))
     server.post(b"no")
     after = _samples(server)
     grown = {name: value - before.get(name, 0) for name, value in after.items()}
@@ -140,7 +142,8 @@ def test_metrics_count_requests_photos_and_seconds(server: Any) -> None:
     assert grown["captionflow_request_seconds_count",] == 2
     assert grown["captionflow_request_seconds_sum",] > 0
     assert after["captionflow_ready",] == 1
-    assert after["captionflow_abstentions_total",] <= after["captionflow_photos_total",]
+    unsure = sum(each["certainty"] == "not sure" for each in predictions)
+    assert grown["captionflow_abstentions_total",] == unsure
 
 
 def test_openapi_describes_photos_and_its_page_needs_no_other_site(server: Any) -> None:
@@ -167,10 +170,12 @@ def test_server_of_a_folder_tells_its_version(server: Any, tiny_bundle: Path) ->
 
 
 def test_server_is_ready_after_the_warm_up_and_finishes_its_requests_on_sigterm(
-    start_server: Any, tiny_bundle: Path
+    start_server: Any, tiny_bundle: Path, tmp_path: Path
 ) -> None:
+    kept = tmp_path / "kept"
+    options = ["--port", "0", "--keep-features", str(kept)]
     with (
-        start_server("--model", str(tiny_bundle), "--port", "0") as server,
+        start_server("--model", str(tiny_bundle), *options) as server,
         ThreadPoolExecutor() as threads,
     ):
         assert httpx.get(f"{server.url}/ping", timeout=60).status_code == 503
@@ -186,3 +191,6 @@ def test_server_is_ready_after_the_warm_up_and_finishes_its_requests_on_sigterm(
         errors = server.stop()
         assert len(_predictions(answer.result())) == 200
         assert errors == ""
+    # Of what was asked, not of the warm-up.
+    files = [np.load(file, allow_pickle=False) for file in kept.rglob("*.npy")]
+    assert sum(map(len, files)) == 201

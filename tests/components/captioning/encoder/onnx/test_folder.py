@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from components.captioning.encoder.onnx import folder as folder_module
+from components.captioning.encoder.onnx import trials
 from components.captioning.encoder.onnx.folder import parse_model, read_model, tensors_of
 from components.errors import DataError
 
@@ -121,7 +122,7 @@ def test_read_model_of_a_damaged_file_names_it(tmp_path: Path, content: bytes) -
 
 def test_read_model_of_a_truncated_file_is_an_error(tmp_path: Path, make_model: MakeModel) -> None:
     content = make_model().SerializeToString()
-    for end in range(1, len(content), 7):
+    for end in range(1, len(content), 150):
         (tmp_path / "model.onnx").write_bytes(content[:end])
         with pytest.raises(DataError, match=r"model.onnx must be an ONNX model"):
             read_model(tmp_path)
@@ -129,4 +130,26 @@ def test_read_model_of_a_truncated_file_is_an_error(tmp_path: Path, make_model: 
 
 def test_read_model_of_a_folder_without_one_lists_the_names(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"vision_model.onnx.*onnx/model.onnx.*Received: a folder"):
+        read_model(tmp_path)
+
+
+def test_read_model_of_millions_of_empty_parts_is_refused_within_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each part takes two bytes in the file, and many times that once it is parsed.
+    parts = b"\x0a\x00" * (1 << 22)
+    length = b"\x80\x80\x80\x04"  # 8 MiB as a varint
+    (tmp_path / "model.onnx").write_bytes(b"\x3a" + length + parts)
+    monkeypatch.setattr(trials, "_OWN_MEMORY", 64 << 20)
+    with pytest.raises(DataError, match=r"model.onnx must be an ONNX model"):
+        read_model(tmp_path)
+
+
+def test_read_model_with_a_place_that_is_no_text_is_refused(
+    tmp_path: Path, make_model: MakeModel
+) -> None:
+    _write_external(tmp_path, make_model())
+    file = tmp_path / "model.onnx"
+    file.write_bytes(file.read_bytes().replace(b"weights.bin", b"\xffeights.bin"))
+    with pytest.raises(DataError, match=r"must be a file|own folder"):
         read_model(tmp_path)

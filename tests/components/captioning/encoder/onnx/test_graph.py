@@ -136,3 +136,12 @@ def test_check_model_with_a_shape_that_is_no_photos_is_refused(
 def test_check_model_of_another_number_type_is_refused(make_model: MakeModel) -> None:
     with pytest.raises(DataError, match="float32, float16 or uint8"):
         _check(make_model(dtype=TensorProto.INT64))
+
+
+@pytest.mark.parametrize("name", [b"pixel_values", b"pooler_output"])
+def test_check_model_with_a_name_that_is_no_text_is_refused(
+    make_model: MakeModel, name: bytes
+) -> None:
+    content = make_model().SerializeToString().replace(name, b"\xff" + name[1:])
+    with pytest.raises(DataError, match=r"names in UTF-8. Received: b'.xff"):
+        check_model(content, named="m.onnx")

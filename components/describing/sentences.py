@@ -1,0 +1,37 @@
+"""What people are told of a photo: its caption, and how sure the model is of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.captioning.inference.confidence import Doubt
+
+NO_WORDS = "(no words)"
+
+_NOT_SURE = "Not sure what this shows. It may be: "
+
+
+def as_sentence(line: Mapping[str, Any], *, always: bool) -> str:
+    """Returns a caption for the screen.
+
+    Args:
+        line: An object of `captions.caption_photos` with a caption.
+        always: Whether to give the caption like any other if the model is not sure of it.
+    """
+    caption = line["caption"] or NO_WORDS
+    if always or "doubt" not in line:
+        return f"{caption} ({line['certainty']})"
+    # In the case of all others, what is said first is enough.
+    reason = "" if line["doubt"] == Doubt.IMPROBABLE else f". {line['doubt']}"
+    return f"{_NOT_SURE}{caption}{reason}"
+
+
+def as_speech(line: Mapping[str, Any], *, always: bool) -> str:
+    """Returns a caption to read aloud; of a caption that is likely good, nothing else is said."""
+    caption = line["caption"] or "no words"
+    if "doubt" not in line:
+        return caption
+    return (
+        f"{caption}, not sure"
+        if always
+        else as_sentence({**line, "caption": caption}, always=False)
+    )
