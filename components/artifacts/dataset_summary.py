@@ -54,7 +54,7 @@ def summarize_manifest(directory: str | Path) -> DatasetSummary:
             captions=report["captions"],
             splits=report["splits"],
         )
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(
             f"{file} is missing or damaged: run again with --no-cache. Received: {error!r}"
         ) from error

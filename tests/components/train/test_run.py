@@ -13,9 +13,10 @@ from google.cloud import storage
 from mlflow import MlflowClient
 
 from components.artifacts.captions import VOCABULARY_FILE
-from components.artifacts.examples import ENCODER_FILE, Examples, shard_name, to_example
-from components.artifacts.files import ENCODER_WEIGHTS_FILE, MATRIX_FILE, write_json
+from components.artifacts.examples import Examples, shard_name, to_example
+from components.artifacts.files import ENCODER_WEIGHTS_FILE, MATRIX_FILE
 from components.captioning.decoding.search import DecodingConfig
+from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import Bundle
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -61,7 +62,8 @@ def train(
 
 def _write_examples(directory: Path, split: str, examples: Examples) -> None:
     directory.mkdir(exist_ok=True)
-    write_json(directory / ENCODER_FILE, {"width": 6})
+    spec = EncoderSpec("InceptionV3", "random", 0, "0" * 64, 6, 299, "float32")
+    spec.save(directory)
     (directory / ENCODER_WEIGHTS_FILE).write_bytes(b"the encoder's weights")
     with tf.io.TFRecordWriter(str(directory / shard_name(split, 0, 1))) as writer:
         for index, image_id in enumerate(examples.image_ids):
