@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.artifacts.checksums import write_checksums
 from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
@@ -61,6 +62,7 @@ def test_captions_of_split_characters_are_shown_joined(tiny_bundle: Path, tmp_pa
     words = Vocabulary.load(bundle / "vocabulary.txt").words
     characters = [chr(0x72D0 + number) for number in range(len(words) - len(SPECIAL_TOKENS))]
     Vocabulary([*SPECIAL_TOKENS, *characters]).save(bundle / "vocabulary.txt")
+    write_checksums(bundle)
     captioner = Captioner(bundle)
     photo = np.zeros((224, 224, 3), np.uint8)
     ((best, *_),) = captioner.alternatives([photo])
@@ -72,7 +74,10 @@ def test_captions_of_split_characters_are_shown_joined(tiny_bundle: Path, tmp_pa
 
 @pytest.fixture
 def make_captioner(
-    tmp_path: Path, make_model: Callable[..., Any], write_onnx_folder: Callable[..., Path]
+    tmp_path: Path,
+    make_model: Callable[..., Any],
+    write_onnx_folder: Callable[..., Path],
+    calibration: Any,
 ) -> Callable[..., Captioner]:
     """Returns a function that makes an untrained captioner with a tiny encoder from ONNX."""
 
@@ -89,7 +94,7 @@ def make_captioner(
         bundle.mkdir()
         # The checksums of all files are written last.
         encoder.save(bundle)
-        Bundle(network, vocabulary, decoding, reranker_data).save(bundle)
+        Bundle(network, vocabulary, decoding, reranker_data, calibration).save(bundle)
         return Captioner(bundle)
 
     return make
