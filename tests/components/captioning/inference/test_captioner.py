@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.artifacts.checksums import write_checksums
 from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
@@ -61,6 +62,7 @@ def test_captions_of_split_characters_are_shown_joined(tiny_bundle: Path, tmp_pa
     words = Vocabulary.load(bundle / "vocabulary.txt").words
     characters = [chr(0x72D0 + number) for number in range(len(words) - len(SPECIAL_TOKENS))]
     Vocabulary([*SPECIAL_TOKENS, *characters]).save(bundle / "vocabulary.txt")
+    write_checksums(bundle)
     captioner = Captioner(bundle)
     photo = np.zeros((224, 224, 3), np.uint8)
     ((best, *_),) = captioner.alternatives([photo])
