@@ -89,6 +89,7 @@ def captioning_pipeline(run: Parameters) -> None:
             report=evaluated.outputs["report"],
             baseline=baseline,
             training_config=reason.outputs["training_config"],
+            drift=reason.outputs["drift"],
             **run.of(GateSettings),
         )
         passed = configure(decision, "9 gate", run).outputs["Output"]

@@ -69,6 +69,8 @@ def _judged(folder: Path) -> dict[str, dsl.Artifact]:
         "report": dsl.HTML(uri=str(report), metadata={METADATA_KEY: fingerprint_file(report)}),
         "baseline": dsl.Artifact(uri=str(folder / "baseline")),
         "training_config": "{}",
+        "drift": "",
+        "final_report": dsl.HTML(uri=str(folder / "final_report")),
     }
 
 

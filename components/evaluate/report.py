@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from components.artifacts.manifest import Photo
+from components.artifacts.report import DRIFT_PLACE
 from components.artifacts.scores import TITLES, search_scores
 from components.evaluate.curve import draw_loss_curve, draw_risk_coverage
 from components.evaluate.gallery import Picks, RankedCaption, thumbnail
@@ -81,7 +82,8 @@ def render_report(
         sections: The photo gallery.
 
     Returns:
-        A complete HTML page; all text from the data is escaped.
+        A complete HTML page; all text from the data is escaped. `artifacts.report.add_drift` adds
+        the outcome of the run's drift test.
     """
     # Autoescaping is explicit, because the template's name does not end in .html.
     environment = Environment(
@@ -106,5 +108,6 @@ def render_report(
         confidence=scores["confidence"],
         risk_coverage=draw_risk_coverage(scores["confidence"]["curve"]),
         summary=summary,
+        drift_place=DRIFT_PLACE,
         sections=sections,
     )

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts.champion_predictions import ChampionPredictions, read_champion_predictions
-from components.artifacts.files import CAPTIONS_FILE, SCORES_FILE, TRAINING_FILE, read_json
+from components.artifacts.files import (
+    CAPTIONS_FILE,
+    SCORES_FILE,
+    TRAINING_FILE,
+    atomic_file,
+    read_json,
+)
+from components.artifacts.report import add_drift
 from components.artifacts.scores import main_figures
 from components.gate.decision import Decision, Prediction, decide
 from components.registry.models import ModelVersion, find_champion
@@ -26,6 +33,8 @@ def judge(
     settings: GateSettings,
     *,
     training_config: str,
+    drift: str,
+    final_report: str | Path,
 ) -> Decision:
     """Decides whether a model passes, and records scores, report and decision in its MLflow run.
 
@@ -37,19 +46,22 @@ def judge(
     Args:
         model: The model artifact: a directory with `training.json`, which names the run.
         scores: The scores artifact: a directory with `scores.json` and `captions.jsonl`.
-        report: The HTML report, a file.
+        report: The HTML report of `evaluate`, a file.
         baseline: The champion's predictions, from `rescore`.
         settings: Thresholds and margin; the registered model, whose current champion must be the
             one that made the baseline; and the experiment in which a rejection is recorded.
         training_config: The training config. After a rejection, `trigger` does not train with it
             again.
+        drift: The outcome of this run's drift test; empty if there was none.
+        final_report: Where to write the report with this outcome, an HTML file.
 
     Returns:
         The decision.
 
     Raises:
         SettingError: If a threshold or the margin breaks its rule.
-        DataError: If MLflow does not know the run that trained the model.
+        DataError: If MLflow does not know the run that trained the model, or the report has no
+            place for the outcome of the drift test.
         CaptionflowError: If MLflow can't be used.
     """
     scores_file, captions_file = Path(scores) / SCORES_FILE, Path(scores) / CAPTIONS_FILE
@@ -72,8 +84,11 @@ def judge(
     logger.info("%s", decision.reason)
     log_metrics(run_id, {f"test_{name}": value for name, value in main_figures(measured).items()})
     log_tags(run_id, {"model_name": settings.model_name, **_tags(decision, measured)})
+    page = add_drift(Path(report).read_text(encoding="utf-8"), drift)
+    with atomic_file(final_report) as aside:
+        aside.write_text(page, encoding="utf-8")
     # MLflow's user interface shows files named .html as pages.
-    files = {SCORES_FILE: scores_file, CAPTIONS_FILE: captions_file, "report.html": report}
+    files = {SCORES_FILE: scores_file, CAPTIONS_FILE: captions_file, "report.html": final_report}
     log_text_files(run_id, files)
     if champion and not decision.passed and not champion_changed:
         key = candidate_key(

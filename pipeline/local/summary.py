@@ -183,7 +183,7 @@ def _report(summary: Summary) -> str:
     # KFP's file has no suffix, which browsers need.
     target = summary.root / "report.html"
     with atomic_file(target) as aside:
-        shutil.copyfile(summary.outputs["evaluate"]["report"].path, aside)
+        shutil.copyfile(summary.outputs["gate"]["final_report"].path, aside)
     return _short(target)
 
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from components.artifacts.manifest import Photo
+from components.artifacts.report import DRIFT_PLACE, add_drift
 from components.captioning.model.normalizer import NORMALIZER
 from components.evaluate.gallery import Picks, RankedCaption
 from components.evaluate.inputs import Training
@@ -118,6 +119,14 @@ CARD = (
     RankedCaption("1.jpg", "a dog", ("a brown dog", "one dog"), 43.21),
     "data:image/jpeg;base64,AA==",
 )
+
+
+def test_report_has_one_place_for_drift_whatever_the_data_say() -> None:
+    page = render_report(SCORES, TRAINING, [("note", DRIFT_PLACE), ("photos", "8,091")], [])
+    assert page.count(DRIFT_PLACE) == 1
+    words = _Page(add_drift(page, "requests have drifted (p = 0.003)")).words
+    assert "Photos 8,091 Drift requests have drifted (p = 0.003) Photos" in words
+    assert "Drift" not in _Page(page).words
 
 
 def test_report_has_the_risk_coverage_curve_and_its_numbers() -> None:

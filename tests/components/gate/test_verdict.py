@@ -11,8 +11,9 @@ from components.artifacts.champion_predictions import (
     ChampionPredictions,
     write_champion_predictions,
 )
-from components.artifacts.checksums import METADATA_KEY, write_checksums
+from components.artifacts.checksums import METADATA_KEY, artifact_damage, write_checksums
 from components.artifacts.fingerprint import fingerprint_file
+from components.artifacts.report import DRIFT_PLACE, add_drift
 from components.errors import DataError
 from components.gate.component import gate
 from components.gate.decision import Decision
@@ -44,6 +45,7 @@ SCORES: dict[str, Any] = {
 
 SETTINGS: dict[str, Any] = {
     "training_config": '{"data": "d"}',
+    "drift": "",
     "floors": "bleu4=60",
     "margin": 0.0,
     "model_name": "captioner",
@@ -75,8 +77,11 @@ def artifacts(mlflow_root: Path, tmp_path: Path) -> dict[str, str]:
 
 def _judge(artifacts: dict[str, str], **changed: Any) -> Decision:
     values = {**SETTINGS, **changed}
-    training_config = values.pop("training_config")
-    return judge(**artifacts, settings=GateSettings(**values), training_config=training_config)
+    training_config, drift = values.pop("training_config"), values.pop("drift")
+    return judge(
+        **artifacts, settings=GateSettings(**values), training_config=training_config, drift=drift,
+        final_report=Path(artifacts["report"]).with_name("final_report"),
+    )  # fmt: skip
 
 
 def write_captions(scores: Path, caption: Any) -> None:
@@ -137,6 +142,22 @@ def test_judge_records_scores_report_and_decision_in_the_run(
     lines = [json.loads(line) for line in (local / "captions.jsonl").read_text().splitlines()]
     assert lines == [CAPTION | {"image_id": f"{number}.jpg"} for number in range(10)]
     assert (local / "report.html").read_text(encoding="utf-8") == "<h1>Ein Bär</h1>"
+    assert (tmp_path / "final_report").read_text(encoding="utf-8") == "<h1>Ein Bär</h1>"
+
+
+def test_judge_shows_the_drift_of_its_own_run_in_the_report(
+    artifacts: dict[str, str], tmp_path: Path
+) -> None:
+    page = f"<h1>Ein Bär</h1><dl>{DRIFT_PLACE}</dl>"
+    Path(artifacts["report"]).write_text(page, encoding="utf-8")
+    # The report of evaluate is the same each time, as if it came from the cache.
+    for drift in ("p = 0.003", "", "p < 0.5"):
+        _judge(artifacts, drift=drift)
+        logged = MlflowClient().download_artifacts(run_of(artifacts), "report.html", str(tmp_path))
+        shown = Path(logged).read_text(encoding="utf-8")
+        assert shown == (tmp_path / "final_report").read_text(encoding="utf-8")
+        assert shown == add_drift(page, drift)
+    assert Path(artifacts["report"]).read_text(encoding="utf-8") == page
 
 
 def test_judge_records_the_champions_score_on_the_same_photos(
@@ -227,6 +248,7 @@ def _as_kfp_passes(artifacts: dict[str, str]) -> dict[str, dsl.Artifact]:
         "scores": dsl.Artifact(uri=artifacts["scores"]),
         "report": dsl.HTML(uri=artifacts["report"], metadata=metadata),
         "baseline": dsl.Artifact(uri=artifacts["baseline"]),
+        "final_report": dsl.HTML(uri=f"{artifacts['report']}-final"),
     }
 
 
@@ -234,14 +256,16 @@ def test_gate_component_returns_decision_reason_and_champion(
     artifacts: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
+    passed_on = _as_kfp_passes(artifacts)
     decision = gate.python_func(
-        **_as_kfp_passes(artifacts),
+        **passed_on,
         **{**GateSettings().model_dump(), **SETTINGS, "floors": "bleu4=70"},
     )
     passed, reason, champion = decision
     assert (passed, champion) == (False, "1")
     assert "BLEU-4 is 66.12; at least 70.00 is required (`--floors`)" in reason
     assert reason in capsys.readouterr().out
+    assert artifact_damage(passed_on["final_report"]) == ""
 
 
 def test_gate_component_without_tracking_uri_fails_in_one_line(

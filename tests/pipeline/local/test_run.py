@@ -5,6 +5,7 @@ import re
 import shlex
 import zipfile
 from collections.abc import Callable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -206,9 +207,13 @@ def test_run_pipeline_with_requests_says_whether_they_have_drifted(
 
 
 def test_run_pipeline_forced_trains_to_the_same_scores_which_are_no_progress(
-    first: tuple[Summary, str], settings: Callable[..., Settings], root: Path
+    first: tuple[Summary, str], settings: Callable[..., Settings], root: Path, tmp_path: Path
 ) -> None:
-    summary, _ = _run(settings(force=True), root)
+    summary, _ = _run(settings(force=True, requests=str(tmp_path / "none")), root)
+    # The report of this run has the outcome of its drift test; that of evaluate could be reused.
+    assert escape(summary.outputs["trigger"]["drift"]) in (root / "report.html").read_text()
+    assert "no drift test" in summary.outputs["trigger"]["drift"]
+    assert "no drift test" not in summary.files["evaluate"]["report"].read_text()
     assert set(summary.seconds) == {"trigger", "train", "evaluate", "rescore", "gate"}
     trained_anew = {"mlflow_run_id", "model_fingerprint"}
     assert {name for name, score in summary.scores.items() if score != first[0].scores[name]} == (
