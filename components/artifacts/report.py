@@ -1,7 +1,7 @@
 """The report's only row that `evaluate` does not write: how the drift test of the run ended.
 
-`evaluate` is cached, and so is its report, but each run tests its own requests. So `evaluate` leaves
-the row out, and the gate, which is never cached, adds it.
+`evaluate` is cached, and so is its report, but each run tests its own requests. So `evaluate`
+leaves the row out, and the gate, which is never cached, adds it.
 """
 
 from html import escape

@@ -12,7 +12,9 @@ from components.captioning.inference.scoring import SCORE_DECIMALS
 from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import PhotoFile, photo_checksum, read_photo
 from components.drift.kept_features import FeatureKeeper
+from components.drift.monitor import DriftMonitor
 from components.errors import DataError
+from components.settings.release import DriftSettings
 
 # Decimals of a saliency map, which is shown as brightness.
 _SALIENCY_DECIMALS = 2
@@ -65,8 +67,26 @@ def keep_features(captioner: Captioner, uri: str, *, photos: int = 64) -> Featur
         CaptionflowError: If an object store does not answer.
     """
     keeper = FeatureKeeper(uri, asdict(captioner.encoder.spec), photos=photos)
-    captioner.on_features = keeper.add
+    captioner.on_features.append(keeper.add)
     return keeper
+
+
+def monitor_drift(captioner: Captioner) -> DriftMonitor | None:
+    """Monitors all photos that a captioner describes from now on.
+
+    Args:
+        captioner: The captioner; its bundle has the training photos' features, for reranking.
+
+    Returns:
+        The monitor; close it when no photos are described any more. None if the model was trained
+        on a single photo, with which nothing can be compared.
+    """
+    training = captioner.bundle.reranker_data.features
+    if len(training) < 2:
+        return None
+    monitor = DriftMonitor(training, min_photos=DriftSettings().min_requests)
+    captioner.on_features.append(monitor.add)
+    return monitor
 
 
 def load_photo(photo: PhotoFile, captioner: Captioner) -> LoadedPhoto:

@@ -12,8 +12,8 @@ from scipy.stats import permutation_test
 
 #: Permutations; the smallest possible p-value is 1 / (PERMUTATIONS + 1).
 PERMUTATIONS = 1999
-# Rows taken of each sample: the test's cost grows with their square.
-_LARGEST_SAMPLE = 500
+#: Rows taken of each sample: the test's cost grows with their square.
+LARGEST_SAMPLE = 500
 # Permutations computed at once, which bounds the memory.
 _BATCH = 200
 
@@ -107,6 +107,6 @@ def _mmd2(kernel: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.fl
 
 
 def _draw(sample: NDArray[Any], generator: np.random.Generator) -> NDArray[Any]:
-    if len(sample) <= _LARGEST_SAMPLE:
+    if len(sample) <= LARGEST_SAMPLE:
         return sample
-    return sample[generator.choice(len(sample), _LARGEST_SAMPLE, replace=False)]
+    return sample[generator.choice(len(sample), LARGEST_SAMPLE, replace=False)]

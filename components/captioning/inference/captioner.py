@@ -48,7 +48,8 @@ class Captioner:
         batch_size: Photos encoded per batch; a smaller batch takes as long.
 
     Attributes:
-        on_features: Called with the features of the photos of each batch, float16 [N, D], if set.
+        on_features: Functions that are called with the features of the photos of each batch,
+            float16 [N, D]; empty at first.
 
     Raises:
         DataError: If a file of the bundle or its encoder is missing or invalid.
@@ -58,7 +59,7 @@ class Captioner:
         self.bundle = Bundle.load(directory)
         self.normalizer = Normalizer.load(Path(directory))
         self.encoder = load_encoder(directory, batch_size=batch_size)
-        self.on_features: Callable[[NDArray[np.float16]], None] | None = None
+        self.on_features: list[Callable[[NDArray[np.float16]], None]] = []
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
         """Returns a caption for each photo, given as an image file's bytes or path, for people.
@@ -140,8 +141,9 @@ class Captioner:
         encoded = self.encoder.encode(np.stack(pixels))  # uint8 [N, S, S, 3] -> float32 [N, D]
         # float16, as in the examples: a photo is described as it was scored.
         features, finite = cast_to_float16(encoded)
-        if self.on_features is not None and finite.any():
-            self.on_features(features[finite])
+        if finite.any():
+            for watch in self.on_features:
+                watch(features[finite])
         results = iter(describe(features[finite]) if finite.any() else [])
         return [
             next(results) if is_finite

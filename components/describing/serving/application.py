@@ -33,7 +33,7 @@ _CLIENT_CLOSED = 499
 _CODES = {True: "BAD_REQUEST", False: "INTERNAL_ERROR"}
 
 
-def make_application(scorer: PhotoScorer, model: Model) -> FastAPI:
+def make_application(scorer: PhotoScorer, model: Model, metrics: Metrics) -> FastAPI:
     """Makes the web application.
 
     `POST /invocations` captions photos. `GET /ping` (also `/health`) has status 200 once the model
@@ -44,8 +44,8 @@ def make_application(scorer: PhotoScorer, model: Model) -> FastAPI:
     Args:
         scorer: Captions the photos; closed when the application shuts down.
         model: The model that is served.
+        metrics: The metrics that `GET /metrics` returns.
     """
-    metrics = Metrics(model)
     metrics.ready.set_function(lambda: scorer.batcher.ready)
     parser = Parser()
 

@@ -1,11 +1,19 @@
 """Metrics of the model server, for Prometheus."""
 
 import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.describing.model import Model
+
+if TYPE_CHECKING:
+    # This imports SciPy, for which a server would be seconds late to listen.
+    from components.drift.monitor import DriftMonitor
 
 # Seconds; from a photo on a GPU to hundreds on a busy CPU.
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -43,6 +51,34 @@ class Metrics:
         )  # fmt: skip
         info = Info("captionflow_model", "The model that is served.", registry=self.registry)
         info.info({"model": model.registered_name or model.name, "version": model.version})
+
+    def show_drift(self, monitor: "DriftMonitor") -> None:
+        """Adds the drift monitor's metrics; there are none before its first test."""
+        self.registry.register(_DriftCollector(monitor))
+
+
+class _DriftCollector(Collector):
+    def __init__(self, monitor: "DriftMonitor") -> None:
+        self._monitor = monitor
+
+    def collect(self) -> Iterable[Metric]:
+        """Returns both metrics of one test, or none."""
+        outcome = self._monitor.outcome
+        if outcome is None:
+            return []
+        return [
+            GaugeMetricFamily(
+                "captionflow_drift_p_value",
+                "Probability of at least the difference between the latest photos and the training "
+                "photos if there is none.",
+                outcome.p_value,
+            ),
+            GaugeMetricFamily(
+                "captionflow_drift_photos",
+                "Distinct photos that captionflow_drift_p_value rests on.",
+                outcome.photos,
+            ),
+        ]
 
 
 class Measured:

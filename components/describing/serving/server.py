@@ -10,6 +10,7 @@ from components.describing.http.bodies import MAX_BODIES
 from components.describing.http.server import make_server, run_server
 from components.describing.model import Model
 from components.describing.serving.application import make_application
+from components.describing.serving.metrics import Metrics
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
@@ -37,15 +38,19 @@ def serve(
     Raises:
         CaptionflowError: If the model can't be loaded, or the folder can't be used.
     """
+    metrics = Metrics(model)
     with ExitStack() as stack:
 
-        def keep(captioner: "Captioner") -> None:
+        def watch_features(captioner: "Captioner") -> None:
             # This imports TensorFlow, which is loaded by now.
-            from components.describing.captions import keep_features
+            from components.describing.captions import keep_features, monitor_drift
 
             if features is not None:
                 stack.enter_context(keep_features(captioner, features))
+            if monitor := monitor_drift(captioner):
+                stack.callback(monitor.close)
+                metrics.show_drift(monitor)
 
-        scorer = PhotoScorer(load_captioner, on_warm=keep, max_waiting=MAX_BODIES)
-        server = make_server(make_application(scorer, model), grace=GRACE)
+        scorer = PhotoScorer(load_captioner, on_warm=watch_features, max_waiting=MAX_BODIES)
+        server = make_server(make_application(scorer, model, metrics), grace=GRACE)
         run_server(server, listener, scorer.batcher.model)

@@ -2,6 +2,7 @@ import base64
 import io
 import json
 import re
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from components.artifacts.checksums import write_checksums
+from components.captioning.decoding.reranking import RerankerData
 from components.captioning.inference.captioner import Captioner
 
 
@@ -144,6 +147,43 @@ def test_metrics_count_requests_photos_and_seconds(server: Any) -> None:
     assert after["captionflow_ready",] == 1
     unsure = sum(each["certainty"] == "not sure" for each in predictions)
     assert grown["captionflow_abstentions_total",] == unsure
+
+
+def _colours(count: int, red: int) -> list[bytes]:
+    return [_encoded(Image.new("RGB", (9, 9), (red, shade, 90))) for shade in range(count)]
+
+
+def test_metrics_show_drift_of_enough_photos(
+    start_server: Any, tiny_bundle: Path, captioner: Captioner, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, bundle)
+    pixels = np.stack([captioner.load(photo) for photo in _colours(60, 0)])
+    training = captioner.encoder.encode(pixels).astype(np.float16)
+    RerankerData(training, [("a",)] * len(training)).save(bundle)
+    write_checksums(bundle)
+    with start_server("--model", str(bundle), "--port", "0") as server:
+        server.wait()
+        asked = _colours(120, 250)
+        _predictions(server.post(_body(*asked[:60])))
+        assert ("captionflow_drift_p_value",) not in _samples(server)
+        _predictions(server.post(_body(*asked[60:])))
+        end = time.monotonic() + 60
+        while ("captionflow_drift_p_value",) not in _samples(server):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert _samples(server)["captionflow_drift_p_value",] < 0.01
+        # Photos come in batches; the test begins with the one that has the hundredth.
+        assert 100 <= _samples(server)["captionflow_drift_photos",] <= 120
+        assert server.stop() == ""
+
+
+def test_metrics_of_a_model_without_training_photos_to_compare_show_no_drift(
+    server: Any, captioner: Captioner
+) -> None:
+    assert len(captioner.bundle.reranker_data.features) == 1
+    _predictions(server.post(_body(*_colours(120, 250))))
+    assert not [name for name, *_ in _samples(server) if "drift" in name]
 
 
 def test_openapi_describes_photos_and_its_page_needs_no_other_site(server: Any) -> None:
