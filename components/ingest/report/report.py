@@ -15,7 +15,7 @@ from components.ingest.captions.words import caption_words, count_words
 from components.ingest.images.checks import ImageCheck
 from components.ingest.reading.source import Source
 from components.ingest.report.table import summarize
-from components.ingest.splits.assignment import BY_HASH, SplitAssignment
+from components.ingest.splits.assignment import SplitAssignment
 from components.ingest.splits.by_hash import split_sizes
 from components.ingest.splits.leakage import find_duplicates
 from components.ingest.splits.near_duplicates import find_near_duplicates
@@ -52,6 +52,8 @@ def build_report(
     photos: Sequence[Photo],
     perceptual_hashes: Mapping[str, str],
     left_out: dict[str, list[Any]],
+    *,
+    splits_from: str,
 ) -> dict[str, Any]:
     """Builds the report of a finished ingest.
 
@@ -60,6 +62,7 @@ def build_report(
         photos: All photos of the manifest.
         perceptual_hashes: Their perceptual hashes by image id.
         left_out: What is not in the manifest, from `list_left_out`.
+        splits_from: Where the splits come from, in words.
 
     Returns:
         JSON-able: facts about the photos; all lists, whole; under `counts` their lengths; and
@@ -99,7 +102,7 @@ def build_report(
         "photos": len(photos),
         "captions": len(captions),
         "splits": split_sizes(splits),
-        "splits_from": source.splits.origin or BY_HASH,
+        "splits_from": splits_from,
         "words": words,
         "typed_tokens": count_typed_tokens(captions),
         "few_words": explain_few_words(words["total"], len(captions), example),

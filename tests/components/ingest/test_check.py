@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,3 +34,29 @@ def test_check_dataset_warns_of_typed_tokens_and_few_words(flickr8k: Path) -> No
     (flickr8k / "Flickr8k.token.txt").write_text("".join(f"{x}.jpg#0\tdog\n" for x in "abcdef"))
     lines = "\n".join(table_lines(check_dataset(DataSettings(dataset=str(flickr8k)))))
     assert "1.0 words on average, such as 'dog'" in lines
+
+
+@pytest.mark.parametrize("where", ["folders", "lists", "column"])
+def test_check_dataset_of_train_and_test_takes_dev_from_train(
+    dataset: Callable[[dict[str, Any]], Path], where: str
+) -> None:
+    folders = where == "folders"
+    split_of = {
+        f"{split}/{n}.jpg" if folders else f"{n}.jpg": split
+        for split, numbers in (("train", range(30)), ("test", range(30, 34)))
+        for n in numbers
+    }
+    column = where == "column"
+    table = f"image,caption{',split' if column else ''}\n" + "".join(
+        f"{photo},A dog runs{f',{split}' if column else ''}\n" for photo, split in split_of.items()
+    )
+    files: dict[str, Any] = {photo: n for n, photo in enumerate(split_of)}
+    for split in ("train", "test") if where == "lists" else ():
+        files[f"{split}.txt"] = "\n".join(p for p, its in split_of.items() if its == split)
+    settings = DataSettings(dataset=str(dataset({"captions.csv": table, **files})), dev_share=0.3)
+    report = check_dataset(settings)
+    assert report["splits"]["test"] == 4
+    assert report["splits"]["train"] + report["splits"]["dev"] == 30
+    assert report["splits"]["dev"] > 0
+    [row] = [text for title, text in report["summary"] if title == "splits from"]
+    assert "0.3 of train is dev" in row
