@@ -40,7 +40,9 @@ def test_list_left_out() -> None:
         _SOURCE,
         CleanCaptions({"a": ("A",), "b": ("A",), "no image": ("A",)}, ["hollow"], []),
         [ImageCheck("a", ""), ImageCheck("b", "broken")],
-        SplitAssignment({"a": "train"}, [{"image_id": "x", "same_as": "y", "split": "dev"}], ["z"], "x"),
+        SplitAssignment(
+            {"a": "train"}, [{"image_id": "x", "same_as": "y", "split": "dev"}], ["z"], "x"
+        ),
     )
     assert left_out == {
         "quarantined": [{"image_id": "b", "reason": "broken"}],
