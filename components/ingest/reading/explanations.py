@@ -17,8 +17,8 @@ _SHOWN = 3
 _URL = re.compile(r"(?:https?|ftp|s3|gs):/{1,2}[^\s\"',;|]+", re.IGNORECASE)
 _URL_COLUMN = re.compile(r"(?<![a-z])(?:\w*_)?urls?(?![a-z])", re.IGNORECASE)
 _DOWNLOAD = (
-    "Photos are never downloaded from the web: download them (img2dataset does), and name the files "
-    "in the captions instead"
+    "Photos are never downloaded from the web: download them (img2dataset does), and name the "
+    "files in the captions instead"
 )
 
 
@@ -79,8 +79,8 @@ def nothing_matched(source: Source, captioned: Mapping[str, object], dataset: st
     there = source.uncaptioned
     if _URL.match(name):
         return (
-            f"{dataset} has captions of {len(captioned)} photos and names them by URL: {name!r}, for "
-            f"instance. {_DOWNLOAD}"
+            f"{dataset} has captions of {len(captioned)} photos and names them by URL: {name!r}, "
+            f"for instance. {_DOWNLOAD}"
         )
     if not there:
         return (

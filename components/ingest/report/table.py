@@ -76,9 +76,8 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     if counts["loosely_matched"]:
         found = _counted(counts["loosely_matched"], "photo", "found by a similar name")
         rows.append(("loose names", found))
-    for warning in (explain_typed_tokens(report["typed_tokens"]), report["few_words"]):
-        if warning:
-            rows.append(("warning", warning))
+    warnings = (explain_typed_tokens(report["typed_tokens"]), report["few_words"])
+    rows += [("warning", warning) for warning in warnings if warning]
     rows += [("note", note) for note in report["notes"]]
     return [(title, one_line(text)) for title, text in rows]
 

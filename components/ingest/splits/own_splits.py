@@ -60,7 +60,8 @@ def take_dev_from_train(
         dev_share: Expected share of train's photos that become dev, 0 to 1.
 
     Returns:
-        The splits with dev, at least one photo; the same ones if they name dev, or lack train or test too.
+        The splits with dev, at least one photo; the same ones if they name dev, or lack train or
+        test too.
     """
     if own.lists.keys() != {"train", "test"}:
         return own

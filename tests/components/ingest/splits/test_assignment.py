@@ -65,7 +65,7 @@ def test_assign_splits_takes_dev_from_train_where_none_is_named() -> None:
 
 
 def test_assign_splits_takes_no_copy_of_test_for_dev() -> None:
-    digests = {name: "same" for name in "ae"} | {str(n): f"{n:064x}" for n in range(40)}
+    digests = dict.fromkeys("ae", "same") | {str(n): f"{n:064x}" for n in range(40)}
     lists = {"train": frozenset([*map(str, range(40)), "a"]), "test": frozenset("e")}
     settings = {"seed": 0, "dev_share": 0.9, "test_share": 0.05}
     assignment = assign_splits(digests, OwnSplits(lists, "lists"), **settings)
