@@ -14,8 +14,8 @@ from components.describing.serving.application import make_application
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
 
-#: Seconds that requests in progress have to finish when the server stops. Kubernetes kills a pod
-#: after 30.
+#: Seconds that requests in progress have to finish when the server stops; Kubernetes kills a pod after
+#: 30 seconds.
 GRACE = 25
 
 
@@ -26,7 +26,7 @@ def serve(
     *,
     features: str | None = None,
 ) -> None:
-    """Serves a model until Ctrl-C or SIGTERM; it loads in the background.
+    """Serves a model until Ctrl-C or SIGTERM; the model is loaded in the background.
 
     Args:
         listener: Obtained from `listen`.

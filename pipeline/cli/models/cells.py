@@ -1,7 +1,5 @@
 """Cells that the tables of a registered model and of a version share."""
 
-from datetime import UTC, datetime
-
 from components.registry.candidacy import candidate_of
 from components.registry.models import ModelVersion, RegisteredModel
 
@@ -20,8 +18,3 @@ def alias_of(model: RegisteredModel, version: ModelVersion) -> str:
         return "[green]champion[/]"
     waiting = candidate_of(model)
     return "[yellow]candidate[/]" if waiting and waiting.version == version.version else ""
-
-
-def minute(time: datetime) -> str:
-    """Returns a time in UTC, to the minute."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

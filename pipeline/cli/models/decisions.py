@@ -31,14 +31,14 @@ def reject(
     root: Root = Path("runs"),
     model: Model = None,
 ) -> None:
-    """Reject the version that waits for approval; the same is not trained again."""
+    """Reject the version that waits for approval; it will not be trained again unchanged."""
     with mlflow_of(root):
         from components.registry import approval
         from components.registry.models import read_model
 
         name = read_model(model).name
         approval.reject(name, version, reason=_given(why))
-        typer.echo(f"Version {version} of {name} is rejected; the champion stays.")
+        typer.echo(f"Version {version} of {name} is rejected; the champion does not change.")
 
 
 def promote(

@@ -8,7 +8,8 @@ from components.artifacts.scores import TITLES
 from components.registry.candidacy import read_candidacies
 from components.registry.history import Promotion, in_effect, read_history
 from components.registry.models import ModelVersion, RegisteredModel
-from pipeline.cli.models.cells import ACTIONS, alias_of, minute
+from components.registry.records import to_the_minute
+from pipeline.cli.models.cells import ACTIONS, alias_of
 from pipeline.cli.models.notices import candidate_notice, champion_warning
 
 _SCORES = ("bleu4", "cider_d")
@@ -29,7 +30,7 @@ def show_model(model: RegisteredModel, console: Console | None = None) -> None:
     for version in model.versions:
         versions.add_row(
             version.version,
-            minute(version.created),
+            to_the_minute(version.created),
             *(_number(version.tags.get(name, "")) for name in _SCORES),
             alias_of(model, version),
             escape(_reason(model, effective, version)),
@@ -43,7 +44,7 @@ def show_model(model: RegisteredModel, console: Console | None = None) -> None:
         for each in reversed(history):
             promotions.add_row(
                 each.version,
-                minute(each.time),
+                to_the_minute(each.time),
                 ACTIONS[each.action] if each in effective else "too late",
                 escape(f"{each.reason} ({each.author})"),
             )

@@ -7,7 +7,8 @@ from components.artifacts.scores import TITLES
 from components.errors import CaptionflowError
 from components.registry.history import in_effect, read_history
 from components.registry.models import RegisteredModel
-from pipeline.cli.models.cells import ACTIONS, alias_of, minute
+from components.registry.records import to_the_minute
+from pipeline.cli.models.cells import ACTIONS, alias_of
 
 
 def show_version(
@@ -38,13 +39,13 @@ def show_version(
     scores = {title: version.tags[name] for name, title in TITLES.items() if name in version.tags}
     other = {name: text for name, text in sorted(version.tags.items()) if name not in TITLES}
     rows = [
-        ("registered", minute(version.created)),
+        ("registered", to_the_minute(version.created)),
         ("model URI", f"models:/{model.name}/{number}"),
         ("training run", version.run_id),
         *scores.items(),
         *other.items(),
         *(
-            (ACTIONS[each.action], f"{minute(each.time)} by {each.author}: {each.reason}")
+            (ACTIONS[each.action], f"{to_the_minute(each.time)} by {each.author}: {each.reason}")
             for each in in_effect(read_history(model.tags))
             if each.version == number
         ),
