@@ -16,7 +16,7 @@ from components.errors import DataError
 
 # Decimals of a saliency map, which is shown as brightness.
 _SALIENCY_DECIMALS = 2
-# Photos of a batch for a person, who sees each caption as soon as it is found.
+# Photos per batch for a person, who sees each caption as soon as it is found.
 _BATCH_SIZE = 4
 
 

@@ -47,7 +47,7 @@ _Speak = Annotated[
 _Always = Annotated[
     bool,
     typer.Option(
-        "--always", help="Print and read captions that the model is not sure of like any other."
+        "--always", help="Print and read captions that the model is not sure of like all others."
     ),
 ]
 _BeamFlags = Annotated[str, typer.Option(help="Flags for Beam's runner, used with -o.")]

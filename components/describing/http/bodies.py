@@ -15,8 +15,8 @@ MAX_BODIES = 8
 BODY_SECONDS = 20.0
 #: Bytes per second; slower than any mobile network that can send a photo.
 MIN_RATE = 64 << 10
-#: Seconds for which a client may continue to send after its response, in total and between two parts,
-#: before the connection is closed (nginx's lingering_time and lingering_timeout).
+#: Seconds for which a client may continue to send after its response, in total and between two
+#: parts, before the connection is closed (nginx's lingering_time and lingering_timeout).
 LINGER_SECONDS = 30.0
 LINGER_IDLE_SECONDS = 5.0
 

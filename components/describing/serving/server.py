@@ -14,8 +14,8 @@ from components.describing.serving.application import make_application
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
 
-#: Seconds that requests in progress have to finish when the server stops; Kubernetes kills a pod after
-#: 30 seconds.
+#: Seconds that requests in progress have to finish when the server stops; Kubernetes kills a pod
+#: after 30 seconds.
 GRACE = 25
 
 

@@ -32,8 +32,9 @@ KeepFeatures = Annotated[
     str | None,
     typer.Option(
         metavar="<folder>",
-        help="Folder, local, gs:// or s3://, to keep the features of photos in for drift tests "
-        "(`captionflow run --requests`), at most 30 days. Photos, captions and names are not kept.",
-        show_default="they are not kept",
+        help="Folder, local, gs:// or s3://, in which to keep the photos' features for drift tests "
+        "(`captionflow run --requests`), for at most 30 days. Photos, captions and names are not "
+        "kept.",
+        show_default="not kept",
     ),
 ]
