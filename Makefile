@@ -25,7 +25,7 @@ bench: $(VENV)/test  ## Speed against baselines, on the data of ../shared; an ho
 fuzz: $(VENV)/test  ## Changes sound files at random and reads them; a minute for each kind
 	$(VENV)/bin/python tests/fuzz/run.py $(ARGS)
 
-faults: $(VENV)/test  ## Kills runs in every step, fills the disk, ...; an hour
+faults: $(VENV)/test  ## Kills runs in every step, fills the disk, ...; takes hours
 	$(VENV)/bin/python tests/faults/killed_runs.py $(ARGS)
 	$(VENV)/bin/python tests/faults/conditions.py
 

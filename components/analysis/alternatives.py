@@ -18,7 +18,7 @@ class Alternative:
         image_id: As in the manifest.
         rank: Its rank, from 1.
         score: See `Bundle.alternatives`.
-        caption: Normalized; may be empty.
+        caption: As people write it; may be empty.
     """
 
     image_id: str
@@ -45,7 +45,7 @@ def describe_with_alternatives(model: str | Path, photos: Sequence[Photo]) -> li
     pixels = np.stack([captioner.load(photo.uri) for photo in photos])  # uint8 [N, S, S, 3]
     features = captioner.encoder.encode(pixels)
     return [
-        Alternative(photo.image_id, rank, caption.score, caption.text)
+        Alternative(photo.image_id, rank, caption.score, captioner.shown(caption.text))
         for photo, captions in zip(photos, captioner.bundle.alternatives(features), strict=True)
         for rank, caption in enumerate(captions, start=1)
     ]

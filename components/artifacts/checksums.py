@@ -1,9 +1,9 @@
-"""Checksums of all files of an artifact, by which damage is noticed before anything is read.
+"""Checksums of all files of an artifact, which reveal damage before the artifact is read.
 
-An artifact that is a directory has them in `SHA256SUMS`, which `atomic_directory` writes last; so a
-directory that has this file is whole. It is in the format of coreutils' `sha256sum`: in the
-directory, `sha256sum --check SHA256SUMS` checks it without this package. An artifact that is a
-single file has its SHA-256 in the metadata that KFP keeps of it.
+If the artifact is a directory, they are in `SHA256SUMS`, which `atomic_directory` writes last: a
+directory that contains this file is complete. The format is that of coreutils, so that `sha256sum
+--check SHA256SUMS` checks the directory without this package. If the artifact is a single file, its
+SHA-256 is in its KFP metadata.
 """
 
 import os
@@ -20,10 +20,10 @@ CHECKSUMS_FILE = "SHA256SUMS"
 #: Name of a single file's checksum in its artifact's metadata.
 METADATA_KEY = "sha256"
 
-# What an upload to a folder adds to an artifact. `storage.transfer` defines the name, but is not
+# File that an upload adds to an artifact. `storage.transfer` defines the name as well, but is not
 # part of a registered model.
 _UPLOADED = "_UPLOADED_FILES"
-# In bytes; far more than the line of a file with the longest path that Linux allows.
+# In bytes; more than the line of a file with the longest path that Linux allows.
 _LONGEST_LINE = 10_000
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64})  ([^\n]+)\n")
 # Names with these characters are escaped, and their lines begin with a backslash.
@@ -75,13 +75,12 @@ def check_input(artifact: Artifact) -> None:
     """Checks an artifact that a step is about to read.
 
     Raises:
-        DataError: If it is damaged: a file is missing, unexpected, or has other bytes than its step
-            wrote.
+        DataError: If it is damaged: a file is missing, unexpected or changed.
     """
     if damage := artifact_damage(artifact):
         raise DataError(
-            f"{damage}. An input of this step was damaged after it was written. Start a new run: "
-            "`captionflow run` notices damaged results and runs their steps again; on a cluster, "
+            f"{damage}. This input of the step was damaged after it was written. Start a new run: "
+            "`captionflow run` detects damaged results and runs their steps again; on a cluster, "
             "a new run repeats every step"
         )
 
@@ -90,8 +89,7 @@ def check_bundle(directory: str | Path) -> None:
     """Checks a model bundle.
 
     Raises:
-        DataError: If it is damaged: a file is missing, unexpected, or has other bytes than were
-            written.
+        DataError: If it is damaged: a file is missing, unexpected or changed.
     """
     if damage := directory_damage(directory):
         raise DataError(
@@ -124,8 +122,8 @@ def directory_damage(directory: str | Path) -> str:
         expected = _read(root / CHECKSUMS_FILE, len(present))
     except FileNotFoundError:
         return one_line(
-            f"{root / CHECKSUMS_FILE} is missing: the directory is not whole, or an older version "
-            "of captionflow wrote it"
+            f"{root / CHECKSUMS_FILE} is missing: the directory is incomplete, or was written by "
+            "an older version of captionflow"
         )
     except (OSError, ValueError) as error:
         return one_line(f"{root / CHECKSUMS_FILE} is damaged: {error}")

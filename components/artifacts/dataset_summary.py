@@ -1,4 +1,4 @@
-"""What a manifest holds in a few numbers: small enough to pass between steps as a parameter."""
+"""A manifest in a few numbers: small enough to pass between steps as a parameter."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from components.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
-    """What a manifest holds.
+    """The content of a manifest in numbers.
 
     Attributes:
         fingerprint: SHA-256 of photos, captions and splits, 64 hex digits.

@@ -38,7 +38,7 @@ def search_scores(scores: Mapping[str, Any], search: Literal["beam", "greedy"]) 
 def confidence_scores(scores: Mapping[str, Any]) -> dict[str, float]:
     """Returns the scores of the confidence by name, in the order of `CONFIDENCE_TITLES`.
 
-    Of each, more is better: `surest_half_cider_d`, the mean CIDEr-D of the half of the captions
+    For each, higher is better: `surest_half_cider_d`, the mean CIDEr-D of the half of the captions
     with the highest confidence, 0 to 1000; `selective_accuracy`, 0 to 100: 100 (1 - AURC), the area
     under the accuracy-coverage curve; and `calibration`, 0 to 100: 100 (1 - ECE). AURC and the
     expected calibration error are explained in `captioning.metrics.selective`.

@@ -63,13 +63,13 @@ def _objects(content: h5py.File) -> Iterator[h5py.Group | h5py.Dataset]:
 def main(file: str, most: str, memory: str) -> int:
     """Prints the outcome; returns 0 if the file can be read."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":  # elsewhere it isn't known how much is in use
+    if sys.platform == "linux":  # other systems do not tell how much is in use
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + int(memory)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
         outcome, code = str(read_all(file, int(most))), 0
-    except Exception as error:  # of a hostile file it may be any
+    except Exception as error:  # a hostile file may cause any
         outcome, code = " ".join(str(error).split()) or type(error).__name__, 1
     sys.stdout.write(f"{outcome}\n")
     return code

@@ -18,7 +18,7 @@ from components.settings.release import DriftSettings
 
 # Decimals of a saliency map, which is shown as brightness.
 _SALIENCY_DECIMALS = 2
-# Photos of a batch for a person, who sees each caption as soon as it is found.
+# Photos per batch for a person, who sees each caption as soon as it is found.
 _BATCH_SIZE = 4
 
 

@@ -1,4 +1,4 @@
-"""What people are told of a photo: its caption, and how sure the model is of it."""
+"""Captions as sentences for people, with the certainty of the model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,13 +20,18 @@ def as_sentence(line: Mapping[str, Any], *, always: bool) -> str:
     caption = line["caption"] or NO_WORDS
     if always or "doubt" not in line:
         return f"{caption} ({line['certainty']})"
-    # In the case of all others, what is said first is enough.
+    # `IMPROBABLE` would only repeat the beginning of the sentence.
     reason = "" if line["doubt"] == Doubt.IMPROBABLE else f". {line['doubt']}"
     return f"{_NOT_SURE}{caption}{reason}"
 
 
 def as_speech(line: Mapping[str, Any], *, always: bool) -> str:
-    """Returns a caption to read aloud; of a caption that is likely good, nothing else is said."""
+    """Returns a caption to read aloud; only doubts are read with it.
+
+    Args:
+        line: As for `as_sentence`.
+        always: As for `as_sentence`.
+    """
     caption = line["caption"] or "no words"
     if "doubt" not in line:
         return caption

@@ -1,9 +1,9 @@
-"""Kept features: what was asked of a model, as encoder features, for a later drift test.
+"""Keeps the encoder's features of requested photos, for a later drift test.
 
 A folder, local, `gs://` or `s3://`, with a folder for each encoder: its `encoder.json`, and NumPy
 files of float16 features whose names begin with the time. Photos, captions and names are never
-written. Each file appears whole under a name of its own, so any number of processes may share a
-folder; the oldest files are removed once there are too many.
+written. Each file has a unique name and appears only when it is complete, so any number of
+processes may share a folder. The oldest files are removed once there are too many.
 """
 
 import json
@@ -32,18 +32,18 @@ from components.storage.transfer import upload
 
 logger = logging.getLogger(__name__)
 
-#: In the folder of an encoder: which encoder it is.
+#: In the folder of an encoder: its spec.
 ENCODER_FILE = "encoder.json"
-#: Files that are older are removed.
+#: Older files are removed.
 MAX_AGE = timedelta(days=30)
-#: The oldest files are removed until all files together are not larger, in bytes ...
+#: The oldest files are removed until all together have at most this many bytes ...
 MAX_BYTES = 64 * 2**20
-#: ... and not more than this many.
+#: ... and are at most this many.
 MAX_FILES = 2000
 
-# Photos of a file, unless it is written earlier ...
+# Photos per file ...
 _PHOTOS = 64
-# ... because the first of them was asked about so many seconds ago.
+# ... unless the first one has waited for this many seconds.
 _SECONDS = 600.0
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -61,12 +61,12 @@ def encoder_folder(encoder: Mapping[str, Any]) -> str:
 class FeatureKeeper:
     """Writes features into a folder; close it, or use it in a `with` block.
 
-    Later problems with the folder are logged, not raised: they must not stop a server.
+    Later problems with the folder are only logged, since they must not stop a server.
 
     Args:
         uri: The folder; a local one is created for this user alone.
         encoder: The spec of the encoder, as in `encoder.json`.
-        photos: Photos of a file.
+        photos: Photos per file.
         max_age: See `MAX_AGE`.
         max_bytes: See `MAX_BYTES`.
 
@@ -108,7 +108,7 @@ class FeatureKeeper:
         self.close()
 
     def add(self, features: NDArray[np.float16]) -> None:
-        """Keeps the features of photos, float16 [N, D]; may be called by several threads."""
+        """Keeps the features of photos, float16 [N, D]; several threads may call it."""
         with self._lock:
             if not self._pending:
                 self._since = time.monotonic()
@@ -159,10 +159,16 @@ def list_kept(uri: str) -> dict[str, int]:
 
 
 def remove_old(uri: str, *, max_age: timedelta, max_bytes: int, max_files: int = MAX_FILES) -> None:
-    """Removes files of features that are too old or too many; other files stay.
+    """Removes the oldest files of features while they exceed a limit; other files stay.
+
+    Args:
+        uri: The folder.
+        max_age: Older files are removed.
+        max_bytes: Bytes that all files may have together.
+        max_files: Number of files that may be kept.
 
     Raises:
-        SettingError, CaptionflowError: If the folder can't be read, or a file not be removed.
+        SettingError, CaptionflowError: If the folder can't be read, or a file can't be removed.
     """
     kept = list_kept(uri)
     oldest, total, count = datetime.now(UTC) - max_age, sum(kept.values()), len(kept)
@@ -172,7 +178,7 @@ def remove_old(uri: str, *, max_age: timedelta, max_bytes: int, max_files: int =
             expired = written is not None and written < oldest
             if not expired and total <= max_bytes and count <= max_files:
                 break
-            # Another process may have removed it already.
+            # Does nothing if another process has removed it already.
             remove_file(filesystem, f"{path}/{name}")
             total, count = total - size, count - 1
 

@@ -12,7 +12,7 @@ from scipy.stats import permutation_test
 
 #: Permutations; the smallest possible p-value is 1 / (PERMUTATIONS + 1).
 PERMUTATIONS = 1999
-#: Rows taken of each sample: the test's cost grows with their square.
+#: Rows drawn from each sample: the cost of the test grows with their square.
 LARGEST_SAMPLE = 500
 # Permutations computed at once, which bounds the memory.
 _BATCH = 200
@@ -22,9 +22,9 @@ class TwoSampleTest(NamedTuple):
     """The result of a test.
 
     Attributes:
-        mmd2: The unbiased estimate of the squared MMD; around 0, or slightly below, for samples of
-            one distribution.
-        p_value: Probability of at least this value if both samples have one distribution.
+        mmd2: The unbiased estimate of the squared MMD; near 0, possibly below, if both samples have
+            the same distribution.
+        p_value: Probability of at least this value if both samples have the same distribution.
     """
 
     mmd2: float
@@ -32,11 +32,11 @@ class TwoSampleTest(NamedTuple):
 
 
 def mmd_test(one: NDArray[Any], other: NDArray[Any], *, seed: int) -> TwoSampleTest:
-    """Tests whether two samples come from one distribution.
+    """Tests whether two samples come from the same distribution.
 
     1. At most 500 rows of each sample are drawn.
-    2. The bandwidth of the kernel is the median distance of all drawn rows.
-    3. The squared MMD is compared with that of random divisions of all drawn rows.
+    2. The bandwidth of the kernel is the median distance between all drawn rows.
+    3. The squared MMD is compared with that of random permutations of all drawn rows.
 
     Args:
         one: float [M, D], at least two rows.
@@ -70,8 +70,8 @@ def mmd_test(one: NDArray[Any], other: NDArray[Any], *, seed: int) -> TwoSampleT
 def rbf_kernel(samples: NDArray[Any]) -> NDArray[np.float64]:
     """Returns exp(-|a - b|² / 2 s²) for all pairs of rows, with zeros on the diagonal, [N, N].
 
-    s is the median of all distances that are not 0 (the median heuristic). The unbiased MMD does
-    not use the diagonal.
+    s is the median of all nonzero distances (the median heuristic). The unbiased MMD does not use
+    the diagonal.
 
     Args:
         samples: float [N, D].

@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 class Requests(NamedTuple):
-    """What was asked.
+    """The features of requested photos.
 
     Attributes:
-        features: float16 [N, D], a row for each distinct photo.
-        others: Folders with features of other encoders, which can't be compared.
+        features: float16 [N, D], one row for each distinct photo.
+        others: Names of the folders of other encoders, whose features are not comparable.
     """
 
     features: NDArray[np.float16]
@@ -32,12 +32,12 @@ class Requests(NamedTuple):
 def read_requests(uri: str, encoder: Mapping[str, Any], width: int) -> Requests:
     """Reads the features that `FeatureKeeper` wrote.
 
-    A photo that was asked about several times counts once: the test takes photos for independent.
+    A photo that was requested several times counts once, because the test assumes independence.
 
     Args:
         uri: The folder, local, `gs://` or `s3://`; one that does not exist has no features.
         encoder: `sha256` and `precision` of the encoder whose features are wanted.
-        width: Features per photo, D. Files of another shape are damaged; they are left out.
+        width: Features per photo, D. Files of another shape are damaged and left out.
 
     Raises:
         SettingError, CaptionflowError: If the folder can't be read.
@@ -46,8 +46,11 @@ def read_requests(uri: str, encoder: Mapping[str, Any], width: int) -> Requests:
     others = sorted({name.partition("/")[0] for name in kept} - {own})
     matrices = [np.zeros((0, width), np.float16)]
     size = 0
-    with open_filesystem(uri) as (filesystem, path), TemporaryDirectory() as folder:
-        # The newest first, in case that somebody has put more there than is ever kept.
+    with (
+        open_filesystem(uri) as (filesystem, path),
+        TemporaryDirectory(prefix="captionflow-") as folder,
+    ):
+        # The newest first, in case the folder has more files than are ever kept.
         for name in reversed(list(kept)):
             if name.partition("/")[0] != own:
                 continue
@@ -58,7 +61,7 @@ def read_requests(uri: str, encoder: Mapping[str, Any], width: int) -> Requests:
             try:
                 download_file(filesystem, f"{path}/{name}", copy)
             except FileNotFoundError:
-                # It was removed since, as one of the oldest.
+                # Another process has removed it meanwhile.
                 continue
             try:
                 matrices.append(_read(copy, width))
@@ -72,5 +75,5 @@ def _read(file: Path, width: int) -> NDArray[np.float16]:
     if features.dtype != np.float16 or features.ndim != 2 or features.shape[1] != width:
         raise ValueError(f"it must be float16 [N, {width}]. Received: {features.shape}")
     if not np.isfinite(features).all():
-        raise ValueError("it has numbers that are not finite")
+        raise ValueError("not all of its numbers are finite")
     return features

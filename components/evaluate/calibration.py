@@ -16,22 +16,22 @@ from components.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-# A caption is good if it is as close to the references as three of four captions by people are.
+# A caption is good if its CIDEr-D reaches this quantile of that of human captions.
 _HUMAN_QUANTILE = 0.25
-# What that rule gives on Flickr8k (dev 34.4, test 34.6), for data with one caption per photo. Fewer
-# than 5 % of the captions of other photos reach half of it there.
+# For data with one caption per photo: the value of that quantile on Flickr8k (dev 34.4, test 34.6).
+# Fewer than 5 % of the captions of other photos reach half of it there.
 _DEFAULT_GOOD = 34.5
-# Share of dev photos that count as familiar; all, if there are fewer than a hundred.
+# Share of dev photos that count as familiar; all if there are fewer than a hundred.
 _FAMILIAR = 0.99
 # L2 penalty on the coefficients, in captions: as scikit-learn's default.
 _PENALTY = 1.0
 
 
 def good_cider_d(references: Sequence[Sequence[str]]) -> float:
-    """Returns the CIDEr-D, times 100, from which a caption of a split counts as good.
+    """Returns the CIDEr-D, times 100, from which on a caption of a split counts as good.
 
-    CIDEr-D depends on the references of the split, so no fixed number means the same for all data.
-    The bound is what the captions of people reach: the lower quartile of the CIDEr-D of one
+    CIDEr-D depends on the references of the split, so a fixed number would mean something else for
+    each data set. The bound is the lower quartile of human captions: of the CIDEr-D of one
     reference of each photo against the others, see `coco.human_cider_d`.
 
     Args:
@@ -39,7 +39,7 @@ def good_cider_d(references: Sequence[Sequence[str]]) -> float:
     """
     human = human_cider_d(references)
     quartile = float(np.quantile(human, _HUMAN_QUANTILE)) if len(human) else 0.0
-    # Of a few photos it may be 0, which every caption reaches.
+    # With few photos it may be 0, which every caption reaches.
     return quartile or _DEFAULT_GOOD
 
 
@@ -53,7 +53,7 @@ def fit_calibration(bundle: Bundle, dev: Examples, *, drawn_scenes: bool) -> Cal
     Args:
         bundle: The model.
         dev: The dev split; photos without references are left out.
-        drawn_scenes: Whether the model learnt from drawn scenes.
+        drawn_scenes: Whether the model was trained on drawn scenes.
 
     Raises:
         DataError: If no dev photo has references.
@@ -97,9 +97,9 @@ def fit_logistic(
 ) -> tuple[float, NDArray[np.float64]]:
     """Fits a logistic regression whose coefficients are not negative.
 
-    So a better signal never lowers the confidence, also far from the photos it is fitted on. The
-    targets are those of Platt (1999): slightly inside 0 and 1, as if each class had been seen once
-    more, which keeps the intercept finite if all captions are good or none is.
+    So a better signal never lowers the confidence, even far from the photos that it was fitted on.
+    The targets are those of Platt (1999): slightly inside 0 and 1, as if each class had been seen
+    once more, which keeps the intercept finite if all captions or none are good.
 
     Args:
         inputs: float64 [N, S], standardized.

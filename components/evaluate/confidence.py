@@ -1,4 +1,4 @@
-"""Measures on the test split how well a model's confidence tells good captions from others."""
+"""Measures on the test split how well a model's confidence identifies good captions."""
 
 import math
 from collections.abc import Sequence
@@ -28,9 +28,9 @@ def measure_confidence(
         references: The normalized references of each photo, at least one.
 
     Returns:
-        JSON-able: `good_cider_d`, the CIDEr-D (times 100) from which a caption counts as good;
-        `good` and `likely`, the shares of captions that are and that are told as likely good, and
-        `likely_and_good`, the share of both; `aurc` and `ece`, see `selective.Quality`;
+        JSON-able: `good_cider_d`, the CIDEr-D (times 100) from which on a caption counts as good;
+        `good`, `likely` and `likely_and_good`, the shares of captions that are good, that are
+        called likely, and that are both; `aurc` and `ece`, see `selective.Quality`;
         `cider_d_surest_half`, the mean CIDEr-D of the half with the highest confidence (rounded
         up), and `cider_d_all`; and `curve`, the risk-coverage curve: at each `coverage`, the `risk`
         (share that is not good) and the mean `cider_d` of the surest captions.

@@ -86,7 +86,7 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
         write_manifest(aside, photos)
         hashes = {image_id: check.perceptual_hash for image_id, check in passed.items()}
         left_out = list_left_out(source, texts, checks, assignment)
-        report = build_report(source, photos, hashes, left_out)
+        report = build_report(source, photos, hashes, left_out, splits_from=assignment.origin)
         write_json(aside / REPORT_FILE, report)
     for line in table_lines(report):
         logger.info("  %s", line)

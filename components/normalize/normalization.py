@@ -16,6 +16,7 @@ from components.artifacts.captions import (
 from components.artifacts.files import atomic_directory, write_json
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.captioning.model.normalizer import NORMALIZER
+from components.captioning.model.unusual_captions import explain_typed_tokens
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
 from components.normalize.report import caption_report
@@ -121,11 +122,6 @@ def _log(report: dict[str, Any]) -> None:
             report["captions_emptied"],
             len(report["photos_without_caption"]),
         )
-    if report["typed_tokens"]:
-        logger.warning(
-            "Captions contain special tokens as text: %s. They count as words in training and "
-            "scores; remove them from the captions",
-            ", ".join(f"{token} in {count}" for token, count in report["typed_tokens"].items()),
-        )
-    if report["few_words"]:
-        logger.warning("%s", report["few_words"])
+    for warning in (explain_typed_tokens(report["typed_tokens"]), report["few_words"]):
+        if warning:
+            logger.warning("%s", warning)

@@ -1,13 +1,12 @@
 """The report of the captions artifact: counts, and warnings about unusual captions."""
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
 from components.artifacts.captions import CaptionedPhoto
 from components.artifacts.manifest import SPLITS, Photo
+from components.captioning.model.unusual_captions import count_typed_tokens, explain_few_words
 from components.captioning.model.vocabulary import UNK, Vocabulary
-from components.normalize.oddities import count_typed_tokens, explain_few_words
 
 
 def caption_report(
@@ -53,7 +52,7 @@ def caption_report(
         "captions_emptied": before - after,
         "photos_without_caption": [p.image_id for p in photos if p.image_id not in remaining],
         "typed_tokens": count_typed_tokens(
-            html.unescape(caption) for photo in photos for caption in photo.captions
+            caption for photo in photos for caption in photo.captions
         ),
         "few_words": explain_few_words(sum(lengths), len(lengths), example),
     }

@@ -67,7 +67,10 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
         tags=ownership_tags(),
         params=run.data.params,
     )
-    with deleted_on_error(client, model.model_id), TemporaryDirectory() as folder:
+    with (
+        deleted_on_error(client, model.model_id),
+        TemporaryDirectory(prefix="captionflow-") as folder,
+    ):
         copy = Path(shutil.copytree(bundle, Path(folder) / "bundle"))
         # Not `mlflow.pyfunc.log_model`, which needs an active run: the finished run would be marked
         # as running, and remain so if this process were killed.

@@ -18,23 +18,28 @@ from components.registry.client import mlflow_client
 from components.registry.history import in_effect, read_history, recorded_champion
 from components.registry.models import RegisteredModel, read_model
 from components.registry.promotion import champion_changed, promote, settle
-from components.registry.records import current_author, next_number, shorten_reason
+from components.registry.records import (
+    current_author,
+    next_number,
+    shorten_reason,
+    to_the_minute,
+)
 from components.registry.rejected_candidates import record_rejected_candidate
 from components.registry.runs import run_exists
 
-#: The tag of a version, and of the run that trained it, that says whether it is approved.
+#: Tag of a version, and of the run that trained it, with the state of its approval.
 APPROVAL_TAG = "approval"
 
-# Begins the description of a version for as long as it waits.
+# Beginning of the description of a version that waits for approval.
 _NOTICE = "**This version "
 
 
 def propose(
     model_name: str, version: str, *, reason: str, compared_with: str, experiment: str, key: str
 ) -> Candidacy:
-    """Makes a version the candidate, in place of one that waits already.
+    """Makes a version the candidate; one that already waits for approval is replaced.
 
-    Nothing is recorded if the same version waits already, for the same comparison.
+    Nothing is recorded if the same version already waits, after the same comparison.
 
     Args:
         model_name: The registered model.
@@ -42,7 +47,7 @@ def propose(
         reason: The gate's reason.
         compared_with: The champion that the gate compared it with; empty if there was none.
         experiment: The MLflow experiment in which a rejection is recorded.
-        key: What a rejection depends on, see `rejected_candidates.candidate_key`.
+        key: Identifies the data, code and settings, see `rejected_candidates.candidate_key`.
 
     Returns:
         The proposal.
@@ -103,7 +108,7 @@ def approve(model_name: str, version: str, *, reason: str) -> str:
     model = read_model(model_name)
     number = model.version(version).version
     if number == recorded_champion(model.tags):
-        # An approval that was interrupted is finished.
+        # Finish an approval that was interrupted.
         with mlflow_client() as client:
             champion = settle(client, model.name)
             settle_candidate(client, model.name)
@@ -126,7 +131,7 @@ def approve(model_name: str, version: str, *, reason: str) -> str:
 
 
 def reject(model_name: str, version: str, *, reason: str) -> None:
-    """Rejects the candidate: it no longer waits, and `trigger` does not train the same again.
+    """Rejects the candidate; `trigger` will not train with the same data, code and settings again.
 
     Args:
         model_name: The registered model.
@@ -143,7 +148,7 @@ def reject(model_name: str, version: str, *, reason: str) -> None:
     candidacy = _require_candidate(model, number)
     author, why = current_author(), shorten_reason(reason)
     text = f"rejected by {author}, {_now()}: {why}"
-    # First: a rejection that `trigger` does not know would be trained again.
+    # First of all: without this record, `trigger` would train the same model again.
     record_rejected_candidate(candidacy.experiment, candidacy.key, f"version {number} was {text}")
     rejection = Candidacy(
         number=next_number(read_candidacies(model.tags)),
@@ -175,7 +180,7 @@ def _outdated(candidacy: Candidacy, champion: str | None) -> DataError:
     )
     return DataError(
         f"Version {candidacy.version} can't be approved: the gate compared it with {then}, but "
-        f"{now} is champion now. Run the pipeline again, which compares it with that one "
+        f"{now} is champion now. Run the pipeline again to compare it with that one "
         "(finished steps are reused), or decide without a comparison: `captionflow models promote "
         f"{candidacy.version} --why …` or `captionflow models reject {candidacy.version} --why …`"
     )
@@ -202,7 +207,7 @@ def _require_one_decision(model_name: str, number: str) -> None:
 def _announce(
     client: MlflowClient, model_name: str, number: str, text: str, *, waits: bool = False
 ) -> None:
-    """Shows in MLflow what became of a proposal: in tags, and in the description while it waits."""
+    """Shows the state of a proposal in MLflow: in tags, and in the description while it waits."""
     version = client.get_model_version(model_name, number)
     client.set_model_version_tag(model_name, number, APPROVAL_TAG, text)
     card = str(version.description or "")
@@ -217,4 +222,4 @@ def _announce(
 
 
 def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    return to_the_minute(datetime.now(UTC))

@@ -30,7 +30,7 @@ def check_artifact_store() -> None:
         try:
             client.log_text(run_id, text, _FILE)
             action = "read from"
-            with TemporaryDirectory() as folder:
+            with TemporaryDirectory(prefix="captionflow-") as folder:
                 found = Path(client.download_artifacts(run_id, _FILE, folder)).read_text()
             action = "removed from"
             get_artifact_repository(uri).delete_artifacts(_FILE)

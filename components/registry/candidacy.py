@@ -2,7 +2,7 @@
 
 With `--release approve`, `register` proposes a version instead of promoting it. Proposals and
 rejections are records of the registered model (see `records`). The candidate is the version that
-was proposed last, until it is rejected or becomes champion; the alias `candidate` follows.
+was proposed last, until it is rejected or becomes champion. It has the alias `candidate`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from components.errors import CaptionflowError
 from components.registry.history import in_effect, read_history
 from components.registry.models import RegisteredModel, champion_alias, find_model
-from components.registry.records import Record, append_record, read_records
+from components.registry.records import Record, append_record, read_records, to_the_minute
 
 #: The alias of the version that waits for approval.
 CANDIDATE = "candidate"
@@ -32,7 +32,8 @@ class Candidacy(Record, frozen=True):
         promotions: Number of the last promotion when the version was proposed; a later promotion of
             the version ends the candidacy.
         experiment: The MLflow experiment in which a rejection is recorded.
-        key: What the candidate was trained from, see `rejected_candidates.candidate_key`.
+        key: Identifies the data, code and settings of the candidate, see
+            `rejected_candidates.candidate_key`.
     """
 
     action: Literal["propose", "reject"]
@@ -48,7 +49,13 @@ def read_candidacies(tags: Mapping[str, str]) -> list[Candidacy]:
 
 
 def append_candidacy(client: MlflowClient, model_name: str, candidacy: Candidacy) -> None:
-    """Records a proposal or a rejection, and lets the alias `candidate` follow."""
+    """Records a proposal or a rejection, and updates the alias `candidate`.
+
+    Args:
+        client: MLflow's client.
+        model_name: The registered model.
+        candidacy: The proposal or rejection.
+    """
     append_record(client, model_name, _TAG, candidacy)
     settle_candidate(client, model_name)
 
@@ -79,9 +86,9 @@ def can_be_approved(candidacy: Candidacy, champion: str | None) -> bool:
 
 
 def approval_notice(candidacy: Candidacy) -> str:
-    """Returns a line that says what to do about a candidate."""
+    """Returns a clause that says how to approve or reject a candidate."""
     return (
-        f"waits for approval (since {candidacy.time:%Y-%m-%d %H:%M} UTC): `captionflow models "
+        f"waits for approval (since {to_the_minute(candidacy.time)}): `captionflow models "
         f"approve {candidacy.version} --why …`, or `captionflow models reject "
         f"{candidacy.version} --why …`"
     )

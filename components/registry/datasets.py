@@ -1,4 +1,4 @@
-"""The data set of a training, as an input of its MLflow run."""
+"""The data set of a training run, recorded as an input of its MLflow run."""
 
 import json
 from dataclasses import asdict
@@ -19,7 +19,7 @@ def log_dataset(run_id: str, source: str, summary: DatasetSummary) -> None:
     Args:
         run_id: The run's id.
         source: The setting `dataset`: a path or URI, or `sample`.
-        summary: What the data set holds.
+        summary: Its fingerprint and its numbers of photos and captions.
 
     Raises:
         CaptionflowError: If MLflow can't be used, or has no such run.
@@ -27,7 +27,7 @@ def log_dataset(run_id: str, source: str, summary: DatasetSummary) -> None:
     dataset = Dataset(
         name=dataset_name(source),
         digest=summary.fingerprint[:MAX_DATASET_DIGEST_SIZE],
-        # As MLflow's own dataset sources name themselves: gs, s3, local.
+        # The names of MLflow's own dataset sources: gs, s3, local.
         source_type=urlsplit(source).scheme or "local",
         source=json.dumps({"uri": source}),
         profile=json.dumps(asdict(summary)),
@@ -38,7 +38,7 @@ def log_dataset(run_id: str, source: str, summary: DatasetSummary) -> None:
 
 
 def dataset_name(source: str) -> str:
-    """Returns the last part of a data set's path without suffixes.
+    """Returns the last part of a data set's path, without suffixes.
 
     Args:
         source: The setting `dataset`, such as `gs://photos/flickr8k.tar.gz`.

@@ -1,4 +1,4 @@
-"""The history of a registered model's champions: which version when, why and by whom."""
+"""The history of a registered model's champions: which version, when, why, and promoted by whom."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -9,7 +9,7 @@ from components.registry.records import Record, read_records
 PROMOTION_TAG = "promotion."
 
 Action = Literal["register", "approve", "promote", "rollback"]
-# Of versions that were compared with one champion, and may replace no other.
+# The version was compared with one champion, and may replace no other.
 _COMPARED = ("register", "approve")
 
 
@@ -40,6 +40,6 @@ def in_effect(history: Sequence[Promotion]) -> list[Promotion]:
 
 
 def recorded_champion(tags: Mapping[str, str]) -> str | None:
-    """Returns the champion by a registered model's history; None if that is empty."""
+    """Returns the champion according to a registered model's history; None if that is empty."""
     promotions = in_effect(read_history(tags))
     return promotions[-1].version if promotions else None

@@ -1,4 +1,4 @@
-"""Which run on this machine started an MLflow run or logged a model.
+"""Records which run on this machine started an MLflow run or logged a model.
 
 MLflow does not notice when a process is killed: its run remains marked as running, and a model that
 was being logged remains without a version. Both carry a tag with the name of the local run, so that
@@ -31,7 +31,7 @@ def ownership_tags() -> dict[str, str]:
 
 
 def close_run(name: str) -> None:
-    """Marks MLflow runs of a local run that was killed as killed, and deletes its unused models.
+    """Marks the MLflow runs of a killed local run as killed, and deletes its unused models.
 
     A model is unused if no registered version refers to it.
 
@@ -78,8 +78,8 @@ def deleted_on_error(client: MlflowClient, model_id: str) -> Iterator[None]:
     """
     try:
         yield
-    except BaseException:
-        # What can't be deleted now is deleted by a later run.
+    except BaseException:  # also an interruption
+        # A later run deletes what can't be deleted now.
         with contextlib.suppress(MlflowException, SQLAlchemyError, OSError):
             delete_model(client, model_id)
         raise

@@ -1,8 +1,8 @@
 """Append-only records among a registered model's tags.
 
-MLflow has no transactions. Therefore each decision about a model is a tag of its own, which is
-never changed or removed, and what is in force follows from all records. A record's number is one
-more than the largest that its writer saw, so the order does not depend on clocks alone.
+MLflow has no transactions. So each decision about a model is a tag of its own, which is never
+changed or removed, and the current state follows from all records. A record's number is one more
+than the largest that its writer saw, so the order does not depend on clocks alone.
 """
 
 import logging
@@ -25,8 +25,8 @@ class Record(BaseModel, frozen=True):
     """A decision about a version.
 
     Attributes:
-        number: Its place among the records of its kind, from 1; those made at the same time can
-            share one.
+        number: Its position among the records of its kind, from 1; records that were made at the
+            same time can share a number.
         time: When it was recorded.
         version: The version.
         reason: Why.
@@ -57,25 +57,37 @@ def read_records(tags: Mapping[str, str], prefix: str, kind: type[_Kind]) -> lis
             try:
                 records.append(kind.model_validate_json(value))
             except ValidationError:
-                # Edited by hand: it must not block the decisions to come.
+                # Edited by hand: it must not block later decisions.
                 logger.warning("Ignoring the tag %s, which holds no valid record: %s", key, value)
     return sorted(records, key=lambda each: (each.number, each.time))
 
 
 def next_number(records: Sequence[Record]) -> int:
-    """Returns the number of a record that follows all of these."""
+    """Returns the number of the next record after the given ones."""
     return max((each.number for each in records), default=0) + 1
 
 
 def append_record(client: MlflowClient, model_name: str, prefix: str, record: Record) -> None:
-    """Stores a record as a new tag of a registered model."""
+    """Stores a record as a new tag of a registered model.
+
+    Args:
+        client: MLflow's client.
+        model_name: The registered model.
+        prefix: Prefix of the tags' names, as for `read_records`.
+        record: The record.
+    """
     key = f"{prefix}{record.number:06d}.{uuid.uuid4().hex[:12]}"
     client.set_registered_model_tag(model_name, key, record.model_dump_json())
 
 
 def shorten_reason(reason: str) -> str:
-    """Returns a reason that fits into a tag."""
+    """Returns a reason, cut so that it fits into a tag."""
     return reason[:_LONGEST_REASON]
+
+
+def to_the_minute(time: datetime) -> str:
+    """Returns a time for people, such as `2026-11-30 08:15 UTC`."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def current_author() -> str:

@@ -156,7 +156,7 @@ def ended_on_error(run_id: str) -> Iterator[None]:
     """
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # also an interruption
         try:
             end_run(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         except CaptionflowError as unusable:

@@ -1,8 +1,8 @@
 """Prepares the SQLite store of a work folder before MLflow opens it.
 
-MLflow retries for two minutes if it can't open a database, and calls every other schema than its
-own "out of date". And it stores absolute paths of artifacts, which no longer exist after a work
-folder was moved or copied.
+MLflow retries for two minutes if it can't open a database, and calls every schema but its own "out
+of date". It also stores absolute paths of artifacts, which are wrong once a work folder has been
+moved or copied.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from components.errors import SettingError
 #: Folder beside the database that holds all artifacts.
 ARTIFACTS = "mlartifacts"
 
-# Seconds to wait for another process that writes.
+# Seconds to wait for another process that is writing.
 _PATIENCE = 3.0
 # Columns of MLflow's tables with paths of artifacts; experiments must be the first.
 _PATHS = (
@@ -132,7 +132,7 @@ def _other_schema(database: Path, revision: str) -> str:
 def _explain(database: Path, error: str) -> str:
     if "locked" in error:
         return (
-            f"{database} has been locked by another process for {_PATIENCE:.0f} seconds. End "
+            f"{database} has been locked by another process for {_PATIENCE:.0f} seconds. Stop "
             "that process, or try again later"
         )
     if "unable to open" in error:

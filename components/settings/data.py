@@ -24,7 +24,9 @@ class DataSettings(SeedSettings, BeamSettings):
     )
     scenes: int = setting(480, "Number of scenes that 'sample' generates", ge=1, le=100_000)
     dev_share: _SplitShare = setting(
-        0.125, "Share of photos for dev, if the data set has no splits of its own"
+        0.125,
+        "Share of photos for dev, if the data set has no splits of its own; share of its train "
+        "photos, if it has train and test alone",
     )
     test_share: _SplitShare = setting(
         0.125, "Share of photos for test, if the data set has no splits of its own"

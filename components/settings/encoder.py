@@ -30,8 +30,8 @@ class EncoderSettings(SeedSettings, PrecisionSettings, BeamSettings):
     )
     encoder_output: str = setting(
         "",
-        "Output of the ONNX model that is the feature; empty: image_embeds, pooler_output or "
-        "last_hidden_state, the first that it has",
+        "Output of the ONNX model to use as the feature; empty: the first existing one of "
+        "image_embeds, pooler_output and last_hidden_state",
     )
     encoder_weights: Name = setting(
         "random",

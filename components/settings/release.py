@@ -13,8 +13,8 @@ class GateSettings(ModelNameSettings, ExperimentSettings):
 
     floors: str = setting(
         "bleu4=40",
-        "Minimum test scores to register a model, such as 'bleu4=40 cider_d=50'; empty: none. Of "
-        "its confidence: surest_half_cider_d, selective_accuracy, calibration",
+        "Minimum test scores to register a model, such as 'bleu4=40 cider_d=50'; empty: none. "
+        "Scores of its confidence: surest_half_cider_d, selective_accuracy, calibration",
         decisive=False,
     )
     margin: float = setting(
@@ -28,28 +28,28 @@ class GateSettings(ModelNameSettings, ExperimentSettings):
 
 
 class RegisterSettings(GateSettings):
-    """What becomes of a model that passed the gate."""
+    """What happens to a model that passed the gate."""
 
     title: ClassVar[str] = "Release"
 
     release: Literal["auto", "approve"] = setting(
         "auto",
-        "What becomes of a model that passed the gate. auto: it becomes champion; approve: it "
-        "waits until somebody decides with `captionflow models approve` or `reject`",
+        "What happens to a model that passed the gate. auto: it becomes the champion; approve: it "
+        "waits until a person decides with `captionflow models approve` or `reject`",
         decisive=False,
     )
 
 
 class DriftSettings(SettingsGroup):
-    """The comparison of what was asked with the training photos."""
+    """The test whether requested photos have drifted from the training photos."""
 
     title: ClassVar[str] = "Drift"
 
     requests: str = setting(
         "",
-        "Folder, local, gs:// or s3://, where `captionflow caption --keep-features` keeps the "
-        "features of requests; trigger tests whether they have drifted from the champion's "
-        "training photos. Empty: no test",
+        "Folder, local, gs:// or s3://, in which `captionflow caption` or `serve` keeps the "
+        "features of requests (--keep-features); trigger tests whether they have drifted from the "
+        "champion's training photos. Empty: no test",
         decisive=False,
     )
     min_requests: int = setting(

@@ -1,4 +1,4 @@
-"""The MLflow run of a training: its name, parameters and data set."""
+"""The MLflow run of a training run: its name, parameters and data set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class PipelineRun:
 
     Attributes:
         config: All settings as YAML.
-        dataset_summary: What the manifest holds, as JSON.
+        dataset_summary: The manifest's `DatasetSummary` as JSON.
         kfp_name: The run's name on Kubeflow Pipelines; only recorded there.
     """
 
@@ -46,11 +46,11 @@ def start_training_run(
     *,
     training: str,
 ) -> str:
-    """Starts the MLflow run of a training, or goes on with one that ended before its first epoch.
+    """Starts the MLflow run of a training, or reopens one that ended before its first epoch.
 
-    It is named after data set, encoder and date, such as `flickr8k-InceptionV3-2026-11-30`. All
+    Its name consists of data set, encoder and date, such as `flickr8k-InceptionV3-2026-11-30`. All
     settings of the pipeline run are its parameters, the data set is its input, and `run.yaml` is
-    among its artifacts.
+    one of its artifacts.
 
     Args:
         settings: The training settings.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Other encoders that a message names.
+# Number of other encoders that a message names.
 _NAMED = 3
 
 
@@ -27,8 +27,8 @@ class Drift:
 
     Attributes:
         drifted: Whether requests have drifted.
-        text: The outcome as a clause without a full stop, or why there was no test.
-        metrics: The numbers behind it, by name; empty if there was no test.
+        text: The outcome, or why there was no test; a clause without a full stop.
+        metrics: The results of the test, by name; empty if there was no test.
     """
 
     drifted: bool
@@ -91,6 +91,11 @@ def find_drift(champion: ModelVersion | None, settings: RunSettings) -> Drift | 
 
 def record_drift(drift: Drift, champion: ModelVersion, settings: RunSettings) -> None:
     """Records a drift test in MLflow, as an event named `drift test`.
+
+    Args:
+        drift: The outcome.
+        champion: The champion whose training photos were compared.
+        settings: The settings of this run.
 
     Raises:
         SettingError: If the experiment was deleted.

@@ -18,12 +18,12 @@ from pipeline.cli import (
     demo,
     doctor,
     features,
-    models,
     run,
     schedule,
     serve,
     submit,
 )
+from pipeline.cli.models import commands as models
 
 _LOCAL, _CLUSTER, _CAPTIONS, _MAINTENANCE = (
     "This machine",

@@ -17,18 +17,12 @@ from components.describing.model import decode_options, open_model
 from components.describing.speech import find_speech
 from components.errors import DataError, SettingError
 from components.storage.filesystem import is_remote
-from pipeline.cli.caption_output import print_captions, write_captions
-from pipeline.cli.captioning import (
-    DEFAULT_MODEL,
-    Beam,
-    Bundle,
-    KeepFeatures,
-    Name,
-    Version,
-    prepare,
-)
+from pipeline.cli.captioning.last_model import naming_last_model
+from pipeline.cli.captioning.options import DEFAULT_MODEL, Beam, Bundle, KeepFeatures, Name, Version
+from pipeline.cli.captioning.printing import print_captions
+from pipeline.cli.captioning.process import prepare
+from pipeline.cli.captioning.writing import write_captions
 from pipeline.cli.errors import one_line_errors
-from pipeline.cli.last_model import naming_last_model
 from pipeline.cli.options import Root
 from pipeline.config import make_settings
 
@@ -53,7 +47,7 @@ _Speak = Annotated[
 _Always = Annotated[
     bool,
     typer.Option(
-        "--always", help="Print and read captions that the model is not sure of like any other."
+        "--always", help="Print and read captions that the model is not sure of like all others."
     ),
 ]
 _BeamFlags = Annotated[str, typer.Option(help="Flags for Beam's runner, used with -o.")]

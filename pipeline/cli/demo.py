@@ -17,19 +17,10 @@ import typer
 from components.describing.http.server import LOOPBACK, listen
 from components.describing.model import DecodeOptions, Model, decode_options, open_model
 from components.describing.page.server import serve
-from pipeline.cli.captioning import (
-    DEFAULT_MODEL,
-    Beam,
-    Bundle,
-    Name,
-    Version,
-    exit_at_once,
-    load_tensorflow,
-    prepare,
-    temporary_files,
-)
+from pipeline.cli.captioning.last_model import naming_last_model
+from pipeline.cli.captioning.options import DEFAULT_MODEL, Beam, Bundle, Name, Version
+from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, prepare, temporary_files
 from pipeline.cli.errors import one_line_errors
-from pipeline.cli.last_model import naming_last_model
 from pipeline.cli.options import Root
 from pipeline.config import make_settings
 

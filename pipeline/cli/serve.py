@@ -14,14 +14,8 @@ import typer
 
 from components.describing.http.server import LOOPBACK, listen
 from components.describing.serving.model_source import needs_registry, open_source
-from pipeline.cli.captioning import (
-    DEFAULT_MODEL,
-    KeepFeatures,
-    exit_at_once,
-    load_tensorflow,
-    prepare,
-    temporary_files,
-)
+from pipeline.cli.captioning.options import DEFAULT_MODEL, KeepFeatures
+from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, prepare, temporary_files
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
 

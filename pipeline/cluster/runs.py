@@ -94,7 +94,7 @@ def package_file() -> Iterator[str]:
     # kfp takes seconds to trace the DAG, which other commands and errors don't need.
     from pipeline.package import compile_package
 
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(prefix="captionflow-") as folder:
         package = Path(folder, f"{PIPELINE}.yaml")
         compile_package(package)
         yield str(package)

@@ -1,12 +1,12 @@
-"""What may help a model that the gate did not release."""
+"""Advice for a model that did not pass the gate."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.settings.run import RunSettings
 
-#: Below this number of test photos, a score's confidence interval is too wide to compare models.
-MIN_TEST_PHOTOS = 200
+# Below this number of test photos, a score's confidence interval is too wide to compare models.
+_MIN_TEST_PHOTOS = 200
 # Below this number of train photos, more photos help more than most settings.
 _FEW_TRAIN_PHOTOS = 5000
 
@@ -14,10 +14,10 @@ _FEW_TRAIN_PHOTOS = 5000
 def advice(
     settings: RunSettings, training: Mapping[str, Any], splits: Mapping[str, int]
 ) -> Iterator[str]:
-    """Yields what to do for a better model, most helpful first.
+    """Yields advice for a better model, the most helpful first.
 
     Args:
-        settings: Settings of the run.
+        settings: The settings of the run.
         training: The content of `training.json`.
         splits: Number of photos by split.
     """
@@ -34,8 +34,8 @@ def advice(
         )
     if real and splits["train"] < _FEW_TRAIN_PHOTOS:
         yield f"Add photos: {splits['train']:,} train photos are few."
-    if splits["test"] < MIN_TEST_PHOTOS:
+    if splits["test"] < _MIN_TEST_PHOTOS:
         yield (
             f"Add test photos: with {splits['test']}, scores are uncertain. Compare models on at "
-            f"least {MIN_TEST_PHOTOS}."
+            f"least {_MIN_TEST_PHOTOS}."
         )

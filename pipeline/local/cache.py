@@ -1,13 +1,13 @@
 """kfp.local's cache, keyed by code and content.
 
 By default, kfp.local's key for a step consists of its arguments and the paths of its inputs. Such a
-key misses changed code and data that changed under the same name, and treats a data set that moved
-as new. Here the key consists of everything that a step's result depends on (`pipeline.plan`), and
-is passed to kfp as `caching_options.cache_key`; the cache itself is kfp's. The parts of each step's
-last key are stored beside it, so that a plan can say what changed.
+key does not notice changed code, or data that changed under the same name, and treats a data set
+that moved as new. Here the key consists of everything that a step's result depends on
+(`pipeline.plan`), and is passed to kfp as `caching_options.cache_key`; the cache itself is kfp's.
+The parts of each step's last key are stored beside it, so that a plan can say what changed.
 
-A step's result is stored as soon as the step has ended, and its files are on the disk before it is,
-so neither a killed run nor a power cut loses a finished step.
+A step's result is stored as soon as the step has ended and its files are on the disk, so neither a
+killed run nor a power cut loses a finished step.
 """
 
 import copy
@@ -137,7 +137,7 @@ class RunCache(LocalCache):
         write_json(Path(self.cache_root) / _LAST / f"{step.name}.json", step.parts)
         sync_tree(self._entry_path(key))
         for artifact in outputs.values():
-            # Needed until here: a training killed a moment ago would start from the beginning.
+            # Needed until now: without it, a run killed before this point would train again.
             if isinstance(artifact, Artifact) and (
                 checkpoint := artifact.metadata.get(_CHECKPOINT)
             ):

@@ -10,12 +10,12 @@ from components.artifacts.checksums import artifact_damage
 
 
 def cached_outputs(store: LocalCache, key: str, artifacts: Iterable[str]) -> Any:
-    """Returns the cached outputs of a step by name; None if there are none, or kfp can't read them.
+    """Returns the cached outputs of a step by name; None if they are missing or unreadable.
 
     Args:
         store: kfp's cache.
         key: The step's key in it.
-        artifacts: Names of the artifacts that the step has; all of them must be there.
+        artifacts: Names of the step's artifacts, all of which must be cached.
     """
     try:
         outputs = store.get(key)
@@ -29,7 +29,10 @@ def cached_outputs(store: LocalCache, key: str, artifacts: Iterable[str]) -> Any
 def result_damage(outputs: Mapping[str, Any]) -> str:
     """Returns how a step's artifacts differ from what it wrote; empty if they do not.
 
-    Metrics are part of their entry in the cache; nothing reads the file at their path.
+    Metrics are stored in the cache itself; nothing reads the file at their path.
+
+    Args:
+        outputs: The step's outputs by name.
     """
     files = (
         output

@@ -183,6 +183,11 @@ def _damaged(planned: list[PlannedStep]) -> list[str]:
 def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[PlannedStep]:
     """Returns what `run_pipeline` would do, without running or creating anything.
 
+    Args:
+        settings: See `run_pipeline`.
+        root: The work folder.
+        reuse: See `run_pipeline`.
+
     Raises:
         DataError: If a path in the settings does not exist.
         CaptionflowError: If MLflow can't be used.

@@ -1,8 +1,8 @@
 """The folder of a run, and what killed runs leave behind.
 
 A run holds a lock (`flock`) on a file in its folder. The kernel releases the lock when the process
-ends, however it ends. So whatever belongs to a run whose lock is free is of no use to anyone: a
-later run in the same work folder removes it.
+ends, for whatever reason. So a later run in the same work folder may remove what belongs to a run
+whose lock is free.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from components.errors import CaptionflowError
 from pipeline.local.summary import ARTIFACTS
 from pipeline.names import PIPELINE
 
-#: In the folder of a run that has not ended, or was killed: its temporary folder.
+#: File in the folder of a run that has not ended or was killed; contains its temporary folder.
 LOCK_FILE = ".running"
 
 _TEMPORARY = f"{PIPELINE}-run-"
@@ -46,16 +46,16 @@ class RunFolder:
 
 @contextlib.contextmanager
 def new_run_folder(root: Path) -> Iterator[RunFolder]:
-    """Creates the folders of a new run, and marks the run as living until the block ends.
+    """Creates the folders of a new run, and marks the run as running until the block ends.
 
-    If the block fails, everything is removed that its steps did not finish.
+    If the block fails, everything that its steps did not finish is removed.
 
     Args:
         root: The work folder.
 
     Yields:
-        The folders; the temporary one is outside of the work folder, where paths are short enough
-        for sockets.
+        The folders. The temporary one is outside the work folder, so that paths in it are short
+        enough for sockets.
     """
     path = root / ARTIFACTS / f"{PIPELINE}-{datetime.now(UTC):%Y-%m-%d-%H-%M-%S-%f}Z"
     with _locked(root / ARTIFACTS):
@@ -68,10 +68,10 @@ def new_run_folder(root: Path) -> Iterator[RunFolder]:
         try:
             yield RunFolder(path, temporary)
         except KeyboardInterrupt:
-            # Steps that are interrupted tidy up in MLflow themselves.
+            # Interrupted steps end their MLflow runs themselves.
             _remove_unfinished(path)
             raise
-        except BaseException:
+        except BaseException:  # also SystemExit
             _end(path)
             raise
         _remove_unfinished(path)
@@ -81,10 +81,10 @@ def new_run_folder(root: Path) -> Iterator[RunFolder]:
 
 
 def clear_killed_runs(root: Path) -> list[str]:
-    """Removes what killed runs left behind, except results of steps that ended.
+    """Removes what killed runs left behind, except the results of finished steps.
 
-    That is: unfinished artifacts, temporary folders, and models in MLflow that no version refers
-    to. MLflow runs that are still marked as running are marked as killed.
+    Removes unfinished artifacts, temporary folders, and models in MLflow that no version refers to.
+    Marks MLflow runs that are still marked as running as killed.
 
     Args:
         root: The work folder.
@@ -101,7 +101,7 @@ def clear_killed_runs(root: Path) -> list[str]:
                 _remove_hidden(path)
                 continue
             except PermissionError:
-                living = True  # another user's: possibly
+                living = True  # another user's run, which may be running
                 continue
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -118,14 +118,14 @@ def clear_killed_runs(root: Path) -> list[str]:
 
 
 def _end(path: Path) -> None:
-    """Removes what a run left behind, and the mark that it is running."""
+    """Removes what a run left behind, and its lock file."""
     from components.registry.ownership import close_run
 
     _remove_unfinished(path)
     try:
         close_run(path.name)
     except CaptionflowError:
-        # MLflow can't be used. The mark remains, so a later run tries again.
+        # MLflow can't be used. The lock file remains, so that a later run tries again.
         return
     (path / LOCK_FILE).unlink()
     with contextlib.suppress(OSError):
@@ -139,7 +139,7 @@ def _remove_unfinished(path: Path) -> None:
             _remove(step)
     with contextlib.suppress(OSError, ValueError):
         temporary = Path(json.loads((path / LOCK_FILE).read_text()))
-        # The file may have been changed: remove nothing else.
+        # Somebody may have edited the file: remove nothing but a temporary folder of a run.
         if temporary.name.startswith(_TEMPORARY) and not temporary.is_symlink():
             _remove(temporary)
 

@@ -3,26 +3,26 @@
 import signal
 from pathlib import Path
 
-# Files in which the kernel counts processes that it ended because memory ran out: those of this
-# container (Linux control groups v2), and those of the whole machine.
+# Files in which the kernel counts the processes that it killed because memory ran out: in this
+# container (Linux control groups v2), and on the whole machine.
 _COUNTERS = (Path("/sys/fs/cgroup/memory.events"), Path("/proc/vmstat"))
 
 _REASONS = {
-    signal.SIGTERM: "Another program asked it to end.",
+    signal.SIGTERM: "Another program terminated it.",
     signal.SIGXFSZ: "A file exceeded the size limit (ulimit -f).",
-    signal.SIGBUS: "A file that it used was cut short; the disk may be full.",
+    signal.SIGBUS: "A file that it was using was truncated; the disk may be full.",
     signal.SIGILL: "A library needs instructions that this processor does not have.",
 }
 _CRASHED = "A library crashed."
-_OUT_OF_MEMORY = "Memory ran out: the kernel ended it (out-of-memory killer). "
-_SIGKILL = "Most likely memory ran out; someone may also have ended it. "
+_OUT_OF_MEMORY = "Memory ran out: the kernel killed it (out-of-memory killer). "
+_SIGKILL = "Most likely memory ran out; somebody may also have killed it. "
 _FREE_MEMORY = "Close other programs, or use a machine with more memory{}"
 # Settings that reduce the memory that a step needs.
 _SETTINGS = {"features": "--encoder-batch", "train": "--batch-size"}
 
 
 def count_oom_kills(counters: tuple[Path, ...] = _COUNTERS) -> int:
-    """Returns how many processes the kernel has ended because memory ran out.
+    """Returns how many processes the kernel has killed because memory ran out.
 
     Args:
         counters: The files to read; those that don't exist are skipped.
@@ -44,7 +44,7 @@ def explain_exit(step: str, code: int, *, last_line: str, oom_kills: int) -> str
         step: The step.
         code: Its exit code; negative: the signal that ended it.
         last_line: The last line that it printed; may be empty.
-        oom_kills: How many processes the kernel has ended for lack of memory since it started.
+        oom_kills: How many processes the kernel has killed for lack of memory since the step began.
     """
     last = f" Its last line: {last_line}" if last_line else ""
     if code >= 0:

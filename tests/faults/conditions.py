@@ -160,7 +160,7 @@ def main() -> int:
 def _tried(condition: Callable[[Path], list[str]], root: Path) -> list[str]:
     try:
         return condition(root)
-    except Exception as error:
+    except Exception as error:  # whatever it is, the other conditions are still tried
         return [f"{type(error).__name__}: {error}"]
 
 

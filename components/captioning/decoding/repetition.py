@@ -10,15 +10,15 @@ _PHRASE = 3
 def repeats(caption: str, train_captions: Sequence[Sequence[str]]) -> bool:
     """Returns whether a caption repeats words as no train caption does.
 
-    Repeated are one or more words that follow themselves at once ("above above", "in a in a"), and
-    three words in a row that occur twice. That is normal if a train caption repeats the same words,
-    such as "a man in" in "a man in red and a man in blue".
+    A repetition is one or more words that immediately follow themselves ("above above", "in a in
+    a"), or three words in a row that occur twice. It is normal if a train caption repeats the same
+    words, such as "a man in" in "a man in red and a man in blue".
 
     Args:
         caption: Normalized.
         train_captions: The normalized captions of each train photo.
     """
-    # Most captions repeat nothing: then the train captions are not searched.
+    # Most captions repeat nothing, and the train captions are not searched.
     return any(
         not any(repetition.search(text) for photo in train_captions for text in photo)
         for repetition in map(re.compile, _repetitions(caption.split()))

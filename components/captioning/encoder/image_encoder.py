@@ -1,4 +1,4 @@
-"""The interface of image encoders, and the one that a directory holds."""
+"""The interface of image encoders, and a function that loads either kind."""
 
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,7 @@ from components.captioning.encoder.spec import EncoderSpec
 
 
 class ImageEncoder(Protocol):
-    """An encoder of photos: `Encoder`, computed by TensorFlow, or `OnnxEncoder`, by onnxruntime.
+    """An image encoder: `Encoder`, computed by TensorFlow, or `OnnxEncoder`, by onnxruntime.
 
     Attributes:
         spec: Identifies the encoder.
@@ -23,7 +23,7 @@ class ImageEncoder(Protocol):
         """Writes `encoder.json` and the weights into a directory."""
 
     def load_photo(self, source: str | Path | bytes, *, named: str = "") -> NDArray[np.uint8]:
-        """Returns a photo as `encode` takes it, uint8 [size, size, 3]."""
+        """Returns a photo as input for `encode`, uint8 [size, size, 3]."""
 
     def encode(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns the features of photos, float32 [B, width]."""

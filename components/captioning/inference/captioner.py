@@ -29,7 +29,7 @@ _Result = TypeVar("_Result")
 
 
 class Description(NamedTuple):
-    """What a model says of a photo.
+    """A model's captions of a photo.
 
     Attributes:
         captions: All captions of the final beam, best first.
@@ -86,7 +86,7 @@ class Captioner:
         return [self.shown(alternatives[0].text) for alternatives in self.alternatives(pixels)]
 
     def shown(self, caption: str) -> str:
-        """Returns a caption of `alternatives`, which is words with spaces, as people write it."""
+        """Returns a caption of `alternatives`, normalized words with spaces, as people write it."""
         return self.normalizer.detokenize(caption)
 
     def alternatives(
@@ -133,7 +133,7 @@ class Captioner:
         pixels: Sequence[NDArray[np.uint8]],
         describe: Callable[[NDArray[np.float16]], list[_Result]],
     ) -> list[_Result | DataError]:
-        """Calls a function with the features of the photos that have finite ones, float16 [N, D].
+        """Calls a function with the finite features among those of the photos, float16 [N, D].
 
         Returns:
             For each photo its result, or an error.
@@ -159,7 +159,7 @@ class Captioner:
 
         Args:
             pixels: The photo, as returned by `load`.
-            caption: Its caption, as words or as it is shown.
+            caption: Its caption, as normalized words or as people write it.
 
         Returns:
             One entry per word; an empty list if the encoder's feature map has only one cell.

@@ -1,7 +1,7 @@
 """Confidence: the probability that a caption is good, and whether the model should abstain.
 
-`evaluate` fits a logistic regression on the dev split, and writes it as `confidence.json` beside
-the decoding settings that it is valid for.
+`evaluate` fits a logistic regression on the dev split, and writes it to `confidence.json`, beside
+the decoding settings for which it is valid.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from components.artifacts.files import write_json
 
 CONFIDENCE_FILE = "confidence.json"
 
-#: The signals, in the order of their columns; of each, more is better.
+#: The signals, in the order of their columns; for each, higher is better.
 SIGNALS = ("log_probability", "ensemble_agreement", "reranking_score", "familiarity")
-#: A caption is likely good from this confidence on: it is then more often good than not.
+#: From this confidence on, a caption is likely good: it is good more often than not.
 LIKELY = 0.5
 
 _Finite = Annotated[float, Field(ge=-1e9, le=1e9)]
@@ -29,18 +29,18 @@ _Finite = Annotated[float, Field(ge=-1e9, le=1e9)]
 class Doubt(StrEnum):
     """Why a model is not sure of a caption, for people."""
 
-    DRAWN_SCENES = "The model learnt from drawn scenes only, and this photo is not one."
-    UNFAMILIAR = "The photo is unlike all photos that the model learnt from."
+    DRAWN_SCENES = "The model was trained on drawn scenes only, and this photo is not one."
+    UNFAMILIAR = "The photo is unlike all photos that the model was trained on."
     REPETITION = "The caption repeats itself."
-    IMPROBABLE = "It is more probably wrong than right."
+    IMPROBABLE = "It is more likely wrong than right."
 
 
 class Confidence(NamedTuple):
-    """What a model knows about a caption of its own.
+    """How sure a model is of its own caption.
 
     Attributes:
-        probability: Probability that the caption is good, 0 to 1; calibrated for photos like those
-            the model learnt from.
+        probability: Probability that the caption is good, 0 to 1; calibrated for photos like the
+            training photos.
         doubt: Why the model is not sure of the caption; None if the caption is likely good.
     """
 
@@ -54,12 +54,12 @@ class Confidence(NamedTuple):
 
 
 class Signal(BaseModel):
-    """The part of a signal in the confidence.
+    """The standardization and the coefficient of a signal.
 
     Attributes:
-        mean: Its mean on dev.
+        mean: The signal's mean on dev.
         scale: Its standard deviation on dev; 1 if it is constant.
-        coefficient: Its coefficient once it is standardized; never negative.
+        coefficient: Coefficient of the standardized signal; never negative.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -70,7 +70,7 @@ class Signal(BaseModel):
 
 
 class Calibration(BaseModel):
-    """A fitted confidence; the content of `confidence.json`, which is checked against these bounds.
+    """A fitted confidence: the content of `confidence.json`, validated against these bounds.
 
     Attributes:
         intercept: Intercept of the logistic regression.
@@ -78,11 +78,11 @@ class Calibration(BaseModel):
         ensemble_agreement: The same.
         reranking_score: See `reranking.Reranker.score`.
         familiarity: The negative of `feature_distance.FeatureDistance`.
-        min_familiarity: A photo below it is unlike the train photos.
-        good_cider_d: CIDEr-D from which a dev caption counted as good, times 100.
+        min_familiarity: A photo of lower familiarity is unlike the train photos.
+        good_cider_d: CIDEr-D, times 100, from which on a dev caption counted as good.
         photos: Number of dev photos.
         good: Number of dev photos whose caption was good.
-        drawn_scenes: Whether the model learnt from the drawn scenes of `sample`.
+        drawn_scenes: Whether the model was trained on the drawn scenes of `sample`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

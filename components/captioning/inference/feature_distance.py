@@ -1,4 +1,4 @@
-"""How far a photo's features are from those of the train photos."""
+"""The distance of a photo's features from those of the train photos."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-# Photos that the covariance is estimated from: more cost time and change little.
+# Photos used to estimate the covariance; more would cost time and change little.
 _MAX_PHOTOS = 20_000
-# A feature's standard deviation is at least this share of the median one, so that features that
-# were constant in train do not decide alone.
+# Lower bound of a feature's standard deviation, as a share of the median one, so that features that
+# were constant in train do not dominate.
 _MIN_SCALE = 0.1
-# Share of the mean variance that is added to each direction's. Directions in which the train photos
-# hardly differ tell other photos best, and are the least certain.
+# Share of the mean variance that is added in each direction. Directions in which the train photos
+# hardly differ reveal other photos best, but their variance is the least certain.
 _SHRINKAGE = 0.1
 
 
@@ -36,7 +36,7 @@ class FeatureDistance:
         self._scale = np.where(floored > 0, floored, 1.0)
         standardized = ((sample - self._mean) / self._scale).astype(np.float32)
         covariance = standardized.T @ standardized / len(sample)  # [D, D]
-        # Of photos that are all alike the variance is 0: the distance is then Euclidean.
+        # If all photos are alike, the variance is 0, and the distance becomes Euclidean.
         ridge = _SHRINKAGE * float(np.trace(covariance)) / width or 1.0
         covariance[np.diag_indices(width)] += ridge
         self._factor = linalg.cholesky(covariance, lower=True, overwrite_a=True)

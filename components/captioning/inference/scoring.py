@@ -23,24 +23,24 @@ from components.settings.bounds import MAX_BEAM_WIDTH
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner, Description
 
-#: The names of a prediction's values, in their order.
+#: The fields of a prediction, in order.
 PREDICTION = ("caption", "score", "confidence", "certainty", "doubt", "alternatives")
-#: Decimals of a score or confidence; further ones depend on the other photos of a batch.
+#: Decimals of a score or confidence; further digits depend on the other photos of a batch.
 SCORE_DECIMALS = 4
 #: Characters of `MAX_BYTES` bytes in base64, in lines of 76 characters.
 MAX_BASE64 = MAX_BYTES * 4 // 3 * 77 // 76 + 4
 
-# Photos of a request that wait for the model at once: bounds the memory, however many it has, and
-# lets the photos of other requests in between.
+# Photos of one request that wait for the model at the same time: limits the memory, and lets photos
+# of other requests in between.
 _BATCH = 32
-# Photos that are decoded at once; each may take 256 MB.
+# Photos that are decoded at the same time; each may take 256 MB.
 _DECODERS = 2
 
 _Batcher: TypeAlias = "DynamicBatcher[Captioner, NDArray[np.uint8], int, Description]"
 
 
 class PhotoScorer:
-    """Captions photos for many threads, in shared batches.
+    """Captions photos for several threads, in shared batches.
 
     Args:
         load_captioner: Loads the captioner; called in the background. The model is then warmed up.
@@ -73,13 +73,13 @@ class PhotoScorer:
     def predict(
         self, photos: Sequence[tuple[object, object]], params: Mapping[str, int | None]
     ) -> list[dict[str, Any]]:
-        """Captions photos; waits for the model if it is still being loaded.
+        """Captions photos; waits until the model is loaded.
 
         Args:
-            photos: A pair for each photo: its row, for messages, and its value. That is an image
-                file's bytes; the same in base64; pixels, uint8 [H, W, 3] or nested lists; or a
-                `pathlib.Path`. Paths and URLs as text are rejected: a client could read the
-                server's files with them, or make it send requests.
+            photos: A pair for each photo: its row, for messages, and its value: the bytes of an
+                image file; the same in base64; pixels, uint8 [H, W, 3] or nested lists; or a
+                `pathlib.Path`. Paths and URLs as text are rejected: with them, a client could read
+                the server's files or make it send requests.
             params: `beam_width`, 1 to 100; and `alternatives`, the number of captions besides the
                 best one, below the beam width. None, or no value, means the default.
 
@@ -91,7 +91,7 @@ class PhotoScorer:
 
         Raises:
             DataError: If a photo can't be read or captioned; the message names its row.
-            SettingError: If a parameter breaks its rule.
+            SettingError: If a parameter is out of range.
             CaptionflowError: If the batcher was closed.
         """
         captioner = self.batcher.model.result()
@@ -120,7 +120,11 @@ class PhotoScorer:
 
 
 def warm_up(captioner: "Captioner", beam_width: int) -> NDArray[np.uint8]:
-    """Captions a black photo, since TensorFlow compiles its graphs at the first one.
+    """Captions a black photo, since TensorFlow compiles its graphs when it is first called.
+
+    Args:
+        captioner: The captioner.
+        beam_width: The beam width to compile for.
 
     Returns:
         The photo, uint8 [S, S, 3].

@@ -1,4 +1,4 @@
-"""How probable the decoders of an ensemble find a caption: two signals of the confidence in it."""
+"""Two signals of confidence in a caption: its log-probability, and the ensemble's agreement."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from components.captioning.model.ensemble import CaptionNetwork
 from components.captioning.model.vocabulary import END, PAD, START
 
-# Logits computed at once, float32: bounds the memory to a few times 256 MiB.
+# Logits computed at the same time, float32: limits the memory to a few times 256 MiB.
 _MAX_LOGITS = 2**26
 
 
 def caption_log_probabilities(
     network: CaptionNetwork, features: NDArray[Any], captions: Sequence[Sequence[int]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Returns how probable captions are, and how far the decoders of the ensemble agree on them.
+    """Returns the log-probability of captions, and how far the ensemble's decoders agree on them.
 
     The network reads each caption once (teacher forcing).
 

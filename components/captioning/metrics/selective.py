@@ -1,4 +1,4 @@
-"""How well a model knows which of its captions are good: risk-coverage curve and calibration."""
+"""Measures how well confidences identify good captions: risk-coverage curve and calibration."""
 
 from typing import NamedTuple
 
@@ -33,12 +33,12 @@ def at_coverage(confidences: ArrayLike, values: ArrayLike) -> NDArray[np.float64
 
 
 class Quality(NamedTuple):
-    """How well confidences tell good captions from others.
+    """How well confidences distinguish good captions from others.
 
     Attributes:
         aurc: Area under the risk-coverage curve with 0/1 loss, 0 to 1: the mean over all coverages
             of the share of captions that are not good (Geifman et al., 2019, arXiv:1805.08206).
-            Lower is better; confidences that say nothing give the share of all captions.
+            Lower is better; uninformative confidences give the share among all captions.
         ece: Expected calibration error, 0 to 1 (Guo et al., 2017, arXiv:1706.04599): the mean
             absolute difference between the confidence and the share of good captions in `BINS`
             bins of equal width, weighted by the number of captions in the bin.

@@ -1,5 +1,5 @@
 """The HTTP server that the demo page and the model server share: uvicorn, with limits.
 
-uvicorn answers slow and refused clients without limits of its own: this room adds time limits for
-heads and bodies of requests, a size limit, and a close that lets a client read its response.
+uvicorn itself does not limit slow clients and large requests: this package adds time limits for
+heads and bodies, a size limit, and a way to close connections that lets clients read responses.
 """

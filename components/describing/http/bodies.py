@@ -1,4 +1,4 @@
-"""Limits for the bodies of requests: size, time, and what is left of them after a response."""
+"""Limits bodies of requests in size and time, and discards their rest after an early response."""
 
 import asyncio
 import time
@@ -8,15 +8,15 @@ from contextlib import suppress
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: Requests whose bodies may be in memory at once, on their way in or waiting for the model.
+#: Requests whose bodies may be in memory at the same time, being received or waiting for the model.
 MAX_BODIES = 8
-#: Seconds that a body may take, besides one second for each `MIN_RATE` bytes of it. (The rule is
-#: that of Apache's mod_reqtimeout.)
+#: Seconds that a body may take, plus one second for each `MIN_RATE` bytes received (the rule of
+#: Apache's mod_reqtimeout).
 BODY_SECONDS = 20.0
-#: Bytes per second: slower than any mobile network that can send a photo.
+#: Bytes per second; slower than any mobile network that can send a photo.
 MIN_RATE = 64 << 10
-#: Seconds that a client may send on after its response, in all and without sending anything, before
-#: the connection is closed (nginx's lingering_time and lingering_timeout).
+#: Seconds for which a client may continue to send after its response, in total and between two
+#: parts, before the connection is closed (nginx's lingering_time and lingering_timeout).
 LINGER_SECONDS = 30.0
 LINGER_IDLE_SECONDS = 5.0
 
@@ -34,7 +34,7 @@ class BodyLimits:
     Args:
         app: The application.
         max_bytes: The size limit of a body.
-        too_large: Returns the message for a larger one, given the path and query of the request.
+        too_large: Returns the error message for a larger body, given the request's ASGI scope.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, too_large: Callable[[Scope], str]) -> None:
@@ -67,9 +67,9 @@ class _Body:
         headers = dict(scope["headers"])
         announced = headers.get(b"content-length", b"0")
         self._announced = int(announced) if announced.isdigit() else 0
-        # No more of the body is to come.
+        # Whether the whole body has been received.
         self._complete = not self._announced and b"transfer-encoding" not in headers
-        # The client sends the body only after it was asked for.
+        # Whether the client waits for permission to send the body.
         self._held_back = headers.get(b"expect", b"").lower() == b"100-continue"
         self._received = 0
         self._began = 0.0
@@ -87,7 +87,7 @@ class _Body:
             message = await self._receive_by(end)
         except TimeoutError:
             raise HTTPException(
-                408, f"The request took too long: {self._received} bytes arrived in time"
+                408, f"The request took too long: only {self._received} bytes arrived in time"
             ) from None
         self._note(message)
         if self._received > self._max_bytes:
@@ -103,7 +103,7 @@ class _Body:
         elif message.get("more_body", False):
             await self._send(message)
         else:
-            # The client has the whole response before the server hangs up.
+            # The client has the whole response before the connection is closed.
             await self._send({**message, "more_body": True})
             if not self._held_back:
                 await self._discard()
@@ -117,7 +117,7 @@ class _Body:
 
     async def _receive_by(self, end: float) -> Message:
         left = end - time.monotonic()
-        # A client that always sends more would never let a timeout of no seconds pass.
+        # If a part has already arrived, a timeout of zero seconds would never be raised.
         if left <= 0:
             raise TimeoutError
         async with asyncio.timeout(left):
@@ -125,5 +125,5 @@ class _Body:
 
     def _note(self, message: Message) -> None:
         self._received += len(message.get("body", b""))
-        # The other type of message says that the client has disconnected.
+        # A message without `more_body` is the last part, or says that the client has disconnected.
         self._complete = not message.get("more_body", False)

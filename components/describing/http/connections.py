@@ -1,4 +1,4 @@
-"""Connections that must send the head of a request in time."""
+"""Connections with a time limit for the head of a request."""
 
 import asyncio
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-#: Seconds for the head of a request, from the connection or from its own first byte.
+#: Seconds for the head of a request, from the start of the connection or the head's first byte.
 HEAD_SECONDS = 20.0
 
 
@@ -21,12 +21,12 @@ class TimedConnection(H11Protocol):
         self._head_began: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Starts the time for the first head."""
+        """Starts the timer for the first head."""
         super().connection_made(transport)  # type: ignore[arg-type] # as asyncio calls it
         self._time_head()
 
     def data_received(self, data: bytes) -> None:
-        """Handles data; the time goes on until the head is complete."""
+        """Handles data; the timer runs until the head is complete."""
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:
             self._time_head()

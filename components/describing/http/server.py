@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from components.describing.http.connections import TimedConnection
 from components.errors import SettingError
 
-#: This machine alone.
+#: Reachable from this machine only.
 LOOPBACK = "127.0.0.1"
 
 
@@ -21,14 +21,14 @@ LOOPBACK = "127.0.0.1"
 def listen(host: str, port: int) -> Iterator[socket.socket]:
     """Yields a socket that listens on an address.
 
-    Requests that arrive before the server runs wait; they are not refused.
+    Connections that arrive before the server runs are queued, not refused.
 
     Args:
         host: The IPv4 address.
         port: The port; 0 for any free one.
 
     Raises:
-        SettingError: If the address is not this machine's, or the port is taken or reserved.
+        SettingError: If the address is not one of this machine, or the port is in use or reserved.
     """
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,12 +57,12 @@ def make_server(
     Args:
         application: The application.
         grace: Seconds that requests in progress have to finish when the server stops.
-        on_stop: Called when the server starts to stop.
+        on_stop: Called when the server begins to shut down.
     """
     config = uvicorn.Config(
         application,
         http=TimedConnection,
-        # Keeps this process's logging: uvicorn's own settings would remove other handlers.
+        # Keep this process's logging: uvicorn's own settings would remove other handlers.
         log_config=None,
         log_level="warning",
         proxy_headers=False,
@@ -79,7 +79,7 @@ def run_server(server: uvicorn.Server, listener: socket.socket, model: "Future[A
     Args:
         server: Obtained from `make_server`.
         listener: Obtained from `listen`.
-        model: The model that is being loaded.
+        model: The model, which may still be loading.
 
     Raises:
         CaptionflowError: If the model can't be loaded.
@@ -92,7 +92,7 @@ def run_server(server: uvicorn.Server, listener: socket.socket, model: "Future[A
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
-        # The usual way to stop the server.
+        # Ctrl-C is the usual way to stop the server.
         return
     # The server stopped by itself because the model could not be loaded: raise the reason.
     model.result()

@@ -27,14 +27,14 @@ from components.errors import CaptionflowError, DataError, SettingError
 _INVOCATIONS = "/invocations"
 _JSON = "application/json"
 _SCHEMAS = "#/components/schemas/{model}"
-# nginx's code for a connection that the client closed; only a debugger sees it.
+# nginx's code for a connection that the client closed; nobody receives it.
 _CLIENT_CLOSED = 499
-# MLflow's names for errors of a request and of the server.
+# MLflow's codes for client errors (True) and server errors (False).
 _CODES = {True: "BAD_REQUEST", False: "INTERNAL_ERROR"}
 
 
 def make_application(scorer: PhotoScorer, model: Model, metrics: Metrics) -> FastAPI:
-    """Makes the web application.
+    """Makes the model server's web application.
 
     `POST /invocations` captions photos. `GET /ping` (also `/health`) has status 200 once the model
     is loaded and warmed up, and 503 before. `GET /version`, `GET /metrics`, `GET /openapi.json` and
@@ -85,19 +85,19 @@ def make_application(scorer: PhotoScorer, model: Model, metrics: Metrics) -> Fas
         kind = request.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
         if kind != _JSON:
             raise DataError(f"The Content-Type must be {_JSON}. Received: {kind!r:.60}")
-        # Before the body is read, which bounds the memory that bodies take.
+        # A slot is needed before the body is read, which limits the memory for bodies.
         with scorer.batcher.slot():
             body = await request.body()
             predictions = await run_in_threadpool(predict, body)
         metrics.photos.inc(len(predictions))
         metrics.abstentions.inc(sum(bool(each["doubt"]) for each in predictions))
-        # Serialised as it is: FastAPI would validate it a second time.
-        return JSONResponse({"predictions": predictions})  # type: ignore[return-value]
+        # A response, not a `Predictions`, which FastAPI would validate again.
+        return JSONResponse({"predictions": predictions})  # type: ignore[return-value] # see above
 
     @app.get("/ping", responses={503: {"description": "The model is not ready yet."}})
     @app.get("/health", include_in_schema=False)
     async def ping() -> Response:
-        """Tells whether the model is ready."""
+        """Reports whether the model is ready."""
         _check_ready(scorer)
         return PlainTextResponse("ready\n")
 
@@ -144,7 +144,7 @@ def _responses() -> dict[int | str, dict[str, Any]]:
         400: {"description": "A photo, a parameter or the body breaks a rule."},
         408: {"description": "The body took too long to arrive."},
         413: {"description": f"The body is larger than {MAX_BYTES >> 20} MiB."},
-        503: {"description": "The model is not ready yet, or too many requests wait."},
+        503: {"description": "The model is not ready yet, or too many requests are waiting."},
     }
 
 
@@ -174,7 +174,7 @@ async def _disconnected(_: Request, __: Exception) -> Response:
 
 
 async def _failed(_: Request, error: Exception) -> Response:
-    # Starlette raises it again, so that the server logs the traceback.
+    # Starlette raises the error again, so the server logs its traceback.
     return _error(
         500, f"The photos could not be captioned: internal error ({type(error).__name__})"
     )

@@ -1,4 +1,4 @@
-"""The model to serve, as one text: `models:/NAME@ALIAS`, `models:/NAME/VERSION` or a folder."""
+"""The model to serve, as one string: `models:/NAME@ALIAS`, `models:/NAME/VERSION` or a folder."""
 
 import re
 from contextlib import AbstractContextManager
@@ -7,7 +7,7 @@ from pathlib import Path
 from components.describing.model import Model, open_model
 from components.errors import SettingError
 
-# As in MLflow; its parser is private.
+# MLflow's form of URIs; its parser is private.
 _SCHEME = "models:/"
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[\w.-]+)|/(?P<version>[1-9][0-9]*))")
 

@@ -1,4 +1,4 @@
-"""Parses bodies of requests within bounds, and says in one line what is wrong with them."""
+"""Parses bodies of requests within limits, and reports errors in one line."""
 
 import reprlib
 import threading
@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from components.describing.serving.protocol import Invocation
 from components.errors import DataError
 
-#: Commas and opening brackets of one body: pixels in JSON have them, files in base64 do not. A
-#: parser takes up to 300 bytes for each, which would be gigabytes for a body of nothing else.
+#: Commas and opening brackets in a body: pixels in JSON have them, files in base64 do not. A parser
+#: needs up to 300 bytes of memory for each: gigabytes for a body that consists of them.
 MAX_VALUES = 2_000_000
 
 
 class Parser:
-    """Parses bodies of requests, one at a time, since a parser takes more memory than the body."""
+    """Parses bodies of requests, one at a time, since parsing takes more memory than the body."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,7 +36,7 @@ class Parser:
         values = sum(map(body.count, (b",", b"[", b"{")))
         if values > MAX_VALUES:
             raise DataError(
-                f"The body must have at most {MAX_VALUES} values: send photos as image files in "
+                f"The body must have at most {MAX_VALUES} values. Send photos as image files in "
                 f"base64, not as pixels. Received: {values}"
             )
         with self._lock:
@@ -49,7 +49,7 @@ class Parser:
 
 
 def _compact(photo: Any) -> Any:
-    """Returns pixels as uint8 if they can be, and anything else as it is."""
+    """Returns valid pixel values as uint8, and anything else unchanged."""
     if isinstance(photo, str):
         return photo
     try:
@@ -62,13 +62,13 @@ def _compact(photo: Any) -> Any:
 
 
 def _message(error: ValidationError) -> str:
-    # Each form of a union has errors of its own: those of the form that was meant go deepest, and
-    # say more than that it is another form.
+    # Each alternative of a union has its own errors. Those of the intended alternative have the
+    # longest location, and say more than that the type is wrong.
     fault = max(
         error.errors(include_url=False),
         key=lambda each: (len(each["loc"]), not each["type"].endswith("_type")),
     )
-    # Names of a union's forms are classes and types; no field begins or looks like them.
+    # Leave out the alternatives of unions: they are names of classes or types, unlike any field.
     field = ".".join(
         text for part in fault["loc"] if not ((text := str(part))[:1].isupper() or "[" in text)
     )

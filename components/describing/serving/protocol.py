@@ -1,7 +1,7 @@
 """The body of a request: MLflow's scoring protocol in JSON, checked by pydantic.
 
-MLflow's own parser takes the same bodies, but answers deeply nested JSON and long numbers with an
-internal error, and CSV with a traceback.
+MLflow's own parser accepts the same bodies, but reports deeply nested JSON and long numbers as
+internal errors, and CSV with a traceback.
 """
 
 import reprlib
@@ -19,16 +19,16 @@ from pydantic import (
 from components.captioning.encoder.images import FORMATS, MAX_BYTES, MAX_PIXELS
 from components.settings.bounds import MAX_BEAM_WIDTH
 
-#: Photos of one request.
+#: Maximum number of photos per request.
 MAX_PHOTOS = 1000
-#: The column of the photos.
+#: Name of the column with the photos.
 COLUMN = "photo"
 
 _PHOTO_SCHEMA = {
     "title": "Photo",
     "description": (
         f"An image file ({', '.join(FORMATS)}) of at most {MAX_PIXELS} pixels, in base64; or its "
-        f"pixels in RGB, as [height, width, 3]. The whole body has at most {MAX_BYTES >> 20} MiB."
+        f"RGB pixels, as [height, width, 3]. The whole body may have {MAX_BYTES >> 20} MiB."
     ),
     "anyOf": [
         {"type": "string", "contentEncoding": "base64", "maxLength": MAX_BYTES},
@@ -49,7 +49,7 @@ _PHOTO_SCHEMA = {
 
 
 def _check_photo(value: Any) -> Any:
-    # What it holds is checked when it is decoded.
+    # The content is checked when it is decoded.
     if not isinstance(value, str | list):
         raise ValueError(
             f"must be an image file in base64, or pixels. Received: {reprlib.repr(value)}"
@@ -61,12 +61,12 @@ Photo: TypeAlias = Annotated[Any, AfterValidator(_check_photo), WithJsonSchema(_
 
 
 _List = TypeVar("_List")
-# The parser stops at the first photo too many.
+# The parser stops once there are too many photos.
 _AtMost: TypeAlias = Annotated[_List, Field(max_length=MAX_PHOTOS)]
 
 
 class _Model(BaseModel):
-    # Strict: "2" is no number. As MLflow's server does, other columns and fields are ignored.
+    # Strict: "2" is not a number. Other columns and fields are ignored, as by MLflow's server.
     model_config = ConfigDict(strict=True)
 
 
@@ -94,7 +94,7 @@ class DataframeSplit(_Model):
         max_length=MAX_PHOTOS, description=f"Names of columns, one of them `{COLUMN}`."
     )
     data: _AtMost[list[Any]] = Field(
-        description="A list of values per row; if `photo` is the only column, also photos alone."
+        description="A list of values per row; or just photos if `photo` is the only column."
     )
 
     @model_validator(mode="after")
@@ -122,7 +122,7 @@ class DataframeSplit(_Model):
 
 
 class Params(_Model):
-    """How captions are decoded; null means the default."""
+    """Decoding options; null means the default."""
 
     beam_width: int | None = Field(
         None, ge=1, le=MAX_BEAM_WIDTH, description="Beam width; the default is the model's."

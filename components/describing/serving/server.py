@@ -15,8 +15,8 @@ from components.describing.serving.metrics import Metrics
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
 
-#: Seconds that requests in progress have to finish when the server stops. Kubernetes kills a pod
-#: after 30.
+#: Seconds that requests in progress have to finish when the server stops; Kubernetes kills a pod
+#: after 30 seconds.
 GRACE = 25
 
 
@@ -27,7 +27,7 @@ def serve(
     *,
     features: str | None = None,
 ) -> None:
-    """Serves a model until Ctrl-C or SIGTERM; it loads in the background.
+    """Serves a model until Ctrl-C or SIGTERM; the model is loaded in the background.
 
     Args:
         listener: Obtained from `listen`.

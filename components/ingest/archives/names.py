@@ -1,4 +1,4 @@
-"""What the members of archives are called: in which encoding, and whether the path is a safe one.
+"""Names of the members of archives: their encoding, and whether their paths are safe.
 
 Zip files made by macOS' Finder have names in UTF-8 and don't say so; those made by Windows have
 them in the code page of its language; tar files have bytes. Which encoding it was, nothing in the

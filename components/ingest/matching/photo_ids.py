@@ -31,7 +31,7 @@ def name_photos(matches: Sequence[Matched]) -> PhotoIds:
     Args:
         matches: From `match_photos`.
     """
-    # A photo that is missing is told from others by the folder where it should be.
+    # A missing photo is identified by the folder where it should be.
     targets = [
         {name: matched.found.get(name) or f"{matched.scope}/{name}".lstrip("/")
          for name in matched.names.values()}

@@ -1,29 +1,45 @@
 """Why a data set can't be read: what was looked for, what is there, and what to do."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from components.ingest.files.data_files import IMAGE_SUFFIXES, TEXT_SUFFIXES, DataFiles
 from components.ingest.files.names import Level, NameIndex
+from components.ingest.layouts.annotations_only import explain_annotations_only
 from components.ingest.layouts.text import first_line
 from components.ingest.reading.source import Source
 
 _ARCHIVES = {".zip", ".gz", ".tgz", ".tar", ".rar", ".7z", ".bz2", ".xz"}
 _SHOWN = 3
+# `photo_path` makes one slash of two.
+_URL = re.compile(r"(?:https?|ftp|s3|gs):/{1,2}[^\s\"',;|]+", re.IGNORECASE)
+_URL_COLUMN = re.compile(r"(?<![a-z])(?:\w*_)?urls?(?![a-z])", re.IGNORECASE)
+_DOWNLOAD = (
+    "Photos are never downloaded from the web: download them (img2dataset does), and name the "
+    "files in the captions instead"
+)
 
 
 def nothing_recognised(files: DataFiles, dataset: str, looked_for: Sequence[str]) -> str:
     """Returns the message for a data set in which no layout finds captions."""
+    if annotations := explain_annotations_only(files):
+        return (
+            f"{dataset} has no captions. {annotations}. Write a captions.jsonl with a sentence or "
+            "more for each photo"
+        )
     inner = [name for name in files.paths if PurePosixPath(name).suffix.lower() in _ARCHIVES]
-    advice = (
-        f"Unpack {', '.join(inner[:_SHOWN])} into one folder, and give that"
-        if inner
-        else "Write a captions.jsonl, or give your table the header image,caption"
-    )
+    beginnings = _beginnings(files)
+    if inner:
+        advice = f"Unpack {', '.join(inner[:_SHOWN])} into one folder, and give that"
+    elif _URL.search(beginnings) or _URL_COLUMN.search(beginnings):
+        advice = f"Are the photos named by URL? {_DOWNLOAD}"
+    else:
+        advice = "Write a captions.jsonl, or give your table the header image,caption"
     return (
         f"No captions were recognised in {dataset}. Looked for: {'; '.join(looked_for)}. "
-        f"It holds {_holds(files)}. {_beginnings(files)}{advice}"
+        f"It holds {_holds(files)}. {beginnings}{advice}"
     )
 
 
@@ -61,6 +77,11 @@ def nothing_matched(source: Source, captioned: Mapping[str, object], dataset: st
         )
     name = min(captioned)
     there = source.uncaptioned
+    if _URL.match(name):
+        return (
+            f"{dataset} has captions of {len(captioned)} photos and names them by URL: {name!r}, "
+            f"for instance. {_DOWNLOAD}"
+        )
     if not there:
         return (
             f"{dataset} has captions of {len(captioned)} photos ({name!r}, for instance) and no "
@@ -93,6 +114,8 @@ def why_unmatched(names: Sequence[str], there: Sequence[str]) -> str:
         names: Of captioned photos that are not there.
         there: Of image files without captions.
     """
+    if any(_URL.match(name) for name in names):
+        return f"The captions name photos by URL. {_DOWNLOAD}"
     if not there:
         return "Add the photos that are missing"
     if all(name.startswith("image_id ") for name in names):

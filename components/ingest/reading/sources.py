@@ -8,7 +8,7 @@ from components.errors import DataError, SettingError, one_line
 from components.ingest.archives.unpacking import is_archive, unpack
 from components.ingest.captions.merging import merge_captions
 from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, list_data_files
-from components.ingest.layouts import coco, csv_table, flickr_token, json_lines, karpathy
+from components.ingest.layouts import coco, csv_table, flickr_token, json_lines, json_map, karpathy
 from components.ingest.layouts.caption_file import CaptionFile, Layout
 from components.ingest.matching.matching import match_photos
 from components.ingest.matching.photo_ids import name_photos
@@ -28,6 +28,7 @@ LAYOUTS: tuple[Layout, ...] = (
     csv_table.LAYOUT,
     coco.LAYOUT,
     karpathy.LAYOUT,
+    json_map.LAYOUT,
 )
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from components.artifacts.fingerprint import fingerprint_value
 from components.artifacts.manifest import REPORT_FILE, Photo
+from components.captioning.model.unusual_captions import count_typed_tokens, explain_few_words
 from components.errors import one_line
 from components.ingest.captions.texts import CleanCaptions
-from components.ingest.captions.words import count_words
+from components.ingest.captions.words import caption_words, count_words
 from components.ingest.images.checks import ImageCheck
 from components.ingest.reading.source import Source
 from components.ingest.report.table import summarize
-from components.ingest.splits.assignment import BY_HASH, SplitAssignment
+from components.ingest.splits.assignment import SplitAssignment
 from components.ingest.splits.by_hash import split_sizes
 from components.ingest.splits.leakage import find_duplicates
 from components.ingest.splits.near_duplicates import find_near_duplicates
@@ -51,6 +52,8 @@ def build_report(
     photos: Sequence[Photo],
     perceptual_hashes: Mapping[str, str],
     left_out: dict[str, list[Any]],
+    *,
+    splits_from: str,
 ) -> dict[str, Any]:
     """Builds the report of a finished ingest.
 
@@ -59,6 +62,7 @@ def build_report(
         photos: All photos of the manifest.
         perceptual_hashes: Their perceptual hashes by image id.
         left_out: What is not in the manifest, from `list_left_out`.
+        splits_from: Where the splits come from, in words.
 
     Returns:
         JSON-able: facts about the photos; all lists, whole; under `counts` their lengths; and
@@ -90,13 +94,18 @@ def build_report(
         "same_in_dev_and_test": across,
         "near_duplicates": near,
     }
+    captions = [caption for photo in photos for caption in photo.captions]
+    words = count_words(photos)
+    example = " ".join(caption_words(captions[0])) if captions else ""
     report = {
         "source": source.layout,
         "photos": len(photos),
-        "captions": sum(len(photo.captions) for photo in photos),
+        "captions": len(captions),
         "splits": split_sizes(splits),
-        "splits_from": source.splits.origin or BY_HASH,
-        "words": count_words(photos),
+        "splits_from": splits_from,
+        "words": words,
+        "typed_tokens": count_typed_tokens(captions),
+        "few_words": explain_few_words(words["total"], len(captions), example),
         "quarantined_by_reason": _by_reason(left_out["quarantined"]),
         "notes": list(source.notes),
         "dataset_fingerprint": photos_fingerprint(photos),

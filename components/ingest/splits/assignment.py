@@ -11,7 +11,7 @@ from components.ingest.splits.by_hash import (
     split_sizes,
 )
 from components.ingest.splits.leakage import Leak, find_leakage
-from components.ingest.splits.own_splits import OwnSplits
+from components.ingest.splits.own_splits import OwnSplits, take_dev_from_train
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +27,13 @@ class SplitAssignment:
         splits: Splits by image id, of each photo that is in a split.
         leaks: Photos dropped from train, and why.
         unlisted: Ids of photos that are in none of the data set's own splits.
+        origin: Where the splits come from, in words.
     """
 
     splits: dict[str, str]
     leaks: list[Leak]
     unlisted: list[str]
+    origin: str
 
 
 def assign_splits(
@@ -44,11 +46,14 @@ def assign_splits(
 ) -> SplitAssignment:
     """Assigns photos to the data set's own splits or, without any, to splits by content hash.
 
+    If the data set names train and test alone, dev is taken from train by content hash.
+
     Args:
         digests: SHA-256 of the files' bytes by image id.
         own: The data set's own splits; empty if it has none.
         seed: Seed of the hash.
-        dev_share: Expected share of photos in dev if assigned by hash, 0 to 1.
+        dev_share: Expected share of photos in dev if assigned by hash, 0 to 1; of train's if dev is
+            taken from it.
         test_share: Expected share of photos in test if assigned by hash, 0 to 1.
 
     Returns:
@@ -57,6 +62,7 @@ def assign_splits(
     Raises:
         DataError: If a split is empty, or the data set's lists contradict each other.
     """
+    own = take_dev_from_train(own, digests, seed=seed, dev_share=dev_share)
     if own.lists:
         splits = split_by_lists(digests, own.lists)
     else:
@@ -72,9 +78,10 @@ def assign_splits(
     for copy in copies:
         del splits[copy["image_id"]]
     refuse_empty_split(splits, own.origin)
+    origin = own.origin or BY_HASH
     logger.info(
         "Splits from %s: %s",
-        own.origin or BY_HASH,
+        origin,
         ", ".join(f"{split} {size}" for split, size in split_sizes(splits).items()),
     )
-    return SplitAssignment(splits, leaks + copies, unlisted)
+    return SplitAssignment(splits, leaks + copies, unlisted, origin)

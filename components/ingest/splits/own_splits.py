@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from components.ingest.splits.by_hash import hash_place
+
 
 @dataclass(frozen=True, slots=True)
 class SplitSource:
@@ -13,14 +15,11 @@ class SplitSource:
         origin: The place, in words.
         lists: Photo ids by split.
         is_binding: Whether it names photos one by one, so that it can't be left unused.
-        may_lack_test: Whether photos of dev become test if there are none of test: COCO withholds
-            the captions of its own.
     """
 
     origin: str
     lists: Mapping[str, Collection[str]]
     is_binding: bool
-    may_lack_test: bool
 
     @property
     def splits(self) -> dict[str, str]:
@@ -45,6 +44,44 @@ class OwnSplits:
     lists: dict[str, frozenset[str]] = field(default_factory=dict)
     origin: str = ""
     notes: tuple[str, ...] = ()
+
+
+def take_dev_from_train(
+    own: OwnSplits, digests: Mapping[str, str], *, seed: int, dev_share: float
+) -> OwnSplits:
+    """Adds a dev split, taken from train by hash, to splits that name train and test alone.
+
+    Test stays as it is, so that scores compare with those of others.
+
+    Args:
+        own: The data set's own splits.
+        digests: SHA-256 of the files' bytes by photo id.
+        seed: Seed of the hash.
+        dev_share: Expected share of train's photos that become dev, 0 to 1.
+
+    Returns:
+        The splits with dev, at least one photo; the same ones if they name dev, or lack train or
+        test too.
+    """
+    if own.lists.keys() != {"train", "test"}:
+        return own
+    train, test = own.lists["train"], own.lists["test"]
+    # Copies of test photos stay, and are then dropped from train as leakage.
+    in_test = {digests[photo] for photo in test if photo in digests}
+    places = {
+        photo: hash_place(seed, digests[photo])
+        for photo in train - test
+        if photo in digests and digests[photo] not in in_test
+    }
+    dev = frozenset(photo for photo, place in places.items() if place < dev_share)
+    if not dev and len(places) > 1:
+        # Of very few photos, the hash may choose none.
+        dev = frozenset({min(places, key=places.__getitem__)})
+    origin = (
+        f"{own.origin}; no dev split is named, so a share of {dev_share:g} of train is dev, by a "
+        "hash of each photo's content"
+    )
+    return OwnSplits({**own.lists, "train": train - dev, "dev": dev}, origin, own.notes)
 
 
 def own_splits(sources: Sequence[SplitSource], photos: Collection[str]) -> OwnSplits:
@@ -76,7 +113,8 @@ def own_splits(sources: Sequence[SplitSource], photos: Collection[str]) -> OwnSp
         return OwnSplits(notes=tuple(notes))
     lists = {split: frozenset(names) for split, names in chosen.lists.items() if names}
     origin = chosen.origin
-    if lists.keys() == {"train", "dev"} and chosen.may_lack_test:
+    # COCO, for instance, withholds the captions of its test split.
+    if lists.keys() == {"train", "dev"}:
         test = _half(lists["dev"])
         lists.update(test=test, dev=lists["dev"] - test)
         origin += "; no test split is named, so half of val is test"

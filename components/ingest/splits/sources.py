@@ -103,7 +103,7 @@ def _by_photo(
     if not found:
         return []
     origin = "; ".join(f"{its} in {', '.join(paths)}" for its, paths in fields.items())
-    return [SplitSource(origin, dict(found), is_binding=True, may_lack_test=True)]
+    return [SplitSource(origin, dict(found), is_binding=True)]
 
 
 def _by_lists(
@@ -140,7 +140,7 @@ def _by_lists(
         notes.append(f"{message}; so it is not used for splits")
     if not found:
         return []
-    return [SplitSource(", ".join(origins), dict(found), is_binding=True, may_lack_test=False)]
+    return [SplitSource(", ".join(origins), dict(found), is_binding=True)]
 
 
 def _refuse_versions(path: str, photos: set[str], earlier: dict[str, tuple[str, set[str]]]) -> None:
@@ -166,7 +166,7 @@ def _by_names(
     if not found:
         return []
     origin = f"the names of {', '.join(origins)}"
-    return [SplitSource(origin, dict(found), is_binding=False, may_lack_test=True)]
+    return [SplitSource(origin, dict(found), is_binding=False)]
 
 
 def _by_folders(located: Mapping[str, str], notes: list[str]) -> list[SplitSource]:
@@ -182,4 +182,4 @@ def _by_folders(located: Mapping[str, str], notes: list[str]) -> list[SplitSourc
             "called after splits, so they are not used"
         )
         return []
-    return [SplitSource("the photos' folders", dict(found), is_binding=False, may_lack_test=True)]
+    return [SplitSource("the photos' folders", dict(found), is_binding=False)]

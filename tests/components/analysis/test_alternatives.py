@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from components.analysis.alternatives import describe_with_alternatives
+from components.artifacts.captions import VOCABULARY_FILE
+from components.artifacts.checksums import write_checksums
 from components.artifacts.decoding import write_decoding
 from components.artifacts.manifest import Photo
 from components.captioning.decoding.reranking import RerankerData
@@ -17,6 +19,7 @@ from components.captioning.inference.captioner import Captioner
 from components.captioning.inference.confidence import Calibration
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import build_network
+from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 WORDS = ("a", "dog", "runs")
@@ -32,6 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory, calibration: Calibration) ->
     network = build_network(
         ModelConfig(len(vocabulary), encoder.spec.width, 3, 8, 0.0, train_embeddings=True)
     )
+    NORMALIZER.save(directory)
     random = np.random.default_rng(0)
     for variable in network.trainable_variables:
         variable.assign(random.normal(scale=0.5, size=variable.shape))
@@ -73,6 +77,18 @@ def test_describe_with_alternatives_uses_the_decoding_settings_of_the_model(
     # The empty caption, or one of three words: only four captions exist, fewer than the beam width.
     other = shutil.copytree(model, tmp_path / "model")
     write_decoding(other, asdict(DecodingConfig(8, 1.0, max_words=1)))
+    write_checksums(other)
     alternatives = describe_with_alternatives(other, photos[:1])
     assert {item.caption for item in alternatives} == {"", *WORDS}
     assert len(alternatives) == 4
+
+
+def test_describe_with_alternatives_joins_characters_of_scripts_without_spaces(
+    model: Path, photos: list[Photo], tmp_path: Path
+) -> None:
+    other = shutil.copytree(model, tmp_path / "model")
+    Vocabulary([*SPECIAL_TOKENS, "\u72d7", "\u5728", "\u8dd1"]).save(other / VOCABULARY_FILE)
+    write_checksums(other)
+    captions = [item.caption for item in describe_with_alternatives(other, photos)]
+    assert max(map(len, captions)) > 1
+    assert not any(" " in caption for caption in captions)

@@ -34,7 +34,7 @@ def _invoke(*arguments: object) -> Result:
 
 @pytest.fixture
 def unsure_bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
-    """The tiny bundle as one that learnt from drawn scenes, which no photo is like."""
+    """The tiny bundle as one trained on drawn scenes, which no photo resembles."""
     bundle = tmp_path / "unsure"
     shutil.copytree(tiny_bundle, bundle)
     file = bundle / "confidence.json"

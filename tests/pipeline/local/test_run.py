@@ -24,7 +24,7 @@ from components.registry.approval import approve
 from components.registry.candidacy import find_candidate
 from components.registry.client import local_tracking_uri
 from components.registry.models import find_champion
-from pipeline.cli.last_model import naming_last_model
+from pipeline.cli.captioning.last_model import naming_last_model
 from pipeline.config import Settings, make_settings
 from pipeline.local.__main__ import app
 from pipeline.local.run import StepFailedError, plan_run, run_pipeline

@@ -32,12 +32,12 @@ from components.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-# How far the mean of a map may be from the feature, relative to the largest feature.
+# Tolerance between the mean of a map and the feature, relative to the largest feature.
 _SAME = 1e-3
 
 
 class _Opened(NamedTuple):
-    """A model that was checked, tried and loaded."""
+    """A model that has been checked, tried and loaded."""
 
     graph: OnnxGraph
     session: ort.InferenceSession
@@ -72,7 +72,8 @@ class OnnxEncoder:
         """Builds an encoder from a folder as Hugging Face and Optimum write it.
 
         Args:
-            folder: A local folder, see `folder.read_model`, with a `preprocessor_config.json`.
+            folder: A local folder with a model, see `folder.read_model`, and its
+                `preprocessor_config.json`.
             output: See `outputs.choose_output`.
             batch_size: Photos per batch.
 
@@ -84,7 +85,7 @@ class OnnxEncoder:
         processor = read_image_processor(folder)
         content = read_model(folder)
         opened = _open(content, processor, output, named=str(folder))
-        # Of any name, this is what reports show.
+        # The name that reports show; the folder's may contain any characters.
         network = re.sub(r"[^\w.-]+", "-", folder.resolve().name)[:100] or ONNX
         spec = EncoderSpec(
             network=network,
@@ -147,14 +148,14 @@ class OnnxEncoder:
         Raises:
             DataError: If it can't be read.
         """
-        # All pixels are decoded, as transformers does.
+        # In full size, as in transformers.
         return self._processor.resize_and_crop(decode_photo(source, named=named))
 
     def encode(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns the features of photos.
 
         Args:
-            photos: uint8 [B, size, size, 3], see `load_photo`; any number of them.
+            photos: uint8 [B, size, size, 3], see `load_photo`; B may be any number.
 
         Returns:
             float32 [B, width].
@@ -203,7 +204,7 @@ class OnnxEncoder:
             batch = photos[start : start + self.batch_size]
             count = len(batch)
             if self._graph.batch:
-                # The last batch is filled up with black photos.
+                # The last batch is padded with black photos.
                 batch = np.pad(batch, ((0, self._graph.batch - count), (0, 0), (0, 0), (0, 0)))
             (computed,) = compute(self._session, [output], {self._graph.input: self._inputs(batch)})
             yield start, np.asarray(computed[:count], np.float32)

@@ -1,4 +1,4 @@
-"""Reads the folder of an ONNX model, without trusting it, into one self-contained model."""
+"""Reads the untrusted folder of an ONNX model into one self-contained model."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -17,19 +17,19 @@ MAX_BYTES = 2**31 - (1 << 20)
 
 # The vision tower first: `model.onnx` of a CLIP also takes text.
 _MODEL_FILES = ("vision_model.onnx", "onnx/vision_model.onnx", "model.onnx", "onnx/model.onnx")
-# Where a tensor's bytes are in its file, with the defaults; a length of -1: to the end.
+# Position of a tensor's bytes in its file, with the defaults; a length of -1 means to the end.
 _RANGE = (("offset", "0"), ("length", "-1"))
 
 
 def read_model(folder: Path) -> bytes:
-    """Reads the ONNX model of a folder, with the weights that it keeps in other files.
+    """Reads the ONNX model of a folder, including weights in separate files.
 
     Args:
         folder: Has one of `vision_model.onnx`, `onnx/vision_model.onnx`, `model.onnx` and
-            `onnx/model.onnx`; the first that is there is read.
+            `onnx/model.onnx`; the first that exists is read.
 
     Returns:
-        The serialized model. It is that of the file, byte by byte, if all weights are in it.
+        The serialized model; the unchanged content of the file if that holds all weights.
 
     Raises:
         DataError: If there is no model, it is damaged or too large, or it refers to files outside
@@ -64,7 +64,7 @@ def parse_model(content: bytes, *, named: str) -> onnx.ModelProto:
     """Parses a serialized model, without computing anything.
 
     Raises:
-        DataError: If it is no ONNX model.
+        DataError: If it is not an ONNX model.
     """
     try:
         model = onnx.ModelProto.FromString(content)
@@ -125,23 +125,21 @@ def read_file(folder: Path, name: str) -> bytes:
     with open_file(folder, name) as opened:
         content = opened.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise DataError(
-            f"{folder / name} must not be larger than {MAX_BYTES} bytes, as one ONNX model"
-        )
+        raise DataError(f"{folder / name} must not be larger than {MAX_BYTES} bytes")
     return content
 
 
 @contextmanager
 def open_file(folder: Path, name: str) -> Iterator[BinaryIO]:
-    """Opens a file of the folder; raises DataError if it can't be, or is a symbolic link."""
+    """Opens a file of the folder; raises DataError if that fails or it is a symbolic link."""
     path = folder
     for part in PurePosixPath(name).parts:
         path = path / part
         if path.is_symlink():
             # As in the cache of huggingface_hub.
             raise DataError(
-                f"{path} must not be a symbolic link: copy the folder with the files that the "
-                "links name, with `cp -rL`"
+                f"{path} must not be a symbolic link: copy the folder with `cp -rL`, which copies "
+                "the files that the links refer to"
             )
     if not path.is_file():
         raise DataError(f"{path} must be a file, but there is none")
@@ -163,7 +161,7 @@ def _subgraphs(nodes: Iterable[onnx.NodeProto]) -> list[onnx.GraphProto]:
 
 def _external_data(folder: Path, name: str, tensor: onnx.TensorProto, most: int) -> bytes:
     entries = {entry.key: entry.value for entry in tensor.external_data}
-    location = str(entries.get("location", ""))  # bytes, if it is no UTF-8
+    location = str(entries.get("location", ""))  # bytes if it is not UTF-8
     path = PurePosixPath(location)
     if not location or path.is_absolute() or ".." in path.parts or set(location) & set("\\:\0"):
         raise DataError(
@@ -175,8 +173,8 @@ def _external_data(folder: Path, name: str, tensor: onnx.TensorProto, most: int)
         offset, length = (int(entries.get(key, default)) for key, default in _RANGE)
     except ValueError as error:
         raise DataError(
-            f"{folder / name} must say by numbers where the weights {tensor.name[:80]!r} are. "
-            f"Received: {error}"
+            f"{folder / name} must give offset and length of the weights {tensor.name[:80]!r} as "
+            f"numbers. Received: {error}"
         ) from error
     with open_file(folder, file) as opened:
         size = os.fstat(opened.fileno()).st_size

@@ -1,4 +1,4 @@
-"""What an ONNX model takes and gives, and checks that computing it is safe; nothing is computed."""
+"""Checks that an ONNX model is safe to compute, and reads its input and outputs."""
 
 import math
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ Layout = Literal["NCHW", "NHWC"]
 
 _STANDARD = {"", "ai.onnx", "ai.onnx.ml"}
 _MICROSOFT = "com.microsoft"
-# Operators of onnxruntime that its own optimizer and quantizer write into vision models. Others of
-# this domain may read files (EPContext) or run Python (PythonOp).
+# Operators that onnxruntime's optimizer and quantizer write into vision models. Others of this
+# domain may read files (EPContext) or run Python (PythonOp).
 _MICROSOFT_OPERATORS = {
     "Attention", "BiasAdd", "BiasGelu", "BiasSoftmax", "BiasSplitGelu", "DequantizeLinear",
     "DynamicQuantizeMatMul", "FastGelu", "FusedConv", "FusedGemm", "FusedMatMul", "Gelu",
@@ -38,8 +38,8 @@ _TYPES: dict[int, type[np.generic]] = {
     onnx.TensorProto.UINT8: np.uint8,
 }
 _MAX_BATCH = 4096
-# Numbers that an input or output may have for each photo.
-_MAX_NUMBERS = 1 << 26
+#: Numbers that an input or output may have for each photo.
+MAX_NUMBERS = 1 << 26
 _MAX_OUTPUTS = 1000
 
 
@@ -72,8 +72,8 @@ def check_model(content: bytes, *, named: str) -> OnnxGraph:
         named: What errors call it.
 
     Raises:
-        DataError: If it is damaged, refers to other files, has operators that are not onnxruntime's
-            own, announces sizes that it does not have, or does not take photos alone.
+        DataError: If it is damaged, refers to other files, has unknown operators, announces sizes
+            that it does not have, or takes anything but photos.
     """
     model = parse_model(content, named=named)
     _check_operators(model, named)
@@ -94,7 +94,7 @@ def _check_operators(model: onnx.ModelProto, named: str) -> None:
         ours = node.domain == _MICROSOFT and node.op_type in _MICROSOFT_OPERATORS
         if not (standard or ours):
             raise DataError(
-                f"{named} must have standard ONNX operators only. Received: the operator "
+                f"{named} must have only standard ONNX operators. Received: the operator "
                 f"{node.op_type[:80]!r} of the domain {node.domain[:80]!r}. Export the model "
                 "without custom operators"
             )
@@ -107,7 +107,7 @@ def _check_tensors(model: onnx.ModelProto, size: int, named: str) -> None:
                 f"{named} must hold all its weights. Received: the weights {tensor.name[:80]!r} in "
                 "another file"
             )
-        # Two numbers of 4 bits are the most that a byte has.
+        # A byte holds at most two numbers, of 4 bits each.
         if any(dim < 0 for dim in tensor.dims) or math.prod(tensor.dims) > 2 * size:
             raise DataError(
                 f"{named} must hold all its weights. Received: the shape {list(tensor.dims)[:8]} "
@@ -117,17 +117,17 @@ def _check_tensors(model: onnx.ModelProto, size: int, named: str) -> None:
 
 def _check_value(value: onnx.ValueInfoProto, named: str) -> None:
     if not isinstance(value.name, str):
-        # What is no UTF-8 is given as bytes.
+        # protobuf returns names that are not UTF-8 as bytes.
         raise DataError(
             f"{named} must have inputs and outputs with names in UTF-8. Received: "
             f"{value.name[:80]!r}"
         )
     dims = _dims(value)
-    if any(dim is not None and not 0 < dim <= _MAX_NUMBERS for dim in dims) or (
-        math.prod(dim or 1 for dim in dims[1:]) > _MAX_NUMBERS
+    if any(dim is not None and not 0 < dim <= MAX_NUMBERS for dim in dims) or (
+        math.prod(dim or 1 for dim in dims[1:]) > MAX_NUMBERS
     ):
         raise DataError(
-            f"{named} must have inputs and outputs of at most {_MAX_NUMBERS} numbers for each "
+            f"{named} must have inputs and outputs of at most {MAX_NUMBERS} numbers for each "
             f"photo. Received: {value.name[:80]!r} with the shape {dims[:8]}"
         )
 
@@ -139,8 +139,8 @@ def _graph(model: onnx.ModelProto, named: str) -> OnnxGraph:
     if len(inputs) != 1:
         raise DataError(
             f"{named} must have one input, photos, usually called pixel_values. Received: "
-            f"{names or 'none'}. Of a model of photos and text, such as CLIP, export the vision "
-            "tower alone, as vision_model.onnx"
+            f"{names or 'none'}. Of a model of photos and text, such as CLIP, export only the "
+            "vision tower, as vision_model.onnx"
         )
     (value,) = inputs
     dims = _dims(value)

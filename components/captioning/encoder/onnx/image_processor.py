@@ -1,9 +1,9 @@
-"""Preprocessing of photos as the image processors of Hugging Face's transformers do it.
+"""Preprocesses photos as the image processors of Hugging Face's transformers do.
 
-Numbers equal those of transformers' PIL backend (`CLIPImageProcessorPil` and others, version 5);
-its torchvision backend resizes slightly differently. Three things differ by intent, for photos that
-transformers would encode as they should not be seen: photos are turned upright as EXIF says, what
-is transparent becomes white, and 16 bits a colour are reduced to 8.
+The numbers equal those of transformers' PIL backend (`CLIPImageProcessorPil` and others, version
+5); its torchvision backend resizes slightly differently. Three things differ on purpose, where
+transformers would encode a photo unlike people see it: photos are turned upright as EXIF says,
+transparency becomes white, and 16-bit colours are reduced to 8 bits.
 """
 
 import math
@@ -20,8 +20,8 @@ MAX_SIDE = 4096
 
 _Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 _Colour = tuple[float, float, float]
-# A photo that is longer is cut down before it is resized by its shortest side: most of it would be
-# cropped afterwards, and a few pixels wide and millions long, it would not fit into memory.
+# A longer photo is cut before it is resized by its shorter side: most of it would be cropped
+# afterwards, and if it is a few pixels wide and millions long, it would not fit into memory.
 _MAX_RATIO = 16
 
 
@@ -40,8 +40,8 @@ class ImageProcessor:
         rescale_factor: Factor of pixel values, usually 1 / 255; None: not rescaled.
         rescale_offset: Whether 1 is subtracted after rescaling (EfficientNet).
         mean: Mean of each colour, subtracted; None: not normalized.
-        std: Standard deviation of each colour, by which the difference is divided.
-        include_top: Whether the result is divided by `std` once more (EfficientNet).
+        std: Standard deviation of each colour, the divisor of that difference.
+        include_top: Whether the result is divided by `std` again (EfficientNet).
     """
 
     size: tuple[_Side, _Side] | None
@@ -55,7 +55,7 @@ class ImageProcessor:
     include_top: bool
 
     def __post_init__(self) -> None:
-        """Raises ValueError if photos would not get one square shape, or numbers be infinite."""
+        """Raises ValueError if the result is not square, or its numbers are not finite."""
         shape = self.crop_size or self.size
         if shape is None or shape[0] != shape[1]:
             raise ValueError(

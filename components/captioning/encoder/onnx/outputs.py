@@ -6,30 +6,29 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.encoder.onnx.graph import Layout
+from components.captioning.encoder.onnx.graph import MAX_NUMBERS, Layout
 from components.errors import DataError, SettingError
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 _PREFERRED = ("image_embeds", "pooler_output", "last_hidden_state")
-# Probabilities of classes describe a photo less well than the layer below.
+# Scores of classes describe a photo less well than the layer below them.
 _CLASSES = "logits"
-_MAX_NUMBERS = 1 << 26
 
 
 def choose_output(shapes: Shapes, wanted: str, *, photos: int, named: str) -> str:
-    """Returns the name of the output that is the feature of a photo, once averaged.
+    """Returns the name of the output whose mean is the feature of a photo.
 
     Args:
         shapes: The shape of each output for a batch.
-        wanted: The name that the user gave; empty: `image_embeds`, `pooler_output` or
-            `last_hidden_state`, the first that there is, or the only output.
+        wanted: The name that the user gave; empty: the first existing one of `image_embeds`,
+            `pooler_output` and `last_hidden_state`, or the only output.
         photos: Photos in the batch.
         named: What errors call the model.
 
     Raises:
         SettingError: If there is no output of the name that the user gave.
-        DataError: If no output can be chosen, or it is no feature.
+        DataError: If no output can be chosen, or its shape is not that of a feature.
     """
     names = ", ".join(shapes)[:300]
     if wanted and wanted not in shapes:
@@ -41,12 +40,12 @@ def choose_output(shapes: Shapes, wanted: str, *, photos: int, named: str) -> st
     chosen = [wanted] if wanted else usual or only
     if not chosen:
         raise DataError(
-            f"{named} must have the output {' or '.join(_PREFERRED)}, or only one. Received: "
-            f"{names}. Export it for feature extraction, or choose an output by its name with "
+            f"{named} must have the output {' or '.join(_PREFERRED)}, or only one output. "
+            f"Received: {names}. Export it for feature extraction, or name an output with "
             "--encoder-output"
         )
     shape = shapes[chosen[0]]
-    if not 2 <= len(shape) <= 4 or shape[0] != photos or not 0 < math.prod(shape) <= _MAX_NUMBERS:
+    if not 2 <= len(shape) <= 4 or shape[0] != photos or not 0 < math.prod(shape) <= MAX_NUMBERS:
         raise DataError(
             f"The output {chosen[0]} of {named} must have 2 to 4 dimensions, the first of "
             f"{photos}, for the photos. Received: the shape {list(shape)}"
@@ -59,7 +58,7 @@ def mean_over_cells(output: NDArray[np.float32], layout: Layout) -> NDArray[np.f
 
     Args:
         output: float32 [B, D], [B, tokens, D], or a map [B, D, H, W] or [B, H, W, D].
-        layout: Whether maps have colours first or last, if their shape leaves it open.
+        layout: Whether maps have channels first or last, if their shape is ambiguous.
     """
     if output.ndim == 4:
         return channels_last(output, layout).mean(axis=(1, 2), dtype=np.float32)
@@ -67,10 +66,10 @@ def mean_over_cells(output: NDArray[np.float32], layout: Layout) -> NDArray[np.f
 
 
 def feature_map(output: NDArray[np.float32], layout: Layout) -> NDArray[np.float32] | None:
-    """Returns the cells of an output by their place, float32 [B, H, W, D], or None.
+    """Returns the cells of an output by their position, float32 [B, H, W, D], or None.
 
-    Tokens have places if their number is a square: a transformer without class token has one for
-    each patch, row by row.
+    Tokens have positions if their number is a square: a transformer without a class token has one
+    for each patch, row by row.
     """
     if output.ndim == 4:
         return channels_last(output, layout)

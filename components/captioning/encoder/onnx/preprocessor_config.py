@@ -1,4 +1,4 @@
-"""Reads `preprocessor_config.json`, in which transformers saves an image processor."""
+"""Reads `preprocessor_config.json`, the file in which transformers saves an image processor."""
 
 import json
 import re
@@ -30,8 +30,8 @@ _COMMON: dict[str, Any] = {
     "do_normalize": True,
     "include_top": False,
 }
-# What transformers' classes assume for settings that the file leaves out or sets to null. All other
-# classes have steps of their own, which these numbers would not follow.
+# Defaults of transformers' classes for settings that are missing in the file or null. All other
+# classes have steps of their own, which an `ImageProcessor` does not have.
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "Bit": {**_CLIP, **_EDGE_224, "resample": 3},
     "CLIP": {**_CLIP, **_EDGE_224, "resample": 3},
@@ -53,7 +53,7 @@ _STEPS = {
     "do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb",
     "do_reduce_labels",
 }  # fmt: skip
-# From this size on, ConvNext resizes whatever the ratio, and crops nothing.
+# From this size on, ConvNext ignores the ratio and does not crop.
 _CONVNEXT_WARPS = 384
 
 _Colours = Annotated[list[float], Field(min_length=3, max_length=3)] | float
@@ -89,8 +89,7 @@ def read_image_processor(folder: Path) -> ImageProcessor:
     """Reads the `preprocessor_config.json` of a folder.
 
     Raises:
-        DataError: If it can't be read, is of a class that is not supported, or has steps or values
-            that can't be followed.
+        DataError: If it can't be read, or names a class, a step or a value that is not supported.
     """
     file = folder / PREPROCESSOR_FILE
     with open_file(folder, PREPROCESSOR_FILE) as opened:
@@ -106,17 +105,17 @@ def read_image_processor(folder: Path) -> ImageProcessor:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise DataError(
-            f"{file} can't be followed: {name}: {first['msg']}. Received: {first['input']!r:.80}"
+            f"{file} is invalid: {name}: {first['msg']}. Received: {first['input']!r:.80}"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{file} can't be followed: {error}") from error
+        raise DataError(f"{file} can't be used: {error}") from error
 
 
 def image_processor(values: dict[str, Any]) -> ImageProcessor:
     """Returns the image processor that a configuration of transformers describes.
 
     Raises:
-        ValueError: If it has steps or values that can't be followed.
+        ValueError: If it has a class, a step or a value that is not supported.
     """
     given = {name: value for name, value in values.items() if value is not None}
     kind = _kind(given)
@@ -124,9 +123,9 @@ def image_processor(values: dict[str, Any]) -> ImageProcessor:
         name for name in sorted(given) if name.startswith("do_") and name not in _STEPS
         and given[name]
     ]:  # fmt: skip
-        raise ValueError(f"{unknown[0]} is a step that captionflow does not have")
+        raise ValueError(f"{unknown[0]} is a step that captionflow does not support")
     if kind is None:
-        # A file of no class has the steps that it has values for.
+        # A file without a class has the steps for which it has values.
         defaults = {"do_resize": "size" in given, "do_normalize": "image_mean" in given}
     else:
         defaults = _DEFAULTS[kind]
@@ -156,8 +155,8 @@ def _kind(given: dict[str, Any]) -> str | None:
     matched = _TYPE.fullmatch(str(name))
     if not matched or matched[1] not in _DEFAULTS:
         raise ValueError(
-            f"image_processor_type must be one of {', '.join(_DEFAULTS)}, each with "
-            f"ImageProcessor at the end. Received: {str(name)[:80]!r}"
+            f"image_processor_type must be one of {', '.join(_DEFAULTS)}, followed by "
+            f"ImageProcessor. Received: {str(name)[:80]!r}"
         )
     return matched[1]
 
@@ -165,7 +164,7 @@ def _kind(given: dict[str, Any]) -> str | None:
 def _geometry(
     config: _Config, kind: str | None
 ) -> tuple[tuple[int, int] | None, int | None, tuple[int, int] | None]:
-    """Returns the size to resize to, or the length of the shortest edge; and that of the crop."""
+    """Returns the size or the shortest edge to resize to, and the size of the crop."""
     crop = _square(config.crop_size, "crop_size") if config.do_center_crop else None
     if not config.do_resize:
         return None, None, crop

@@ -20,7 +20,7 @@ _CPU = "CPUExecutionProvider"
 
 
 def input_shape(graph: OnnxGraph, side: int, photos: int) -> tuple[int, int, int, int]:
-    """Returns the shape of the input for a number of photos."""
+    """Returns the shape of the input for a number of photos of side x side pixels."""
     return (photos, 3, side, side) if graph.layout == "NCHW" else (photos, side, side, 3)
 
 
@@ -29,7 +29,7 @@ def try_model(
 ) -> dict[str, tuple[int, ...]]:
     """Computes a checked model in a process of its own, whose time and memory are limited.
 
-    A model may ask for any amount of memory and time in its operators, or crash onnxruntime.
+    A model may demand any amount of memory and time in its operators, or crash onnxruntime.
 
     Args:
         model: The serialized model.
@@ -56,7 +56,7 @@ def open_session(model: bytes, *, named: str) -> ort.InferenceSession:
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    # Threads that wait would take the processor from those that decode photos.
+    # Threads that spin while they wait would slow down those that decode photos.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers: list[str | tuple[str, dict[str, str]]] = [_CPU]
     if _CUDA in ort.get_available_providers():
@@ -77,6 +77,11 @@ def compute(
     session: ort.InferenceSession, outputs: Sequence[str], inputs: Mapping[str, NDArray[Any]]
 ) -> list[NDArray[Any]]:
     """Computes outputs of a model for a batch.
+
+    Args:
+        session: Obtained from `open_session`.
+        outputs: Names of the wanted outputs.
+        inputs: The input by its name.
 
     Raises:
         DataError: If onnxruntime can't compute them.

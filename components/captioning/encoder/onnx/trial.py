@@ -1,11 +1,11 @@
-"""Parses or computes an ONNX model in a process that may be ended; run by `session.run_trial`.
+"""Parses or computes an ONNX model in a process that may be killed; run by `trials.run_trial`.
 
-The serialized model comes on standard input. Standard output gets a line of JSON, or why the model
-can't be used:
+Reads the serialized model from standard input, and writes a line of JSON to standard output, or why
+the model can't be used:
 
-    python -P trial.py MEMORY                       parses it; an empty object
-    python -P trial.py MEMORY INPUT DTYPE SHAPE     computes it for one batch of black photos; the
-                                                    shape of each output by name
+    python -P trial.py MEMORY                       parses it; prints an empty object
+    python -P trial.py MEMORY INPUT DTYPE SHAPE     computes it for a batch of black photos; prints
+                                                    the shape of each output by name
 """
 
 import json
@@ -19,7 +19,7 @@ import onnxruntime as ort
 
 
 def parse(model: bytes) -> dict[str, list[int]]:
-    """Parses a model, which takes many times its size if it consists of many empty parts.
+    """Parses a model; one of many empty parts takes many times its size in memory.
 
     Raises:
         Exception: Whatever protobuf raises.
@@ -30,6 +30,12 @@ def parse(model: bytes) -> dict[str, list[int]]:
 
 def compute(model: bytes, name: str, dtype: str, shape: str) -> dict[str, list[int]]:
     """Computes a model, and returns the shapes of its outputs.
+
+    Args:
+        model: The serialized model.
+        name: Name of its input.
+        dtype: NumPy type of the input.
+        shape: Shape of the input as a JSON array.
 
     Raises:
         Exception: Whatever onnxruntime raises.
@@ -47,13 +53,13 @@ def main(memory: str, *call: str) -> int:
     """Prints the outcome; returns 0 if the model can be used."""
     model = sys.stdin.buffer.read()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":  # elsewhere it isn't known how much is in use
+    if sys.platform == "linux":  # other systems do not tell how much is in use
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + int(memory)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
         outcome, code = json.dumps(compute(model, *call) if call else parse(model)), 0
-    except Exception as error:  # of a hostile file it may be any
+    except Exception as error:  # a hostile file may cause any
         outcome, code = " ".join(str(error).split())[:500] or type(error).__name__, 1
     sys.stdout.write(f"{outcome}\n")
     return code

@@ -8,15 +8,16 @@ from pathlib import Path
 from components.errors import DataError
 
 _TRIAL = Path(__file__).with_name("trial.py")
-# Start-up, and reading and optimizing the model.
+# Time limit: for the start, and for reading and optimizing the model.
 _SECONDS, _BYTES_A_SECOND = 60.0, 5e6
+# Memory limit in bytes: a constant, and a multiple of the model's size.
 _OWN_MEMORY, _TIMES = 2 << 30, 4
 
 
 def run_trial(model: bytes, *call: str, named: str) -> dict[str, list[int]]:
-    """Parses or computes a model of a stranger.
+    """Parses or computes an untrusted model.
 
-    A model may consist of millions of parts, ask for any amount of memory and time in its
+    Such a model may consist of millions of parts, demand any amount of memory and time in its
     operators, or crash onnxruntime.
 
     Args:

@@ -91,7 +91,7 @@ def test_caption_that_the_model_is_not_sure_of_is_shown_and_read_as_such(
     sentence = f"Not sure what this shows. It may be: {service.captions(photos / 'first.jpg')[0]}"
     expect(page.get_by_role("status")).to_have_text(sentence)
     expect(page.get_by_text("Not sure (73\u202f%)")).to_be_visible()
-    expect(page.get_by_text("learnt from drawn scenes only")).to_be_visible()
+    expect(page.get_by_text("trained on drawn scenes only")).to_be_visible()
     page.get_by_role("button", name="Read aloud").click()
     assert page.evaluate("window.spoken")[-1][1] == sentence
 

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import DataError
 from components.ingest.reading.explanations import nothing_matched, why_unmatched
 from components.ingest.reading.source import Source
+from components.ingest.reading.sources import read_folder
 
 
 def _source(names: list[str], there: list[str]) -> Source:
@@ -18,6 +20,8 @@ def _source(names: list[str], there: list[str]) -> Source:
         (["x/a.jpg"], ["Images/a.jpg"], ["folders differ", "'x/a.jpg'", "'Images/a.jpg'"]),
         (["a"], ["a.jpg", "a.png"], ["not clear", "'a.jpg'", "'a.png'"]),
         (["image_id 7"], ["a.jpg"], ["`image_id`", "'image_id 7'", "'a.jpg'"]),
+        (["https:/x.org/a.jpg"], [], ["by URL", "'https:/x.org/a.jpg'", "download"]),
+        (["https:/x.org/a.jpg"], ["b.jpg"], ["by URL", "'https:/x.org/a.jpg'", "download"]),
         (["a.jpg"], ["IMG_1.jpg"], ["another data set", "'a.jpg'", "'IMG_1.jpg'"]),
     ],
 )
@@ -35,3 +39,18 @@ def test_nothing_matched_where_all_captions_are_empty() -> None:
 
 def test_why_unmatched_without_other_files() -> None:
     assert why_unmatched(["a.jpg"], []) == "Add the photos that are missing"
+
+
+@pytest.mark.parametrize(
+    "table", ["caption,url\nA dog,http://x.org/a.jpg\n", "A dog\thttps://x.org/a.jpg\n"]
+)
+def test_nothing_recognised_where_photos_are_named_by_url(tmp_path: Path, table: str) -> None:
+    (tmp_path / "train.tsv").write_text(table)
+    with pytest.raises(DataError, match=r"train.tsv.*by URL.*download"):
+        read_folder(tmp_path, "mine")
+
+
+def test_photos_named_by_url_whose_files_are_there_are_found(tmp_path: Path) -> None:
+    (tmp_path / "captions.csv").write_text("image,caption\nhttps://x.org/set/a.jpg,A dog\n")
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    assert read_folder(tmp_path, "mine").images.keys() == {"a.jpg"}

@@ -40,7 +40,9 @@ def test_list_left_out() -> None:
         _SOURCE,
         CleanCaptions({"a": ("A",), "b": ("A",), "no image": ("A",)}, ["hollow"], []),
         [ImageCheck("a", ""), ImageCheck("b", "broken")],
-        SplitAssignment({"a": "train"}, [{"image_id": "x", "same_as": "y", "split": "dev"}], ["z"]),
+        SplitAssignment(
+            {"a": "train"}, [{"image_id": "x", "same_as": "y", "split": "dev"}], ["z"], "x"
+        ),
     )
     assert left_out == {
         "quarantined": [{"image_id": "b", "reason": "broken"}],
@@ -68,7 +70,7 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     ]
     hashes = {"a": "f" * 16, "b": "0" * 16, "c": "00ff" * 4, "d": "00ff" * 4, "e": "0" * 15 + "1"}
     left_out = {key: [] for key in _LISTS} | {"in_no_split": ["x", "y"], "quarantined": broken}
-    report = build_report(_SOURCE, photos, hashes, left_out)
+    report = build_report(_SOURCE, photos, hashes, left_out, splits_from="two lists")
     assert report["source"] == "flickr-token"
     assert report["photos"] == 5
     assert report["captions"] == 6
@@ -78,6 +80,8 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     assert report["words"] == {
         "total": 6, "distinct": 3, "per_caption": 1.0, "unknown_share": 0.0
     }  # fmt: skip
+    assert report["typed_tokens"] == {}
+    assert "1.0 words on average, such as 'one'" in report["few_words"]
     assert report["quarantined_by_reason"] == {"the image does not decode fully": 2}
     assert report["in_no_split"] == ["x", "y"]
     assert report["duplicates"] == [["a", "b"]]

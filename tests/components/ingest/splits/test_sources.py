@@ -204,6 +204,15 @@ def test_train_and_val_alone_leave_half_of_val_to_test(dataset: Dataset) -> None
     assert "half of val is test" in splits.origin
 
 
+def test_lists_for_train_and_val_alone_leave_half_of_val_to_test(dataset: Dataset) -> None:
+    lists = {"train.txt": "0\n1\n", "val.txt": "2\n3\n4\n5\n"}
+    splits = _splits(dataset({"captions.txt": _table(), **lists}))
+    assert splits.lists["train"] == {"0.jpg", "1.jpg"}
+    assert splits.lists["dev"] | splits.lists["test"] == set(_NAMES[2:])
+    assert splits.lists["dev"] and splits.lists["test"]
+    assert "half of val is test" in splits.origin
+
+
 def test_two_photos_of_val_are_one_each_of_dev_and_test(dataset: Dataset) -> None:
     files = {"train.csv": _table(["t.jpg"]), "val.csv": _table(["a.jpg", "b.jpg"])}
     lists = _splits(dataset(files)).lists

@@ -1,4 +1,4 @@
-"""Which model to use while none has been approved: that of the last run."""
+"""Suggests the model of the last run as long as none has been approved."""
 
 import shlex
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from components.errors import DataError, NoChampionError
 
 @contextmanager
 def naming_last_model(root: Path) -> Iterator[None]:
-    """Names the last run's model in the error that no model has been approved.
+    """Adds the last run's model to the error that no model has been approved.
 
     Args:
         root: The work folder.
 
     Raises:
-        DataError: Instead of a `NoChampionError`, with the flag that uses that model.
+        DataError: Instead of a `NoChampionError`, with the option that selects that model.
     """
     try:
         yield

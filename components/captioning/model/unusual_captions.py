@@ -1,8 +1,12 @@
-"""Detects unusual captions: special tokens typed into them, or very few words."""
+"""Detects unusual captions: special tokens typed into them, or very few words.
 
+`ingest` and `normalize` both report them. It needs no TensorFlow.
+"""
+
+import html
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 # Many tutorials add such tokens to captions; some data sets were saved after that.
 _OPENING = r"<\|?(?:s|start|sos|bos|begin|go|startoftext)\|?>|\[(?:cls|bos|start)\]|startseq\b"
@@ -20,15 +24,32 @@ def count_typed_tokens(captions: Iterable[str]) -> dict[str, int]:
     """Counts captions with special tokens typed into them, such as `<start>` or `endseq`.
 
     Args:
-        captions: Raw captions with HTML entities decoded.
+        captions: As people wrote them.
 
     Returns:
         The number of captions with each token, by token in lower case, in alphabetical order.
     """
     counts: Counter[str] = Counter()
     for caption in captions:
-        counts.update({match[match.lastindex or 0].lower() for match in _TYPED.finditer(caption)})
+        # Twice, as in the normalizer: captions that passed through two web pages say `&amp;lt;`.
+        text = html.unescape(html.unescape(caption))
+        counts.update({match[match.lastindex or 0].lower() for match in _TYPED.finditer(text)})
     return dict(sorted(counts.items()))
+
+
+def explain_typed_tokens(counts: Mapping[str, int]) -> str:
+    """Says which special tokens captions contain, and what to do; empty if they contain none.
+
+    Args:
+        counts: From `count_typed_tokens`.
+    """
+    if not counts:
+        return ""
+    found = ", ".join(f"{token} in {count:,}" for token, count in counts.items())
+    return (
+        f"Captions contain special tokens as text: {found}. They count as words in training and "
+        "scores; remove them from the captions"
+    )
 
 
 def explain_few_words(words: int, captions: int, example: str) -> str:

@@ -1,4 +1,4 @@
-"""Options and process set-up that `captionflow caption`, `demo` and `serve` share."""
+"""Set-up and end of the processes of `captionflow caption`, `demo` and `serve`."""
 
 import os
 import sys
@@ -8,44 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
 from PIL import Image
 
-from components.settings.bounds import MAX_BEAM_WIDTH
-from components.settings.shared import ModelNameSettings
 from pipeline.local.environment import set_environment
-
-DEFAULT_MODEL: str = ModelNameSettings.model_fields["model_name"].default
-
-Beam = Annotated[
-    int | None,
-    typer.Option(
-        help="Beam width: candidates kept per step; 1 means greedy search.",
-        min=1,
-        max=MAX_BEAM_WIDTH,
-        show_default="the model's",
-    ),
-]
-Name = Annotated[str, typer.Option(help="Name of the registered model.")]
-Version = Annotated[
-    int | None,
-    typer.Option(help="Version of the registered model.", min=1, show_default="the champion"),
-]
-Bundle = Annotated[
-    Path | None, typer.Option(help="Folder of a model bundle to use instead of a registered model.")
-]
-
-KeepFeatures = Annotated[
-    str | None,
-    typer.Option(
-        metavar="<folder>",
-        help="Folder, local, gs:// or s3://, to keep the features of photos in for drift tests "
-        "(`captionflow run --requests`), at most 30 days. Photos, captions and names are not kept.",
-        show_default="they are not kept",
-    ),
-]
 
 
 def prepare(root: Path, *, needs_registry: bool) -> None:

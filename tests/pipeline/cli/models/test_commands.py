@@ -12,7 +12,7 @@ from components.registry.history import Promotion
 from components.registry.models import find_champion, read_model
 from components.registry.promotion import promote
 from components.registry.runs import start_run
-from pipeline.cli.models import app
+from pipeline.cli.models.commands import app
 
 _MODEL = "captioner"
 # A model that says which one it is.

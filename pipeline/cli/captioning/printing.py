@@ -1,10 +1,9 @@
-"""Output of `captionflow caption`: prints captions, reads them aloud, or writes them to a file."""
+"""Prints captions, and reads them aloud."""
 
 import json
-import logging
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,8 @@ from components.describing.photo_files import find_photos
 from components.describing.sentences import NO_WORDS, as_sentence, as_speech
 from components.describing.speech import speak
 from components.errors import CaptionflowError
-from pipeline.cli.captioning import load_tensorflow
+from pipeline.cli.captioning.process import load_tensorflow
 from pipeline.cli.errors import print_error, printable
-
-# Errors that are printed after a batch; the file has all of them.
-_MAX_ERRORS = 10
 
 
 def print_captions(
@@ -40,7 +36,7 @@ def print_captions(
         options: Decoding options.
         as_json: Whether to print JSON Lines.
         speech: Command of the speech program; empty to print only.
-        always: Whether to give captions that the model is not sure of like any other.
+        always: Whether to print and read captions that the model is not sure of like all others.
         features: Folder to keep the photos' features in; None: they are not kept.
 
     Returns:
@@ -65,47 +61,6 @@ def print_captions(
             if speech and not _speak(speech, _as_speech(line, several=several, always=always)):
                 succeeded, speech = False, []
     return succeeded
-
-
-def write_captions(
-    sources: list[str],
-    output: Path,
-    model: Model,
-    options: DecodeOptions,
-    beam_flags: str,
-    features: str | None = None,
-) -> bool:
-    """Appends the captions of all photos that a file does not have yet, and prints a summary.
-
-    Args:
-        sources: Files or folders, local or in buckets.
-        output: The JSON Lines file.
-        model: The model's files.
-        options: Decoding options.
-        beam_flags: Flags for Beam's runner.
-        features: Folder to keep the photos' features in; None: they are not kept.
-
-    Returns:
-        Whether every photo was captioned.
-    """
-    load_tensorflow()
-    from components.describing.batch import caption_to_file
-
-    with _log_progress():
-        outcome = caption_to_file(
-            sources, output, model, options, beam_flags=beam_flags, features=features
-        )
-    for error in outcome.errors[:_MAX_ERRORS]:
-        print_error(error)
-    if len(outcome.errors) > _MAX_ERRORS:
-        more = len(outcome.errors) - _MAX_ERRORS
-        print_error(f"and {more} more: see the lines with `error` in {output}")
-    described = outcome.photos - len(outcome.errors)
-    typer.echo(
-        f"{output}: {described} of {outcome.photos} photos described "
-        f"({outcome.already_done} already done); {len(outcome.errors)} failed."
-    )
-    return not outcome.errors
 
 
 def _speak(speech: list[str], text: str) -> bool:
@@ -137,22 +92,3 @@ def _as_speech(line: Mapping[str, Any], *, several: bool, always: bool) -> str:
     others = [other["caption"] for other in line.get("alternatives", [])]
     text = ", or: ".join([as_speech(line, always=always), *others])
     return f"{name}: {text}" if several else text
-
-
-@contextmanager
-def _log_progress() -> Iterator[None]:
-    handler = logging.StreamHandler()
-    own = logging.getLogger("components.describing")
-    own.addHandler(handler)
-    own.setLevel(logging.INFO)
-    own.propagate = False
-    # Beam logs the traceback of an error that is then raised, and printed in one line.
-    beam = logging.getLogger("apache_beam")
-    level = beam.level
-    beam.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        own.removeHandler(handler)
-        own.propagate = True
-        beam.setLevel(level)

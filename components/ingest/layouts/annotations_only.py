@@ -1,0 +1,70 @@
+"""Data sets for detection: boxes, masks or class names of photos, and no captions."""
+
+import re
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from components.errors import DataError
+from components.ingest.files.data_files import DataFiles, is_hidden
+from components.ingest.layouts.text import first_line, read_text
+
+_BOX_COLUMNS = re.compile(r"(?<![a-z])(?:x_?min|y_?max|bbox|bounding_?box)(?![a-z])")
+# YOLO: class, then the box's centre and size, or a polygon, as shares of the photo.
+_YOLO_LINE = re.compile(r"\d+(?:\s+[01]?\.\d+(?:e-\d+)?){4,}\s*")
+_VOC_START = re.compile(r"<annotation\b")
+_SHOWN = 120
+
+
+class _Annotation(BaseModel):
+    # What it holds besides is shown.
+    model_config = ConfigDict(extra="allow")
+
+
+class _Instances(BaseModel):
+    annotations: list[_Annotation]
+
+
+def explain_annotations_only(files: DataFiles) -> str:
+    """Says which file holds boxes, masks or classes rather than captions; empty if none does.
+
+    Args:
+        files: All files of a data set without captions.
+    """
+    name, example = next(_found(files), ("", ""))
+    if not name:
+        return ""
+    return (
+        f"{name} holds boxes or classes for object detection and no captions: {example[:_SHOWN]!r}"
+    )
+
+
+def _found(files: DataFiles) -> Iterator[tuple[str, str]]:
+    for name, path in files.paths.items():
+        if is_hidden(name):
+            continue
+        ending = name.lower().rpartition(".")[2]
+        if ending == "json" and (example := _coco_example(files, name)):
+            yield name, example
+        elif ending in ("csv", "txt", "xml"):
+            line = first_line(path).strip()
+            if (
+                (ending == "csv" and _BOX_COLUMNS.search(line.lower()))
+                or (ending == "txt" and _YOLO_LINE.fullmatch(line))
+                or (ending == "xml" and _VOC_START.match(line))
+            ):
+                yield name, line
+
+
+def _coco_example(files: DataFiles, name: str) -> str:
+    try:
+        instances = _Instances.model_validate_json(read_text(files.paths[name]))
+    except (DataError, ValidationError):
+        return ""
+    for annotation in instances.annotations:
+        extra = annotation.model_extra or {}
+        kinds = [kind for kind in ("bbox", "segmentation", "keypoints") if extra.get(kind)]
+        if kinds and not extra.get("caption"):
+            shown = ("image_id", "category_id", kinds[0])
+            return ", ".join(f"{kind}: {extra[kind]}" for kind in shown if kind in extra)
+    return ""

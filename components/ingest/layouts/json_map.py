@@ -1,0 +1,83 @@
+"""One JSON object of all captions: `{"a.jpg": ["A dog runs.", …], "b.jpg": "A cat"}`."""
+
+import json
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from components.errors import DataError
+from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, is_hidden, photo_path
+from components.ingest.files.names import Level
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.text import read_start, read_text
+
+_START = 1 << 12
+_FIRST = re.compile(r'\s*\{\s*("(?:[^"\\]|\\.)+")\s*:\s*(?:\[\s*)?(?:"|\])')
+_ENTRIES = TypeAdapter(list[tuple[str, str | list[str | None] | None]])
+
+
+def find(files: DataFiles) -> list[str]:
+    """Returns the JSON files whose first key is a photo's name and whose first value is text."""
+    return [
+        name
+        for name in files.paths
+        if name.lower().endswith(".json") and not is_hidden(name) and _begins(name, files)
+    ]
+
+
+def _begins(name: str, files: DataFiles) -> bool:
+    found = _FIRST.match(read_start(files.paths[name], _START))
+    if not found:
+        return False
+    try:
+        photo = photo_path(json.loads(found[1]))
+    except ValueError:
+        return False
+    return PurePosixPath(photo).suffix.lower() in IMAGE_SUFFIXES or any(
+        PurePosixPath(file).suffix.lower() in IMAGE_SUFFIXES
+        for file in files.index.ending_with(photo, Level.ENDING)
+    )
+
+
+def read(name: str, files: DataFiles) -> CaptionFile:
+    """Reads a file's captions.
+
+    Args:
+        name: Its path below the data set.
+        files: All files.
+
+    Raises:
+        DataError: If it is broken, or a photo's captions are not texts.
+    """
+    try:
+        # As pairs, since a photo may stand there twice.
+        content: Any = json.loads(read_text(files.paths[name]), object_pairs_hook=list)
+        entries = _ENTRIES.validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = first["loc"][0] if first["loc"] else 0
+        entry = content[place] if isinstance(place, int) and content else content
+        raise DataError(
+            f'{name} must be {{"photo.jpg": ["…"]}}: a text or a list of texts for each photo. '
+            f"Found: {str(entry)[:80]!r}"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name} must be JSON: {error}") from error
+    rows: list[CaptionRow] = []
+    for key, captions in entries:
+        photo = photo_path(key)
+        if not photo:
+            raise DataError(f"{name}: a photo's name must not be empty. Its captions: {captions!r}")
+        texts = captions if isinstance(captions, list) else [captions]
+        rows += [CaptionRow(photo, text or "") for text in texts or [""]]
+    return CaptionFile("json-map", name, rows)
+
+
+LAYOUT = Layout(
+    name="json-map",
+    looked_for='a .json of {"photo.jpg": ["…"], …}',
+    find=find,
+    read=read,
+)

@@ -1,0 +1,1 @@
+"""What `captionflow caption`, `demo` and `serve` share, and the output of `caption`."""
