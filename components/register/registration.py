@@ -47,7 +47,7 @@ class Registered(NamedTuple):
     Attributes:
         version: Its number.
         model_uri: The URI that MLflow loads it by.
-        approval: Who has to do what before it becomes champion; empty if nobody has to.
+        approval: What to do before it becomes champion; empty if nothing.
     """
 
     version: str

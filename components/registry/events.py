@@ -1,4 +1,4 @@
-"""Events: runs that train nothing, and record for people and later runs that something happened."""
+"""Events: MLflow runs that train nothing, but record what happened for people and later runs."""
 
 import time
 from collections.abc import Mapping

@@ -85,7 +85,7 @@ def _end_with_parent() -> None:
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):
-        # It was killed before.
+        # The parent was killed before the call took effect.
         raise SystemExit(1)
 
 

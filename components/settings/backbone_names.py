@@ -62,7 +62,7 @@ def canonical_backbone_name(name: str) -> str:
         hint = ", ".join(canonical[match] for match in close) or ", ".join(INPUT_SIZES)
         raise SettingError(
             f"encoder must name a network of keras.applications, such as: {hint}; or the folder of "
-            f"an ONNX model, by a path with a '/', such as ./{name or 'FOLDER'}. Received: {name!r}"
+            f"an ONNX model, as a path with a '/', such as ./{name or 'FOLDER'}. Received: {name!r}"
         )
     return canonical[name.lower()]
 

@@ -1,4 +1,4 @@
-"""Makes sure that files survive a power cut: they are on the disk, not only in memory."""
+"""Makes files survive a power cut: waits until they are on the disk."""
 
 import os
 from pathlib import Path

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 import typer
-from kfp import local
+from kfp import dsl, local
 from rich.console import Console
 
 from components.artifacts.files import read_json
@@ -115,7 +115,13 @@ def _outputs(spec: Any, folder: Path, cache: RunCache) -> dict[str, Mapping[str,
         if step.name in cache.outputs:
             outputs[step.name] = cache.outputs[step.name]
         elif file.exists():
-            outputs[step.name] = read_json(file).get("parameterValues", {})
+            written = read_json(file)
+            artifacts = {
+                name: dsl.Artifact(uri=artifact["uri"], metadata=artifact.get("metadata", {}))
+                for name, each in written.get("artifacts", {}).items()
+                for artifact in each["artifacts"]
+            }
+            outputs[step.name] = {**written.get("parameterValues", {}), **artifacts}
     return outputs
 
 

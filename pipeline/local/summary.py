@@ -60,7 +60,7 @@ class Summary:
 
     @property
     def approval(self) -> str:
-        """Who has to do what before the registered model becomes champion; empty: nothing."""
+        """What to do before the registered model becomes champion; empty: nothing."""
         return str(self.outputs["register"]["approval"]) if self.passed else ""
 
     @property

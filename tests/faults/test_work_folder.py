@@ -71,7 +71,8 @@ def test_work_folder_that_cannot_be_written_is_one_line(
     before = sorted(folder.rglob("*"))
     ended = _run(root)
     assert ended.returncode == 2
-    (line,) = ended.stderr.splitlines()
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+    line = ended.stderr
     assert line.startswith("captionflow: root must be a")
     assert str(root) in line
     assert sorted(folder.rglob("*")) == before

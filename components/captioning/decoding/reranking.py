@@ -34,7 +34,7 @@ _RIDGE = 0.5
 # Hash buckets per n-gram order: enough to make collisions rare.
 _BUCKETS = 2**18
 
-# Captions compared with all train photos at once: bounds the memory.
+# Captions compared with all train photos at the same time: limits the memory.
 _BATCH_SIZE = 256
 
 
@@ -96,11 +96,11 @@ class RerankerData:
 
 
 def read_features(path: Path) -> NDArray[Any]:
-    """Reads a NumPy file of unknown origin, without pickle.
+    """Reads an untrusted NumPy file, without pickle.
 
     Raises:
         OSError: If the file is missing.
-        ValueError: If it is no NumPy array, or shorter than its header says.
+        ValueError: If it is not a NumPy array, or is shorter than its header says.
     """
     try:
         # Mapped first: a header may announce far more numbers than the file has.

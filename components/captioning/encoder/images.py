@@ -27,7 +27,7 @@ ANIMATION = "is an animation; a photo has one frame"
 # It stops at twice the size asked for, so that the last step is still a smooth one.
 _DRAFT = 2
 
-# Of a transparent photo, blended with white at once.
+# Pixels of a transparent photo that are blended with white at the same time.
 _STRIP_PIXELS = 1 << 20
 
 # By the EXIF tag Orientation: what brings the photo upright.
@@ -186,7 +186,7 @@ def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Returns a transparent image on white, RGB; by strips, since each step makes a copy."""
+    """Returns a transparent image on white, RGB; in strips, as each operation copies it."""
     whole = Image.new("RGB", image.size)
     rows = max(1, _STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):

@@ -17,7 +17,7 @@ ONNX: Literal["onnx"] = "onnx"
 
 @dataclass(frozen=True, slots=True)
 class OnnxSpec:
-    """What an encoder from an ONNX file has besides.
+    """The additional properties of an encoder from an ONNX file.
 
     Attributes:
         output: Name of the output that is the feature.
@@ -55,9 +55,9 @@ class EncoderSpec:
     onnx: OnnxSpec | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError if the weights are from ONNX without the rest, or the reverse."""
+        """Raises ValueError if only one of `weights` and `onnx` says that it is an ONNX model."""
         if (self.weights == ONNX) != (self.onnx is not None):
-            raise ValueError(f"weights must be {ONNX!r} if onnx is there, and only then")
+            raise ValueError(f"weights must be {ONNX!r} if and only if onnx is given")
 
     @classmethod
     def load(cls, directory: str | Path) -> "EncoderSpec":

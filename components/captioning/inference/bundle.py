@@ -2,7 +2,7 @@
 
 `network.json` and `network.weights.h5` (the caption network), `vocabulary.txt`,
 `normalizer.json` (how captions were normalized), `decoding.json` (the decoding settings that the
-model was scored with; `evaluate` adds them), `confidence.json` (how sure it can be of a caption;
+model was scored with; `evaluate` adds them), `confidence.json` (the fitted confidence;
 `evaluate` adds it),
 `reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
 `encoder.json` and `encoder.weights.h5` or `encoder.onnx` (the image encoder), and `SHA256SUMS`
@@ -63,7 +63,7 @@ class Bundle:
         vocabulary: The words it generates.
         decoding: How captions are decoded.
         reranker_data: Features and captions of the train photos, for reranking.
-        calibration: How sure it can be of a caption; None until it is scored.
+        calibration: The fitted confidence; None until the model is scored.
     """
 
     network: CaptionNetwork
@@ -159,11 +159,11 @@ class Bundle:
 
     @cached_property
     def feature_distance(self) -> FeatureDistance:
-        """The distance from the train photos, fitted on first use, which takes up to seconds."""
+        """The distance from the train photos, fitted on first use, which may take seconds."""
         return FeatureDistance(self.reranker_data.features)
 
     def signals(self, features: np.ndarray, captions: Sequence[str]) -> NDArray[np.float64]:
-        """Returns the signals of how sure the model can be of its captions, float64 [N, S].
+        """Returns the signals of the confidence in captions, float64 [N, S].
 
         Args:
             features: float [N, D].

@@ -104,13 +104,13 @@ def _saliencies(weights: NDArray[np.float32], caption: str) -> list[WordSaliency
 
 
 def occlude(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns a photo, and copies in which one part after the other has the photo's mean colour.
+    """Returns a photo, and copies of it in each of which one part has the photo's mean colour.
 
     Args:
         photo: uint8 [S, S, 3].
 
     Returns:
-        uint8 [1 + 36, S, S, 3]: the photo; then its parts, 6 rows of 6, are occluded.
+        uint8 [1 + 36, S, S, 3]: the photo, then a copy for each part, 6 rows of 6.
     """
     copies = np.repeat(photo[np.newaxis], 1 + _PARTS**2, axis=0)
     colour = photo.mean(axis=(0, 1)).round().astype(np.uint8)

@@ -11,6 +11,7 @@ import pytest
 from google.cloud import storage
 from PIL import Image
 
+from components.artifacts.checksums import write_checksums
 from components.captioning.inference.captioner import Captioner
 from components.describing import batch
 from components.describing.batch import Outcome, caption_to_file
@@ -114,6 +115,7 @@ def test_caption_to_file_with_other_options_or_another_model_is_refused(
     other = tmp_path / "other"
     other.mkdir()
     (other / "vocabulary.txt").write_text("other words")
+    write_checksums(other)
     with pytest.raises(SettingError, match="one model with the same --beam"):
         caption_to_file([str(photos)], output, Model("another", other), OPTIONS)
     assert output.read_bytes() == before

@@ -62,7 +62,7 @@ def test_register_model_rescored_with_other_decoding_settings_is_a_new_version(
     registered = register(inputs, "Passed: wider")
     assert registered.version == "2"
     model = mlflow.pyfunc.load_model(registered.model_uri).unwrap_python_model()
-    assert model._captioner.bundle.decoding == DecodingConfig(3, 0.5, 5)
+    assert model._scorer.batcher.model.result().bundle.decoding == DecodingConfig(3, 0.5, 5)
 
 
 @pytest.mark.usefixtures("store")

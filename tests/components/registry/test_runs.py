@@ -107,7 +107,7 @@ def test_ended_on_error_marks_the_run(
 ) -> None:
     run_id = start_run("photos", "first", {})
     with pytest.raises(error), ended_on_error(run_id):
-        raise error
+        raise error("stopped")
     assert MlflowClient().get_run(run_id).info.status == status
 
 

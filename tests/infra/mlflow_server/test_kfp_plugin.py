@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from components.registry.runs import finish_run, start_run
+from components.registry.runs import end_run, start_run
 from components.runtime.kubeflow_run import UI_URL_VARIABLE, kubeflow_tags
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
@@ -99,7 +99,7 @@ def test_training_of_a_kfp_run_is_in_the_tree_of_the_plugin(
     assert len({each["kfp.pipeline_run_url"] for each in tags}) == 1
 
     # A finished training stays as it is when the plugin ends what is still active.
-    finish_run(training)
+    end_run(training)
     send("runs/update", run_id=root, status="FAILED", end_time=3)
     statuses = {name: run["info"]["status"] for name, run in _below(send, config, root).items()}
     assert statuses == {"train": "FINISHED", "train-12": "FINISHED"}

@@ -27,6 +27,7 @@ from components.errors import CaptionflowError
 from components.register.registration import register_model
 from components.registry.models import find_champion
 from components.rescore.run import rescore_champion
+from components.settings.release import RegisterSettings
 from pipeline.config import Settings, make_settings
 from pipeline.local.run import StepFailedError, run_pipeline
 from pipeline.local.summary import Summary
@@ -181,7 +182,8 @@ def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_
             outputs["evaluate"]["scored_model"].path,
             outputs["evaluate"]["scores"].path,
             outputs["ingest"]["manifest"].path,
-            training_config="", cause="", reason="", compared_with="", model_name="second",
+            training_config="", cause="", reason="", compared_with="",
+                settings=RegisterSettings(model_name="second"),
         ).version  # fmt: skip
 
     # Four requests fail, with four attempts each, which takes most of a minute.

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from components.artifacts.checksums import write_checksums
 from pipeline.cli.app import app
 
 
@@ -40,6 +41,7 @@ def unsure_bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
     file = bundle / "confidence.json"
     change = {"min_familiarity": 1.0, "drawn_scenes": True}
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    write_checksums(bundle)
     return bundle
 
 

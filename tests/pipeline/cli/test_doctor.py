@@ -76,7 +76,7 @@ def test_doctor_with_a_corrupt_store_fails(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(tmp_path))
     code, lines = _doctor()
     assert code == 1
-    assert lines[-1].startswith(f"failed tracking             MLflow at sqlite:///{tmp_path}")
+    assert lines[-1].startswith(f"failed tracking             {tmp_path}/mlflow.db is damaged")
 
 
 def test_doctor_checks_every_store(tmp_path: Path) -> None:

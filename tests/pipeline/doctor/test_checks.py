@@ -91,7 +91,7 @@ def test_check_gpus_that_tensorflow_cannot_use_names_the_image(
 def test_check_store_that_cannot_be_opened_fails() -> None:
     found = check_store("x" * 300)
     assert not found.ok
-    assert found.detail.startswith("File name too long. Check the path, and that user ")
+    assert found.detail.endswith("File name too long")
 
 
 def test_check_store_of_another_scheme_shows_no_password() -> None:
