@@ -9,6 +9,7 @@ from components.errors import DataError
 from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.json_lines import is_record
+from components.ingest.layouts.json_map import is_map
 from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
 
@@ -69,8 +70,10 @@ def find(files: DataFiles) -> list[str]:
 
 
 def _may_be_coco(name: str, files: DataFiles) -> bool:
-    # A list is what a model said (captions_val2014_results.json); others are JSON Lines.
+    # A list is what a model said (captions_val2014_results.json); others are JSON Lines, or maps.
     line = first_line(files.paths[name], 1 << 16).strip()
+    if is_map(name, files):
+        return False
     return line != "[" and not line.startswith("[{") and not is_record(line)
 
 

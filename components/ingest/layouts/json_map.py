@@ -23,11 +23,12 @@ def find(files: DataFiles) -> list[str]:
     return [
         name
         for name in files.paths
-        if name.lower().endswith(".json") and not is_hidden(name) and _begins(name, files)
+        if name.lower().endswith(".json") and not is_hidden(name) and is_map(name, files)
     ]
 
 
-def _begins(name: str, files: DataFiles) -> bool:
+def is_map(name: str, files: DataFiles) -> bool:
+    """Returns whether a file begins as an object whose first key is a photo's name."""
     found = _FIRST.match(read_start(files.paths[name], _START))
     if not found:
         return False

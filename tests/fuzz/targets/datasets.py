@@ -57,7 +57,7 @@ def captions() -> Target:
 
 
 def json_documents() -> Target:
-    """COCO captions and Karpathy's JSON."""
+    """COCO captions, boxes without captions, Karpathy's JSON, and one object of all captions."""
     coco = {
         "images": [{"id": k, "file_name": name, "split": "train"} for k, name in enumerate(_NAMES)],
         "annotations": [{"id": k, "image_id": k % 3, "caption": "A dog."} for k in range(6)],
@@ -72,7 +72,12 @@ def json_documents() -> Target:
             for k, name in enumerate(_NAMES)
         ],
     }  # fmt: skip
-    documents = [coco, karpathy]
+    boxes = {
+        **coco,
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]}],
+    }
+    by_photo = {name: ["A dog.", "A cat."] for name in _NAMES}
+    documents = [coco, karpathy, boxes, by_photo]
     seeds = [json.dumps(document).encode() for document in documents]
 
     def make(draw: Random) -> bytes:
@@ -80,7 +85,12 @@ def json_documents() -> Target:
             return mutate_json(draw.choice(documents), draw)
         return mutate(draw.choice(seeds), seeds, draw)
 
-    return Target(make, lambda file: _read_data_set(file, "captions_all.json"))
+    def read(file: Path) -> None:
+        # By COCO's own name, a broken file is refused; by another one, it is no COCO captions.
+        is_coco = b'"caption"' in file.read_bytes()
+        _read_data_set(file, "captions_all.json" if is_coco else "all.json")
+
+    return Target(make, read)
 
 
 def words() -> Target:

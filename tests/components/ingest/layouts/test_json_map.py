@@ -10,9 +10,10 @@ from components.ingest.reading.sources import read_folder
 Dataset = Callable[[dict[str, Any]], Path]
 
 
-def test_json_map_of_lists_and_texts(dataset: Dataset) -> None:
+@pytest.mark.parametrize("name", ["mine.json", "captions_all.json"])
+def test_json_map_of_lists_and_texts(dataset: Dataset, name: str) -> None:
     content = {"cats/a.jpg": ["One", "Two", None], "b.jpg": "Three", "c.jpg": None, "d.jpg": []}
-    source = read_folder(dataset({"mine.json": content, "Images/cats/a.jpg": 1}), "mine")
+    source = read_folder(dataset({name: content, "Images/cats/a.jpg": 1}), "mine")
     assert source.layout == "json-map"
     assert source.captions == {
         "cats/a.jpg": ["One", "Two", ""],
