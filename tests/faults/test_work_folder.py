@@ -36,8 +36,10 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder that an ordinary user may reach and write to."""
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
+    # Above it are pytest's own folders, one more in a worker of xdist.
+    for parent in tmp_path.parents:
+        if parent.owner() == tmp_path.owner() and parent.stat().st_mode & 0o777 == 0o700:
+            parent.chmod(0o755)
     tmp_path.chmod(0o777)
     return tmp_path
 
