@@ -216,7 +216,7 @@ def test_requests_end_in_one_line_if_nobody_listens(
 
 def test_exists_waits_no_longer_than_it_is_told(proxy: Any, remote: Any) -> None:
     proxy.fault = lambda _: "silence"
-    error = _failure(lambda: exists(f"{remote.uri}/data", timeout=3))
+    error = _failure(lambda: exists(f"{remote.uri}/data", timeout=8))
     assert type(error) is CaptionflowError
     assert str(error).endswith(f"Received for {remote.uri}/data: no answer")
     assert len(proxy.asked) == 1
