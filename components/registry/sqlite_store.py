@@ -91,9 +91,8 @@ def _moved(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
 def _move(database: Path, old: str, new: str) -> None:
     with contextlib.suppress(sqlite3.Error), _opened(database, "rw") as connection, connection:
         for table, column in _PATHS:
-            # Names are constants.
             connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 # both are constants
                 f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                 (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
             )

@@ -40,6 +40,7 @@ def _python_texts(text: str) -> list[str] | None:
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.STRING:
+                # One string literal, at most `_LONGEST` characters long: nothing is executed.
                 texts.append(ast.literal_eval(token.string))
             elif token.string not in ("[", "]", ",") and token.type not in _LINE_ENDS:
                 return None
