@@ -1,7 +1,7 @@
 """The files of a data set, by their paths below it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from filecmp import cmp
 from functools import cached_property
@@ -38,6 +38,12 @@ class DataFiles:
     def index(self) -> NameIndex:
         """Finds files by the last parts of their paths."""
         return NameIndex(self.paths)
+
+    def without(self, names: Collection[str]) -> "DataFiles":
+        """Returns the same files but for some."""
+        return DataFiles(
+            self.root, {name: path for name, path in self.paths.items() if name not in names}
+        )
 
     def are_same(self, names: list[str]) -> bool:
         """Returns whether all of these files have the same bytes."""

@@ -70,11 +70,13 @@ def find(files: DataFiles) -> list[str]:
 
 
 def _may_be_coco(name: str, files: DataFiles) -> bool:
-    # A list is what a model said (captions_val2014_results.json); others are JSON Lines, or maps.
+    # A list is a model's output (captions_val2014_results.json); others are JSON Lines or maps.
     line = first_line(files.paths[name], 1 << 16).strip()
-    if is_map(name, files):
+    if is_map(name, files) or line == "[" or line.startswith("[{") or is_record(line):
         return False
-    return line != "[" and not line.startswith("[{") and not is_record(line)
+    # Boxes may be misnamed; but JSON that can't be read is an error, which `read` reports.
+    content = files.paths[name].read_bytes().replace(b"\0", b"")  # UTF-16 has zeros
+    return b'"caption"' in content or b'"annotations"' not in content
 
 
 def read(name: str, files: DataFiles) -> CaptionFile:

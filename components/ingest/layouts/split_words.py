@@ -8,11 +8,12 @@ from components.errors import DataError
 #: `restval` is what Karpathy's split of COCO adds to train.
 _SPLITS = {
     **dict.fromkeys(("train", "training", "restval"), "train"),
-    **dict.fromkeys(("dev", "val", "valid", "validation", "eval", "evaluation"), "dev"),
+    **dict.fromkeys(("dev", "val", "valid", "validate", "validation"), "dev"),
+    **dict.fromkeys(("eval", "evaluation", "minival"), "dev"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _WORD = re.compile(
-    r"(?<![a-z])(?P<split>train|val|dev|test)(?:ing|id|idation)?"
+    r"(?<![a-z])(?P<split>train|val|dev|test)(?:ing|id|idate|idation)?"
     r"(?:[ _.-]?(?:captions?|files?|ids?|images?|imgs?|list|names?|photos?|set|split))?(?![a-z])"
 )
 _NO_SPLIT = {"", "nan", "none", "null"}
@@ -34,9 +35,10 @@ def split_of(value: str | None, where: str) -> str | None:
     word = (value or "").strip().lower()
     if word in _NO_SPLIT:
         return None
-    if word not in _SPLITS:
-        raise DataError(f"{where}: a split must be one of {', '.join(_SPLITS)}. Found: {value!r}")
-    return _SPLITS[word]
+    # Also `train2014`, `validation set`, `test_a`.
+    if split := _SPLITS.get(word) or split_in_name(word):
+        return split
+    raise DataError(f"{where}: a split must be one of {', '.join(_SPLITS)}. Found: {value!r}")
 
 
 def note_split(splits: dict[str, str], photo: str, word: str | None, where: str) -> None:

@@ -10,6 +10,7 @@ from components.ingest.captions.merging import merge_captions
 from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, list_data_files
 from components.ingest.layouts import coco, csv_table, flickr_token, json_lines, json_map, karpathy
 from components.ingest.layouts.caption_file import CaptionFile, Layout
+from components.ingest.layouts.sidecars import LOOKED_FOR, find_sidecars, read_sidecars
 from components.ingest.matching.matching import match_photos
 from components.ingest.matching.photo_ids import name_photos
 from components.ingest.reading.explanations import nothing_recognised
@@ -73,16 +74,27 @@ def read_folder(folder: Path, dataset: str) -> Source:
     Raises:
         DataError: As `read_source`.
     """
-    files = list_data_files(folder)
+    everything = list_data_files(folder)
+    sidecars = find_sidecars(everything)
+    files = everything.without(sidecars)
     found = [layout.read(name, files) for layout in LAYOUTS for name in layout.find(files)]
+    unread = []
+    if found and sidecars:
+        unread = [
+            f"{len(sidecars)} files that belong to one photo each ({min(sidecars)} first) were not "
+            f"read as captions, because {found[0].path} has captions"
+        ]
+    elif sidecars:
+        found = [read_sidecars(sidecars, everything)]
     if not found:
-        raise DataError(nothing_recognised(files, dataset, [one.looked_for for one in LAYOUTS]))
+        looked_for = [*(one.looked_for for one in LAYOUTS), LOOKED_FOR]
+        raise DataError(nothing_recognised(files, dataset, looked_for))
     captions, beside = _with_karpathy_beside(found)
     matches = match_photos(captions, files)
     ids = name_photos(matches)
     merged = merge_captions(captions, ids.by_name)
     lists = find_split_lists(files, [file.path for file in found])
-    split_sources, unused = find_split_sources(
+    split_sources, no_photo = find_split_sources(
         captions,
         ids.by_name,
         beside,
@@ -102,8 +114,9 @@ def read_folder(folder: Path, dataset: str) -> Source:
         loose=ids.loose,
         notes=[
             *(note for file in captions for note in file.notes),
+            *unread,
             *merged.notes,
-            *unused,
+            *no_photo,
             *splits.notes,
         ],
     )
