@@ -1,5 +1,6 @@
 """COCO captions: JSON files with `images` and `annotations`."""
 
+import re
 from collections import Counter, defaultdict
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from components.ingest.layouts.json_lines import is_record
 from components.ingest.layouts.json_map import is_map
 from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
+
+_BOX_FIELD = re.compile(rb'"(?:bbox|segmentation|keypoints)"\s*:')
 
 
 def _id_text(value: object) -> object:
@@ -74,9 +77,9 @@ def _may_be_coco(name: str, files: DataFiles) -> bool:
     line = first_line(files.paths[name], 1 << 16).strip()
     if is_map(name, files) or line == "[" or line.startswith("[{") or is_record(line):
         return False
-    # Boxes may be misnamed; but JSON that can't be read is an error, which `read` reports.
+    # Boxes may be misnamed (instances_val2017.json is what they are called).
     content = files.paths[name].read_bytes().replace(b"\0", b"")  # UTF-16 has zeros
-    return b'"caption"' in content or b'"annotations"' not in content
+    return b'"caption"' in content or _BOX_FIELD.search(content) is None
 
 
 def read(name: str, files: DataFiles) -> CaptionFile:

@@ -11,10 +11,13 @@ from components.errors import DataError
 from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, is_hidden, photo_path
 from components.ingest.files.names import Level
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.split_words import known_split
 from components.ingest.layouts.text import read_start, read_text
 
 _START = 1 << 12
-_FIRST = re.compile(r'\s*\{\s*("(?:[^"\\]|\\.)+")\s*:\s*(?:\[\s*)?(?:"|\])')
+_FIRST = re.compile(
+    r'\s*\{\s*(?P<photo>"(?:[^"\\]|\\.)+")\s*:\s*(?:"(?P<text>(?:[^"\\]|\\.)*)|\[\s*(?:"|\]))'
+)
 _ENTRIES = TypeAdapter(list[tuple[str, str | list[str | None] | None]])
 
 
@@ -30,10 +33,11 @@ def find(files: DataFiles) -> list[str]:
 def is_map(name: str, files: DataFiles) -> bool:
     """Returns whether a file begins as an object whose first key is a photo's name."""
     found = _FIRST.match(read_start(files.paths[name], _START))
-    if not found:
+    # `{"a.jpg": "train"}` gives splits.
+    if not found or (found["text"] and known_split(found["text"])):
         return False
     try:
-        photo = photo_path(json.loads(found[1]))
+        photo = photo_path(json.loads(found["photo"]))
     except ValueError:
         return False
     return PurePosixPath(photo).suffix.lower() in IMAGE_SUFFIXES or any(

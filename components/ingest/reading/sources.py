@@ -93,7 +93,8 @@ def read_folder(folder: Path, dataset: str) -> Source:
     matches = match_photos(captions, files)
     ids = name_photos(matches)
     merged = merge_captions(captions, ids.by_name)
-    lists = find_split_lists(files, [file.path for file in found])
+    unread_lists: list[str] = []
+    lists = find_split_lists(files, [file.path for file in found], unread_lists)
     split_sources, no_photo = find_split_sources(
         captions,
         ids.by_name,
@@ -116,6 +117,7 @@ def read_folder(folder: Path, dataset: str) -> Source:
             *(note for file in captions for note in file.notes),
             *unread,
             *merged.notes,
+            *unread_lists,
             *no_photo,
             *splits.notes,
         ],
