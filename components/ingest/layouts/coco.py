@@ -11,6 +11,7 @@ from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.json_lines import is_record
 from components.ingest.layouts.json_map import is_map
+from components.ingest.layouts.split_fields import SplitFields, with_split_field
 from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
 
@@ -30,6 +31,8 @@ _Id = Annotated[str, BeforeValidator(_id_text)]
 
 
 class _Image(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
     id: _Id
     file_name: str
     split: str | None = None
@@ -99,8 +102,10 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     notes: Counter[str] = Counter()
     photos = _photos(coco, name, notes)
     splits: dict[str, str] = {}
+    others = SplitFields()
     for image in coco.images:
         note_split(splits, photo_path(image.file_name), image.split, name)
+        others.add(photo_path(image.file_name), image.model_extra or {})
     rows: list[CaptionRow] = []
     seen: set[tuple[str, str, tuple[str, ...]]] = set()
     for annotation in coco.annotations:
@@ -119,7 +124,8 @@ def read(name: str, files: DataFiles) -> CaptionFile:
             f"{coco.images[0].id if coco.images else 'there are no images'}"
         )
     said = tuple(f"{name}: {note.format(count)}" for note, count in notes.items())
-    return CaptionFile("coco", name, rows, splits, "the field `split`", said)
+    file = CaptionFile("coco", name, rows, splits, "the field `split`", said)
+    return with_split_field(file, others)
 
 
 def _photos(coco: _Coco, name: str, notes: Counter[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layo
 from components.ingest.layouts.csv_records import csv_records, split_fields
 from components.ingest.layouts.fields import Columns, find_columns
 from components.ingest.layouts.list_cells import split_list
+from components.ingest.layouts.split_fields import SplitFields, with_split_field
 from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
 
@@ -72,6 +73,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     rows: list[CaptionRow] = []
     splits: dict[str, str] = {}
     notes: Counter[str] = Counter()
+    others = SplitFields()
     reader = _Reader(files, columns, delimiter)
     header: list[str] | None = None
     for number, fields in csv_records(lines, delimiter, columns.count, reader.is_record, name):
@@ -98,7 +100,11 @@ def read(name: str, files: DataFiles) -> CaptionFile:
         ]
         if columns.split is not None and columns.split < len(whole):
             note_split(splits, photo, whole[columns.split], f"{name}, line {number}")
-    return CaptionFile(
+        else:
+            taken = (columns.photo, *columns.captions)
+            cells = zip(header, whole, strict=False)
+            others.add(photo, {f: v for at, (f, v) in enumerate(cells) if at not in taken})
+    file = CaptionFile(
         "csv",
         name,
         rows,
@@ -106,6 +112,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
         f"the column `{(header or [''])[columns.split]}`" if columns.split is not None else "",
         tuple(f"{name}: {note.format(count)}" for note, count in notes.items()),
     )
+    return with_split_field(file, others)
 
 
 def _stripped(fields: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.fields import CAPTION, PHOTO, SPLIT
 from components.ingest.layouts.list_cells import split_list
+from components.ingest.layouts.split_fields import SplitFields, with_split_field
 from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, numbered_lines, read_start, read_text
 
@@ -31,7 +32,7 @@ def _as_list(value: Any) -> Any:
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(coerce_numbers_to_str=True)
+    model_config = ConfigDict(coerce_numbers_to_str=True, extra="allow")
 
     image: Annotated[str, Field(validation_alias=AliasChoices(*_PHOTO))]
     captions: Annotated[
@@ -96,6 +97,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     """
     rows: list[CaptionRow] = []
     splits: dict[str, str] = {}
+    others = SplitFields()
     for where, line in _records(name, files):
         try:
             record = _Record.model_validate_json(line)
@@ -111,7 +113,8 @@ def read(name: str, files: DataFiles) -> CaptionFile:
             raise DataError(f"{where}: the photo's name must not be empty. Found: {line[:80]!r}")
         rows += [CaptionRow(photo, caption or "") for caption in record.captions or [""]]
         note_split(splits, photo, record.split, where)
-    return CaptionFile("json-lines", name, rows, splits)
+        others.add(photo, record.model_extra or {})
+    return with_split_field(CaptionFile("json-lines", name, rows, splits), others)
 
 
 LAYOUT = Layout(
