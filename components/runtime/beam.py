@@ -21,8 +21,8 @@ def beam_options(flags: str = "") -> PipelineOptions:
 
     Args:
         flags: For example `--direct_running_mode=multi_processing --direct_num_workers=4`. The
-            runner's workers must be able to access this machine's files. Without `--runner`, Beam
-            runs in this process.
+            runner's workers must be able to access this machine's files, or share a folder with it,
+            see `components.runtime.beam_workers`. Without `--runner`, Beam runs in this process.
 
     Returns:
         Options for `beam.Pipeline(options=…)`.
