@@ -78,12 +78,18 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
         )
 
         kept = {image_id: images[image_id] for image_id in assignment.splits}
-        uris = _place_photos(kept, aside, work, source.root)
+        uris = {
+            image_id: path.relative_to(source.root).as_posix() for image_id, path in kept.items()
+        }
         photos = [
             _photo(passed[image_id], uris[image_id], split, texts.captions[image_id])
             for image_id, split in assignment.splits.items()
         ]
-        write_manifest(aside, photos)
+        root = str(source.root)
+        if source.root.is_relative_to(work):
+            root = PHOTOS_DIRECTORY
+            _move_photos(uris, source.root, aside / PHOTOS_DIRECTORY)
+        write_manifest(aside, photos, root)
         hashes = {image_id: check.perceptual_hash for image_id, check in passed.items()}
         left_out = list_left_out(source, texts, checks, assignment)
         report = build_report(source, photos, hashes, left_out, splits_from=assignment.origin)
@@ -97,17 +103,8 @@ def _photo(check: ImageCheck, uri: str, split: str, captions: tuple[str, ...]) -
     return Photo(check.image_id, uri, check.sha256, check.width, check.height, split, captions)
 
 
-def _place_photos(
-    images: Mapping[str, Path], aside: Path, work: Path, root: Path
-) -> dict[str, str]:
-    """Moves photos of this run's own into the artifact; returns each photo's uri."""
-    uris = {}
-    for image_id, path in images.items():
-        if path.is_relative_to(work):
-            place = Path(PHOTOS_DIRECTORY, path.relative_to(root))
-            (aside / place).parent.mkdir(parents=True, exist_ok=True)
-            path.rename(aside / place)
-            uris[image_id] = place.as_posix()
-        else:
-            uris[image_id] = str(path)
-    return uris
+def _move_photos(uris: Mapping[str, str], root: Path, directory: Path) -> None:
+    """Moves photos of this run's own (unpacked, copied, drawn) into the artifact."""
+    for uri in uris.values():
+        (directory / uri).parent.mkdir(parents=True, exist_ok=True)
+        (root / uri).rename(directory / uri)
