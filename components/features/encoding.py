@@ -1,7 +1,9 @@
 """Photos to feature shards, as a Beam transform."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from apache_beam.utils.shared import Shared
@@ -15,15 +17,16 @@ from components.errors import DataError
 from components.features.compaction import SHARD_BYTES
 from components.features.shards import write_feature_shard
 from components.features.store import FeatureStore
-from components.features.tasks import EncodingTask, read_photo
+from components.features.tasks import PhotoFile, read_photo
 from components.runtime.beam_batches import BatchDoFn
 
 
-class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], ImageEncoder]):
+class EncodeImages(BatchDoFn[PhotoFile, NDArray[np.uint8], ImageEncoder]):
     """Encodes photos and adds their features to the store, one or more shards for each list.
 
     Args:
-        directory: An encoder that its `save` wrote.
+        directory: An encoder that its `save` wrote; None if workers share no files with this
+            machine. Then they load the one in the store.
         shared: Beam's handle of the encoder that a process shares.
         store: Where the shards go.
         batch_size: Photos encoded at once.
@@ -31,7 +34,12 @@ class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], ImageEncoder]):
     """
 
     def __init__(
-        self, directory: Path, shared: Shared, store: FeatureStore, batch_size: int, total: int
+        self,
+        directory: Path | None,
+        shared: Shared,
+        store: FeatureStore,
+        batch_size: int,
+        total: int,
     ) -> None:
         super().__init__(shared, batch_size=batch_size, total=total)
         self._directory = directory
@@ -41,18 +49,33 @@ class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], ImageEncoder]):
         """Loads the encoder.
 
         Raises:
-            SettingError: If this machine does not support the encoder's precision.
+            SettingError: If this machine does not support the encoder's precision, or the store
+                can't be used.
             DataError: If there is no encoder, or a file of it is missing or broken.
+            CaptionflowError: If the object store does not answer.
         """
-        # An encoder falls back to float32 and logs it; stored features must not.
-        require_precision(EncoderSpec.load(self._directory).precision)
-        return load_encoder(self._directory, batch_size=self.batch_size)
+        if self._directory is not None:
+            return self._load(self._directory)
+        with TemporaryDirectory(prefix="captionflow-encoder-") as temporary:
+            scratch, directory = Path(temporary, "scratch"), Path(temporary, "encoder")
+            scratch.mkdir()
+            directory.mkdir()
+            store = replace(self._store, scratch=scratch)
+            store.fetch(shards=False)
+            if not store.restore_encoder(directory):
+                raise DataError(f"The feature store must have an encoder: {store.folder}")
+            return self._load(directory)
 
-    def load_item(self, item: EncodingTask, model: ImageEncoder) -> NDArray[np.uint8]:
+    def _load(self, directory: Path) -> ImageEncoder:
+        # An encoder falls back to float32 and logs it; stored features must not.
+        require_precision(EncoderSpec.load(directory).precision)
+        return load_encoder(directory, batch_size=self.batch_size)
+
+    def load_item(self, item: PhotoFile, model: ImageEncoder) -> NDArray[np.uint8]:
         """Decodes a photo, uint8 [S, S, 3]; raises as `read_photo`."""
         return read_photo(item, model.load_photo)
 
-    def process(self, element: Sequence[EncodingTask]) -> Iterator[str]:
+    def process(self, element: Sequence[PhotoFile]) -> Iterator[str]:
         """Yields the names of the shards that hold the features of a list of photos.
 
         Args:
@@ -77,12 +100,18 @@ class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], ImageEncoder]):
             yield self._add_shard(photos, features)
 
     def _add_shard(self, photos: list[str], features: list[NDArray[np.float16]]) -> str:
-        path = write_feature_shard(self._store.scratch, photos, np.concatenate(features))
-        self._store.add(path)
-        return path.name
+        array = np.concatenate(features)
+        if self._directory is not None:
+            path = write_feature_shard(self._store.scratch, photos, array)
+            self._store.add(path)
+            return path.name
+        with TemporaryDirectory(prefix="captionflow-features-") as temporary:
+            path = write_feature_shard(Path(temporary), photos, array)
+            self._store.add(path)
+            return path.name
 
 
-def require_finite(tasks: Sequence[EncodingTask], fit: NDArray[np.bool_]) -> None:
+def require_finite(tasks: Sequence[PhotoFile], fit: NDArray[np.bool_]) -> None:
     """Checks that the features of all photos are finite in float16.
 
     Args:

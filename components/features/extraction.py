@@ -16,7 +16,7 @@ import tensorflow as tf
 from apache_beam.utils.shared import Shared
 
 from components.artifacts.captions import read_captions
-from components.artifacts.examples import to_example
+from components.artifacts.examples import ENCODER_FILE, to_example
 from components.artifacts.files import atomic_directory
 from components.artifacts.manifest import read_manifest
 from components.captioning.encoder.dead_leaves import draw_dead_leaves
@@ -27,15 +27,16 @@ from components.captioning.encoder.precision import Precision, choose_precision
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.encoder.weights import IMAGENET, RANDOM
 from components.captioning.model.normalizer import Normalizer
-from components.errors import SettingError
 from components.features.encoding import EncodeImages
 from components.features.key import encoder_key
 from components.features.shards import read_feature_shard
 from components.features.store import FeatureLocation, FeatureStore
-from components.features.tasks import EncodingTask, plan_tasks
+from components.features.tasks import EncodingTask, PhotoFile, plan_tasks
 from components.runtime.beam import beam_pipeline
 from components.runtime.beam_batches import run_in_batches
+from components.runtime.beam_workers import results_missing, stage_files, temporary_folder
 from components.settings.backbone_names import is_model_folder
+from components.settings.beam_flags import temp_location
 from components.settings.encoder import EncoderSettings
 from components.storage.transfer import local_copy
 
@@ -99,8 +100,7 @@ def extract_features(
             # for those of an encoder that it builds itself.
             features.save_encoder(aside)
         if missing:
-            step = EncodeImages(aside, shared, features, settings.encoder_batch, len(missing))
-            run_in_batches(step, missing, settings.beam_flags)
+            _encode(missing, aside, shared, features, settings)
             locations = features.index()
         _write_examples(tasks, locations, features.scratch, aside, settings.beam_flags)
         features.finish({locations[task.sha256].shard for task in tasks})
@@ -167,6 +167,30 @@ def _build_onnx_encoder(settings: EncoderSettings) -> OnnxEncoder:
         return OnnxEncoder.build(folder, settings.encoder_output, batch_size=settings.encoder_batch)
 
 
+def _encode(
+    tasks: list[EncodingTask],
+    directory: Path,
+    shared: Shared,
+    features: FeatureStore,
+    settings: EncoderSettings,
+) -> None:
+    """Has Beam's workers add the features of photos to the store; see `extract_features`."""
+    flags = settings.beam_flags
+    with temporary_folder(flags) as folder:
+        paths = stage_files([task.path for task in tasks], folder)
+        photos = [
+            PhotoFile(task.image_id, path, task.sha256)
+            for task, path in zip(tasks, paths, strict=True)
+        ]
+        # Workers that share nothing load the encoder from the store.
+        encoder = None if folder else directory
+        step = EncodeImages(encoder, shared, features, settings.encoder_batch, len(photos))
+        marker = directory / ENCODER_FILE
+        run_in_batches(step, photos, flags, folder=folder, needed=paths, marker=marker)
+    if folder:
+        features.fetch()
+
+
 def _write_examples(
     tasks: list[EncodingTask],
     locations: Mapping[str, FeatureLocation],
@@ -180,7 +204,8 @@ def _write_examples(
             (name, [(task, locations[task.sha256]) for task in of_shard])
             for name, of_shard in groupby(tasks, key=lambda task: task.shard)
         ]
-        with beam_pipeline(beam_flags) as pipeline:
+        # With a temp location, the features are here and workers could not write the examples here.
+        with beam_pipeline("" if temp_location(beam_flags) else beam_flags) as pipeline:
             _ = (
                 pipeline
                 | "Shards" >> beam.Create(shards)
@@ -189,10 +214,7 @@ def _write_examples(
             )
         lost = [name for name, _ in shards if not (directory / name).exists()]
     if lost:
-        raise SettingError(
-            "beam_flags must name a runner whose workers share this machine's files. "
-            f"Received {beam_flags!r}, and {len(lost)} results are missing, such as {lost[0]}"
-        )
+        raise results_missing(f"{len(lost)} missing results, such as {lost[0]}", beam_flags)
 
 
 def _write_shard(

@@ -1,7 +1,7 @@
 """What Beam's workers read: files of this machine, or of a folder that they share with it.
 
-Without `--temp_location` in beam_flags, workers must be able to access this machine's files. With it
-they share nothing but that folder: lists of items and photos without an address of their own are
+Without `--temp_location` in beam_flags, workers must be able to access this machine's files. With
+it they share nothing but that folder: lists of items and photos without an address of their own are
 put there, Beam's sinks write there, and the submitting process collects the results.
 """
 
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.parquetio import ReadAllFromParquetBatched
 
-from components.errors import DataError, SettingError
+from components.errors import SettingError
 from components.settings.beam_flags import temp_location
 from components.storage.filesystem import is_remote, local_path, open_filesystem, require_writable
 from components.storage.objects import in_parallel, upload_file
@@ -172,16 +172,31 @@ class RequireReadable(beam.DoFn):
 
 def unreadable(path: str, reason: str, beam_flags: str) -> SettingError:
     """Returns the error for a file that this process can read and a worker can't."""
-    rule = (
-        "beam_flags must have workers that can read and write in its --temp_location, and read the "
-        "data set's bucket: check their credentials and environment"
-        if temp_location(beam_flags)
-        else "beam_flags must have workers that share this machine's files, or "
-        "--temp_location=gs://… or s3://…, a folder through which they get them"
-    )
     return SettingError(
-        f"{rule}. The worker on {gethostname()} can't read {path}: {reason}. "
+        f"{_rule(beam_flags)}. The worker on {gethostname()} can't read {path}: {reason}. "
         f"Received: {beam_flags!r}"
+    )
+
+
+def results_missing(found: str, beam_flags: str) -> SettingError:
+    """Returns the error for results of workers that this process can't read.
+
+    Args:
+        found: What there is instead, such as "0 checks of 3 images".
+        beam_flags: The setting.
+    """
+    return SettingError(f"{_rule(beam_flags)}. Received: {beam_flags!r}, with {found}")
+
+
+def _rule(beam_flags: str) -> str:
+    if temp_location(beam_flags):
+        return (
+            "beam_flags must have workers that can read and write in its --temp_location, and read "
+            "the data set's bucket: check their credentials and environment"
+        )
+    return (
+        "beam_flags must name a runner whose workers share this machine's files, or a "
+        "--temp_location (gs:// or s3://), a folder through which they get them"
     )
 
 
@@ -202,4 +217,4 @@ def _items(kind: type, table: pa.Table) -> list[Any]:
     try:
         return [kind(**row) for row in table.to_pylist()]
     except TypeError as error:
-        raise DataError(f"Beam's workers must run the same code as this machine: {error}") from error
+        raise SettingError(f"Beam's workers must run this machine's code: {error}") from error

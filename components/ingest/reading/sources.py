@@ -1,7 +1,8 @@
 """Where a data set comes from, and how it is read."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from components.errors import DataError, SettingError, one_line
@@ -18,7 +19,7 @@ from components.ingest.splits.lists import find_split_lists
 from components.ingest.splits.own_splits import own_splits
 from components.ingest.splits.sources import find_split_sources
 from components.storage.filesystem import is_remote
-from components.storage.transfer import local_copy
+from components.storage.transfer import RemoteFile, download, local_copy, local_targets
 
 logger = logging.getLogger(__name__)
 
@@ -32,23 +33,26 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 
 
-def read_source(dataset: str, work: Path) -> Source:
+def read_source(dataset: str, work: Path, *, leave_photos: bool = False) -> Source:
     """Finds a data set's files, tells its layout and reads it.
 
     Args:
         dataset: A folder, a `.zip` or a `.tar.gz`: a local path or one in a bucket.
         work: A directory of this run: what is downloaded or unpacked goes there.
+        leave_photos: Leave the photos of a folder in a bucket where they are.
 
     Returns:
-        The source. Image files below `work` are this run's own, others stay where they lie.
+        The source. Image files below `work` are this run's own, others stay where they are.
 
     Raises:
-        DataError: If nothing lies there, no layout is recognised, or captions, photos or splits
+        DataError: If there is nothing, no layout is recognised, or captions, photos or splits
             contradict each other.
         SettingError: If the path is empty or has an unknown scheme.
     """
     if not dataset.strip():
         raise SettingError("dataset must be a folder, an archive or `sample`. Received: ''")
+    if leave_photos and is_remote(dataset) and not is_archive(Path(dataset)):
+        return _read_remote_folder(dataset, work / "copy")
     path = local_copy(dataset, work / "copy")
     if not path.is_dir():
         if not is_archive(path):
@@ -60,12 +64,37 @@ def read_source(dataset: str, work: Path) -> Source:
     return read_folder(path, dataset)
 
 
-def read_folder(folder: Path, dataset: str) -> Source:
+def _read_remote_folder(dataset: str, directory: Path) -> Source:
+    """Reads a data set in a bucket; of its files only those that may hold captions are copied."""
+    folder = directory / PurePosixPath(dataset).name
+    remote = {}
+    texts = {}
+    for file, path in local_targets(dataset, directory).items():
+        if path == folder or path.relative_to(folder).as_posix() != file.name:
+            raise DataError(
+                f"dataset must be a folder whose files have plain names, or an archive. "
+                f"Received: {file.uri}"
+            )
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            remote[path] = file
+        else:
+            texts[file.uri] = path
+    download(dataset, texts)
+    source = read_folder(folder, dataset, remote)
+    place = source.root.relative_to(folder).as_posix()
+    root = dataset.rstrip("/")
+    return replace(source, uri=root if place == "." else f"{root}/{place}")
+
+
+def read_folder(
+    folder: Path, dataset: str, remote: Mapping[Path, RemoteFile] | None = None
+) -> Source:
     """Reads a data set in a folder.
 
     Args:
-        folder: Where the files are; they may lie inside enclosing folders.
+        folder: Where the files are; they may be inside enclosing folders.
         dataset: What the user calls it, for messages.
+        remote: See `list_data_files`.
 
     Returns:
         The source.
@@ -73,7 +102,7 @@ def read_folder(folder: Path, dataset: str) -> Source:
     Raises:
         DataError: As `read_source`.
     """
-    files = list_data_files(folder)
+    files = list_data_files(folder, remote)
     found = [layout.read(name, files) for layout in LAYOUTS for name in layout.find(files)]
     if not found:
         raise DataError(nothing_recognised(files, dataset, [one.looked_for for one in LAYOUTS]))
