@@ -174,6 +174,11 @@ def read_remote(uri: str) -> bytes:
         raise DataError(f"{uri} can't be read: there is no such object") from error
 
 
+def path_or_content(uri: str) -> str | bytes:
+    """Returns a local path as it is, and the content of an object; raises as `read_remote`."""
+    return read_remote(uri) if is_remote(uri) else uri
+
+
 def upload(source: str | Path, uri: str) -> int:
     """Makes what a path names equal to a local file or folder; `local_copy` brings it back.
 

@@ -101,10 +101,11 @@ def list_data_files(folder: Path, remote: Mapping[Path, RemoteFile] | None = Non
 
 
 def _are_same(one: Path, other: Path, remote: Mapping[Path, RemoteFile]) -> bool:
-    if one in remote or other in remote:
-        first, second = remote.get(one), remote.get(other)
-        return bool(first and second) and first.checksum == second.checksum
-    return cmp(one, other, shallow=False)
+    first, second = remote.get(one), remote.get(other)
+    if first is None and second is None:
+        return cmp(one, other, shallow=False)
+    # Of one that is here and one that is not, it is unknown.
+    return first is not None and second is not None and first.checksum == second.checksum
 
 
 def _place(folder: Path, file: Path) -> list[tuple[bool, str]]:
