@@ -1,5 +1,6 @@
 """Photos to feature shards, as a Beam transform."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,31 +20,37 @@ from components.features.shards import write_feature_shard
 from components.features.store import FeatureStore
 from components.features.tasks import PhotoFile, read_photo
 from components.runtime.beam_batches import BatchDoFn
+from components.storage.filesystem import open_filesystem
+from components.storage.transfer import exists
 
 
 class EncodeImages(BatchDoFn[PhotoFile, NDArray[np.uint8], ImageEncoder]):
     """Encodes photos and adds their features to the store, one or more shards for each list.
 
     Args:
-        directory: An encoder that its `save` wrote; None if workers share no files with this
-            machine. Then they load the one in the store.
+        directory: An encoder that its `save` wrote.
         shared: Beam's handle of the encoder that a process shares.
         store: Where the shards go.
         batch_size: Photos encoded at once.
         total: Photos in all, for the log.
+        folder: If workers share no files with this machine, a folder that they share. They load the
+            encoder in the store then, and mark finished lists in the folder, so that an engine
+            that repeats a job repeats none of them.
     """
 
     def __init__(
         self,
-        directory: Path | None,
+        directory: Path,
         shared: Shared,
         store: FeatureStore,
         batch_size: int,
         total: int,
+        folder: str = "",
     ) -> None:
         super().__init__(shared, batch_size=batch_size, total=total)
         self._directory = directory
         self._store = store
+        self._folder = folder
 
     def load_model(self) -> ImageEncoder:
         """Loads the encoder.
@@ -54,7 +61,7 @@ class EncodeImages(BatchDoFn[PhotoFile, NDArray[np.uint8], ImageEncoder]):
             DataError: If there is no encoder, or a file of it is missing or broken.
             CaptionflowError: If the object store does not answer.
         """
-        if self._directory is not None:
+        if not self._folder:
             return self._load(self._directory)
         with TemporaryDirectory(prefix="captionflow-encoder-") as temporary:
             scratch, directory = Path(temporary, "scratch"), Path(temporary, "encoder")
@@ -85,6 +92,10 @@ class EncodeImages(BatchDoFn[PhotoFile, NDArray[np.uint8], ImageEncoder]):
             DataError: If a photo can't be read, or a feature does not fit float16.
             SettingError, CaptionflowError: If the store can't be used.
         """
+        digest = hashlib.sha256("".join(photo.sha256 for photo in element).encode()).hexdigest()
+        done = f"{self._folder}/done/{digest}"
+        if self._folder and exists(done):
+            return
         photos: list[str] = []
         features: list[NDArray[np.float16]] = []
         for tasks, pixels in self.batches(element):
@@ -98,10 +109,13 @@ class EncodeImages(BatchDoFn[PhotoFile, NDArray[np.uint8], ImageEncoder]):
                 photos, features = [], []
         if photos:
             yield self._add_shard(photos, features)
+        if self._folder:
+            with open_filesystem(done) as (filesystem, path):
+                filesystem.pipe_file(path, digest.encode())
 
     def _add_shard(self, photos: list[str], features: list[NDArray[np.float16]]) -> str:
         array = np.concatenate(features)
-        if self._directory is not None:
+        if not self._folder:
             path = write_feature_shard(self._store.scratch, photos, array)
             self._store.add(path)
             return path.name

@@ -182,9 +182,9 @@ def _encode(
             PhotoFile(task.image_id, path, task.sha256)
             for task, path in zip(tasks, paths, strict=True)
         ]
-        # Workers that share nothing load the encoder from the store.
-        encoder = None if folder else directory
-        step = EncodeImages(encoder, shared, features, settings.encoder_batch, len(photos))
+        step = EncodeImages(
+            directory, shared, features, settings.encoder_batch, len(photos), folder
+        )
         marker = directory / ENCODER_FILE
         run_in_batches(step, photos, flags, folder=folder, needed=paths, marker=marker)
     if folder:

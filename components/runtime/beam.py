@@ -1,6 +1,7 @@
 """Beam pipelines: they run in this process unless flags name another runner."""
 
 import shlex
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,23 @@ _LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 # The start of what Beam appends to an error's message.
 _RAISED_IN = " [while running"
 _TRACEBACK = "Traceback (most recent call last):"
+
+
+class ComputeOptions(PipelineOptions):
+    """Flags of ours: resource hints for the transforms that apply a model, and for no others."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: ArgumentParser) -> None:
+        parser.add_argument("--compute_min_ram", help="Least memory of a worker, such as 4GB")
+        parser.add_argument(
+            "--compute_accelerator",
+            help="Such as type:nvidia-tesla-t4;count:1;install-nvidia-driver",
+        )
+
+    def hints(self) -> dict[str, str]:
+        """Returns the arguments for `with_resource_hints`."""
+        given = {"min_ram": self.compute_min_ram, "accelerator": self.compute_accelerator}
+        return {name: value for name, value in given.items() if value}
 
 
 def beam_options(flags: str = "") -> PipelineOptions:
@@ -31,6 +49,11 @@ def beam_options(flags: str = "") -> PipelineOptions:
     standard = options.view_as(StandardOptions)
     standard.runner = standard.runner or _LOCAL_RUNNER
     return options
+
+
+def compute_hints(flags: str) -> dict[str, str]:
+    """Returns the flags' resource hints for a transform that applies a model."""
+    return beam_options(flags).view_as(ComputeOptions).hints()
 
 
 def beam_pipeline(flags: str = "") -> beam.Pipeline:

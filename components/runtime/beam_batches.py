@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
-from components.runtime.beam import beam_pipeline, unwrapped_errors
+from components.runtime.beam import beam_pipeline, compute_hints, unwrapped_errors
 from components.runtime.beam_workers import ReadLists
 
 Item = TypeVar("Item")
@@ -146,5 +146,6 @@ def run_in_batches(
     size = max(batches, 1) * step.batch_size
     lists = [items[start : start + size] for start in range(0, len(items), size)]
     source = ReadLists(lists, beam_flags=beam_flags, folder=folder, needed=needed, marker=marker)
+    compute = beam.ParDo(step).with_resource_hints(**compute_hints(beam_flags))
     with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
-        _ = pipeline | "Lists" >> source | "Compute" >> beam.ParDo(step)
+        _ = pipeline | "Lists" >> source | "Compute" >> compute
