@@ -111,6 +111,10 @@ class FeatureStore:
             if len(fetch_files(self.folder, wanted, self.scratch)) == len(wanted):
                 break
 
+    def fetch_shards(self, names: Iterable[str]) -> None:
+        """Copies feature shards into the scratch folder; those that are gone are no error."""
+        fetch_files(self.folder, names, self.scratch)
+
     def index(self) -> dict[str, FeatureLocation]:
         """Returns the location of every feature in the scratch folder, by the photo's SHA-256.
 

@@ -51,8 +51,11 @@ def read_source(dataset: str, work: Path, *, leave_photos: bool = False) -> Sour
     """
     if not dataset.strip():
         raise SettingError("dataset must be a folder, an archive or `sample`. Received: ''")
-    if leave_photos and is_remote(dataset) and not is_archive(Path(dataset)):
-        return _read_remote_folder(dataset, work / "copy")
+    if leave_photos and is_remote(dataset):
+        targets = local_targets(dataset, work / "copy")
+        # An object of this very name is an archive.
+        if all(file.name for file in targets):
+            return _read_remote_folder(dataset, targets, work / "copy")
     path = local_copy(dataset, work / "copy")
     if not path.is_dir():
         if not is_archive(path):
@@ -64,23 +67,22 @@ def read_source(dataset: str, work: Path, *, leave_photos: bool = False) -> Sour
     return read_folder(path, dataset)
 
 
-def _read_remote_folder(dataset: str, directory: Path) -> Source:
+def _read_remote_folder(
+    dataset: str, targets: Mapping[RemoteFile, Path], directory: Path
+) -> Source:
     """Reads a data set in a bucket; of its files only those that may hold captions are copied."""
     folder = directory / PurePosixPath(dataset).name
-    remote = {}
     texts = {}
-    for file, path in local_targets(dataset, directory).items():
-        if path == folder or path.relative_to(folder).as_posix() != file.name:
-            raise DataError(
-                f"dataset must be a folder whose files have plain names, or an archive. "
-                f"Received: {file.uri}"
-            )
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            remote[path] = file
-        else:
+    photos = {}
+    for file, path in targets.items():
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
             texts[file.uri] = path
+        elif path.relative_to(folder).as_posix() == file.name:
+            photos[path] = file
+        else:
+            raise DataError(f"A photo's name must be a plain path. Received: {file.uri}")
     download(dataset, texts)
-    source = read_folder(folder, dataset, remote)
+    source = read_folder(folder, dataset, photos)
     place = source.root.relative_to(folder).as_posix()
     root = dataset.rstrip("/")
     return replace(source, uri=root if place == "." else f"{root}/{place}")

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from components.artifacts.manifest import read_manifest
+from components.features import extraction
+from components.features.store import FeatureStore
 
 pytestmark = pytest.mark.usefixtures("isolation")
 
@@ -51,4 +53,32 @@ def test_photos_of_this_machine_are_uploaded_for_the_workers(
     flags = f"{workers.flags} --temp_location=gs://runs/temp"
     done = run_steps(str(photos), tmp_path, flags, "gs://runs/features")
     assert done.content() == local.content()
+    assert {blob.name.partition("/")[0] for blob in bucket.list_blobs()} == {"features"}
+
+
+def test_workers_index_the_store_and_write_the_shards_of_a_large_data_set(
+    start_workers: Any,
+    run_steps: Any,
+    photos: Path,
+    local: Any,
+    bucket: Any,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extraction, "MOST_EXAMPLES_HERE", 5)
+    fetched = []
+    fetch = FeatureStore.fetch
+
+    def noted(store: FeatureStore, *, shards: bool = True) -> None:
+        fetched.append(shards)
+        fetch(store, shards=shards)
+
+    monkeypatch.setattr(FeatureStore, "fetch", noted)
+    workers = start_workers(hide=(tmp_path_factory.getbasetemp(),))
+    flags = f"{workers.flags} --temp_location=gs://runs/temp"
+    done = run_steps(str(photos), tmp_path, flags, "gs://runs/features")
+    assert done.content() == local.content()
+    # This process had the encoder only, and no features.
+    assert fetched == [False]
     assert {blob.name.partition("/")[0] for blob in bucket.list_blobs()} == {"features"}

@@ -11,6 +11,7 @@ from components.errors import DataError, SettingError
 from components.ingest.files.data_files import list_files
 from components.ingest.reading.explanations import nothing_matched
 from components.ingest.reading.sources import read_folder, read_source
+from components.storage.reading import read_bytes
 
 
 @pytest.mark.parametrize("layout", ["flickr8k", "kaggle", "coco"])
@@ -48,6 +49,41 @@ def test_read_source_in_a_bucket(kaggle: Path, kind: str, remote: Any, tmp_path:
     for name, file in source.images.items():
         assert file.is_relative_to(tmp_path / "work")
         assert file.read_bytes() == expected.images[name].read_bytes()
+
+
+@pytest.mark.parametrize("layout", ["flickr8k", "kaggle", "coco"])
+@pytest.mark.parametrize("enclosed", [True, False])
+def test_read_source_leaves_photos_in_a_bucket(
+    layout: str, enclosed: bool, remote: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    root: Path = request.getfixturevalue(layout)
+    expected = read_folder(root, layout)
+    for file in list_files(root):
+        name = file.relative_to(root.parent if enclosed else root).as_posix()
+        remote.write(f"sets/{name}", file.read_bytes())
+    remote.write("sets/.hidden/a.jpg", b"")
+    source = read_source(f"{remote.uri}/sets/", tmp_path / "work", leave_photos=True)
+    assert source.captions == expected.captions
+    assert source.splits == expected.splits
+    assert source.uri == f"{remote.uri}/sets/{root.name}" if enclosed else f"{remote.uri}/sets"
+    assert list(source.images) == list(expected.images)
+    for photo, file in source.images.items():
+        assert not file.exists()
+        name = file.relative_to(source.root).as_posix()
+        assert read_bytes(f"{source.uri}/{name}") == expected.images[photo].read_bytes()
+
+
+def test_read_source_compares_photos_in_a_bucket_by_their_checksums(
+    remote: Any, tmp_path: Path
+) -> None:
+    remote.write("sets/captions.jsonl", b'{"image": "a.jpg", "captions": ["a dog"]}')
+    for folder in ("x", "y"):
+        remote.write(f"sets/{folder}/a.jpg", b"the same")
+    source = read_source(f"{remote.uri}/sets", tmp_path / "1", leave_photos=True)
+    assert len(source.images) == 1
+    remote.write("sets/y/a.jpg", b"another!")
+    source = read_source(f"{remote.uri}/sets", tmp_path / "2", leave_photos=True)
+    assert len(source.images) == 0
 
 
 def _pack(root: Path, archive: Path, prefix: str) -> Path:
