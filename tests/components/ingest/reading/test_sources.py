@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from components.errors import DataError, SettingError
-from components.ingest.files.data_files import list_files
+from components.ingest.files.data_files import list_data_files, list_files
 from components.ingest.reading.explanations import nothing_matched
 from components.ingest.reading.sources import read_folder, read_source
 from components.storage.reading import read_bytes
+from components.storage.transfer import RemoteFile
 
 
 @pytest.mark.parametrize("layout", ["flickr8k", "kaggle", "coco"])
@@ -73,17 +74,19 @@ def test_read_source_leaves_photos_in_a_bucket(
         assert read_bytes(f"{source.uri}/{name}") == expected.images[photo].read_bytes()
 
 
-def test_read_source_compares_photos_in_a_bucket_by_their_checksums(
-    remote: Any, tmp_path: Path
-) -> None:
-    remote.write("sets/captions.jsonl", b'{"image": "a.jpg", "captions": ["a dog"]}')
-    for folder in ("x", "y"):
-        remote.write(f"sets/{folder}/a.jpg", b"the same")
-    source = read_source(f"{remote.uri}/sets", tmp_path / "1", leave_photos=True)
-    assert len(source.images) == 1
-    remote.write("sets/y/a.jpg", b"another!")
-    source = read_source(f"{remote.uri}/sets", tmp_path / "2", leave_photos=True)
-    assert len(source.images) == 0
+def test_list_data_files_compares_photos_in_a_bucket_by_their_checksums(tmp_path: Path) -> None:
+    (tmp_path / "here.jpg").write_bytes(b"dog")
+    checksums = {"a.jpg": "1", "b/a.jpg": "1", "c/a.jpg": "2", "._d.jpg": "1", ".e/f.jpg": "1"}
+    remote = {
+        tmp_path / name: RemoteFile(name, f"gs://runs/{name}", 3, checksum)
+        for name, checksum in checksums.items()
+    }
+    files = list_data_files(tmp_path, remote)
+    # In the order of os.walk, without hidden ones.
+    assert list(files.paths) == ["a.jpg", "here.jpg", "b/a.jpg", "c/a.jpg"]
+    assert files.are_same(["a.jpg", "b/a.jpg"])
+    assert not files.are_same(["a.jpg", "c/a.jpg"])
+    assert not files.are_same(["here.jpg", "a.jpg"])
 
 
 def _pack(root: Path, archive: Path, prefix: str) -> Path:
