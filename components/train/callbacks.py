@@ -16,41 +16,61 @@ logger = logging.getLogger(__name__)
 
 # Often enough to show progress, rarely enough to keep the log readable.
 _SECONDS_BETWEEN_LINES = 15.0
+# What a killed run may lose of a long epoch.
+_SECONDS_BETWEEN_CHECKPOINTS = 600.0
 
 
-class EpochEnd(keras.callbacks.Callback):
-    """After each epoch, saves a checkpoint and logs metrics; stops training early.
+class Progress(keras.callbacks.Callback):
+    """Saves checkpoints, after each epoch and every ten minutes; logs metrics; stops early.
 
     Args:
         state: The training state; finished epochs are appended to it.
         checkpoint: Where the checkpoint is written: a local path or one in a bucket.
         epochs: Maximum number of epochs, for the log.
+        steps: Number of steps per epoch, for the log.
         patience: Epochs without a lower dev loss before training stops.
     """
 
     def __init__(
-        self, state: TrainingState, checkpoint: Path | str, *, epochs: int, patience: int
+        self,
+        state: TrainingState,
+        checkpoint: Path | str,
+        *,
+        epochs: int,
+        steps: int,
+        patience: int,
     ) -> None:
         super().__init__()
         self._state = state
         self._checkpoint = checkpoint
         self._epochs = epochs
+        self._steps = steps
         self._patience = patience
+        self._first_step = 0
         self._started = 0.0
         self._last_line = 0.0
+        self._last_checkpoint = 0.0
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Starts the timer."""
-        self._epoch = epoch
-        self._started = self._last_line = time.perf_counter()
+        """Starts the timer, or continues that of an epoch that is being resumed."""
+        self._epoch, self._first_step = epoch, self._state.step
+        self._last_line = self._last_checkpoint = time.perf_counter()
+        self._started = self._last_line - self._state.seconds
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Logs progress every few seconds."""
-        if time.perf_counter() - self._last_line > _SECONDS_BETWEEN_LINES:
-            self._last_line = time.perf_counter()
-            step, steps = batch + 1, self.params["steps"]
-            logger.info("epoch %d/%d, step %d/%d", self._epoch + 1, self._epochs, step, steps)
+        """Logs progress every few seconds, and saves a checkpoint every ten minutes."""
+        now, step = time.perf_counter(), self._first_step + batch + 1
+        if batch == 0 and self._first_step:
+            # Keras has created the variables of its metrics by now.
+            self._state.add_metrics(self.model)
+        if now - self._last_line > _SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            logger.info("epoch %d/%d, step %d/%d", self._epoch + 1, self._epochs, step, self._steps)
+        if now - self._last_checkpoint > _SECONDS_BETWEEN_CHECKPOINTS:
+            self._last_checkpoint = now
+            self._state.finish_steps(step, now - self._started, self.model)
+            save_checkpoint(self._checkpoint, self.model, self._state)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Records an epoch; stops training if patience is exhausted or the loss is not finite."""

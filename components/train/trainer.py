@@ -7,20 +7,19 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from components.artifacts.examples import Examples
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.initialization import initialize_ensemble
 from components.captioning.model.losses import WordCrossEntropy, WordLoss
 from components.registry.runs import ended_on_error, log_metrics, reopen_run, run_exists
 from components.settings.train import TrainSettings
-from components.train.callbacks import EpochEnd
+from components.train.callbacks import Progress
 from components.train.checkpoint import (
     TrainingState,
     restore_best,
     restore_checkpoint,
 )
-from components.train.data import CaptionBatches
+from components.train.data import CaptionBatches, Split
 from components.train.devices import make_reproducible, precision_policy, training_strategy
 
 logger = logging.getLogger(__name__)
@@ -30,8 +29,8 @@ _COSINE_FLOOR = 0.02
 
 
 def fit_network(
-    train: Examples,
-    dev: Examples,
+    train: Split,
+    dev: Split,
     matrix: np.ndarray,
     settings: TrainSettings,
     *,
@@ -41,11 +40,12 @@ def fit_network(
     """Trains a network until the last epoch, or until the dev loss stops falling.
 
     Args:
-        train: Training examples; the feature statistics are computed from these only.
+        train: Training examples, in memory or on disk; the feature statistics are computed from
+            these only.
         dev: Selects the best epoch and decides when to stop.
         matrix: float32 [V, G], the pretrained word embeddings.
         settings: The training settings.
-        checkpoint: Written after each epoch; training resumes from an existing one.
+        checkpoint: Written after each epoch and every ten minutes; training resumes from an existing one.
         start_run: Creates the MLflow run of a new training and returns its id.
 
     Returns:
@@ -67,7 +67,7 @@ def fit_network(
     with strategy.scope():
         network = build_network(_network_config(train, matrix, settings), settings.seed)
         initialize_ensemble(network, matrix, settings.seed)
-        network.standardize.adapt(train.features)
+        network.standardize.adapt(block.features for block in train.blocks())
         network.compile(
             optimizer=_optimizer(settings, steps=batches.steps * settings.epochs),
             loss=WordCrossEntropy(settings.label_smoothing),
@@ -79,36 +79,59 @@ def fit_network(
         state = TrainingState(start_run())
     else:
         _complete_metrics(state, start_run)
-        batches.start_at(len(state.history))
+        batches.start_at(len(state.history), state.step)
     logger.info(
         "training on %d captions of %d photos: %d weights, %d device(s), %s",
         batches.captions,
-        len(train.image_ids),
+        train.photos,
         network.count_params(),
         strategy.num_replicas_in_sync,
         keras.config.dtype_policy().name,
     )
     with ended_on_error(state.run_id):
-        if not state.exhausted(settings.patience):
-            network.fit(
-                batches.dataset(),
-                validation_data=CaptionBatches(
-                    dev, batch_size=settings.batch_size, max_words=settings.max_words
-                ).dataset(),
-                initial_epoch=len(state.history),
-                epochs=settings.epochs,
-                verbose=0,
-                callbacks=[
-                    EpochEnd(state, checkpoint, epochs=settings.epochs, patience=settings.patience)
-                ],
-            )
+        _fit(network, batches, dev, settings, state, checkpoint)
     restore_best(network, state)
     return network, state
 
 
+def _fit(
+    network: CaptionNetwork,
+    batches: CaptionBatches,
+    dev: Split,
+    settings: TrainSettings,
+    state: TrainingState,
+    checkpoint: Path | str,
+) -> None:
+    """Trains until the last epoch, or until the dev loss stops falling."""
+    dev_batches = CaptionBatches(
+        dev, batch_size=settings.batch_size, max_words=settings.max_words
+    ).dataset()
+    progress = Progress(
+        state,
+        checkpoint,
+        epochs=settings.epochs,
+        steps=batches.steps,
+        patience=settings.patience,
+    )
+    # An epoch that is being resumed has fewer steps, and so a data set of its own.
+    resumed = [len(state.history) + 1] if state.step else []
+    for end in (*resumed, settings.epochs):
+        if len(state.history) < end and not state.exhausted(settings.patience):
+            network.fit(
+                batches.dataset(),
+                validation_data=dev_batches,
+                initial_epoch=len(state.history),
+                epochs=end,
+                verbose=0,
+                callbacks=[progress],
+            )
+
+
 def _complete_metrics(state: TrainingState, start_run: Callable[[], str]) -> None:
     """Logs to MLflow any metrics that it lacks of a training that is being resumed."""
-    logger.info("resuming from a checkpoint after epoch %d", len(state.history))
+    logger.info(
+        "resuming from a checkpoint after epoch %d and %d steps", len(state.history), state.step
+    )
     # The last epoch may not have been logged; if the run was deleted, no epoch is.
     missing = 1
     if run_exists(state.run_id):
@@ -119,11 +142,11 @@ def _complete_metrics(state: TrainingState, start_run: Callable[[], str]) -> Non
         log_metrics(state.run_id, epoch, step=number)
 
 
-def _network_config(train: Examples, matrix: np.ndarray, settings: TrainSettings) -> ModelConfig:
+def _network_config(train: Split, matrix: np.ndarray, settings: TrainSettings) -> ModelConfig:
     vocabulary_size, glove_width = matrix.shape
     return ModelConfig(
         vocabulary_size=vocabulary_size,
-        feature_width=train.features.shape[1],
+        feature_width=train.width,
         embedding_width=settings.embedding_width or glove_width,
         units=settings.units,
         dropout=settings.dropout,

@@ -1,9 +1,12 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from components.artifacts.examples import Examples
+from components.artifacts.examples import Examples, ExampleShards
 from components.captioning.model.vocabulary import END, PAD, START
+from components.train import data
 from components.train.data import CaptionBatches
 
 
@@ -64,3 +67,83 @@ def test_batches_order_depends_on_seed_and_epoch_alone(train_examples: Examples)
     assert order(other) != first
     same.start_at(1)
     assert order(same) == second
+
+
+def test_batches_that_start_at_a_step_are_the_rest_of_the_epoch(train_examples: Examples) -> None:
+    whole, resumed = (
+        CaptionBatches(train_examples, batch_size=8, max_words=6, seed=1) for _ in range(2)
+    )
+    _epoch(whole)
+    resumed.start_at(1, 4)
+    assert _plain(_epoch(resumed)) == _plain(_epoch(whole)[4:])
+    # The epoch after it is whole.
+    assert _plain(_epoch(_started(train_examples, 2))) == _plain(_epoch(whole))
+
+
+def _started(split: Examples | ExampleShards, epoch: int) -> CaptionBatches:
+    batches = CaptionBatches(split, batch_size=8, max_words=6, seed=1)
+    batches.start_at(epoch)
+    return batches
+
+
+def _plain(batches: list[Any]) -> list[Any]:
+    return [
+        (inputs["features"].tolist(), inputs["tokens"].tolist(), targets.tolist())
+        for inputs, targets in batches
+    ]
+
+
+def test_batches_of_a_stream_with_one_pool_are_those_in_memory(
+    train_examples: Examples, train_shards: ExampleShards
+) -> None:
+    assert len(train_shards.paths) == 5
+    for epoch in (0, 1):
+        memory, stream = (_started(split, epoch) for split in (train_examples, train_shards))
+        assert stream.steps == memory.steps
+        assert _plain(_epoch(stream)) == _plain(_epoch(memory))
+
+
+@pytest.mark.parametrize("seed", [1, None])
+def test_batches_of_a_stream_with_many_pools_have_every_caption_once(
+    seed: int | None,
+    train_examples: Examples,
+    train_shards: ExampleShards,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(data, "SHARDS_PER_POOL", 2)
+    batches = CaptionBatches(train_shards, batch_size=7, max_words=6, seed=seed)
+    first, second = _epoch(batches), _epoch(batches)
+    expected = sorted((*ids, END) for captions in train_examples.tokens for ids in captions)
+    for epoch in (first, second):
+        assert _captions(epoch) == expected
+        # 48 captions: what remains of a pool is in the next pool's batches.
+        assert sorted(len(targets) for _, targets in epoch) == [6, *[7] * 6]
+    assert (_plain(first) == _plain(second)) == (seed is None)
+
+
+def test_batches_of_a_stream_that_starts_at_a_step_are_the_rest_of_the_epoch(
+    train_shards: ExampleShards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "SHARDS_PER_POOL", 1)
+    whole, resumed = _started(train_shards, 3), _started(train_shards, 3)
+    resumed.start_at(3, 5)
+    assert _plain(_epoch(resumed)) == _plain(_epoch(whole)[5:])
+
+
+def test_batches_of_a_stream_hold_one_pool(
+    train_shards: ExampleShards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "SHARDS_PER_POOL", 1)
+    read: list[int] = []
+
+    def record(paths: list[Path]) -> Examples:
+        read.append(len(paths))
+        return ExampleShards.read(train_shards, paths)
+
+    monkeypatch.setattr(train_shards, "read", record)
+    batches = CaptionBatches(train_shards, batch_size=4, max_words=6, seed=1)
+    iterator = iter(batches._batch_rows(0))
+    next(iterator)
+    assert read == [1]
+    assert len(list(iterator)) == 11
+    assert read == [1] * 5
