@@ -1,6 +1,7 @@
 """Captions as arrays, from which batches are cut."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +9,8 @@ from numpy.typing import NDArray
 from components.artifacts.examples import Examples
 from components.captioning.model.vocabulary import END, PAD, START
 
-#: Inputs and targets, see `Captions.batch`.
-Batch = tuple[dict[str, np.ndarray], np.ndarray]
+#: Inputs and targets, see `Captions.batch`; with several workers also the weight of the loss.
+Batch = tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from components.artifacts.examples import Examples, ExampleShards
 from components.train.captions import Batch, Captions
+from components.train.workers import ALONE, Workers
 
 #: A split in memory, or on disk.
 Split = Examples | ExampleShards
@@ -39,12 +41,20 @@ class CaptionBatches:
         max_words: Longer captions are truncated to this many words.
         seed: Seed of the order; None takes the shards in order, and sorts the captions of a pool by
             length.
+        workers: The workers among which each batch is divided.
     """
 
     def __init__(
-        self, split: Split, *, batch_size: int, max_words: int, seed: int | None = None
+        self,
+        split: Split,
+        *,
+        batch_size: int,
+        max_words: int,
+        seed: int | None = None,
+        workers: Workers = ALONE,
     ) -> None:
         self._split = split
+        self._workers = workers
         self._batch_size = batch_size
         self._max_words = max_words
         self._seed = seed
@@ -62,33 +72,38 @@ class CaptionBatches:
         return math.ceil(self.captions / self._batch_size)
 
     def start_at(self, epoch: int, step: int = 0) -> None:
-        """Sets the next epoch, and its first batch, both counted from 0."""
+        """Sets the epoch that is read next, and its first batch, both counted from 0."""
         self._epoch, self._step = epoch, step
 
     def dataset(self) -> tf.data.Dataset:
-        """Returns the batches as a dataset; each iteration over it is the next epoch.
-
-        After `start_at` with a step, the first iteration begins there, and the dataset is good for
-        this iteration alone.
+        """Returns the batches of the epoch that `start_at` set last when an iteration begins.
 
         Returns:
             Elements `({"features": float16 [B, D], "tokens": int32 [B, T]}, targets int32 [B, T])`,
-            where T is the length of the batch's longest caption plus one special token.
+            where T is the length of the batch's longest caption plus one special token. With
+            several workers, B is this worker's part of the batch, and a third tensor, float32
+            [1, 1], is the weight that makes the mean of the workers' losses the mean over all
+            words of the batch.
         """
         tokens = tf.TensorSpec((None, None), tf.int32)
         features = tf.TensorSpec((None, self._split.width), tf.float16)
-        batches = tf.data.Dataset.from_generator(
-            self._next_epoch,
-            output_signature=({"features": features, "tokens": tokens}, tokens),
-        )
+        signature: tuple[Any, ...] = ({"features": features, "tokens": tokens}, tokens)
+        if self._workers.count > 1:
+            signature = (*signature, tf.TensorSpec((1, 1), tf.float32))
+        batches = tf.data.Dataset.from_generator(self._epoch_batches, output_signature=signature)
         cardinality = tf.data.experimental.assert_cardinality(self.steps - self._step)
         return batches.apply(cardinality).prefetch(tf.data.AUTOTUNE)
 
-    def _next_epoch(self) -> Iterator[Batch]:
-        epoch, step = self._epoch, self._step
-        self._epoch, self._step = epoch + 1, 0
-        for captions, rows in islice(self._batch_rows(epoch), step, None):
-            yield captions.batch(rows)
+    def _epoch_batches(self) -> Iterator[Batch]:
+        workers = self._workers
+        for captions, rows in islice(self._batch_rows(self._epoch), self._step, None):
+            own = workers.part(rows)
+            if workers.count == 1:
+                yield captions.batch(own)
+                continue
+            # Each caption has one more target than words, END.
+            words = (captions.lengths[own] + 1).sum() / (captions.lengths[rows] + 1).sum()
+            yield (*captions.batch(own), np.full((1, 1), workers.count * words, np.float32))
 
     def _batch_rows(self, epoch: int) -> Iterator[tuple[Captions, NDArray[np.intp]]]:
         """Yields the row indices of each batch of an epoch, with the captions that they are of."""
@@ -107,11 +122,13 @@ class CaptionBatches:
 
     def _pools(self, epoch: int) -> Iterator[tuple[Captions, bool]]:
         """Yields the captions of each pool, and whether it is the last."""
-        if isinstance(self._split, Examples):
-            assert self._in_memory is not None
+        if isinstance(self._split, ExampleShards):
+            yield from self._read_pools(self._split, epoch)
+        elif self._in_memory is not None:
             yield self._in_memory, True
-            return
-        paths = self._split.paths
+
+    def _read_pools(self, shards: ExampleShards, epoch: int) -> Iterator[tuple[Captions, bool]]:
+        paths = shards.paths
         if self._seed is not None:
             # Another generator than that of the captions, whose order is then the same as in
             # memory. (A seed sequence takes zeros at the end for nothing.)
@@ -119,7 +136,7 @@ class CaptionBatches:
             paths = [paths[index] for index in order]
         for start in range(0, len(paths), SHARDS_PER_POOL):
             end = start + SHARDS_PER_POOL
-            examples = self._split.read(paths[start:end])
+            examples = shards.read(paths[start:end])
             yield Captions.of(examples, self._max_words), end >= len(paths)
 
     def _cut(
