@@ -1,9 +1,9 @@
 """The evaluate step: scores a model on the test split, and writes a report.
 
 1. Read and validate the model, the test examples and the manifest.
-2. Decode captions with beam search and greedily, in batches.
-3. Score both with BLEU, CIDEr-D and ROUGE-L against all references.
-4. Fit the model's confidence on the dev split, and measure it on the test split.
+2. Fit the model's confidence on the dev split.
+3. Decode captions of the test split with beam search and greedily, block by block.
+4. Score both with BLEU, CIDEr-D and ROUGE-L against all references, and measure the confidence.
 5. Rank the captions of the beam search; the report shows the best, the median and the worst.
 6. Write the scored model, the report and the scores.
 """
@@ -12,14 +12,12 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from components.artifacts.checksums import checksums_fingerprint
 from components.artifacts.decoding import write_decoding
-from components.artifacts.examples import Examples
 from components.artifacts.files import (
     CAPTIONS_FILE,
     SCORES_FILE,
@@ -28,7 +26,6 @@ from components.artifacts.files import (
     write_json,
 )
 from components.artifacts.scores import search_scores
-from components.captioning.inference.confidence import Confidence
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.evaluate.calibration import fit_calibration
@@ -36,7 +33,7 @@ from components.evaluate.confidence import measure_confidence
 from components.evaluate.gallery import pick_captions, rank_captions
 from components.evaluate.inputs import SPLIT, Inputs, read_inputs
 from components.evaluate.report import gallery_sections, render_report
-from components.evaluate.scoring import Captions, score_captions, search_both
+from components.evaluate.scoring import CaptionedSplit, caption_split, score_captions
 from components.settings.decoding import DecodingSettings
 
 logger = logging.getLogger(__name__)
@@ -73,8 +70,12 @@ def evaluate_model(
             encoders, the test split is empty or lacks references, or no dev photo has any.
     """
     inputs = read_inputs(model, examples, manifest, settings)
-    test = inputs.examples
-    captions = search_both(inputs.bundle, test.features)
+    calibration = fit_calibration(
+        inputs.bundle, inputs.dev.blocks(), drawn_scenes=inputs.data.source == "sample"
+    )
+    inputs.bundle.calibration = calibration
+    test = caption_split(inputs.bundle, inputs.test.blocks())
+    captions = test.captions
     measured = score_captions(captions, test.references)
     for name in ("beam", "greedy"):
         *bleu, cider_d, rouge_l = search_scores(measured, name).values()
@@ -83,12 +84,7 @@ def evaluate_model(
             "%s BLEU-1 to BLEU-4: %s, CIDEr-D: %.1f, ROUGE-L: %.1f", name, numbers, cider_d, rouge_l
         )
 
-    calibration = fit_calibration(
-        inputs.bundle, inputs.dev, drawn_scenes=inputs.data.source == "sample"
-    )
-    inputs.bundle.calibration = calibration
-    confidences = inputs.bundle.confidences(test.features, captions.beam)
-    measured["confidence"] = measure_confidence(confidences, captions.beam, test.references)
+    measured["confidence"] = measure_confidence(test.confidences, captions.beam, test.references)
     logger.info(
         "CIDEr-D of the surest half: %.1f, of all: %.1f",
         measured["confidence"]["cider_d_surest_half"],
@@ -108,9 +104,7 @@ def evaluate_model(
         aside.write_text(page, encoding="utf-8")
     with atomic_directory(scores) as aside:
         write_json(aside / SCORES_FILE, measured)
-        (aside / CAPTIONS_FILE).write_text(
-            _caption_lines(test, captions, confidences), encoding="utf-8"
-        )
+        (aside / CAPTIONS_FILE).write_text(_caption_lines(test), encoding="utf-8")
     shown = sum(len(section.cards) for section in sections)
     logger.info("report with %d photos, %.1f MB: %s", shown, len(page) / 1e6, report)
     return measured
@@ -137,11 +131,9 @@ def _provenance(inputs: Inputs, model_fingerprint: str) -> dict[str, Any]:
     }
 
 
-def _caption_lines(
-    examples: Examples, captions: Captions, confidences: Sequence[Confidence]
-) -> str:
+def _caption_lines(test: CaptionedSplit) -> str:
     rows = zip(
-        examples.image_ids, captions.beam, confidences, captions.greedy, examples.references,
+        test.image_ids, test.captions.beam, test.confidences, test.captions.greedy, test.references,
         strict=True,
     )  # fmt: skip
     return "".join(

@@ -22,7 +22,7 @@ from components.registry.training_photos import read_training_photos, training_p
 from components.storage.transfer import path_or_content
 
 if TYPE_CHECKING:
-    from components.artifacts.examples import Examples
+    from components.artifacts.examples import ExampleShards
     from components.captioning.encoder.spec import EncoderSpec
     from components.captioning.model.normalizer import Normalizer
 
@@ -129,18 +129,19 @@ class _TestSet(NamedTuple):
 
     encoder: "EncoderSpec"
     normalizer: "Normalizer"
-    examples: "Examples"
+    examples: "ExampleShards"
 
 
 def _read_test_set(directory: Path) -> _TestSet:
     # These import TensorFlow, which a first run does not need here.
-    from components.artifacts.examples import read_examples
+    from components.artifacts.examples import ExampleShards
     from components.captioning.encoder.spec import EncoderSpec
     from components.captioning.model.normalizer import Normalizer
 
-    return _TestSet(
-        EncoderSpec.load(directory), Normalizer.load(directory), read_examples(directory, "test")
-    )
+    examples = ExampleShards(directory, "test")
+    # Counting reads, and so checks, all of them.
+    logger.info("Test photos: %d", examples.photos)
+    return _TestSet(EncoderSpec.load(directory), Normalizer.load(directory), examples)
 
 
 def _caption(
@@ -159,8 +160,14 @@ def _caption(
             )
         own, current = EncoderSpec.load(bundle), test_set.encoder
         if (own.sha256, own.precision) == (current.sha256, current.precision):
-            generated = Bundle.load(bundle).captions(test_set.examples.features)
-            return dict(zip(test_set.examples.image_ids, generated, strict=True))
+            loaded = Bundle.load(bundle)
+            return {
+                image_id: caption
+                for block in test_set.examples.blocks()
+                for image_id, caption in zip(
+                    block.image_ids, loaded.captions(block.features), strict=True
+                )
+            }
         captioner = Captioner(bundle, batch_size=_BATCH)
         image_ids = list(test)
         captions: dict[str, str] = {}
