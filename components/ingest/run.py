@@ -28,12 +28,9 @@ from components.ingest.report.report import build_report, list_left_out
 from components.ingest.report.table import table_lines
 from components.ingest.sample.dataset import draw_sample
 from components.ingest.splits.assignment import assign_splits
-from components.settings.data import DataSettings
+from components.settings.data import SAMPLE, DataSettings
 
 logger = logging.getLogger(__name__)
-
-#: The name of the data set that is drawn here.
-SAMPLE = "sample"
 
 
 def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, Any]:

@@ -7,6 +7,11 @@ from pydantic import Field, model_validator
 from components.settings.base import setting
 from components.settings.shared import BeamSettings, Name, SeedSettings
 
+#: The value of `dataset` and of `glove` for what the package contains.
+SAMPLE = "sample"
+#: The value of `glove` for word embeddings that start at random.
+NO_GLOVE = "none"
+
 _SplitShare = Annotated[float, Field(gt=0, lt=1)]
 _Limit = Annotated[float, Field(ge=0, le=1)]
 
@@ -20,7 +25,7 @@ class DataSettings(SeedSettings, BeamSettings):
         "sample",
         "Captioned photos: a folder, .zip or .tar.gz, local, gs:// or s3://, as JSON Lines, CSV, "
         "COCO captions, Karpathy's JSON or Flickr's token files; or 'sample', generated scenes",
-        external=("sample",),
+        external=(SAMPLE,),
     )
     scenes: int = setting(480, "Number of scenes that 'sample' generates", ge=1, le=100_000)
     dev_share: _SplitShare = setting(
@@ -70,6 +75,7 @@ class EmbeddingSettings(SeedSettings):
     glove: Name = setting(
         "sample",
         "GloVe vectors as text, .gz or Stanford's .zip (…zip#glove.6B.100d.txt selects one), "
-        "local, gs:// or s3://; or 'sample', a small extract for the generated scenes",
-        external=("sample",),
+        "local, gs:// or s3://; 'sample', a small extract for the generated scenes; or 'none', "
+        "random vectors",
+        external=(SAMPLE, NO_GLOVE),
     )

@@ -14,6 +14,7 @@ from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.code_version import code_version
 from components.artifacts.examples import ENCODER_FILE, Examples, read_examples
 from components.artifacts.files import (
+    COVERAGE_FILE,
     MATRIX_FILE,
     TRAINING_FILE,
     atomic_directory,
@@ -117,7 +118,7 @@ def train_model(
         checkpoint=checkpoint,
         start_run=lambda: start_training_run(settings, encoder, pipeline_run, training=name),
     )
-    training = _training_record(state, settings)
+    training = {**_training_record(state, settings), "embeddings": _source(Path(matrix))}
     with ended_on_error(state.run_id):
         with atomic_directory(directory) as aside:
             save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)
@@ -154,6 +155,12 @@ def _split_identity(examples: Examples) -> list[Any]:
 
 def _sha256(values: np.ndarray) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def _source(matrix: Path) -> dict[str, Any]:
+    """Returns where the word embeddings came from."""
+    coverage = read_json(matrix / COVERAGE_FILE)
+    return {name: coverage[name] for name in ("source", "width", "found")}
 
 
 def _training_record(state: TrainingState, settings: TrainSettings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.initialization import initialize_ensemble
 from components.captioning.model.losses import WordCrossEntropy, WordLoss
 from components.registry.runs import ended_on_error, log_metrics, reopen_run, run_exists
-from components.settings.train import TrainSettings
+from components.settings.train import RANDOM_EMBEDDING_WIDTH, TrainSettings
 from components.train.callbacks import EpochEnd
 from components.train.checkpoint import (
     TrainingState,
@@ -43,7 +43,7 @@ def fit_network(
     Args:
         train: Training examples; the feature statistics are computed from these only.
         dev: Selects the best epoch and decides when to stop.
-        matrix: float32 [V, G], the pretrained word embeddings.
+        matrix: float32 [V, G], the pretrained word embeddings; G is 0 if there are none.
         settings: The training settings.
         checkpoint: Written after each epoch; training resumes from an existing one.
         start_run: Creates the MLflow run of a new training and returns its id.
@@ -124,7 +124,7 @@ def _network_config(train: Examples, matrix: np.ndarray, settings: TrainSettings
     return ModelConfig(
         vocabulary_size=vocabulary_size,
         feature_width=train.features.shape[1],
-        embedding_width=settings.embedding_width or glove_width,
+        embedding_width=settings.embedding_width or glove_width or RANDOM_EMBEDDING_WIDTH,
         units=settings.units,
         dropout=settings.dropout,
         train_embeddings=settings.train_embeddings,
