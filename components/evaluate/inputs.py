@@ -48,6 +48,18 @@ class Training(BaseModel):
     history: Annotated[list[Epoch], Field(min_length=1)]
 
 
+class Finding(BaseModel):
+    """What limits a model of these data; see `ingest`'s `report.json`.
+
+    Attributes:
+        kind: Its name.
+        text: An explanation, with numbers.
+    """
+
+    kind: str
+    text: str
+
+
 class Data(BaseModel):
     """The description of the data in the manifest's `report.json`.
 
@@ -55,6 +67,7 @@ class Data(BaseModel):
         dataset_fingerprint: Fingerprint of all photos and captions.
         test_fingerprint: Fingerprint of the test split.
         source: The layout of the data set; `sample` for drawn scenes.
+        findings: What limits a model of these data.
         near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
         summary: What the data set holds, as rows of a title and a text.
     """
@@ -62,6 +75,7 @@ class Data(BaseModel):
     dataset_fingerprint: _Sha256
     test_fingerprint: _Sha256
     source: str
+    findings: list[Finding] = []
     near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]
     summary: list[tuple[str, str]]
 

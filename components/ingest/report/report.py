@@ -8,12 +8,12 @@ from typing import Any
 
 from components.artifacts.fingerprint import fingerprint_value
 from components.artifacts.manifest import REPORT_FILE, Photo
-from components.captioning.model.unusual_captions import count_typed_tokens, explain_few_words
 from components.errors import one_line
 from components.ingest.captions.texts import CleanCaptions
-from components.ingest.captions.words import caption_words, count_words
+from components.ingest.captions.words import count_words
 from components.ingest.images.checks import ImageCheck
 from components.ingest.reading.source import Source
+from components.ingest.report.findings import find_limits
 from components.ingest.report.table import summarize
 from components.ingest.splits.assignment import SplitAssignment
 from components.ingest.splits.by_hash import split_sizes
@@ -95,17 +95,15 @@ def build_report(
         "near_duplicates": near,
     }
     captions = [caption for photo in photos for caption in photo.captions]
-    words = count_words(photos)
-    example = " ".join(caption_words(captions[0])) if captions else ""
+    words, sizes = count_words(photos), split_sizes(splits)
     report = {
         "source": source.layout,
         "photos": len(photos),
         "captions": len(captions),
-        "splits": split_sizes(splits),
+        "splits": sizes,
         "splits_from": splits_from,
         "words": words,
-        "typed_tokens": count_typed_tokens(captions),
-        "few_words": explain_few_words(words["total"], len(captions), example),
+        "findings": find_limits(photos, sizes, words, layout=source.layout),
         "quarantined_by_reason": _by_reason(left_out["quarantined"]),
         "notes": list(source.notes),
         "dataset_fingerprint": photos_fingerprint(photos),

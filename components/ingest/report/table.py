@@ -7,7 +7,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.model.unusual_captions import explain_typed_tokens
 from components.errors import one_line
 
 _WIDTH = 96
@@ -76,8 +75,7 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     if counts["loosely_matched"]:
         found = _counted(counts["loosely_matched"], "photo", "found by a similar name")
         rows.append(("loose names", found))
-    warnings = (explain_typed_tokens(report["typed_tokens"]), report["few_words"])
-    rows += [("warning", warning) for warning in warnings if warning]
+    rows += [("warning", finding["text"]) for finding in report["findings"]]
     rows += [("note", note) for note in report["notes"]]
     return [(title, one_line(text)) for title, text in rows]
 

@@ -16,8 +16,7 @@ _REPORT: dict[str, Any] = {
     "splits": {"train": 5996, "dev": 500, "test": 500},
     "splits_from": "train.txt, val.txt, test.txt",
     "words": {"total": 9, "distinct": 8290, "per_caption": 10.81, "unknown_share": 0.0133},
-    "typed_tokens": {},
-    "few_words": "",
+    "findings": [],
     "captions_without_image": [],
     "quarantined_by_reason": {},
     "notes": [],
@@ -47,8 +46,7 @@ def test_table_lines_tell_all_that_was_left_out() -> None:
         **_REPORT,
         "captions_without_image": ["[b]a.jpg", "b.jpg", "c.jpg"],
         "quarantined_by_reason": {"the file is empty": 2, "the image does not decode fully": 1},
-        "typed_tokens": {"<start>": 2, "endseq": 1},
-        "few_words": "Captions have 1.0 words on average",
+        "findings": [{"text": "8 test photos"}, {"text": "Captions have 1.0 words on average"}],
         "notes": ["captions.csv: read once", "two\nlines\x1b[31m.csv: read twice"],
         "counts": {**_COUNTS, **dict.fromkeys(_COUNTS, 1)},
     }
@@ -59,7 +57,7 @@ def test_table_lines_tell_all_that_was_left_out() -> None:
         "2: the file is empty; 1: the image does not decode fully",
         "1 pair between train and dev or test (1 identical within a split, 1 in both)",
         "1 image file", "1 photo found by a similar name", "captions.csv: read once",
-        "<start> in 2, endseq in 1", "Captions have 1.0 words",
+        "8 test photos", "Captions have 1.0 words",
         r"two\nlines\x1b[31m.csv: read twice",
     ):  # fmt: skip
         assert fact in text
