@@ -8,6 +8,7 @@ from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from components.artifacts.examples import Examples, read_examples
 from components.artifacts.files import TRAINING_FILE
+from components.artifacts.language import UNDETERMINED
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
@@ -67,6 +68,7 @@ class Data(BaseModel):
         dataset_fingerprint: Fingerprint of all photos and captions.
         test_fingerprint: Fingerprint of the test split.
         source: The layout of the data set; `sample` for drawn scenes.
+        language: The captions' language, a BCP 47 tag.
         findings: What limits a model of these data.
         near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
         summary: What the data set holds, as rows of a title and a text.
@@ -75,6 +77,7 @@ class Data(BaseModel):
     dataset_fingerprint: _Sha256
     test_fingerprint: _Sha256
     source: str
+    language: str = UNDETERMINED
     findings: list[Finding] = []
     near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]
     summary: list[tuple[str, str]]

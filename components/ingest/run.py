@@ -83,7 +83,14 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
         write_manifest(aside, photos)
         hashes = {image_id: check.perceptual_hash for image_id, check in passed.items()}
         left_out = list_left_out(source, texts, checks, assignment)
-        report = build_report(source, photos, hashes, left_out, splits_from=assignment.origin)
+        report = build_report(
+            source,
+            photos,
+            hashes,
+            left_out,
+            splits_from=assignment.origin,
+            language=settings.language,
+        )
         write_json(aside / REPORT_FILE, report)
     for line in table_lines(report):
         logger.info("  %s", line)

@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from components.settings.base import setting
 from components.settings.shared import BeamSettings, Name, SeedSettings
 
+#: The form of a BCP 47 tag; extensions and private use are left out.
+LANGUAGE_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}"
 #: The value of `dataset` and of `glove` for what the package contains.
 SAMPLE = "sample"
 #: The value of `glove` for word embeddings that start at random.
@@ -26,6 +28,11 @@ class DataSettings(SeedSettings, BeamSettings):
         "Captioned photos: a folder, .zip or .tar.gz, local, gs:// or s3://, as JSON Lines, CSV, "
         "COCO captions, Karpathy's JSON or Flickr's token files; or 'sample', generated scenes",
         external=(SAMPLE,),
+    )
+    language: Annotated[str, Field(pattern=rf"^({LANGUAGE_TAG})?$")] = setting(
+        "",
+        "Language of the captions, for reports, pages and speech: a BCP 47 tag, such as de or "
+        "zh-Hant; empty: detected",
     )
     scenes: int = setting(480, "Number of scenes that 'sample' generates", ge=1, le=100_000)
     dev_share: _SplitShare = setting(

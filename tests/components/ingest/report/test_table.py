@@ -16,6 +16,8 @@ _REPORT: dict[str, Any] = {
     "splits": {"train": 5996, "dev": 500, "test": 500},
     "splits_from": "train.txt, val.txt, test.txt",
     "words": {"total": 9, "distinct": 8290, "per_caption": 10.81, "unknown_share": 0.0133},
+    "language": "und",
+    "language_from": "detected",
     "findings": [],
     "captions_without_image": [],
     "quarantined_by_reason": {},
@@ -35,6 +37,7 @@ def test_table_lines_of_a_sound_data_set() -> None:
         ["splits", "train 5,996, dev 500, test 500"],
         ["splits", "from  train.txt, val.txt, test.txt"],
         ["words", "8,290 distinct; 1.3% of the words in dev and test are not in train"],
+        ["language", "not detected; set it with --language, for pages and speech"],
         ["missing", "none"],
         ["quarantined", "none"],
         ["look-alikes", "none"],
@@ -47,6 +50,7 @@ def test_table_lines_tell_all_that_was_left_out() -> None:
         "captions_without_image": ["[b]a.jpg", "b.jpg", "c.jpg"],
         "quarantined_by_reason": {"the file is empty": 2, "the image does not decode fully": 1},
         "findings": [{"text": "8 test photos"}, {"text": "Captions have 1.0 words on average"}],
+        "language": "zh",
         "notes": ["captions.csv: read once", "two\nlines\x1b[31m.csv: read twice"],
         "counts": {**_COUNTS, **dict.fromkeys(_COUNTS, 1)},
     }
@@ -57,7 +61,7 @@ def test_table_lines_tell_all_that_was_left_out() -> None:
         "2: the file is empty; 1: the image does not decode fully",
         "1 pair between train and dev or test (1 identical within a split, 1 in both)",
         "1 image file", "1 photo found by a similar name", "captions.csv: read once",
-        "8 test photos", "Captions have 1.0 words",
+        "zh (detected)", "8 test photos", "Captions have 1.0 words",
         r"two\nlines\x1b[31m.csv: read twice",
     ):  # fmt: skip
         assert fact in text
