@@ -25,6 +25,7 @@ from components.artifacts.files import (
     atomic_file,
     write_json,
 )
+from components.artifacts.language import write_language
 from components.artifacts.scores import search_scores
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
@@ -98,6 +99,7 @@ def evaluate_model(
         shutil.copytree(model, aside, copy_function=_link, dirs_exist_ok=True)
         write_decoding(aside, asdict(inputs.bundle.decoding))
         calibration.save(aside)
+        write_language(aside, inputs.data.language)
     measured |= _provenance(inputs, checksums_fingerprint(scored_model))
     page = render_report(measured, inputs.training, inputs.data.summary, sections)
     with atomic_file(report) as aside:

@@ -29,12 +29,9 @@ from components.ingest.report.table import table_lines
 from components.ingest.sample.dataset import draw_sample
 from components.ingest.splits.assignment import assign_splits
 from components.settings.beam_flags import temp_location
-from components.settings.data import DataSettings
+from components.settings.data import SAMPLE, DataSettings
 
 logger = logging.getLogger(__name__)
-
-#: The name of the data set that is drawn here.
-SAMPLE = "sample"
 
 
 def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, Any]:
@@ -97,7 +94,14 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
         write_manifest(aside, photos, root)
         hashes = {image_id: check.perceptual_hash for image_id, check in passed.items()}
         left_out = list_left_out(source, texts, checks, assignment)
-        report = build_report(source, photos, hashes, left_out, splits_from=assignment.origin)
+        report = build_report(
+            source,
+            photos,
+            hashes,
+            left_out,
+            splits_from=assignment.origin,
+            language=settings.language,
+        )
         write_json(aside / REPORT_FILE, report)
     for line in table_lines(report):
         logger.info("  %s", line)

@@ -14,7 +14,7 @@ from components.captioning.model.initialization import initialize_ensemble
 from components.captioning.model.losses import WordCrossEntropy, WordLoss
 from components.errors import SettingError
 from components.registry.runs import ended_on_error, log_metrics, reopen_run, run_exists
-from components.settings.train import TrainSettings
+from components.settings.train import RANDOM_EMBEDDING_WIDTH, TrainSettings
 from components.train.callbacks import Progress
 from components.train.checkpoint import (
     TrainingState,
@@ -47,7 +47,7 @@ def fit_network(
         train: Training examples, in memory or on disk; the feature statistics are computed from
             these only.
         dev: Selects the best epoch and decides when to stop.
-        matrix: float32 [V, G], the pretrained word embeddings.
+        matrix: float32 [V, G], the pretrained word embeddings; G is 0 if there are none.
         settings: The training settings.
         checkpoint: Written after each epoch and every ten minutes; training resumes from an
             existing one.
@@ -180,7 +180,7 @@ def _network_config(train: Split, matrix: np.ndarray, settings: TrainSettings) -
     return ModelConfig(
         vocabulary_size=vocabulary_size,
         feature_width=train.width,
-        embedding_width=settings.embedding_width or glove_width,
+        embedding_width=settings.embedding_width or glove_width or RANDOM_EMBEDDING_WIDTH,
         units=settings.units,
         dropout=settings.dropout,
         train_embeddings=settings.train_embeddings,

@@ -77,7 +77,9 @@ def caption(
                 "--output must be a file on this machine, since lines are appended to it, and "
                 f"can't be combined with --speak. Received: {output}"
             )
-        speech = find_speech() if say else []
+        if say:
+            # Before the model is loaded.
+            find_speech()
         prepare(root, needs_registry=bundle is None)
         version = None if model_version is None else str(model_version)
         with (
@@ -85,6 +87,7 @@ def caption(
             open_model(settings.model_name, version=version, bundle=bundle) as model,
         ):
             options = decode_options(model, beam, alternatives)
+            speech = find_speech(model.language) if say else []
             if output is None:
                 succeeded = print_captions(
                     photos,

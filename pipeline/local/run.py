@@ -21,13 +21,14 @@ from kfp import dsl, local
 from rich.console import Console
 
 from components.artifacts.files import read_json
+from components.artifacts.manifest import REPORT_FILE
 from components.errors import CaptionflowError
 from components.runtime.execution import PARENT_VARIABLE
 from components.storage.filesystem import require_writable
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
-from pipeline.local.cache import RunCache, plan_steps, restored_spec
+from pipeline.local.cache import RunCache, plan_steps, restored_spec, step_outputs
 from pipeline.local.console import RunView
 from pipeline.local.environment import (
     arguments_of,
@@ -89,6 +90,9 @@ def run_pipeline(
         planned = plan_steps(spec, arguments, contents, root / "cache", reuse=reuse)
         cache = RunCache(root / "cache", spec, planned, lambda step: _print_wait(console, step))
         _print_reused(console, planned)
+        # `ingest` logs them itself, unless it is reused.
+        for text in _findings(spec, planned, root / "cache"):
+            console.print(f"Data: {text}", style="yellow", markup=False, soft_wrap=True)
         with (
             contextlib.closing(cache),
             log_file.open("w", encoding="utf-8", buffering=1) as log,
@@ -183,6 +187,16 @@ def _print_wait(console: Console, step: str) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _findings(spec: Any, planned: list[PlannedStep], cache: Path) -> list[str]:
+    """Returns what limits a model of a data set that `ingest` does not read again."""
+    ingest = next(step for step in planned if step.name == "ingest")
+    outputs = step_outputs(spec, "ingest", cache) if ingest.reused else None
+    if outputs is None:
+        return []
+    report = read_json(Path(outputs["manifest"].path) / REPORT_FILE)
+    return [finding["text"] for finding in report["findings"]]
 
 
 def _damaged(planned: list[PlannedStep]) -> list[str]:
