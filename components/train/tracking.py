@@ -17,6 +17,7 @@ from components.registry.runs import (
     reopen_run,
     start_run,
 )
+from components.registry.source import source_tags
 from components.runtime.kubeflow_run import kubeflow_tags
 from components.settings.train import TrainSettings
 
@@ -49,8 +50,8 @@ def start_training_run(
     """Starts the MLflow run of a training, or reopens one that ended before its first epoch.
 
     Its name consists of data set, encoder and date, such as `flickr8k-InceptionV3-2026-11-30`. All
-    settings of the pipeline run are its parameters, the data set is its input, and `run.yaml` is
-    one of its artifacts.
+    settings of the pipeline run are its parameters, the data set is its input, `run.yaml` is one of
+    its artifacts, and tags have the Git commit of this code.
 
     Args:
         settings: The training settings.
@@ -80,7 +81,7 @@ def start_training_run(
             settings.experiment,
             run_name="-".join(part for part in parts if part),
             params=params,
-            tags={TRAINING_TAG: training, **kubeflow_tags(pipeline_run.kfp_name)},
+            tags={TRAINING_TAG: training, **source_tags(), **kubeflow_tags(pipeline_run.kfp_name)},
         )
     if pipeline_run.config:
         log_text(run_id, pipeline_run.config, RUN_CONFIG_FILE)
