@@ -70,6 +70,9 @@ class Data(BaseModel):
         source: The layout of the data set; `sample` for drawn scenes.
         language: The captions' language, a BCP 47 tag.
         findings: What limits a model of these data.
+        photos: Number of photos.
+        captions: Number of captions.
+        splits: Number of photos by split.
         near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
         summary: What the data set holds, as rows of a title and a text.
     """
@@ -77,6 +80,9 @@ class Data(BaseModel):
     dataset_fingerprint: _Sha256
     test_fingerprint: _Sha256
     source: str
+    photos: int
+    captions: int
+    splits: dict[str, int]
     language: str = UNDETERMINED
     findings: list[Finding] = []
     near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]

@@ -18,6 +18,7 @@ from components.registry.runs import (
     reopen_run,
     start_run,
 )
+from components.registry.source import source_tags
 from components.runtime.kubeflow_run import MAX_RUN_AGE, RUN_ID_TAG, kubeflow_tags
 from components.settings.train import TrainSettings
 
@@ -54,8 +55,8 @@ def start_training_run(
     starts after the time limit of a KFP run marks it as killed.
 
     Its name consists of data set, encoder and date, such as `flickr8k-InceptionV3-2026-11-30`. All
-    settings of the pipeline run are its parameters, the data set is its input, and `run.yaml` is
-    one of its artifacts.
+    settings of the pipeline run are its parameters, the data set is its input, `run.yaml` is one of
+    its artifacts, and tags have the Git commit of this code.
 
     Args:
         settings: The training settings.
@@ -90,7 +91,7 @@ def start_training_run(
             settings.experiment,
             run_name="-".join(part for part in parts if part),
             params=params,
-            tags={TRAINING_TAG: training, **cluster_tags},
+            tags={TRAINING_TAG: training, **source_tags(), **cluster_tags},
         )
     if pipeline_run.config:
         log_text(run_id, pipeline_run.config, RUN_CONFIG_FILE)

@@ -9,10 +9,10 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from components.settings.base import titled_fields
+from components.settings.base import flag, titled_fields
 from components.settings.renamed import RENAMED, refuse_renamed
 from pipeline.cli.errors import one_line_errors
-from pipeline.config import PRESETS, flag, preset_values
+from pipeline.config import PRESETS, preset_values
 
 Preset = Annotated[
     str | None,
