@@ -21,6 +21,7 @@ from components.describing.http.bodies import BodyLimits
 from components.describing.model import DecodeOptions
 from components.describing.page.guard import HOSTS, SecurityHeaders, is_cross_origin
 from components.describing.page.request_queue import RequestQueue, Upload
+from components.describing.sentences import NO_WORDS, NOT_SURE
 from components.errors import CaptionflowError
 
 _HERE = Path(__file__).parent
@@ -99,11 +100,15 @@ def _render(model: str) -> bytes:
     templates = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined
     )
-    return (
-        templates.get_template("page.html.jinja")
-        .render(model=model, formats=FORMATS, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS)
-        .encode()
+    page = templates.get_template("page.html.jinja").render(
+        model=model,
+        formats=FORMATS,
+        max_bytes=MAX_BYTES,
+        max_pixels=MAX_PIXELS,
+        no_words=NO_WORDS,
+        not_sure=NOT_SURE,
     )
+    return page.encode()
 
 
 def _photo_name(request: Request) -> str:
