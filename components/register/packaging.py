@@ -128,7 +128,7 @@ def _code(folder: Path) -> Path:
         shutil.copytree(
             source / package, target / package, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for file in ("__init__.py", "errors.py"):
+    for file in ("__init__.py", "errors.py", "markers.py"):
         shutil.copy(source / file, target)
     return target
 
