@@ -23,12 +23,10 @@ from components.train.checkpoint import (
 )
 from components.train.data import CaptionBatches, Split
 from components.train.devices import make_reproducible, precision_policy, training_strategy
+from components.train.optimizer import make_optimizer
 from components.train.workers import ALONE, Workers
 
 logger = logging.getLogger(__name__)
-
-# Final learning rate of the cosine schedule, relative to its peak.
-_COSINE_FLOOR = 0.02
 
 
 def fit_network(
@@ -77,7 +75,11 @@ def fit_network(
         initialize_ensemble(network, matrix, settings.seed)
         network.standardize.adapt(block.features for block in train.blocks())
         network.compile(
-            optimizer=_optimizer(settings, steps=batches.steps * settings.epochs),
+            optimizer=make_optimizer(
+                settings,
+                steps=batches.steps * settings.epochs,
+                replicas=strategy.num_replicas_in_sync,
+            ),
             loss=WordCrossEntropy(settings.label_smoothing),
             metrics=[WordLoss()],
             jit_compile=False,
@@ -186,17 +188,4 @@ def _network_config(train: Split, matrix: np.ndarray, settings: TrainSettings) -
         train_embeddings=settings.train_embeddings,
         decoder=settings.decoder,
         ensemble_size=settings.ensemble_size,
-    )
-
-
-def _optimizer(settings: TrainSettings, steps: int) -> keras.optimizers.Optimizer:
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = settings.learning_rate
-    if settings.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(
-            settings.learning_rate, decay_steps=steps, alpha=_COSINE_FLOOR
-        )
-    return keras.optimizers.AdamW(
-        rate,
-        weight_decay=settings.weight_decay,
-        global_clipnorm=settings.clip_norm or None,
     )
