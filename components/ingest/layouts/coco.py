@@ -11,6 +11,7 @@ from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.json_lines import is_record
 from components.ingest.layouts.json_map import is_map
+from components.ingest.layouts.json_nested import is_nested
 from components.ingest.layouts.split_fields import SplitFields, with_split_field
 from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
@@ -44,6 +45,9 @@ class _Annotation(BaseModel):
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     image_id: _Id
+    # VizWiz: spam, and a sentence that says that nothing can be seen. Both are excluded there, too.
+    is_rejected: bool = False
+    is_precanned: bool = False
     # Some have all captions of a photo in one annotation.
     caption: str | list[str | None] | None = None
 
@@ -78,7 +82,13 @@ def find(files: DataFiles) -> list[str]:
 def _may_be_coco(name: str, files: DataFiles) -> bool:
     # A list is a model's output (captions_val2014_results.json); others are JSON Lines or maps.
     line = first_line(files.paths[name], 1 << 16).strip()
-    if is_map(name, files) or line == "[" or line.startswith("[{") or is_record(line):
+    if (
+        is_map(name, files)
+        or is_nested(name, files)
+        or line == "["
+        or line.startswith("[{")
+        or is_record(line)
+    ):
         return False
     # Boxes may be misnamed (instances_val2017.json is what they are called).
     content = files.paths[name].read_bytes().replace(b"\0", b"")  # UTF-16 has zeros
@@ -109,6 +119,9 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     rows: list[CaptionRow] = []
     seen: set[tuple[str, str, tuple[str, ...]]] = set()
     for annotation in coco.annotations:
+        if annotation.is_rejected or annotation.is_precanned:
+            notes["annotations marked `is_rejected` or `is_precanned`, left out: {}"] += 1
+            continue
         key = (annotation.id or "", annotation.image_id, annotation.texts)
         if annotation.id is not None and key in seen:
             notes["annotations repeated with the same id, read once: {}"] += 1

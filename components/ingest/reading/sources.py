@@ -9,7 +9,15 @@ from components.errors import DataError, SettingError, one_line
 from components.ingest.archives.unpacking import is_archive, unpack
 from components.ingest.captions.merging import merge_captions
 from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, list_data_files
-from components.ingest.layouts import coco, csv_table, flickr_token, json_lines, json_map, karpathy
+from components.ingest.layouts import (
+    coco,
+    csv_table,
+    flickr_token,
+    json_lines,
+    json_map,
+    json_nested,
+    karpathy,
+)
 from components.ingest.layouts.caption_file import CaptionFile, Layout
 from components.ingest.layouts.sidecars import LOOKED_FOR, find_sidecars, read_sidecars
 from components.ingest.matching.matching import match_photos
@@ -31,6 +39,7 @@ LAYOUTS: tuple[Layout, ...] = (
     coco.LAYOUT,
     karpathy.LAYOUT,
     json_map.LAYOUT,
+    json_nested.LAYOUT,
 )
 
 
