@@ -26,7 +26,8 @@ from components.settings.beam_flags import temp_location
 from components.storage.filesystem import is_remote, local_path, open_filesystem, require_writable
 from components.storage.objects import in_parallel, upload_file
 from components.storage.reading import read_start
-from components.storage.transfer import exists, remove_folder, upload
+from components.storage.transfer import exists, remove_folder
+from components.storage.upload import upload
 
 logger = logging.getLogger(__name__)
 

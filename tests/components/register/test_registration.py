@@ -207,9 +207,7 @@ def test_register_component_returns_version_and_uri_and_completes_the_report(
         model=dsl.Model(uri=str(first["model"])),
         scores=dsl.Artifact(uri=str(first["scores"])),
         manifest=dsl.Dataset(uri=str(first["manifest"])),
-        report=dsl.HTML(
-            uri=str(report), metadata={METADATA_KEY: fingerprint_file(report)}
-        ),
+        report=dsl.HTML(uri=str(report), metadata={METADATA_KEY: fingerprint_file(report)}),
         released_report=released,
         training_config='{"data": "d"}',
         cause="Training: there is no champion yet",
