@@ -17,6 +17,8 @@ RESAMPLES = 1000
 
 # The same seed as sacrebleu's.
 _SEED = 12345
+#: How test sets are resampled, in sacrebleu's notation.
+SIGNATURE = f"bs:{RESAMPLES}|seed:{_SEED}"
 _PERCENTILES = (2.5, 97.5)
 
 
