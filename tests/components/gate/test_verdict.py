@@ -188,7 +188,8 @@ def test_judge_shows_the_comparison_with_the_champion(artifacts: dict[str, str])
     assert compared is not None
     shown = _shown(artifacts, "champion")
     for number in (
-        f"v1: BLEU-4 {compared.champion.bleu4:.2f} and CIDEr-D {compared.champion.cider_d:.2f}", f"{compared.difference:+.2f}",
+        f"v1: BLEU-4 {compared.champion.bleu4:.2f} and CIDEr-D {compared.champion.cider_d:.2f}",
+        f"{compared.difference:+.2f}",
         f"{compared.low:+.2f} to {compared.high:+.2f}", f"p = {compared.p_value:.3f}",
     ):  # fmt: skip
         assert number in shown
