@@ -1,7 +1,8 @@
 """Where a data set comes from, and how it is read."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from components.errors import DataError, SettingError, one_line
@@ -27,7 +28,7 @@ from components.ingest.splits.lists import find_split_lists
 from components.ingest.splits.own_splits import own_splits
 from components.ingest.splits.sources import find_split_sources
 from components.storage.filesystem import is_remote
-from components.storage.transfer import local_copy
+from components.storage.transfer import RemoteFile, download, local_copy, local_targets
 
 logger = logging.getLogger(__name__)
 
@@ -42,23 +43,29 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 
 
-def read_source(dataset: str, work: Path) -> Source:
+def read_source(dataset: str, work: Path, *, leave_photos: bool = False) -> Source:
     """Finds a data set's files, tells its layout and reads it.
 
     Args:
         dataset: A folder, a `.zip` or a `.tar.gz`: a local path or one in a bucket.
         work: A directory of this run: what is downloaded or unpacked goes there.
+        leave_photos: Leave the photos of a folder in a bucket where they are.
 
     Returns:
-        The source. Image files below `work` are this run's own, others stay where they lie.
+        The source. Image files below `work` are this run's own, others stay where they are.
 
     Raises:
-        DataError: If nothing lies there, no layout is recognised, or captions, photos or splits
+        DataError: If there is nothing, no layout is recognised, or captions, photos or splits
             contradict each other.
         SettingError: If the path is empty or has an unknown scheme.
     """
     if not dataset.strip():
         raise SettingError("dataset must be a folder, an archive or `sample`. Received: ''")
+    if leave_photos and is_remote(dataset):
+        targets = local_targets(dataset, work / "copy")
+        # An object of this very name is an archive.
+        if all(file.name for file in targets):
+            return _read_remote_folder(dataset, targets, work / "copy")
     path = local_copy(dataset, work / "copy")
     if not path.is_dir():
         if not is_archive(path):
@@ -70,12 +77,36 @@ def read_source(dataset: str, work: Path) -> Source:
     return read_folder(path, dataset)
 
 
-def read_folder(folder: Path, dataset: str) -> Source:
+def _read_remote_folder(
+    dataset: str, targets: Mapping[RemoteFile, Path], directory: Path
+) -> Source:
+    """Reads a data set in a bucket; of its files only those that may hold captions are copied."""
+    folder = directory / PurePosixPath(dataset).name
+    texts = {}
+    photos = {}
+    for file, path in targets.items():
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            texts[file.uri] = path
+        elif path.relative_to(folder).as_posix() == file.name:
+            photos[path] = file
+        else:
+            raise DataError(f"A photo's name must be a plain path. Received: {file.uri}")
+    download(dataset, texts)
+    source = read_folder(folder, dataset, photos)
+    place = source.root.relative_to(folder).as_posix()
+    root = dataset.rstrip("/")
+    return replace(source, uri=root if place == "." else f"{root}/{place}")
+
+
+def read_folder(
+    folder: Path, dataset: str, remote: Mapping[Path, RemoteFile] | None = None
+) -> Source:
     """Reads a data set in a folder.
 
     Args:
-        folder: Where the files are; they may lie inside enclosing folders.
+        folder: Where the files are; they may be inside enclosing folders.
         dataset: What the user calls it, for messages.
+        remote: See `list_data_files`.
 
     Returns:
         The source.
@@ -83,7 +114,7 @@ def read_folder(folder: Path, dataset: str) -> Source:
     Raises:
         DataError: As `read_source`.
     """
-    everything = list_data_files(folder)
+    everything = list_data_files(folder, remote)
     sidecars = find_sidecars(everything)
     files = everything.without(sidecars)
     found = [layout.read(name, files) for layout in LAYOUTS for name in layout.find(files)]
