@@ -78,7 +78,9 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> None
                 f"{archive.name} could not be unpacked to {directory}: {error.strerror}. The "
                 "archive is not at fault. Make room there, or mend the disk, and try again"
             ) from error
-        raise DataError(f"{archive.name} can't be unpacked: {str(error) or type(error).__name__}") from error
+        raise DataError(
+            f"{archive.name} can't be unpacked: {str(error) or type(error).__name__}"
+        ) from error
     if skipped:
         logger.warning(
             "skipped %d members of %s, such as %s: names that no file here can have, or links to "
