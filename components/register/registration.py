@@ -19,7 +19,7 @@ from components.registry.approval import propose
 from components.registry.candidacy import approval_notice
 from components.registry.client import mlflow_client
 from components.registry.models import TRAINING_CONFIG_TAG, find_champion
-from components.registry.ownership import deleted_on_error
+from components.registry.ownership import deleted_on_error, sync_model
 from components.registry.promotion import champion_changed, promote
 from components.registry.rejected_candidates import candidate_key
 from components.registry.runs import require_run
@@ -124,6 +124,7 @@ def register_model(
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
             logged = log_bundle(Path(model), photos, run_id)
             with deleted_on_error(client, logged):
+                sync_model(client, logged)
                 check_parity(f"models:/{logged}", Path(scores), photos)
                 version = _new_version(client, model_name, run_id, logged, tags, card)
             logger.info("%s has a new version: %s", model_name, version.version)
