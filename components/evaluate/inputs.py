@@ -8,6 +8,7 @@ from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from components.artifacts.examples import ExampleShards
 from components.artifacts.files import TRAINING_FILE
+from components.artifacts.language import UNDETERMINED
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
@@ -48,6 +49,18 @@ class Training(BaseModel):
     history: Annotated[list[Epoch], Field(min_length=1)]
 
 
+class Finding(BaseModel):
+    """What limits a model of these data; see `ingest`'s `report.json`.
+
+    Attributes:
+        kind: Its name.
+        text: An explanation, with numbers.
+    """
+
+    kind: str
+    text: str
+
+
 class Data(BaseModel):
     """The description of the data in the manifest's `report.json`.
 
@@ -55,6 +68,11 @@ class Data(BaseModel):
         dataset_fingerprint: Fingerprint of all photos and captions.
         test_fingerprint: Fingerprint of the test split.
         source: The layout of the data set; `sample` for drawn scenes.
+        language: The captions' language, a BCP 47 tag.
+        findings: What limits a model of these data.
+        photos: Number of photos.
+        captions: Number of captions.
+        splits: Number of photos by split.
         near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
         summary: What the data set holds, as rows of a title and a text.
     """
@@ -62,6 +80,11 @@ class Data(BaseModel):
     dataset_fingerprint: _Sha256
     test_fingerprint: _Sha256
     source: str
+    photos: int
+    captions: int
+    splits: dict[str, int]
+    language: str = UNDETERMINED
+    findings: list[Finding] = []
     near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]
     summary: list[tuple[str, str]]
 

@@ -4,7 +4,7 @@
 2. Fit the model's confidence on the dev split.
 3. Decode captions of the test split with beam search and greedily, block by block.
 4. Score both with BLEU, CIDEr-D and ROUGE-L against all references, and measure the confidence.
-5. Rank the captions of the beam search; the report shows the best, the median and the worst.
+5. Rank the captions of the beam search, and count mistakes by kind, for the report.
 6. Write the scored model, the report and the scores.
 """
 
@@ -25,6 +25,7 @@ from components.artifacts.files import (
     atomic_file,
     write_json,
 )
+from components.artifacts.language import write_language
 from components.artifacts.scores import search_scores
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
@@ -32,11 +33,15 @@ from components.evaluate.calibration import fit_calibration
 from components.evaluate.confidence import measure_confidence
 from components.evaluate.gallery import pick_captions, rank_captions
 from components.evaluate.inputs import SPLIT, Inputs, read_inputs
+from components.evaluate.mistakes import count_mistakes
 from components.evaluate.report import gallery_sections, render_report
 from components.evaluate.scoring import CaptionedSplit, caption_split, score_captions
 from components.settings.decoding import DecodingSettings
 
 logger = logging.getLogger(__name__)
+
+# What `scores.json` says of the data.
+_FINGERPRINTS = {"dataset_fingerprint", "test_fingerprint", "near_duplicates"}
 
 
 def evaluate_model(
@@ -98,8 +103,10 @@ def evaluate_model(
         shutil.copytree(model, aside, copy_function=_link, dirs_exist_ok=True)
         write_decoding(aside, asdict(inputs.bundle.decoding))
         calibration.save(aside)
+        write_language(aside, inputs.data.language)
     measured |= _provenance(inputs, checksums_fingerprint(scored_model))
-    page = render_report(measured, inputs.training, inputs.data.summary, sections)
+    mistakes = count_mistakes(captions.beam, test.references, normalizer.detokenize)
+    page = render_report(measured, inputs.training, inputs.data, mistakes, sections)
     with atomic_file(report) as aside:
         aside.write_text(page, encoding="utf-8")
     with atomic_directory(scores) as aside:
@@ -125,7 +132,7 @@ def _provenance(inputs: Inputs, model_fingerprint: str) -> dict[str, Any]:
         "mlflow_run_id": inputs.training.mlflow_run_id,
         "model_fingerprint": model_fingerprint,
         **asdict(inputs.bundle.decoding),
-        **inputs.data.model_dump(exclude={"summary", "source"}),
+        **inputs.data.model_dump(include=_FINGERPRINTS),
         "encoder": inputs.encoder,
         "vocabulary_known": len(inputs.bundle.vocabulary) - len(SPECIAL_TOKENS),
     }

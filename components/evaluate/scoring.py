@@ -13,7 +13,12 @@ from components.artifacts.examples import Examples
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.confidence import Confidence
 from components.captioning.metrics.bleu import corpus_bleu
-from components.captioning.metrics.coco import coco_scores
+from components.captioning.metrics.bootstrap import (
+    percentile_interval,
+    resample_bleu4,
+    resample_mean,
+)
+from components.captioning.metrics.coco import coco_scores, photo_cider_d
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +103,9 @@ def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> d
         0 to 100, with their `signature`; `cider_d` and `rouge_l`, times 100, by search (`beam`,
         `greedy`), with their `coco_signature`; the number of `images` and `references`; and for the
         captions of the beam search `distinct_captions`, `mean_words` and `vocabulary_used`, the
-        number of distinct words.
+        number of distinct words, and `intervals`: the lower and upper bound of the 95 % bootstrap
+        confidence intervals of `bleu4` and `cider_d`. CIDEr-D is resampled by photo, with the
+        document frequencies of the whole split.
     """
     beam = corpus_bleu(captions.beam, references)
     greedy = corpus_bleu(captions.greedy, references)
@@ -119,4 +126,10 @@ def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> d
         "distinct_captions": len(set(captions.beam)),
         "mean_words": len(words) / len(captions.beam),
         "vocabulary_used": len(set(words)),
+        "intervals": {
+            "bleu4": list(percentile_interval(resample_bleu4(captions.beam, references))),
+            "cider_d": list(
+                percentile_interval(resample_mean(photo_cider_d(captions.beam, references)))
+            ),
+        },
     }

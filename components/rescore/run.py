@@ -19,6 +19,7 @@ from components.errors import DataError
 from components.registry.download import download_model
 from components.registry.models import ModelVersion, find_champion
 from components.registry.training_photos import read_training_photos, training_photos
+from components.storage.transfer import path_or_content
 
 if TYPE_CHECKING:
     from components.artifacts.examples import ExampleShards
@@ -172,7 +173,10 @@ def _caption(
         captions: dict[str, str] = {}
         for start in range(0, len(image_ids), _BATCH):
             batch = image_ids[start : start + _BATCH]
-            pixels = [captioner.load(test[image_id].uri, named=image_id) for image_id in batch]
+            pixels = [
+                captioner.load(path_or_content(test[image_id].uri), named=image_id)
+                for image_id in batch
+            ]
             results = captioner.alternatives_or_errors(pixels)
             for image_id, result in zip(batch, results, strict=True):
                 if isinstance(result, DataError):

@@ -16,7 +16,8 @@ import keras
 import numpy as np
 
 from components.errors import ARCHIVE_ERRORS
-from components.storage.transfer import exists, local_copy, remove, upload
+from components.storage.transfer import exists, local_copy, remove
+from components.storage.upload import upload
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
         state: The progress of training.
 
     Raises:
-        SettingError, CaptionflowError: As `storage.transfer.upload`.
+        SettingError, CaptionflowError: As `storage.upload.upload`.
     """
     arrays = {
         # `variables` includes the seed states of the dropout layers: without them, resumed training

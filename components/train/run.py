@@ -14,6 +14,7 @@ from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.code_version import code_version
 from components.artifacts.examples import ENCODER_FILE, ExampleShards
 from components.artifacts.files import (
+    COVERAGE_FILE,
     MATRIX_FILE,
     TRAINING_FILE,
     atomic_directory,
@@ -126,7 +127,7 @@ def train_model(
         start_run=lambda: start_training_run(settings, encoder, pipeline_run, training=name),
         workers=workers,
     )
-    training = _training_record(state, settings)
+    training = {**_training_record(state, settings), "embeddings": _source(Path(matrix))}
     if not workers.is_chief:
         return {**training, "checkpoint": str(checkpoint)}
     with ended_on_error(state.run_id):
@@ -169,6 +170,12 @@ def _open(shards: ExampleShards, settings: TrainSettings) -> Split:
 
 def _sha256(values: np.ndarray) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def _source(matrix: Path) -> dict[str, Any]:
+    """Returns where the word embeddings came from."""
+    coverage = read_json(matrix / COVERAGE_FILE)
+    return {name: coverage[name] for name in ("source", "width", "found")}
 
 
 def _training_record(state: TrainingState, settings: TrainSettings) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from components.captioning.model.initialization import initialize_ensemble
 from components.captioning.model.losses import WordCrossEntropy, WordLoss
 from components.errors import SettingError
 from components.registry.runs import ended_on_error, log_metrics, reopen_run, run_exists
-from components.settings.train import TrainSettings
+from components.settings.train import RANDOM_EMBEDDING_WIDTH, TrainSettings
 from components.train.callbacks import Progress
 from components.train.checkpoint import (
     TrainingState,
@@ -23,12 +23,10 @@ from components.train.checkpoint import (
 )
 from components.train.data import CaptionBatches, Split
 from components.train.devices import make_reproducible, precision_policy, training_strategy
+from components.train.optimizer import make_optimizer
 from components.train.workers import ALONE, Workers
 
 logger = logging.getLogger(__name__)
-
-# Final learning rate of the cosine schedule, relative to its peak.
-_COSINE_FLOOR = 0.02
 
 
 def fit_network(
@@ -47,7 +45,7 @@ def fit_network(
         train: Training examples, in memory or on disk; the feature statistics are computed from
             these only.
         dev: Selects the best epoch and decides when to stop.
-        matrix: float32 [V, G], the pretrained word embeddings.
+        matrix: float32 [V, G], the pretrained word embeddings; G is 0 if there are none.
         settings: The training settings.
         checkpoint: Written after each epoch and every ten minutes; training resumes from an
             existing one.
@@ -77,7 +75,11 @@ def fit_network(
         initialize_ensemble(network, matrix, settings.seed)
         network.standardize.adapt(block.features for block in train.blocks())
         network.compile(
-            optimizer=_optimizer(settings, steps=batches.steps * settings.epochs),
+            optimizer=make_optimizer(
+                settings,
+                steps=batches.steps * settings.epochs,
+                replicas=strategy.num_replicas_in_sync,
+            ),
             loss=WordCrossEntropy(settings.label_smoothing),
             metrics=[WordLoss()],
             jit_compile=False,
@@ -180,23 +182,10 @@ def _network_config(train: Split, matrix: np.ndarray, settings: TrainSettings) -
     return ModelConfig(
         vocabulary_size=vocabulary_size,
         feature_width=train.width,
-        embedding_width=settings.embedding_width or glove_width,
+        embedding_width=settings.embedding_width or glove_width or RANDOM_EMBEDDING_WIDTH,
         units=settings.units,
         dropout=settings.dropout,
         train_embeddings=settings.train_embeddings,
         decoder=settings.decoder,
         ensemble_size=settings.ensemble_size,
-    )
-
-
-def _optimizer(settings: TrainSettings, steps: int) -> keras.optimizers.Optimizer:
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = settings.learning_rate
-    if settings.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(
-            settings.learning_rate, decay_steps=steps, alpha=_COSINE_FLOOR
-        )
-    return keras.optimizers.AdamW(
-        rate,
-        weight_decay=settings.weight_decay,
-        global_clipnorm=settings.clip_norm or None,
     )

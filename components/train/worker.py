@@ -33,7 +33,8 @@ def main() -> None:
     """Trains together with the other workers."""
     with run_step("train") as ready:
         args = _arguments()
-        from components.storage.transfer import local_copy, upload
+        from components.storage.transfer import local_copy
+        from components.storage.upload import upload
         from components.train.run import train_model
         from components.train.workers import CLUSTER_VARIABLE, join_workers
 

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.examples import Examples, ExampleShards, shard_name, to_example
-from components.artifacts.files import ENCODER_WEIGHTS_FILE, MATRIX_FILE
+from components.artifacts.files import COVERAGE_FILE, ENCODER_WEIGHTS_FILE, MATRIX_FILE
 from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
@@ -51,6 +51,8 @@ def train(
         Normalizer((("lower",),)).save(tmp_path / name)
     (tmp_path / "matrix").mkdir()
     np.save(tmp_path / "matrix" / MATRIX_FILE, matrix)
+    coverage = {"source": "glove.txt", "width": 4, "found": 5}
+    (tmp_path / "matrix" / COVERAGE_FILE).write_text(json.dumps(coverage))
 
     def run(pod: str, checkpoints: str | Path, **changed: Any) -> dict[str, Any]:
         return train_model(
