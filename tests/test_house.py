@@ -20,7 +20,7 @@ LAYERS: dict[str, set[str]] = {
     "storage": {"errors"},
     "settings": {"errors"},
     "artifacts": {"errors", "storage"},
-    "registry": {"errors", "artifacts"},
+    "registry": {"errors", "storage", "artifacts"},
     "captioning": {"errors", "settings", "artifacts"},
     "drift": {"errors", "storage", "captioning"},
     "runtime": {"errors", "settings", "artifacts", "registry"},

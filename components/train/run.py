@@ -24,6 +24,7 @@ from components.artifacts.files import (
 )
 from components.artifacts.fingerprint import fingerprint_value
 from components.captioning.decoding.reranking import RerankerData
+from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
@@ -35,6 +36,7 @@ from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path, require_writable
 from components.train.checkpoint import TrainingState, remove_checkpoint
+from components.train.parent import load_parent
 from components.train.tracking import PipelineRun, start_training_run
 from components.train.trainer import fit_network
 
@@ -97,6 +99,7 @@ def train_model(
             f"{NORMALIZER_FILE} differ. Run features again. Received: {captions} and {examples}"
         )
     encoder = read_json(Path(examples) / ENCODER_FILE)
+    parent = load_parent(settings, EncoderSpec.load(examples))
     identity = {
         "settings": settings.decisive(),
         "encoder": encoder,
@@ -104,9 +107,11 @@ def train_model(
         "data": [_split_identity(split) for split in (train, dev)],
         "matrix": _sha256(embeddings),
         "experiment": experiment_identity(settings.experiment),
+        "parent": parent.fingerprint if parent else None,
         "code": code_version("components.train"),
     }
     key = fingerprint_value(identity)[:32]
+    lineage = parent.lineage(vocabulary) if parent else {}
     cluster_run = os.environ.get(RUN_ID_VARIABLE)
     name = f"{key}-{cluster_run}" if cluster_run else key
     checkpoint = _checkpoint(settings.checkpoints, name)
@@ -116,9 +121,17 @@ def train_model(
         embeddings,
         settings,
         checkpoint=checkpoint,
-        start_run=lambda: start_training_run(settings, encoder, pipeline_run, training=name),
+        start_run=lambda: start_training_run(
+            settings, encoder, pipeline_run, training=name, start_from=lineage
+        ),
+        words=vocabulary.words,
+        parent=parent,
     )
-    training = {**_training_record(state, settings), "embeddings": _source(Path(matrix))}
+    training = {
+        **_training_record(state, settings),
+        "embeddings": _source(Path(matrix)),
+        **({"start_from": lineage} if lineage else {}),
+    }
     with ended_on_error(state.run_id):
         with atomic_directory(directory) as aside:
             save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)

@@ -1,11 +1,12 @@
 """Training: network, optimizer and training loop, from scratch or from a checkpoint."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from components.artifacts.examples import Examples
 from components.captioning.model.decoder import ModelConfig
@@ -22,6 +23,7 @@ from components.train.checkpoint import (
 )
 from components.train.data import CaptionBatches
 from components.train.devices import make_reproducible, precision_policy, training_strategy
+from components.train.parent import LoadedParent, continue_from
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ def fit_network(
     *,
     checkpoint: Path | str,
     start_run: Callable[[], str],
+    words: Sequence[str] = (),
+    parent: LoadedParent | None = None,
 ) -> tuple[CaptionNetwork, TrainingState]:
     """Trains a network until the last epoch, or until the dev loss stops falling.
 
@@ -47,6 +51,8 @@ def fit_network(
         settings: The training settings.
         checkpoint: Written after each epoch; training resumes from an existing one.
         start_run: Creates the MLflow run of a new training and returns its id.
+        words: The vocabulary, needed with a parent.
+        parent: The model to continue from; its shapes are those of the settings.
 
     Returns:
         The network with the weights of its best epoch, and the final training state.
@@ -65,9 +71,14 @@ def fit_network(
     )
     strategy = training_strategy()
     with strategy.scope():
-        network = build_network(_network_config(train, matrix, settings), settings.seed)
+        width = parent.network.config.embedding_width if parent else 0
+        config = _network_config(train, matrix, settings, default_width=width)
+        network = build_network(config, settings.seed)
         initialize_ensemble(network, matrix, settings.seed)
-        network.standardize.adapt(train.features)
+        if parent is None:
+            network.standardize.adapt(train.features)
+        else:
+            continue_from(network, words, parent)
         network.compile(
             optimizer=_optimizer(settings, steps=batches.steps * settings.epochs),
             loss=WordCrossEntropy(settings.label_smoothing),
@@ -88,13 +99,16 @@ def fit_network(
         strategy.num_replicas_in_sync,
         keras.config.dtype_policy().name,
     )
+    dev_batches = CaptionBatches(
+        dev, batch_size=settings.batch_size, max_words=settings.max_words
+    ).dataset()
     with ended_on_error(state.run_id):
+        if parent is not None and not state.history:
+            _log_start(network, dev_batches, state.run_id)
         if not state.exhausted(settings.patience):
             network.fit(
                 batches.dataset(),
-                validation_data=CaptionBatches(
-                    dev, batch_size=settings.batch_size, max_words=settings.max_words
-                ).dataset(),
+                validation_data=dev_batches,
                 initial_epoch=len(state.history),
                 epochs=settings.epochs,
                 verbose=0,
@@ -104,6 +118,13 @@ def fit_network(
             )
     restore_best(network, state)
     return network, state
+
+
+def _log_start(network: CaptionNetwork, dev: tf.data.Dataset, run_id: str) -> None:
+    """Logs the dev loss before the first epoch: what the parent knows of the new data."""
+    loss = float(network.evaluate(dev, verbose=0, return_dict=True)["word_loss"])
+    log_metrics(run_id, {"dev_word_loss": loss}, step=0)
+    logger.info("before the first epoch: dev %.3f", loss)
 
 
 def _complete_metrics(state: TrainingState, start_run: Callable[[], str]) -> None:
@@ -119,12 +140,17 @@ def _complete_metrics(state: TrainingState, start_run: Callable[[], str]) -> Non
         log_metrics(state.run_id, epoch, step=number)
 
 
-def _network_config(train: Examples, matrix: np.ndarray, settings: TrainSettings) -> ModelConfig:
+def _network_config(
+    train: Examples, matrix: np.ndarray, settings: TrainSettings, *, default_width: int
+) -> ModelConfig:
     vocabulary_size, glove_width = matrix.shape
     return ModelConfig(
         vocabulary_size=vocabulary_size,
         feature_width=train.features.shape[1],
-        embedding_width=settings.embedding_width or glove_width or RANDOM_EMBEDDING_WIDTH,
+        embedding_width=settings.embedding_width
+        or default_width
+        or glove_width
+        or RANDOM_EMBEDDING_WIDTH,
         units=settings.units,
         dropout=settings.dropout,
         train_embeddings=settings.train_embeddings,
