@@ -11,6 +11,7 @@ from pydantic import field_validator
 
 from components.errors import SettingError
 from components.gate.thresholds import read_thresholds
+from components.settings.base import flag
 from components.settings.run import RunSettings
 
 #: Names of the presets: YAML files in `pipeline/presets` that also state costs and scores.
@@ -100,8 +101,3 @@ def read_config(file: Path) -> dict[str, Any]:
             f"config must be a YAML mapping of settings, such as 'epochs: 20'. Received: {file}"
         )
     return values
-
-
-def flag(name: str) -> str:
-    """Returns the command-line flag of a setting."""
-    return "--" + name.replace("_", "-")

@@ -56,6 +56,17 @@ class TrainSettings(
     patience: int = setting(
         5, "Early stopping: epochs without a lower dev loss before training stops", ge=1
     )
+    training_data: Literal["auto", "memory", "stream"] = setting(
+        "auto",
+        "Where the training photos' features and captions are during training. memory: in memory; "
+        "stream: on disk, and shuffled in parts of 16,000 photos; auto: in memory up to 1 GiB",
+    )
+    reranking_photos: int = setting(
+        20_000,
+        "Training photos that the model keeps for reranking, confidence and drift: a random sample "
+        "if there are more",
+        ge=1,
+    )
     checkpoints: Name = setting(
         "checkpoints",
         "Folder, local, gs:// or s3://, for checkpoints, from which the next run resumes an "

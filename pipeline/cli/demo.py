@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.describing.http.server import LOOPBACK, listen
-from components.describing.model import DecodeOptions, Model, decode_options, open_model
+from components.describing.model import DecodeOptions, Model, decode_options
 from components.describing.page.server import serve
-from pipeline.cli.captioning.last_model import naming_last_model
+from pipeline.cli.captioning.chosen_model import chosen_model
 from pipeline.cli.captioning.options import DEFAULT_MODEL, Beam, Bundle, Name, Version
-from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, prepare, temporary_files
+from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, temporary_files
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
-from pipeline.config import make_settings
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
@@ -52,31 +51,27 @@ def demo(
     root: Root = Path("runs"),
 ) -> None:
     """Open a page in the browser that captions photos; only this machine can reach it."""
-    with one_line_errors("stopped"):
-        settings = make_settings("sample", {"model_name": model_name})
-        prepare(root, needs_registry=bundle is None)
-        version = None if model_version is None else str(model_version)
-        with (
-            temporary_files(),
-            listen(LOOPBACK, port) as listener,
-            naming_last_model(root),
-            open_model(settings.model_name, version=version, bundle=bundle) as model,
-        ):
+    with (
+        one_line_errors("stopped"),
+        temporary_files(),
+        listen(LOOPBACK, port) as listener,
+        chosen_model(model_name, model_version, bundle, root) as model,
+    ):
 
-            def load() -> "Captioner":
-                load_tensorflow()
-                from components.describing.captions import load_captioner
+        def load() -> "Captioner":
+            load_tensorflow()
+            from components.describing.captions import load_captioner
 
-                return load_captioner(model, batch_size=1)
+            return load_captioner(model, batch_size=1)
 
-            def announce(url: str) -> None:
-                typer.echo(f"{model.name} captions photos at {url}. Press Ctrl-C to stop.")
-                if browser:
-                    # Some browsers return only when they are closed.
-                    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        def announce(url: str) -> None:
+            typer.echo(f"{model.name} captions photos at {url}. Press Ctrl-C to stop.")
+            if browser:
+                # Some browsers return only when they are closed.
+                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-            options = _options(model, beam, alternatives)
-            serve(listener, load, options, model.name, model.language, announce)
+        options = _options(model, beam, alternatives)
+        serve(listener, load, options, model.name, model.language, announce)
     exit_at_once()
 
 

@@ -88,12 +88,13 @@ def run_pipeline(
     config_file.write_text(settings.to_yaml(), encoding="utf-8")
     with restored_spec(captioning_pipeline.pipeline_spec) as spec:
         planned = plan_steps(spec, arguments, contents, root / "cache", reuse=reuse)
-        cache = RunCache(root / "cache", spec, planned)
+        cache = RunCache(root / "cache", spec, planned, lambda step: _print_wait(console, step))
         _print_reused(console, planned)
         # `ingest` logs them itself, unless it is reused.
         for text in _findings(spec, planned, root / "cache"):
             console.print(f"Data: {text}", style="yellow", markup=False, soft_wrap=True)
         with (
+            contextlib.closing(cache),
             log_file.open("w", encoding="utf-8", buffering=1) as log,
             RunView(console, log) as view,
             new_run_folder(root) as folder,
@@ -178,6 +179,14 @@ def _print_reused(console: Console, planned: list[PlannedStep]) -> None:
     reused = [step.name for step in planned if step.reused]
     if reused:
         console.print(f"Unchanged since earlier runs: {', '.join(reused)}", highlight=False)
+
+
+def _print_wait(console: Console, step: str) -> None:
+    console.print(
+        f"{step} waits: another run in this work folder is doing the same, and its result will do.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _findings(spec: Any, planned: list[PlannedStep], cache: Path) -> list[str]:

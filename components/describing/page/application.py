@@ -22,6 +22,7 @@ from components.describing.http.bodies import BodyLimits
 from components.describing.model import DecodeOptions
 from components.describing.page.guard import HOSTS, SecurityHeaders, is_cross_origin
 from components.describing.page.request_queue import RequestQueue, Upload
+from components.describing.sentences import NO_WORDS, NOT_SURE
 from components.errors import CaptionflowError
 
 _HERE = Path(__file__).parent
@@ -103,18 +104,17 @@ def _render(model: str, language: str) -> bytes:
     templates = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined
     )
-    return (
-        templates.get_template("page.html.jinja")
-        .render(
-            model=model,
-            # In HTML, an empty language is an unknown one.
-            language="" if language == UNDETERMINED else language,
-            formats=FORMATS,
-            max_bytes=MAX_BYTES,
-            max_pixels=MAX_PIXELS,
-        )
-        .encode()
+    page = templates.get_template("page.html.jinja").render(
+        model=model,
+        # In HTML, an empty language is an unknown one.
+        language="" if language == UNDETERMINED else language,
+        formats=FORMATS,
+        max_bytes=MAX_BYTES,
+        max_pixels=MAX_PIXELS,
+        no_words=NO_WORDS,
+        not_sure=NOT_SURE,
     )
+    return page.encode()
 
 
 def _photo_name(request: Request) -> str:

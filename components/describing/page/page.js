@@ -2,8 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 const speech = window.speechSynthesis;
-const NO_WORDS = "(no words)";
-const NOT_SURE = "Not sure what this shows. It may be: ";
+const { noWords: NO_WORDS, notSure: NOT_SURE } = $("answer").dataset;
 const NO_RESPONSE = "The service does not respond. Start it again in its terminal, then reload this page.";
 
 // Of the latest photo: the AbortController of its upload, and the URL of its preview.
