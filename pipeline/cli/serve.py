@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.describing.http.server import LOOPBACK, listen
-from components.describing.serving.model_source import needs_registry, open_source
+from components.describing.serving.model_source import open_source
+from components.registry.model_uri import is_model_uri
 from pipeline.cli.captioning.options import DEFAULT_MODEL, KeepFeatures
 from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, prepare, temporary_files
 from pipeline.cli.errors import one_line_errors
@@ -44,7 +45,7 @@ def serve_model(
 ) -> None:
     """Serve a model over HTTP to programs, with MLflow's scoring protocol."""
     with one_line_errors("stopped"):
-        prepare(root, needs_registry=needs_registry(model))
+        prepare(root, needs_registry=is_model_uri(model))
         with (
             temporary_files(),
             listen(host, port) as listener,
