@@ -9,7 +9,9 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
-from components.artifacts.checksums import write_checksums
+from components.artifacts.checksums import METADATA_KEY, artifact_damage, write_checksums
+from components.artifacts.fingerprint import fingerprint_file
+from components.artifacts.report import place
 from components.errors import CaptionflowError, DataError
 from components.register import component
 from components.register.registration import Registered
@@ -207,9 +209,7 @@ def test_register_component_returns_version_and_uri_and_completes_the_report(
         model=dsl.Model(uri=str(first["model"])),
         scores=dsl.Artifact(uri=str(first["scores"])),
         manifest=dsl.Dataset(uri=str(first["manifest"])),
-        report=dsl.HTML(
-            uri=str(report), metadata={METADATA_KEY: fingerprint_file(report)}
-        ),
+        report=dsl.HTML(uri=str(report), metadata={METADATA_KEY: fingerprint_file(report)}),
         released_report=released,
         training_config='{"data": "d"}',
         cause="Training: there is no champion yet",
