@@ -117,8 +117,8 @@ def _champion_of(model_name: str) -> str:
     elif rejection := last_rejection(model_name):
         message += f" The gate's decision on the last model: {rejection}."
     raise NoChampionError(
-        f"{message} Train a model with `captionflow run`, or use one that was not approved with "
-        "`--bundle` and the artifact scored_model of its evaluate step"
+        f"{message} Train a model with `captionflow run`, or use one that was not approved: the "
+        "artifact scored_model of its evaluate step"
     )
 
 

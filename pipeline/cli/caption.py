@@ -13,17 +13,11 @@ from typing import Annotated
 
 import typer
 
-from components.describing.model import decode_options, open_model
-from components.describing.speech import find_speech
 from components.errors import DataError, SettingError
-from components.storage.filesystem import is_remote
-from pipeline.cli.captioning.last_model import naming_last_model
 from pipeline.cli.captioning.options import DEFAULT_MODEL, Beam, Bundle, KeepFeatures, Name, Version
-from pipeline.cli.captioning.printing import print_captions
-from pipeline.cli.captioning.process import prepare
-from pipeline.cli.captioning.writing import write_captions
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
+from pipeline.cli.waiting import announce
 from pipeline.config import make_settings
 
 _Photos = Annotated[
@@ -71,6 +65,16 @@ def caption(
     """Caption photos for people who can't see them."""
     resume = "" if output is None else "; run the same command to continue"
     with one_line_errors(f"stopped{resume}"):
+        announce("Loading the model …")
+        # These take seconds to import.
+        from components.describing.model import decode_options, open_model
+        from components.describing.speech import find_speech
+        from components.storage.filesystem import is_remote
+        from pipeline.cli.captioning.last_model import naming_last_model
+        from pipeline.cli.captioning.printing import print_captions
+        from pipeline.cli.captioning.process import prepare
+        from pipeline.cli.captioning.writing import write_captions
+
         settings = make_settings("sample", {"model_name": model_name, "beam_flags": beam_flags})
         if output is not None and (say or is_remote(output)):
             raise SettingError(
@@ -85,6 +89,7 @@ def caption(
             open_model(settings.model_name, version=version, bundle=bundle) as model,
         ):
             options = decode_options(model, beam, alternatives)
+            announce(f"Captions are by {model.name}.")
             if output is None:
                 succeeded = print_captions(
                     photos,

@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from components.describing.http.server import LOOPBACK, listen
-from components.describing.model import DecodeOptions, Model, decode_options, open_model
-from components.describing.page.server import serve
-from pipeline.cli.captioning.last_model import naming_last_model
+from components.describing.http.loopback import LOOPBACK
 from pipeline.cli.captioning.options import DEFAULT_MODEL, Beam, Bundle, Name, Version
-from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, prepare, temporary_files
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
+from pipeline.cli.waiting import announce
 from pipeline.config import make_settings
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
+    from components.describing.model import DecodeOptions, Model
 
 # More would be too many to take in at a glance, or to listen to.
 _ALTERNATIVES = 3
@@ -53,6 +51,19 @@ def demo(
 ) -> None:
     """Open a page in the browser that captions photos; only this machine can reach it."""
     with one_line_errors("stopped"):
+        announce("Loading the model …")
+        # These take seconds to import.
+        from components.describing.http.server import listen
+        from components.describing.model import open_model
+        from components.describing.page.server import serve
+        from pipeline.cli.captioning.last_model import naming_last_model
+        from pipeline.cli.captioning.process import (
+            exit_at_once,
+            load_tensorflow,
+            prepare,
+            temporary_files,
+        )
+
         settings = make_settings("sample", {"model_name": model_name})
         prepare(root, needs_registry=bundle is None)
         version = None if model_version is None else str(model_version)
@@ -69,17 +80,19 @@ def demo(
 
                 return load_captioner(model, batch_size=1)
 
-            def announce(url: str) -> None:
+            def open_page(url: str) -> None:
                 typer.echo(f"{model.name} captions photos at {url}. Press Ctrl-C to stop.")
                 if browser:
                     # Some browsers return only when they are closed.
                     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-            serve(listener, load, _options(model, beam, alternatives), model.name, announce)
-    exit_at_once()
+            serve(listener, load, _options(model, beam, alternatives), model.name, open_page)
+        exit_at_once()
 
 
-def _options(model: Model, beam: int | None, alternatives: int | None) -> DecodeOptions:
+def _options(model: "Model", beam: int | None, alternatives: int | None) -> "DecodeOptions":
+    from components.describing.model import decode_options
+
     if alternatives is not None:
         return decode_options(model, beam, alternatives)
     options = decode_options(model, beam, 0)

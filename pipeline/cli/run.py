@@ -8,6 +8,7 @@ import typer
 from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, Preset, Root, with_options
+from pipeline.cli.waiting import announce
 from pipeline.config import DEFAULT_PRESET, make_settings
 
 
@@ -42,6 +43,7 @@ def run(
         settings = make_settings(
             preset, {**given, "store": ""} if no_store else given, config=config
         )
+        announce(_doing(check=check, plan=plan))
         # Imported late, so that `--help` and errors in settings appear at once.
         from pipeline.local import run as local
 
@@ -51,3 +53,9 @@ def run(
             local.print_plan(settings, root, reuse=cache)
         else:
             local.run_and_show(settings, root, reuse=cache, upload=upload)
+
+
+def _doing(*, check: bool, plan: bool) -> str:
+    if check:
+        return "Reading the data set …"
+    return "Planning the run …" if plan else "Preparing the run …"
