@@ -117,7 +117,7 @@ def evaluate_model(
             _caption_lines(test, captions, confidences), encoding="utf-8"
         )
     shown = sum(len(section.cards) for section in sections)
-    logger.info("report with %d photos, %.1f MB: %s", shown, len(page) / 1e6, report)
+    logger.info("Wrote the report with %d photos (%.1f MB): %s", shown, len(page) / 1e6, report)
     return measured
 
 

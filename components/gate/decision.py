@@ -139,7 +139,7 @@ def _against_champion(
         below = f"{margin:g} (`--margin`) below {against}"
         if comparison.difference >= -margin - _ROUNDING:
             return True, (
-                f"BLEU-4 {challenger} is not more than {below}, "
+                f"BLEU-4 {challenger} is at most {below}, "
                 "which is enough for a model trained on more photos"
             )
         return False, (

@@ -164,7 +164,7 @@ def register_model(
         logger.info("%s", notice)
         return Registered(number, uri, notice)
     champion_now = promote(model_name, number, reason=reason, compared_with=compared_with)
-    logger.info("the champion is version %s", champion_now)
+    logger.info("The champion is version %s", champion_now)
     return Registered(number, uri)
 
 

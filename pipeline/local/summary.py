@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from components.artifacts.dataset_summary import summarize_manifest
 from components.artifacts.files import SCORES_FILE, TRAINING_FILE, atomic_file, read_json
 from components.artifacts.manifest import read_manifest
-from components.artifacts.scores import TITLES, search_scores
+from components.artifacts.scores import TITLES, degeneracy, search_scores
 from components.settings.run import RunSettings
 from pipeline.local.advice import advice
 from pipeline.local.console import Seconds
@@ -107,6 +107,8 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     else:
         yield "Model", f"{_model_version(summary)} {_verdict(summary)}"
         yield "Gate", escape(summary.reason)
+        if warning := degeneracy(summary.scores):
+            yield "Warning", f"[red]{escape(warning)}[/]"
         if not summary.passed:
             for number, text in enumerate(_advice(summary), 1):
                 yield ("Next" if number == 1 else ""), escape(f"{number}. {text}")
