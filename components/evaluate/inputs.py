@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from components.artifacts.examples import Examples, read_examples
+from components.artifacts.examples import ExampleShards
 from components.artifacts.files import TRAINING_FILE
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.captioning.decoding.search import DecodingConfig
@@ -29,7 +29,7 @@ class Inputs:
         bundle: The model, with the decoding settings to score it with.
         encoder: The encoder of the features; the content of `encoder.json`.
         training: The record of the model's training.
-        examples: The test split.
+        test: The test split.
         dev: The dev split, on which the confidence is fitted.
         photos: All photos of the manifest, by image id.
         data: The description of the data.
@@ -38,8 +38,8 @@ class Inputs:
     bundle: Bundle
     encoder: dict[str, Any]
     training: Training
-    examples: Examples
-    dev: Examples
+    test: ExampleShards
+    dev: ExampleShards
     photos: dict[str, Photo]
     data: Data
 
@@ -58,7 +58,7 @@ def read_inputs(
     """
     training = _read(Training, Path(model) / TRAINING_FILE)
     data = _read(Data, Path(manifest) / REPORT_FILE)
-    test, dev = read_examples(examples, SPLIT), read_examples(examples, "dev")
+    test, dev = (ExampleShards(examples, split) for split in (SPLIT, "dev"))
     _require_references(test)
     decoding = DecodingConfig(
         beam_width=settings.beam_width,
@@ -71,17 +71,18 @@ def read_inputs(
         bundle=bundle,
         encoder=asdict(_common_encoder(model, examples, bundle, test)),
         training=training,
-        examples=test,
+        test=test,
         dev=dev,
         photos={photo.image_id: photo for photo in read_manifest(manifest)},
         data=data,
     )
 
 
-def _require_references(examples: Examples) -> None:
+def _require_references(test: ExampleShards) -> None:
     without = [
         image_id
-        for image_id, references in zip(examples.image_ids, examples.references, strict=True)
+        for block in test.blocks()
+        for image_id, references in zip(block.image_ids, block.references, strict=True)
         if not references
     ]
     if without:
@@ -92,10 +93,10 @@ def _require_references(examples: Examples) -> None:
 
 
 def _common_encoder(
-    model: str | Path, examples: str | Path, bundle: Bundle, test: Examples
+    model: str | Path, examples: str | Path, bundle: Bundle, test: ExampleShards
 ) -> EncoderSpec:
     of_model, of_examples = EncoderSpec.load(model), EncoderSpec.load(examples)
-    model_width, examples_width = bundle.network.config.feature_width, test.features.shape[1]
+    model_width, examples_width = bundle.network.config.feature_width, test.width
     if (of_model.sha256, of_model.precision, model_width) != (
         of_examples.sha256,
         of_examples.precision,

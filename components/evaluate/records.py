@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import AliasPath, BaseModel, Field
 
+from components.artifacts.language import UNDETERMINED
+
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -34,6 +36,18 @@ class Training(BaseModel):
     history: Annotated[list[Epoch], Field(min_length=1)]
 
 
+class Finding(BaseModel):
+    """What limits a model of these data; see `ingest`'s `report.json`.
+
+    Attributes:
+        kind: Its name.
+        text: An explanation, with numbers.
+    """
+
+    kind: str
+    text: str
+
+
 class Data(BaseModel):
     """The description of the data in the manifest's `report.json`.
 
@@ -41,6 +55,8 @@ class Data(BaseModel):
         dataset_fingerprint: Fingerprint of all photos and captions.
         test_fingerprint: Fingerprint of the test split.
         source: The layout of the data set; `sample` for drawn scenes.
+        language: The captions' language, a BCP 47 tag.
+        findings: What limits a model of these data.
         photos: Number of photos.
         captions: Number of captions.
         splits: Number of photos by split.
@@ -54,5 +70,7 @@ class Data(BaseModel):
     photos: int
     captions: int
     splits: dict[str, int]
+    language: str = UNDETERMINED
+    findings: list[Finding] = []
     near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]
     summary: list[tuple[str, str]]

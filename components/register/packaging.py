@@ -20,6 +20,7 @@ from components.artifacts.files import ENCODER_ONNX_FILE, read_json
 from components.artifacts.manifest import Photo
 from components.errors import DataError
 from components.registry.ownership import deleted_on_error, ownership_tags
+from components.storage.reading import read_bytes
 
 # The logged model's description, until it is registered. MLflow's page always has a button to
 # register the model.
@@ -64,7 +65,7 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
     """
     decoding = read_json(decoding_file(bundle))
     photo = _example(photos)
-    example = pd.DataFrame({"photo": [Path(photo.uri).read_bytes()]})
+    example = pd.DataFrame({"photo": [read_bytes(photo.uri)]})
     client = MlflowClient()
     run = client.get_run(run_id)
     model = client.create_logged_model(
@@ -134,7 +135,7 @@ def _code(folder: Path) -> Path:
         shutil.copytree(
             source / package, target / package, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for file in ("__init__.py", "errors.py"):
+    for file in ("__init__.py", "errors.py", "markers.py"):
         shutil.copy(source / file, target)
     return target
 

@@ -15,6 +15,7 @@ from components.artifacts.files import CAPTIONS_FILE
 from components.artifacts.manifest import Photo
 from components.errors import DataError
 from components.registry.client import without_credentials
+from components.storage.transfer import local_copy
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +79,17 @@ class _FreshProcess:
         self._process = process
         self._folder = folder
 
-    def caption(self, model_uri: str, paths: Sequence[str]) -> list[str]:
+    def caption(self, model_uri: str, uris: Sequence[str]) -> list[str]:
         """Returns the captions of photos; can be called once.
 
         Raises:
             DataError: If the process failed.
         """
-        request = json.dumps({"model": model_uri, "photos": list(paths)})
+        # The script runs without `storage`, as a registered model does.
+        local = [
+            str(local_copy(uri, self._folder / str(number))) for number, uri in enumerate(uris)
+        ]
+        request = json.dumps({"model": model_uri, "photos": local})
         self._process.communicate(f"{request}\n")
         if code := self._process.wait():
             # The output may contain MLflow's address with a password.

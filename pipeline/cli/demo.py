@@ -19,7 +19,6 @@ from pipeline.cli.captioning.options import DEFAULT_MODEL, Beam, Bundle, Name, V
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
 from pipeline.cli.waiting import announce
-from pipeline.config import make_settings
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
@@ -54,24 +53,14 @@ def demo(
         announce("Loading the model …")
         # These take seconds to import.
         from components.describing.http.server import listen
-        from components.describing.model import open_model
         from components.describing.page.server import serve
-        from pipeline.cli.captioning.last_model import naming_last_model
-        from pipeline.cli.captioning.process import (
-            exit_at_once,
-            load_tensorflow,
-            prepare,
-            temporary_files,
-        )
+        from pipeline.cli.captioning.chosen_model import chosen_model
+        from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, temporary_files
 
-        settings = make_settings("sample", {"model_name": model_name})
-        prepare(root, needs_registry=bundle is None)
-        version = None if model_version is None else str(model_version)
         with (
             temporary_files(),
             listen(LOOPBACK, port) as listener,
-            naming_last_model(root),
-            open_model(settings.model_name, version=version, bundle=bundle) as model,
+            chosen_model(model_name, model_version, bundle, root) as model,
         ):
 
             def load() -> "Captioner":
@@ -86,7 +75,8 @@ def demo(
                     # Some browsers return only when they are closed.
                     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-            serve(listener, load, _options(model, beam, alternatives), model.name, open_page)
+            options = _options(model, beam, alternatives)
+            serve(listener, load, options, model.name, model.language, open_page)
         exit_at_once()
 
 

@@ -3,12 +3,12 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.artifacts.files import read_json
 from components.artifacts.manifest import read_manifest
-from components.captioning.inference.captioner import Captioner
 from components.errors import DataError
 from components.register.parity import check_parity, fresh_process
 from components.registry.client import local_tracking_uri
@@ -43,9 +43,9 @@ def test_check_parity_of_a_model_that_generates_the_scored_captions_passes(
 
 
 def test_check_parity_another_caption_names_photo_and_both(
-    artifacts: dict[str, Path], photos: dict[str, bytes], tmp_path: Path
+    artifacts: dict[str, Path], captioner: Any, photos: dict[str, bytes], tmp_path: Path
 ) -> None:
-    (generated,) = Captioner(artifacts["model"]).describe([photos["grey.png"]])
+    (generated,) = captioner.describe([photos["grey.png"]])
     scores = _scored(artifacts, tmp_path, "a grey fog")
     with (
         fresh_process() as process,

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,26 +24,26 @@ MODEL = "captionflow-sample"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def outputs(small_run: tuple[Any, str]) -> Any:
+def files(finished_run: Any) -> Iterator[dict[str, dict[str, Path]]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(small_run[0].root))
-        yield small_run[0].outputs
+        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(finished_run.root))
+        yield finished_run.files
 
 
 @pytest.fixture
-def manifest(outputs: Any) -> Path:
-    return Path(outputs["ingest"]["manifest"].path)
+def manifest(files: dict[str, dict[str, Path]]) -> Path:
+    return files["ingest"]["manifest"]
 
 
 @pytest.fixture
-def examples(outputs: Any) -> Path:
-    return Path(outputs["features"]["examples"].path)
+def examples(files: dict[str, dict[str, Path]]) -> Path:
+    return files["features"]["examples"]
 
 
 @pytest.fixture
-def scored(outputs: Any) -> dict[str, str]:
+def scored(files: dict[str, dict[str, Path]]) -> dict[str, str]:
     """The champion's captions that `evaluate` scored."""
-    lines = Path(outputs["evaluate"]["scores"].path, "captions.jsonl").read_text().splitlines()
+    lines = (files["evaluate"]["scores"] / "captions.jsonl").read_text().splitlines()
     return {line["image_id"]: line["hypothesis"] for line in map(json.loads, lines)}
 
 
