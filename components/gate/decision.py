@@ -144,8 +144,7 @@ def _against_champion(
         below = f"{margin:g} (`--margin`) below {against}"
         if comparison.difference >= -margin - _ROUNDING:
             return True, (
-                f"{score} is not more than {below}, "
-                "which is enough for a model trained on more photos"
+                f"{score} is at most {below}, which is enough for a model trained on more photos"
             )
         return False, (
             f"{score} is more than {below}, too much even for a model trained on more photos"

@@ -122,10 +122,7 @@ def _champion_of(model_name: str) -> str:
         message += f" Models with an approved version (--model-name): {', '.join(others)}."
     elif rejection := last_rejection(model_name):
         message += f" The gate's decision on the last model: {rejection}."
-    raise NoChampionError(
-        f"{message} Train a model with `captionflow run`, or use one that was not approved with "
-        "`--bundle` and the artifact scored_model of its evaluate step"
-    )
+    raise NoChampionError(f"{message} Train a model with `captionflow run`")
 
 
 def _download(name: str, uri: str, directory: Path, file: str = "") -> Path:

@@ -118,7 +118,7 @@ def test_decide_worse_than_the_champion_does_not_pass() -> None:
 def test_decide_equal_passes_if_the_data_grew() -> None:
     passed, reason = judged(RIGHT, baseline(RIGHT, grew=True))
     assert passed
-    assert "is not more than 0 (`--margin`) below champion v3's 1100.00" in reason
+    assert "is at most 0 (`--margin`) below champion v3's 1100.00" in reason
     assert "trained on more photos" in reason
 
 
