@@ -21,7 +21,7 @@ from kfp import kubernetes
 from kfp.dsl import PipelineConfig, PipelineTask
 from kfp.dsl.pipeline_channel import PipelineParameterChannel
 
-from components.runtime.kubeflow_run import UI_URL_VARIABLE
+from components.runtime.kubeflow_run import MAX_RUN_AGE, UI_URL_VARIABLE
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from pipeline.kfp_patches import quick_settings
 from pipeline.kubernetes_settings import SPOT
@@ -78,7 +78,7 @@ _HOUR = 3600
 #: workspace volume is not used: it would bind all steps of a run, with and without a GPU, to the
 #: one node that has mounted it.)
 RUN = PipelineConfig(
-    active_deadline_seconds=72 * _HOUR,
+    active_deadline_seconds=int(MAX_RUN_AGE.total_seconds()),
     ttl_seconds_after_success=_HOUR,
     ttl_seconds_after_failure=7 * 24 * _HOUR,
 )

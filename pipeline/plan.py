@@ -45,6 +45,7 @@ class PlannedStep:
         parts: Everything that its result depends on, by name.
         key: Cache key of its result; empty if it is never cached.
         damage: Why its cached result can't be reused; empty if none of its files is damaged.
+        forced: Whether it runs whatever is cached (`--no-cache`, `--force`).
     """
 
     name: str
@@ -53,6 +54,7 @@ class PlannedStep:
     parts: Mapping[str, str]
     key: str = ""
     damage: str = ""
+    forced: bool = False
 
 
 def result_inputs(

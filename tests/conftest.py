@@ -1,6 +1,7 @@
 """Fixtures for all tests; more are in `fixtures/`, by what they provide."""
 
 import logging
+import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -38,6 +39,25 @@ def logging_put_back() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+# What our commands and components set or read. Libraries set other variables when imported.
+_OUR_VARIABLES = ("CAPTIONFLOW_", "KFP_", "KF_PIPELINES_", "MALLOC_", "MLFLOW_")
+
+
+@pytest.fixture(autouse=True)
+def environment_put_back() -> Iterator[None]:
+    # A command sets variables for its process. In a test that process is pytest's, and the next
+    # test would use the MLflow store of this one.
+    before = _our_environment()
+    yield
+    for name in _our_environment().keys() - before:
+        del os.environ[name]
+    os.environ.update(before)
+
+
+def _our_environment() -> dict[str, str]:
+    return {name: text for name, text in os.environ.items() if name.startswith(_OUR_VARIABLES)}
 
 
 @pytest.fixture(scope="session")

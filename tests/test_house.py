@@ -24,7 +24,7 @@ LAYERS: dict[str, set[str]] = {
     "registry": {"errors", "artifacts"},
     "captioning": {"errors", "settings", "artifacts"},
     "drift": {"errors", "storage", "captioning"},
-    "runtime": {"errors", "settings", "artifacts", "registry"},
+    "runtime": {"errors", "storage", "settings", "artifacts", "registry"},
 }
 COMMANDS = (
     "run", "submit", "schedule", "schedules", "unschedule", "compile", "caption", "demo", "serve",

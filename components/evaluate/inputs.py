@@ -6,8 +6,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasPath, BaseModel, Field, ValidationError
 
-from components.artifacts.examples import Examples, read_examples
+from components.artifacts.examples import ExampleShards
 from components.artifacts.files import TRAINING_FILE
+from components.artifacts.language import UNDETERMINED
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
@@ -48,6 +49,18 @@ class Training(BaseModel):
     history: Annotated[list[Epoch], Field(min_length=1)]
 
 
+class Finding(BaseModel):
+    """What limits a model of these data; see `ingest`'s `report.json`.
+
+    Attributes:
+        kind: Its name.
+        text: An explanation, with numbers.
+    """
+
+    kind: str
+    text: str
+
+
 class Data(BaseModel):
     """The description of the data in the manifest's `report.json`.
 
@@ -55,6 +68,11 @@ class Data(BaseModel):
         dataset_fingerprint: Fingerprint of all photos and captions.
         test_fingerprint: Fingerprint of the test split.
         source: The layout of the data set; `sample` for drawn scenes.
+        language: The captions' language, a BCP 47 tag.
+        findings: What limits a model of these data.
+        photos: Number of photos.
+        captions: Number of captions.
+        splits: Number of photos by split.
         near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
         summary: What the data set holds, as rows of a title and a text.
     """
@@ -62,6 +80,11 @@ class Data(BaseModel):
     dataset_fingerprint: _Sha256
     test_fingerprint: _Sha256
     source: str
+    photos: int
+    captions: int
+    splits: dict[str, int]
+    language: str = UNDETERMINED
+    findings: list[Finding] = []
     near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]
     summary: list[tuple[str, str]]
 
@@ -74,7 +97,7 @@ class Inputs:
         bundle: The model, with the decoding settings to score it with.
         encoder: The encoder of the features; the content of `encoder.json`.
         training: The record of the model's training.
-        examples: The test split.
+        test: The test split.
         dev: The dev split, on which the confidence is fitted.
         photos: All photos of the manifest, by image id.
         data: The description of the data.
@@ -83,8 +106,8 @@ class Inputs:
     bundle: Bundle
     encoder: dict[str, Any]
     training: Training
-    examples: Examples
-    dev: Examples
+    test: ExampleShards
+    dev: ExampleShards
     photos: dict[str, Photo]
     data: Data
 
@@ -103,7 +126,7 @@ def read_inputs(
     """
     training = _read(Training, Path(model) / TRAINING_FILE)
     data = _read(Data, Path(manifest) / REPORT_FILE)
-    test, dev = read_examples(examples, SPLIT), read_examples(examples, "dev")
+    test, dev = (ExampleShards(examples, split) for split in (SPLIT, "dev"))
     _require_references(test)
     decoding = DecodingConfig(
         beam_width=settings.beam_width,
@@ -116,17 +139,18 @@ def read_inputs(
         bundle=bundle,
         encoder=asdict(_common_encoder(model, examples, bundle, test)),
         training=training,
-        examples=test,
+        test=test,
         dev=dev,
         photos={photo.image_id: photo for photo in read_manifest(manifest)},
         data=data,
     )
 
 
-def _require_references(examples: Examples) -> None:
+def _require_references(test: ExampleShards) -> None:
     without = [
         image_id
-        for image_id, references in zip(examples.image_ids, examples.references, strict=True)
+        for block in test.blocks()
+        for image_id, references in zip(block.image_ids, block.references, strict=True)
         if not references
     ]
     if without:
@@ -137,10 +161,10 @@ def _require_references(examples: Examples) -> None:
 
 
 def _common_encoder(
-    model: str | Path, examples: str | Path, bundle: Bundle, test: Examples
+    model: str | Path, examples: str | Path, bundle: Bundle, test: ExampleShards
 ) -> EncoderSpec:
     of_model, of_examples = EncoderSpec.load(model), EncoderSpec.load(examples)
-    model_width, examples_width = bundle.network.config.feature_width, test.features.shape[1]
+    model_width, examples_width = bundle.network.config.feature_width, test.width
     if (of_model.sha256, of_model.precision, model_width) != (
         of_examples.sha256,
         of_examples.precision,

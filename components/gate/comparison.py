@@ -3,21 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest, Result
 
-#: Bootstrap resamples of the test set.
-RESAMPLES = 1000
+from components.captioning.metrics.bootstrap import (
+    RESAMPLES,
+    percentile_interval,
+    resample_bleu4,
+)
+
 #: With fewer photos, resamples are too much alike for a test: the p-value is 1.
 MIN_PHOTOS = 10
-
-# The same seed as sacrebleu's.
-_SEED = 12345
-_INTERVAL = (2.5, 97.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,42 +76,17 @@ def compare(
     baseline, result = scores["BLEU"]
     if not isinstance(baseline, Result) or not isinstance(result, Result):
         raise TypeError(f"sacrebleu must return results. Received: {scores}")
-    differences = _resampled_bleu4(challenger, references) - _resampled_bleu4(champion, references)
-    low, high = np.percentile(differences, _INTERVAL)
+    interval = percentile_interval(
+        resample_bleu4(challenger, references) - resample_bleu4(champion, references)
+    )
     # sacrebleu counts the resamples with a larger difference: for equal scores that is none of
     # them, so its p-value would be near 0.
     testable = result.score != baseline.score and len(references) >= MIN_PHOTOS
     return Comparison(
         bleu4=float(result.score),
         champion_bleu4=float(baseline.score),
-        low=float(low),
-        high=float(high),
+        low=interval.low,
+        high=interval.high,
         p_value=float(result.p_value or 0.0) if testable else 1.0,
         signature=str(signatures["BLEU"]),
-    )
-
-
-def _resampled_bleu4(captions: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[Any]:
-    """Returns the BLEU-4 of each resampled test set, float64 [RESAMPLES].
-
-    The resamples are the same for all models with equally many photos.
-    """
-    metric = BLEU(tokenize="none", smooth_method="none", effective_order=True)
-    statistics = [
-        metric.sentence_score(caption, list(photo))
-        for caption, photo in zip(captions, references, strict=True)
-    ]
-    counts = np.array([[*s.counts, *s.totals, s.sys_len, s.ref_len] for s in statistics])  # [N, 10]
-    generator = np.random.default_rng(_SEED)
-    probabilities = np.full(len(statistics), 1 / len(statistics))
-    weights = generator.multinomial(
-        len(statistics), probabilities, size=RESAMPLES
-    )  # [RESAMPLES, N]
-    return np.array(
-        [
-            BLEU.compute_bleu(
-                sums[:4].tolist(), sums[4:8].tolist(), int(sums[8]), int(sums[9]), "none"
-            ).score
-            for sums in weights @ counts
-        ]
     )

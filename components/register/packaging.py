@@ -19,6 +19,7 @@ from components.artifacts.files import ENCODER_ONNX_FILE, read_json
 from components.artifacts.manifest import Photo
 from components.errors import DataError
 from components.registry.ownership import deleted_on_error, ownership_tags
+from components.storage.reading import read_bytes
 
 _CAPTION_FIELDS = [Property("caption", DataType.string), Property("score", DataType.double)]
 # Packages that `model_code.py` imports from.
@@ -57,7 +58,7 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
     """
     decoding = read_json(decoding_file(bundle))
     photo = _example(photos)
-    example = pd.DataFrame({"photo": [Path(photo.uri).read_bytes()]})
+    example = pd.DataFrame({"photo": [read_bytes(photo.uri)]})
     client = MlflowClient()
     run = client.get_run(run_id)
     model = client.create_logged_model(

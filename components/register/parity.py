@@ -14,6 +14,7 @@ from components.artifacts.files import CAPTIONS_FILE
 from components.artifacts.manifest import Photo
 from components.errors import DataError
 from components.registry.client import without_credentials
+from components.storage.transfer import local_copy
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +60,14 @@ def check_parity(model_uri: str, scores: Path, photos: Sequence[Photo]) -> None:
     )
 
 
-def _caption(model_uri: str, paths: Sequence[str]) -> list[str]:
+def _caption(model_uri: str, uris: Sequence[str]) -> list[str]:
     with TemporaryDirectory(prefix="captionflow-") as folder:
         photos, captions = Path(folder) / "photos.json", Path(folder) / "captions.json"
-        photos.write_text(json.dumps(list(paths)), encoding="utf-8")
+        # The script runs without `storage`, as a registered model does.
+        local = [
+            str(local_copy(uri, Path(folder) / str(number))) for number, uri in enumerate(uris)
+        ]
+        photos.write_text(json.dumps(local), encoding="utf-8")
         script = Path(__file__).with_name("fresh_process.py")
         # -P: do not import from the script's folder.
         result = subprocess.run(  # noqa: S603 # our own script, without a shell

@@ -19,9 +19,10 @@ from components.errors import DataError
 from components.registry.download import download_model
 from components.registry.models import ModelVersion, find_champion
 from components.registry.training_photos import read_training_photos, training_photos
+from components.storage.transfer import path_or_content
 
 if TYPE_CHECKING:
-    from components.artifacts.examples import Examples
+    from components.artifacts.examples import ExampleShards
     from components.captioning.encoder.spec import EncoderSpec
     from components.captioning.model.normalizer import Normalizer
 
@@ -128,18 +129,19 @@ class _TestSet(NamedTuple):
 
     encoder: "EncoderSpec"
     normalizer: "Normalizer"
-    examples: "Examples"
+    examples: "ExampleShards"
 
 
 def _read_test_set(directory: Path) -> _TestSet:
     # These import TensorFlow, which a first run does not need here.
-    from components.artifacts.examples import read_examples
+    from components.artifacts.examples import ExampleShards
     from components.captioning.encoder.spec import EncoderSpec
     from components.captioning.model.normalizer import Normalizer
 
-    return _TestSet(
-        EncoderSpec.load(directory), Normalizer.load(directory), read_examples(directory, "test")
-    )
+    examples = ExampleShards(directory, "test")
+    # Counting reads, and so checks, all of them.
+    logger.info("Test photos: %d", examples.photos)
+    return _TestSet(EncoderSpec.load(directory), Normalizer.load(directory), examples)
 
 
 def _caption(
@@ -158,14 +160,23 @@ def _caption(
             )
         own, current = EncoderSpec.load(bundle), test_set.encoder
         if (own.sha256, own.precision) == (current.sha256, current.precision):
-            generated = Bundle.load(bundle).captions(test_set.examples.features)
-            return dict(zip(test_set.examples.image_ids, generated, strict=True))
+            loaded = Bundle.load(bundle)
+            return {
+                image_id: caption
+                for block in test_set.examples.blocks()
+                for image_id, caption in zip(
+                    block.image_ids, loaded.captions(block.features), strict=True
+                )
+            }
         captioner = Captioner(bundle, batch_size=_BATCH)
         image_ids = list(test)
         captions: dict[str, str] = {}
         for start in range(0, len(image_ids), _BATCH):
             batch = image_ids[start : start + _BATCH]
-            pixels = [captioner.load(test[image_id].uri, named=image_id) for image_id in batch]
+            pixels = [
+                captioner.load(path_or_content(test[image_id].uri), named=image_id)
+                for image_id in batch
+            ]
             results = captioner.alternatives_or_errors(pixels)
             for image_id, result in zip(batch, results, strict=True):
                 if isinstance(result, DataError):

@@ -3,12 +3,17 @@
 import json
 import logging
 import os
+from datetime import timedelta
 from urllib.parse import quote
 
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 
 logger = logging.getLogger(__name__)
 
+#: Time limit of a whole KFP run; nothing of a run that is older is still running.
+MAX_RUN_AGE = timedelta(hours=72)
+#: Tag of an MLflow run with the id of its KFP run.
+RUN_ID_TAG = "kfp.pipeline_run_id"
 #: Environment variable with the address of KFP's user interface, from the ConfigMap `captionflow`.
 UI_URL_VARIABLE = "KFP_UI_URL"
 # KFP's own MLflow plugin, if it is enabled, sets it in every container of a run: a JSON object
@@ -33,7 +38,7 @@ def kubeflow_tags(run_name: str) -> dict[str, str]:
     run_id = os.environ.get(RUN_ID_VARIABLE)
     if not run_id:
         return {}
-    tags = {"kfp.pipeline_run_id": run_id, "kfp.pipeline_run_name": run_name}
+    tags = {RUN_ID_TAG: run_id, "kfp.pipeline_run_name": run_name}
     if address := os.environ.get(UI_URL_VARIABLE, "").strip():
         tags["kfp.pipeline_run_url"] = f"{address.rstrip('/')}/#/runs/details/{quote(run_id)}"
     if parent := _plugin_run():

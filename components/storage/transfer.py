@@ -4,6 +4,8 @@ An object appears whole or not at all; the store sees to that. A folder is many 
 holds one named `UNFINISHED`, its upload is not finished, and it is not read.
 """
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from components.storage.objects import (
     list_objects,
     remove_file,
 )
+from components.storage.reading import read_bytes
 
 
 class RemoteFile(NamedTuple):
@@ -92,21 +95,53 @@ def local_copy(uri: str, directory: Path) -> Path:
         if (path / UNFINISHED).exists():
             raise _unfinished(str(path / UNFINISHED))
         return path
+    targets = local_targets(uri, directory)
+    download(uri, {file.uri: target for file, target in targets.items()})
+    return directory / PurePosixPath(uri).name
+
+
+def local_targets(uri: str, directory: Path) -> dict[RemoteFile, Path]:
+    """Lists what a path in a bucket names, and where each object would lie in a local copy.
+
+    Args:
+        uri: An object or a folder in a bucket.
+        directory: Of the local copy; not touched.
+
+    Returns:
+        The objects, ordered by name, each with a path below `directory`.
+
+    Raises:
+        DataError: If nothing is there, or an object's name leads out of its folder.
+        SettingError, CaptionflowError: As `open_filesystem`.
+    """
     files = list_remote(uri)
     if not files:
         raise missing(uri)
     root = directory / PurePosixPath(uri).name
-    targets = {file.uri: root / file.name for file in files}
-    for file in files:
+    targets = {file: root / file.name for file in files}
+    for file, target in targets.items():
         # A name is free text: neither a folder's nor an object's may lead out.
-        if not targets[file.uri].resolve().is_relative_to(directory.resolve() / root.name):
+        if not target.resolve().is_relative_to(directory.resolve() / root.name):
             raise DataError(f"An object's name must stay inside its folder: {file.name!r}")
+    return targets
+
+
+def download(uri: str, targets: Mapping[str, Path]) -> None:
+    """Downloads objects of a bucket.
+
+    Args:
+        uri: Any path in the bucket, for messages.
+        targets: The local path of each object, by its address.
+
+    Raises:
+        CaptionflowError: If one is gone, or as `open_filesystem`.
+        SettingError: As `open_filesystem`.
+    """
     with open_filesystem(uri) as (filesystem, _):
         try:
             in_parallel(lambda pair: download_file(filesystem, *pair), targets.items())
         except FileNotFoundError as error:
             raise CaptionflowError(f"{uri} was changed while it was read: try again") from error
-    return root
 
 
 def read_remote(uri: str) -> bytes:
@@ -116,11 +151,15 @@ def read_remote(uri: str) -> bytes:
         DataError: If it is not there.
         SettingError, CaptionflowError: As `open_filesystem`.
     """
-    with open_filesystem(uri) as (filesystem, path):
-        try:
-            return bytes(filesystem.cat_file(path))
-        except FileNotFoundError as error:
-            raise DataError(f"{uri} can't be read: there is no such object") from error
+    try:
+        return read_bytes(uri)
+    except FileNotFoundError as error:
+        raise DataError(f"{uri} can't be read: there is no such object") from error
+
+
+def path_or_content(uri: str) -> str | bytes:
+    """Returns a local path as it is, and the content of an object; raises as `read_remote`."""
+    return read_remote(uri) if is_remote(uri) else uri
 
 
 def remove(uri: str) -> None:
@@ -131,6 +170,20 @@ def remove(uri: str) -> None:
     """
     with open_filesystem(uri) as (filesystem, path):
         remove_file(filesystem, path)
+
+
+def remove_folder(uri: str) -> None:
+    """Removes a folder with all its files; one that is not there is no error.
+
+    Raises:
+        SettingError, CaptionflowError: As `open_filesystem`.
+    """
+    if not is_remote(uri):
+        shutil.rmtree(local_path(uri), ignore_errors=True)
+        return
+    with open_filesystem(uri) as (filesystem, path):
+        names = list_objects(filesystem, path)
+        in_parallel(lambda name: remove_file(filesystem, f"{path}/{name}"), names)
 
 
 def _is_there(path: Path) -> bool:

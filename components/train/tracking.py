@@ -11,13 +11,15 @@ from components.artifacts.dataset_summary import DatasetSummary
 from components.registry.datasets import dataset_name, log_dataset
 from components.registry.runs import (
     TRAINING_TAG,
+    end_lost_trainings,
     find_ended_training,
     log_params,
     log_text,
     reopen_run,
     start_run,
 )
-from components.runtime.kubeflow_run import kubeflow_tags
+from components.registry.source import source_tags
+from components.runtime.kubeflow_run import MAX_RUN_AGE, RUN_ID_TAG, kubeflow_tags
 from components.settings.train import TrainSettings
 
 #: In the MLflow run of the training: all settings of the pipeline run.
@@ -48,9 +50,13 @@ def start_training_run(
 ) -> str:
     """Starts the MLflow run of a training, or reopens one that ended before its first epoch.
 
+    On a cluster, nothing notices when a pod is lost: its MLflow run remains marked as running. A
+    retry of the step continues that run; without a retry, the next training in the experiment that
+    starts after the time limit of a KFP run marks it as killed.
+
     Its name consists of data set, encoder and date, such as `flickr8k-InceptionV3-2026-11-30`. All
-    settings of the pipeline run are its parameters, the data set is its input, and `run.yaml` is
-    one of its artifacts.
+    settings of the pipeline run are its parameters, the data set is its input, `run.yaml` is one of
+    its artifacts, and tags have the Git commit of this code.
 
     Args:
         settings: The training settings.
@@ -71,7 +77,12 @@ def start_training_run(
     dataset = every.get("dataset", "")
     parts = [dataset_name(dataset), encoder.get("network", ""), f"{datetime.now(UTC):%Y-%m-%d}"]
     params |= {f"encoder_spec_{name}": value for name, value in encoder.items()}
-    run_id = find_ended_training(settings.experiment, training)
+    cluster_tags = kubeflow_tags(pipeline_run.kfp_name)
+    if cluster_tags:
+        end_lost_trainings(settings.experiment, older_than=MAX_RUN_AGE, tag=RUN_ID_TAG)
+    # On a cluster, the name of the training has the KFP run's id, and KFP retries a step only when
+    # its last pod has ended.
+    run_id = find_ended_training(settings.experiment, training, also_running=bool(cluster_tags))
     if run_id:
         reopen_run(run_id)
         log_params(run_id, params)
@@ -80,7 +91,7 @@ def start_training_run(
             settings.experiment,
             run_name="-".join(part for part in parts if part),
             params=params,
-            tags={TRAINING_TAG: training, **kubeflow_tags(pipeline_run.kfp_name)},
+            tags={TRAINING_TAG: training, **source_tags(), **cluster_tags},
         )
     if pipeline_run.config:
         log_text(run_id, pipeline_run.config, RUN_CONFIG_FILE)

@@ -58,9 +58,12 @@ def caption(
                 "--output must be a file on this machine, since lines are appended to it, and "
                 f"can't be combined with --speak. Received: {output}"
             )
-        speech = find_speech() if say else []
+        if say:
+            # Before the model is loaded.
+            find_speech()
         with chosen_model(model_name, model_version, bundle, root) as model:
             options = decode_options(model, beam, alternatives)
+            speech = find_speech(model.language) if say else []
             if output is None:
                 succeeded = print_captions(
                     photos, model, options,

@@ -10,9 +10,9 @@ from pipeline.cli.errors import one_line_errors
 
 
 def compile_package_file(
-    output: Annotated[Path, typer.Option("--output", "-o", help="YAML file to write.")] = Path(
-        "build/captionflow.yaml"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="YAML file to write.")
+    ] = Path("build/captionflow.yaml"),
 ) -> None:
     """Compile the pipeline into a package for a cluster."""
     with one_line_errors():

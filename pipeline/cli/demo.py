@@ -70,7 +70,8 @@ def demo(
                 # Some browsers return only when they are closed.
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-        serve(listener, load, _options(model, beam, alternatives), model.name, announce)
+        options = _options(model, beam, alternatives)
+        serve(listener, load, options, model.name, model.language, announce)
     exit_at_once()
 
 

@@ -1,24 +1,34 @@
 """The error handler that all commands share."""
 
+import errno
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 
-from components.errors import CaptionflowError
+from components.errors import CaptionflowError, SettingError
 
 #: The exit code after Ctrl-C.
 INTERRUPTED = 130
+# No program can prevent these, and the system's message has the file and the reason. Any other
+# `OSError`, such as a missing file, may be a defect, whose traceback is needed.
+_REFUSALS = frozenset(
+    (
+        errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ELOOP, errno.EMFILE,
+        errno.ENAMETOOLONG, errno.ENOSPC, errno.EPERM, errno.EROFS, errno.ESTALE,
+    )
+)  # fmt: skip
 
 
 @contextmanager
 def one_line_errors(
     interrupted: str = "stopped; run the same command to continue",
 ) -> Iterator[None]:
-    """Runs a command's body; a `CaptionflowError` ends it with one line and the error's exit code.
+    """Runs a command's body; an error that is not a defect ends it with one line.
 
-    SIGTERM is treated like Ctrl-C.
+    These are `CaptionflowError`s, with their exit codes, and what the system refuses: access to a
+    file, space on the disk. SIGTERM is treated like Ctrl-C.
 
     Args:
         interrupted: What to print when the command was interrupted.
@@ -36,6 +46,11 @@ def one_line_errors(
             typer.echo(line, err=True)
         print_error(message)
         raise typer.Exit(error.exit_code) from None
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        print_error(str(error))
+        raise typer.Exit(SettingError.exit_code) from None
     except KeyboardInterrupt:
         print_error(interrupted)
         raise typer.Exit(INTERRUPTED) from None

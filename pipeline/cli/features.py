@@ -22,6 +22,7 @@ from components.storage.shared_folder import remove_files
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.feature_table import show_encoders, total_size
 from pipeline.cli.options import Root
+from pipeline.local.environment import check_readable
 
 _DEFAULT: str = EncoderSettings.model_fields["store"].default
 
@@ -75,7 +76,10 @@ def prune(
 def _location(root: Path, store: str) -> str:
     if not store:
         raise SettingError("store must be a path. Received: ''")
-    return store if is_remote(store) else str(root / local_path(store))
+    if is_remote(store):
+        return store
+    check_readable(root)
+    return str(root / local_path(store))
 
 
 def _bytes(text: str | None) -> int | None:

@@ -9,22 +9,34 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from components.settings.base import titled_fields
+from components.settings.base import flag, titled_fields
 from components.settings.renamed import RENAMED, refuse_renamed
 from pipeline.cli.errors import one_line_errors
-from pipeline.config import PRESETS, flag, preset_values
+from pipeline.config import PRESETS, preset_values
 
-Preset = Annotated[str, typer.Option(help=f"Preset to start from: {' or '.join(PRESETS)}.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Preset to start from: {', '.join(PRESETS)}.",
+        show_default="sample; for own data, `run` chooses by their size",
+    ),
+]
+# readable=False: Typer would report a path that can't be read in a box of seven lines. The commands
+# do it in one.
 Config = Annotated[
     Path | None,
     typer.Option(
+        readable=False,
         metavar="<file>",
         help="YAML file of settings, such as the one that each run writes; options override it.",
     ),
 ]
 Root = Annotated[
     Path,
-    typer.Option(help="Work folder; it holds the MLflow store unless MLFLOW_TRACKING_URI is set."),
+    typer.Option(
+        readable=False,
+        help="Work folder; it holds the MLflow store unless MLFLOW_TRACKING_URI is set.",
+    ),
 ]
 KfpExperiment = Annotated[str, typer.Option(help="KFP experiment of the run.")]
 

@@ -9,7 +9,6 @@ from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, KfpExperiment, Preset, with_options
 from pipeline.cluster.address import Address
-from pipeline.config import DEFAULT_PRESET
 from pipeline.kubernetes_settings import KubernetesSettings
 from pipeline.names import PIPELINE
 
@@ -27,7 +26,7 @@ def schedule(
     kubernetes: dict[str, Any],
     cron: _Cron,
     name: _Name = PIPELINE,
-    preset: Preset = DEFAULT_PRESET,
+    preset: Preset = None,
     config: Config = None,
     kfp_experiment: KfpExperiment = PIPELINE,
 ) -> None:

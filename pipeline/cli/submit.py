@@ -9,7 +9,6 @@ from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, KfpExperiment, Preset, with_options
 from pipeline.cluster.address import Address
-from pipeline.config import DEFAULT_PRESET
 from pipeline.kubernetes_settings import KubernetesSettings
 from pipeline.names import PIPELINE
 
@@ -19,10 +18,10 @@ def submit(
     address: dict[str, Any],
     settings: dict[str, Any],
     kubernetes: dict[str, Any],
-    preset: Preset = DEFAULT_PRESET,
+    preset: Preset = None,
     config: Config = None,
     run_name: Annotated[
-        str, typer.Option(help="Name of the run.", show_default="preset and time")
+        str, typer.Option(help="Name of the run.", show_default="preset or model name, and time")
     ] = "",
     kfp_experiment: KfpExperiment = PIPELINE,
     wait: Annotated[
@@ -53,7 +52,10 @@ def submit(
 
             show_submission_plan(client, kfp_experiment, arguments)
             return
-        name = run_name or f"{PIPELINE} {preset} {datetime.now():%Y-%m-%d %H:%M:%S}"
+        name = (
+            run_name
+            or f"{PIPELINE} {preset or arguments['model_name']} {datetime.now():%Y-%m-%d %H:%M:%S}"
+        )
         run_id = runs.submit(client, arguments, experiment=kfp_experiment, run_name=name)
         page = runs.run_page(client, run_id)
         typer.echo(f"Run   {run_id}\nPage  {page}")

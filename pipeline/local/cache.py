@@ -11,7 +11,7 @@ killed run nor a power cut loses a finished step.
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from components.artifacts.fingerprint import fingerprint_value
 from components.storage.durability import sync_tree
 from components.storage.transfer import remove
 from pipeline.local.damage import cached_outputs, result_damage
+from pipeline.local.step_lock import StepLock
 from pipeline.plan import (
     DEPEND_ON_REGISTRY,
     FORCED,
@@ -76,59 +77,82 @@ def plan_steps(
         key = fingerprint_value([parts[step.name], location])
         own = {**parts[step.name], **({"location": location} if location else {})}
         step.task.caching_options.cache_key = key
-        cached, damage = _cached(spec, store, step), ""
+        cached, damage, forced = _cached(spec, store, step), "", True
         if not reuse:
             reused, why = False, "The cache is off (--no-cache)."
         elif arguments.get("force") and step.name in FORCED:
             reused, why = False, "Training is forced (--force)."
-        elif cached is not None and (damage := result_damage(cached)):
-            reused, why = False, f"Its earlier result is damaged. {damage}."
-        elif cached is not None:
-            reused, why = True, "Nothing changed."
         else:
-            changed = explain(own, _last(cache, step.name))
-            reused, why = False, changed or "Its earlier result was deleted."
-        planned.append(PlannedStep(step.name, reused, why, own, key, damage))
+            forced = False
+            damage = "" if cached is None else result_damage(cached)
+            reused = cached is not None and not damage
+            if damage:
+                why = f"Its earlier result is damaged. {damage}."
+            elif reused:
+                why = "Nothing changed."
+            else:
+                changed = explain(own, _last(cache, step.name))
+                why = changed or "Its earlier result was deleted."
+        planned.append(PlannedStep(step.name, reused, why, own, key, damage, forced))
     return planned
 
 
 class RunCache(LocalCache):
     """kfp.local's cache for one run.
 
-    kfp looks a step up before it runs it, and stores its outputs when it has ended. Steps that the
-    plan does not reuse are not found; the earlier result of such a step is kept until the new one
-    replaces it.
+    kfp looks a step up before it runs it, and stores its outputs when it has ended. A forced step
+    is not found; its earlier result is kept until the new one replaces it.
+
+    Runs in the same work folder do the same work once: from the look-up until the result is stored,
+    a run holds the lock of that result. Another run that needs it waits, and then reuses it, or
+    computes it if the first run failed. A run holds one lock at a time, so runs can't wait for each
+    other.
 
     Args:
         cache: Folder of the cache; created if it does not exist.
         spec: The pipeline's `PipelineSpec`, with the keys of `plan_steps`.
         planned: All steps, from `plan_steps`.
+        on_wait: Called with a step's name if another run is at work on its result.
 
     Attributes:
         outputs: The outputs of each step that ended or was reused in this run, by step.
     """
 
-    def __init__(self, cache: Path, spec: Any, planned: list[PlannedStep]) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        spec: Any,
+        planned: list[PlannedStep],
+        on_wait: Callable[[str], None] = lambda _: None,
+    ) -> None:
         super().__init__(str(cache))
         self.outputs: dict[str, Mapping[str, Any]] = {}
+        self._store = LocalCache(str(cache))
+        self._step_lock, self._on_wait = StepLock(cache), on_wait
         by_name = {step.name: step for step in planned if step.key}
         self._steps = {
-            _entry(self, step): by_name[step.name]
+            _entry(self, step): (by_name[step.name], _artifacts(spec, step))
             for step in steps_of(spec)
             if step.name in by_name
         }
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Returns the outputs of a step that the plan reuses; None for any other."""
-        step = self._steps[key]
-        outputs: dict[str, Any] | None = super().get(key) if step.reused else None
-        if outputs is not None:
-            self.outputs[step.name] = outputs
+        """Returns the outputs of a step that need not run; None if it has to, and locks it."""
+        step, artifacts = self._steps[key]
+        self._step_lock.acquire(key, lambda: self._on_wait(step.name))
+        if step.forced:
+            return None
+        outputs: dict[str, Any] | None = cached_outputs(self._store, key, artifacts)
+        # The files of a result that the plan reuses were checked for the plan.
+        if outputs is None or (not step.reused and result_damage(outputs)):
+            return None
+        self.close()
+        self.outputs[step.name] = outputs
         return outputs
 
     def put(self, key: str, outputs: dict[str, Any]) -> None:
         """Stores the outputs of a step that has ended, and the parts of its key."""
-        step = self._steps[key]
+        step, _ = self._steps[key]
         self.outputs[step.name] = outputs
         for artifact in outputs.values():
             if isinstance(artifact, Artifact) and Path(artifact.path).exists():
@@ -142,6 +166,11 @@ class RunCache(LocalCache):
                 checkpoint := artifact.metadata.get(_CHECKPOINT)
             ):
                 remove(checkpoint)
+        self.close()
+
+    def close(self) -> None:
+        """Releases the lock of the step that was looked up last; it may have failed."""
+        self._step_lock.release()
 
 
 @contextmanager
@@ -164,8 +193,13 @@ def step_outputs(spec: Any, name: str, cache: Path) -> Mapping[str, Any] | None:
 
 
 def _cached(spec: Any, store: LocalCache | None, step: Step) -> Any:
-    artifacts = spec.components[step.task.component_ref.name].output_definitions.artifacts
-    return None if store is None else cached_outputs(store, _entry(store, step), artifacts)
+    if store is None:
+        return None
+    return cached_outputs(store, _entry(store, step), _artifacts(spec, step))
+
+
+def _artifacts(spec: Any, step: Step) -> list[str]:
+    return list(spec.components[step.task.component_ref.name].output_definitions.artifacts)
 
 
 def _last(cache: Path, name: str) -> Mapping[str, str] | None:

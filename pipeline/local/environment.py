@@ -29,15 +29,36 @@ def set_environment(root: Path) -> None:
 
     The MLflow store is in the work folder. glibc reads its settings when a process starts, so they
     have no effect on this process.
+
+    Raises:
+        SettingError: If the work folder can't be read, or its path can't be used.
     """
     from components.registry.client import local_tracking_uri
 
     if not os.environ.get("MLFLOW_TRACKING_URI"):
+        check_readable(root)
         os.environ["MLFLOW_TRACKING_URI"] = local_tracking_uri(root)
     for name, value in MALLOC.items():
         os.environ.setdefault(name, value)
     # TensorFlow's start-up messages are of no use to users.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def check_readable(root: Path) -> None:
+    """Checks that this user may read a work folder, if there is one.
+
+    Raises:
+        SettingError: If it can't be read, or is not a folder.
+    """
+    try:
+        for path in root.iterdir():
+            path.lstat()  # fails if the folder may only be listed
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SettingError(
+            f"root must be a work folder that you may read. Received: {error}"
+        ) from error
 
 
 def make_root(root: Path) -> None:
@@ -50,11 +71,12 @@ def make_root(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingError(f"root must be a writable folder. Received: {error}") from error
+    check_readable(root)
     for path in (root, *root.iterdir()):
-        if not os.access(path, os.W_OK):
+        if not os.access(path, os.R_OK | os.W_OK):
             raise SettingError(
-                "root must be a work folder that you may write to. Use one of your own, or let its "
-                f"owner ({_owner(path)}) grant access. Not writable: {path}"
+                "root must be a work folder that you may read and write. Use one of your own, or "
+                f"let its owner ({_owner(path)}) grant access. No access to {path}"
             )
 
 

@@ -21,13 +21,14 @@ from kfp import dsl, local
 from rich.console import Console
 
 from components.artifacts.files import read_json
+from components.artifacts.manifest import REPORT_FILE
 from components.errors import CaptionflowError
 from components.runtime.execution import PARENT_VARIABLE
 from components.storage.filesystem import require_writable
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
-from pipeline.local.cache import RunCache, plan_steps, restored_spec
+from pipeline.local.cache import RunCache, plan_steps, restored_spec, step_outputs
 from pipeline.local.console import RunView
 from pipeline.local.environment import (
     arguments_of,
@@ -87,9 +88,13 @@ def run_pipeline(
     config_file.write_text(settings.to_yaml(), encoding="utf-8")
     with restored_spec(captioning_pipeline.pipeline_spec) as spec:
         planned = plan_steps(spec, arguments, contents, root / "cache", reuse=reuse)
-        cache = RunCache(root / "cache", spec, planned)
+        cache = RunCache(root / "cache", spec, planned, lambda step: _print_wait(console, step))
         _print_reused(console, planned)
+        # `ingest` logs them itself, unless it is reused.
+        for text in _findings(spec, planned, root / "cache"):
+            console.print(f"Data: {text}", style="yellow", markup=False, soft_wrap=True)
         with (
+            contextlib.closing(cache),
             log_file.open("w", encoding="utf-8", buffering=1) as log,
             RunView(console, log) as view,
             new_run_folder(root) as folder,
@@ -174,6 +179,24 @@ def _print_reused(console: Console, planned: list[PlannedStep]) -> None:
     reused = [step.name for step in planned if step.reused]
     if reused:
         console.print(f"Unchanged since earlier runs: {', '.join(reused)}", highlight=False)
+
+
+def _print_wait(console: Console, step: str) -> None:
+    console.print(
+        f"{step} waits: another run in this work folder is doing the same, and its result will do.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _findings(spec: Any, planned: list[PlannedStep], cache: Path) -> list[str]:
+    """Returns what limits a model of a data set that `ingest` does not read again."""
+    ingest = next(step for step in planned if step.name == "ingest")
+    outputs = step_outputs(spec, "ingest", cache) if ingest.reused else None
+    if outputs is None:
+        return []
+    report = read_json(Path(outputs["manifest"].path) / REPORT_FILE)
+    return [finding["text"] for finding in report["findings"]]
 
 
 def _damaged(planned: list[PlannedStep]) -> list[str]:

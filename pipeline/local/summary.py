@@ -180,10 +180,13 @@ def _model_version(summary: Summary) -> str:
 
 
 def _report(summary: Summary) -> str:
+    outputs = summary.outputs
+    # With the version, if there is one.
+    report = outputs["register"]["released_report"] if summary.passed else None
     # KFP's file has no suffix, which browsers need.
     target = summary.root / "report.html"
     with atomic_file(target) as aside:
-        shutil.copyfile(summary.outputs["gate"]["final_report"].path, aside)
+        shutil.copyfile((report or outputs["gate"]["final_report"]).path, aside)
     return _short(target)
 
 

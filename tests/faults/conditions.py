@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
-from killed_runs import PROJECT, SETTINGS, Attempt
+from attempts import PROJECT, SETTINGS, Attempt
 
 #: Bytes that are free when the disk is full: less than a logged model needs.
 _FREE = 6 << 20

@@ -16,7 +16,7 @@ import pytest
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     # The script is not part of a package.
-    spec = spec_from_file_location("killed_runs", Path(__file__).with_name("killed_runs.py"))
+    spec = spec_from_file_location("attempts", Path(__file__).with_name("attempts.py"))
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -18,8 +18,8 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
 
-from components.analysis.mistakes import KINDS, find_mistakes
 from components.artifacts.manifest import SPLITS, Photo, read_manifest
+from components.captioning.metrics.mistakes import KINDS, find_mistakes
 from pipeline.local.runs import FoundScores, find_data, find_scores
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

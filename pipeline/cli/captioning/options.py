@@ -26,7 +26,10 @@ Version = Annotated[
     typer.Option(help="Version of the registered model.", min=1, show_default="the champion"),
 ]
 Bundle = Annotated[
-    Path | None, typer.Option(help="Folder of a model bundle to use instead of a registered model.")
+    Path | None,
+    typer.Option(
+        readable=False, help="Folder of a model bundle to use instead of a registered model."
+    ),
 ]
 KeepFeatures = Annotated[
     str | None,

@@ -21,6 +21,18 @@ def test_find_speech_returns_the_first_installed_program(programs: Path) -> None
     assert find_speech() == [f"{programs}/espeak-ng", "--"]
 
 
+@pytest.mark.parametrize(
+    ("program", "options"),
+    [("espeak-ng", ["-v", "zh"]), ("spd-say", ["--wait", "-l", "zh"]), ("say", [])],
+)
+def test_find_speech_selects_the_voice_of_a_language(
+    programs: Path, program: str, options: list[str]
+) -> None:
+    _install(programs, program, "exit 0")
+    assert find_speech("zh") == [f"{programs}/{program}", *options, "--"]
+    assert find_speech("und") == find_speech()
+
+
 def test_find_speech_without_a_program_names_the_package_to_install(programs: Path) -> None:
     with pytest.raises(
         SettingError, match=r"--speak needs .* none is installed.* install the package espeak-ng"

@@ -1,10 +1,13 @@
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from mlflow import MlflowClient
 
 from components.artifacts.dataset_summary import DatasetSummary
-from components.registry.runs import end_run
+from components.registry.runs import TRAINING_TAG, end_run
+from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.run import RunSettings
 from components.settings.train import TrainSettings
 from components.train.tracking import RUN_CONFIG_FILE, PipelineRun, start_training_run
@@ -56,3 +59,43 @@ def test_start_training_run_goes_on_with_one_that_was_killed(mlflow_root: Path) 
     run = MlflowClient().get_run(first)
     assert (run.info.status, run.data.params["force"]) == ("RUNNING", "False")
     assert len(run.inputs.dataset_inputs) == 1
+
+
+def test_start_training_run_goes_on_with_that_of_a_lost_pod(
+    mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(kfp_run: str) -> str:
+        monkeypatch.setenv(RUN_ID_VARIABLE, kfp_run)
+        return start_training_run(
+            TrainSettings(epochs=3), _ENCODER, PipelineRun(), training=f"a1-{kfp_run}"
+        )
+
+    first = start("run-1")
+    assert start("run-1") == first
+    # Another KFP run may train the same at the same time.
+    assert start("run-2") != first
+
+
+def test_start_training_run_ends_those_that_a_cluster_lost_long_ago(
+    mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient()
+    experiment = client.create_experiment("captionflow")
+    of_cluster = {TRAINING_TAG: "a1-run-1", "kfp.pipeline_run_id": "run-1"}
+    now, hour = time.time(), 3600
+    runs = {
+        name: client.create_run(
+            experiment, start_time=int((now - age * hour) * 1000), tags=tags
+        ).info.run_id
+        for name, age, tags in (
+            ("lost", 73, of_cluster),
+            ("may be running", 71, of_cluster),
+            ("local", 73, {TRAINING_TAG: "b2"}),
+            ("of KFP's plugin", 73, {"kfp.pipeline_run_id": "run-1"}),
+        )
+    }
+    monkeypatch.setenv(RUN_ID_VARIABLE, "run-2")
+    settings = TrainSettings(experiment="captionflow")
+    start_training_run(settings, _ENCODER, PipelineRun(), training="c3-run-2")
+    statuses = {name: client.get_run(run_id).info.status for name, run_id in runs.items()}
+    assert statuses == {**dict.fromkeys(runs, "RUNNING"), "lost": "KILLED"}

@@ -1,4 +1,8 @@
 import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +288,7 @@ def test_run_cache_keeps_old_results_until_there_are_new_ones(tmp_path: Path) ->
     # kfp.local finds nothing, and runs the steps.
     store = RunCache(cache, spec, planned)
     assert store.get(_key(store, spec, "ingest")) is None
+    store.close()
     # Killed before any of them ended: the next run uses the old results.
     assert all(step.reused for step in _plan(cache)[1][:3])
     # Killed after the second: the next run uses two new results.
@@ -306,6 +311,50 @@ def test_run_cache_knows_what_ended_and_what_was_reused(tmp_path: Path) -> None:
         "features": str(tmp_path / "new" / "features"),
         "train": str(tmp_path / "new" / "train"),
     }
+
+
+@contextmanager
+def _looked_up(cache: Path, **changed: Any) -> Iterator[Callable[[], Any]]:
+    """Looks `ingest` up in a second run; yields when that waits, with what waits for its end."""
+    spec, planned = _plan(cache, **changed)
+    waits = threading.Event()
+    other = RunCache(cache, spec, planned, on_wait=lambda _: waits.set())
+    with ThreadPoolExecutor() as executor, closing(other):
+        found = executor.submit(other.get, _key(other, spec, "ingest"))
+        assert waits.wait(10)
+        yield lambda: found.result(10)
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_run_cache_waits_for_a_run_that_does_the_same_and_reuses_its_result(
+    tmp_path: Path, forced: bool
+) -> None:
+    spec, planned = _plan(tmp_path / "cache")
+    first = RunCache(tmp_path / "cache", spec, planned)
+    key = _key(first, spec, "ingest")
+    assert first.get(key) is None
+    with _looked_up(tmp_path / "cache", reuse=not forced) as found:
+        first.put(key, _artifact(tmp_path / "ingest"))
+        outputs = found()
+    assert outputs is None if forced else outputs["manifest"].path == str(tmp_path / "ingest")
+
+
+def test_run_cache_runs_a_step_whose_other_run_failed(tmp_path: Path) -> None:
+    spec, planned = _plan(tmp_path / "cache")
+    first = RunCache(tmp_path / "cache", spec, planned)
+    assert first.get(_key(first, spec, "ingest")) is None
+    with _looked_up(tmp_path / "cache") as found:
+        first.close()
+        assert found() is None
+    assert not list((tmp_path / "cache").glob(".*"))
+
+
+def test_run_cache_does_not_reuse_a_damaged_result_of_another_run(tmp_path: Path) -> None:
+    spec, planned = _plan(tmp_path / "cache")
+    _run(tmp_path / "cache", tmp_path, killed_after="ingest")
+    (tmp_path / "ingest" / "file").write_text("Content")
+    with closing(RunCache(tmp_path / "cache", spec, planned)) as late:
+        assert late.get(_key(late, spec, "ingest")) is None
 
 
 def test_plan_steps_with_a_moved_data_set_names_both_locations(tmp_path: Path) -> None:

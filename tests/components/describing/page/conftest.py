@@ -56,7 +56,7 @@ class Service(NamedTuple):
 def _serving(load: Callable[[], Captioner]) -> Iterator[Service]:
     """Serves a captioner on a free port."""
     queue = make_request_queue(load, OPTIONS)
-    server = make_server(make_application(queue, OPTIONS, "captioner version 3"), grace=1)
+    server = make_server(make_application(queue, OPTIONS, "captioner version 3", "zh"), grace=1)
     with listen(LOOPBACK, 0) as listener:
         port = listener.getsockname()[1]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -1,0 +1,97 @@
+"""Runs of the pipeline that can be killed, and how much processor time their steps use."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+PROJECT = Path(__file__).parents[2]
+#: The smallest settings with which all steps have something to do.
+SETTINGS = (
+    "--scenes", "48", "--encoder", "MobileNetV3Small", "--units", "16", "--epochs", "4",
+    "--floors", "",
+)  # fmt: skip
+STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
+ENDED = re.compile(r"Task .*?'([\w-]+)'.* finished with status .*SUCCESS")
+_FUNCTION = "--function_to_execute"
+# Seconds; a step takes minutes to start on a machine that is very busy.
+_TIMEOUT = 3600.0
+
+
+class Attempt:
+    """A run of the pipeline in a process group of its own.
+
+    Args:
+        root: The work folder.
+        settings: Settings of the run.
+    """
+
+    def __init__(self, root: Path, settings: tuple[str, ...] = SETTINGS) -> None:
+        self._before = set((root / "logs").glob("*.log"))
+        self._root = root
+        # Beside the work folder, so that what is left there belongs to its runs.
+        temporary = root.parent / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": "", "PYTHONPATH": str(PROJECT)}
+        environment["TMPDIR"] = str(temporary)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.local", "--root", str(root), *settings],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT,
+            env=environment, start_new_session=True,
+        )  # fmt: skip
+
+    def log(self) -> str:
+        """Returns the run's log; empty before it exists."""
+        new = set((self._root / "logs").glob("*.log")) - self._before
+        return max(new).read_text(errors="replace") if new else ""
+
+    def wait_for(self, step: str) -> bool:
+        """Waits until a step starts; returns whether it did before the run ended."""
+        limit = time.monotonic() + _TIMEOUT
+        while step not in STARTED.findall(self.log()):
+            if self.process.poll() is not None or time.monotonic() > limit:
+                return step in STARTED.findall(self.log())
+            time.sleep(0.05)
+        return True
+
+    def wait_until(self, step: str, seconds: float) -> None:
+        """Waits until a step that has started has used so much processor time, or has ended."""
+        while self.process.poll() is None and step not in ENDED.findall(self.log()):
+            running = running_step(self.process.pid)
+            if running and running[0] == step and running[1] >= seconds:
+                return
+            time.sleep(0.05)
+
+    def kill(self) -> str:
+        """Kills the whole process group, and returns the log."""
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+        return self.log()
+
+    def finish(self) -> tuple[int, str]:
+        """Waits for the end of the run; returns the exit code and what it printed."""
+        output, _ = self.process.communicate(timeout=_TIMEOUT)
+        return self.process.returncode, output
+
+
+def running_step(run: int) -> tuple[str, float] | None:
+    """Returns the step that a run is executing, and the processor time that the step has used.
+
+    Args:
+        run: The id of the run's process.
+    """
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(run).children(recursive=True):
+            command = child.cmdline()
+            if _FUNCTION in command:
+                times = [each.cpu_times() for each in (child, *child.children(recursive=True))]
+                used = sum(time.user + time.system for time in times)
+                return command[command.index(_FUNCTION) + 1], used
+    return None
