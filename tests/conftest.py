@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ("mlflow_stores", "object_stores", "small_runs", "tiny_bundles", "workers")
+# First that which the others import.
+pytest_plugins = ("workers", "mlflow_stores", "object_stores", "small_runs", "tiny_bundles")
 
 
 # Module scope, since Playwright keeps an event loop running in this thread.
