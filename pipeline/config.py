@@ -1,6 +1,6 @@
 """The settings of a run: from a preset, a YAML file and the command line, in this order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,11 +11,15 @@ from pydantic import field_validator
 
 from components.errors import SettingError
 from components.gate.thresholds import read_thresholds
+from components.settings.base import flag
 from components.settings.run import RunSettings
 
 #: Names of the presets: YAML files in `pipeline/presets` that also state costs and scores.
-PRESETS = ("sample", "flickr8k")
+PRESETS = ("sample", "small", "flickr8k")
 DEFAULT_PRESET = PRESETS[0]
+
+# The preset `small` suits fewer images, `flickr8k` more.
+_FEW_IMAGES = 2000
 
 
 class Settings(RunSettings):
@@ -49,15 +53,28 @@ def make_settings(
         SettingError: If a setting is invalid, or one that the preset requires is missing.
     """
     if preset not in PRESETS:
-        raise SettingError(f"preset must be {' or '.join(PRESETS)}. Received: {preset!r}")
+        raise SettingError(f"preset must be {_or(PRESETS)}. Received: {preset!r}")
     from_file = read_config(config) if config else {}
     values = {**preset_values(preset), **from_file, **(given or {})}
     if missing := [name for name, value in values.items() if value is None]:
         raise SettingError(
             f"The preset {preset} needs {' and '.join(missing)}: give "
-            + " ".join(f"{flag(name)} PATH" for name in missing)
+            + " ".join(f"{flag(name)} {_metavar(name)}" for name in missing)
         )
     return Settings.check(values)
+
+
+def preset_for(images: int | None) -> str:
+    """Returns the preset for own data of a number of images; None: an unknown number."""
+    return "small" if images is not None and images < _FEW_IMAGES else "flickr8k"
+
+
+def _or(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _metavar(name: str) -> str:
+    return "NAME" if name.endswith("_name") else "PATH"
 
 
 @cache
@@ -84,8 +101,3 @@ def read_config(file: Path) -> dict[str, Any]:
             f"config must be a YAML mapping of settings, such as 'epochs: 20'. Received: {file}"
         )
     return values
-
-
-def flag(name: str) -> str:
-    """Returns the command-line flag of a setting."""
-    return "--" + name.replace("_", "-")

@@ -89,6 +89,7 @@ def captioning_pipeline(run: Parameters) -> None:
             report=evaluated.outputs["report"],
             baseline=baseline,
             training_config=reason.outputs["training_config"],
+            run_config=reason.outputs["run_config"],
             drift=reason.outputs["drift"],
             **run.of(GateSettings),
         )
@@ -99,6 +100,7 @@ def captioning_pipeline(run: Parameters) -> None:
                 model=scored_model,
                 scores=scores,
                 manifest=manifest,
+                report=decision.outputs["final_report"],
                 training_config=reason.outputs["training_config"],
                 cause=reason.outputs["reason"],
                 reason=decision.outputs["reason"],

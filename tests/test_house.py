@@ -17,13 +17,14 @@ PROJECT = Path(__file__).parents[1]
 # these rooms, but not one another.
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
-    "storage": {"errors"},
+    "markers": set(),
+    "storage": {"errors", "markers"},
     "settings": {"errors"},
-    "artifacts": {"errors", "storage"},
-    "registry": {"errors", "artifacts"},
+    "artifacts": {"errors", "markers", "storage"},
+    "registry": {"errors", "storage", "artifacts"},
     "captioning": {"errors", "settings", "artifacts"},
     "drift": {"errors", "storage", "captioning"},
-    "runtime": {"errors", "settings", "artifacts", "registry"},
+    "runtime": {"errors", "storage", "settings", "artifacts", "registry"},
 }
 COMMANDS = (
     "run", "submit", "schedule", "schedules", "unschedule", "compile", "caption", "demo", "serve",

@@ -17,7 +17,9 @@ from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.checksums import METADATA_KEY, write_checksums
 from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.manifest import write_manifest
+from components.artifacts.report import PLACES, place
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
+from components.settings.run import RunSettings
 from pipeline.cli.app import app
 from pipeline.config import make_settings
 
@@ -58,7 +60,7 @@ def _judged(folder: Path) -> dict[str, dsl.Artifact]:
         "bleu": orders, "greedy": orders, "signature": "nrefs:5", "test_fingerprint": "f",
     }  # fmt: skip
     report = folder / "report"
-    report.write_text("<h1>Scores</h1>")
+    report.write_text("".join(map(place, PLACES)))
     said = {"image_id": "1.jpg", "hypothesis": "red", "references": ["red"]}
     judged = _artifact(folder, "scores", scores=scores)
     Path(judged.path, "captions.jsonl").write_text(json.dumps(said))
@@ -69,6 +71,7 @@ def _judged(folder: Path) -> dict[str, dsl.Artifact]:
         "report": dsl.HTML(uri=str(report), metadata={METADATA_KEY: fingerprint_file(report)}),
         "baseline": dsl.Artifact(uri=str(folder / "baseline")),
         "training_config": "{}",
+        "run_config": RunSettings().to_yaml(),
         "drift": "",
         "final_report": dsl.HTML(uri=str(folder / "final_report")),
     }

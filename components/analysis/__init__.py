@@ -1,1 +1,1 @@
-"""Analysis of captions for notebooks: mistakes by kind, alternatives, figures."""
+"""Analysis of captions for notebooks: alternatives and figures."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from components.artifacts.manifest import Photo
 from components.captioning.inference.captioner import Captioner
+from components.storage.transfer import path_or_content
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ def describe_with_alternatives(model: str | Path, photos: Sequence[Photo]) -> li
         DataError: If the bundle is incomplete or invalid, or a photo can't be read.
     """
     captioner = Captioner(model)
-    pixels = np.stack([captioner.load(photo.uri) for photo in photos])  # uint8 [N, S, S, 3]
+    # uint8 [N, S, S, 3]
+    pixels = np.stack(
+        [captioner.load(path_or_content(photo.uri), named=photo.uri) for photo in photos]
+    )
     features = captioner.encoder.encode(pixels)
     return [
         Alternative(photo.image_id, rank, caption.score, captioner.shown(caption.text))

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from components.artifacts.manifest import Photo
 from components.captioning.encoder.images import load_photo
 from components.errors import DataError
+from components.storage.transfer import path_or_content
 
 # In pixels: sharp enough for the size of a photo in the figure.
 _LONGEST_SIDE = 400
@@ -95,7 +96,7 @@ def _draw(figure: Figure, card: _Card, left: float, top: float) -> None:
     write(card.title, top + gap, va="bottom", fontsize=10, weight="bold")
     write(card.text, top - height - gap, va="top", fontsize=9)
     try:
-        square = load_photo(card.photo.uri, _LONGEST_SIDE)
+        square = load_photo(path_or_content(card.photo.uri), _LONGEST_SIDE, named=card.photo.uri)
     except DataError as error:
         write(textwrap.fill(str(error), _TEXT_CHARACTERS), top - height / 2, fontsize=8)
         return

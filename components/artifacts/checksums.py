@@ -15,14 +15,12 @@ from typing import Any, Protocol
 
 from components.artifacts.fingerprint import files_below, fingerprint_file
 from components.errors import DataError, one_line
+from components.markers import UPLOADED
 
 CHECKSUMS_FILE = "SHA256SUMS"
 #: Name of a single file's checksum in its artifact's metadata.
 METADATA_KEY = "sha256"
 
-# File that an upload adds to an artifact. `storage.transfer` defines the name as well, but is not
-# part of a registered model.
-_UPLOADED = "_UPLOADED_FILES"
 # In bytes; more than the line of a file with the longest path that Linux allows.
 _LONGEST_LINE = 10_000
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64})  ([^\n]+)\n")
@@ -159,7 +157,7 @@ def _file_damage(path: Path, expected: str) -> str:
 def _names(root: Path) -> set[str]:
     """Returns the names of all files below a directory, relative to it, that have checksums."""
     names = {path.relative_to(root).as_posix() for path in files_below(root)}
-    return names - {CHECKSUMS_FILE, _UPLOADED}
+    return names - {CHECKSUMS_FILE, UPLOADED}
 
 
 def _digests(root: Path, names: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from components.artifacts.files import read_json
+from components.artifacts.language import UNDETERMINED
 from components.artifacts.manifest import REPORT_FILE
 from components.errors import DataError
 
@@ -19,12 +20,14 @@ class DatasetSummary:
         photos: Number of photos.
         captions: Number of captions.
         splits: Number of photos by split.
+        language: The captions' language, a BCP 47 tag.
     """
 
     fingerprint: str
     photos: int
     captions: int
     splits: Mapping[str, int]
+    language: str = UNDETERMINED
 
     @classmethod
     def from_json(cls, text: str) -> "DatasetSummary":
@@ -53,6 +56,7 @@ def summarize_manifest(directory: str | Path) -> DatasetSummary:
             photos=report["photos"],
             captions=report["captions"],
             splits=report["splits"],
+            language=report.get("language", UNDETERMINED),
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(

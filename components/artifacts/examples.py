@@ -2,13 +2,16 @@
 
 A directory with `{split}-00000-of-000NN.tfrecord`; the encoder that computed the features, in
 `encoder.json` and `encoder.weights.h5` or `encoder.onnx`; and the normalizer of the references, in
-`normalizer.json`. Written by `features`; read by `train`, `evaluate` and `rescore`.
+`normalizer.json`. Written by `features`; read by `train`, `evaluate` and `rescore`, in blocks if a
+split may be larger than the memory.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import chain, islice, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,9 @@ ENCODER_FILE = "encoder.json"
 
 _RECORDS_A_SHARD = 1000
 _RECORDS_A_BATCH = 500
+#: Photos per block. A multiple of the batch size of beam search, so that a split is captioned in
+#: the same batches whether it is read in blocks or at once.
+PHOTOS_A_BLOCK = 1024
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.tfrecord$")
 _FEATURE_TYPE = np.dtype("<f2")
 
@@ -51,6 +57,25 @@ class Examples:
     features: NDArray[np.float16]
     tokens: list[tuple[tuple[int, ...], ...]]
     references: list[tuple[str, ...]]
+
+    @property
+    def photos(self) -> int:
+        """Number of photos."""
+        return len(self.image_ids)
+
+    @property
+    def captions(self) -> int:
+        """Number of captions."""
+        return sum(map(len, self.tokens))
+
+    @property
+    def width(self) -> int:
+        """Features per photo, D."""
+        return int(self.features.shape[1])
+
+    def blocks(self) -> Iterator["Examples"]:
+        """Yields the split as a single block, like `ExampleShards.blocks`."""
+        yield self
 
 
 def shard_count(records: int) -> int:
@@ -93,6 +118,73 @@ def to_example(
     return serialised
 
 
+class ExampleShards:
+    """The shards of a split, of which only a few are in memory at a time.
+
+    Args:
+        directory: The examples artifact.
+        split: One of `manifest.SPLITS`.
+
+    Attributes:
+        paths: The files, in order.
+        width: Features per photo, D.
+
+    Raises:
+        DataError: If shards are missing, or `encoder.json` is invalid.
+    """
+
+    def __init__(self, directory: str | Path, split: str) -> None:
+        self.width = _width(Path(directory) / ENCODER_FILE)
+        self.paths = _shards(Path(directory), split)
+        self._empty = f"Split {split!r} has no examples in {directory}"
+
+    @property
+    def size(self) -> int:
+        """Size of all files, in bytes."""
+        return sum(path.stat().st_size for path in self.paths)
+
+    @property
+    def photos(self) -> int:
+        """Number of photos; counted on first use, which reads all shards."""
+        return self._counts[0]
+
+    @property
+    def captions(self) -> int:
+        """Number of captions; counted on first use, which reads all shards."""
+        return self._counts[1]
+
+    @cached_property
+    def _counts(self) -> tuple[int, int]:
+        blocks = [(block.photos, block.captions) for block in self.blocks()]
+        return sum(photos for photos, _ in blocks), sum(captions for _, captions in blocks)
+
+    def read(self, paths: Iterable[Path]) -> Examples:
+        """Reads some of the shards.
+
+        Raises:
+            DataError: If one is damaged, none has a record, or a feature's dimension is not that of
+                `encoder.json`.
+        """
+        rows = list(chain.from_iterable(_read_shard(path, 2 * self.width) for path in paths))
+        if not rows:
+            raise DataError(self._empty)
+        return _examples(sorted(rows, key=itemgetter(0)), self.width)
+
+    def blocks(self) -> Iterator[Examples]:
+        """Yields all examples in blocks of `PHOTOS_A_BLOCK` photos, in the order of the files.
+
+        Raises:
+            DataError: As `read`.
+        """
+        rows = chain.from_iterable(_read_shard(path, 2 * self.width) for path in self.paths)
+        block = list(islice(rows, PHOTOS_A_BLOCK))
+        if not block:
+            raise DataError(self._empty)
+        while block:
+            yield _examples(block, self.width)
+            block = list(islice(rows, PHOTOS_A_BLOCK))
+
+
 def read_examples(directory: str | Path, split: str) -> Examples:
     """Reads all examples of a split.
 
@@ -107,13 +199,14 @@ def read_examples(directory: str | Path, split: str) -> Examples:
         DataError: If shards are missing or damaged, or a feature's dimension is not that of
             `encoder.json`.
     """
-    width = _width(Path(directory) / ENCODER_FILE)
-    rows = [
-        row for shard in _shards(Path(directory), split) for row in _read_shard(shard, 2 * width)
-    ]
-    if not rows:
-        raise DataError(f"Split {split!r} has no examples in {directory}")
-    rows.sort(key=lambda row: row[0])
+    shards = ExampleShards(directory, split)
+    return shards.read(shards.paths)
+
+
+_Row = tuple[str, bytes, tuple[tuple[int, ...], ...], tuple[str, ...]]
+
+
+def _examples(rows: Sequence[_Row], width: int) -> Examples:
     image_ids, features, tokens, references = zip(*rows, strict=True)
     return Examples(
         image_ids=list(image_ids),
@@ -122,9 +215,6 @@ def read_examples(directory: str | Path, split: str) -> Examples:
         tokens=list(tokens),
         references=list(references),
     )
-
-
-_Row = tuple[str, bytes, tuple[tuple[int, ...], ...], tuple[str, ...]]
 
 
 def _width(path: Path) -> int:

@@ -13,6 +13,8 @@ from components.artifacts.checksums import write_checksums
 
 #: In the embeddings artifact: float32 [V, E], one row per word of the vocabulary.
 MATRIX_FILE = "matrix.npy"
+#: Beside it: where the vectors come from, and which words have one.
+COVERAGE_FILE = "coverage.json"
 #: Beside `encoder.json`: the weights of an encoder from Keras, or an encoder's ONNX model.
 ENCODER_WEIGHTS_FILE = "encoder.weights.h5"
 ENCODER_ONNX_FILE = "encoder.onnx"

@@ -1,31 +1,63 @@
-"""The report's only row that `evaluate` does not write: how the drift test of the run ended.
+"""Places in the report: facts that `evaluate`, which writes it, does not know.
 
-`evaluate` is cached, and so is its report, but each run tests its own requests. So `evaluate`
-leaves the row out, and the gate, which is never cached, adds it.
+`evaluate` is cached, and so is its report. The gate, which is never cached, and `register` fill the
+places: the decision, the version, the run's own command and drift test. A place is a pair of HTML
+comments around a text; what is filled in can be replaced later. Text from the data is escaped, so
+it can't contain a place.
 """
 
+from collections.abc import Mapping
 from html import escape
+from typing import Final
 
 from components.errors import DataError
 
-#: Where the row belongs, in the section about the data. Text from the data is escaped, so it can't
-#: contain it.
-DRIFT_PLACE = "<!-- drift -->"
+#: The places, with what the report says until they are filled.
+PLACES: Final = {
+    "model": "Caption model",
+    "version": "",
+    "passed": "",
+    "failed": "",
+    "reason": "Not decided yet: the step gate decides, and writes the report again.",
+    "release": "Not decided yet",
+    "date": "Not known before the gate",
+    "dataset": "Data set",
+    "champion": "Not compared before the gate",
+    "commit": "Not known before the gate",
+    "command": "Not known before the gate",
+    "drift": "Not tested",
+}
 
 
-def add_drift(page: str, drift: str) -> str:
-    """Returns a report with the outcome of the run's drift test.
+def place(name: str) -> str:
+    """Returns the HTML of a place that is not filled yet."""
+    return f"{_begin(name)}{escape(PLACES[name])}{_end(name)}"
+
+
+def fill_places(page: str, texts: Mapping[str, str]) -> str:
+    """Returns a report with texts in some of its places.
 
     Args:
-        page: The report as `evaluate` wrote it, HTML.
-        drift: The outcome, plain text; empty if there was no test.
+        page: The report, HTML.
+        texts: Plain text by place.
 
     Raises:
-        DataError: If there is an outcome, but the report has no place for it.
+        DataError: If the report does not have one of the places.
     """
-    if not drift:
-        return page
-    if DRIFT_PLACE not in page:
-        raise DataError(f"The report must have a place for the drift test, {DRIFT_PLACE}")
-    row = f"<div><dt>Drift</dt><dd>{escape(drift)}</dd></div>"
-    return page.replace(DRIFT_PLACE, row, 1)
+    for name, text in texts.items():
+        head, begin, rest = page.partition(_begin(name))
+        _, end, tail = rest.partition(_end(name))
+        if not begin or not end:
+            raise DataError(
+                f"The report must have a place for {name}: {place(name)}. Run again with --no-cache"
+            )
+        page = f"{head}{begin}{escape(text)}{end}{tail}"
+    return page
+
+
+def _begin(name: str) -> str:
+    return f"<!-- {name} -->"
+
+
+def _end(name: str) -> str:
+    return f"<!-- /{name} -->"

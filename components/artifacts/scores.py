@@ -19,6 +19,9 @@ CONFIDENCE_TITLES = {
     "calibration": "Calibration",
 }
 _BY_SEARCH = ("cider_d", "rouge_l")
+# A model that uses a smaller share of the words that it knows says the same of nearly every photo.
+# Good models use a tenth or more on 500 photos.
+_MIN_WORDS_USED = 0.02
 _OF_BEAM = ("distinct_captions", "mean_words", "vocabulary_used")
 
 
@@ -74,3 +77,25 @@ def main_figures(scores: Mapping[str, Any]) -> dict[str, float]:
         **confidence_scores(scores),
         **{name: scores[name] for name in _OF_BEAM if name in scores},
     }
+
+
+def degeneracy(scores: Mapping[str, Any]) -> str:
+    """Returns a sentence if a model says the same of nearly every photo; empty if it does not.
+
+    Its captions of the test photos then use less than 2 % of the words that it could have used:
+    those that it knows, but not more than there are words in its captions.
+
+    Args:
+        scores: The content of `scores.json`.
+    """
+    if not {"vocabulary_known", "images", *_OF_BEAM} <= scores.keys():
+        return ""
+    used, known = scores["vocabulary_used"], scores["vocabulary_known"]
+    possible = min(known, scores["mean_words"] * scores["images"])
+    if used >= _MIN_WORDS_USED * possible:
+        return ""
+    return (
+        f"Words used: {used:,} of {known:,}. This model is useless: it says nearly the same of "
+        f"every photo ({scores['distinct_captions']:,} distinct captions of "
+        f"{scores['images']:,} photos)."
+    )

@@ -1,13 +1,12 @@
-"""Weights files are data of strangers: tried in another process first, and read whole or not."""
+"""Weights files are untrusted: another process tries them first; they are loaded whole or not."""
 
-import os
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
+
+from components.captioning.limited_process import LimitedProcessError, run_limited
 
 # What h5py and Keras raise for a file of another network.
 _FILE_ERRORS = (
@@ -52,25 +51,19 @@ def check_hdf5(file: Path, *, most: int) -> int:
         WeightsError: If they are more, the file refers to other files, or can't be read.
     """
     try:
-        tried = subprocess.run(  # noqa: S603 # a program of ours; the file is only an argument
-            [sys.executable, "-P", str(_TRIAL), str(file), str(most), str(most + _OWN_MEMORY)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-            timeout=_SECONDS + file.stat().st_size / _BYTES_A_SECOND,
+        return int(
+            run_limited(
+                _TRIAL,
+                str(file),
+                str(most),
+                memory=most + _OWN_MEMORY,
+                seconds=_SECONDS + file.stat().st_size / _BYTES_A_SECOND,
+            )
         )
-    except subprocess.TimeoutExpired as error:
-        raise WeightsError(
-            f"{file.name} can't be read: nothing came of it in {error.timeout:.0f} s"
-        ) from error
+    except LimitedProcessError as error:
+        raise WeightsError(f"{file.name} can't be read: {error}") from error
     except OSError as error:
         raise WeightsError(f"{file.name} can't be read: {error.strerror}") from error
-    if tried.returncode:
-        reason = tried.stdout.strip() or f"the HDF5 library ends with {tried.returncode}"
-        raise WeightsError(f"{file.name} can't be read: {reason}")
-    return int(tried.stdout)
 
 
 def check_weights_file(model: keras.Model, file: Path) -> None:

@@ -28,6 +28,7 @@ from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import PhotoFile, find_photos, photo_checksum, read_photo
 from components.errors import DataError, SettingError
 from components.runtime.beam_batches import BatchDoFn, run_in_batches
+from components.settings.beam_flags import temp_location
 
 logger = logging.getLogger(__name__)
 
@@ -149,6 +150,11 @@ def caption_to_file(
         DataError: If a folder has no files, or the model is incomplete.
         CaptionflowError: If the object store does not answer, or the disk is full.
     """
+    if temp_location(beam_flags):
+        raise SettingError(
+            "--beam-flags must not have --temp_location here: the workers of `caption` append to "
+            f"the output on this machine. Received: {beam_flags!r}"
+        )
     # Of a symbolic link the target is replaced, not the link.
     output = output.resolve()
     provenance = {

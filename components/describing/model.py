@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from components.artifacts.checksums import check_bundle
 from components.artifacts.decoding import decoding_file
 from components.artifacts.files import read_json
+from components.artifacts.language import read_language
 from components.errors import DataError, SettingError
 
 
@@ -27,6 +28,11 @@ class Model:
     directory: Path
     registered_name: str = ""
     version: str = ""
+
+    @property
+    def language(self) -> str:
+        """The language of its captions, a BCP 47 tag; `und` if it is unknown."""
+        return read_language(self.directory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import Any
 from components.captioning.inference.confidence import Doubt
 
 NO_WORDS = "(no words)"
-
-_NOT_SURE = "Not sure what this shows. It may be: "
+#: Before a caption that the model is not sure of.
+NOT_SURE = "Not sure what this shows. It may be: "
 
 
 def as_sentence(line: Mapping[str, Any], *, always: bool) -> str:
@@ -22,7 +22,7 @@ def as_sentence(line: Mapping[str, Any], *, always: bool) -> str:
         return f"{caption} ({line['certainty']})"
     # `IMPROBABLE` would only repeat the beginning of the sentence.
     reason = "" if line["doubt"] == Doubt.IMPROBABLE else f". {line['doubt']}"
-    return f"{_NOT_SURE}{caption}{reason}"
+    return f"{NOT_SURE}{caption}{reason}"
 
 
 def as_speech(line: Mapping[str, Any], *, always: bool) -> str:

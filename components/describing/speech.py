@@ -3,26 +3,33 @@
 import shutil
 import subprocess
 
+from components.artifacts.language import UNDETERMINED
 from components.errors import CaptionflowError, SettingError
 
-# The first that is installed is used. `--` ends their options, so any text can follow.
-_PROGRAMS = {
-    "espeak-ng": ["--"],
-    "espeak": ["--"],
-    "spd-say": ["--wait", "--"],
-    "say": ["--"],
+# The first that is installed is used. The second value is the option that selects the voice of a
+# language; voices of `say` have names instead.
+_PROGRAMS: dict[str, tuple[list[str], str]] = {
+    "espeak-ng": ([], "-v"),
+    "espeak": ([], "-v"),
+    "spd-say": (["--wait"], "-l"),
+    "say": ([], ""),
 }
 
 
-def find_speech() -> list[str]:
+def find_speech(language: str = UNDETERMINED) -> list[str]:
     """Returns a command that reads its last argument aloud; the text is to be appended.
+
+    Args:
+        language: The language of the text, a BCP 47 tag; `und`: that of the program's own voice.
 
     Raises:
         SettingError: If no speech program is installed.
     """
-    for program, options in _PROGRAMS.items():
+    for program, (options, voice) in _PROGRAMS.items():
         if (path := shutil.which(program)) is not None:
-            return [path, *options]
+            selected = [voice, language] if voice and language != UNDETERMINED else []
+            # `--` ends the options, so any text can follow.
+            return [path, *options, *selected, "--"]
     raise SettingError(
         f"--speak needs one of the speech programs {', '.join(_PROGRAMS)}, and none is installed. "
         "On Debian or Ubuntu install the package espeak-ng"

@@ -28,7 +28,7 @@ from components.storage.filesystem import (
     require_writable,
 )
 from components.storage.objects import list_objects, remove_file
-from components.storage.transfer import upload
+from components.storage.upload import upload
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.artifacts.captions import VOCABULARY_FILE, read_captions
-from components.artifacts.files import MATRIX_FILE, atomic_directory, write_json
+from components.artifacts.files import COVERAGE_FILE, MATRIX_FILE, atomic_directory, write_json
 from components.captioning.model.vocabulary import PAD, SPECIAL_TOKENS, Vocabulary
 from components.embeddings.glove import glove_vectors
 from components.embeddings.source import open_glove
 from components.errors import DataError, SettingError
+from components.settings.data import NO_GLOVE
 
 logger = logging.getLogger(__name__)
-
-COVERAGE_FILE = "coverage.json"
 
 _RULES = {
     "zeros": "all zeros",
     "normal": "drawn from a normal distribution with the mean and standard deviation of the GloVe "
     "vectors found, per dimension, seeded by the word",
+    "random": "no GloVe vectors: each decoder draws its own when training starts",
 }
 
 
@@ -33,9 +33,11 @@ def build_embeddings(
 ) -> dict[str, Any]:
     """Writes the embeddings artifact: `matrix.npy`, float32 [V, E], and `coverage.json`.
 
+    Without GloVe vectors (`none`), E is 0: `train` then draws the embeddings at random.
+
     Args:
         captions: The directory of the captions artifact, whose vocabulary has V words.
-        glove: See `open_glove`. Its vectors have E dimensions.
+        glove: See `open_glove`; its vectors have E dimensions. Or `none`.
         directory: Where the artifact is written.
         seed: Seed of the vectors of words that GloVe lacks.
 
@@ -54,39 +56,53 @@ def build_embeddings(
         raise SettingError(f"seed must be 0 or more. Received: {seed}")
     vocabulary = Vocabulary.load(Path(captions) / VOCABULARY_FILE)
     words = vocabulary.words[len(SPECIAL_TOKENS) :]
-    with open_glove(glove) as text:
-        found = dict(glove_vectors(text, words))
-    if not found:
-        raise DataError(
-            f"{text.name} must contain words of the vocabulary. Received: none of its {len(words)} "
-            f"words in {glove}. Use vectors in the language of the captions"
-        )
-    matrix = _matrix(vocabulary, found, seed)
+    if glove == NO_GLOVE:
+        name, rule = NO_GLOVE, "random"
+        found: dict[str, NDArray[np.float32]] = {}
+        matrix = np.zeros((len(vocabulary), 0), np.float32)
+    else:
+        name, found = _find_vectors(glove, words)
+        rule, matrix = "normal", _matrix(vocabulary, found, seed)
     share = _train_token_share(Path(captions), vocabulary, found)
+    missing = {
+        word: "zeros" if index == PAD and found else rule
+        for index, word in enumerate(vocabulary.words)
+        if word not in found
+    }
     coverage = {
-        "source": text.name,
+        "source": name,
         "width": matrix.shape[1],
         "found": len(found),
-        "missing": {
-            word: "zeros" if index == PAD else "normal"
-            for index, word in enumerate(vocabulary.words)
-            if word not in found
-        },
-        "rules": _RULES,
+        "missing": missing,
+        "rules": {name: _RULES[name] for name in sorted({*missing.values()})},
         "train_token_share": share,
     }
     with atomic_directory(directory) as aside:
         np.save(aside / MATRIX_FILE, matrix)
         write_json(aside / COVERAGE_FILE, coverage)
-    logger.info(
-        "%s: %d-dimensional vectors for %d of %d words (%.1f %% of the train tokens)",
-        text.name,
-        matrix.shape[1],
-        len(found),
-        len(words),
-        100 * share,
-    )
+    if not found:
+        logger.info("No GloVe vectors: the embeddings of %d words start at random", len(words))
+    else:
+        logger.info(
+            "%s: %d-dimensional vectors for %d of %d words (%.1f %% of the train tokens)",
+            name,
+            matrix.shape[1],
+            len(found),
+            len(words),
+            100 * share,
+        )
     return coverage
+
+
+def _find_vectors(glove: str, words: Sequence[str]) -> tuple[str, dict[str, NDArray[np.float32]]]:
+    with open_glove(glove) as text:
+        found = dict(glove_vectors(text, words))
+    if not found:
+        raise DataError(
+            f"{text.name} must contain words of the vocabulary. Received: none of its {len(words)} "
+            f"words in {glove}. Use vectors in the language of the captions, or --glove none"
+        )
+    return text.name, found
 
 
 def _matrix(

@@ -13,10 +13,9 @@ from typing import IO, Any, NamedTuple, cast
 
 from components.artifacts.external import split_member
 from components.errors import ARCHIVE_ERRORS, CaptionflowError, DataError, SettingError
+from components.settings.data import SAMPLE
 from components.storage.transfer import local_copy
 
-#: The value of the setting `glove` for the built-in extract.
-SAMPLE = "sample"
 #: Lines of Stanford's glove.6B.50d.txt (public domain, PDDL) for the words of `sample`'s captions.
 SAMPLE_FILE = "sample.glove.6B.50d.txt"
 

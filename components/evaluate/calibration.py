@@ -1,7 +1,7 @@
 """Fits a model's confidence on the dev split: a logistic regression with the signals as inputs."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def good_cider_d(references: Sequence[Sequence[str]]) -> float:
     return quartile or _DEFAULT_GOOD
 
 
-def fit_calibration(bundle: Bundle, dev: Examples, *, drawn_scenes: bool) -> Calibration:
+def fit_calibration(bundle: Bundle, dev: Iterable[Examples], *, drawn_scenes: bool) -> Calibration:
     """Fits the confidence of a model with its decoding settings.
 
     1. The dev photos are captioned, and each caption is good or not, see `good_cider_d`.
@@ -52,25 +52,34 @@ def fit_calibration(bundle: Bundle, dev: Examples, *, drawn_scenes: bool) -> Cal
 
     Args:
         bundle: The model.
-        dev: The dev split; photos without references are left out.
+        dev: The blocks of the dev split; photos without references are left out.
         drawn_scenes: Whether the model was trained on drawn scenes.
 
     Raises:
         DataError: If no dev photo has references.
     """
-    rows = [row for row, references in enumerate(dev.references) if references]
-    if not rows:
+    captions: list[str] = []
+    references: list[tuple[str, ...]] = []
+    blocks = []
+    for block in dev:
+        rows = [row for row, of_photo in enumerate(block.references) if of_photo]
+        if not rows:
+            continue
+        features = block.features[rows]
+        block_captions = bundle.captions(features)
+        captions += block_captions
+        references += [block.references[row] for row in rows]
+        blocks.append(bundle.signals(features, block_captions))
+    if not blocks:
         raise DataError("Confidence needs at least one dev photo with references. Received: none")
-    features, references = dev.features[rows], [dev.references[row] for row in rows]
-    captions = bundle.captions(features)
     bound = good_cider_d(references)
     good = photo_cider_d(captions, references) >= bound
-    signals = bundle.signals(features, captions)
+    signals = np.concatenate(blocks)
     means, scales = signals.mean(axis=0), signals.std(axis=0)
     scales = np.where(scales > 1e-9, scales, 1.0)
     intercept, coefficients = fit_logistic((signals - means) / scales, good)
     logger.info(
-        "confidence fitted on %d dev photos, %d of them with a good caption (CIDEr-D of %.1f)",
+        "Fitted the confidence on %d dev photos; %d have a good caption (CIDEr-D of at least %.1f)",
         len(good), good.sum(), bound,
     )  # fmt: skip
     familiarities = signals[:, SIGNALS.index("familiarity")]

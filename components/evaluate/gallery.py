@@ -12,6 +12,7 @@ from components.artifacts.manifest import Photo
 from components.captioning.encoder.images import load_photo
 from components.captioning.metrics.bleu import sentence_bleu
 from components.errors import DataError
+from components.storage.transfer import path_or_content
 
 logger = logging.getLogger(__name__)
 
@@ -93,9 +94,9 @@ def thumbnail(photo: Photo | None) -> str | None:
     if photo is None:
         return None
     try:
-        square = load_photo(photo.uri, _LONGEST_SIDE)
+        square = load_photo(path_or_content(photo.uri), _LONGEST_SIDE, named=photo.uri)
     except DataError as error:
-        logger.warning("no thumbnail of %s in the report: %s", photo.image_id, error)
+        logger.warning("The report has no thumbnail of %s: %s", photo.image_id, error)
         return None
     # Restores the photo's aspect ratio, which `load_photo` changed to a square.
     scale = _LONGEST_SIDE / max(photo.width, photo.height)

@@ -2,68 +2,23 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import AliasPath, BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from components.artifacts.examples import Examples, read_examples
+from components.artifacts.examples import ExampleShards
 from components.artifacts.files import TRAINING_FILE
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import Bundle
 from components.errors import DataError
+from components.evaluate.records import Data, Training
 from components.settings.decoding import DecodingSettings
 
 SPLIT = "test"
 
 _Content = TypeVar("_Content", bound=BaseModel)
-_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-
-class Epoch(BaseModel):
-    """The metrics of an epoch, as recorded by `train`; losses are in nats per token."""
-
-    word_loss: float
-    dev_word_loss: float
-    learning_rate: float
-    seconds: float
-
-
-class Training(BaseModel):
-    """The record of a training in `training.json`.
-
-    Attributes:
-        mlflow_run_id: The MLflow run with its metrics.
-        best_epoch: The epoch whose weights the model has, counted from 1.
-        max_words: Maximum length of a caption in words.
-        settings: The training settings.
-        history: All epochs.
-    """
-
-    mlflow_run_id: str
-    best_epoch: int
-    max_words: Annotated[int, Field(ge=1, validation_alias=AliasPath("settings", "max_words"))]
-    settings: dict[str, Any]
-    history: Annotated[list[Epoch], Field(min_length=1)]
-
-
-class Data(BaseModel):
-    """The description of the data in the manifest's `report.json`.
-
-    Attributes:
-        dataset_fingerprint: Fingerprint of all photos and captions.
-        test_fingerprint: Fingerprint of the test split.
-        source: The layout of the data set; `sample` for drawn scenes.
-        near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
-        summary: What the data set holds, as rows of a title and a text.
-    """
-
-    dataset_fingerprint: _Sha256
-    test_fingerprint: _Sha256
-    source: str
-    near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]
-    summary: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +29,7 @@ class Inputs:
         bundle: The model, with the decoding settings to score it with.
         encoder: The encoder of the features; the content of `encoder.json`.
         training: The record of the model's training.
-        examples: The test split.
+        test: The test split.
         dev: The dev split, on which the confidence is fitted.
         photos: All photos of the manifest, by image id.
         data: The description of the data.
@@ -83,8 +38,8 @@ class Inputs:
     bundle: Bundle
     encoder: dict[str, Any]
     training: Training
-    examples: Examples
-    dev: Examples
+    test: ExampleShards
+    dev: ExampleShards
     photos: dict[str, Photo]
     data: Data
 
@@ -103,7 +58,7 @@ def read_inputs(
     """
     training = _read(Training, Path(model) / TRAINING_FILE)
     data = _read(Data, Path(manifest) / REPORT_FILE)
-    test, dev = read_examples(examples, SPLIT), read_examples(examples, "dev")
+    test, dev = (ExampleShards(examples, split) for split in (SPLIT, "dev"))
     _require_references(test)
     decoding = DecodingConfig(
         beam_width=settings.beam_width,
@@ -116,17 +71,18 @@ def read_inputs(
         bundle=bundle,
         encoder=asdict(_common_encoder(model, examples, bundle, test)),
         training=training,
-        examples=test,
+        test=test,
         dev=dev,
         photos={photo.image_id: photo for photo in read_manifest(manifest)},
         data=data,
     )
 
 
-def _require_references(examples: Examples) -> None:
+def _require_references(test: ExampleShards) -> None:
     without = [
         image_id
-        for image_id, references in zip(examples.image_ids, examples.references, strict=True)
+        for block in test.blocks()
+        for image_id, references in zip(block.image_ids, block.references, strict=True)
         if not references
     ]
     if without:
@@ -137,10 +93,10 @@ def _require_references(examples: Examples) -> None:
 
 
 def _common_encoder(
-    model: str | Path, examples: str | Path, bundle: Bundle, test: Examples
+    model: str | Path, examples: str | Path, bundle: Bundle, test: ExampleShards
 ) -> EncoderSpec:
     of_model, of_examples = EncoderSpec.load(model), EncoderSpec.load(examples)
-    model_width, examples_width = bundle.network.config.feature_width, test.features.shape[1]
+    model_width, examples_width = bundle.network.config.feature_width, test.width
     if (of_model.sha256, of_model.precision, model_width) != (
         of_examples.sha256,
         of_examples.precision,

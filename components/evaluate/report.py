@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from components.artifacts.manifest import Photo
-from components.artifacts.report import DRIFT_PLACE
-from components.artifacts.scores import TITLES, search_scores
+from components.artifacts.report import PLACES, place
+from components.artifacts.scores import TITLES, degeneracy, search_scores
 from components.evaluate.curve import draw_loss_curve, draw_risk_coverage
 from components.evaluate.gallery import Picks, RankedCaption, thumbnail
-from components.evaluate.inputs import Training
+from components.evaluate.mistakes import MistakeKind
+from components.evaluate.records import Data, Training
 
 _TEMPLATE = "report.html.jinja"
 
@@ -70,7 +72,8 @@ def gallery_sections(
 def render_report(
     scores: Mapping[str, Any],
     training: Training,
-    summary: Sequence[tuple[str, str]],
+    data: Data,
+    mistakes: Sequence[MistakeKind],
     sections: Sequence[Section],
 ) -> str:
     """Renders the report.
@@ -78,12 +81,13 @@ def render_report(
     Args:
         scores: The content of `scores.json`.
         training: The record of the model's training.
-        summary: What the data set holds, as rows of a title and a text.
+        data: The description of the data set.
+        mistakes: The captions by kind of mistake; none if that is unknown.
         sections: The photo gallery.
 
     Returns:
-        A complete HTML page; all text from the data is escaped. `artifacts.report.add_drift` adds
-        the outcome of the run's drift test.
+        A complete HTML page; all text from the data is escaped. It has all places of
+        `artifacts.report`, which later steps fill.
     """
     # Autoescaping is explicit, because the template's name does not end in .html.
     environment = Environment(
@@ -100,14 +104,20 @@ def render_report(
     )
     return environment.get_template(_TEMPLATE).render(
         scores=scores,
-        titles=TITLES.values(),
-        beam=search_scores(scores, "beam"),
-        greedy=search_scores(scores, "greedy"),
+        beam=_titled(search_scores(scores, "beam")),
+        greedy=_titled(search_scores(scores, "greedy")),
         training=training,
         curve=curve,
         confidence=scores["confidence"],
         risk_coverage=draw_risk_coverage(scores["confidence"]["curve"]),
-        summary=summary,
-        drift_place=DRIFT_PLACE,
+        data=data,
+        warning=degeneracy(scores),
+        mistakes=mistakes,
+        # Constant texts, which are escaped already.
+        place={name: Markup(place(name)) for name in PLACES},  # noqa: S704
         sections=sections,
     )
+
+
+def _titled(scores: Mapping[str, float]) -> list[tuple[str, float]]:
+    return [(TITLES[name], score) for name, score in scores.items()]

@@ -1,10 +1,10 @@
 """The evaluate step: scores a model on the test split, and writes a report.
 
 1. Read and validate the model, the test examples and the manifest.
-2. Decode captions with beam search and greedily, in batches.
-3. Score both with BLEU, CIDEr-D and ROUGE-L against all references.
-4. Fit the model's confidence on the dev split, and measure it on the test split.
-5. Rank the captions of the beam search; the report shows the best, the median and the worst.
+2. Fit the model's confidence on the dev split.
+3. Decode captions of the test split with beam search and greedily, block by block.
+4. Score both with BLEU, CIDEr-D and ROUGE-L against all references, and measure the confidence.
+5. Rank the captions of the beam search, and count mistakes by kind, for the report.
 6. Write the scored model, the report and the scores.
 """
 
@@ -12,14 +12,12 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from components.artifacts.checksums import checksums_fingerprint
 from components.artifacts.decoding import write_decoding
-from components.artifacts.examples import Examples
 from components.artifacts.files import (
     CAPTIONS_FILE,
     SCORES_FILE,
@@ -27,19 +25,29 @@ from components.artifacts.files import (
     atomic_file,
     write_json,
 )
+from components.artifacts.language import write_language
 from components.artifacts.scores import search_scores
-from components.captioning.inference.confidence import Confidence
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.evaluate.calibration import fit_calibration
 from components.evaluate.confidence import measure_confidence
 from components.evaluate.gallery import pick_captions, rank_captions
 from components.evaluate.inputs import SPLIT, Inputs, read_inputs
+from components.evaluate.mistakes import count_mistakes
 from components.evaluate.report import gallery_sections, render_report
-from components.evaluate.scoring import Captions, score_captions, search_both
+from components.evaluate.scoring import CaptionedSplit, caption_split, score_captions
 from components.settings.decoding import DecodingSettings
 
 logger = logging.getLogger(__name__)
+
+# What `scores.json` says of the data.
+_OF_DATA = {
+    "dataset_fingerprint",
+    "test_fingerprint",
+    "near_duplicates",
+    "language",
+    "findings",
+}
 
 
 def evaluate_model(
@@ -73,8 +81,12 @@ def evaluate_model(
             encoders, the test split is empty or lacks references, or no dev photo has any.
     """
     inputs = read_inputs(model, examples, manifest, settings)
-    test = inputs.examples
-    captions = search_both(inputs.bundle, test.features)
+    calibration = fit_calibration(
+        inputs.bundle, inputs.dev.blocks(), drawn_scenes=inputs.data.source == "sample"
+    )
+    inputs.bundle.calibration = calibration
+    test = caption_split(inputs.bundle, inputs.test.blocks())
+    captions = test.captions
     measured = score_captions(captions, test.references)
     for name in ("beam", "greedy"):
         *bleu, cider_d, rouge_l = search_scores(measured, name).values()
@@ -83,12 +95,7 @@ def evaluate_model(
             "%s BLEU-1 to BLEU-4: %s, CIDEr-D: %.1f, ROUGE-L: %.1f", name, numbers, cider_d, rouge_l
         )
 
-    calibration = fit_calibration(
-        inputs.bundle, inputs.dev, drawn_scenes=inputs.data.source == "sample"
-    )
-    inputs.bundle.calibration = calibration
-    confidences = inputs.bundle.confidences(test.features, captions.beam)
-    measured["confidence"] = measure_confidence(confidences, captions.beam, test.references)
+    measured["confidence"] = measure_confidence(test.confidences, captions.beam, test.references)
     logger.info(
         "CIDEr-D of the surest half: %.1f, of all: %.1f",
         measured["confidence"]["cider_d_surest_half"],
@@ -102,17 +109,17 @@ def evaluate_model(
         shutil.copytree(model, aside, copy_function=_link, dirs_exist_ok=True)
         write_decoding(aside, asdict(inputs.bundle.decoding))
         calibration.save(aside)
+        write_language(aside, inputs.data.language)
     measured |= _provenance(inputs, checksums_fingerprint(scored_model))
-    page = render_report(measured, inputs.training, inputs.data.summary, sections)
+    mistakes = count_mistakes(captions.beam, test.references, normalizer.detokenize)
+    page = render_report(measured, inputs.training, inputs.data, mistakes, sections)
     with atomic_file(report) as aside:
         aside.write_text(page, encoding="utf-8")
     with atomic_directory(scores) as aside:
         write_json(aside / SCORES_FILE, measured)
-        (aside / CAPTIONS_FILE).write_text(
-            _caption_lines(test, captions, confidences), encoding="utf-8"
-        )
+        (aside / CAPTIONS_FILE).write_text(_caption_lines(test), encoding="utf-8")
     shown = sum(len(section.cards) for section in sections)
-    logger.info("report with %d photos, %.1f MB: %s", shown, len(page) / 1e6, report)
+    logger.info("Wrote the report with %d photos (%.1f MB): %s", shown, len(page) / 1e6, report)
     return measured
 
 
@@ -131,17 +138,16 @@ def _provenance(inputs: Inputs, model_fingerprint: str) -> dict[str, Any]:
         "mlflow_run_id": inputs.training.mlflow_run_id,
         "model_fingerprint": model_fingerprint,
         **asdict(inputs.bundle.decoding),
-        **inputs.data.model_dump(exclude={"summary", "source"}),
+        **inputs.data.model_dump(include=_OF_DATA),
         "encoder": inputs.encoder,
+        **inputs.training.model_dump(include={"embeddings", "start_from"}, exclude_none=True),
         "vocabulary_known": len(inputs.bundle.vocabulary) - len(SPECIAL_TOKENS),
     }
 
 
-def _caption_lines(
-    examples: Examples, captions: Captions, confidences: Sequence[Confidence]
-) -> str:
+def _caption_lines(test: CaptionedSplit) -> str:
     rows = zip(
-        examples.image_ids, captions.beam, confidences, captions.greedy, examples.references,
+        test.image_ids, test.captions.beam, test.confidences, test.captions.greedy, test.references,
         strict=True,
     )  # fmt: skip
     return "".join(

@@ -2,16 +2,23 @@
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.examples import Examples
 from components.captioning.inference.bundle import Bundle
+from components.captioning.inference.confidence import Confidence
 from components.captioning.metrics.bleu import corpus_bleu
-from components.captioning.metrics.coco import coco_scores
+from components.captioning.metrics.bootstrap import (
+    percentile_interval,
+    resample_bleu4,
+    resample_mean,
+)
+from components.captioning.metrics.coco import coco_scores, photo_cider_d
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +32,43 @@ class Captions:
         greedy: Decoded greedily.
     """
 
-    beam: list[str]
-    greedy: list[str]
+    beam: list[str] = field(default_factory=list)
+    greedy: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CaptionedSplit:
+    """What is known of the photos of a split once they are captioned; not their features.
+
+    Attributes:
+        image_ids: As in the manifest.
+        references: Each photo's normalized references.
+        captions: The generated captions.
+        confidences: The confidence in each caption of `captions.beam`.
+    """
+
+    image_ids: list[str] = field(default_factory=list)
+    references: list[tuple[str, ...]] = field(default_factory=list)
+    captions: Captions = field(default_factory=Captions)
+    confidences: list[Confidence] = field(default_factory=list)
+
+
+def caption_split(bundle: Bundle, blocks: Iterable[Examples]) -> CaptionedSplit:
+    """Captions a split block by block, with the confidence in each caption.
+
+    Args:
+        bundle: The model, with its calibration.
+        blocks: The split.
+    """
+    split = CaptionedSplit()
+    for block in blocks:
+        captions = search_both(bundle, block.features)
+        split.image_ids.extend(block.image_ids)
+        split.references.extend(block.references)
+        split.captions.beam.extend(captions.beam)
+        split.captions.greedy.extend(captions.greedy)
+        split.confidences.extend(bundle.confidences(block.features, captions.beam))
+    return split
 
 
 def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
@@ -44,7 +86,7 @@ def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
     seconds = time.perf_counter() - started
     width = bundle.decoding.beam_width
     logger.info(
-        "described %d photos with beam width %d and greedily in %.1f s", len(beam), width, seconds
+        "Captioned %d photos with beam width %d and greedily in %.1f s", len(beam), width, seconds
     )
     return Captions(beam, greedy)
 
@@ -61,7 +103,9 @@ def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> d
         0 to 100, with their `signature`; `cider_d` and `rouge_l`, times 100, by search (`beam`,
         `greedy`), with their `coco_signature`; the number of `images` and `references`; and for the
         captions of the beam search `distinct_captions`, `mean_words` and `vocabulary_used`, the
-        number of distinct words.
+        number of distinct words, and `intervals`: the lower and upper bound of the 95 % bootstrap
+        confidence intervals of `bleu4` and `cider_d`. CIDEr-D is resampled by photo, with the
+        document frequencies of the whole split.
     """
     beam = corpus_bleu(captions.beam, references)
     greedy = corpus_bleu(captions.greedy, references)
@@ -82,4 +126,10 @@ def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> d
         "distinct_captions": len(set(captions.beam)),
         "mean_words": len(words) / len(captions.beam),
         "vocabulary_used": len(set(words)),
+        "intervals": {
+            "bleu4": list(percentile_interval(resample_bleu4(captions.beam, references))),
+            "cider_d": list(
+                percentile_interval(resample_mean(photo_cider_d(captions.beam, references)))
+            ),
+        },
     }

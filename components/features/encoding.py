@@ -1,7 +1,10 @@
 """Photos to feature shards, as a Beam transform."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from apache_beam.utils.shared import Shared
@@ -15,11 +18,13 @@ from components.errors import DataError
 from components.features.compaction import SHARD_BYTES
 from components.features.shards import write_feature_shard
 from components.features.store import FeatureStore
-from components.features.tasks import EncodingTask, read_photo
+from components.features.tasks import PhotoFile, read_photo
 from components.runtime.beam_batches import BatchDoFn
+from components.storage.filesystem import open_filesystem
+from components.storage.transfer import exists
 
 
-class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], ImageEncoder]):
+class EncodeImages(BatchDoFn[PhotoFile, NDArray[np.uint8], ImageEncoder]):
     """Encodes photos and adds their features to the store, one or more shards for each list.
 
     Args:
@@ -28,31 +33,56 @@ class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], ImageEncoder]):
         store: Where the shards go.
         batch_size: Photos encoded at once.
         total: Photos in all, for the log.
+        folder: If workers share no files with this machine, a folder that they share. They load the
+            encoder in the store then, and mark finished lists in the folder, so that an engine
+            that repeats a job repeats none of them.
     """
 
     def __init__(
-        self, directory: Path, shared: Shared, store: FeatureStore, batch_size: int, total: int
+        self,
+        directory: Path,
+        shared: Shared,
+        store: FeatureStore,
+        batch_size: int,
+        total: int,
+        folder: str = "",
     ) -> None:
         super().__init__(shared, batch_size=batch_size, total=total)
         self._directory = directory
         self._store = store
+        self._folder = folder
 
     def load_model(self) -> ImageEncoder:
         """Loads the encoder.
 
         Raises:
-            SettingError: If this machine does not support the encoder's precision.
+            SettingError: If this machine does not support the encoder's precision, or the store
+                can't be used.
             DataError: If there is no encoder, or a file of it is missing or broken.
+            CaptionflowError: If the object store does not answer.
         """
-        # An encoder falls back to float32 and logs it; stored features must not.
-        require_precision(EncoderSpec.load(self._directory).precision)
-        return load_encoder(self._directory, batch_size=self.batch_size)
+        if not self._folder:
+            return self._load(self._directory)
+        with TemporaryDirectory(prefix="captionflow-encoder-") as temporary:
+            scratch, directory = Path(temporary, "scratch"), Path(temporary, "encoder")
+            scratch.mkdir()
+            directory.mkdir()
+            store = replace(self._store, scratch=scratch)
+            store.fetch(shards=False)
+            if not store.restore_encoder(directory):
+                raise DataError(f"The feature store must have an encoder: {store.folder}")
+            return self._load(directory)
 
-    def load_item(self, item: EncodingTask, model: ImageEncoder) -> NDArray[np.uint8]:
+    def _load(self, directory: Path) -> ImageEncoder:
+        # An encoder falls back to float32 and logs it; stored features must not.
+        require_precision(EncoderSpec.load(directory).precision)
+        return load_encoder(directory, batch_size=self.batch_size)
+
+    def load_item(self, item: PhotoFile, model: ImageEncoder) -> NDArray[np.uint8]:
         """Decodes a photo, uint8 [S, S, 3]; raises as `read_photo`."""
         return read_photo(item, model.load_photo)
 
-    def process(self, element: Sequence[EncodingTask]) -> Iterator[str]:
+    def process(self, element: Sequence[PhotoFile]) -> Iterator[str]:
         """Yields the names of the shards that hold the features of a list of photos.
 
         Args:
@@ -62,6 +92,10 @@ class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], ImageEncoder]):
             DataError: If a photo can't be read, or a feature does not fit float16.
             SettingError, CaptionflowError: If the store can't be used.
         """
+        digest = hashlib.sha256("".join(photo.sha256 for photo in element).encode()).hexdigest()
+        done = f"{self._folder}/done/{digest}"
+        if self._folder and exists(done):
+            return
         photos: list[str] = []
         features: list[NDArray[np.float16]] = []
         for tasks, pixels in self.batches(element):
@@ -75,14 +109,23 @@ class EncodeImages(BatchDoFn[EncodingTask, NDArray[np.uint8], ImageEncoder]):
                 photos, features = [], []
         if photos:
             yield self._add_shard(photos, features)
+        if self._folder:
+            with open_filesystem(done) as (filesystem, path):
+                filesystem.pipe_file(path, digest.encode())
 
     def _add_shard(self, photos: list[str], features: list[NDArray[np.float16]]) -> str:
-        path = write_feature_shard(self._store.scratch, photos, np.concatenate(features))
-        self._store.add(path)
-        return path.name
+        array = np.concatenate(features)
+        if not self._folder:
+            path = write_feature_shard(self._store.scratch, photos, array)
+            self._store.add(path)
+            return path.name
+        with TemporaryDirectory(prefix="captionflow-features-") as temporary:
+            path = write_feature_shard(Path(temporary), photos, array)
+            self._store.add(path)
+            return path.name
 
 
-def require_finite(tasks: Sequence[EncodingTask], fit: NDArray[np.bool_]) -> None:
+def require_finite(tasks: Sequence[PhotoFile], fit: NDArray[np.bool_]) -> None:
     """Checks that the features of all photos are finite in float16.
 
     Args:

@@ -4,19 +4,15 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import apache_beam as beam
-import tensorflow as tf
 from apache_beam.utils.shared import Shared
 
 from components.artifacts.captions import read_captions
-from components.artifacts.examples import to_example
+from components.artifacts.examples import ENCODER_FILE
 from components.artifacts.files import atomic_directory
 from components.artifacts.manifest import read_manifest
 from components.captioning.encoder.dead_leaves import draw_dead_leaves
@@ -27,15 +23,16 @@ from components.captioning.encoder.precision import Precision, choose_precision
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.encoder.weights import IMAGENET, RANDOM
 from components.captioning.model.normalizer import Normalizer
-from components.errors import SettingError
 from components.features.encoding import EncodeImages
 from components.features.key import encoder_key
-from components.features.shards import read_feature_shard
+from components.features.remote_index import index_remotely
 from components.features.store import FeatureLocation, FeatureStore
-from components.features.tasks import EncodingTask, plan_tasks
-from components.runtime.beam import beam_pipeline
+from components.features.tasks import EncodingTask, PhotoFile, plan_tasks
+from components.features.writing import write_examples
 from components.runtime.beam_batches import run_in_batches
+from components.runtime.beam_workers import stage_files, temporary_folder
 from components.settings.backbone_names import is_model_folder
+from components.settings.beam_flags import temp_location
 from components.settings.encoder import EncoderSettings
 from components.storage.transfer import local_copy
 
@@ -44,6 +41,8 @@ logger = logging.getLogger(__name__)
 # Drawn images that random weights are calibrated on.
 _CALIBRATION_IMAGES = 64
 _SCRATCH = ".features"
+#: Of workers that share nothing: the largest number of examples that this process writes itself.
+MOST_EXAMPLES_HERE = 100_000
 
 
 def extract_features(
@@ -60,6 +59,11 @@ def extract_features(
        Beam's workers encode the missing photos in full batches and add their features to the
        store, shard by shard, so a run that is killed continues with the photos that are left.
     3. Examples are written in shards by split, ordered by image id. Equal input gives equal bytes.
+
+    If workers share nothing with this machine (`--temp_location` in beam_flags), they take the
+    encoder from the store. This process fetches the features and writes the examples itself, up to
+    `MOST_EXAMPLES_HERE`; of more, workers index the store and write the shards, and it collects
+    those.
 
     Args:
         manifest: Directory of the manifest artifact.
@@ -83,8 +87,11 @@ def extract_features(
     normalizer = Normalizer.load(Path(captions))
     started = time.perf_counter()
     with atomic_directory(directory) as aside:
+        # Of more photos, the features do not come to this machine at all.
+        here = not temp_location(settings.beam_flags) or len(tasks) <= MOST_EXAMPLES_HERE
         features = _open_store(settings, aside, precision)
-        locations = features.index()
+        features.fetch(shards=here)
+        locations = _index(features, settings.beam_flags, here=here)
         # Each photo once, whatever its names.
         missing = list({t.sha256: t for t in tasks if t.sha256 not in locations}.values())
         if settings.store:
@@ -99,10 +106,14 @@ def extract_features(
             # for those of an encoder that it builds itself.
             features.save_encoder(aside)
         if missing:
-            step = EncodeImages(aside, shared, features, settings.encoder_batch, len(missing))
-            run_in_batches(step, missing, settings.beam_flags)
-            locations = features.index()
-        _write_examples(tasks, locations, features.scratch, aside, settings.beam_flags)
+            _encode(missing, aside, shared, features, settings)
+            if here and temp_location(settings.beam_flags):
+                features.fetch()
+            locations = _index(features, settings.beam_flags, here=here)
+        # If the features are here though workers share nothing, this process writes.
+        flags = "" if here and temp_location(settings.beam_flags) else settings.beam_flags
+        with temporary_folder(flags) as folder:
+            write_examples(tasks, locations, features, aside, beam_flags=flags, folder=folder)
         features.finish({locations[task.sha256].shard for task in tasks})
         shutil.rmtree(features.scratch)
         # Examples hold normalized references, so the normalizer is part of the artifact.
@@ -136,9 +147,11 @@ def _open_store(settings: EncoderSettings, directory: Path, precision: Precision
             output=settings.encoder_output,
         )
         folder = f"{settings.store.rstrip('/')}/{key}"
-    features = FeatureStore(folder, scratch)
-    features.fetch()
-    return features
+    return FeatureStore(folder, scratch)
+
+
+def _index(features: FeatureStore, beam_flags: str, *, here: bool) -> dict[str, FeatureLocation]:
+    return features.index() if here else index_remotely(features, beam_flags)
 
 
 def _build_encoder(settings: EncoderSettings, precision: Precision) -> ImageEncoder:
@@ -167,44 +180,23 @@ def _build_onnx_encoder(settings: EncoderSettings) -> OnnxEncoder:
         return OnnxEncoder.build(folder, settings.encoder_output, batch_size=settings.encoder_batch)
 
 
-def _write_examples(
+def _encode(
     tasks: list[EncodingTask],
-    locations: Mapping[str, FeatureLocation],
-    features: Path,
     directory: Path,
-    beam_flags: str,
+    shared: Shared,
+    features: FeatureStore,
+    settings: EncoderSettings,
 ) -> None:
-    lost = [task.image_id for task in tasks if task.sha256 not in locations]
-    if not lost:
-        shards = [
-            (name, [(task, locations[task.sha256]) for task in of_shard])
-            for name, of_shard in groupby(tasks, key=lambda task: task.shard)
+    """Has Beam's workers add the features of photos to the store; see `extract_features`."""
+    flags = settings.beam_flags
+    with temporary_folder(flags) as folder:
+        paths = stage_files([task.path for task in tasks], folder)
+        photos = [
+            PhotoFile(task.image_id, path, task.sha256)
+            for task, path in zip(tasks, paths, strict=True)
         ]
-        with beam_pipeline(beam_flags) as pipeline:
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(shards)
-                | "Distribute" >> beam.Reshuffle()
-                | "Write" >> beam.Map(_write_shard, features, directory)
-            )
-        lost = [name for name, _ in shards if not (directory / name).exists()]
-    if lost:
-        raise SettingError(
-            "beam_flags must name a runner whose workers share this machine's files. "
-            f"Received {beam_flags!r}, and {len(lost)} results are missing, such as {lost[0]}"
+        step = EncodeImages(
+            directory, shared, features, settings.encoder_batch, len(photos), folder
         )
-
-
-def _write_shard(
-    shard: tuple[str, list[tuple[EncodingTask, FeatureLocation]]], features: Path, directory: Path
-) -> None:
-    name, tasks = shard
-    # Memory-mapped: only the rows that are written are read.
-    arrays = {
-        feature_shard: read_feature_shard(features / feature_shard)[1]
-        for feature_shard in {location.shard for _, location in tasks}
-    }
-    with tf.io.TFRecordWriter(str(directory / name)) as writer:
-        for task, location in tasks:
-            feature = arrays[location.shard][location.row]
-            writer.write(to_example(task.image_id, feature, task.tokens, task.references))
+        marker = directory / ENCODER_FILE
+        run_in_batches(step, photos, flags, folder=folder, needed=paths, marker=marker)

@@ -84,8 +84,11 @@ class FeatureStore:
     folder: str
     scratch: Path
 
-    def fetch(self) -> None:
-        """Copies all files of the store into the scratch folder.
+    def fetch(self, *, shards: bool = True) -> None:
+        """Copies the files of the store into the scratch folder.
+
+        Args:
+            shards: Copy the feature shards, too, and not only the encoder.
 
         Raises:
             SettingError: If the store can't be used.
@@ -100,10 +103,17 @@ class FeatureStore:
                 file.name
                 for file in list_files(self.folder)
                 if file.name not in fetched
-                and (_ENCODER_FILE.fullmatch(file.name) or entry_count(file.name) is not None)
+                and (
+                    _ENCODER_FILE.fullmatch(file.name)
+                    or (shards and entry_count(file.name) is not None)
+                )
             ]
             if len(fetch_files(self.folder, wanted, self.scratch)) == len(wanted):
                 break
+
+    def fetch_shards(self, names: Iterable[str]) -> None:
+        """Copies feature shards into the scratch folder; those that are gone are no error."""
+        fetch_files(self.folder, names, self.scratch)
 
     def index(self) -> dict[str, FeatureLocation]:
         """Returns the location of every feature in the scratch folder, by the photo's SHA-256.

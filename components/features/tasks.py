@@ -4,7 +4,6 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from components.artifacts.captions import CaptionedPhoto
 from components.artifacts.examples import shard_count, shard_name
 from components.artifacts.manifest import SPLITS, Photo
 from components.errors import DataError
+from components.storage.reading import read_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -81,11 +81,26 @@ def plan_tasks(photos: list[Photo], captions: list[CaptionedPhoto]) -> list[Enco
     return tasks
 
 
-def read_photo(task: EncodingTask, load: Callable[[bytes], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """What a worker needs to encode a photo.
+
+    Attributes:
+        image_id: As in the manifest.
+        path: The file's path, of this machine or in a bucket.
+        sha256: As in the manifest.
+    """
+
+    image_id: str
+    path: str
+    sha256: str
+
+
+def read_photo(photo: PhotoFile, load: Callable[[bytes], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Reads and decodes a photo, after checking that it has not changed since `ingest`.
 
     Args:
-        task: The photo.
+        photo: The photo.
         load: Decodes the bytes of an image file, as `Encoder.load_photo`.
 
     Returns:
@@ -93,20 +108,21 @@ def read_photo(task: EncodingTask, load: Callable[[bytes], NDArray[np.uint8]]) -
 
     Raises:
         DataError: If the file is missing, has changed, or can't be decoded.
+        SettingError, CaptionflowError: If the bucket can't be used.
     """
     try:
-        content = Path(task.path).read_bytes()
+        content = read_bytes(photo.path)
     except OSError as error:
         raise DataError(
-            f"Photo {task.image_id} can no longer be read, though ingest did read it: {error}"
+            f"Photo {photo.image_id} can no longer be read, though ingest did read it: {error}"
         ) from error
     sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != task.sha256:
+    if sha256 != photo.sha256:
         raise DataError(
-            f"Photo {task.image_id} must not change after ingest, which found SHA-256 "
-            f"{task.sha256}. {task.path} now has {sha256}. Run ingest again"
+            f"Photo {photo.image_id} must not change after ingest, which found SHA-256 "
+            f"{photo.sha256}. {photo.path} now has {sha256}. Run ingest again"
         )
     try:
         return load(content)
     except DataError as error:
-        raise DataError(f"Photo {task.image_id} at {task.path}: {error}") from error
+        raise DataError(f"Photo {photo.image_id} at {photo.path}: {error}") from error

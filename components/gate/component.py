@@ -16,13 +16,13 @@ def gate(
     report: Input[HTML],
     baseline: Input[Artifact],
     training_config: str,
+    run_config: str,
     drift: str,
     final_report: Output[HTML],
 ) -> NamedTuple("Decision", [("Output", bool), ("reason", str), ("champion", str)]):  # type: ignore[valid-type] # KFP's own form
     """Passes a model that reaches the thresholds and is significantly better than the champion.
 
-    `final_report` is the report with the outcome of this run's drift test. See
-    `components.gate.verdict.judge`.
+    `final_report` is the report with this decision. See `components.gate.verdict.judge`.
     """
     from components.runtime.execution import run_step
 
@@ -36,7 +36,7 @@ def gate(
         decision = judge(
             model.path, scores.path, report.path, baseline.path,
             GateSettings.check(settings), training_config=training_config,
-            drift=drift, final_report=final_report.path,
+            run_config=run_config, drift=drift, final_report=final_report.path,
         )  # fmt: skip
         final_report.metadata[METADATA_KEY] = fingerprint_file(final_report.path)
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".

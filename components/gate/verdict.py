@@ -14,15 +14,28 @@ from components.artifacts.files import (
     atomic_file,
     read_json,
 )
-from components.artifacts.report import add_drift
 from components.artifacts.scores import main_figures
+from components.captioning.metrics.bootstrap import SIGNATURE
+from components.gate.comparison import Comparison
 from components.gate.decision import Decision, Prediction, decide
+from components.gate.report import complete_report
 from components.registry.models import ModelVersion, find_champion
 from components.registry.rejected_candidates import candidate_key, record_rejected_candidate
-from components.registry.runs import log_metrics, log_tags, log_text_files, require_run
+from components.registry.runs import REPORT_NAME, log_metrics, log_tags, log_text_files, require_run
+from components.registry.source import commit_of
 from components.settings.release import GateSettings
 
 logger = logging.getLogger(__name__)
+
+_COMPARISON_TAGS = (
+    "gate_bleu4",
+    "gate_cider_d",
+    "gate_champion_bleu4",
+    "gate_champion_cider_d",
+    "gate_interval",
+    "gate_p_value",
+    "gate_signature",
+)
 
 
 def judge(
@@ -33,6 +46,7 @@ def judge(
     settings: GateSettings,
     *,
     training_config: str,
+    run_config: str,
     drift: str,
     final_report: str | Path,
 ) -> Decision:
@@ -52,8 +66,9 @@ def judge(
             one that made the baseline; and the experiment in which a rejection is recorded.
         training_config: The training config. After a rejection, `trigger` does not train with it
             again.
+        run_config: All settings of this run, as YAML.
         drift: The outcome of this run's drift test; empty if there was none.
-        final_report: Where to write the report with this outcome, an HTML file.
+        final_report: Where to write the report with the decision, an HTML file.
 
     Returns:
         The decision.
@@ -61,7 +76,7 @@ def judge(
     Raises:
         SettingError: If a threshold or the margin breaks its rule.
         DataError: If MLflow does not know the run that trained the model, or the report has no
-            place for the outcome of the drift test.
+            place for the decision.
         CaptionflowError: If MLflow can't be used.
     """
     scores_file, captions_file = Path(scores) / SCORES_FILE, Path(scores) / CAPTIONS_FILE
@@ -84,11 +99,18 @@ def judge(
     logger.info("%s", decision.reason)
     log_metrics(run_id, {f"test_{name}": value for name, value in main_figures(measured).items()})
     log_tags(run_id, {"model_name": settings.model_name, **_tags(decision, measured)})
-    page = add_drift(Path(report).read_text(encoding="utf-8"), drift)
+    page = complete_report(
+        Path(report).read_text(encoding="utf-8"),
+        decision,
+        champion,
+        model_name=settings.model_name,
+        run_config=run_config,
+        commit=commit_of(run_id),
+        drift=drift,
+    )
     with atomic_file(final_report) as aside:
         aside.write_text(page, encoding="utf-8")
-    # MLflow's user interface shows files named .html as pages.
-    files = {SCORES_FILE: scores_file, CAPTIONS_FILE: captions_file, "report.html": final_report}
+    files = {SCORES_FILE: scores_file, CAPTIONS_FILE: captions_file, REPORT_NAME: final_report}
     log_text_files(run_id, files)
     if champion and not decision.passed and not champion_changed:
         key = candidate_key(
@@ -113,18 +135,26 @@ def _explain_change(champion: ChampionPredictions | None, current: ModelVersion 
 
 def _tags(decision: Decision, measured: Mapping[str, Any]) -> dict[str, str]:
     # Empty ones are removed, so that a repeated gate leaves none of the first.
-    comparison = decision.comparison
     return {
         "gate_passed": str(decision.passed).lower(),
         "gate_reason": decision.reason,
         "gate_champion": decision.champion,
         "gate_near_duplicates": str(measured.get("near_duplicates", "")),
-        "gate_bleu4": f"{comparison.bleu4:.4f}" if comparison else "",
-        "gate_champion_bleu4": f"{comparison.champion_bleu4:.4f}" if comparison else "",
-        "gate_interval": f"{comparison.low:+.4f} to {comparison.high:+.4f}" if comparison else "",
-        "gate_p_value": f"{comparison.p_value:.4f}" if comparison else "",
-        "gate_signature": comparison.signature if comparison else "",
+        **_comparison_tags(decision.comparison),
     }
+
+
+def _comparison_tags(comparison: Comparison | None) -> dict[str, str]:
+    if comparison is None:
+        return dict.fromkeys(_COMPARISON_TAGS, "")
+    ours, theirs = comparison.challenger, comparison.champion
+    values = (
+        *(f"{score:.4f}" for score in (ours.bleu4, ours.cider_d, theirs.bleu4, theirs.cider_d)),
+        f"{comparison.low:+.4f} to {comparison.high:+.4f}",
+        f"{comparison.p_value:.4f}",
+        SIGNATURE,
+    )
+    return dict(zip(_COMPARISON_TAGS, values, strict=True))
 
 
 def _read_predictions(path: Path) -> list[Prediction]:

@@ -4,13 +4,13 @@
 2. Drop captions that say nothing; stop if too many captioned photos are missing.
 3. Check every captioned photo with Beam; quarantine what fails, with its reason.
 4. Split as the data set says, else by a hash of each photo's content; drop from train what dev or
-   test hold too.
+   test hold too, and from dev and test what the model to continue from was trained on.
 5. Write manifest and report, and photos that would not stay where they lie.
 """
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,11 @@ from components.ingest.report.report import build_report, list_left_out
 from components.ingest.report.table import table_lines
 from components.ingest.sample.dataset import draw_sample
 from components.ingest.splits.assignment import assign_splits
-from components.settings.data import DataSettings
+from components.registry.parents import parent_photos
+from components.settings.beam_flags import temp_location
+from components.settings.data import SAMPLE, DataSettings
 
 logger = logging.getLogger(__name__)
-
-#: The name of the data set that is drawn here.
-SAMPLE = "sample"
 
 
 def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, Any]:
@@ -57,7 +56,9 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
         if settings.dataset == SAMPLE:
             source = draw_sample(work / SAMPLE, scenes=settings.scenes, seed=settings.seed)
         else:
-            source = read_source(settings.dataset, work)
+            # With a temp location, workers read photos where they are, and so do later steps.
+            leave_photos = bool(temp_location(settings.beam_flags))
+            source = read_source(settings.dataset, work, leave_photos=leave_photos)
         texts = clean_captions(source.captions)
         images = {name: path for name, path in source.images.items() if name in texts.captions}
         if not images:
@@ -66,27 +67,45 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
         refuse_missing(missing, len(texts.captions), source.uncaptioned, settings.max_missing)
         refuse_undecodable(images)
 
-        checks = check_images(images, work, settings.beam_flags)
+        uris = {name: path.relative_to(source.root).as_posix() for name, path in images.items()}
+        paths = {
+            name: f"{source.uri}/{uris[name]}" if source.uri else str(path)
+            for name, path in images.items()
+        }
+        checks = check_images(paths, work, settings.beam_flags)
         refuse_quarantined(checks, settings.max_quarantined)
         passed = {check.image_id: check for check in checks if not check.reason}
+        parent = parent_photos(settings.start_from) if settings.start_from else None
         assignment = assign_splits(
             {image_id: check.sha256 for image_id, check in passed.items()},
             source.splits,
             seed=settings.seed,
             dev_share=settings.dev_share,
             test_share=settings.test_share,
+            parent=parent,
         )
 
-        kept = {image_id: images[image_id] for image_id in assignment.splits}
-        uris = _place_photos(kept, aside, work, source.root)
         photos = [
             _photo(passed[image_id], uris[image_id], split, texts.captions[image_id])
             for image_id, split in assignment.splits.items()
         ]
-        write_manifest(aside, photos)
+        root = source.uri or str(source.root)
+        if not source.uri and source.root.is_relative_to(work):
+            root = PHOTOS_DIRECTORY
+            kept = [uris[image_id] for image_id in assignment.splits]
+            _move_photos(kept, source.root, aside / PHOTOS_DIRECTORY)
+        write_manifest(aside, photos, root)
         hashes = {image_id: check.perceptual_hash for image_id, check in passed.items()}
         left_out = list_left_out(source, texts, checks, assignment)
-        report = build_report(source, photos, hashes, left_out, splits_from=assignment.origin)
+        report = build_report(
+            source,
+            photos,
+            hashes,
+            left_out,
+            splits_from=assignment.origin,
+            language=settings.language,
+            unknown_parent=settings.start_from if parent is None else "",
+        )
         write_json(aside / REPORT_FILE, report)
     for line in table_lines(report):
         logger.info("  %s", line)
@@ -97,17 +116,8 @@ def _photo(check: ImageCheck, uri: str, split: str, captions: tuple[str, ...]) -
     return Photo(check.image_id, uri, check.sha256, check.width, check.height, split, captions)
 
 
-def _place_photos(
-    images: Mapping[str, Path], aside: Path, work: Path, root: Path
-) -> dict[str, str]:
-    """Moves photos of this run's own into the artifact; returns each photo's uri."""
-    uris = {}
-    for image_id, path in images.items():
-        if path.is_relative_to(work):
-            place = Path(PHOTOS_DIRECTORY, path.relative_to(root))
-            (aside / place).parent.mkdir(parents=True, exist_ok=True)
-            path.rename(aside / place)
-            uris[image_id] = place.as_posix()
-        else:
-            uris[image_id] = str(path)
-    return uris
+def _move_photos(uris: Iterable[str], root: Path, directory: Path) -> None:
+    """Moves photos of this run's own (unpacked, copied, drawn) into the artifact."""
+    for uri in uris:
+        (directory / uri).parent.mkdir(parents=True, exist_ok=True)
+        (root / uri).rename(directory / uri)

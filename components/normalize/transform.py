@@ -1,7 +1,7 @@
 """Beam and TFT pipeline: from captions to the vocabulary, the TFT graph and token ids."""
 
-import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,9 @@ from tfx_bsl.public.tfxio import TensorAdapterConfig
 
 from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK
-from components.runtime.beam import beam_pipeline
+from components.runtime.beam import beam_pipeline, unwrapped_errors
+from components.runtime.beam_workers import RequireReadable, results_missing
+from components.settings.beam_flags import temp_location
 
 #: Names in the TFT graph: raw captions as input; normalised captions and token ids as outputs.
 CAPTION, REFERENCE, TOKENS = "caption", "reference", "tokens"
@@ -66,24 +68,35 @@ def transform_captions(
         captions: All captions to transform, including those of train.
         directory: Output directory of the TFT graph.
         min_count: Minimum number of occurrences of a word in `train`.
-        beam_flags: Flags of Beam's runner, see `runtime.beam`.
+        beam_flags: Flags of Beam's runner, see `runtime.beam`. With `--temp_location`, Beam runs
+            in this process.
         temporary: Directory for temporary files.
 
     Returns:
         The vocabulary in the order of its ids: the four special tokens, then words by descending
         count (equal counts in TFT's order, reverse alphabetical); and a directory of Parquet files
         with `RESULT_SCHEMA`, one row per photo that still has a caption.
+
+    Raises:
+        SettingError: If Beam's workers can't read and write this machine's files.
     """
     results = temporary / "results"
+    marker = temporary / "marker"
+    marker.touch()
+    # TFT writes with tf.io, which can't be pointed at another store: with a temp location, which
+    # says that workers don't see this directory, it runs in this process.
+    flags = "" if temp_location(beam_flags) else beam_flags
+    source = partial(_Batches, beam_flags=flags, marker=marker)
     config = _input_config()
-    preprocessing = functools.partial(preprocessing_fn, min_count=min_count)
+    preprocessing = partial(preprocessing_fn, min_count=min_count)
     keys = {_PHOTO, _POSITION}
     with (
-        beam_pipeline(beam_flags) as pipeline,
+        unwrapped_errors(),
+        beam_pipeline(flags) as pipeline,
         tft_beam.Context(temp_dir=str(temporary), passthrough_keys=keys),
     ):
-        train_batches = pipeline | "Train captions" >> _Batches(list(train))
-        all_batches = pipeline | "All captions" >> _Batches(list(captions))
+        train_batches = pipeline | "Train captions" >> source(list(train))
+        all_batches = pipeline | "All captions" >> source(list(captions))
         graph = (train_batches, config) | "Learn" >> tft_beam.AnalyzeDataset(preprocessing)
         graph | "Save graph" >> tft_beam.WriteTransformFn(str(directory))
         transformed, _ = ((all_batches, config), graph) | "Apply" >> tft_beam.TransformDataset(
@@ -94,6 +107,8 @@ def transform_captions(
             | "By photo" >> _ByPhoto()
             | "Write" >> WriteToParquet(str(results / "part"), RESULT_SCHEMA)
         )
+    if not results.exists() or not (directory / "transform_fn").exists():
+        raise results_missing("no results", beam_flags)
     words = tft.TFTransformOutput(str(directory)).vocabulary_by_name(_VOCABULARY)
     return [word.decode() for word in words], results
 
@@ -133,14 +148,16 @@ def _input_config() -> TensorAdapterConfig:
 class _Batches(beam.PTransform):
     """Converts captions to Arrow record batches with `_BATCH_SCHEMA`."""
 
-    def __init__(self, captions: list[Caption]) -> None:
+    def __init__(self, captions: Sequence[Caption], *, beam_flags: str, marker: Path) -> None:
         super().__init__()
         self._captions = captions
+        self._require = RequireReadable([str(marker)], beam_flags)
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         return (
             pipeline
             | "Create" >> beam.Create(self._captions)
+            | "Require" >> beam.ParDo(self._require)
             | "Batch" >> beam.BatchElements(min_batch_size=_BATCH, max_batch_size=_BATCH)
             | "To Arrow" >> beam.Map(_record_batch)
         )

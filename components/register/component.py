@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from kfp.dsl import Artifact, Dataset, Input, Model
+from kfp.dsl import HTML, Artifact, Dataset, Input, Model, Output
 
 from components.runtime.step import step
 from components.settings.release import RegisterSettings
@@ -14,6 +14,8 @@ def register(
     model: Input[Model],
     scores: Input[Artifact],
     manifest: Input[Dataset],
+    report: Input[HTML],
+    released_report: Output[HTML],
     training_config: str,
     cause: str,
     reason: str,
@@ -21,17 +23,24 @@ def register(
 ) -> NamedTuple("Registered", [("version", str), ("model_uri", str), ("approval", str)]):  # type: ignore[valid-type] # KFP's own form
     """Registers a model that passed the gate as a new version, and promotes or proposes it.
 
-    See `components.register.registration.register_model`.
+    `released_report` is the report with the version. See
+    `components.register.registration.register_model`.
     """
     from components.runtime.execution import run_step
 
-    with run_step("register", model, scores, manifest) as ready:
+    with run_step("register", model, scores, manifest, report) as ready:
+        from components.artifacts.checksums import METADATA_KEY
+        from components.artifacts.fingerprint import fingerprint_file
         from components.register.registration import register_model
+        from components.register.report import complete_report
         from components.settings.release import RegisterSettings
 
         ready()
-        return register_model(
+        registered = register_model(
             model.path, scores.path, manifest.path,
             training_config=training_config, cause=cause, reason=reason,
             compared_with=compared_with, settings=RegisterSettings.check(settings),
         )  # fmt: skip
+        complete_report(model.path, report.path, registered, released_report.path)
+        released_report.metadata[METADATA_KEY] = fingerprint_file(released_report.path)
+        return registered

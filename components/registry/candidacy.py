@@ -8,12 +8,12 @@ was proposed last, until it is rejected or becomes champion. It has the alias `c
 from collections.abc import Mapping
 from typing import Literal
 
-from mlflow import MlflowClient, entities
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from components.errors import CaptionflowError
+from components.registry.aliases import Model, aliased_version, settle_alias
 from components.registry.history import in_effect, read_history
-from components.registry.models import RegisteredModel, champion_alias, find_model
+from components.registry.models import CHAMPION, RegisteredModel, find_model
 from components.registry.records import Record, append_record, read_records, to_the_minute
 
 #: The alias of the version that waits for approval.
@@ -100,29 +100,12 @@ def settle_candidate(client: MlflowClient, model_name: str) -> None:
     Raises:
         CaptionflowError: If another program keeps moving the alias.
     """
-    for attempt in range(20):
-        model = client.get_registered_model(model_name)
-        alias = model.aliases.get(CANDIDATE)
-        wanted = _wanted_alias(client, model)
-        if (None if alias is None else str(alias)) == wanted:
-            return
-        try:
-            if wanted is None:
-                client.delete_registered_model_alias(model_name, CANDIDATE)
-            else:
-                client.set_registered_model_alias(model_name, CANDIDATE, wanted)
-        except MlflowException as error:
-            # If two processes create the alias at once, MLflow lets one fail.
-            if error.error_code != "BAD_REQUEST" or attempt > 2:
-                raise
-    raise CaptionflowError(f"Another program keeps moving the alias {CANDIDATE} of {model_name}")
+    settle_alias(client, model_name, CANDIDATE, lambda model: _wanted_alias(client, model))
 
 
-def _wanted_alias(
-    client: MlflowClient, model: entities.model_registry.RegisteredModel
-) -> str | None:
+def _wanted_alias(client: MlflowClient, model: Model) -> str | None:
     proposed = _proposed(model.tags)
-    if proposed is None or proposed.version == champion_alias(model):
+    if proposed is None or proposed.version == aliased_version(model, CHAMPION):
         return None
     try:
         client.get_model_version(model.name, proposed.version)

@@ -8,6 +8,7 @@ from mlflow import MlflowClient, entities
 from mlflow.exceptions import MlflowException
 
 from components.errors import CaptionflowError, SettingError
+from components.registry.aliases import aliased_version
 from components.registry.client import mlflow_client, printable_tracking_uri
 
 #: The alias of the version in use.
@@ -79,16 +80,10 @@ def find_champion(model_name: str) -> ModelVersion | None:
     """
     with mlflow_client() as client:
         found = _find(client, model_name)
-        number = None if found is None else champion_alias(found)
+        number = None if found is None else aliased_version(found, CHAMPION)
         if number is None:
             return None
         return _version(client.get_model_version(model_name, number))
-
-
-def champion_alias(model: entities.model_registry.RegisteredModel) -> str | None:
-    """Returns the version that has the alias `champion`; None if no version has it."""
-    number = model.aliases.get(CHAMPION)
-    return None if number is None else str(number)
 
 
 def models_with_champion() -> list[str]:
@@ -99,7 +94,7 @@ def models_with_champion() -> list[str]:
     """
     with mlflow_client() as client:
         found = client.search_registered_models(max_results=_MAX_MODELS)
-        return sorted(str(model.name) for model in found if champion_alias(model))
+        return sorted(str(model.name) for model in found if aliased_version(model, CHAMPION))
 
 
 def read_model(name: str | None = None) -> RegisteredModel:
@@ -138,7 +133,7 @@ def _with_versions(
     versions = client.search_model_versions(f"name = '{found.name}'")
     return RegisteredModel(
         name=str(found.name),
-        champion=champion_alias(found),
+        champion=aliased_version(found, CHAMPION),
         tags=dict(found.tags),
         versions=sorted(map(_version, versions), key=lambda v: int(v.version), reverse=True),
     )

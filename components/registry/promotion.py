@@ -14,9 +14,9 @@ other: of promotions with the same number, made at the same time, it must be the
 import time
 
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
 from components.errors import CaptionflowError, DataError
+from components.registry.aliases import settle_alias
 from components.registry.candidacy import settle_candidate
 from components.registry.client import mlflow_client
 from components.registry.history import (
@@ -27,7 +27,7 @@ from components.registry.history import (
     read_history,
     recorded_champion,
 )
-from components.registry.models import CHAMPION, RegisteredModel, champion_alias, read_model
+from components.registry.models import CHAMPION, RegisteredModel, read_model
 from components.registry.records import (
     append_record,
     current_author,
@@ -119,19 +119,17 @@ def champion_changed(compared_with: str | None, champion: str | None) -> DataErr
 
 
 def settle(client: MlflowClient, model_name: str) -> str:
-    """Sets the alias `champion` to the version that the history names, until both agree."""
-    for attempt in range(20):
-        model = client.get_registered_model(model_name)
-        champion = in_effect(read_history(model.tags))[-1].version
-        if champion_alias(model) == champion:
-            return champion
-        try:
-            client.set_registered_model_alias(model_name, CHAMPION, champion)
-        except MlflowException as error:
-            # If two processes create the alias at once, MLflow lets one fail.
-            if error.error_code != "BAD_REQUEST" or attempt > 2:
-                raise
-    raise CaptionflowError(f"Another program keeps moving the alias {CHAMPION} of {model_name}")
+    """Sets the alias `champion` to the version that the history names, and returns it.
+
+    Raises:
+        CaptionflowError: If another program keeps moving the alias.
+    """
+    return settle_alias(
+        client,
+        model_name,
+        CHAMPION,
+        lambda model: in_effect(read_history(model.tags))[-1].version,
+    )
 
 
 def _record(

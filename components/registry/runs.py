@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 #: Tag of a training's run: equal for trainings that would give the same model.
 TRAINING_TAG = "training"
+#: The report among a run's artifacts; MLflow's user interface shows files named .html as pages.
+REPORT_NAME = "report.html"
 
 
 def start_run(

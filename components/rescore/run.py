@@ -18,10 +18,11 @@ from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.errors import DataError
 from components.registry.download import download_model
 from components.registry.models import ModelVersion, find_champion
-from components.registry.training_photos import read_training_photos, training_photos
+from components.registry.training_photos import TrainingPhotos, read_training_photos
+from components.storage.transfer import path_or_content
 
 if TYPE_CHECKING:
-    from components.artifacts.examples import Examples
+    from components.artifacts.examples import ExampleShards
     from components.captioning.encoder.spec import EncoderSpec
     from components.captioning.model.normalizer import Normalizer
 
@@ -88,12 +89,13 @@ def _predict(
 ) -> ChampionPredictions:
     version = champion.version
     photos = read_manifest(manifest)
-    new_training = training_photos(photos)
+    new_training = TrainingPhotos.of(photos).all
     fingerprint = read_json(manifest / REPORT_FILE)["dataset_fingerprint"]
     same_data = champion.tags.get("dataset_fingerprint") == fingerprint
-    champion_training = new_training if same_data else read_training_photos(champion.run_id)
-    if champion_training is None:
+    recorded = read_training_photos(champion.run_id)
+    if recorded is None and not same_data:
         return ChampionPredictions(version, incomparable="has no record of its training photos")
+    champion_training = new_training if recorded is None else recorded.all
     test = {photo.image_id: photo for photo in photos if photo.split == "test"}
     # A test photo that is also a training photo of the new model (the same photo in dev and test)
     # is no advantage of the champion.
@@ -128,18 +130,19 @@ class _TestSet(NamedTuple):
 
     encoder: "EncoderSpec"
     normalizer: "Normalizer"
-    examples: "Examples"
+    examples: "ExampleShards"
 
 
 def _read_test_set(directory: Path) -> _TestSet:
     # These import TensorFlow, which a first run does not need here.
-    from components.artifacts.examples import read_examples
+    from components.artifacts.examples import ExampleShards
     from components.captioning.encoder.spec import EncoderSpec
     from components.captioning.model.normalizer import Normalizer
 
-    return _TestSet(
-        EncoderSpec.load(directory), Normalizer.load(directory), read_examples(directory, "test")
-    )
+    examples = ExampleShards(directory, "test")
+    # Counting reads, and so checks, all of them.
+    logger.info("Test photos: %d", examples.photos)
+    return _TestSet(EncoderSpec.load(directory), Normalizer.load(directory), examples)
 
 
 def _caption(
@@ -158,14 +161,23 @@ def _caption(
             )
         own, current = EncoderSpec.load(bundle), test_set.encoder
         if (own.sha256, own.precision) == (current.sha256, current.precision):
-            generated = Bundle.load(bundle).captions(test_set.examples.features)
-            return dict(zip(test_set.examples.image_ids, generated, strict=True))
+            loaded = Bundle.load(bundle)
+            return {
+                image_id: caption
+                for block in test_set.examples.blocks()
+                for image_id, caption in zip(
+                    block.image_ids, loaded.captions(block.features), strict=True
+                )
+            }
         captioner = Captioner(bundle, batch_size=_BATCH)
         image_ids = list(test)
         captions: dict[str, str] = {}
         for start in range(0, len(image_ids), _BATCH):
             batch = image_ids[start : start + _BATCH]
-            pixels = [captioner.load(test[image_id].uri, named=image_id) for image_id in batch]
+            pixels = [
+                captioner.load(path_or_content(test[image_id].uri), named=image_id)
+                for image_id in batch
+            ]
             results = captioner.alternatives_or_errors(pixels)
             for image_id, result in zip(batch, results, strict=True):
                 if isinstance(result, DataError):

@@ -1,6 +1,7 @@
 """Beam pipelines: they run in this process unless flags name another runner."""
 
 import shlex
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,13 +17,30 @@ _RAISED_IN = " [while running"
 _TRACEBACK = "Traceback (most recent call last):"
 
 
+class ComputeOptions(PipelineOptions):
+    """Flags of ours: resource hints for the transforms that apply a model, and for no others."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: ArgumentParser) -> None:
+        parser.add_argument("--compute_min_ram", help="Least memory of a worker, such as 4GB")
+        parser.add_argument(
+            "--compute_accelerator",
+            help="Such as type:nvidia-tesla-t4;count:1;install-nvidia-driver",
+        )
+
+    def hints(self) -> dict[str, str]:
+        """Returns the arguments for `with_resource_hints`."""
+        given = {"min_ram": self.compute_min_ram, "accelerator": self.compute_accelerator}
+        return {name: value for name, value in given.items() if value}
+
+
 def beam_options(flags: str = "") -> PipelineOptions:
     """Returns Beam's options for command-line flags.
 
     Args:
         flags: For example `--direct_running_mode=multi_processing --direct_num_workers=4`. The
-            runner's workers must be able to access this machine's files. Without `--runner`, Beam
-            runs in this process.
+            runner's workers must be able to access this machine's files, or share a folder with it,
+            see `components.runtime.beam_workers`. Without `--runner`, Beam runs in this process.
 
     Returns:
         Options for `beam.Pipeline(options=…)`.
@@ -31,6 +49,11 @@ def beam_options(flags: str = "") -> PipelineOptions:
     standard = options.view_as(StandardOptions)
     standard.runner = standard.runner or _LOCAL_RUNNER
     return options
+
+
+def compute_hints(flags: str) -> dict[str, str]:
+    """Returns the flags' resource hints for a transform that applies a model."""
+    return beam_options(flags).view_as(ComputeOptions).hints()
 
 
 def beam_pipeline(flags: str = "") -> beam.Pipeline:

@@ -10,12 +10,14 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
-from components.runtime.beam import beam_pipeline, unwrapped_errors
+from components.runtime.beam import beam_pipeline, compute_hints, unwrapped_errors
+from components.runtime.beam_workers import ReadLists
 
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
@@ -115,7 +117,13 @@ class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
 
 
 def run_in_batches(
-    step: BatchDoFn[Item, Loaded, Model], items: Sequence[Item], beam_flags: str
+    step: BatchDoFn[Item, Loaded, Model],
+    items: Sequence[Item],
+    beam_flags: str,
+    *,
+    folder: str = "",
+    needed: Sequence[str] = (),
+    marker: Path | None = None,
 ) -> None:
     """Runs a transform over items in a Beam pipeline of its own.
 
@@ -126,18 +134,18 @@ def run_in_batches(
         step: The transform.
         items: Its items, at least one.
         beam_flags: Flags of Beam's runner, see `components.runtime.beam.beam_options`.
+        folder: See `components.runtime.beam_workers.ReadLists`, also for what follows.
+        needed: Files that the transform reads.
+        marker: A file of the folder that the transform writes to, on this machine.
 
     Raises:
-        SettingError: If the flags are invalid.
+        SettingError: If the flags are invalid, or workers can't read what they need.
         CaptionflowError: As the transform raised it, without Beam's additions.
     """
     batches = min(_LIST_SIZE // step.batch_size, len(items) // (_LISTS * step.batch_size))
     size = max(batches, 1) * step.batch_size
     lists = [items[start : start + size] for start in range(0, len(items), size)]
+    source = ReadLists(lists, beam_flags=beam_flags, folder=folder, needed=needed, marker=marker)
+    compute = beam.ParDo(step).with_resource_hints(**compute_hints(beam_flags))
     with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
-        _ = (
-            pipeline
-            | "Lists" >> beam.Create(lists)
-            | "Distribute" >> beam.Reshuffle()
-            | "Compute" >> beam.ParDo(step)
-        )
+        _ = pipeline | "Lists" >> source | "Compute" >> compute

@@ -67,6 +67,19 @@ class SettingsGroup(BaseModel):
         values = {name: getattr(self, name) for name, _, _ in titled_fields(type(self))}
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
+    def to_flags(self) -> list[str]:
+        """Returns the settings that differ from their defaults as command-line flags."""
+        flags = []
+        for name, field, _ in titled_fields(type(self)):
+            value = getattr(self, name)
+            if value == field.default:
+                continue
+            if isinstance(value, bool):
+                flags.append(flag(name) if value else f"--no-{flag(name)[2:]}")
+            else:
+                flags += [flag(name), str(value)]
+        return flags
+
     def decisive(self) -> dict[str, Any]:
         """Returns the settings that results depend on, by name, as JSON-serialisable values."""
         return {
@@ -74,6 +87,11 @@ class SettingsGroup(BaseModel):
             for name, value in self.model_dump().items()
             if is_decisive(type(self).model_fields[name])
         }
+
+
+def flag(name: str) -> str:
+    """Returns the command-line flag of a setting."""
+    return "--" + name.replace("_", "-")
 
 
 def is_decisive(field: FieldInfo) -> bool:

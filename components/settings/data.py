@@ -5,13 +5,20 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from components.settings.base import setting
-from components.settings.shared import BeamSettings, Name, SeedSettings
+from components.settings.shared import BeamSettings, Name, SeedSettings, StartSettings
+
+#: The form of a BCP 47 tag; extensions and private use are left out.
+LANGUAGE_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}"
+#: The value of `dataset` and of `glove` for what the package contains.
+SAMPLE = "sample"
+#: The value of `glove` for word embeddings that start at random.
+NO_GLOVE = "none"
 
 _SplitShare = Annotated[float, Field(gt=0, lt=1)]
 _Limit = Annotated[float, Field(ge=0, le=1)]
 
 
-class DataSettings(SeedSettings, BeamSettings):
+class DataSettings(SeedSettings, BeamSettings, StartSettings):
     """The data set and its splits."""
 
     title: ClassVar[str] = "Data"
@@ -20,7 +27,12 @@ class DataSettings(SeedSettings, BeamSettings):
         "sample",
         "Captioned photos: a folder, .zip or .tar.gz, local, gs:// or s3://, as JSON Lines, CSV, "
         "COCO captions, Karpathy's JSON or Flickr's token files; or 'sample', generated scenes",
-        external=("sample",),
+        external=(SAMPLE,),
+    )
+    language: Annotated[str, Field(pattern=rf"^({LANGUAGE_TAG})?$")] = setting(
+        "",
+        "Language of the captions, for reports, pages and speech: a BCP 47 tag, such as de or "
+        "zh-Hant; empty: detected",
     )
     scenes: int = setting(480, "Number of scenes that 'sample' generates", ge=1, le=100_000)
     dev_share: _SplitShare = setting(
@@ -70,6 +82,7 @@ class EmbeddingSettings(SeedSettings):
     glove: Name = setting(
         "sample",
         "GloVe vectors as text, .gz or Stanford's .zip (…zip#glove.6B.100d.txt selects one), "
-        "local, gs:// or s3://; or 'sample', a small extract for the generated scenes",
-        external=("sample",),
+        "local, gs:// or s3://; 'sample', a small extract for the generated scenes; or 'none', "
+        "random vectors",
+        external=(SAMPLE, NO_GLOVE),
     )

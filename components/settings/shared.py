@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from components.settings.base import SettingsGroup, setting
+from components.settings.beam_flags import URIS, temp_location
 from components.settings.bounds import MaxWords
 
 Name = Annotated[str, Field(min_length=1)]
@@ -47,8 +48,9 @@ class BeamSettings(SettingsGroup):
 
     beam_flags: str = setting(
         "",
-        "Flags of Beam's runner, whose workers must be able to access this machine's files; empty: "
-        "Beam runs in the step's process",
+        "Flags of Beam's runner; with --temp_location (gs:// or s3://) its workers share only that "
+        "folder, without it they must be able to access this machine's files; empty: Beam runs in "
+        "the step's process",
         decisive=False,
     )
 
@@ -61,6 +63,12 @@ class BeamSettings(SettingsGroup):
             raise ValueError(
                 f"beam_flags must be command-line flags: {error}. Received: {flags!r}"
             ) from error
+        location = temp_location(flags)
+        if location and not location.startswith(URIS):
+            raise ValueError(
+                f"--temp_location in beam_flags must begin with one of {', '.join(URIS)}: it is a "
+                f"folder that all of Beam's workers can access. Received: {location!r}"
+            )
         return flags
 
 
@@ -71,6 +79,20 @@ class LengthSettings(SettingsGroup):
 
     max_words: MaxWords = setting(
         20, "Maximum number of words of a generated caption; training captions are truncated to it"
+    )
+
+
+class StartSettings(SettingsGroup):
+    """The model that a training continues from."""
+
+    title: ClassVar[str] = "Model and training"
+
+    start_from: str = setting(
+        "",
+        "Trained model to continue from on new data: models:/NAME@ALIAS, models:/NAME/VERSION, or "
+        "a bundle's folder, local, gs:// or s3://; it must have the same encoder, decoder, "
+        "ensemble size and widths. Empty: none",
+        external=("",),
     )
 
 

@@ -10,10 +10,16 @@ from components.settings.shared import (
     Name,
     PrecisionSettings,
     SeedSettings,
+    StartSettings,
 )
 
+#: Dimensions of word embeddings that start at random, unless `embedding_width` says otherwise.
+RANDOM_EMBEDDING_WIDTH = 256
 
-class TrainSettings(SeedSettings, PrecisionSettings, LengthSettings, ExperimentSettings):
+
+class TrainSettings(
+    SeedSettings, PrecisionSettings, LengthSettings, ExperimentSettings, StartSettings
+):
     """The model and its training."""
 
     title: ClassVar[str] = "Model and training"
@@ -28,10 +34,16 @@ class TrainSettings(SeedSettings, PrecisionSettings, LengthSettings, ExperimentS
     )
     units: Units = setting(256, "Units of the LSTM")
     embedding_width: int = setting(
-        0, "Dimensions of the word embeddings; 0: those of the GloVe vectors", ge=0, le=8192
+        0,
+        "Dimensions of the word embeddings; 0: those of the GloVe vectors, or "
+        f"{RANDOM_EMBEDDING_WIDTH} with --glove none",
+        ge=0,
+        le=8192,
     )
     dropout: Share = setting(0.5, "Dropout rate of features, embeddings and LSTM outputs")
-    train_embeddings: bool = setting(True, "Fine-tune the GloVe vectors during training")
+    train_embeddings: bool = setting(
+        True, "Train the word embeddings too, instead of keeping the GloVe vectors"
+    )
     epochs: int = setting(15, "Maximum number of epochs", ge=1, le=10_000)
     batch_size: int = setting(64, "Captions per training step", ge=1, le=65_536)
     learning_rate: float = setting(2e-3, "Peak learning rate of AdamW", gt=0, le=1)
@@ -43,6 +55,17 @@ class TrainSettings(SeedSettings, PrecisionSettings, LengthSettings, ExperimentS
     )
     patience: int = setting(
         5, "Early stopping: epochs without a lower dev loss before training stops", ge=1
+    )
+    training_data: Literal["auto", "memory", "stream"] = setting(
+        "auto",
+        "Where the training photos' features and captions are during training. memory: in memory; "
+        "stream: on disk, and shuffled in parts of 16,000 photos; auto: in memory up to 1 GiB",
+    )
+    reranking_photos: int = setting(
+        20_000,
+        "Training photos that the model keeps for reranking, confidence and drift: a random sample "
+        "if there are more",
+        ge=1,
     )
     checkpoints: Name = setting(
         "checkpoints",

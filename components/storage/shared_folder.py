@@ -24,7 +24,7 @@ from components.storage.objects import (
     list_objects,
     remove_file,
 )
-from components.storage.transfer import upload
+from components.storage.upload import upload
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ import keras
 import numpy as np
 
 from components.errors import ARCHIVE_ERRORS
-from components.storage.transfer import exists, local_copy, remove, upload
+from components.storage.transfer import exists, local_copy, remove
+from components.storage.upload import upload
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +33,17 @@ class TrainingState:
         run_id: The MLflow run to which metrics are logged.
         history: The finished epochs.
         best_weights: The network's variables after the epoch with the lowest dev loss.
+        step: Finished steps of the unfinished epoch.
+        seconds: Duration of these steps.
+        metrics: Values of the metrics' variables after these steps.
     """
 
     run_id: str
     history: list[Epoch] = field(default_factory=list)
     best_weights: list[np.ndarray] = field(default_factory=list)
+    step: int = 0
+    seconds: float = 0.0
+    metrics: list[np.ndarray] = field(default_factory=list)
 
     @property
     def best_epoch(self) -> int:
@@ -50,8 +57,19 @@ class TrainingState:
     def finish_epoch(self, epoch: Epoch, network: keras.Model) -> None:
         """Appends an epoch's metrics, and keeps its weights if they are the best so far."""
         self.history.append(epoch)
+        self.step, self.seconds, self.metrics = 0, 0.0, []
         if self.best_epoch == len(self.history) - 1:
-            self.best_weights = _values(network)
+            self.best_weights = _values(network.variables)
+
+    def finish_steps(self, step: int, seconds: float, network: keras.Model) -> None:
+        """Records how far the unfinished epoch is, with its metrics until then."""
+        self.step, self.seconds = step, seconds
+        self.metrics = _values(network.metrics_variables)
+
+    def add_metrics(self, network: keras.Model) -> None:
+        """Adds the sums and counts of these steps to those of the network's metrics."""
+        for variable, value in zip(network.metrics_variables, self.metrics, strict=True):
+            variable.assign_add(value)
 
 
 def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState) -> None:
@@ -64,15 +82,18 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
         state: The progress of training.
 
     Raises:
-        SettingError, CaptionflowError: As `storage.transfer.upload`.
+        SettingError, CaptionflowError: As `storage.upload.upload`.
     """
     arrays = {
-        **_numbered("network", _values(network)),
-        **_numbered("optimizer", [np.asarray(v) for v in network.optimizer.variables]),
+        # `variables` includes the seed states of the dropout layers: without them, resumed training
+        # would drop other units than uninterrupted training.
+        **_numbered("network", _values(network.variables)),
+        **_numbered("optimizer", _values(network.optimizer.variables)),
         **_numbered("best", state.best_weights),
+        **_numbered("metrics", state.metrics),
     }
-    progress = json.dumps({"run_id": state.run_id, "history": state.history})
-    arrays["progress"] = np.array(progress)
+    progress = {name: getattr(state, name) for name in ("run_id", "history", "step", "seconds")}
+    arrays["progress"] = np.array(json.dumps(progress))
     with tempfile.TemporaryDirectory(prefix="captionflow-checkpoint-") as temporary:
         copy = Path(temporary, "checkpoint.npz")
         np.savez(copy, allow_pickle=False, **arrays)
@@ -132,15 +153,15 @@ def _restore(path: Path, network: keras.Model) -> TrainingState:
             progress: dict[str, Any] = json.loads(str(arrays["progress"]))
             saved = {
                 kind: [arrays[name] for name in arrays.files if name.startswith(f"{kind}_")]
-                for kind in ("network", "optimizer", "best")
+                for kind in ("network", "optimizer", "best", "metrics")
             }
-            state = TrainingState(progress["run_id"], progress["history"], saved["best"])
+            state = TrainingState(**progress, best_weights=saved["best"], metrics=saved["metrics"])
     except (*ARCHIVE_ERRORS, TypeError, struct.error) as error:
         raise _DamagedCheckpointError(f"it is damaged ({error})") from error
     for variables, values in (
         (network.variables, saved["network"]),
         (network.optimizer.variables, saved["optimizer"]),
-        (network.variables, saved["best"]),
+        (network.variables if state.history else [], saved["best"]),
     ):
         if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
             raise _DamagedCheckpointError("it is of another network")
@@ -149,10 +170,8 @@ def _restore(path: Path, network: keras.Model) -> TrainingState:
     return state
 
 
-def _values(network: keras.Model) -> list[np.ndarray]:
-    # `variables` includes the seed states of the dropout layers: without them, resumed training
-    # would drop other units than uninterrupted training.
-    return [np.asarray(variable) for variable in network.variables]
+def _values(variables: list[Any]) -> list[np.ndarray]:
+    return [np.asarray(variable) for variable in variables]
 
 
 def _numbered(kind: str, values: list[np.ndarray]) -> dict[str, np.ndarray]:

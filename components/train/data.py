@@ -1,108 +1,157 @@
-"""Training batches: captions with their photos' features."""
+"""Training batches: captions with their photos' features, from memory or as a stream."""
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from components.artifacts.examples import Examples
-from components.captioning.model.vocabulary import END, PAD, START
+from components.artifacts.examples import Examples, ExampleShards
+from components.train.captions import Batch, Captions
+from components.train.workers import ALONE, Workers
 
-Batch = tuple[dict[str, np.ndarray], np.ndarray]
+#: A split in memory, or on disk.
+Split = Examples | ExampleShards
 
 # Bucketing: captions are shuffled, cut into buckets of this many batches, and sorted by length
 # inside each bucket. The captions of a batch then have similar lengths, so there is little padding,
 # and the order still differs from epoch to epoch.
 _BATCHES_PER_BUCKET = 32
+#: Shards of a stream that are in memory, and shuffled, together: 16,000 photos with 1,280 features
+#: each take 41 MB, and their captions about as much.
+SHARDS_PER_POOL = 16
 
 
 class CaptionBatches:
     """All captions of a split, once per epoch, in an order determined by seed and epoch.
 
-    Because the order depends on nothing else, training resumed at epoch n gets the same batches as
+    Because the order depends on nothing else, training resumed at any step gets the same batches as
     uninterrupted training.
 
+    A split on disk is read pool by pool: in each epoch its shards are shuffled and cut into pools,
+    and the captions of a pool are shuffled in memory. The fewer captions than a batch that remain
+    of a pool join the next one. A split with a single pool has the same batches as in memory.
+
     Args:
-        examples: The split.
+        split: The split.
         batch_size: Captions per batch; the last batch may be smaller.
         max_words: Longer captions are truncated to this many words.
-        seed: Seed of the order; None sorts the captions by length.
+        seed: Seed of the order; None takes the shards in order, and sorts the captions of a pool by
+            length.
+        workers: The workers among which each batch is divided.
     """
 
     def __init__(
-        self, examples: Examples, *, batch_size: int, max_words: int, seed: int | None = None
+        self,
+        split: Split,
+        *,
+        batch_size: int,
+        max_words: int,
+        seed: int | None = None,
+        workers: Workers = ALONE,
     ) -> None:
+        self._split = split
+        self._workers = workers
         self._batch_size = batch_size
+        self._max_words = max_words
         self._seed = seed
-        self._epoch = 0
-        self._features = examples.features  # float16 [N, D]
-        captions = [
-            (photo, ids[:max_words])
-            for photo, all_ids in enumerate(examples.tokens)
-            for ids in all_ids
-        ]
-        self._photos = np.array([photo for photo, _ in captions], np.int32)  # [M]
-        self._lengths = np.array([len(ids) for _, ids in captions], np.int32)  # [M]
-        # START before the first word, END after the last.
-        self._sequences = np.full((len(captions), max_words + 2), PAD, np.int32)  # [M, T + 1]
-        for row, (_, ids) in zip(self._sequences, captions, strict=True):
-            row[: len(ids) + 2] = (START, *ids, END)
+        self._epoch, self._step = 0, 0
+        self._in_memory = Captions.of(split, max_words) if isinstance(split, Examples) else None
 
     @property
     def captions(self) -> int:
         """Number of captions per epoch."""
-        return len(self._photos)
+        return self._split.captions
 
     @property
     def steps(self) -> int:
         """Number of batches per epoch."""
         return math.ceil(self.captions / self._batch_size)
 
-    def start_at(self, epoch: int) -> None:
-        """Sets the next epoch, counted from 0."""
-        self._epoch = epoch
+    def start_at(self, epoch: int, step: int = 0) -> None:
+        """Sets the epoch that is read next, and its first batch, both counted from 0."""
+        self._epoch, self._step = epoch, step
 
     def dataset(self) -> tf.data.Dataset:
-        """Returns the batches as a dataset; each iteration over it is the next epoch.
+        """Returns the batches of the epoch that `start_at` set last when an iteration begins.
 
         Returns:
             Elements `({"features": float16 [B, D], "tokens": int32 [B, T]}, targets int32 [B, T])`,
-            where T is the length of the batch's longest caption plus one special token.
+            where T is the length of the batch's longest caption plus one special token. With
+            several workers, B is this worker's part of the batch, and a third tensor, float32
+            [1, 1], is the weight that makes the mean of the workers' losses the mean over all
+            words of the batch.
         """
         tokens = tf.TensorSpec((None, None), tf.int32)
-        features = tf.TensorSpec((None, self._features.shape[1]), tf.float16)
-        batches = tf.data.Dataset.from_generator(
-            self._next_epoch,
-            output_signature=({"features": features, "tokens": tokens}, tokens),
-        )
-        cardinality = tf.data.experimental.assert_cardinality(self.steps)
+        features = tf.TensorSpec((None, self._split.width), tf.float16)
+        signature: tuple[Any, ...] = ({"features": features, "tokens": tokens}, tokens)
+        if self._workers.count > 1:
+            signature = (*signature, tf.TensorSpec((1, 1), tf.float32))
+        batches = tf.data.Dataset.from_generator(self._epoch_batches, output_signature=signature)
+        cardinality = tf.data.experimental.assert_cardinality(self.steps - self._step)
         return batches.apply(cardinality).prefetch(tf.data.AUTOTUNE)
 
-    def _next_epoch(self) -> Iterator[Batch]:
-        epoch, self._epoch = self._epoch, self._epoch + 1
-        for rows in self._batch_rows(epoch):
-            longest = int(self._lengths[rows].max()) + 2
-            sequences = self._sequences[rows, :longest]  # [B, T + 1]
-            features = self._features[self._photos[rows]]
-            # There is nothing to predict after END, so as an input it is padding.
-            tokens = np.where(sequences == END, PAD, sequences)[:, :-1]
-            yield {"features": features, "tokens": tokens}, sequences[:, 1:]
+    def _epoch_batches(self) -> Iterator[Batch]:
+        workers = self._workers
+        for captions, rows in islice(self._batch_rows(self._epoch), self._step, None):
+            own = workers.part(rows)
+            if workers.count == 1:
+                yield captions.batch(own)
+                continue
+            # Each caption has one more target than words, END.
+            words = (captions.lengths[own] + 1).sum() / (captions.lengths[rows] + 1).sum()
+            yield (*captions.batch(own), np.full((1, 1), workers.count * words, np.float32))
 
-    def _batch_rows(self, epoch: int) -> list[Any]:
-        """Returns the row indices of each batch of an epoch, in order."""
-        if self._seed is None:
-            order = np.argsort(self._lengths, kind="stable")
-            return [order[i : i + self._batch_size] for i in range(0, len(order), self._batch_size)]
-        generator = np.random.default_rng([self._seed, epoch])
-        order = generator.permutation(self.captions)
-        bucket_size = self._batch_size * _BATCHES_PER_BUCKET
+    def _batch_rows(self, epoch: int) -> Iterator[tuple[Captions, NDArray[np.intp]]]:
+        """Yields the row indices of each batch of an epoch, with the captions that they are of."""
+        generator = None if self._seed is None else np.random.default_rng([self._seed, epoch])
+        rest: Captions | None = None
+        for captions, is_last in self._pools(epoch):
+            captions = captions if rest is None else rest.followed_by(captions)
+            if generator is None:
+                order = np.argsort(captions.lengths, kind="stable")
+            else:
+                order = generator.permutation(len(captions))
+            kept = 0 if is_last else len(order) % self._batch_size
+            order, rest = order[: len(order) - kept], captions.select(order[len(order) - kept :])
+            for rows in self._cut(order, captions.lengths, generator):
+                yield captions, rows
+
+    def _pools(self, epoch: int) -> Iterator[tuple[Captions, bool]]:
+        """Yields the captions of each pool, and whether it is the last."""
+        if isinstance(self._split, ExampleShards):
+            yield from self._read_pools(self._split, epoch)
+        elif self._in_memory is not None:
+            yield self._in_memory, True
+
+    def _read_pools(self, shards: ExampleShards, epoch: int) -> Iterator[tuple[Captions, bool]]:
+        paths = shards.paths
+        if self._seed is not None:
+            # Another generator than that of the captions, whose order is then the same as in
+            # memory. (A seed sequence takes zeros at the end for nothing.)
+            order = np.random.default_rng([self._seed, epoch, 1]).permutation(len(paths))
+            paths = [paths[index] for index in order]
+        for start in range(0, len(paths), SHARDS_PER_POOL):
+            end = start + SHARDS_PER_POOL
+            examples = shards.read(paths[start:end])
+            yield Captions.of(examples, self._max_words), end >= len(paths)
+
+    def _cut(
+        self,
+        order: NDArray[np.intp],
+        lengths: NDArray[np.int32],
+        generator: np.random.Generator | None,
+    ) -> list[NDArray[np.intp]]:
+        """Cuts an order into batches of captions of similar lengths, and shuffles these."""
+        size = self._batch_size
+        if generator is None:
+            return [order[i : i + size] for i in range(0, len(order), size)]
         batches = []
-        for start in range(0, len(order), bucket_size):
-            rows = order[start : start + bucket_size]
-            rows = rows[np.argsort(self._lengths[rows], kind="stable")]
-            batches += [
-                rows[i : i + self._batch_size] for i in range(0, len(rows), self._batch_size)
-            ]
+        for start in range(0, len(order), size * _BATCHES_PER_BUCKET):
+            rows = order[start : start + size * _BATCHES_PER_BUCKET]
+            rows = rows[np.argsort(lengths[rows], kind="stable")]
+            batches += [rows[i : i + size] for i in range(0, len(rows), size)]
         return [batches[index] for index in generator.permutation(len(batches))]

@@ -12,8 +12,9 @@ import numpy as np
 
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.code_version import code_version
-from components.artifacts.examples import ENCODER_FILE, Examples, read_examples
+from components.artifacts.examples import ENCODER_FILE, ExampleShards
 from components.artifacts.files import (
+    COVERAGE_FILE,
     MATRIX_FILE,
     TRAINING_FILE,
     atomic_directory,
@@ -21,8 +22,8 @@ from components.artifacts.files import (
     read_json,
     write_json,
 )
-from components.artifacts.fingerprint import fingerprint_value
-from components.captioning.decoding.reranking import RerankerData
+from components.artifacts.fingerprint import fingerprint_file, fingerprint_value
+from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
@@ -34,13 +35,20 @@ from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path, require_writable
 from components.train.checkpoint import TrainingState, remove_checkpoint
+from components.train.data import Split
+from components.train.parent import load_parent
+from components.train.sample import sample_photos
 from components.train.tracking import PipelineRun, start_training_run
 from components.train.trainer import fit_network
+from components.train.workers import ALONE, Workers
 
 logger = logging.getLogger(__name__)
 
 _DAYS_KEPT = 7
-_ALONE = PipelineRun()
+# Size of a split's shards up to which `training_data: auto` reads it into memory, where it takes
+# about three times as much.
+_MAX_BYTES_IN_MEMORY = 2**30
+_NO_PIPELINE = PipelineRun()
 
 
 def train_model(
@@ -50,7 +58,8 @@ def train_model(
     directory: str | Path,
     *,
     settings: TrainSettings,
-    pipeline_run: PipelineRun = _ALONE,
+    pipeline_run: PipelineRun = _NO_PIPELINE,
+    workers: Workers = ALONE,
 ) -> dict[str, Any]:
     """Trains a network and writes it as a bundle, without decoding settings.
 
@@ -70,6 +79,7 @@ def train_model(
         directory: Where the model artifact is written, atomically: the bundle and `training.json`.
         settings: The training settings.
         pipeline_run: What MLflow records of the pipeline run that trains the model.
+        workers: The workers that train together; only the chief writes the model.
 
     Returns:
         The content of `training.json` (MLflow run, history, settings, best epoch), and the
@@ -81,7 +91,7 @@ def train_model(
             or is not writable.
         CaptionflowError: If MLflow or that bucket does not respond.
     """
-    train, dev = (read_examples(examples, split) for split in ("train", "dev"))
+    shards = [ExampleShards(examples, split) for split in ("train", "dev")]
     vocabulary = Vocabulary.load(Path(captions) / VOCABULARY_FILE)
     embeddings = np.load(Path(matrix) / MATRIX_FILE)  # float32 [V, E]
     if len(embeddings) != len(vocabulary):
@@ -96,31 +106,47 @@ def train_model(
             f"{NORMALIZER_FILE} differ. Run features again. Received: {captions} and {examples}"
         )
     encoder = read_json(Path(examples) / ENCODER_FILE)
+    parent = load_parent(settings, EncoderSpec.load(examples))
     identity = {
         "settings": settings.decisive(),
         "encoder": encoder,
         "vocabulary": vocabulary.words,
-        "data": [_split_identity(split) for split in (train, dev)],
+        "data": [[fingerprint_file(path) for path in split.paths] for split in shards],
         "matrix": _sha256(embeddings),
         "experiment": experiment_identity(settings.experiment),
+        "parent": parent.fingerprint if parent else None,
         "code": code_version("components.train"),
     }
     key = fingerprint_value(identity)[:32]
+    lineage = parent.lineage(vocabulary) if parent else {}
     cluster_run = os.environ.get(RUN_ID_VARIABLE)
     name = f"{key}-{cluster_run}" if cluster_run else key
     checkpoint = _checkpoint(settings.checkpoints, name)
+    train, dev = (_open(split, settings) for split in shards)
     trained, state = fit_network(
         train,
         dev,
         embeddings,
         settings,
         checkpoint=checkpoint,
-        start_run=lambda: start_training_run(settings, encoder, pipeline_run, training=name),
+        start_run=lambda: start_training_run(
+            settings, encoder, pipeline_run, training=name, start_from=lineage
+        ),
+        words=vocabulary.words,
+        parent=parent,
+        workers=workers,
     )
-    training = _training_record(state, settings)
+    training = {
+        **_training_record(state, settings),
+        "embeddings": _source(Path(matrix)),
+        **({"start_from": lineage} if lineage else {}),
+    }
+    if not workers.is_chief:
+        return {**training, "checkpoint": str(checkpoint)}
     with ended_on_error(state.run_id):
         with atomic_directory(directory) as aside:
-            save_model(trained, vocabulary, RerankerData(train.features, train.references), aside)
+            kept = sample_photos(train.blocks(), settings.reranking_photos, settings.seed)
+            save_model(trained, vocabulary, kept, aside)
             normalizer.save(aside)
             for file in (ENCODER_FILE, encoder_weights_file(examples)):
                 shutil.copyfile(Path(examples) / file, aside / file)
@@ -148,12 +174,21 @@ def _remove_expired(folder: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def _split_identity(examples: Examples) -> list[Any]:
-    return [examples.image_ids, examples.tokens, _sha256(examples.features)]
+def _open(shards: ExampleShards, settings: TrainSettings) -> Split:
+    in_memory = shards.size <= _MAX_BYTES_IN_MEMORY
+    if settings.training_data != "auto":
+        in_memory = settings.training_data == "memory"
+    return shards.read(shards.paths) if in_memory else shards
 
 
 def _sha256(values: np.ndarray) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def _source(matrix: Path) -> dict[str, Any]:
+    """Returns where the word embeddings came from."""
+    coverage = read_json(matrix / COVERAGE_FILE)
+    return {name: coverage[name] for name in ("source", "width", "found")}
 
 
 def _training_record(state: TrainingState, settings: TrainSettings) -> dict[str, Any]:

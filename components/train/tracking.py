@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -18,6 +19,7 @@ from components.registry.runs import (
     reopen_run,
     start_run,
 )
+from components.registry.source import source_tags
 from components.runtime.kubeflow_run import MAX_RUN_AGE, RUN_ID_TAG, kubeflow_tags
 from components.settings.train import TrainSettings
 
@@ -46,6 +48,7 @@ def start_training_run(
     pipeline_run: PipelineRun,
     *,
     training: str,
+    start_from: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """Starts the MLflow run of a training, or reopens one that ended before its first epoch.
 
@@ -54,14 +57,15 @@ def start_training_run(
     starts after the time limit of a KFP run marks it as killed.
 
     Its name consists of data set, encoder and date, such as `flickr8k-InceptionV3-2026-11-30`. All
-    settings of the pipeline run are its parameters, the data set is its input, and `run.yaml` is
-    one of its artifacts.
+    settings of the pipeline run are its parameters, the data set is its input, `run.yaml` is one of
+    its artifacts, and tags have the Git commit of this code.
 
     Args:
         settings: The training settings.
         encoder: The encoder's spec; recorded as parameters too.
         pipeline_run: The pipeline run.
         training: Name of the training; equal for trainings that would give the same model.
+        start_from: The model that the training continues from, as in `training.json`.
 
     Returns:
         The run's id.
@@ -90,7 +94,12 @@ def start_training_run(
             settings.experiment,
             run_name="-".join(part for part in parts if part),
             params=params,
-            tags={TRAINING_TAG: training, **cluster_tags},
+            tags={
+                TRAINING_TAG: training,
+                **{f"start_from_{name}": str(value) for name, value in start_from.items()},
+                **source_tags(),
+                **cluster_tags,
+            },
         )
     if pipeline_run.config:
         log_text(run_id, pipeline_run.config, RUN_CONFIG_FILE)

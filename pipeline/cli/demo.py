@@ -14,18 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from components.describing.http.server import LOOPBACK, listen
-from components.describing.model import DecodeOptions, Model, decode_options, open_model
-from components.describing.page.server import serve
-from pipeline.cli.captioning.last_model import naming_last_model
+from components.describing.http.loopback import LOOPBACK
 from pipeline.cli.captioning.options import DEFAULT_MODEL, Beam, Bundle, Name, Version
-from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, prepare, temporary_files
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
-from pipeline.config import make_settings
+from pipeline.cli.waiting import announce
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
+    from components.describing.model import DecodeOptions, Model
 
 # More would be too many to take in at a glance, or to listen to.
 _ALTERNATIVES = 3
@@ -53,14 +50,17 @@ def demo(
 ) -> None:
     """Open a page in the browser that captions photos; only this machine can reach it."""
     with one_line_errors("stopped"):
-        settings = make_settings("sample", {"model_name": model_name})
-        prepare(root, needs_registry=bundle is None)
-        version = None if model_version is None else str(model_version)
+        announce("Loading the model …")
+        # These take seconds to import.
+        from components.describing.http.server import listen
+        from components.describing.page.server import serve
+        from pipeline.cli.captioning.chosen_model import chosen_model
+        from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, temporary_files
+
         with (
             temporary_files(),
             listen(LOOPBACK, port) as listener,
-            naming_last_model(root),
-            open_model(settings.model_name, version=version, bundle=bundle) as model,
+            chosen_model(model_name, model_version, bundle, root) as model,
         ):
 
             def load() -> "Captioner":
@@ -69,17 +69,20 @@ def demo(
 
                 return load_captioner(model, batch_size=1)
 
-            def announce(url: str) -> None:
+            def open_page(url: str) -> None:
                 typer.echo(f"{model.name} captions photos at {url}. Press Ctrl-C to stop.")
                 if browser:
                     # Some browsers return only when they are closed.
                     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-            serve(listener, load, _options(model, beam, alternatives), model.name, announce)
-    exit_at_once()
+            options = _options(model, beam, alternatives)
+            serve(listener, load, options, model.name, model.language, open_page)
+        exit_at_once()
 
 
-def _options(model: Model, beam: int | None, alternatives: int | None) -> DecodeOptions:
+def _options(model: "Model", beam: int | None, alternatives: int | None) -> "DecodeOptions":
+    from components.describing.model import decode_options
+
     if alternatives is not None:
         return decode_options(model, beam, alternatives)
     options = decode_options(model, beam, 0)

@@ -9,12 +9,18 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from components.settings.base import titled_fields
+from components.settings.base import flag, titled_fields
 from components.settings.renamed import RENAMED, refuse_renamed
 from pipeline.cli.errors import one_line_errors
-from pipeline.config import PRESETS, flag, preset_values
+from pipeline.config import PRESETS, preset_values
 
-Preset = Annotated[str, typer.Option(help=f"Preset to start from: {' or '.join(PRESETS)}.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Preset to start from: {', '.join(PRESETS)}.",
+        show_default="sample; for own data, `run` chooses by their size",
+    ),
+]
 # readable=False: Typer would report a path that can't be read in a box of seven lines. The commands
 # do it in one.
 Config = Annotated[

@@ -1,4 +1,8 @@
-"""`captionflow run`: runs the whole pipeline on this machine."""
+"""`captionflow run`: runs the whole pipeline on this machine.
+
+captionflow run                     generated scenes
+captionflow run --dataset FOLDER    own photos; what fits them is chosen, and shown in a table
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,13 +12,16 @@ import typer
 from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, Preset, Root, with_options
-from pipeline.config import DEFAULT_PRESET, make_settings
+from pipeline.cli.waiting import announce
+from pipeline.config import DEFAULT_PRESET, make_settings, read_config
+from pipeline.local.choices.choose import Choices, choose_settings
+from pipeline.local.choices.table import show_choices
 
 
 @with_options(RunSettings)
 def run(
     given: dict[str, Any],
-    preset: Preset = DEFAULT_PRESET,
+    preset: Preset = None,
     config: Config = None,
     root: Root = Path("runs"),
     cache: Annotated[
@@ -39,9 +46,15 @@ def run(
 ) -> None:
     """Run the whole pipeline on this machine: ingest, train, evaluate, register."""
     with one_line_errors():
-        settings = make_settings(
-            preset, {**given, "store": ""} if no_store else given, config=config
+        announce(_doing(check=check, plan=plan))
+        fixed = {**(read_config(config) if config else {}), **given}
+        if no_store:
+            fixed["store"] = ""
+        choices = (
+            Choices(preset or DEFAULT_PRESET, {}) if check else choose_settings(preset, fixed, root)
         )
+        settings = make_settings(choices.preset, {**choices.values, **fixed})
+        show_choices(choices, root)
         # Imported late, so that `--help` and errors in settings appear at once.
         from pipeline.local import run as local
 
@@ -51,3 +64,9 @@ def run(
             local.print_plan(settings, root, reuse=cache)
         else:
             local.run_and_show(settings, root, reuse=cache, upload=upload)
+
+
+def _doing(*, check: bool, plan: bool) -> str:
+    if check:
+        return "Reading the data set …"
+    return "Planning the run …" if plan else "Preparing the run …"

@@ -8,8 +8,8 @@ import typer
 from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, KfpExperiment, Preset, with_options
+from pipeline.cli.waiting import announce
 from pipeline.cluster.address import Address
-from pipeline.config import DEFAULT_PRESET
 from pipeline.kubernetes_settings import KubernetesSettings
 from pipeline.names import PIPELINE
 
@@ -19,10 +19,10 @@ def submit(
     address: dict[str, Any],
     settings: dict[str, Any],
     kubernetes: dict[str, Any],
-    preset: Preset = DEFAULT_PRESET,
+    preset: Preset = None,
     config: Config = None,
     run_name: Annotated[
-        str, typer.Option(help="Name of the run.", show_default="preset and time")
+        str, typer.Option(help="Name of the run.", show_default="preset or model name, and time")
     ] = "",
     kfp_experiment: KfpExperiment = PIPELINE,
     wait: Annotated[
@@ -42,6 +42,7 @@ def submit(
 ) -> None:
     """Start a run on a cluster."""
     with one_line_errors("stopped; run the same command again"):
+        announce("Connecting to Kubeflow Pipelines …")
         from pipeline.cluster import runs
         from pipeline.cluster.arguments import cluster_arguments
         from pipeline.cluster.connection import connect
@@ -53,7 +54,10 @@ def submit(
 
             show_submission_plan(client, kfp_experiment, arguments)
             return
-        name = run_name or f"{PIPELINE} {preset} {datetime.now():%Y-%m-%d %H:%M:%S}"
+        name = (
+            run_name
+            or f"{PIPELINE} {preset or arguments['model_name']} {datetime.now():%Y-%m-%d %H:%M:%S}"
+        )
         run_id = runs.submit(client, arguments, experiment=kfp_experiment, run_name=name)
         page = runs.run_page(client, run_id)
         typer.echo(f"Run   {run_id}\nPage  {page}")

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.ingest.report.findings import MIN_PHOTOS
 from components.settings.run import RunSettings
 
-# Below this number of test photos, a score's confidence interval is too wide to compare models.
-_MIN_TEST_PHOTOS = 200
 # Below this number of train photos, more photos help more than most settings.
 _FEW_TRAIN_PHOTOS = 5000
 
@@ -34,8 +33,8 @@ def advice(
         )
     if real and splits["train"] < _FEW_TRAIN_PHOTOS:
         yield f"Add photos: {splits['train']:,} train photos are few."
-    if splits["test"] < _MIN_TEST_PHOTOS:
+    if splits["test"] < MIN_PHOTOS["test"]:
         yield (
             f"Add test photos: with {splits['test']}, scores are uncertain. Compare models on at "
-            f"least {_MIN_TEST_PHOTOS}."
+            f"least {MIN_PHOTOS['test']}."
         )

@@ -21,14 +21,15 @@ from kfp import dsl, local
 from rich.console import Console
 
 from components.artifacts.files import read_json
+from components.artifacts.manifest import REPORT_FILE
 from components.errors import CaptionflowError
 from components.runtime.execution import PARENT_VARIABLE
 from components.storage.filesystem import require_writable
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
-from pipeline.local.cache import RunCache, plan_steps, restored_spec
-from pipeline.local.console import RunView
+from pipeline.local.cache import RunCache, plan_steps, restored_spec, step_outputs
+from pipeline.local.console import RunView, Seconds
 from pipeline.local.environment import (
     arguments_of,
     contents_of,
@@ -37,6 +38,7 @@ from pipeline.local.environment import (
     set_environment,
 )
 from pipeline.local.run_folder import RunFolder, clear_killed_runs, new_run_folder
+from pipeline.local.step_times import earlier_times, record_times
 from pipeline.local.summary import ARTIFACTS, Summary, show_summary
 from pipeline.local.upload import upload_artifacts
 from pipeline.plan import PlannedStep, show_plan
@@ -89,7 +91,11 @@ def run_pipeline(
     with restored_spec(captioning_pipeline.pipeline_spec) as spec:
         planned = plan_steps(spec, arguments, contents, root / "cache", reuse=reuse)
         cache = RunCache(root / "cache", spec, planned, lambda step: _print_wait(console, step))
-        _print_reused(console, planned)
+        earlier = earlier_times(root / "cache", planned)
+        _print_reused(console, planned, earlier)
+        # `ingest` logs them itself, unless it is reused.
+        for text in _findings(spec, planned, root / "cache"):
+            console.print(f"Data: {text}", style="yellow", markup=False, soft_wrap=True)
         with (
             contextlib.closing(cache),
             log_file.open("w", encoding="utf-8", buffering=1) as log,
@@ -104,9 +110,12 @@ def run_pipeline(
                 pipeline_root=str(root / ARTIFACTS),
                 workspace_root=str(folder.temporary / "workspace"),
             )
-            _run(captioning_pipeline, arguments, view, folder, cache, log_file)
+            try:
+                _run(captioning_pipeline, arguments, view, folder, cache, log_file)
+            finally:
+                record_times(root / "cache", planned, view.seconds)
         outputs = _outputs(spec, folder.path, cache)
-    return Summary(root, log_file, config_file, settings.model_name, outputs, view.seconds)
+    return Summary(root, log_file, config_file, settings.model_name, outputs, view.seconds, earlier)
 
 
 def _outputs(spec: Any, folder: Path, cache: RunCache) -> dict[str, Mapping[str, Any]]:
@@ -172,8 +181,14 @@ def _stop_children() -> None:
             child.kill()
 
 
-def _print_reused(console: Console, planned: list[PlannedStep]) -> None:
-    reused = [step.name for step in planned if step.reused]
+def _print_reused(
+    console: Console, planned: list[PlannedStep], earlier: Mapping[str, Seconds]
+) -> None:
+    reused = [
+        f"{step.name} ({sum(earlier[step.name]):.1f} s then)" if step.name in earlier else step.name
+        for step in planned
+        if step.reused
+    ]
     if reused:
         console.print(f"Unchanged since earlier runs: {', '.join(reused)}", highlight=False)
 
@@ -184,6 +199,16 @@ def _print_wait(console: Console, step: str) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _findings(spec: Any, planned: list[PlannedStep], cache: Path) -> list[str]:
+    """Returns what limits a model of a data set that `ingest` does not read again."""
+    ingest = next(step for step in planned if step.name == "ingest")
+    outputs = step_outputs(spec, "ingest", cache) if ingest.reused else None
+    if outputs is None:
+        return []
+    report = read_json(Path(outputs["manifest"].path) / REPORT_FILE)
+    return [finding["text"] for finding in report["findings"]]
 
 
 def _damaged(planned: list[PlannedStep]) -> list[str]:

@@ -17,10 +17,9 @@ import pyarrow.parquet as pq
 
 from components.artifacts.captions import CAPTIONS_FILE, VOCABULARY_FILE
 from components.artifacts.checksums import checksums_fingerprint, directory_damage
-from components.artifacts.files import SCORES_FILE, read_json
+from components.artifacts.files import COVERAGE_FILE, SCORES_FILE, read_json
 from components.artifacts.manifest import MANIFEST_FILE, REPORT_FILE
 from components.captioning.model.vocabulary import Vocabulary
-from components.embeddings.matrix import COVERAGE_FILE
 from components.errors import DataError
 
 #: Instead of the name of a run: any run.
@@ -134,7 +133,9 @@ def _newest(
     )
     for path in paths:
         if damage := directory_damage(path):
-            raise DataError(f"{damage}. Run `captionflow run --root {root}`, which makes it anew")
+            raise DataError(
+                f"{damage}. Run `captionflow run --root {root}`, which creates it again"
+            )
         if matches is None or matches(path):
             return path
     wanted = name if matches is None else f"{name} that matches the others"

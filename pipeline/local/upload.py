@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.storage.transfer import upload
+from components.storage.upload import upload
 
 logger = logging.getLogger(__name__)
 

@@ -37,7 +37,7 @@ def main() -> None:
         args.model,
         DecodingConfig(args.beam, preset.length_penalty, preset.max_words, preset.reranking_weight),
     )
-    calibration = fit_calibration(bundle, dev, drawn_scenes=False)
+    calibration = fit_calibration(bundle, [dev], drawn_scenes=False)
     bundle.calibration = calibration
     bundle.captions(test.features[:32])  # compiles
     started = time.perf_counter()

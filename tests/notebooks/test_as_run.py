@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -17,10 +18,9 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
 
-from components.analysis.mistakes import KINDS, find_mistakes
 from components.artifacts.manifest import SPLITS, Photo, read_manifest
+from components.captioning.metrics.mistakes import KINDS, find_mistakes
 from pipeline.local.runs import FoundScores, find_data, find_scores
-from pipeline.local.summary import Summary
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NAMES = ("01_explore_data", "02_inspect_captions")
@@ -47,8 +47,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def root(small_run: tuple[Summary, str]) -> Path:
-    return small_run[0].root
+def root(finished_run: Any) -> Path:
+    return Path(finished_run.root)
 
 
 def _execute(name: str, root: Path) -> dict[str, NotebookNode]:

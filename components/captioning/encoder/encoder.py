@@ -1,11 +1,8 @@
 """The image encoder: a pretrained network that turns photos into features."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,13 +12,10 @@ from numpy.typing import NDArray
 from components.artifacts.examples import ENCODER_FILE
 from components.artifacts.files import ENCODER_WEIGHTS_FILE
 from components.captioning.encoder.backbones import Backbone, find_backbone
+from components.captioning.encoder.batch_norm import calibrate_batch_norm
+from components.captioning.encoder.compiled import Compiled, compile_model, compute_in_batches
 from components.captioning.encoder.images import load_photo
-from components.captioning.encoder.precision import (
-    Precision,
-    computing_in,
-    has_bfloat16,
-    require_precision,
-)
+from components.captioning.encoder.precision import Precision, has_bfloat16, require_precision
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.encoder.weights import (
     FILE,
@@ -34,8 +28,6 @@ from components.captioning.encoder.weights import (
 from components.errors import DataError
 
 logger = logging.getLogger(__name__)
-
-_Compiled = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Encoder:
@@ -64,8 +56,8 @@ class Encoder:
                 "float32"
             )
             self._precision = "float32"
-        self._features: _Compiled | None = None
-        self._feature_map: _Compiled | None = None
+        self._features: Compiled | None = None
+        self._feature_map: Compiled | None = None
 
     @classmethod
     def build(
@@ -152,20 +144,12 @@ class Encoder:
         Args:
             photos: uint8 [B, size, size, 3], processed as one batch.
         """
-        layers = self._model.layers
-        norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
-        drops = [layer for layer in layers if isinstance(layer, keras.layers.Dropout)]
-        if not norms:
+        layers = calibrate_batch_norm(self._model, self._prepare, photos)
+        if not layers:
             return
-        # With momentum 0, the batch statistics of training mode replace the moving averages.
-        with _overriding(norms, "momentum", 0.0), _overriding(drops, "rate", 0.0):
-            # In a graph, each activation is freed as soon as it has been used.
-            tf.function(lambda batch: self._model(self._prepare(batch), training=True))(
-                tf.constant(photos)
-            )
         self.spec = replace(self.spec, sha256=weights_sha256(self._model))
         self._features = self._feature_map = None
-        logger.info("calibrated %d layers on %d photos", len(norms), len(photos))
+        logger.info("calibrated %d layers on %d photos", layers, len(photos))
 
     def load_photo(self, source: str | Path | bytes, *, named: str = "") -> NDArray[np.uint8]:
         """Returns a photo as `encode` takes it, uint8 [size, size, 3]; see `images.load_photo`.
@@ -185,7 +169,9 @@ class Encoder:
             float32 [B, width].
         """
         self._features = self._features or self._compile(self._model)
-        return self._compute(self._features, photos, self._model.output_shape[1:])
+        return compute_in_batches(
+            self._features, photos, self._model.output_shape[1:], self.batch_size
+        )
 
     def feature_map(self, photos: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Returns the last feature maps of photos, each cell of which covers a part of the photo.
@@ -203,56 +189,13 @@ class Encoder:
         self._feature_map = self._feature_map or self._compile(
             keras.Model(self._model.input, pooling.input)
         )
-        return self._compute(self._feature_map, photos, pooling.input.shape[1:])
-
-    def _compute(
-        self, compiled: _Compiled, photos: NDArray[np.uint8], shape: tuple[int, ...]
-    ) -> NDArray[np.float32]:
-        computed = np.empty((len(photos), *shape), np.float32)
-        for start in range(0, len(photos), self.batch_size):
-            batch = photos[start : start + self.batch_size]
-            if missing := self.batch_size - len(batch):
-                # All batches have the same shape, so that nothing is compiled twice.
-                batch = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))
-            outputs = compiled(tf.constant(batch)).numpy()
-            computed[start : start + self.batch_size] = outputs[: self.batch_size - missing]
-        return computed
+        return compute_in_batches(
+            self._feature_map, photos, pooling.input.shape[1:], self.batch_size
+        )
 
     def _prepare(self, photos: tf.Tensor) -> tf.Tensor:
         return self._backbone.preprocess(tf.cast(photos, tf.float32))
 
-    def _compile(self, model: keras.Model) -> _Compiled:
-        trainable, non_trainable = (
-            [variable.numpy() for variable in variables]
-            for variables in (model.trainable_variables, model.non_trainable_variables)
-        )
-
-        def forward(photos: tf.Tensor) -> tf.Tensor:
-            # With constant weights, TensorFlow folds batch normalization into the convolutions.
-            constants = (
-                [tf.constant(value) for value in values] for values in (trainable, non_trainable)
-            )
-            features, _ = model.stateless_call(*constants, self._prepare(photos), training=False)
-            return features
-
+    def _compile(self, model: keras.Model) -> Compiled:
         shape = (self.batch_size, self.spec.size, self.spec.size, 3)
-        graph = tf.function(forward).get_concrete_function(tf.TensorSpec(shape, tf.uint8))
-
-        def compiled(photos: tf.Tensor) -> tf.Tensor:
-            with computing_in(self._precision):
-                return graph(photos)
-
-        return compiled
-
-
-@contextmanager
-def _overriding(layers: list[Any], attribute: str, value: float) -> Iterator[None]:
-    """Sets an attribute of layers to another value inside a `with` block."""
-    original = [getattr(layer, attribute) for layer in layers]
-    for layer in layers:
-        setattr(layer, attribute, value)
-    try:
-        yield
-    finally:
-        for layer, old in zip(layers, original, strict=True):
-            setattr(layer, attribute, old)
+        return compile_model(model, self._prepare, shape, self._precision)

@@ -5,6 +5,7 @@
 model was scored with; `evaluate` adds them), `confidence.json` (the fitted confidence;
 `evaluate` adds it),
 `reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
+`language.txt` (the language of its captions; `evaluate` adds it),
 `encoder.json` and `encoder.weights.h5` or `encoder.onnx` (the image encoder), and `SHA256SUMS`
 (checksums of all files). A bundle may come from an untrusted source: its files are validated before
 a network is built.
@@ -155,7 +156,7 @@ class Bundle:
             ]
             for rows, row_scores in zip(tokens.tolist(), scores.tolist(), strict=True)
         ]
-        return self._rerank(features, beams) if decoding.reranking_weight else beams
+        return self.rerank(features, beams) if decoding.reranking_weight else beams
 
     @cached_property
     def feature_distance(self) -> FeatureDistance:
@@ -194,7 +195,13 @@ class Bundle:
         repeated = [repeats(caption, train_captions) for caption in captions]
         return self.calibration.assess(self.signals(features, captions), repeated)
 
-    def _rerank(self, features: np.ndarray, beams: list[list[Caption]]) -> list[list[Caption]]:
+    def rerank(self, features: np.ndarray, beams: list[list[Caption]]) -> list[list[Caption]]:
+        """Returns the captions of each beam in the order of their scores with reranking.
+
+        Args:
+            features: float [N, D].
+            beams: The captions of N photos, with their scores without reranking.
+        """
         texts = [[caption.text for caption in beam] for beam in beams]
         reranking_scores = self.reranker_data.reranker.score(features, texts)
         weight = self.decoding.reranking_weight

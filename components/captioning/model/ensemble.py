@@ -1,10 +1,12 @@
 """The caption network: one decoder or an ensemble of several, on standardized features."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
+from numpy.typing import NDArray
 
 from components.captioning.model.decoder import Decoder, ModelConfig, State
 
@@ -113,17 +115,38 @@ class Standardize(layers.Layer):
             shape=shape, initializer="ones", trainable=False, dtype="float32", name="scale"
         )
 
-    def adapt(self, features: np.ndarray) -> None:
-        """Sets mean and scale from features, float [N, D]; constant features are mapped to 0."""
-        values = features.astype(np.float64)
-        std = values.std(axis=0)
-        self.mean.assign(values.mean(axis=0))
+    def adapt(self, blocks: Iterable[NDArray[Any]]) -> None:
+        """Sets mean and scale from features; constant features are mapped to 0.
+
+        Args:
+            blocks: All features in one or more blocks, each float [N, D].
+        """
+        mean, variance = _mean_and_variance(blocks)
+        std = np.sqrt(variance)
+        self.mean.assign(mean)
         self.scale.assign(np.divide(1.0, std, out=np.zeros_like(std), where=std > 1e-6))
 
     def call(self, features: Any) -> Any:
         """Returns standardized features, [B, D] in the layer's compute dtype."""
         centred = ops.cast(features, "float32") - self.mean
         return ops.cast(centred * self.scale, self.compute_dtype)
+
+
+def _mean_and_variance(
+    blocks: Iterable[NDArray[Any]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Merges the statistics of blocks (Chan, Golub and LeVeque, 1979), float64 [D] each."""
+    iterator = iter(blocks)
+    first = next(iterator).astype(np.float64)
+    count, mean, variance = len(first), first.mean(axis=0), first.var(axis=0)
+    for block in iterator:
+        values = block.astype(np.float64)
+        total = count + len(values)
+        share = len(values) / total
+        difference = values.mean(axis=0) - mean
+        variance = (1 - share) * (variance + share * difference**2) + share * values.var(axis=0)
+        count, mean = total, mean + share * difference
+    return mean, variance
 
 
 def build_network(config: ModelConfig, seed: int = 0) -> CaptionNetwork:

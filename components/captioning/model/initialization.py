@@ -26,15 +26,20 @@ def initialize_ensemble(network: CaptionNetwork, matrix: np.ndarray, seed: int) 
 
     Args:
         network: As built.
-        matrix: float32 [V, G], the GloVe vectors of the vocabulary.
+        matrix: float32 [V, G], the GloVe vectors of the vocabulary. If G is 0, the embeddings are
+            drawn from a normal distribution.
         seed: Seed of the random projections; each decoder has its own.
     """
     for index, decoder in enumerate(network.decoders):
         low_gain = index % _LOW_GAIN_EVERY == _LOW_GAIN_EVERY - 1
         std = _LOW_GAIN_EMBEDDING_INIT_STD if low_gain else EMBEDDING_INIT_STD
-        decoder.embedding.embeddings.assign(
-            random_projection(matrix, network.config.embedding_width, seed + index, std)
-        )
+        width = network.config.embedding_width
+        if matrix.shape[1]:
+            embeddings = random_projection(matrix, width, seed + index, std)
+        else:
+            generator = np.random.default_rng(seed + index)
+            embeddings = generator.normal(0, std, (len(matrix), width)).astype(np.float32)
+        decoder.embedding.embeddings.assign(embeddings)
         # An `init_inject` decoder has no image projection.
         if low_gain and decoder.image_projection is not None:
             for layer in (decoder.image_projection, decoder.start_hidden, decoder.start_cell):

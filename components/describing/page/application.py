@@ -16,11 +16,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from components.artifacts.language import UNDETERMINED
 from components.captioning.encoder.images import FORMATS, MAX_BYTES, MAX_PIXELS
 from components.describing.http.bodies import BodyLimits
 from components.describing.model import DecodeOptions
 from components.describing.page.guard import HOSTS, SecurityHeaders, is_cross_origin
 from components.describing.page.request_queue import RequestQueue, Upload
+from components.describing.sentences import NO_WORDS, NOT_SURE
 from components.errors import CaptionflowError
 
 _HERE = Path(__file__).parent
@@ -31,7 +33,9 @@ _NAME_LENGTH = 100
 _CLIENT_CLOSED = 499
 
 
-def make_application(queue: RequestQueue, options: DecodeOptions, model: str) -> Starlette:
+def make_application(
+    queue: RequestQueue, options: DecodeOptions, model: str, language: str
+) -> Starlette:
     """Makes the web application.
 
     `GET /` returns the page, and `GET /status` whether the model is `ready`. `POST
@@ -43,6 +47,7 @@ def make_application(queue: RequestQueue, options: DecodeOptions, model: str) ->
         queue: Captions the photos; closed when the application shuts down.
         options: Decoding options.
         model: Name of the model, for the page.
+        language: Language of its captions, a BCP 47 tag, for screen readers and speech.
     """
 
     async def captions(request: Request) -> Response:
@@ -64,7 +69,7 @@ def make_application(queue: RequestQueue, options: DecodeOptions, model: str) ->
 
     return Starlette(
         routes=[
-            _static("/", _render(model), "text/html"),
+            _static("/", _render(model, language), "text/html"),
             *(
                 _static(f"/{name}", (_HERE / name).read_bytes(), kind)
                 for name, kind in _FILES.items()
@@ -95,15 +100,21 @@ def _static(path: str, content: bytes, kind: str) -> Route:
     return Route(path, respond)
 
 
-def _render(model: str) -> bytes:
+def _render(model: str, language: str) -> bytes:
     templates = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined
     )
-    return (
-        templates.get_template("page.html.jinja")
-        .render(model=model, formats=FORMATS, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS)
-        .encode()
+    page = templates.get_template("page.html.jinja").render(
+        model=model,
+        # In HTML, an empty language is an unknown one.
+        language="" if language == UNDETERMINED else language,
+        formats=FORMATS,
+        max_bytes=MAX_BYTES,
+        max_pixels=MAX_PIXELS,
+        no_words=NO_WORDS,
+        not_sure=NOT_SURE,
     )
+    return page.encode()
 
 
 def _photo_name(request: Request) -> str:

@@ -2,8 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 const speech = window.speechSynthesis;
-const NO_WORDS = "(no words)";
-const NOT_SURE = "Not sure what this shows. It may be: ";
+const { noWords: NO_WORDS, notSure: NOT_SURE } = $("answer").dataset;
 const NO_RESPONSE = "The service does not respond. Start it again in its terminal, then reload this page.";
 
 // Of the latest photo: the AbortController of its upload, and the URL of its preview.
@@ -17,13 +16,19 @@ function setStatus(state, text) {
   $("caption").textContent = text;
 }
 
+// Marks text of the model, whose language may differ from that of the page.
+function inLanguage(element, text) {
+  element.lang = $("answer").dataset.language;
+  element.textContent = text;
+  return element;
+}
+
 function formatScore(score) {
   return score.toFixed(2).replace("-", "\u2212");
 }
 
 function alternativeItem(alternative) {
-  const caption = document.createElement("div");
-  caption.textContent = alternative.caption || NO_WORDS;
+  const caption = inLanguage(document.createElement("div"), alternative.caption || NO_WORDS);
   const score = document.createElement("span");
   score.textContent = formatScore(alternative.score);
   const line = document.createElement("li");
@@ -62,7 +67,7 @@ function wordItem(saliency) {
   button.type = "button";
   button.className = "word";
   button.setAttribute("aria-pressed", "false");
-  button.append(saliency.word, label);
+  button.append(inLanguage(document.createElement("span"), saliency.word), label);
   // The colon makes a screen reader pause between word and label.
   if (saliency.place) button.setAttribute("aria-label", `${saliency.word}: ${saliency.place}`);
   button.addEventListener("click", () => toggleWord(button, saliency));
@@ -72,8 +77,8 @@ function wordItem(saliency) {
 }
 
 function showResult(result) {
-  const caption = result.caption || NO_WORDS;
-  setStatus("done", result.doubt ? NOT_SURE + caption : caption);
+  setStatus("done", result.doubt ? NOT_SURE : "");
+  $("caption").append(inLanguage(document.createElement("span"), result.caption || NO_WORDS));
   $("certainty").textContent = result.doubt ? "Not sure" : "Likely";
   $("confidence").textContent = `${Math.round(100 * result.confidence)}\u202f%`;
   $("doubt").textContent = result.doubt || "";
@@ -146,11 +151,17 @@ function readAloud() {
     speech.cancel();
     return;
   }
-  const utterance = new SpeechSynthesisUtterance($("caption").textContent);
-  utterance.lang = "en";
-  utterance.onstart = () => { $("aloud").textContent = "Stop"; };
-  utterance.onend = utterance.onerror = () => { $("aloud").textContent = "Read aloud"; };
-  speech.speak(utterance);
+  // The page's own words and those of the model, each with the voice of its language. Of an unknown
+  // language, the browser's own voice.
+  const parts = [...$("caption").childNodes].map((node) => {
+    const utterance = new SpeechSynthesisUtterance(node.textContent);
+    utterance.lang = node.lang === undefined ? "en" : node.lang || navigator.language;
+    return utterance;
+  });
+  parts[0].onstart = () => { $("aloud").textContent = "Stop"; };
+  for (const part of parts) part.onerror = () => { $("aloud").textContent = "Read aloud"; };
+  parts.at(-1).onend = () => { $("aloud").textContent = "Read aloud"; };
+  parts.forEach((part) => speech.speak(part));
 }
 
 async function awaitModel() {

@@ -21,6 +21,7 @@ def serve(
     load_captioner: "Callable[[], Captioner]",
     options: DecodeOptions,
     model: str,
+    language: str,
     on_start: Callable[[str], None],
 ) -> None:
     """Serves the page until Ctrl-C, while the model loads in the background.
@@ -30,13 +31,14 @@ def serve(
         load_captioner: Loads the captioner.
         options: Decoding options.
         model: Name of the model, for the page.
+        language: Language of its captions, a BCP 47 tag.
         on_start: Called with the page's address before the server starts.
 
     Raises:
         CaptionflowError: If the model can't be loaded.
     """
     queue = make_request_queue(load_captioner, options)
-    application = make_application(queue, options, model)
+    application = make_application(queue, options, model, language)
     # The queue is closed first, so that no photo waits for the model.
     server = make_server(application, grace=_GRACE, on_stop=queue.close)
     on_start("http://{}:{}".format(*listener.getsockname()))

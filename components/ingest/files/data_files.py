@@ -1,15 +1,16 @@
 """The files of a data set, by their paths below it."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from filecmp import cmp
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 from components.errors import DataError
 from components.ingest.files.composing import compose
 from components.ingest.files.names import NameIndex
+from components.storage.transfer import RemoteFile
 
 #: Endings of files that are meant to be photos. Whether one is a photo, its content decides later.
 IMAGE_SUFFIXES = frozenset(
@@ -21,6 +22,10 @@ TEXT_SUFFIXES = frozenset(
     {".csv", ".json", ".jsonl", ".list", ".lst", ".ndjson", ".token", ".tsv", ".txt"}
 )
 
+# `__MACOSX` and `._name` are what macOS adds to archives.
+_HIDDEN_FOLDERS = (".", "__MACOSX")
+_HIDDEN_FILE = "._"
+
 
 @dataclass(frozen=True)
 class DataFiles:
@@ -29,20 +34,27 @@ class DataFiles:
     Attributes:
         root: The folder that the paths begin at.
         paths: Files by their path below `root`, as `photo_path` writes it, in a fixed order.
+        remote: Those of them that were left in a bucket: the object that each path stands for.
     """
 
     root: Path
     paths: Mapping[str, Path]
+    remote: Mapping[Path, RemoteFile] = field(default_factory=dict)
 
     @cached_property
     def index(self) -> NameIndex:
         """Finds files by the last parts of their paths."""
         return NameIndex(self.paths)
 
+    def without(self, names: Collection[str]) -> "DataFiles":
+        """Returns the same files but for some."""
+        paths = {name: path for name, path in self.paths.items() if name not in names}
+        return replace(self, paths=paths)
+
     def are_same(self, names: list[str]) -> bool:
         """Returns whether all of these files have the same bytes."""
         first = self.paths[names[0]]
-        return all(cmp(first, self.paths[name], shallow=False) for name in names[1:])
+        return all(_are_same(first, self.paths[name], self.remote) for name in names[1:])
 
 
 def photo_path(text: str) -> str:
@@ -61,18 +73,22 @@ def photo_path(text: str) -> str:
     return "/".join(parts)
 
 
-def list_data_files(folder: Path) -> DataFiles:
+def list_data_files(folder: Path, remote: Mapping[Path, RemoteFile] | None = None) -> DataFiles:
     """Lists the files of a data set.
 
     Folders that enclose everything (as many archives have one) do not count as part of the paths.
 
     Args:
-        folder: Where the data set lies.
+        folder: Where the data set is.
+        remote: Further files that were left in a bucket: paths below `folder`, where there is
+            nothing, and the object that each stands for.
 
     Raises:
         DataError: If two different files have one name but for how its accents are composed.
     """
-    files = list_files(folder)
+    remote = remote or {}
+    left = [path for path in remote if _is_listed(path.relative_to(folder))]
+    files = sorted([*list_files(folder), *left], key=partial(_place, folder))
     visible = [str(file.parent) for file in files if not file.name.startswith(".")]
     root = Path(os.path.commonpath(visible)) if visible else folder
     paths: dict[str, Path] = {}
@@ -81,12 +97,32 @@ def list_data_files(folder: Path) -> DataFiles:
             continue  # a hidden file beside an enclosing folder
         name = photo_path(_as_text(file.relative_to(root)))
         first = paths.setdefault(name, file)
-        if first != file and not cmp(first, file, shallow=False):
+        if first != file and not _are_same(first, file, remote):
             raise DataError(
                 f"Two different files are called {name}, except for separators or for how accents "
                 f"are composed: {str(first)!r} and {str(file)!r}. Rename one, and its captions"
             )
-    return DataFiles(root, paths)
+    return DataFiles(root, paths, remote)
+
+
+def _are_same(one: Path, other: Path, remote: Mapping[Path, RemoteFile]) -> bool:
+    first, second = remote.get(one), remote.get(other)
+    if first is None and second is None:
+        return cmp(one, other, shallow=False)
+    # Of one that is here and one that is not, it is unknown.
+    return first is not None and second is not None and first.checksum == second.checksum
+
+
+def _place(folder: Path, file: Path) -> list[tuple[bool, str]]:
+    """Returns a sort key: the files of a folder before those of its subfolders, as `os.walk`."""
+    *parents, name = file.relative_to(folder).parts
+    return [*((True, parent) for parent in parents), (False, name)]
+
+
+def _is_listed(path: Path) -> bool:
+    """Returns whether `list_files` would list a file at this path below the data set's folder."""
+    hidden = any(parent.startswith(_HIDDEN_FOLDERS) for parent in path.parts[:-1])
+    return not hidden and not path.name.startswith(_HIDDEN_FILE)
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -102,9 +138,8 @@ def list_files(folder: Path) -> list[Path]:
             folders.clear()
             continue
         seen.add(real)
-        # `__MACOSX` and `._name` are what macOS adds to archives.
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
-        files += [Path(parent, name) for name in sorted(names) if not name.startswith("._")]
+        folders[:] = sorted(f for f in folders if not f.startswith(_HIDDEN_FOLDERS))
+        files += [Path(parent, name) for name in sorted(names) if not name.startswith(_HIDDEN_FILE)]
     return files
 
 

@@ -17,7 +17,7 @@ _DEEPEST = 16
 #: Folders whose names say no more than that photos are in them.
 _CONTAINERS = re.compile(
     r"(?:all|data|dataset|files|imgs?|images?|jpe?g(?:images|s)?|photos?|pics?|pictures?)"
-    r"|flick(?:e?r)?(?:8|30)k[_-]?(?:dataset|images?)?|(?:train|val|test)20\d\d",
+    r"|flick(?:e?r)?(?:8|30)k[_-]?(?:dataset|images?)?|(?:train|val|test)(?:20\d\d|_images)",
     re.IGNORECASE,
 )
 

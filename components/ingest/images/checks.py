@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import imagehash
 from PIL import Image, UnidentifiedImageError
@@ -18,6 +17,7 @@ from components.captioning.encoder.images import (
     open_photo,
     upright_rgb,
 )
+from components.storage.reading import FileTooLargeError, read_bytes
 
 MIN_SIDE = 16
 
@@ -49,22 +49,24 @@ def check_image(image_id: str, path: str) -> ImageCheck:
 
     Args:
         image_id: The image's id.
-        path: The file's path.
+        path: The file's path, local or in a bucket.
 
     Returns:
         The result. No content of the file makes this function raise an error.
+
+    Raises:
+        SettingError, CaptionflowError: If the bucket can't be used.
     """
     try:
-        size = Path(path).stat().st_size
-        if size == 0:
-            return ImageCheck(image_id, "the file is empty (0 bytes)")
-        if size > MAX_BYTES:
-            return ImageCheck(
-                image_id, f"the file must not be larger than {MAX_BYTES} bytes. Received: {size}"
-            )
-        content = Path(path).read_bytes()
+        content = read_bytes(path, most=MAX_BYTES)
+    except FileTooLargeError as error:
+        return ImageCheck(
+            image_id, f"the file must not be larger than {MAX_BYTES} bytes. Received: {error}"
+        )
     except OSError as error:
         return ImageCheck(image_id, f"the file can't be read: {error.strerror or error}")
+    if not content:
+        return ImageCheck(image_id, "the file is empty (0 bytes)")
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         image = _decode(content)

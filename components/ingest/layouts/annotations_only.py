@@ -39,6 +39,11 @@ def explain_annotations_only(files: DataFiles) -> str:
     )
 
 
+def is_yolo(line: str) -> bool:
+    """Returns whether a line is a box of YOLO's: a class, and four or more shares of the photo."""
+    return _YOLO_LINE.fullmatch(line.strip()) is not None
+
+
 def _found(files: DataFiles) -> Iterator[tuple[str, str]]:
     for name, path in files.paths.items():
         if is_hidden(name):
@@ -50,7 +55,7 @@ def _found(files: DataFiles) -> Iterator[tuple[str, str]]:
             line = first_line(path).strip()
             if (
                 (ending == "csv" and _BOX_COLUMNS.search(line.lower()))
-                or (ending == "txt" and _YOLO_LINE.fullmatch(line))
+                or (ending == "txt" and is_yolo(line))
                 or (ending == "xml" and _VOC_START.match(line))
             ):
                 yield name, line

@@ -1,5 +1,6 @@
 """COCO captions: JSON files with `images` and `annotations`."""
 
+import re
 from collections import Counter, defaultdict
 from typing import Annotated
 
@@ -10,8 +11,12 @@ from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.json_lines import is_record
 from components.ingest.layouts.json_map import is_map
+from components.ingest.layouts.json_nested import is_nested
+from components.ingest.layouts.split_fields import SplitFields, with_split_field
 from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
+
+_BOX_FIELD = re.compile(rb'"(?:bbox|segmentation|keypoints)"\s*:')
 
 
 def _id_text(value: object) -> object:
@@ -27,6 +32,8 @@ _Id = Annotated[str, BeforeValidator(_id_text)]
 
 
 class _Image(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
     id: _Id
     file_name: str
     split: str | None = None
@@ -38,6 +45,9 @@ class _Annotation(BaseModel):
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     image_id: _Id
+    # VizWiz: spam, and a sentence that says that nothing can be seen. Both are excluded there, too.
+    is_rejected: bool = False
+    is_precanned: bool = False
     # Some have all captions of a photo in one annotation.
     caption: str | list[str | None] | None = None
 
@@ -70,11 +80,19 @@ def find(files: DataFiles) -> list[str]:
 
 
 def _may_be_coco(name: str, files: DataFiles) -> bool:
-    # A list is what a model said (captions_val2014_results.json); others are JSON Lines, or maps.
+    # A list is a model's output (captions_val2014_results.json); others are JSON Lines or maps.
     line = first_line(files.paths[name], 1 << 16).strip()
-    if is_map(name, files):
+    if (
+        is_map(name, files)
+        or is_nested(name, files)
+        or line == "["
+        or line.startswith("[{")
+        or is_record(line)
+    ):
         return False
-    return line != "[" and not line.startswith("[{") and not is_record(line)
+    # Boxes may be misnamed (instances_val2017.json is what they are called).
+    content = files.paths[name].read_bytes().replace(b"\0", b"")  # UTF-16 has zeros
+    return b'"caption"' in content or _BOX_FIELD.search(content) is None
 
 
 def read(name: str, files: DataFiles) -> CaptionFile:
@@ -94,11 +112,16 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     notes: Counter[str] = Counter()
     photos = _photos(coco, name, notes)
     splits: dict[str, str] = {}
+    others = SplitFields()
     for image in coco.images:
         note_split(splits, photo_path(image.file_name), image.split, name)
+        others.add(photo_path(image.file_name), image.model_extra or {})
     rows: list[CaptionRow] = []
     seen: set[tuple[str, str, tuple[str, ...]]] = set()
     for annotation in coco.annotations:
+        if annotation.is_rejected or annotation.is_precanned:
+            notes["annotations marked `is_rejected` or `is_precanned`, left out: {}"] += 1
+            continue
         key = (annotation.id or "", annotation.image_id, annotation.texts)
         if annotation.id is not None and key in seen:
             notes["annotations repeated with the same id, read once: {}"] += 1
@@ -114,7 +137,8 @@ def read(name: str, files: DataFiles) -> CaptionFile:
             f"{coco.images[0].id if coco.images else 'there are no images'}"
         )
     said = tuple(f"{name}: {note.format(count)}" for note, count in notes.items())
-    return CaptionFile("coco", name, rows, splits, "the field `split`", said)
+    file = CaptionFile("coco", name, rows, splits, "the field `split`", said)
+    return with_split_field(file, others)
 
 
 def _photos(coco: _Coco, name: str, notes: Counter[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layo
 from components.ingest.layouts.csv_records import csv_records, split_fields
 from components.ingest.layouts.fields import Columns, find_columns
 from components.ingest.layouts.list_cells import split_list
+from components.ingest.layouts.split_fields import SplitFields, with_split_field
 from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
 
@@ -72,6 +73,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     rows: list[CaptionRow] = []
     splits: dict[str, str] = {}
     notes: Counter[str] = Counter()
+    others = SplitFields()
     reader = _Reader(files, columns, delimiter)
     header: list[str] | None = None
     for number, fields in csv_records(lines, delimiter, columns.count, reader.is_record, name):
@@ -98,7 +100,11 @@ def read(name: str, files: DataFiles) -> CaptionFile:
         ]
         if columns.split is not None and columns.split < len(whole):
             note_split(splits, photo, whole[columns.split], f"{name}, line {number}")
-    return CaptionFile(
+        else:
+            taken = (columns.photo, *columns.captions)
+            cells = zip(header, whole, strict=False)
+            others.add(photo, {f: v for at, (f, v) in enumerate(cells) if at not in taken})
+    file = CaptionFile(
         "csv",
         name,
         rows,
@@ -106,6 +112,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
         f"the column `{(header or [''])[columns.split]}`" if columns.split is not None else "",
         tuple(f"{name}: {note.format(count)}" for note, count in notes.items()),
     )
+    return with_split_field(file, others)
 
 
 def _stripped(fields: list[str]) -> list[str]:
@@ -151,30 +158,29 @@ class _Reader:
     def _without_extra(self, fields: list[str], extra: int) -> list[str]:
         # A delimiter that is not quoted belongs to the photo's name if there is such a file, or
         # if only that makes it end like a photo's; else to the caption.
-        photo = self._columns.photo
-        most = min(extra, _MOST_IN_NAME)
-        for joined in range(most, 0, -1):
-            name = self._joined(fields, photo, joined)
+        photo, most = self._columns.photo, min(extra, _MOST_IN_NAME)
+        for joined in range(most, -1, -1):
+            whole = self._with_name(fields, joined, extra)
+            name = whole[photo]
             if self._files.index.ending_with(photo_path(name) or name, Level.CASE):
-                return self._without_extra_caption(self._merge(fields, photo, joined))
-        if not self._is_photo(fields[photo]):
-            for joined in range(1, most + 1):
-                if self._is_photo(self._joined(fields, photo, joined)):
-                    return self._without_extra_caption(self._merge(fields, photo, joined))
-        return self._without_extra_caption(fields)
+                return whole
+        for joined in range(most + 1):
+            whole = self._with_name(fields, joined, extra)
+            if self._is_photo(whole[photo]):
+                return whole
+        return self._with_name(fields, 0, extra)
 
-    def _without_extra_caption(self, fields: list[str]) -> list[str]:
-        extra = len(fields) - self._columns.count
-        if extra <= 0 or len(self._columns.captions) != 1:
-            return fields
-        return self._merge(fields, self._columns.captions[0], extra)
-
-    def _joined(self, fields: list[str], place: int, extra: int) -> str:
-        return self._delimiter.join(fields[place : place + extra + 1])
+    def _with_name(self, fields: list[str], joined: int, extra: int) -> list[str]:
+        """Returns a record whose photo has `joined` delimiters, and whose caption has the rest."""
+        photo, captions = self._columns.photo, self._columns.captions
+        places = {photo: joined} | ({captions[0]: extra - joined} if len(captions) == 1 else {})
+        for place, more in sorted(places.items()):
+            fields = self._merge(fields, place, more)
+        return fields
 
     def _merge(self, fields: list[str], place: int, extra: int) -> list[str]:
-        joined = self._joined(fields, place, extra)
-        return [*fields[:place], joined, *fields[place + extra + 1 :]]
+        end = place + extra + 1
+        return [*fields[:place], self._delimiter.join(fields[place:end]), *fields[end:]]
 
     def _is_photo(self, text: str) -> bool:
         name = photo_path(text)

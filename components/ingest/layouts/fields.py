@@ -13,7 +13,7 @@ PHOTO = (
 # `raw` is what Flickr30k's table of annotations on Hugging Face calls its captions.
 CAPTION = (
     "caption", "captions", "caption_text", "image_caption", "comment", "comments", "text",
-    "sentence", "sentences", "description", "raw",
+    "caption_str", "sentence", "sentences", "description", "raw",
 )  # fmt: skip
 SPLIT = ("split", "set", "subset", "partition")
 _NUMBERED = re.compile(r"(?:caption|comment|sentence|text)_?\d+")

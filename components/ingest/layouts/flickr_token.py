@@ -1,22 +1,33 @@
 """Flickr8k's and Flickr30k's token files: a line for each caption, `photo.jpg#0<TAB>caption`."""
 
 import re
+from pathlib import Path
 
 from components.errors import DataError
 from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
-from components.ingest.layouts.text import numbered_lines
+from components.ingest.layouts.text import first_line, numbered_lines
 
 # Flickr8k.token.txt, results_20130124.token; Flickr8k.lemma.token.txt has the same in stems.
-_NAME = re.compile(r"(?!.*lemma).*\.token(\.txt)?", re.IGNORECASE)
+_NAME = re.compile(r".*\.token(\.txt)?", re.IGNORECASE)
+_RENAMED = (".txt", ".csv", ".tsv")
+_START = re.compile(r"[^\t]+\.(?:jpe?g|png)(?:\.\d)?#\d+\t", re.IGNORECASE)
 _LINE = re.compile(r"(?P<photo>[^\t]+)#\d+(?:\t(?P<caption>.*))?")
 
 
 def find(files: DataFiles) -> list[str]:
-    """Returns the token files, by their names."""
+    """Returns the token files, by their names or, if they were renamed, by their first line."""
     return [
-        name for name in files.paths if _NAME.fullmatch(name.split("/")[-1]) and not is_hidden(name)
+        name
+        for name, path in files.paths.items()
+        if not is_hidden(name) and "lemma" not in name.lower() and _is_token_file(name, path)
     ]
+
+
+def _is_token_file(name: str, path: Path) -> bool:
+    return _NAME.fullmatch(name.split("/")[-1]) is not None or (
+        name.lower().endswith(_RENAMED) and _START.match(first_line(path)) is not None
+    )
 
 
 def read(name: str, files: DataFiles) -> CaptionFile:

@@ -9,17 +9,21 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from components.errors import DataError
-from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.fields import CAPTION, PHOTO, SPLIT
 from components.ingest.layouts.list_cells import split_list
+from components.ingest.layouts.split_fields import SplitFields, with_split_field
 from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, numbered_lines, read_start, read_text
 
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonlines", ".json", ".txt")
-# `image_id` alone is a number of COCO's, and such files are what a model said.
-_PHOTO = tuple(name for name in PHOTO if name != "image_id")
-_PHOTO_FIELD = re.compile(rf'"(?:{"|".join(_PHOTO)})"\s*:')
+# An `image_id` that is a number is COCO's, and such files hold a model's captions.
+_PHOTO_FIELD = re.compile(
+    rf'"(?:{"|".join(name for name in PHOTO if name != "image_id")})"\s*:'
+    rf'|"image_id"\s*:\s*"[^"]+(?:{"|".join(map(re.escape, sorted(IMAGE_SUFFIXES)))})"',
+    re.IGNORECASE,
+)
 _CAPTION_FIELD = re.compile(rf'"(?:{"|".join(CAPTION)})"\s*:')
 _COCO_FIELD = re.compile(r'"(?:annotations|images)"\s*:')
 
@@ -30,10 +34,12 @@ def _as_list(value: Any) -> Any:
     return split_list(value) if isinstance(value, str) else value
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(coerce_numbers_to_str=True)
+class Record(BaseModel):
+    """A photo with its captions; other fields are in `model_extra`."""
 
-    image: Annotated[str, Field(validation_alias=AliasChoices(*_PHOTO))]
+    model_config = ConfigDict(coerce_numbers_to_str=True, extra="allow")
+
+    image: Annotated[str, Field(validation_alias=AliasChoices(*PHOTO))]
     captions: Annotated[
         list[str | None],
         BeforeValidator(_as_list),
@@ -76,12 +82,25 @@ def _records(name: str, files: DataFiles) -> Iterator[tuple[str, str]]:
 
 def is_record(line: str) -> bool:
     """Returns whether a line looks like a record, whole or cut, sound or broken."""
-    return (
-        re.match(r"\[?\s*\{", line) is not None
-        and _COCO_FIELD.search(line) is None
-        and _PHOTO_FIELD.search(line) is not None
-        and _CAPTION_FIELD.search(line) is not None
-    )
+    return record_depth(line) == 1
+
+
+def record_depth(text: str) -> int:
+    """Returns how many objects are open where the first record's photo stands.
+
+    Args:
+        text: The beginning of JSON.
+
+    Returns:
+        1 for a record or a list of them, 2 for `{"data": [record, …]}`; 0 if there is no record.
+    """
+    if not re.match(r"\[?\s*\{", text) or _COCO_FIELD.search(text):
+        return 0
+    photo = _PHOTO_FIELD.search(text)
+    if photo is None or not _CAPTION_FIELD.search(text):
+        return 0
+    before = text[: photo.start()]
+    return before.count("{") - before.count("}")
 
 
 def read(name: str, files: DataFiles) -> CaptionFile:
@@ -96,22 +115,41 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     """
     rows: list[CaptionRow] = []
     splits: dict[str, str] = {}
+    others = SplitFields()
     for where, line in _records(name, files):
-        try:
-            record = _Record.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise DataError(
-                f'{where}: must be {{"image": "photo.jpg", "captions": ["…"]}}. '
-                f"{f'{field}: ' if field else ''}{first['msg']}. Found: {line[:80]!r}"
-            ) from error
-        photo = photo_path(record.image)
-        if not photo:
-            raise DataError(f"{where}: the photo's name must not be empty. Found: {line[:80]!r}")
-        rows += [CaptionRow(photo, caption or "") for caption in record.captions or [""]]
+        photo, captions, record = read_record(line, where)
+        rows += [CaptionRow(photo, caption) for caption in captions]
         note_split(splits, photo, record.split, where)
-    return CaptionFile("json-lines", name, rows, splits)
+        others.add(photo, record.model_extra or {})
+    return with_split_field(CaptionFile("json-lines", name, rows, splits), others)
+
+
+def read_record(line: str, where: str) -> tuple[str, list[str], Record]:
+    """Reads a record.
+
+    Args:
+        line: Its JSON.
+        where: The file and the place in it, for the message.
+
+    Returns:
+        The photo, its captions (one that is empty if there are none), and the record.
+
+    Raises:
+        DataError: If it is broken.
+    """
+    try:
+        record = Record.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise DataError(
+            f'{where}: must be {{"image": "photo.jpg", "captions": ["…"]}}. '
+            f"{f'{field}: ' if field else ''}{first['msg']}. Found: {line[:80]!r}"
+        ) from error
+    photo = photo_path(record.image)
+    if not photo:
+        raise DataError(f"{where}: the photo's name must not be empty. Found: {line[:80]!r}")
+    return photo, [caption or "" for caption in record.captions or [""]], record
 
 
 LAYOUT = Layout(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,10 +12,13 @@ from components.errors import DataError
 from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, is_hidden, photo_path
 from components.ingest.files.names import Level
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.split_words import known_split
 from components.ingest.layouts.text import read_start, read_text
 
 _START = 1 << 12
-_FIRST = re.compile(r'\s*\{\s*("(?:[^"\\]|\\.)+")\s*:\s*(?:\[\s*)?(?:"|\])')
+_FIRST = re.compile(
+    r'\s*\{\s*(?P<photo>"(?:[^"\\]|\\.)+")\s*:\s*(?:"(?P<text>(?:[^"\\]|\\.)*)|\[\s*(?:"|\]))'
+)
 _ENTRIES = TypeAdapter(list[tuple[str, str | list[str | None] | None]])
 
 
@@ -29,16 +33,27 @@ def find(files: DataFiles) -> list[str]:
 
 def is_map(name: str, files: DataFiles) -> bool:
     """Returns whether a file begins as an object whose first key is a photo's name."""
-    found = _FIRST.match(read_start(files.paths[name], _START))
-    if not found:
+    return begins_as_map(read_start(files.paths[name], _START), files)
+
+
+def begins_as_map(text: str, files: DataFiles) -> bool:
+    """Returns whether JSON begins as an object whose first key is a photo's name."""
+    found = _FIRST.match(text)
+    # `{"a.jpg": "train"}` gives splits.
+    if not found or (found["text"] and known_split(found["text"])):
         return False
     try:
-        photo = photo_path(json.loads(found[1]))
+        photo = photo_path(json.loads(found["photo"]))
     except ValueError:
         return False
-    return PurePosixPath(photo).suffix.lower() in IMAGE_SUFFIXES or any(
+    return is_photo(photo, files)
+
+
+def is_photo(name: str, files: DataFiles) -> bool:
+    """Returns whether a name ends like a photo's, or is one of the data set's photos."""
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES or any(
         PurePosixPath(file).suffix.lower() in IMAGE_SUFFIXES
-        for file in files.index.ending_with(photo, Level.ENDING)
+        for file in files.index.ending_with(name, Level.ENDING)
     )
 
 
@@ -52,9 +67,34 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     Raises:
         DataError: If it is broken, or a photo's captions are not texts.
     """
+    # As pairs, since a photo may stand there twice.
+    return CaptionFile("json-map", name, map_rows(load_json(name, files, list), name))
+
+
+def load_json(name: str, files: DataFiles, pairs: Callable[[Any], Any]) -> Any:
+    """Returns what a JSON file holds.
+
+    Args:
+        name: Its path below the data set.
+        files: All files.
+        pairs: Makes a value of an object's pairs of key and value.
+
+    Raises:
+        DataError: If it is no JSON.
+    """
     try:
-        # As pairs, since a photo may stand there twice.
-        content: Any = json.loads(read_text(files.paths[name]), object_pairs_hook=list)
+        return json.loads(read_text(files.paths[name]), object_pairs_hook=pairs)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name} must be JSON: {error}") from error
+
+
+def map_rows(content: Any, name: str) -> list[CaptionRow]:
+    """Returns the captions of pairs of a photo and its text or texts.
+
+    Raises:
+        DataError: If a photo's captions are not texts.
+    """
+    try:
         entries = _ENTRIES.validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
@@ -64,8 +104,6 @@ def read(name: str, files: DataFiles) -> CaptionFile:
             f'{name} must be {{"photo.jpg": ["…"]}}: a text or a list of texts for each photo. '
             f"Found: {str(entry)[:80]!r}"
         ) from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{name} must be JSON: {error}") from error
     rows: list[CaptionRow] = []
     for key, captions in entries:
         photo = photo_path(key)
@@ -73,7 +111,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
             raise DataError(f"{name}: a photo's name must not be empty. Its captions: {captions!r}")
         texts = captions if isinstance(captions, list) else [captions]
         rows += [CaptionRow(photo, text or "") for text in texts or [""]]
-    return CaptionFile("json-map", name, rows)
+    return rows
 
 
 LAYOUT = Layout(

@@ -5,16 +5,18 @@ from functools import cache
 
 from components.errors import DataError
 
-#: `restval` is what Karpathy's split of COCO adds to train.
-_SPLITS = {
+#: Splits by what data sets call them; `restval` is what Karpathy's split of COCO adds to train.
+SPLIT_WORDS = {
     **dict.fromkeys(("train", "training", "restval"), "train"),
-    **dict.fromkeys(("dev", "val", "valid", "validation", "eval", "evaluation"), "dev"),
+    **dict.fromkeys(("dev", "val", "valid", "validate", "validation"), "dev"),
+    **dict.fromkeys(("eval", "evaluation", "minival"), "dev"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _WORD = re.compile(
-    r"(?<![a-z])(?P<split>train|val|dev|test)(?:ing|id|idation)?"
+    r"(?<![a-z])(?P<split>train|val|dev|test)(?:ing|id|idate|idation)?"
     r"(?:[ _.-]?(?:captions?|files?|ids?|images?|imgs?|list|names?|photos?|set|split))?(?![a-z])"
 )
+_LONGEST_WORD = 20
 _NO_SPLIT = {"", "nan", "none", "null"}
 
 
@@ -34,9 +36,16 @@ def split_of(value: str | None, where: str) -> str | None:
     word = (value or "").strip().lower()
     if word in _NO_SPLIT:
         return None
-    if word not in _SPLITS:
-        raise DataError(f"{where}: a split must be one of {', '.join(_SPLITS)}. Found: {value!r}")
-    return _SPLITS[word]
+    if split := known_split(word):
+        return split
+    raise DataError(f"{where}: a split must be one of {', '.join(SPLIT_WORDS)}. Found: {value!r}")
+
+
+def known_split(word: str) -> str | None:
+    """Returns the split that a word names, such as `Validation`, `train2014` or `test set`."""
+    word = word.strip().lower()
+    # A sentence may speak of a test.
+    return SPLIT_WORDS.get(word) or (split_in_name(word) if len(word) <= _LONGEST_WORD else None)
 
 
 def note_split(splits: dict[str, str], photo: str, word: str | None, where: str) -> None:
@@ -61,7 +70,7 @@ def note_split(splits: dict[str, str], photo: str, word: str | None, where: str)
 
 def split_in_name(name: str) -> str | None:
     """Returns the one split that a file's or folder's name speaks of; None if none or several."""
-    found = {_SPLITS[match["split"]] for match in _WORD.finditer(name.lower())}
+    found = {SPLIT_WORDS[match["split"]] for match in _WORD.finditer(name.lower())}
     return found.pop() if len(found) == 1 else None
 
 

@@ -6,10 +6,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from charset_normalizer import from_bytes
+
 from components.errors import DataError
 
 #: COCO's captions have 90 MB.
 MAX_BYTES = 1 << 30
+_GUESSED_FROM = 1 << 16
+# Windows in Western Europe, China, Japan, Korea, Taiwan and Russia.
+_GUESSES = ["cp1252", "gb18030", "cp932", "cp949", "big5hkscs", "cp1251"]
 
 _MARKS = (  # UTF-32's mark begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -47,9 +52,18 @@ def decode(content: bytes, name: str) -> str:
         around = content[max(0, error.start - 20) : error.start + 20]
         raise DataError(
             f"{name} must be UTF-8 text (or UTF-16 with a byte order mark). Line {line} has the "
-            f"bytes {around!r}. If it was saved as Windows-1252: "
-            "iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
+            f"bytes {around!r}. {_advice(content, line)}"
         ) from error
+
+
+def _advice(content: bytes, line: int) -> str:
+    """Says how to convert a text, by what its encoding seems to be, and what a line then reads."""
+    guess = from_bytes(content[:_GUESSED_FROM], cp_isolation=_GUESSES).best()
+    encoding = guess.encoding if guess else _GUESSES[0]
+    lines = content.decode(encoding, errors="replace").splitlines()
+    shown = f", and line {line} reads {lines[line - 1][:40]!r}" if line <= len(lines) else ""
+    command = f"iconv -f {encoding.upper()} -t UTF-8 OLD > NEW"
+    return f"It may be {encoding}{shown}. To convert it: {command}"
 
 
 def read_start(path: Path, most: int) -> str:

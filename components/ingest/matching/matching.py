@@ -164,9 +164,14 @@ def _leave_to_named_split(captions: Sequence[CaptionFile], matches: Sequence[Mat
 def _in_other_container(name: str, by_rest: Mapping[tuple[str, ...], list[str]]) -> list[str]:
     # `photos/1.jpg` may be `Images/1.jpg`, and `train2014/1.jpg` too, but not `val2014/1.jpg`.
     split = split_in_folders(name)
+    *folders, last = without_containers(name)
+    keys = dict.fromkeys(
+        [(*folders, last), (*(one for one in folders if split_in_name(one) is None), last)]
+    )
     return [
         file
-        for file in by_rest.get(without_containers(name), ())
+        for key in keys
+        for file in by_rest.get(key, ())
         if "/" in name and (split is None or split_in_folders(file) in (None, split))
     ]
 

@@ -16,6 +16,8 @@ class Source:
         root: The folder that paths begin at.
         captions: Captions by photo id, in the order in which they stand in the data set.
         images: Files by photo id, for captioned photos that are there.
+        uri: The address of `root` in a bucket, if the photos were left there; empty if `images` are
+            files of this machine.
         uncaptioned: Other files that look like photos: their paths below the data set.
         splits: The data set's own splits.
         loose: Files by photo id, for photos whose file has only a similar name; see `matching`.
@@ -26,6 +28,7 @@ class Source:
     root: Path
     captions: Mapping[str, Sequence[str]]
     images: Mapping[str, Path]
+    uri: str = ""
     uncaptioned: Sequence[str] = ()
     splits: OwnSplits = field(default_factory=OwnSplits)
     loose: Mapping[str, str] = field(default_factory=dict)

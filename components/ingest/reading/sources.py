@@ -1,15 +1,25 @@
 """Where a data set comes from, and how it is read."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from components.errors import DataError, SettingError, one_line
 from components.ingest.archives.unpacking import is_archive, unpack
 from components.ingest.captions.merging import merge_captions
 from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, list_data_files
-from components.ingest.layouts import coco, csv_table, flickr_token, json_lines, json_map, karpathy
+from components.ingest.layouts import (
+    coco,
+    csv_table,
+    flickr_token,
+    json_lines,
+    json_map,
+    json_nested,
+    karpathy,
+)
 from components.ingest.layouts.caption_file import CaptionFile, Layout
+from components.ingest.layouts.sidecars import LOOKED_FOR, find_sidecars, read_sidecars
 from components.ingest.matching.matching import match_photos
 from components.ingest.matching.photo_ids import name_photos
 from components.ingest.reading.explanations import nothing_recognised
@@ -18,7 +28,7 @@ from components.ingest.splits.lists import find_split_lists
 from components.ingest.splits.own_splits import own_splits
 from components.ingest.splits.sources import find_split_sources
 from components.storage.filesystem import is_remote
-from components.storage.transfer import local_copy
+from components.storage.transfer import RemoteFile, download, local_copy, local_targets
 
 logger = logging.getLogger(__name__)
 
@@ -29,26 +39,33 @@ LAYOUTS: tuple[Layout, ...] = (
     coco.LAYOUT,
     karpathy.LAYOUT,
     json_map.LAYOUT,
+    json_nested.LAYOUT,
 )
 
 
-def read_source(dataset: str, work: Path) -> Source:
+def read_source(dataset: str, work: Path, *, leave_photos: bool = False) -> Source:
     """Finds a data set's files, tells its layout and reads it.
 
     Args:
         dataset: A folder, a `.zip` or a `.tar.gz`: a local path or one in a bucket.
         work: A directory of this run: what is downloaded or unpacked goes there.
+        leave_photos: Leave the photos of a folder in a bucket where they are.
 
     Returns:
-        The source. Image files below `work` are this run's own, others stay where they lie.
+        The source. Image files below `work` are this run's own, others stay where they are.
 
     Raises:
-        DataError: If nothing lies there, no layout is recognised, or captions, photos or splits
+        DataError: If there is nothing, no layout is recognised, or captions, photos or splits
             contradict each other.
         SettingError: If the path is empty or has an unknown scheme.
     """
     if not dataset.strip():
         raise SettingError("dataset must be a folder, an archive or `sample`. Received: ''")
+    if leave_photos and is_remote(dataset):
+        targets = local_targets(dataset, work / "copy")
+        # An object of this very name is an archive.
+        if all(file.name for file in targets):
+            return _read_remote_folder(dataset, targets, work / "copy")
     path = local_copy(dataset, work / "copy")
     if not path.is_dir():
         if not is_archive(path):
@@ -60,12 +77,36 @@ def read_source(dataset: str, work: Path) -> Source:
     return read_folder(path, dataset)
 
 
-def read_folder(folder: Path, dataset: str) -> Source:
+def _read_remote_folder(
+    dataset: str, targets: Mapping[RemoteFile, Path], directory: Path
+) -> Source:
+    """Reads a data set in a bucket; of its files only those that may hold captions are copied."""
+    folder = directory / PurePosixPath(dataset).name
+    texts = {}
+    photos = {}
+    for file, path in targets.items():
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            texts[file.uri] = path
+        elif path.relative_to(folder).as_posix() == file.name:
+            photos[path] = file
+        else:
+            raise DataError(f"A photo's name must be a plain path. Received: {file.uri}")
+    download(dataset, texts)
+    source = read_folder(folder, dataset, photos)
+    place = source.root.relative_to(folder).as_posix()
+    root = dataset.rstrip("/")
+    return replace(source, uri=root if place == "." else f"{root}/{place}")
+
+
+def read_folder(
+    folder: Path, dataset: str, remote: Mapping[Path, RemoteFile] | None = None
+) -> Source:
     """Reads a data set in a folder.
 
     Args:
-        folder: Where the files are; they may lie inside enclosing folders.
+        folder: Where the files are; they may be inside enclosing folders.
         dataset: What the user calls it, for messages.
+        remote: See `list_data_files`.
 
     Returns:
         The source.
@@ -73,16 +114,28 @@ def read_folder(folder: Path, dataset: str) -> Source:
     Raises:
         DataError: As `read_source`.
     """
-    files = list_data_files(folder)
+    everything = list_data_files(folder, remote)
+    sidecars = find_sidecars(everything)
+    files = everything.without(sidecars)
     found = [layout.read(name, files) for layout in LAYOUTS for name in layout.find(files)]
+    unread = []
+    if found and sidecars:
+        unread = [
+            f"{len(sidecars)} files that belong to one photo each ({min(sidecars)} first) were not "
+            f"read as captions, because {found[0].path} has captions"
+        ]
+    elif sidecars:
+        found = [read_sidecars(sidecars, everything)]
     if not found:
-        raise DataError(nothing_recognised(files, dataset, [one.looked_for for one in LAYOUTS]))
+        looked_for = [*(one.looked_for for one in LAYOUTS), LOOKED_FOR]
+        raise DataError(nothing_recognised(files, dataset, looked_for))
     captions, beside = _with_karpathy_beside(found)
     matches = match_photos(captions, files)
     ids = name_photos(matches)
     merged = merge_captions(captions, ids.by_name)
-    lists = find_split_lists(files, [file.path for file in found])
-    split_sources, unused = find_split_sources(
+    unread_lists: list[str] = []
+    lists = find_split_lists(files, [file.path for file in found], unread_lists)
+    split_sources, no_photo = find_split_sources(
         captions,
         ids.by_name,
         beside,
@@ -102,8 +155,10 @@ def read_folder(folder: Path, dataset: str) -> Source:
         loose=ids.loose,
         notes=[
             *(note for file in captions for note in file.notes),
+            *unread,
             *merged.notes,
-            *unused,
+            *unread_lists,
+            *no_photo,
             *splits.notes,
         ],
     )

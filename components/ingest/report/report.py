@@ -8,17 +8,19 @@ from typing import Any
 
 from components.artifacts.fingerprint import fingerprint_value
 from components.artifacts.manifest import REPORT_FILE, Photo
-from components.captioning.model.unusual_captions import count_typed_tokens, explain_few_words
 from components.errors import one_line
+from components.ingest.captions.language import detect_language
 from components.ingest.captions.texts import CleanCaptions
-from components.ingest.captions.words import caption_words, count_words
+from components.ingest.captions.words import count_words
 from components.ingest.images.checks import ImageCheck
 from components.ingest.reading.source import Source
+from components.ingest.report.findings import find_limits
 from components.ingest.report.table import summarize
 from components.ingest.splits.assignment import SplitAssignment
 from components.ingest.splits.by_hash import split_sizes
 from components.ingest.splits.leakage import find_duplicates
 from components.ingest.splits.near_duplicates import find_near_duplicates
+from components.settings.data import SAMPLE
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ def list_left_out(
             {"image_id": image_id, "file": file} for image_id, file in sorted(source.loose.items())
         ],
         "dropped_leakage": list(assignment.leaks),
+        # Dropped from dev and test: the model that the training continues from knows them.
+        "parent_leakage": assignment.parent_leaks,
         "in_no_split": assignment.unlisted,
         # In a split list, but no captioned photo has the name.
         "listed_only": sorted(listed - source.captions.keys()),
@@ -54,6 +58,8 @@ def build_report(
     left_out: dict[str, list[Any]],
     *,
     splits_from: str,
+    language: str = "",
+    unknown_parent: str = "",
 ) -> dict[str, Any]:
     """Builds the report of a finished ingest.
 
@@ -63,6 +69,9 @@ def build_report(
         perceptual_hashes: Their perceptual hashes by image id.
         left_out: What is not in the manifest, from `list_left_out`.
         splits_from: Where the splits come from, in words.
+        language: The captions' language, a BCP 47 tag; empty: detect it.
+        unknown_parent: The model that the training continues from, if MLflow does not know its
+            training photos.
 
     Returns:
         JSON-able: facts about the photos; all lists, whole; under `counts` their lengths; and
@@ -95,17 +104,19 @@ def build_report(
         "near_duplicates": near,
     }
     captions = [caption for photo in photos for caption in photo.captions]
-    words = count_words(photos)
-    example = " ".join(caption_words(captions[0])) if captions else ""
+    words, sizes = count_words(photos), split_sizes(splits)
     report = {
         "source": source.layout,
         "photos": len(photos),
         "captions": len(captions),
-        "splits": split_sizes(splits),
+        "splits": sizes,
         "splits_from": splits_from,
         "words": words,
-        "typed_tokens": count_typed_tokens(captions),
-        "few_words": explain_few_words(words["total"], len(captions), example),
+        "language": language or _language(source, captions),
+        "language_from": "set with --language" if language else "detected",
+        "findings": find_limits(
+            photos, sizes, words, layout=source.layout, unknown_parent=unknown_parent
+        ),
         "quarantined_by_reason": _by_reason(left_out["quarantined"]),
         "notes": list(source.notes),
         "dataset_fingerprint": photos_fingerprint(photos),
@@ -114,6 +125,11 @@ def build_report(
         **lists,
     }
     return {"summary": [list(row) for row in summarize(report)], **report}
+
+
+def _language(source: Source, captions: Iterable[str]) -> str:
+    # The grammar of drawn scenes has too few words for a detector.
+    return "en" if source.layout == SAMPLE else detect_language(captions)
 
 
 def _by_reason(quarantined: Iterable[Mapping[str, str]]) -> dict[str, int]:

@@ -7,10 +7,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.model.unusual_captions import explain_typed_tokens
+from components.artifacts.language import UNDETERMINED
 from components.errors import one_line
 
 _WIDTH = 96
+_KNOWN = "left out of dev and test, since the model to continue from was trained on them"
 
 
 def report_table(report: Mapping[str, Any]) -> Table:
@@ -55,7 +56,12 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "splits",
             ", ".join(f"{split} {size:,}" for split, size in report["splits"].items())
-            + _also(counts, in_no_split="in no split", dropped_leakage="left out of train"),
+            + _also(
+                counts,
+                in_no_split="in no split",
+                dropped_leakage="left out of train",
+                parent_leakage=_KNOWN,
+            ),
         ),
         ("splits from", report["splits_from"]),
         (
@@ -63,6 +69,7 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"{words['distinct']:,} distinct; {words['unknown_share']:.1%} of the words in dev and "
             "test are not in train",
         ),
+        ("language", _language(report)),
         ("missing", _missing(report["captions_without_image"])),
         ("quarantined", _quarantined(report["quarantined_by_reason"])),
         (
@@ -76,8 +83,7 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     if counts["loosely_matched"]:
         found = _counted(counts["loosely_matched"], "photo", "found by a similar name")
         rows.append(("loose names", found))
-    warnings = (explain_typed_tokens(report["typed_tokens"]), report["few_words"])
-    rows += [("warning", warning) for warning in warnings if warning]
+    rows += [("warning", finding["text"]) for finding in report["findings"]]
     rows += [("note", note) for note in report["notes"]]
     return [(title, one_line(text)) for title, text in rows]
 
@@ -89,6 +95,12 @@ def _counted(count: int, what: str, more: str = "") -> str:
 def _also(counts: Mapping[str, int], **kinds: str) -> str:
     found = [f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind)]
     return f" ({', '.join(found)})" if found else ""
+
+
+def _language(report: Mapping[str, Any]) -> str:
+    if report["language"] == UNDETERMINED:
+        return "not detected; set it with --language, for pages and speech"
+    return f"{report['language']} ({report['language_from']})"
 
 
 def _missing(missing: list[str]) -> str:

@@ -1,25 +1,38 @@
 """Lists of the photos of each split: `Flickr_8k.trainImages.txt`, `train.txt`, and the like.
 
-Also read: `splits.json` with a list of names under `train`, `val` and `test`, and tables with
-columns for photo and split.
+Also read: a photo and its split on each line of a text (`split.txt`), JSON in several forms (see
+`json_lists`), and tables with columns for photo and split.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from components.errors import DataError
 from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.csv_table import header_of, read, tables
-from components.ingest.layouts.split_words import split_in_name, split_of
-from components.ingest.layouts.text import numbered_lines, read_text
+from components.ingest.layouts.split_words import SPLIT_WORDS, known_split, split_in_name
+from components.ingest.layouts.text import numbered_lines
+from components.ingest.splits.json_lists import json_entries
 
 _SUFFIXES = (".txt", ".lst", ".list", ".csv")
-_JSON_START = re.compile(rb'\W*"(?:train|training|val|valid|validation|dev|test)"\s*:\s*\[')
+_JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
+_OTHER_SUFFIXES = (
+    ".h5",
+    ".mat",
+    ".npy",
+    ".npz",
+    ".parquet",
+    ".pkl",
+    ".tsv",
+    ".xlsx",
+    ".yaml",
+    ".yml",
+)
+# Such as `split.txt`, `train_test_split.txt` or `folds.yaml`.
+_OF_SPLITS = re.compile(r"(?<![a-z])(?:data)?(?:splits?|partitions?|folds?|subsets?)(?![a-z])")
 _LARGEST = 256 << 20
-# More of them are no lists but a text for each photo.
+# More of them are a text for each photo or each class (`dog_train.txt`).
 _MOST = 50
 
 Resolve = Callable[[str, str], list[str]]
@@ -38,56 +51,79 @@ class SplitList:
     entries: list[tuple[str, str]]
 
 
-def find_split_lists(files: DataFiles, used: Iterable[str]) -> list[SplitList]:
+def find_split_lists(files: DataFiles, used: Iterable[str], notes: list[str]) -> list[SplitList]:
     """Finds all files that look like lists of splits.
 
     Args:
         files: All files of the data set.
         used: Paths of files that were read otherwise, as captions.
+        notes: Gets a sentence for each file that is called after splits and can't be read.
 
     Raises:
         DataError: If one names a split that is none.
     """
-    others = [name for name in files.paths if name not in set(used) and not is_hidden(name)]
+    others = [
+        name
+        for name, path in files.paths.items()
+        if name not in set(used) and not is_hidden(name) and 0 < path.stat().st_size <= _LARGEST
+    ]
     with_split_column = set(tables(files))
-    found = []
-    plain = [name for name in others if _is_list(name, files) and name not in with_split_column]
-    for name in plain if len(plain) <= _MOST else ():
-        split = split_in_name(PurePosixPath(name).stem)
-        lines = [line.strip() for _, line in numbered_lines(files.paths[name])]
-        found.append(SplitList(name, [(line, split) for line in lines if split]))
+    plain = [name for name in others if _is_list(name) and name not in with_split_column]
+    if len(plain) > _MOST:
+        plain = [name for name in plain if PurePosixPath(name).stem.lower() in SPLIT_WORDS]
+    found = [_plain(name, files) for name in plain]
     for name in others:
-        if name in with_split_column and header_of(files, name)[1].split is not None:
-            found.append(SplitList(name, list(read(name, files).splits.items())))
-        elif name.lower().endswith(".json") and _has_lists(name, files):
-            found.append(SplitList(name, _json_entries(name, files)))
+        if name in with_split_column:
+            if header_of(files, name)[1].split is not None:
+                found.append(SplitList(name, list(read(name, files).splits.items())))
+        elif name.lower().endswith(_JSON_SUFFIXES):
+            if (entries := json_entries(name, files)) is not None:
+                found.append(SplitList(name, entries))
+            elif _OF_SPLITS.search(PurePosixPath(name).stem.lower()):
+                notes.append(_unread(name))
+        elif _speaks_of_splits(name) and name not in plain:
+            if name.lower().endswith(_SUFFIXES) and (entries := _line_by_line(name, files)):
+                found.append(SplitList(name, entries))
+            elif name.lower().endswith((*_SUFFIXES, *_OTHER_SUFFIXES)):
+                notes.append(_unread(name))
     return found
 
 
-def _is_list(name: str, files: DataFiles) -> bool:
+def _unread(name: str) -> str:
     return (
-        name.lower().endswith(_SUFFIXES)
-        and split_in_name(PurePosixPath(name).stem) is not None
-        and 0 < files.paths[name].stat().st_size <= _LARGEST
+        f"{name} is called as if it named splits, but is not read: write the splits into a "
+        'splits.json, {"train": ["photo.jpg", …], "val": […], "test": […]}'
     )
 
 
-def _has_lists(name: str, files: DataFiles) -> bool:
-    with files.paths[name].open("rb") as file:
-        return _JSON_START.match(file.read(4096)) is not None
+def _is_list(name: str) -> bool:
+    return name.lower().endswith(_SUFFIXES) and _split_in_stem(name) is not None
 
 
-def _json_entries(name: str, files: DataFiles) -> list[tuple[str, str]]:
-    try:
-        content = json.loads(read_text(files.paths[name]))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{name} must be JSON: {error}") from error
+def _speaks_of_splits(name: str) -> bool:
+    stem = PurePosixPath(name).stem.lower()
+    return _split_in_stem(name) is not None or _OF_SPLITS.search(stem) is not None
+
+
+def _split_in_stem(name: str) -> str | None:
+    return split_in_name(PurePosixPath(name).stem)
+
+
+def _plain(name: str, files: DataFiles) -> SplitList:
+    split = _split_in_stem(name)
+    lines = [line.strip() for _, line in numbered_lines(files.paths[name])]
+    return SplitList(name, [(line, split) for line in lines if split])
+
+
+def _line_by_line(name: str, files: DataFiles) -> list[tuple[str, str]]:
+    """Returns the entries of a text with a photo and its split on each line, else none."""
     entries = []
-    for word, names in content.items() if isinstance(content, dict) else ():
-        split = split_of(word, name)
-        if split is None or not isinstance(names, list):
-            raise DataError(f"{name}: each split must have a list of names. Found for {word!r}")
-        entries += [(str(one), split) for one in names]
+    for _, line in numbered_lines(files.paths[name]):
+        photo, _, word = re.sub(r"[\s,;|:]+", " ", line.strip()).rpartition(" ")
+        split = known_split(word.strip("\"'"))
+        if not photo or split is None:
+            return []
+        entries.append((photo.strip("\"'"), split))
     return entries
 
 

@@ -2,20 +2,17 @@
 
 import json
 import sys
-from collections.abc import Mapping
 from contextlib import nullcontext
-from pathlib import Path
-from typing import Any
 
 import typer
 
 from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import find_photos
-from components.describing.sentences import NO_WORDS, as_sentence, as_speech
 from components.describing.speech import speak
 from components.errors import CaptionflowError
+from pipeline.cli.captioning.line_texts import line_speech, line_text
 from pipeline.cli.captioning.process import load_tensorflow
-from pipeline.cli.errors import print_error, printable
+from pipeline.cli.errors import print_error
 
 
 def print_captions(
@@ -57,8 +54,8 @@ def print_captions(
                 succeeded = False
                 print_error(line["error"])
             elif not as_json:
-                typer.echo(_as_text(line, several=several, always=always))
-            if speech and not _speak(speech, _as_speech(line, several=several, always=always)):
+                typer.echo(line_text(line, several=several, always=always))
+            if speech and not _speak(speech, line_speech(line, several=several, always=always)):
                 succeeded, speech = False, []
     return succeeded
 
@@ -73,22 +70,3 @@ def _speak(speech: list[str], text: str) -> bool:
         print_error(str(error))
         return False
     return True
-
-
-def _as_text(line: Mapping[str, Any], *, several: bool, always: bool) -> str:
-    prefix = f"{printable(line['photo'])}: " if several else ""
-    lines = [f"{prefix}{as_sentence(line, always=always)}"]
-    lines += [
-        f"  {other['score']:.2f}  {other['caption'] or NO_WORDS}"
-        for other in line.get("alternatives", [])
-    ]
-    return "\n".join(lines)
-
-
-def _as_speech(line: Mapping[str, Any], *, several: bool, always: bool) -> str:
-    name = printable(Path(line["photo"]).name)
-    if "error" in line:
-        return f"{name} can't be described"
-    others = [other["caption"] for other in line.get("alternatives", [])]
-    text = ", or: ".join([as_speech(line, always=always), *others])
-    return f"{name}: {text}" if several else text

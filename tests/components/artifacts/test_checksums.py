@@ -21,7 +21,7 @@ from components.artifacts.checksums import (
 )
 from components.artifacts.files import atomic_directory
 from components.errors import DataError
-from components.storage.transfer import upload
+from components.storage.upload import upload
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 

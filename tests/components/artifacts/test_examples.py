@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.artifacts import examples as examples_module
 from components.artifacts.examples import (
     ENCODER_FILE,
+    ExampleShards,
     read_examples,
     shard_count,
     shard_name,
@@ -166,3 +168,24 @@ def test_read_examples_with_an_invalid_encoder_file_names_it(tmp_path: Path, con
         DataError, match=r"width in .*encoder.json|encoder.json must have the width"
     ):
         read_examples(tmp_path, "train")
+
+
+def test_example_shards_yield_blocks_of_a_fixed_size_whatever_the_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examples_module, "PHOTOS_A_BLOCK", 2)
+    records = [record(name, 1, number) for number, name in enumerate("abcde")]
+    write(tmp_path, records[:1], records[1:4], records[4:])
+    shards = ExampleShards(tmp_path, "train")
+    blocks = list(shards.blocks())
+    assert [block.image_ids for block in blocks] == [["a", "b"], ["c", "d"], ["e"]]
+    assert [block.features[:, 1].tolist() for block in blocks] == [[0, 1], [2, 3], [4]]
+    assert (shards.photos, shards.captions, shards.width) == (5, 15, 2)
+    assert shards.size == sum(path.stat().st_size for path in tmp_path.glob("*.tfrecord"))
+    assert shards.read(shards.paths[1:2]).image_ids == ["b", "c", "d"]
+
+
+def test_blocks_are_a_multiple_of_the_batches_of_beam_search() -> None:
+    from components.captioning.decoding.beam_search import _BATCH_SIZE
+
+    assert examples_module.PHOTOS_A_BLOCK % _BATCH_SIZE == 0

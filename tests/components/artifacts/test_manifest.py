@@ -1,7 +1,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from components.artifacts.manifest import Photo, read_manifest, write_manifest
+import pytest
+
+from components.artifacts.manifest import Photo, read_manifest, resolve_uri, write_manifest
 
 PHOTO = Photo("b.jpg", "/data/b.jpg", "0" * 64, 40, 30, "train", ("A dog.", "Ein Hund läuft."))
 
@@ -18,6 +20,34 @@ def test_read_manifest_resolves_relative_uris_after_a_move(tmp_path: Path) -> No
     (tmp_path / "here").rename(tmp_path / "there")
     [photo] = read_manifest(tmp_path / "there")
     assert photo.uri == str(tmp_path / "there" / "photos" / "b.jpg")
+
+
+@pytest.mark.parametrize("root", ["/data/set", "gs://bucket/set"])
+def test_read_manifest_resolves_uris_below_the_recorded_root(tmp_path: Path, root: str) -> None:
+    write_manifest(tmp_path, [replace(PHOTO, uri="Images/b.jpg")], root)
+    assert read_manifest(tmp_path)[0].uri == f"{root}/Images/b.jpg"
+
+
+def test_manifest_bytes_do_not_depend_on_the_root(tmp_path: Path) -> None:
+    for number, root in enumerate(("", "photos", "/data/set")):
+        (tmp_path / str(number)).mkdir()
+        write_manifest(tmp_path / str(number), [replace(PHOTO, uri="b.jpg")], root)
+    tables = {(tmp_path / str(each) / "manifest.parquet").read_bytes() for each in range(3)}
+    assert len(tables) == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "root", "absolute"),
+    [
+        ("a.jpg", "", "s3://runs/manifest/a.jpg"),
+        ("a.jpg", "photos", "s3://runs/manifest/photos/a.jpg"),
+        ("cats/a.jpg", "/data/set", "/data/set/cats/a.jpg"),
+        ("/data/a.jpg", "photos", "/data/a.jpg"),
+        ("gs://bucket/a.jpg", "/data/set", "gs://bucket/a.jpg"),
+    ],
+)
+def test_resolve_uri_stops_at_what_is_absolute(uri: str, root: str, absolute: str) -> None:
+    assert resolve_uri(uri, root, "s3://runs/manifest") == absolute
 
 
 def test_read_manifest_photo_without_captions(tmp_path: Path) -> None:

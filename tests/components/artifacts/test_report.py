@@ -1,21 +1,23 @@
 import pytest
 
-from components.artifacts.report import DRIFT_PLACE, add_drift
+from components.artifacts.report import PLACES, fill_places, place
 from components.errors import DataError
 
-PAGE = f"<dl>{DRIFT_PLACE}</dl>"
+PAGE = f"<h1>{place('model')}</h1><p>{place('drift')}</p>"
 
 
-def test_add_drift_escapes_the_outcome() -> None:
-    row = "<div><dt>Drift</dt><dd>p &lt; 0.01 &amp; n = 412</dd></div>"
-    assert add_drift(PAGE, "p < 0.01 & n = 412") == f"<dl>{row}</dl>"
+def test_fill_places_escapes_the_text() -> None:
+    page = fill_places(PAGE, {"drift": "p < 0.01 & n = 412"})
+    assert "p &lt; 0.01 &amp; n = 412" in page
+    assert PLACES["drift"] not in page
+    assert PLACES["model"] in page
 
 
-def test_add_drift_without_a_test_adds_nothing() -> None:
-    assert add_drift(PAGE, "") == PAGE
-    assert add_drift("<p>", "") == "<p>"
+def test_fill_places_again_replaces_the_text() -> None:
+    once = fill_places(PAGE, {"model": "first <!-- /drift -->"})
+    assert fill_places(once, {"model": "second"}) == fill_places(PAGE, {"model": "second"})
 
 
-def test_add_drift_to_a_page_without_a_place_is_an_error() -> None:
-    with pytest.raises(DataError, match=DRIFT_PLACE):
-        add_drift("<p>", "p = 0.003")
+def test_fill_places_of_a_page_without_the_place_is_an_error() -> None:
+    with pytest.raises(DataError, match="place for champion"):
+        fill_places(PAGE, {"champion": "v1"})

@@ -1,9 +1,12 @@
 from typing import Any
 
+import pytest
+
 from components.artifacts.scores import (
     CONFIDENCE_TITLES,
     TITLES,
     confidence_scores,
+    degeneracy,
     main_figures,
     search_scores,
 )
@@ -64,3 +67,32 @@ def test_main_figures_returns_flat_metrics() -> None:
 
 def test_main_figures_with_bleu_alone() -> None:
     assert main_figures(BLEU_ONLY) == BLEU_ONLY["bleu"] | {"greedy_bleu4": 17.0}
+
+
+@pytest.mark.parametrize(
+    ("used", "known", "images", "useless"),
+    [
+        (8, 1698, 400, True),
+        (33, 1698, 400, True),
+        (34, 1698, 400, False),
+        (310, 2529, 1500, False),
+        # Few words are possible in the captions of few photos.
+        (5, 1698, 8, False),
+        (1, 1698, 8, True),
+    ],
+)
+def test_degeneracy_below_two_percent_of_the_possible_words(
+    used: int, known: int, images: int, useless: bool
+) -> None:
+    scores = {
+        "vocabulary_used": used, "vocabulary_known": known, "mean_words": 10.0, "images": images,
+        "distinct_captions": 3,
+    }  # fmt: skip
+    text = degeneracy(scores)
+    assert bool(text) == useless
+    if useless:
+        assert f"{used} of {known:,}" in text and "useless" in text
+
+
+def test_degeneracy_is_unknown_without_figures() -> None:
+    assert degeneracy({"bleu": {}}) == ""

@@ -121,6 +121,16 @@ def test_caption_to_file_with_other_options_or_another_model_is_refused(
     assert output.read_bytes() == before
 
 
+def test_caption_to_file_by_workers_that_share_nothing_is_refused(
+    model: Model, photos: Path, tmp_path: Path
+) -> None:
+    flags = "--runner=FlinkRunner --temp_location=gs://runs/temp"
+    with pytest.raises(SettingError, match=r"must not have --temp_location.*gs://runs/temp"):
+        caption_to_file(
+            [str(photos)], tmp_path / "captions.jsonl", model, OPTIONS, beam_flags=flags
+        )
+
+
 def test_caption_to_file_of_a_bucket_captions_only_changed_photos(
     bucket: storage.Bucket, model: Model, photos: Path, tmp_path: Path, expected: list[str]
 ) -> None:

@@ -12,14 +12,6 @@ def _install(folder: Path, program: str, script: str) -> None:
     path.chmod(0o755)
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", str(folder))
-    return folder
-
-
 def test_find_speech_returns_the_first_installed_program(programs: Path) -> None:
     _install(programs, "say", "exit 0")
     assert find_speech() == [f"{programs}/say", "--"]
@@ -27,6 +19,18 @@ def test_find_speech_returns_the_first_installed_program(programs: Path) -> None
     assert find_speech() == [f"{programs}/spd-say", "--wait", "--"]
     _install(programs, "espeak-ng", "exit 0")
     assert find_speech() == [f"{programs}/espeak-ng", "--"]
+
+
+@pytest.mark.parametrize(
+    ("program", "options"),
+    [("espeak-ng", ["-v", "zh"]), ("spd-say", ["--wait", "-l", "zh"]), ("say", [])],
+)
+def test_find_speech_selects_the_voice_of_a_language(
+    programs: Path, program: str, options: list[str]
+) -> None:
+    _install(programs, program, "exit 0")
+    assert find_speech("zh") == [f"{programs}/{program}", *options, "--"]
+    assert find_speech("und") == find_speech()
 
 
 def test_find_speech_without_a_program_names_the_package_to_install(programs: Path) -> None:

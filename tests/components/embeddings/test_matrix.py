@@ -70,6 +70,18 @@ def test_build_embeddings_coverage_has_the_rule_of_each_missing_word(
     assert coverage["train_token_share"] == pytest.approx(4 / 6)
 
 
+def test_build_embeddings_without_glove_leaves_all_words_to_a_random_start(
+    captions: Path, tmp_path: Path
+) -> None:
+    coverage = build_embeddings(captions, "none", tmp_path / "out", seed=0)
+    matrix = np.load(tmp_path / "out" / "matrix.npy")
+    assert (matrix.shape, matrix.dtype) == ((7, 0), np.float32)
+    assert (coverage["source"], coverage["width"], coverage["found"]) == ("none", 0, 0)
+    assert coverage["train_token_share"] == 0
+    assert set(coverage["missing"]) == {*SPECIAL_TOKENS, "dog", "cat", "zyzzyva"}
+    assert set(coverage["missing"].values()) == set(coverage["rules"]) == {"random"}
+
+
 def test_build_embeddings_missing_words_have_the_std_of_found_words(tmp_path: Path) -> None:
     missing = [f"missing{number}" for number in range(4000)]
     captions = _captions(tmp_path / "captions", "dog", "cat", "cow", *missing)

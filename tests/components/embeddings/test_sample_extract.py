@@ -3,9 +3,10 @@ import tensorflow as tf
 
 from components.captioning.model.normalizer import NORMALIZER
 from components.embeddings.glove import glove_vectors
-from components.embeddings.source import SAMPLE, open_glove
+from components.embeddings.source import open_glove
 from components.ingest.sample.grammar import describe_scene
 from components.ingest.sample.scenes import make_scene
+from components.settings.data import SAMPLE
 
 
 def _sample_words(scenes: int) -> set[str]:

@@ -24,6 +24,9 @@ DATA = {
     "dataset_fingerprint": "d" * 64,
     "test_fingerprint": "f" * 64,
     "source": "csv",
+    "photos": 2,
+    "captions": 3,
+    "splits": {"train": 0, "dev": 0, "test": 2},
     "counts": {"near_duplicates": 3},
     "summary": [["photos", "4 (csv)"]],
 }
@@ -134,7 +137,7 @@ def write_manifest(tmp_path: Path) -> Callable[[Sequence[str]], Path]:
                 for image_id in image_ids
             ],
         )
-        (directory / "report.json").write_text(json.dumps(DATA | {"photos": 2}))
+        (directory / "report.json").write_text(json.dumps(DATA))
         return directory
 
     return write

@@ -74,7 +74,7 @@ def test_fit_calibration_abstains_from_repetitions_and_far_photos(
     bundle = Bundle.load(write_model(), DecodingConfig(2, 1.0, max_words=3))
     directory = write_examples({"1.png": ["dog dog dog", "dog"], "2.png": ["a dog"]})
     dev = read_examples(directory, "dev")
-    bundle.calibration = fit_calibration(bundle, dev, drawn_scenes=False)
+    bundle.calibration = fit_calibration(bundle, [dev], drawn_scenes=False)
     assert bundle.calibration.photos == len(dev.image_ids)
     near, far = bundle.confidences(
         np.stack([dev.features[0], np.full_like(dev.features[0], 1000)]), ["dog dog dog"] * 2

@@ -24,7 +24,7 @@ def test_read_inputs_takes_max_words_from_training_and_the_rest_from_settings(
 
 def test_read_inputs_reads_all_artifacts(artifacts: Any) -> None:
     inputs = _read(artifacts)
-    assert inputs.examples.image_ids == ["1.png", "2.png"]
+    assert [block.image_ids for block in inputs.test.blocks()] == [["1.png", "2.png"]]
     encoder = json.loads((artifacts.examples / "encoder.json").read_text())
     assert inputs.encoder == {**encoder, "onnx": None}
     assert inputs.photos["2.png"].uri == str(artifacts.manifest / "photos" / "2.png")

@@ -6,10 +6,11 @@ import pytest
 from PIL import Image
 
 from components.artifacts.manifest import Photo
-from components.artifacts.report import DRIFT_PLACE, add_drift
+from components.artifacts.report import PLACES, fill_places, place
 from components.captioning.model.normalizer import NORMALIZER
 from components.evaluate.gallery import Picks, RankedCaption
-from components.evaluate.inputs import Training
+from components.evaluate.mistakes import MistakeKind
+from components.evaluate.records import Data, Training
 from components.evaluate.report import gallery_sections, render_report
 
 BLEU = {"bleu1": 64.31, "bleu2": 46.3, "bleu3": 32.4, "bleu4": 22.349}
@@ -26,6 +27,7 @@ SCORES: dict[str, Any] = {
     "mean_words": 9.74,
     "vocabulary_used": 310,
     "vocabulary_known": 2529,
+    "intervals": {"bleu4": [20.51, 24.26], "cider_d": [51.94, 59.05]},
     "confidence": {
         "good_cider_d": 34.56,
         "good": 0.6,
@@ -68,7 +70,21 @@ TRAINING = Training.model_validate(
     }
 )
 EVIL = '<script>alert("1")</script> & "dog'
-SUMMARY = [("photos", "8,091 (flickr_token)"), ("missing", "none"), ("note", EVIL)]
+DATA = Data.model_validate(
+    {
+        "dataset_fingerprint": "d" * 64,
+        "test_fingerprint": "f" * 64,
+        "source": "flickr_token",
+        "photos": 8091,
+        "captions": 40455,
+        "splits": {"train": 6091, "dev": 500, "test": 1500},
+        "counts": {"near_duplicates": 0},
+        "summary": [("photos", "8,091 (flickr_token)"), ("missing", "none"), ("note", EVIL)],
+    }
+)
+MISTAKES = [
+    MistakeKind("colour", "has a wrong colour", 150, 0.1, [("blue", 80), (EVIL, 1)], "a <b>")
+]
 
 
 class _Page(HTMLParser):
@@ -112,7 +128,7 @@ def _page(*cards: tuple[RankedCaption, str | None]) -> _Page:
     assert sections == []
     sections = gallery_sections(Picks([card for card, _ in cards], [], []), {}, str)
     sections[0].cards[:] = cards
-    return _Page(render_report(SCORES, TRAINING, SUMMARY, sections))
+    return _Page(render_report(SCORES, TRAINING, DATA, MISTAKES, sections))
 
 
 CARD = (
@@ -121,19 +137,62 @@ CARD = (
 )
 
 
-def test_report_has_one_place_for_drift_whatever_the_data_say() -> None:
-    page = render_report(SCORES, TRAINING, [("note", DRIFT_PLACE), ("photos", "8,091")], [])
-    assert page.count(DRIFT_PLACE) == 1
-    words = _Page(add_drift(page, "requests have drifted (p = 0.003)")).words
-    assert "Photos 8,091 Drift requests have drifted (p = 0.003) Photos" in words
-    assert "Drift" not in _Page(page).words
+def test_report_has_each_place_once_whatever_the_data_say() -> None:
+    data = DATA.model_copy(update={"summary": [("note", place(name)) for name in PLACES]})
+    page = render_report(SCORES, TRAINING, data, MISTAKES, [])
+    assert {name: page.count(place(name)) for name in PLACES} == dict.fromkeys(PLACES, 1)
+    words = _Page(fill_places(page, {"drift": "requests have drifted (p = 0.003)"})).words
+    assert "Drift of requests requests have drifted (p = 0.003) Photos" in words
+
+
+def test_report_begins_with_what_matters() -> None:
+    page = render_report(SCORES, TRAINING, DATA, MISTAKES, [])
+    filled = fill_places(
+        page,
+        {
+            "model": "captioner", "version": "version 3", "passed": "Passed", "reason": "Better.",
+            "champion": "Champion v2: BLEU-4 20.1", "date": "2026-11-30 09:00 UTC",
+            "dataset": "flickr8k", "commit": "c" * 40, "command": "captionflow run --epochs 9",
+            "release": "Version 3 is the champion",
+        },
+    )  # fmt: skip
+    first, _, _ = _Page(filled).words.partition("Contents Scores")
+    for fact in (
+        "captioner version 3 Passed Better.",
+        "BLEU-4 22.3 95 % confidence interval 20.5 to 24.3",
+        "CIDEr-D 55.4 95 % confidence interval 51.9 to 59.0",
+        "Champion v2: BLEU-4 20.1", "Version 3 is the champion", "2026-11-30 09:00 UTC",
+        "flickr8k : 8,091 photos, 40,455 captions", "train 6,091, dev 500, test 1,500",
+        "c" * 40, "captionflow run --epochs 9",
+    ):  # fmt: skip
+        assert fact in first
+    assert "useless" not in first
+
+
+def test_report_of_a_model_that_always_says_the_same_calls_it_useless() -> None:
+    scores = SCORES | {"vocabulary_used": 8, "distinct_captions": 3}
+    assert "Words used: 8 of 2,529" in _Page(render_report(scores, TRAINING, DATA, [], [])).words
+
+
+def test_report_shows_mistakes_by_kind() -> None:
+    words = _Page(render_report(SCORES, TRAINING, DATA, MISTAKES, [])).words
+    assert "colour has a wrong colour 150 10 % blue 80" in words
+    # Those of another language are unknown.
+    assert "Mistakes by kind" not in _Page(render_report(SCORES, TRAINING, DATA, [], [])).words
+
+
+def test_report_has_a_list_of_contents_that_leads_somewhere() -> None:
+    page = _page(CARD)
+    links = [str(link["href"]) for link in page.all("a")]
+    identifiers = {f"#{names['id']}" for _, names in page.elements if "id" in names}
+    assert len(links) > 4 and set(links) <= identifiers
 
 
 def test_report_has_the_risk_coverage_curve_and_its_numbers() -> None:
-    page = _Page(render_report(SCORES, TRAINING, SUMMARY, []))
+    page = _Page(render_report(SCORES, TRAINING, DATA, MISTAKES, []))
     text = " ".join(page.text.split())
     for fact in (
-        "at least 34.6", "60 % of all captions are good", "50 % are told as likely",
+        "at least 34.6", "60 % of all captions are good", "50 % are called likely",
         "80 % of those are good", "71.2, of all 55.4", "0.251; 0.400 if", "0.031",
         "50 % 20.0 % 71.2", "not good (%)",
     ):  # fmt: skip
@@ -142,8 +201,8 @@ def test_report_has_the_risk_coverage_curve_and_its_numbers() -> None:
 
 def test_render_report_shows_scores_with_model_data_and_decoding() -> None:
     words = _page(CARD).words
-    assert "Search BLEU-1 BLEU-2 BLEU-3 BLEU-4 CIDEr-D ROUGE-L Beam search, width 5 64.3" in words
-    assert "width 5 64.3 46.3 32.4 22.3 55.4 46.2 Greedy search 64.3 46.3 32.4 17.9 44.1" in words
+    assert "Score Beam search, width 5 Greedy search BLEU-1 64.3 64.3 BLEU-2" in words
+    assert "BLEU-4 22.3 17.9 CIDEr-D 55.4 44.1 ROUGE-L 46.2 43.0" in words
     assert "cider-d:n=4| rouge-l:beta=1.2" in words
     assert "1,500 photos of the test split" in words
     assert "against 7,500 reference captions" in words
@@ -164,7 +223,12 @@ def test_render_report_shows_what_the_data_set_holds() -> None:
 
 def test_render_report_shows_photo_with_its_captions() -> None:
     page = _page(CARD)
-    assert page.all("img") == [{"class": "thumbnail", "src": CARD[1], "alt": "a dog"}]
+    assert page.all("img") == [
+        {
+            "class": "thumbnail", "loading": "lazy", "decoding": "async",
+            "src": CARD[1], "alt": "a dog",
+        }
+    ]  # fmt: skip
     assert "Best 1 The highest scores" in page.words
     assert "a dog a brown dog one dog BLEU 43.2 1.jpg" in page.words
 
@@ -189,7 +253,7 @@ def test_render_report_escapes_text_of_the_data() -> None:
     page = _page((RankedCaption(EVIL, EVIL, (EVIL,), 1.0), CARD[1]))
     assert page.all("script") == []
     assert page.all("img")[0]["alt"] == EVIL
-    assert page.words.count(EVIL) == 4
+    assert page.words.count(EVIL) == 5
 
 
 def test_render_report_is_self_contained() -> None:
@@ -205,7 +269,7 @@ def test_render_report_is_self_contained() -> None:
     ]
     assert len(addresses) > 1
     assert all(value and value.startswith(("data:image/jpeg", "#")) for value in addresses)
-    style = render_report(SCORES, TRAINING, SUMMARY, []).partition("</style>")[0]
+    style = render_report(SCORES, TRAINING, DATA, MISTAKES, []).partition("</style>")[0]
     assert "url(" not in style
     assert "@import" not in style
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from kfp.dsl import HTML, Artifact, Dataset, Metrics, Model
 
+from components.artifacts import examples
 from components.artifacts.checksums import (
     artifact_damage,
     checksums_fingerprint,
@@ -63,6 +64,9 @@ def test_evaluate_model_writes_scores_as_computed_by_hand(artifacts: Any, tmp_pa
     assert scores.pop("cider_d") == pytest.approx({"beam": CIDER_D, "greedy": CIDER_D})
     assert scores.pop("rouge_l") == pytest.approx({"beam": ROUGE_L, "greedy": ROUGE_L}, abs=1e-4)
     assert scores.pop("coco_signature").startswith("cider-d:n=4,sigma=6,df=these-references|")
+    assert scores.pop("intervals") == {
+        "bleu4": [0, 0], "cider_d": pytest.approx([0, 2 * CIDER_D]),
+    }  # fmt: skip
     confidence = scores.pop("confidence")
     # No reference but the first photo's can be left out, which gives no bound: it is Flickr8k's.
     assert (confidence["good_cider_d"], confidence["good"]) == (34.5, 0.5)
@@ -92,6 +96,17 @@ def test_evaluate_model_writes_scores_as_computed_by_hand(artifacts: Any, tmp_pa
         "vocabulary_used": 1,
         "vocabulary_known": 3,
     }
+
+
+def test_evaluate_model_block_by_block_writes_the_same_scores(
+    artifacts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _evaluate(artifacts, tmp_path / "whole", beam_width=2)
+    monkeypatch.setattr(examples, "PHOTOS_A_BLOCK", 1)
+    assert _evaluate(artifacts, tmp_path / "blocks", beam_width=2) == whole
+    for name in ("captions.jsonl", "scores.json"):
+        one, other = (tmp_path / folder / "scores" / name for folder in ("whole", "blocks"))
+        assert one.read_bytes() == other.read_bytes()
 
 
 def test_evaluate_model_writes_the_model_with_the_decoding_settings_it_was_scored_with(
@@ -158,7 +173,7 @@ def test_evaluate_model_writes_a_report_despite_a_missing_photo(
     assert positions == sorted(positions)
     assert page.count("data:image/jpeg;base64,") == 1
     assert "var(--dev)" in page
-    assert "no thumbnail of 2.png" in caplog.text
+    assert "has no thumbnail of 2.png" in caplog.text
 
 
 def test_evaluate_model_that_fails_leaves_nothing(artifacts: Any, tmp_path: Path) -> None:

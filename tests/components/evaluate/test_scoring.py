@@ -29,6 +29,10 @@ def test_score_captions_of_both_searches() -> None:
     assert scores.pop("cider_d") == {"beam": pytest.approx(206.196, abs=1e-3), "greedy": 0}
     assert scores.pop("rouge_l") == {"beam": pytest.approx(75), "greedy": 0}
     assert scores.pop("coco_signature").startswith("cider-d:n=4,sigma=6,df=these-references|")
+    # A quarter of the resamples has the first photo twice, a quarter the second.
+    assert scores.pop("intervals") == {
+        "bleu4": [0, 0], "cider_d": pytest.approx([0, 412.392], abs=1e-2),
+    }  # fmt: skip
     assert scores == {
         "images": 2,
         "references": 3,

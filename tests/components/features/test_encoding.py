@@ -16,12 +16,13 @@ from components.errors import DataError, SettingError
 from components.features.encoding import EncodeImages, require_finite
 from components.features.shards import read_feature_shard
 from components.features.store import FeatureStore
-from components.features.tasks import EncodingTask, plan_tasks, read_photo
+from components.features.tasks import PhotoFile, plan_tasks, read_photo
 
 
 @pytest.fixture
-def tasks(data_set: Any) -> list[EncodingTask]:
-    return plan_tasks(read_manifest(data_set.manifest), read_captions(data_set.captions))
+def tasks(data_set: Any) -> list[PhotoFile]:
+    tasks = plan_tasks(read_manifest(data_set.manifest), read_captions(data_set.captions))
+    return [PhotoFile(task.image_id, task.path, task.sha256) for task in tasks]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_encode_images_keeps_batches_in_order(
-    tasks: list[EncodingTask], encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tasks: list[PhotoFile], encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     step = EncodeImages(encoder, Shared(), FeatureStore("", tmp_path), batch_size=2, total=5)
     step.setup()
@@ -49,6 +50,39 @@ def test_encode_images_keeps_batches_in_order(
     assert "5 of 5 photos, " in caplog.text
 
 
+def test_encode_images_of_workers_that_share_nothing_takes_the_encoder_from_the_store(
+    tasks: list[PhotoFile], encoder: Path, store: Any, tmp_path: Path
+) -> None:
+    features = FeatureStore(f"{store.uri}/features", tmp_path / "scratch")
+    features.scratch.mkdir()
+    features.save_encoder(encoder)
+    # Neither the encoder's directory nor the scratch folder exists on the worker.
+    features = replace(features, scratch=tmp_path / "gone")
+    step = EncodeImages(
+        tmp_path / "gone", Shared(), features, batch_size=2, total=5, folder=f"{store.uri}/temp"
+    )
+    step.setup()
+    [name] = step.process(tasks)
+    assert f"features/{name}" in store.content()
+    # An engine that repeats the list after its worker died encodes nothing again.
+    step.model = None
+    assert list(step.process(tasks)) == []
+    step.teardown()
+    (tmp_path / "fetched").mkdir()
+    fetched = replace(features, scratch=tmp_path / "fetched")
+    fetched.fetch()
+    assert fetched.index().keys() == {task.sha256 for task in tasks}
+
+
+def test_encode_images_without_an_encoder_in_the_store_is_refused(
+    store: Any, tmp_path: Path
+) -> None:
+    features = FeatureStore(f"{store.uri}/features", tmp_path)
+    step = EncodeImages(tmp_path, Shared(), features, 2, 5, folder=f"{store.uri}/temp")
+    with pytest.raises(DataError, match=rf"must have an encoder: {store.uri}/features"):
+        step.setup()
+
+
 def test_encode_images_in_bfloat16_on_a_machine_without_it_is_refused(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,7 +93,7 @@ def test_encode_images_in_bfloat16_on_a_machine_without_it_is_refused(
         step.setup()
 
 
-def test_require_finite_names_the_first_photo_that_is_not(tasks: list[EncodingTask]) -> None:
+def test_require_finite_names_the_first_photo_that_is_not(tasks: list[PhotoFile]) -> None:
     require_finite(tasks, np.ones(5, np.bool_))
     with pytest.raises(DataError, match=r"finite in float16, .* photo 2.png are not: check"):
         require_finite(tasks, np.array([True, True, False, True, False]))

@@ -1,5 +1,6 @@
 import json
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from components.artifacts.champion_predictions import (
 )
 from components.artifacts.checksums import METADATA_KEY, artifact_damage, write_checksums
 from components.artifacts.fingerprint import fingerprint_file
-from components.artifacts.report import DRIFT_PLACE, add_drift
+from components.artifacts.report import PLACES, place
 from components.errors import DataError
 from components.gate.component import gate
 from components.gate.decision import Decision
@@ -21,6 +22,7 @@ from components.gate.verdict import judge
 from components.registry.rejected_candidates import candidate_key, find_rejected_candidate
 from components.registry.runs import start_run
 from components.settings.release import GateSettings
+from components.settings.run import RunSettings
 
 SCORES: dict[str, Any] = {
     "bleu": {"bleu1": 80.5, "bleu2": 75.25, "bleu3": 70.0, "bleu4": 66.125},
@@ -43,8 +45,10 @@ SCORES: dict[str, Any] = {
 }
 
 
+PAGE = "<h1>Ein Bär</h1>" + "\n".join(f"<p>{name} {place(name)}</p>" for name in PLACES)
 SETTINGS: dict[str, Any] = {
     "training_config": '{"data": "d"}',
+    "run_config": RunSettings(epochs=9, force=True).to_yaml(),
     "drift": "",
     "floors": "bleu4=60",
     "margin": 0.0,
@@ -70,16 +74,16 @@ def artifacts(mlflow_root: Path, tmp_path: Path) -> dict[str, str]:
     write_captions(scores, CAPTION["hypothesis"])
     write_champion(tmp_path / "baseline", None)
     # KFP passes it without a suffix.
-    (tmp_path / "report").write_text("<h1>Ein Bär</h1>", encoding="utf-8")
+    (tmp_path / "report").write_text(PAGE, encoding="utf-8")
     names = ("model", "scores", "report", "baseline")
     return {name: str(tmp_path / name) for name in names}
 
 
 def _judge(artifacts: dict[str, str], **changed: Any) -> Decision:
     values = {**SETTINGS, **changed}
-    training_config, drift = values.pop("training_config"), values.pop("drift")
+    passed_on = {name: values.pop(name) for name in ("training_config", "run_config", "drift")}
     return judge(
-        **artifacts, settings=GateSettings(**values), training_config=training_config, drift=drift,
+        **artifacts, settings=GateSettings(**values), **passed_on,
         final_report=Path(artifacts["report"]).with_name("final_report"),
     )  # fmt: skip
 
@@ -141,23 +145,75 @@ def test_judge_records_scores_report_and_decision_in_the_run(
     assert json.loads((local / "scores.json").read_text()) == SCORES
     lines = [json.loads(line) for line in (local / "captions.jsonl").read_text().splitlines()]
     assert lines == [CAPTION | {"image_id": f"{number}.jpg"} for number in range(10)]
-    assert (local / "report.html").read_text(encoding="utf-8") == "<h1>Ein Bär</h1>"
-    assert (tmp_path / "final_report").read_text(encoding="utf-8") == "<h1>Ein Bär</h1>"
+    report = (local / "report.html").read_text(encoding="utf-8")
+    assert report == (tmp_path / "final_report").read_text(encoding="utf-8")
+    assert report.startswith("<h1>Ein Bär</h1>")
 
 
-def test_judge_shows_the_drift_of_its_own_run_in_the_report(
-    artifacts: dict[str, str], tmp_path: Path
+def _shown(artifacts: dict[str, str], name: str) -> str:
+    """Returns what the report says in a place."""
+    page = Path(artifacts["report"]).with_name("final_report").read_text(encoding="utf-8")
+    return unescape(page.partition(f"<!-- {name} -->")[2].partition("<!-- /")[0])
+
+
+def test_judge_completes_the_report_with_decision_and_run(artifacts: dict[str, str]) -> None:
+    decision = _judge(artifacts)
+    assert _shown(artifacts, "model") == "captioner"
+    assert (_shown(artifacts, "passed"), _shown(artifacts, "failed")) == ("Passed", "")
+    assert decision.reason == f"Passed: {_shown(artifacts, 'reason')[:-1]}"
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", _shown(artifacts, "date"))
+    assert _shown(artifacts, "dataset") == "sample"
+    assert "no champion" in _shown(artifacts, "champion")
+    assert _shown(artifacts, "command") == "captionflow run --epochs 9 --force"
+    # This run recorded no commit.
+    assert "Unknown" in _shown(artifacts, "commit")
+    # The step register has not decided yet.
+    assert _shown(artifacts, "version") == ""
+    assert "not registered yet" in _shown(artifacts, "release")
+
+
+def test_judge_shows_the_commit_of_the_training(artifacts: dict[str, str]) -> None:
+    run_id = run_of(artifacts)
+    MlflowClient().set_tag(run_id, "mlflow.source.git.commit", "c" * 40)
+    _judge(artifacts)
+    assert _shown(artifacts, "commit") == "c" * 40
+    MlflowClient().set_tag(run_id, "mlflow.source.git.dirty", "true")
+    _judge(artifacts)
+    assert _shown(artifacts, "commit") == f"{'c' * 40} with changes that are not committed"
+
+
+def test_judge_shows_the_comparison_with_the_champion(artifacts: dict[str, str]) -> None:
+    register_champion(artifacts, "a red dog runs on the grass")
+    compared = _judge(artifacts).comparison
+    assert compared is not None
+    shown = _shown(artifacts, "champion")
+    for number in (
+        f"v1: BLEU-4 {compared.champion.bleu4:.2f} and CIDEr-D {compared.champion.cider_d:.2f}",
+        f"{compared.difference:+.2f}",
+        f"{compared.low:+.2f} to {compared.high:+.2f}", f"p = {compared.p_value:.3f}",
+    ):  # fmt: skip
+        assert number in shown
+
+
+def test_judge_below_a_threshold_shows_that_nothing_was_compared(
+    artifacts: dict[str, str],
 ) -> None:
-    page = f"<h1>Ein Bär</h1><dl>{DRIFT_PLACE}</dl>"
-    Path(artifacts["report"]).write_text(page, encoding="utf-8")
+    register_champion(artifacts, "a red dog runs on the grass")
+    _judge(artifacts, floors="bleu4=70")
+    assert (_shown(artifacts, "passed"), _shown(artifacts, "failed")) == ("", "Not released")
+    assert _shown(artifacts, "champion") == "Champion v1: not compared"
+    incomparable = ChampionPredictions("1", incomparable="has no record of its training photos")
+    write_champion(Path(artifacts["baseline"]), incomparable)
+    _judge(artifacts)
+    assert _shown(artifacts, "champion") == "Champion v1 has no record of its training photos"
+
+
+def test_judge_shows_the_drift_of_its_own_run_in_the_report(artifacts: dict[str, str]) -> None:
     # The report of evaluate is the same each time, as if it came from the cache.
     for drift in ("p = 0.003", "", "p < 0.5"):
         _judge(artifacts, drift=drift)
-        logged = MlflowClient().download_artifacts(run_of(artifacts), "report.html", str(tmp_path))
-        shown = Path(logged).read_text(encoding="utf-8")
-        assert shown == (tmp_path / "final_report").read_text(encoding="utf-8")
-        assert shown == add_drift(page, drift)
-    assert Path(artifacts["report"]).read_text(encoding="utf-8") == page
+        assert _shown(artifacts, "drift") == (drift or PLACES["drift"])
+    assert Path(artifacts["report"]).read_text(encoding="utf-8") == PAGE
 
 
 def test_judge_records_the_champions_score_on_the_same_photos(
@@ -172,6 +228,8 @@ def test_judge_records_the_champions_score_on_the_same_photos(
     # 6 of 7 words, 4 of 6 pairs, 2 of 5 triples, 1 of 4 fours; equal photos make equal samples.
     bleu4 = 100 * (6 / 7 * 4 / 6 * 2 / 5 * 1 / 4) ** 0.25
     assert tags["gate_champion_bleu4"] == f"{bleu4:.4f}"
+    # With equal photos every n-gram is in all of them: CIDEr-D is 0.
+    assert (tags["gate_cider_d"], tags["gate_champion_cider_d"]) == ("0.0000", "0.0000")
     assert tags["gate_interval"] == f"{100 - bleu4:+.4f} to {100 - bleu4:+.4f}"
     assert tags["gate_p_value"] == "0.0010"
     assert "bs:1000" in tags["gate_signature"]

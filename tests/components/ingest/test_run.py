@@ -23,6 +23,7 @@ def test_ingest_dataset_of_a_folder_leaves_photos_there(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "SHA256SUMS",
         "manifest.parquet",
+        "photos_root.json",
         "report.json",
     ]
     photos = read_manifest(tmp_path / "out")
@@ -49,6 +50,7 @@ def test_ingest_dataset_of_an_archive_carries_what_passed(
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "SHA256SUMS",
         "manifest.parquet",
+        "photos_root.json",
         "report.json",
         "photos",
     }

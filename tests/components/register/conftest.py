@@ -51,18 +51,28 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="session")
+def captioner(tiny_bundle: Path) -> Any:
+    """The model of all these tests, loaded once."""
+    from components.captioning.inference.captioner import Captioner
+
+    return Captioner(tiny_bundle)
+
+
+@pytest.fixture(scope="session")
 def artifacts(
-    tiny_bundle: Path, photos: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+    tiny_bundle: Path,
+    captioner: Any,
+    photos: dict[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
     """The three inputs; the model has no training run yet."""
     from components.artifacts.manifest import Photo, write_manifest
-    from components.captioning.inference.captioner import Captioner
 
     root = tmp_path_factory.mktemp("artifacts")
     shutil.copytree(tiny_bundle, root / "model")
     (root / "scores").mkdir()
     (root / "scores" / "scores.json").write_text(json.dumps(_SCORES))
-    captions = Captioner(tiny_bundle).describe(list(photos.values()))
+    captions = captioner.describe(list(photos.values()))
     lines = zip(("2.png", "3.png"), captions, strict=True)
     (root / "scores" / "captions.jsonl").write_text(
         "".join(json.dumps({"image_id": name, "hypothesis": text}) + "\n" for name, text in lines)
@@ -154,13 +164,14 @@ def of_run(tmp_path: Path) -> Callable[[dict[str, Path], str], dict[str, Path]]:
 
 
 @pytest.fixture
-def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
+def rescored(
+    captioner: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., dict[str, Path]]:
     """A function that returns the artifacts scored again, with other decoding settings if given."""
     from components.artifacts.checksums import write_checksums
     from components.artifacts.decoding import write_decoding
     from components.artifacts.manifest import read_manifest
     from components.captioning.decoding.search import DecodingConfig
-    from components.captioning.inference.captioner import Captioner
 
     def rescored(artifacts: dict[str, Path], bleu4: float, **search: float) -> dict[str, Path]:
         scores = json.loads((artifacts["scores"] / "scores.json").read_text()) | search
@@ -168,9 +179,8 @@ def rescored(tmp_path: Path) -> Callable[..., dict[str, Path]]:
         (tmp_path / "scores").mkdir()
         (tmp_path / "scores" / "scores.json").write_text(json.dumps(scores))
         lines = (artifacts["scores"] / "captions.jsonl").read_text().splitlines()
-        captioner = Captioner(artifacts["model"])
         decoding = {field.name: scores[field.name] for field in fields(DecodingConfig)}
-        captioner.bundle.decoding = DecodingConfig(**decoding)
+        monkeypatch.setattr(captioner.bundle, "decoding", DecodingConfig(**decoding))
         model = tmp_path / "scored_model"
         shutil.copytree(artifacts["model"], model)
         write_decoding(model, decoding)

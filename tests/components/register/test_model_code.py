@@ -31,13 +31,13 @@ def _pixels(photo: bytes) -> Any:
 
 
 def test_predict_bytes_base64_and_pixels_give_the_same_caption(
-    loaded: Any, photos: dict[str, bytes], first: dict[str, Path]
+    loaded: Any, photos: dict[str, bytes], captioner: Any
 ) -> None:
     photo = photos["grey.png"]
     texts = [base64.b64encode(photo).decode(), base64.encodebytes(photo).decode()]
     kinds = [photo, *texts, _pixels(photo), _pixels(photo).tolist()]
     predicted = loaded.predict(pd.DataFrame({"photo": kinds}))
-    assert set(predicted["caption"]) == set(Captioner(first["model"]).describe([photo]))
+    assert set(predicted["caption"]) == set(captioner.describe([photo]))
     assert predicted["score"].nunique() == 1
     assert set(predicted["confidence"]) == {0.7311}
     assert set(predicted["certainty"]) == {"likely"}

@@ -111,7 +111,12 @@ def test_log_bundle_has_signature_and_example(
 
 
 def test_registered_model_loads_outside_this_repository(
-    store: str, logged: Path, first: dict[str, Path], photos: dict[str, bytes], tmp_path: Path
+    store: str,
+    logged: Path,
+    first: dict[str, Path],
+    captioner: Any,
+    photos: dict[str, bytes],
+    tmp_path: Path,
 ) -> None:
     # -S: ignore an editable installation of this package.
     command = [sys.executable, "-P", "-S", "-c", _LOAD_ELSEWHERE]
@@ -129,7 +134,7 @@ def test_registered_model_loads_outside_this_repository(
     )
     assert result.returncode == 0, result.stderr + result.stdout
     report = json.loads(result.stdout.splitlines()[-1])
-    captions = Captioner(first["model"]).describe(list(photos.values()))
+    captions = captioner.describe(list(photos.values()))
     assert report["captions"] == captions
     assert captions[0] and captions[0] != captions[1]
     models = first["model"].parent / "mlartifacts" / "models"

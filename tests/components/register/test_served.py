@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import pytest
 
-from components.captioning.inference.captioner import Captioner
 from components.registry.client import local_tracking_uri
 
 Post = Callable[..., httpx.Response]
@@ -85,12 +84,10 @@ def _predictions(answer: httpx.Response) -> list[dict[str, Any]]:
 
 
 def test_served_model_returns_a_caption_and_score_per_photo(
-    post: Post, photos: dict[str, bytes], first: dict[str, Path]
+    post: Post, photos: dict[str, bytes], captioner: Any
 ) -> None:
     prediction = _predictions(post(*photos.values()))
-    assert [each["caption"] for each in prediction] == Captioner(first["model"]).describe(
-        list(photos.values())
-    )
+    assert [each["caption"] for each in prediction] == captioner.describe(list(photos.values()))
     assert all(each["score"] < 0 and each["alternatives"] == [] for each in prediction)
     assert [sorted(each) for each in prediction] == [
         ["alternatives", "caption", "certainty", "confidence", "doubt", "score"]

@@ -29,13 +29,13 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def address(
-    small_run: tuple[Any, str],
+    finished_run: Any,
     free_port: Callable[[], int],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """MLflow's server over a copy of a whole run's store; the artifacts are the run's own."""
     work = tmp_path_factory.mktemp("server")
-    shutil.copy(small_run[0].root / "mlflow.db", work)
+    shutil.copy(finished_run.root / "mlflow.db", work)
     port = free_port()
     with (work / "log").open("wb") as log:
         server = subprocess.Popen(
@@ -69,24 +69,23 @@ def _wait(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def test_version_page_leads_to_run_report_and_photos(
-    address: str, small_run: tuple[Any, str], browser: Any
+    address: str, finished_run: Any, browser: Any
 ) -> None:
-    summary, _ = small_run
     page = browser.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{address}/#/models/{MODEL}/versions/1")
     page.get_by_text("champion").first.wait_for()
     # The decision and the scores, as tags; the card, with a table of both searches' scores.
     decision = page.get_by_role("row").filter(has=page.get_by_role("cell", name="gate_reason"))
-    expect(decision).to_contain_text(summary.reason)
-    beam = search_scores(summary.scores, "beam")
+    expect(decision).to_contain_text(finished_run.reason)
+    beam = search_scores(finished_run.scores, "beam")
     for name, value in beam.items():
         row = page.get_by_role("row").filter(has=page.get_by_role("cell", name=name, exact=True))
         expect(row).to_contain_text(str(value))
     expect(page.get_by_role("heading", name=MODEL, exact=True).last).to_be_visible()
     for part in ("Data", "Scores", "Limits", "Licences"):
         expect(page.get_by_role("heading", name=part, exact=True)).to_be_visible()
-    expect(page.get_by_text(f"Decision of the gate: {summary.reason}")).to_be_visible()
+    expect(page.get_by_text(f"Decision of the gate: {finished_run.reason}")).to_be_visible()
     table = page.get_by_role("table").filter(has_text="ROUGE-L")
     expect(table.get_by_role("row").first).to_have_text(
         " ".join(["search", *(TITLES[name] for name in beam)])
@@ -111,11 +110,10 @@ def test_version_page_leads_to_run_report_and_photos(
 
 @pytest.mark.parametrize("escaped", [True, False], ids=["card", "edited by hand"])
 def test_version_page_executes_nothing_of_what_it_shows(
-    escaped: bool, address: str, small_run: tuple[Any, str], browser: Any
+    escaped: bool, address: str, finished_run: Any, browser: Any
 ) -> None:
-    summary, _ = small_run
     card = model_card(
-        summary.scores, read_manifest(summary.outputs["ingest"]["manifest"].path),
+        finished_run.scores, read_manifest(finished_run.files["ingest"]["manifest"]),
         name=MODEL, cause="none", reason=HOSTILE,
     )  # fmt: skip
     client = MlflowClient(address)

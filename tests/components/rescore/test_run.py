@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,33 +17,33 @@ from components.errors import DataError
 from components.registry.client import local_tracking_uri
 from components.registry.download import download_model
 from components.registry.models import find_champion
-from components.registry.training_photos import read_training_photos
+from components.registry.training_photos import TrainingPhotos, read_training_photos
 from components.rescore.run import rescore_champion
 
 MODEL = "captionflow-sample"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def outputs(small_run: tuple[Any, str]) -> Any:
+def files(finished_run: Any) -> Iterator[dict[str, dict[str, Path]]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(small_run[0].root))
-        yield small_run[0].outputs
+        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(finished_run.root))
+        yield finished_run.files
 
 
 @pytest.fixture
-def manifest(outputs: Any) -> Path:
-    return Path(outputs["ingest"]["manifest"].path)
+def manifest(files: dict[str, dict[str, Path]]) -> Path:
+    return files["ingest"]["manifest"]
 
 
 @pytest.fixture
-def examples(outputs: Any) -> Path:
-    return Path(outputs["features"]["examples"].path)
+def examples(files: dict[str, dict[str, Path]]) -> Path:
+    return files["features"]["examples"]
 
 
 @pytest.fixture
-def scored(outputs: Any) -> dict[str, str]:
+def scored(files: dict[str, dict[str, Path]]) -> dict[str, str]:
     """The champion's captions that `evaluate` scored."""
-    lines = Path(outputs["evaluate"]["scores"].path, "captions.jsonl").read_text().splitlines()
+    lines = (files["evaluate"]["scores"] / "captions.jsonl").read_text().splitlines()
     return {line["image_id"]: line["hypothesis"] for line in map(json.loads, lines)}
 
 
@@ -208,6 +209,4 @@ def test_training_photos_of_a_champion_are_those_of_train_and_dev(manifest: Path
     champion = find_champion(MODEL)
     assert champion is not None
     photos = read_manifest(manifest)
-    assert read_training_photos(champion.run_id) == {
-        photo.sha256 for photo in photos if photo.split in ("train", "dev")
-    }
+    assert read_training_photos(champion.run_id) == TrainingPhotos.of(photos)

@@ -8,7 +8,8 @@ import pytest
 from components.errors import CaptionflowError, SettingError
 from components.storage import filesystem
 from components.storage.filesystem import is_absolute, is_remote, local_path, require_writable
-from components.storage.transfer import exists, list_remote, local_copy, read_remote, upload
+from components.storage.transfer import exists, list_remote, local_copy, read_remote
+from components.storage.upload import upload
 
 _GOOGLE_DENIED = '{"error": {"code": 403, "message": "ann lacks storage.objects.create"}}'
 _S3_ERROR = "<Error><Code>{}</Code><Message>ann lacks s3:PutObject</Message></Error>"

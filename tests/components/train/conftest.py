@@ -1,12 +1,21 @@
 """A tiny dataset: photos whose features determine which of two captions they have."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from components.artifacts.examples import Examples
+from components.artifacts.examples import (
+    ENCODER_FILE,
+    Examples,
+    ExampleShards,
+    shard_name,
+    to_example,
+)
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.settings.train import TrainSettings
 
@@ -37,6 +46,34 @@ def train_examples() -> Examples:
 @pytest.fixture
 def dev_examples() -> Examples:
     return _examples(8)
+
+
+def _write_shards(directory: Path, split: str, examples: Examples, shards: int) -> ExampleShards:
+    (directory / ENCODER_FILE).write_text(json.dumps({"width": examples.width}))
+    for index, rows in enumerate(np.array_split(np.arange(examples.photos), shards)):
+        with tf.io.TFRecordWriter(str(directory / shard_name(split, index, shards))) as writer:
+            for row in rows:
+                writer.write(
+                    to_example(
+                        examples.image_ids[row],
+                        examples.features[row],
+                        examples.tokens[row],
+                        examples.references[row],
+                    )
+                )
+    return ExampleShards(directory, split)
+
+
+@pytest.fixture
+def train_shards(train_examples: Examples, tmp_path: Path) -> ExampleShards:
+    """The same as `train_examples`, on disk."""
+    return _write_shards(tmp_path, "train", train_examples, 5)
+
+
+@pytest.fixture
+def dev_shards(dev_examples: Examples, tmp_path: Path) -> ExampleShards:
+    """The same as `dev_examples`, on disk."""
+    return _write_shards(tmp_path, "dev", dev_examples, 2)
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from google.cloud import storage
 from mlflow import MlflowClient
 
 from components.artifacts.captions import VOCABULARY_FILE
-from components.artifacts.examples import Examples, shard_name, to_example
-from components.artifacts.files import ENCODER_WEIGHTS_FILE, MATRIX_FILE
+from components.artifacts.examples import Examples, ExampleShards, shard_name, to_example
+from components.artifacts.files import COVERAGE_FILE, ENCODER_WEIGHTS_FILE, MATRIX_FILE
+from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import Bundle
@@ -25,6 +26,7 @@ from components.registry.ownership import RUN_VARIABLE
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.train import callbacks
+from components.train import run as run_module
 from components.train.run import train_model
 
 Train = Callable[..., dict[str, Any]]
@@ -49,12 +51,16 @@ def train(
         Normalizer((("lower",),)).save(tmp_path / name)
     (tmp_path / "matrix").mkdir()
     np.save(tmp_path / "matrix" / MATRIX_FILE, matrix)
+    coverage = {"source": "glove.txt", "width": 4, "found": 5}
+    (tmp_path / "matrix" / COVERAGE_FILE).write_text(json.dumps(coverage))
 
-    def run(pod: str, checkpoints: str | Path) -> dict[str, Any]:
+    def run(pod: str, checkpoints: str | Path, **changed: Any) -> dict[str, Any]:
         return train_model(
             *(tmp_path / name for name in ("examples", "captions", "matrix")),
             tmp_path / pod,
-            settings=make_settings(epochs=2, experiment="tests", checkpoints=str(checkpoints)),
+            settings=make_settings(
+                epochs=2, experiment="tests", checkpoints=str(checkpoints), **changed
+            ),
         )
 
     return run
@@ -95,6 +101,44 @@ def test_train_model_on_captions_normalized_by_other_rules_is_refused(
     with pytest.raises(DataError, match=r"must be normalized by the same rules.* Run features"):
         train("model", tmp_path / "own")
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "most", "expected"),
+    [
+        ({}, 2**30, Examples),
+        ({}, 0, ExampleShards),
+        ({"training_data": "memory"}, 0, Examples),
+        ({"training_data": "stream"}, 2**30, ExampleShards),
+    ],
+)
+def test_train_model_reads_data_into_memory_by_size_and_setting(
+    changed: dict[str, str],
+    most: int,
+    expected: type,
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class StopTrainingError(Exception):
+        pass
+
+    def record(train: Any, dev: Any, *_: Any, **__: Any) -> None:
+        assert (type(train), type(dev)) == (expected, expected)
+        raise StopTrainingError
+
+    monkeypatch.setattr(run_module, "fit_network", record)
+    monkeypatch.setattr(run_module, "_MAX_BYTES_IN_MEMORY", most)
+    with pytest.raises(StopTrainingError):
+        train("model", tmp_path / "own", **changed)
+
+
+def test_train_model_keeps_all_train_photos_or_a_sample(train: Train, tmp_path: Path) -> None:
+    train("whole", tmp_path / "own")
+    train("sample", tmp_path / "own", training_data="stream", reranking_photos=5)
+    for name, photos in (("whole", 24), ("sample", 5)):
+        kept = RerankerData.load(tmp_path / name)
+        assert (len(kept.features), len(kept.captions)) == (photos, photos)
 
 
 def test_train_model_writes_a_model_that_is_not_scored_yet(train: Train, tmp_path: Path) -> None:

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from components.artifacts.examples import Examples
+from components.artifacts.examples import Examples, ExampleShards
 from components.captioning.decoding.search import DecodingConfig, search_captions
 from components.captioning.model.initialization import random_projection
 from components.captioning.model.vocabulary import END
 from components.errors import SettingError
 from components.registry.runs import start_run
 from components.settings.train import TrainSettings
+from components.train import data
+from components.train.data import Split
 from components.train.trainer import fit_network
 
 Settings = Callable[..., TrainSettings]
@@ -32,10 +34,15 @@ def fit(
     mlflow_root: Path,
     tmp_path: Path,
 ) -> Iterator[Fit]:
-    def run(settings: TrainSettings, checkpoint: str = "one.npz") -> Any:
+    def run(
+        settings: TrainSettings,
+        checkpoint: str = "one.npz",
+        train: Split = train_examples,
+        dev: Split = dev_examples,
+    ) -> Any:
         return fit_network(
-            train_examples,
-            dev_examples,
+            train,
+            dev,
             matrix,
             settings,
             checkpoint=tmp_path / checkpoint,
@@ -71,37 +78,50 @@ def test_fit_network_twice_gives_the_same_losses(fit: Fit, make_settings: Settin
     assert _losses(first[1]) != _losses(other[1])
 
 
-def _write(folder: Path, examples: Examples) -> None:
-    folder.mkdir()
-    np.save(folder / "features.npy", examples.features)
-    facts = {name: getattr(examples, name) for name in ("image_ids", "tokens", "references")}
-    (folder / "facts.json").write_text(json.dumps(facts))
+def _assert_same_weights(one: Any, other: Any) -> None:
+    for weights, same in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, same)
 
 
+def test_fit_network_from_disk_equals_training_in_memory(
+    fit: Fit, make_settings: Settings, train_shards: ExampleShards, dev_shards: ExampleShards
+) -> None:
+    in_memory, expected = fit(make_settings())
+    network, state = fit(make_settings(), "stream.npz", train_shards, dev_shards)
+    # The order of dev differs, and with it the rounding of a sum.
+    assert _losses(state) == [pytest.approx(losses, rel=1e-6) for losses in _losses(expected)]
+    assert [epoch["loss"] for epoch in state.history] == [
+        epoch["loss"] for epoch in expected.history
+    ]
+    _assert_same_weights(network, in_memory)
+
+
+@pytest.mark.parametrize("steps", [0, 4])
 def test_fit_network_resumed_after_a_kill_equals_uninterrupted_training(
     fit: Fit,
     make_settings: Settings,
-    train_examples: Examples,
-    dev_examples: Examples,
+    train_shards: ExampleShards,
+    dev_shards: ExampleShards,
     matrix: np.ndarray,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: int,
 ) -> None:
     settings = make_settings()
-    uninterrupted, expected = fit(settings, "uninterrupted.npz")
-    _write(tmp_path / "train", train_examples)
-    _write(tmp_path / "dev", dev_examples)
+    monkeypatch.setattr(data, "SHARDS_PER_POOL", 2)
+    uninterrupted, expected = fit(settings, "uninterrupted.npz", train_shards, dev_shards)
     np.save(tmp_path / "matrix.npy", matrix)
     (tmp_path / "settings.json").write_text(json.dumps(settings.model_dump()))
+    script = Path(__file__).with_name("training_process.py")
     killed = subprocess.run(
-        [sys.executable, Path(__file__).with_name("killed_training.py"), tmp_path], check=False
+        [sys.executable, script, tmp_path, tmp_path / "killed.npz", str(steps)], check=False
     )
     assert killed.returncode == -signal.SIGKILL
 
-    resumed, state = fit(settings, "killed.npz")
+    resumed, state = fit(settings, "killed.npz", train_shards, dev_shards)
 
     assert _losses(state) == _losses(expected)
-    for one, other in zip(uninterrupted.get_weights(), resumed.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    _assert_same_weights(resumed, uninterrupted)
     # The metrics of both parts are in one MLflow run, once per epoch.
     logged = MlflowClient().get_metric_history(state.run_id, "dev_word_loss")
     assert [metric.step for metric in logged] == [1, 2, 3, 4]
@@ -167,7 +187,7 @@ import numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from components.train import trainer
-from components.artifacts.examples import Examples
+from components.artifacts.examples import Examples, ExampleShards
 from components.settings.train import TrainSettings
 trainer.training_strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 from pathlib import Path

@@ -98,7 +98,7 @@ def bundles() -> Target:
     data = RerankerData(np.eye(2, dtype=np.float16), [("cat", "a cat"), ("a dog",)])
     trained = Bundle(network, vocabulary, DecodingConfig(3, 1.0, 4, 1.0), data)
     dev = Examples(["1"], np.ones((1, 2), np.float16), [((4, 6),)], [("a cat",)])
-    trained.calibration = fit_calibration(trained, dev, drawn_scenes=False)
+    trained.calibration = fit_calibration(trained, [dev], drawn_scenes=False)
     trained.save(whole)
     NORMALIZER.save(whole)
     names = sorted({path.name for path in whole.iterdir()} - {CHECKSUMS_FILE})

@@ -1,5 +1,6 @@
 """The rendered overlays of infra/kserve, and a registry whose aliases they name."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from PIL import Image
+
+from components.registry.client import local_tracking_uri
 
 PROJECT = Path(__file__).parents[3]
 KUBECTL = Path(sys.executable).with_name("kubectl")
@@ -39,20 +42,33 @@ def predictor_of() -> Callable[[str], Manifest]:
     return predictor_of
 
 
-@pytest.fixture
-def registry(mlflow_root: Path, tiny_bundle: Path, tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def registry(
+    mlflow_database: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """A work folder whose registry has a champion, version 1, and a candidate, version 2."""
+    # A realistic name: with a space, a letter that is not ASCII, and a percent sign.
+    root = tmp_path_factory.mktemp("registry") / "my rüns 100%"
+    root.mkdir()
+    shutil.copy(mlflow_database, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(root))
+        _register(tiny_bundle, root / "red.png")
+        yield root
+
+
+def _register(bundle: Path, file: Path) -> None:
     from mlflow import MlflowClient
 
     from components.artifacts.manifest import Photo
     from components.register.packaging import log_bundle
     from components.registry.runs import end_run, start_run
 
-    Image.new("RGB", (32, 24), "red").save(tmp_path / "red.png")
-    photo = Photo("1", str(tmp_path / "red.png"), "0" * 64, 32, 24, "test", ("a red circle",))
+    Image.new("RGB", (32, 24), "red").save(file)
+    photo = Photo("1", str(file), "0" * 64, 32, 24, "test", ("a red circle",))
     run_id = start_run("photos", "first", {})
     end_run(run_id)
-    model_id = log_bundle(tiny_bundle, [photo], run_id)
+    model_id = log_bundle(bundle, [photo], run_id)
     client = MlflowClient()
     client.create_registered_model(MODEL)
     for alias in ("champion", "candidate"):
@@ -60,4 +76,3 @@ def registry(mlflow_root: Path, tiny_bundle: Path, tmp_path: Path) -> Iterator[P
             MODEL, f"models:/{model_id}", run_id, model_id=model_id
         ).version
         client.set_registered_model_alias(MODEL, alias, version)
-    yield mlflow_root

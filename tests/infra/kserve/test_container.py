@@ -55,7 +55,7 @@ def test_container_starts_is_probed_captions_and_stops(
         assert seen == {0, 503} or seen == {503}
         assert _probe(container, "readinessProbe", port) == 200
         assert _probe(container, "livenessProbe", port) == 200
-        photo = base64.b64encode((registry.parent / "red.png").read_bytes()).decode()
+        photo = base64.b64encode((registry / "red.png").read_bytes()).decode()
         answer = httpx.post(
             f"http://127.0.0.1:{port}/invocations", json={"inputs": [{"photo": photo}]}, timeout=60
         )

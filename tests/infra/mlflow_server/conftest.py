@@ -9,10 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import postgres
 import pytest
 import requests
 import yaml
@@ -21,20 +21,9 @@ from cryptography.fernet import Fernet
 INFRA = Path(__file__).parents[3] / "infra"
 
 
-def _beside(name: str) -> Any:
-    # Loaded by path, since a library installs another package named `tests`.
-    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = sys.modules[name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-processes = _beside("postgres")
-
-
 @pytest.fixture(scope="package")
 def database() -> Iterator[Any]:
-    with processes.running_database() as database:
+    with postgres.running_database() as database:
         yield database
 
 
@@ -132,11 +121,11 @@ class Server:
 
     def start(self) -> None:
         log = self.folder / "log"
-        self.process = processes.start(
+        self.process = postgres.start(
             self.command, log, ended_by=signal.SIGTERM,
             cwd=self.folder / "work", env=self.environment,
         )  # fmt: skip
-        processes.wait_until(self.answers, self.process, log)
+        postgres.wait_until(self.answers, self.process, log)
 
     def answers(self) -> bool:
         with contextlib.suppress(requests.ConnectionError):
@@ -145,12 +134,12 @@ class Server:
 
     def kill(self) -> None:
         if self.process is not None:
-            processes.kill(self.process)
+            postgres.kill(self.process)
 
 
 @pytest.fixture(scope="package")
 def server(database: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder, port = tmp_path_factory.mktemp("mlflow-server"), processes.free_port()
+    folder, port = tmp_path_factory.mktemp("mlflow-server"), postgres.free_port()
     for name in ("artifacts", "tmp", "work"):
         (folder / name).mkdir()
     made = ("admin-password", "run-password", "flask-secret-key")

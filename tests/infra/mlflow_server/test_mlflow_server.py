@@ -47,10 +47,10 @@ def settings(small_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="module")
-def root(small_run: tuple[Summary, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(finished_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A work folder with the cache of the small run."""
     root = tmp_path_factory.mktemp("runs")
-    shutil.copytree(small_run[0].root / "cache", root / "cache")
+    shutil.copytree(finished_run.root / "cache", root / "cache")
     return root
 
 

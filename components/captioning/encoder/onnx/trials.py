@@ -1,10 +1,9 @@
 """Tries an ONNX model in a process of its own, whose time and memory are limited."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
+from components.captioning.limited_process import LimitedProcessError, run_limited
 from components.errors import DataError
 
 _TRIAL = Path(__file__).with_name("trial.py")
@@ -32,20 +31,16 @@ def run_trial(model: bytes, *call: str, named: str) -> dict[str, list[int]]:
     Raises:
         DataError: If it can't be done within the limits.
     """
-    cant = f"{named} can't be computed:" if call else f"{named} must be an ONNX model:"
-    memory = _OWN_MEMORY + _TIMES * len(model)
     try:
-        tried = subprocess.run(  # noqa: S603 # a program of ours; the model is only its input
-            [sys.executable, "-P", str(_TRIAL), str(memory), *call],
-            input=model,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS + len(model) / _BYTES_A_SECOND,
+        outcome = run_limited(
+            _TRIAL,
+            *call,
+            memory=_OWN_MEMORY + _TIMES * len(model),
+            seconds=_SECONDS + len(model) / _BYTES_A_SECOND,
+            content=model,
         )
-    except subprocess.TimeoutExpired as error:
-        raise DataError(f"{cant} it has no result after {error.timeout:.0f} s") from error
-    if tried.returncode:
-        reason = tried.stdout.decode(errors="replace").strip()
-        raise DataError(f"{cant} {reason or f'the process ended with {tried.returncode}'}")
-    outcome: dict[str, list[int]] = json.loads(tried.stdout)
-    return outcome
+    except LimitedProcessError as error:
+        cant = "can't be computed" if call else "must be an ONNX model"
+        raise DataError(f"{named} {cant}: {error}") from error
+    shapes: dict[str, list[int]] = json.loads(outcome)
+    return shapes

@@ -12,15 +12,9 @@ from components.artifacts.files import ENCODER_WEIGHTS_FILE
 from components.captioning.encoder import encoder as encoder_module
 from components.captioning.encoder import precision as precision_module
 from components.captioning.encoder.encoder import Encoder
-from components.captioning.encoder.images import load_photo
 from components.captioning.encoder.precision import has_bfloat16
 from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError, SettingError
-
-SHARED = Path(__file__).parents[4].parent / "shared"
-REAL_WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
-PHOTOS = sorted((SHARED / "flickr8k").rglob("*.jpg"))[:8]
-
 
 SPEC = EncoderSpec("MobileNetV2", "random", 1, "0" * 64, 1280, 224, "float32")
 
@@ -224,26 +218,3 @@ def test_load_without_weights_names_the_file(tmp_path: Path) -> None:
     SPEC.save(tmp_path)
     with pytest.raises(DataError, match=r"Nothing lies at this path.*encoder\.weights\.h5"):
         Encoder.load(tmp_path)
-
-
-@pytest.mark.skipif(not REAL_WEIGHTS.exists(), reason="needs ../shared/encoders")
-def test_pretrained_inception_features_distinguish_photos() -> None:
-    encoder = Encoder.build("InceptionV3", str(REAL_WEIGHTS), batch_size=2)
-    assert encoder.spec.weights == "file"
-    assert (encoder.spec.width, encoder.spec.size) == (2048, 299)
-    one, other = encoder.encode(photos(2, 299))
-    assert (one >= 0).all()  # Means of ReLU outputs.
-    assert np.corrcoef(one, other)[0, 1] < 0.99
-
-
-@pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
-@pytest.mark.skipif(not PHOTOS or not REAL_WEIGHTS.exists(), reason="needs ../shared")
-def test_pretrained_inception_features_in_bfloat16_are_close_to_float32() -> None:
-    batch = np.stack([load_photo(path, 299) for path in PHOTOS])
-    exact, rounded = (
-        Encoder.build("InceptionV3", str(REAL_WEIGHTS), batch_size=8, precision=precision).encode(
-            batch
-        )
-        for precision in ("float32", "bfloat16")
-    )
-    assert 0.999 < cosine_similarities(exact, rounded).min() < 1

@@ -38,7 +38,7 @@ def _logits(network: CaptionNetwork, tokens: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("decoder", ["init_inject", "par_inject"])
 def test_network_teacher_forcing_and_single_steps_agree(decoder: Any, ensemble_size: int) -> None:
     network = build_network(replace(CONFIG, decoder=decoder, ensemble_size=ensemble_size), seed=1)
-    network.standardize.adapt(np.random.default_rng(1).normal(2, 3, size=(20, 5)))
+    network.standardize.adapt([np.random.default_rng(1).normal(2, 3, size=(20, 5))])
     state = network.start(FEATURES)
     for position in range(TOKENS.shape[1]):
         logits, state = network.step(TOKENS[:, position], state)
@@ -109,7 +109,7 @@ def test_build_network_embeddings_are_trainable_if_set(trained: bool) -> None:
 
 def test_network_weights_saved_and_loaded_are_the_same(tmp_path: Path) -> None:
     network = build_network(CONFIG, seed=1)
-    network.standardize.adapt(np.random.default_rng(1).normal(2, 3, size=(20, 5)))
+    network.standardize.adapt([np.random.default_rng(1).normal(2, 3, size=(20, 5))])
     network.save_weights(tmp_path / "network.weights.h5")
     loaded = build_network(CONFIG, seed=2)
     assert np.abs(_logits(loaded, TOKENS) - _logits(network, TOKENS)).max() > 1e-3
@@ -138,7 +138,7 @@ def test_standardize_adapted_gives_mean_0_and_standard_deviation_1() -> None:
     features = np.array([[2, -30, 7], [4, 30, 7]], np.float16)
     layer = Standardize()
     layer.build((None, 3))
-    layer.adapt(features)
+    layer.adapt([features])
     np.testing.assert_allclose(layer(features), [[-1, -1, 0], [1, 1, 0]], atol=1e-6)
     # A feature that was constant is ignored, whatever its value later.
     np.testing.assert_allclose(layer(np.array([[5, 0, 900]])), [[2, 0, 0]], atol=1e-6)
@@ -149,5 +149,18 @@ def test_standardize_of_float16_does_not_overflow() -> None:
     features = np.array([[-600.0], [600.0]] * 500, np.float16)
     layer = Standardize()
     layer.build((None, 1))
-    layer.adapt(features)
+    layer.adapt([features])
     np.testing.assert_allclose(layer(features)[:2], [[-1], [1]], atol=1e-6)
+
+
+def test_standardize_adapted_to_blocks_is_that_of_all_features() -> None:
+    features = np.random.default_rng(2).normal(3, 2, size=(10, 4)).astype(np.float16)
+    whole, blocks = Standardize(), Standardize()
+    for layer in (whole, blocks):
+        layer.build((None, 4))
+    whole.adapt([features])
+    blocks.adapt(iter([features[:1], features[1:7], features[7:]]))
+    np.testing.assert_allclose(blocks.mean, whole.mean, rtol=1e-6)
+    np.testing.assert_allclose(blocks.scale, whole.scale, rtol=1e-6)
+    values = features.astype(np.float64)
+    np.testing.assert_array_equal(whole.scale, (1 / values.std(axis=0)).astype(np.float32))

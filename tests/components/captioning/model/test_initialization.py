@@ -74,3 +74,20 @@ def _cosines(vectors: np.ndarray) -> np.ndarray:
 def test_random_projection_to_the_same_width_returns_the_matrix() -> None:
     matrix = np.ones((2, 3), np.float32)
     assert random_projection(matrix, 3, seed=1, std=0.1) is matrix
+
+
+def test_initialize_ensemble_without_glove_draws_each_decoders_embeddings() -> None:
+    config = replace(CONFIG, vocabulary_size=3000)
+    networks = [build_network(config, seed=2) for _ in range(2)]
+    for network in networks:
+        initialize_ensemble(network, np.zeros((3000, 0), np.float32), seed=5)
+    first, again = (
+        [np.array(decoder.embedding.embeddings) for decoder in network.decoders]
+        for network in networks
+    )
+    for drawn, std in zip(first, (0.1, 0.1, 0.3), strict=True):
+        assert drawn.shape == (3000, 6)
+        assert drawn.std() == pytest.approx(std, rel=0.02)
+        assert drawn.mean() == pytest.approx(0, abs=0.01)
+    np.testing.assert_array_equal(first, again)
+    assert (first[0] != first[1]).any()

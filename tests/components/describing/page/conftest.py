@@ -12,7 +12,8 @@ from playwright.sync_api import expect
 
 from components.captioning.inference.captioner import Captioner
 from components.describing.captions import load_captioner
-from components.describing.http.server import LOOPBACK, listen, make_server
+from components.describing.http.loopback import LOOPBACK
+from components.describing.http.server import listen, make_server
 from components.describing.model import DecodeOptions, Model
 from components.describing.page.application import make_application
 from components.describing.page.request_queue import RequestQueue, make_request_queue
@@ -56,7 +57,7 @@ class Service(NamedTuple):
 def _serving(load: Callable[[], Captioner]) -> Iterator[Service]:
     """Serves a captioner on a free port."""
     queue = make_request_queue(load, OPTIONS)
-    server = make_server(make_application(queue, OPTIONS, "captioner version 3"), grace=1)
+    server = make_server(make_application(queue, OPTIONS, "captioner version 3", "zh"), grace=1)
     with listen(LOOPBACK, 0) as listener:
         port = listener.getsockname()[1]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -93,7 +93,9 @@ def test_caption_that_the_model_is_not_sure_of_is_shown_and_read_as_such(
     expect(page.get_by_text("Not sure (73\u202f%)")).to_be_visible()
     expect(page.get_by_text("trained on drawn scenes only")).to_be_visible()
     page.get_by_role("button", name="Read aloud").click()
-    assert page.evaluate("window.spoken")[-1][1] == sentence
+    # The page's own words in English, the model's in the language of its captions.
+    (own_language, own), (language, caption) = page.evaluate("window.spoken")
+    assert (own_language, language, own + caption) == ("en", "zh", sentence)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/flickr8k")
@@ -159,7 +161,8 @@ def test_caption_is_read_aloud_until_stopped_or_another_photo_is_chosen(
     picker.set_input_files(photos / "second.jpg")
     expect(status).to_have_text(second)
     read.click()
-    assert page.evaluate("spoken") == [["en", first], ["en", first], ["en", second]]
+    assert page.evaluate("spoken") == [["zh", first], ["zh", first], ["zh", second]]
+    assert status.locator("span").get_attribute("lang") == "zh"
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])

@@ -4,9 +4,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
+from components.artifacts.manifest import read_manifest
+from components.ingest.files.composing import compose
 from components.ingest.run import ingest_dataset
 from components.settings.data import DataSettings
 
@@ -59,14 +60,15 @@ def test_folder_zip_and_tar_give_the_same_manifest(folder: Path, tmp_path: Path)
         "zip": _zip_without_flag(folder, tmp_path / "set.zip"),
         "tar": _tar(folder, tmp_path / "set.tar.gz"),
     }
-    tables, contents = {}, {}
+    contents: dict[str, list[bytes]] = {}
+    files_of = {compose(name): name for name in (*NAMES, "cats/p000.jpg", "same.jpg")}
     for name, source in sources.items():
         settings = {"dataset": str(source), "seed": 3, "dev_share": 0.3, "test_share": 0.3}
         ingest_dataset(DataSettings.check(settings), tmp_path / name)
-        manifest = tmp_path / name / "manifest.parquet"
-        contents[name] = manifest.read_bytes()
-        # Photos of a folder stay where they lie; those of an archive go into the artifact.
-        tables[name] = pq.read_table(manifest).drop_columns("uri")
-    assert contents["zip"] == contents["tar"]
-    assert tables["folder"] == tables["zip"]
-    assert len(tables["folder"]) >= len(NAMES)
+        files = [tmp_path / name / file for file in ("manifest.parquet", "report.json")]
+        contents[name] = [file.read_bytes() for file in files]
+        read = {photo.image_id: Path(photo.uri) for photo in read_manifest(tmp_path / name)}
+        assert read.keys() >= {*map(compose, NAMES), "cats/p000.jpg"}
+        for image_id, file in read.items():
+            assert file.read_bytes() == (folder / "Images" / files_of[image_id]).read_bytes()
+    assert contents["folder"] == contents["zip"] == contents["tar"]

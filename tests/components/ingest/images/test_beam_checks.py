@@ -14,9 +14,10 @@ from components.runtime.beam import beam_pipeline
 def test_check_images_valid_and_empty(tmp_path: Path, encode: Callable[..., bytes]) -> None:
     paths = {}
     for name, content in (("b.jpg", encode()), ("a.jpg", b""), ("c.png", encode(format="PNG"))):
-        paths[name] = tmp_path / name
-        paths[name].write_bytes(content)
-    checks = check_images(paths, tmp_path / "work", "")
+        path = tmp_path / name
+        path.write_bytes(content)
+        paths[name] = str(path)
+    checks = check_images(paths, tmp_path, "")
     assert [(check.image_id, check.reason, check.width, check.height) for check in checks] == [
         ("a.jpg", "the file is empty (0 bytes)", 0, 0),
         ("b.jpg", "", 24, 20),
@@ -31,8 +32,8 @@ def test_check_images_below_a_folder_with_a_latin1_name(
     folder.mkdir()
     (folder / "b.jpg").write_bytes(encode())
     (tmp_path / "a.jpg").write_bytes(encode())
-    paths = {"b.jpg": folder / "b.jpg", "a.jpg": tmp_path / "a.jpg"}
-    valid, invalid = check_images(paths, tmp_path / "work", "")
+    paths = {"b.jpg": str(folder / "b.jpg"), "a.jpg": str(tmp_path / "a.jpg")}
+    valid, invalid = check_images(paths, tmp_path, "")
     assert (valid.image_id, valid.reason) == ("a.jpg", "")
     assert invalid.image_id == "b.jpg"
     assert "not valid UTF-8" in invalid.reason

@@ -21,6 +21,7 @@ _BOX = {"id": 5, "image_id": 1, "category_id": 3, "bbox": [1, 2, 30, 40], "area"
         ("instances_val2017.json",
          {"images": _IMAGES, "annotations": [{"image_id": 1, "segmentation": [[1, 2, 3, 4]]}]},
          ["segmentation: [[1, 2, 3, 4]]"]),
+        ("captions_train2017.json", {"images": _IMAGES, "annotations": [_BOX]}, ["category_id: 3"]),
         ("labels/a.txt", "0 0.51 0.42 0.1 0.25\n", ["0 0.51 0.42"]),
         ("a.xml", "<annotation>\n<object><bndbox/></object></annotation>", ["<annotation>"]),
         ("_annotations.csv", "filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,1,1,d,1,1,2,2",
@@ -44,3 +45,13 @@ def test_boxes_beside_captions_are_no_fault(dataset: Dataset) -> None:
         "a.jpg": 1,
     }
     assert "A dog" in read_folder(dataset(files), "mine").captions["a.jpg"]
+
+
+def test_boxes_named_as_captions_beside_captions_are_no_fault(dataset: Dataset) -> None:
+    captions = [{"image_id": 1, "caption": "A dog"}]
+    files = {
+        "captions_train.json": {"images": _IMAGES, "annotations": captions},
+        "captions_boxes.json": {"images": _IMAGES, "annotations": [_BOX]},
+        "a.jpg": 1,
+    }
+    assert read_folder(dataset(files), "mine").captions == {"a.jpg": ["A dog"]}

@@ -69,6 +69,20 @@ def test_coco_splits_from_field(tmp_path: Path) -> None:
     }
 
 
+def test_coco_captions_that_vizwiz_rejects_are_left_out_and_counted(tmp_path: Path) -> None:
+    captions = [
+        {"image_id": 1, "caption": "A can", "is_rejected": False, "is_precanned": False},
+        {"image_id": 1, "caption": "spam", "is_rejected": True},
+        {"image_id": 2, "caption": "Quality issues are too severe", "is_precanned": True},
+    ]
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}]
+    _write(tmp_path / "train.json", images, captions)
+    source = read_folder(tmp_path, "vizwiz")
+    assert source.captions == {"a.jpg": ["A can"]}
+    [note] = [note for note in source.notes if "is_rejected" in note]
+    assert note.endswith("2")
+
+
 def test_coco_unknown_split(tmp_path: Path) -> None:
     _write(
         tmp_path / "captions_a.json",

@@ -64,6 +64,13 @@ def test_flickr30k_token_file(dataset: Dataset) -> None:
     assert source.images.keys() == {"1.jpg"}
 
 
+@pytest.mark.parametrize("name", ["captions.txt", "results.csv", "all/flickr.tsv"])
+def test_renamed_token_file_is_known_by_its_first_line(dataset: Dataset, name: str) -> None:
+    source = _read(dataset({name: "1.jpg#0\tA dog, a cat\n1.jpg#1\tA cat\n", "images/1.jpg": 1}))
+    assert source.layout == "flickr-token"
+    assert source.captions == {"1.jpg": ["A dog, a cat", "A cat"]}
+
+
 def test_flickr8k_line_without_caption_is_an_empty_caption(dataset: Dataset) -> None:
     source = _read(dataset({"Flickr8k.token.txt": "\ufeffa.jpg#0\tA dog\twith a tab\r\na.jpg#1"}))
     assert source.captions == {"a.jpg": ["A dog\twith a tab", ""]}

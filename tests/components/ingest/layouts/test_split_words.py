@@ -14,6 +14,7 @@ from components.ingest.layouts.split_words import (
     [
         ("train", "train"), ("Training", "train"), ("restval", "train"), (" VAL ", "dev"),
         ("validation", "dev"), ("valid", "dev"), ("dev", "dev"), ("test", "test"),
+        ("train2014", "train"), ("Validation set", "dev"), ("test_a", "test"),
         ("", None), (None, None), ("nan", None),
     ],
 )  # fmt: skip

@@ -54,3 +54,24 @@ def test_photos_named_by_url_whose_files_are_there_are_found(tmp_path: Path) -> 
     (tmp_path / "captions.csv").write_text("image,caption\nhttps://x.org/set/a.jpg,A dog\n")
     (tmp_path / "a.jpg").write_bytes(b"x")
     assert read_folder(tmp_path, "mine").images.keys() == {"a.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "facts"),
+    [
+        ("captions.xlsx", b"PK\3\4", ["captions.xlsx", "CSV"]),
+        ("data/train-00000-of-00001.parquet", b"PAR1", ["00001.parquet", "CSV", "as files"]),
+        ("metadata.jsonl", b'{\n "image": "a.jpg",\n "label": ""}', ["label", "caption, captions"]),
+        ("data.csv", b"image,title\na.jpg,A dog", ["image,title", "caption, captions"]),
+    ],
+)  # fmt: skip
+def test_nothing_recognised_says_what_to_change(
+    tmp_path: Path, name: str, content: bytes, facts: list[str]
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    with pytest.raises(DataError) as caught:
+        read_folder(tmp_path, "mine")
+    for fact in facts:
+        assert fact in str(caught.value)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from components.errors import DataError, SettingError
-from components.ingest.files.data_files import list_files
+from components.ingest.files.data_files import list_data_files, list_files
 from components.ingest.reading.explanations import nothing_matched
 from components.ingest.reading.sources import read_folder, read_source
+from components.storage.reading import read_bytes
+from components.storage.transfer import RemoteFile
 
 
 @pytest.mark.parametrize("layout", ["flickr8k", "kaggle", "coco"])
@@ -48,6 +50,43 @@ def test_read_source_in_a_bucket(kaggle: Path, kind: str, remote: Any, tmp_path:
     for name, file in source.images.items():
         assert file.is_relative_to(tmp_path / "work")
         assert file.read_bytes() == expected.images[name].read_bytes()
+
+
+@pytest.mark.parametrize("layout", ["flickr8k", "kaggle", "coco"])
+@pytest.mark.parametrize("enclosed", [True, False])
+def test_read_source_leaves_photos_in_a_bucket(
+    layout: str, enclosed: bool, remote: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    root: Path = request.getfixturevalue(layout)
+    expected = read_folder(root, layout)
+    for file in list_files(root):
+        name = file.relative_to(root.parent if enclosed else root).as_posix()
+        remote.write(f"sets/{name}", file.read_bytes())
+    remote.write("sets/.hidden/a.jpg", b"")
+    source = read_source(f"{remote.uri}/sets/", tmp_path / "work", leave_photos=True)
+    assert source.captions == expected.captions
+    assert source.splits == expected.splits
+    assert source.uri == f"{remote.uri}/sets/{root.name}" if enclosed else f"{remote.uri}/sets"
+    assert list(source.images) == list(expected.images)
+    for photo, file in source.images.items():
+        assert not file.exists()
+        name = file.relative_to(source.root).as_posix()
+        assert read_bytes(f"{source.uri}/{name}") == expected.images[photo].read_bytes()
+
+
+def test_list_data_files_compares_photos_in_a_bucket_by_their_checksums(tmp_path: Path) -> None:
+    (tmp_path / "here.jpg").write_bytes(b"dog")
+    checksums = {"a.jpg": "1", "b/a.jpg": "1", "c/a.jpg": "2", "._d.jpg": "1", ".e/f.jpg": "1"}
+    remote = {
+        tmp_path / name: RemoteFile(name, f"gs://runs/{name}", 3, checksum)
+        for name, checksum in checksums.items()
+    }
+    files = list_data_files(tmp_path, remote)
+    # In the order of os.walk, without hidden ones.
+    assert list(files.paths) == ["a.jpg", "here.jpg", "b/a.jpg", "c/a.jpg"]
+    assert files.are_same(["a.jpg", "b/a.jpg"])
+    assert not files.are_same(["a.jpg", "c/a.jpg"])
+    assert not files.are_same(["here.jpg", "a.jpg"])
 
 
 def _pack(root: Path, archive: Path, prefix: str) -> Path:

@@ -80,8 +80,10 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     assert report["words"] == {
         "total": 6, "distinct": 3, "per_caption": 1.0, "unknown_share": 0.0
     }  # fmt: skip
-    assert report["typed_tokens"] == {}
-    assert "1.0 words on average, such as 'one'" in report["few_words"]
+    findings = {finding["kind"]: finding for finding in report["findings"]}
+    assert "1.0 words on average, such as 'one'" in findings["few_words"]["text"]
+    assert (findings["few_test_photos"]["value"], findings["few_test_photos"]["bound"]) == (2, 200)
+    assert (report["language"], report["language_from"]) == ("und", "detected")
     assert report["quarantined_by_reason"] == {"the image does not decode fully": 2}
     assert report["in_no_split"] == ["x", "y"]
     assert report["duplicates"] == [["a", "b"]]

@@ -1,6 +1,6 @@
 import pytest
 
-from components.analysis.mistakes import KINDS, find_mistakes
+from components.captioning.metrics.mistakes import KINDS, find_mistakes
 
 DOGS = (
     "two brown dogs run through the snow",

@@ -1,6 +1,6 @@
 import pytest
 
-from components.analysis.word_classes import (
+from components.captioning.metrics.word_classes import (
     COLOURS,
     FUNCTION_WORDS,
     NUMBERS,

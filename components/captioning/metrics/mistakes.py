@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Final
 
-from components.analysis.word_classes import COLOURS, is_content, is_number, is_plural_of
+from components.captioning.metrics.word_classes import COLOURS, is_content, is_number, is_plural_of
 
 #: The kinds and their meanings, in the order in which they are reported.
 KINDS: Final = {

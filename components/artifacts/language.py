@@ -1,0 +1,29 @@
+"""The language of captions: a BCP 47 tag, in a text file of a bundle."""
+
+import re
+from pathlib import Path
+
+LANGUAGE_FILE = "language.txt"
+#: The tag of an unknown language (ISO 639-2: undetermined).
+UNDETERMINED = "und"
+
+# As `settings.data.LANGUAGE_TAG`, which artifacts may not import.
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
+
+
+def write_language(directory: Path, tag: str) -> None:
+    """Writes the file into the directory of a bundle."""
+    (directory / LANGUAGE_FILE).write_text(f"{tag}\n", encoding="ascii")
+
+
+def read_language(directory: Path) -> str:
+    """Returns the language of a bundle's captions; `und` if the bundle does not say it.
+
+    Bundles may come from others: anything but a tag counts as nothing.
+    """
+    try:
+        with (directory / LANGUAGE_FILE).open(encoding="ascii") as file:
+            tag = file.read(100).strip()
+    except (OSError, UnicodeDecodeError):
+        return UNDETERMINED
+    return tag if _TAG.fullmatch(tag) else UNDETERMINED

@@ -1,0 +1,33 @@
+"""Runs a function in a process with limited memory; started by `limited_process.run_limited`.
+
+    python -P limited_main.py PROGRAM MEMORY ARGUMENT...
+
+PROGRAM is a Python file with a function `run(content, *arguments)`; `content` is what comes from
+standard input. Standard output gets the text that it returns, or why it raised an exception.
+"""
+
+import resource
+import runpy
+import sys
+from pathlib import Path
+
+
+def main(program: str, memory: str, *arguments: str) -> int:
+    """Prints the outcome; returns 0 if there was no exception."""
+    run = runpy.run_path(program)["run"]
+    content = sys.stdin.buffer.read()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":  # other systems do not tell how much is in use
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + int(memory)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        outcome, code = run(content, *arguments), 0
+    except Exception as error:  # a hostile file may cause any
+        outcome, code = " ".join(str(error).split())[:500] or type(error).__name__, 1
+    sys.stdout.write(f"{outcome}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,48 @@
+"""Runs a program on untrusted data in a process of its own, whose time and memory are limited."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_MAIN = Path(__file__).with_name("limited_main.py")
+
+
+class LimitedProcessError(Exception):
+    """The process failed, crashed or took too long; says why in a clause."""
+
+
+def run_limited(
+    program: Path, *arguments: str, memory: int, seconds: float, content: bytes = b""
+) -> str:
+    """Runs the function `run` of a program, see `limited_main`.
+
+    Args:
+        program: A Python file that imports nothing of this package.
+        arguments: For `run`, after the content.
+        memory: Bytes that it may allocate beside what its imports and the content take.
+        seconds: Time limit.
+        content: Untrusted data for `run`.
+
+    Returns:
+        What `run` returned.
+
+    Raises:
+        LimitedProcessError: If `run` raised an exception, or the process crashed or was stopped.
+        OSError: If no process can be started.
+    """
+    try:
+        ended = subprocess.run(  # noqa: S603 # a program of ours; the data is only its input
+            [sys.executable, "-P", str(_MAIN), str(program), str(memory), *arguments],
+            input=content,
+            capture_output=True,
+            check=False,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # which take memory for each thread
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LimitedProcessError(f"it has no result after {seconds:.0f} s") from error
+    output = ended.stdout.decode(errors="replace").strip()
+    if ended.returncode:
+        raise LimitedProcessError(output or f"the process ended with {ended.returncode}")
+    return output

@@ -1,0 +1,146 @@
+"""Sidecar files: a text for each photo, `a.jpg` and `a.txt`, as for fine-tuning diffusion models.
+
+WebDataset's tars (`000.jpg`, `000.txt`, `000.json`) unpack to the same. Texts may also be in a
+folder of their own (`images/cats/a.jpg`, `text/cats/a.txt`).
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+
+from components.errors import DataError
+from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, is_hidden
+from components.ingest.files.names import Level, comparable, without_containers
+from components.ingest.layouts.annotations_only import is_yolo
+from components.ingest.layouts.caption_file import CaptionFile, CaptionRow
+from components.ingest.layouts.fields import CAPTION
+from components.ingest.layouts.split_words import split_in_name
+from components.ingest.layouts.text import first_line, numbered_lines, read_text
+
+#: The layout's name, in reports.
+NAME = "sidecar-text"
+LOOKED_FOR = "a .txt beside each photo (a.jpg, a.txt)"
+
+_TEXTS = (".txt", ".caption")
+_TEXT_FOLDER = re.compile(r"captions?|descriptions?|labels?|sentences|te?xts?\w*", re.IGNORECASE)
+# Flickr30k Entities marks phrases: `[/EN#1/people Two men] walk .`
+_PHRASE = re.compile(r"\[/EN#\d+/\S+ ([^\]]*)\]")
+_ABOUT = re.compile(r"(?:readme|licen[cs]e|classes|notes?|requirements)\b.*", re.IGNORECASE)
+
+
+def find_sidecars(files: DataFiles) -> dict[str, str]:
+    """Finds text files that belong to one photo each.
+
+    Args:
+        files: All files of a data set.
+
+    Returns:
+        Photos by text file, both as paths below the data set; what should be the photo's path,
+        without an ending, where the photo is not there or not clear. Empty if fewer than half of
+        the photos have a text, or if the texts are boxes for object detection.
+    """
+    photos = [name for name in files.paths if _ending(name) in IMAGE_SUFFIXES]
+    texts = [name for name in files.paths if _ending(name) in _TEXTS and not is_hidden(name)]
+    paired = _pair(texts, photos)
+    if not paired:
+        jsons = [name for name in files.paths if _ending(name) == ".json" and not is_hidden(name)]
+        paired = {
+            text: photo
+            for text, photo in _pair(jsons, photos).items()
+            if _json_captions(text, files) is not None
+        }
+    if not paired or 2 * len(set(paired.values())) < len(photos):
+        return {}
+    if any(is_yolo(first_line(files.paths[text])) for text in paired):
+        return {}
+    kinds = {_ending(text) for text in paired}
+    folders = {PurePosixPath(text).parent for text in paired}
+    others = {
+        text: text.removesuffix(PurePosixPath(text).suffix)
+        for text in texts
+        if text not in paired
+        and _ending(text) in kinds
+        and PurePosixPath(text).parent in folders
+        and split_in_name(PurePosixPath(text).stem) is None
+        and not _ABOUT.fullmatch(PurePosixPath(text).name)
+    }
+    return paired | others
+
+
+def read_sidecars(sidecars: Mapping[str, str], files: DataFiles) -> CaptionFile:
+    """Reads the captions of `find_sidecars`; each line of a text is a caption.
+
+    Raises:
+        DataError: If a text can't be decoded, or a photo has two different texts.
+    """
+    rows: dict[str, tuple[str, list[str]]] = {}
+    for text, photo in sidecars.items():
+        captions = _captions(text, files)
+        first, earlier = rows.setdefault(photo, (text, captions))
+        if captions != earlier:
+            raise DataError(
+                f"{first} and {text} hold different captions of {photo}. Remove the one that does "
+                "not count, or write both captions into one file, a line each"
+            )
+    return CaptionFile(
+        NAME,
+        _pattern(sidecars),
+        [CaptionRow(photo, caption) for photo, (_, all_of) in rows.items() for caption in all_of],
+    )
+
+
+def _pattern(sidecars: Iterable[str]) -> str:
+    endings = Counter(map(_ending, sidecars))
+    return f"*{endings.most_common(1)[0][0]}"
+
+
+def _ending(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _pair(texts: Iterable[str], photos: Iterable[str]) -> dict[str, str]:
+    """Returns the photo of each text that has exactly one: beside it, else in its own folder."""
+    beside: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    apart: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for photo in photos:
+        beside[comparable(photo, Level.ENDING)].append(photo)
+        apart[without_containers(photo)].append(photo)
+    paired = {}
+    for text in texts:
+        # `a.txt`, or `a.jpg.txt`.
+        name = text.removesuffix(PurePosixPath(text).suffix)
+        found = beside.get(comparable(name, Level.ENDING)) or apart.get(_without_text_folders(name))
+        if found and len(found) == 1:
+            paired[text] = found[0]
+    return paired
+
+
+def _without_text_folders(name: str) -> tuple[str, ...]:
+    *folders, last = without_containers(name)
+    return (*(folder for folder in folders if not _TEXT_FOLDER.fullmatch(folder)), last)
+
+
+def _captions(text: str, files: DataFiles) -> list[str]:
+    if _ending(text) == ".json":
+        return _json_captions(text, files) or [""]
+    lines = numbered_lines(files.paths[text])
+    return [_PHRASE.sub(r"\1", line).strip() for _, line in lines] or [""]
+
+
+def _json_captions(name: str, files: DataFiles) -> list[str] | None:
+    """Returns the captions of a photo's JSON; None if it has no field of them."""
+    try:
+        content = json.loads(read_text(files.paths[name]))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    for field in CAPTION:
+        captions = content.get(field)
+        if isinstance(captions, str):
+            return [captions]
+        if isinstance(captions, list) and all(isinstance(one, str) for one in captions):
+            return captions
+    return None

@@ -1,0 +1,108 @@
+"""What limits a model of these data: too few photos, captions or known words.
+
+This is the one place that knows the bounds. The findings are part of `report.json`, from which
+`captionflow run --check`, the log of `ingest`, the report page and the model card quote them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
+
+from components.artifacts.manifest import Photo
+from components.captioning.model.unusual_captions import (
+    FEW_WORDS,
+    count_typed_tokens,
+    explain_few_words,
+    explain_typed_tokens,
+)
+from components.ingest.captions.words import Words, caption_words
+from components.settings.data import SAMPLE
+
+#: Smallest number of photos per split from which on a result is worth something: with fewer test
+#: photos, the confidence intervals of scores are too wide to compare models.
+MIN_PHOTOS = {"train": 1000, "dev": 100, "test": 200}
+_USES = {
+    "train": "captions of other photos are poor below about {minimum:,}. Add photos, or continue "
+    "from a trained model (--start-from)",
+    "dev": "the best epoch and the confidence are chosen on them, by chance below about {minimum}",
+    "test": "scores mean nothing below about {minimum}",
+}
+# Of Flickr8k's words in dev and test, 1.3 % are unknown.
+_MAX_UNKNOWN_SHARE = 0.05
+# BLEU and CIDEr-D compare a caption with several references.
+_MIN_REFERENCES = 2.0
+
+
+class Finding(TypedDict):
+    """A limit that the data have.
+
+    Attributes:
+        kind: Its name, such as `few_test_photos`.
+        value: The number that was found.
+        bound: The bound that it should not cross.
+        text: Both for people, and what follows from them.
+    """
+
+    kind: str
+    value: float
+    bound: float
+    text: str
+
+
+def find_limits(
+    photos: Sequence[Photo],
+    splits: Mapping[str, int],
+    words: Words,
+    *,
+    layout: str,
+    unknown_parent: str = "",
+) -> list[Finding]:
+    """Finds what limits a model of these data.
+
+    Args:
+        photos: All photos of a manifest.
+        splits: Number of photos by split.
+        words: Obtained from `count_words`.
+        layout: The data set's layout. Drawn scenes are so alike that few of them suffice.
+        unknown_parent: The model that the training continues from, if MLflow does not know its
+            training photos.
+    """
+    limits = [] if layout == SAMPLE else list(_limits(photos, splits, words))
+    if unknown_parent:
+        text = (
+            f"MLflow has no record of the photos that {unknown_parent} was trained on: if dev or "
+            "test contain some of them, scores are too high"
+        )
+        limits.append(Finding(kind="unknown_parent_photos", value=0, bound=0, text=text))
+    return [*limits, *_unusual_captions(photos, words)]
+
+
+def _limits(photos: Sequence[Photo], splits: Mapping[str, int], words: Words) -> Iterator[Finding]:
+    for split, minimum in MIN_PHOTOS.items():
+        count = splits[split]
+        if count < minimum:
+            use = _USES[split].format(minimum=minimum)
+            text = f"{count:,} {split} photo{'' if count == 1 else 's'}: {use}"
+            yield Finding(kind=f"few_{split}_photos", value=count, bound=minimum, text=text)
+    share = words["unknown_share"]
+    if share > _MAX_UNKNOWN_SHARE:
+        text = f"{share:.0%} of the words in dev and test are not in train: they are never said"
+        yield Finding(kind="unknown_words", value=share, bound=_MAX_UNKNOWN_SHARE, text=text)
+    references = [len(photo.captions) for photo in photos if photo.split == "test"]
+    mean = sum(references) / len(references) if references else 0.0
+    if references and mean < _MIN_REFERENCES:
+        text = (
+            f"{mean:.1f} captions per test photo: BLEU and CIDEr-D are low with fewer than "
+            f"{_MIN_REFERENCES:.0f}, and not comparable with published scores, which use 5"
+        )
+        yield Finding(kind="few_references", value=mean, bound=_MIN_REFERENCES, text=text)
+
+
+def _unusual_captions(photos: Sequence[Photo], words: Words) -> Iterator[Finding]:
+    captions = [caption for photo in photos for caption in photo.captions]
+    typed = count_typed_tokens(captions)
+    if text := explain_typed_tokens(typed):
+        yield Finding(kind="typed_tokens", value=sum(typed.values()), bound=0, text=text)
+    example = " ".join(caption_words(captions[0])) if captions else ""
+    if text := explain_few_words(words["total"], len(captions), example):
+        mean = words["per_caption"]
+        yield Finding(kind="few_words", value=mean, bound=FEW_WORDS, text=text)

@@ -1,0 +1,46 @@
+"""Reading one file, wherever it is."""
+
+from errno import ENOENT
+
+from components.storage.filesystem import is_remote, local_path, open_filesystem
+
+
+class FileTooLargeError(Exception):
+    """A file has more bytes than are read; its argument is their number."""
+
+
+def read_bytes(uri: str, *, most: int | None = None) -> bytes:
+    """Returns the content of a file or an object.
+
+    Args:
+        uri: A plain path, `file://`, `gs://` or `s3://`.
+        most: Bytes that it may have at most; None: any number.
+
+    Raises:
+        FileTooLargeError: If it has more.
+        OSError: If the file or object is not there, or a local one can't be read.
+        SettingError, CaptionflowError: As `open_filesystem`.
+    """
+    if not is_remote(uri):
+        path = local_path(uri)
+        if most is not None and (size := path.stat().st_size) > most:
+            raise FileTooLargeError(size)
+        return path.read_bytes()
+    with open_filesystem(uri) as (filesystem, path_there):
+        try:
+            if most is not None and (size := filesystem.size(path_there)) > most:
+                raise FileTooLargeError(size)
+            return bytes(filesystem.cat_file(path_there))
+        except FileNotFoundError:
+            gone = FileNotFoundError(ENOENT, "there is no such object", uri)
+    # Outside of the block, which would call a missing object a missing bucket.
+    raise gone
+
+
+def read_start(uri: str) -> bytes:
+    """Returns the first byte of a file or an object, if it has one; see `read_bytes`."""
+    if not is_remote(uri):
+        with local_path(uri).open("rb") as file:
+            return file.read(1)
+    with open_filesystem(uri) as (filesystem, path), filesystem.open(path, "rb") as stream:
+        return bytes(stream.read(1))

@@ -1,0 +1,121 @@
+"""Chooses the settings of a run on a user's own data, as far as the user has not set them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.settings.backbone_names import is_model_folder
+from components.settings.data import NO_GLOVE, SAMPLE
+from components.storage.filesystem import is_remote
+from pipeline.config import DEFAULT_PRESET, preset_for, preset_values
+from pipeline.local.choices.data import count_images, folders_beside, model_name_of, require_exists
+from pipeline.local.choices.glove import find_glove
+from pipeline.local.choices.parent import parent_settings
+from pipeline.local.choices.weights import DEFAULT_ENCODER, find_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A row of the table of choices.
+
+    Attributes:
+        title: What was chosen.
+        value: The choice.
+        why: The reason.
+        flags: The options that change it.
+    """
+
+    title: str
+    value: str
+    why: str
+    flags: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The preset to start from, and settings that override it.
+
+    Attributes:
+        preset: The preset's name.
+        values: Settings by name.
+        rows: The table of choices; empty if the user has set everything.
+    """
+
+    preset: str
+    values: Mapping[str, Any]
+    rows: tuple[Choice, ...] = ()
+
+
+def choose_settings(preset: str | None, fixed: Mapping[str, Any], root: Path) -> Choices:
+    """Chooses preset, encoder weights, word vectors and the model's name.
+
+    A preset that the user names keeps its own values; one that is chosen by the size of the data
+    only determines the model and its training. With `start_from`, that model determines the
+    encoder, the decoder and the widths.
+
+    Args:
+        preset: The preset that the user named; None: choose one.
+        fixed: Settings from a file and the command line, which are not changed.
+        root: The work folder.
+
+    Raises:
+        DataError: If nothing is at the data set's path, or there is no model to continue from.
+        SettingError: If there are no trained weights for the encoder, or a setting differs from
+            that of the model to continue from.
+        CaptionflowError: If MLflow or an object store can't be used.
+    """
+    dataset, start_from = (str(fixed.get(name, "")) for name in ("dataset", "start_from"))
+    own = dataset not in ("", SAMPLE)
+    if own and not is_remote(dataset):
+        require_exists(dataset)
+    values: dict[str, Any] = {}
+    rows: list[Choice] = []
+    if own and preset is None:
+        images = count_images(dataset)
+        preset = preset_for(images)
+        found = "an unknown number of" if images is None else f"{images:,}"
+        rows.append(Choice("preset", preset, f"for {found} images", "--preset"))
+        named: Mapping[str, Any] = {}
+    else:
+        preset = preset or DEFAULT_PRESET
+        named = preset_values(preset)
+    if start_from:
+        parent = parent_settings(start_from, root, fixed)
+        values |= parent.values
+        why = f"as in {parent.source}"
+        rows += [Choice(name, str(value), why, "--start-from") for name, value in values.items()]
+    taken = {k: v for k, v in {**named, **values, **fixed}.items() if v is not None}
+    for row, chosen in _chosen(dataset, taken) if own else ():
+        rows.append(row)
+        values |= chosen
+    if own and "floors" not in taken:
+        floors = preset_values(preset).get("floors") or "none"
+        rows.append(Choice("required scores", floors, f"preset {preset}", "--floors"))
+    # A file of an earlier run sets everything but the preset, which then has no effect.
+    return Choices(preset, values, tuple(rows) if values else ())
+
+
+def _chosen(dataset: str, taken: Mapping[str, Any]) -> Iterator[tuple[Choice, dict[str, Any]]]:
+    folders = folders_beside(dataset)
+    encoder = taken.get("encoder")
+    if "encoder_weights" not in taken and not (encoder and is_model_folder(encoder)):
+        weights = find_weights(encoder, folders)
+        if not encoder:
+            why = "the default" if weights.encoder == DEFAULT_ENCODER else "its weights are here"
+            row = Choice("image encoder", weights.encoder, why, "--encoder")
+            yield row, {"encoder": weights.encoder}
+        row = Choice("encoder weights", weights.weights, weights.why, "--encoder-weights")
+        yield row, {"encoder_weights": weights.weights}
+    if "glove" not in taken:
+        glove = find_glove(folders)
+        why = "the first file in or beside the data set"
+        if glove == NO_GLOVE:
+            why = "no GloVe file in or beside the data set"
+        yield Choice("word vectors", glove, why, "--glove"), {"glove": glove}
+    if "model_name" not in taken:
+        name = model_name_of(dataset)
+        yield (
+            Choice("model name", name, "the data set's name", "--model-name"),
+            {"model_name": name},
+        )

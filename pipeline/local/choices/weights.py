@@ -1,0 +1,114 @@
+"""Looks for trained weights of an encoder: in Keras's cache, beside the data set, for download."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from components.errors import SettingError, one_line
+from components.settings.backbone_names import INPUT_SIZES
+from components.settings.encoder import EncoderSettings
+
+#: Where Keras downloads the ImageNet weights of `DEFAULT_ENCODER` from.
+DOWNLOAD = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
+    "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+)
+DEFAULT_ENCODER: str = EncoderSettings.model_fields["encoder"].default
+
+_SECONDS = 5
+_SUFFIXES = (".h5", ".hdf5")
+_WITHOUT_TOP = re.compile(r"no_?top")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Trained weights of an encoder.
+
+    Attributes:
+        encoder: The backbone.
+        weights: The value of `encoder_weights`.
+        why: Where they are.
+    """
+
+    encoder: str
+    weights: str
+    why: str
+
+
+def find_weights(encoder: str | None, folders: Sequence[Path]) -> Weights:
+    """Finds trained weights.
+
+    Args:
+        encoder: The backbone; None: the default one, or another one that has weights here.
+        folders: Folders to search besides Keras's cache.
+
+    Raises:
+        SettingError: If there are none here, and they can't be downloaded.
+    """
+    cache = _keras_cache()
+    found = [
+        Weights(name, weights, why)
+        for name, weights, why in _files([cache, *folders], cache)
+        if encoder in (None, name)
+    ]
+    wanted = encoder or DEFAULT_ENCODER
+    # The default encoder first, then in the order of the folders.
+    found.sort(key=lambda each: each.encoder != wanted)
+    if found:
+        return found[0]
+    reason = _why_no_download()
+    if not reason:
+        return Weights(wanted, "imagenet", "Keras downloads them (not in its cache yet)")
+    what = DOWNLOAD if wanted == DEFAULT_ENCODER else "them"
+    looked = ", ".join(str(folder) for folder in (cache, *folders))
+    raise SettingError(
+        f"encoder_weights: no trained weights of {wanted} were found in {looked}, and Keras can't "
+        f"download them here ({reason}). Download {what} on another machine and put the file into "
+        f"{cache}, or name it with --encoder-weights; "
+        "or use an ONNX model (--encoder ./FOLDER). --encoder-weights random runs without: its "
+        "captions have little to do with the photos"
+    )
+
+
+def _keras_cache() -> Path:
+    # As in keras.src.backend.config; importing Keras takes seconds.
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path.home() / ".keras") / "models"
+
+
+def _files(folders: Sequence[Path], cache: Path) -> Iterator[tuple[str, str, str]]:
+    for folder in folders:
+        for file in sorted(folder.glob("*")) if folder.is_dir() else ():
+            name = _backbone_of(file.name)
+            if not name:
+                continue
+            if folder == cache and _WITHOUT_TOP.search(file.name):
+                yield name, "imagenet", f"in {folder}"
+            else:
+                yield name, str(file), f"in {folder}"
+
+
+def _backbone_of(file: str) -> str:
+    """Returns the backbone that a weights file is named after; empty if there is none.
+
+    Keras names its files `inception_v3_weights_…`, `efficientnetv2-b0_notop.h5` and
+    `weights_mobilenet_v3_large_…`.
+    """
+    if not file.endswith(_SUFFIXES):
+        return ""
+    plain = re.sub(r"[^a-z0-9]", "", file.lower()).removeprefix("weights")
+    matches = [name for name in INPUT_SIZES if plain.startswith(name.lower())]
+    return max(matches, key=len, default="")
+
+
+def _why_no_download() -> str:
+    try:
+        requests.head(DOWNLOAD, timeout=_SECONDS).raise_for_status()
+    except requests.RequestException as error:
+        cause = str(getattr(error.args[0], "reason", error) if error.args else error)
+        return one_line(cause.rpartition(": ")[2] or type(error).__name__)
+    return ""

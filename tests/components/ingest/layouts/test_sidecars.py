@@ -1,0 +1,101 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.errors import DataError
+from components.ingest.reading.sources import read_folder
+
+Dataset = Callable[[dict[str, Any]], Path]
+
+PHOTOS = {"a.jpg": 1, "b.PNG": 2, "c.jpg": 3}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"a.txt": "A dog\nA brown dog\n", "b.txt": "A cat", "c.txt": ""},
+        {"a.jpg.txt": "\ufeffA dog\r\nA brown dog", "B.txt": "A cat", "c.txt": "\n"},
+        {"a.caption": "A dog\nA brown dog\n", "b.caption": "A cat", "c.caption": ""},
+        {"text/a.txt": "A dog\nA brown dog\n", "text/b.txt": "A cat", "text/c.txt": ""},
+        {"a.json": {"caption": ["A dog", "A brown dog"], "url": "https://x.org/a.jpg"},
+         "b.json": {"key": "b", "caption": "A cat"}, "c.json": {"caption": ""}},
+    ],
+)  # fmt: skip
+def test_a_text_for_each_photo(dataset: Dataset, texts: dict[str, Any]) -> None:
+    source = read_folder(dataset({**PHOTOS, **texts}), "mine")
+    assert source.layout == "sidecar-text"
+    captions = {"a.jpg": ["A dog", "A brown dog"], "b.PNG": ["A cat"], "c.jpg": [""]}
+    assert source.captions == captions
+    assert {name: path.name for name, path in source.images.items()} == {n: n for n in PHOTOS}
+
+
+def test_a_text_for_each_photo_in_folders_of_classes(dataset: Dataset) -> None:
+    files = {
+        "images/cats/1.jpg": 1, "images/dogs/1.jpg": 2, "images/dogs/2.jpg": 3,
+        "text/cats/1.txt": "A cat", "text/dogs/1.txt": "A dog", "text/cats/2.txt": "Another cat",
+    }  # fmt: skip
+    source = read_folder(dataset(files), "mine")
+    assert source.captions["images/cats/1.jpg"] == ["A cat"]
+    assert source.captions["images/dogs/1.jpg"] == ["A dog"]
+    # The cat's photo is missing, and the second dog's caption.
+    assert source.captions["text/cats/2"] == ["Another cat"]
+    assert source.images.keys() == {"images/cats/1.jpg", "images/dogs/1.jpg"}
+    assert source.uncaptioned == ["images/dogs/2.jpg"]
+
+
+def test_a_text_for_each_photo_of_a_webdataset(dataset: Dataset) -> None:
+    # img2dataset writes the caption twice; its JSON has the address that it came from.
+    files: dict[str, Any] = {}
+    for number in range(3):
+        caption = f"Photo {number}"
+        files |= {
+            f"00000{number}.jpg": number,
+            f"00000{number}.txt": caption,
+            f"00000{number}.json": {"caption": caption, "url": "https://x.org/1.jpg", "sha": "0"},
+        }
+    source = read_folder(dataset({**files, "00000_stats.json": {"count": 3}}), "shard")
+    assert source.captions == {f"00000{number}.jpg": [f"Photo {number}"] for number in range(3)}
+
+
+def test_a_text_for_each_photo_beside_split_lists_and_a_readme(dataset: Dataset) -> None:
+    files = {
+        **PHOTOS, "a.txt": "A dog", "b.txt": "A cat", "c.txt": "A hen", "d.txt": "A missing cow",
+        "README.txt": "Photos of 2020", "train.txt": "a.jpg\n", "val.txt": "b\n", "test.txt": "c\n",
+    }  # fmt: skip
+    source = read_folder(dataset(files), "mine")
+    assert source.captions.keys() == {*PHOTOS, "d"}
+    assert source.splits.lists == {"train": {"a.jpg"}, "dev": {"b.PNG"}, "test": {"c.jpg"}}
+
+
+def test_texts_of_flickr30k_entities_lose_their_marks(dataset: Dataset) -> None:
+    files = {
+        "flickr30k-images/36979.jpg": 1,
+        "Sentences/36979.txt": "[/EN#1/people A group of friends] in [/EN#2/scene a park] .\n",
+    }
+    captions = read_folder(dataset(files), "entities").captions
+    assert captions == {"flickr30k-images/36979.jpg": ["A group of friends in a park ."]}
+
+
+def test_texts_beside_photos_do_not_count_beside_captions(dataset: Dataset) -> None:
+    # The text of b.PNG would be a table's header by itself.
+    files = {**PHOTOS, "a.txt": "dog, grass", "b.txt": "photo, text", "c.txt": "hen",
+             "captions.csv": "image,caption\na.jpg,A dog\nb.PNG,A cat\nc.jpg,A hen\n"}  # fmt: skip
+    source = read_folder(dataset(files), "mine")
+    assert source.captions == {"a.jpg": ["A dog"], "b.PNG": ["A cat"], "c.jpg": ["A hen"]}
+    [note] = source.notes
+    assert all(fact in note for fact in ("3 files", "a.txt", "captions.csv"))
+
+
+def test_two_different_texts_of_one_photo_are_refused(dataset: Dataset) -> None:
+    files = {**PHOTOS, "a.txt": "1girl, solo", "a.caption": "A girl", "b.txt": "cat"}
+    with pytest.raises(DataError, match=r"a\.caption and a\.txt .* a\.jpg"):
+        read_folder(dataset(files), "mine")
+
+
+def test_a_text_of_two_photos_is_given_to_neither(dataset: Dataset) -> None:
+    files = {**PHOTOS, "a.png": 7, "a.txt": "A dog", "b.txt": "A cat", "c.txt": "A hen"}
+    source = read_folder(dataset(files), "mine")
+    assert source.captions.keys() == {"a", "b.PNG", "c.jpg"}
+    assert source.images.keys() == {"b.PNG", "c.jpg"}

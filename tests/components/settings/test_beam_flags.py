@@ -1,0 +1,37 @@
+from typing import Any
+
+import pytest
+
+from components.errors import SettingError
+from components.settings.beam_flags import temp_location
+from components.settings.data import VocabularySettings
+from components.settings.encoder import EncoderSettings
+
+
+@pytest.mark.parametrize(
+    ("flags", "location"),
+    [
+        ("", ""),
+        ("--runner=X --temp=gs://a", ""),
+        ("--temp_location=gs://a/b --runner=X", "gs://a/b"),
+        ("--temp_location 's3://a/b c'", "s3://a/b c"),
+        ("--temp_location", ""),
+    ],
+)
+def test_temp_location_is_the_value_of_beams_flag(flags: str, location: str) -> None:
+    assert temp_location(flags) == location
+
+
+@pytest.mark.parametrize("location", ["/mnt/x", "hdfs://a/b"])
+def test_temp_location_must_be_an_address(location: str) -> None:
+    with pytest.raises(SettingError, match=rf"gs://, s3://, file://.*'{location}'"):
+        VocabularySettings.check({"beam_flags": f"--temp_location={location}"})
+
+
+@pytest.mark.parametrize("store", ["", "features", "/mnt/features"])
+def test_store_must_be_an_address_if_workers_share_nothing(store: str) -> None:
+    settings: dict[str, Any] = {"beam_flags": "--temp_location=gs://a/b", "store": store}
+    with pytest.raises(SettingError, match=rf"store must begin with .*Received: '{store}'"):
+        EncoderSettings.check(settings)
+    assert EncoderSettings.check({**settings, "store": "s3://a/features"})
+    assert EncoderSettings.check({**settings, "beam_flags": ""})

@@ -1,0 +1,117 @@
+"""Two workers on the loopback interface, each a process with a part of every batch."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from components.artifacts.examples import ExampleShards
+from components.errors import SettingError
+from components.registry.runs import start_run
+from components.settings.train import TrainSettings
+from components.train import data
+from components.train.trainer import fit_network
+from components.train.workers import ALONE, CLUSTER_VARIABLE, Workers, join_workers
+
+SCRIPT = Path(__file__).with_name("training_process.py")
+# More than a worker takes to notice that another has ended, on a busy machine.
+PATIENCE = 300
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[]",
+        "workers",
+        '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": 2}}',
+        '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": "first"}}',
+    ],
+)
+def test_join_workers_of_an_invalid_cluster_is_refused(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CLUSTER_VARIABLE, text)
+    with pytest.raises(SettingError, match=CLUSTER_VARIABLE):
+        join_workers()
+
+
+def test_join_workers_without_a_cluster_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CLUSTER_VARIABLE, raising=False)
+    assert join_workers() == ALONE == Workers(0, 1)
+
+
+def _start(
+    ports: list[int], rank: int, folder: Path, checkpoint: Path, *arguments: str
+) -> subprocess.Popen[str]:
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    config = {"cluster": cluster, "task": {"type": "worker", "index": rank}}
+    return subprocess.Popen(
+        [sys.executable, SCRIPT, folder, checkpoint, *arguments],
+        env={**os.environ, CLUSTER_VARIABLE: json.dumps(config)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _end(*workers: subprocess.Popen[str]) -> list[str]:
+    return [worker.communicate(timeout=PATIENCE)[1] for worker in workers]
+
+
+def test_two_workers_train_like_one_also_after_a_kill(
+    make_settings: Callable[..., TrainSettings],
+    train_shards: ExampleShards,
+    dev_shards: ExampleShards,
+    matrix: np.ndarray,
+    mlflow_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    free_port: Callable[[], int],
+) -> None:
+    # Dropout differs from worker to worker, by intention.
+    settings = make_settings(dropout=0.0)
+    np.save(tmp_path / "matrix.npy", matrix)
+    (tmp_path / "settings.json").write_text(json.dumps(settings.model_dump()))
+    monkeypatch.setattr(data, "SHARDS_PER_POOL", 2)
+    network, state = fit_network(
+        train_shards,
+        dev_shards,
+        matrix,
+        settings,
+        checkpoint=tmp_path / "one.npz",
+        start_run=lambda: start_run("tests", "one", {}),
+    )
+    keras.config.set_dtype_policy("float32")
+
+    checkpoint = tmp_path / "two.npz"
+    ports = [free_port(), free_port()]
+    chief = _start(ports, 0, tmp_path, checkpoint)
+    other = _start(ports, 1, tmp_path, checkpoint, "4")
+    [error, _] = _end(chief, other)
+    assert other.returncode == -signal.SIGKILL
+    # The other worker's end does not leave it waiting for ever.
+    assert chief.returncode > 0, error[-2000:]
+    assert "aborted" in error or "unhealthy" in error, error[-2000:]
+    assert not (tmp_path / "losses-0.json").exists()
+
+    ports = [free_port(), free_port()]
+    workers = [_start(ports, rank, tmp_path, checkpoint) for rank in (0, 1)]
+    errors = _end(*workers)
+    assert [worker.returncode for worker in workers] == [0, 0], errors
+
+    expected = [
+        (epoch["loss"], epoch["word_loss"], epoch["dev_word_loss"]) for epoch in state.history
+    ]
+    for rank in (0, 1):
+        losses = json.loads((tmp_path / f"losses-{rank}.json").read_text())
+        np.testing.assert_allclose(losses, expected, rtol=1e-5)
+        with np.load(tmp_path / f"weights-{rank}.npz") as weights:
+            for name, own in zip(weights.files, network.get_weights(), strict=True):
+                np.testing.assert_allclose(weights[name], own, rtol=1e-3, atol=1e-5)
