@@ -118,6 +118,8 @@ def start_workers(
             # Beam's default ends the connection to a job after five minutes.
             flags = (
                 "--job_server_timeout=7200 "
+                # Without it, each job lists all packages with pip first.
+                "--experiments=disable_logging_submission_environment "
                 f"--runner=PortableRunner --job_endpoint=localhost:{job_service} "
                 f"--environment_type=EXTERNAL --environment_config=localhost:{port}"
             )
