@@ -45,10 +45,12 @@ def main() -> None:
         ready()
         settings = _read_settings(args.config)
         with TemporaryDirectory(prefix="captionflow-train-") as folder:
-            artifacts = [local_copy(getattr(args, name), Path(folder, name)) for name in _ARTIFACTS]
-            _check(artifacts)
+            examples, captions, matrix = (
+                local_copy(getattr(args, name), Path(folder, name)) for name in _ARTIFACTS
+            )
+            _check([examples, captions, matrix])
             model = Path(folder, "model")
-            train_model(*artifacts, model, settings=settings, workers=workers)
+            train_model(examples, captions, matrix, model, settings=settings, workers=workers)
             if workers.is_chief:
                 upload(model, args.model)
 

@@ -173,7 +173,7 @@ def test_evaluate_model_writes_a_report_despite_a_missing_photo(
     assert positions == sorted(positions)
     assert page.count("data:image/jpeg;base64,") == 1
     assert "var(--dev)" in page
-    assert "no thumbnail of 2.png" in caplog.text
+    assert "has no thumbnail of 2.png" in caplog.text
 
 
 def test_evaluate_model_that_fails_leaves_nothing(artifacts: Any, tmp_path: Path) -> None:
