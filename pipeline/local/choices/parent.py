@@ -7,8 +7,8 @@ from typing import Any
 
 from components.artifacts.files import read_json
 from components.errors import DataError, SettingError
+from components.settings.base import flag
 from components.settings.encoder import WEIGHTS
-from pipeline.config import flag
 from pipeline.local.environment import set_environment
 
 # Files of a bundle. The modules that define their names import TensorFlow, which takes seconds.
