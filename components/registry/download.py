@@ -1,6 +1,8 @@
 """Downloads the bundle of a registered model: files as data, without MLflow's model loader."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 from typing import NamedTuple
@@ -60,15 +62,8 @@ def download_model(
         )
     number = find_version(model_name, alias) if version is None else version
     with mlflow_client() as client:
-        try:
+        with _unknown(f"There is no version {number} of {model_name}"):
             uri = client.get_model_version_download_uri(model_name, number)
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise
-            raise DataError(
-                f"There is no version {number} of {model_name} in MLflow at "
-                f"{printable_tracking_uri()}. See `captionflow models list`"
-            ) from error
         return ModelDownload(number, _download(f"{model_name} version {number}", uri, directory))
 
 
@@ -99,16 +94,24 @@ def find_version(model_name: str, alias: str | None) -> str:
     """
     if alias in (None, CHAMPION):
         return _champion_of(model_name)
-    with mlflow_client() as client:
-        try:
-            return str(client.get_model_version_by_alias(model_name, alias).version)
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise
-            raise DataError(
-                f"No version of {model_name} has the alias {alias} in MLflow at "
-                f"{printable_tracking_uri()}. See `captionflow models list`"
-            ) from error
+    with (
+        mlflow_client() as client,
+        _unknown(f"No version of {model_name} has the alias {alias}"),
+    ):
+        return str(client.get_model_version_by_alias(model_name, alias).version)
+
+
+@contextmanager
+def _unknown(message: str) -> Iterator[None]:
+    """Raises a `DataError` with a message if MLflow does not have what it is asked for."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        raise DataError(
+            f"{message} in MLflow at {printable_tracking_uri()}. See `captionflow models list`"
+        ) from error
 
 
 def _champion_of(model_name: str) -> str:
@@ -122,10 +125,7 @@ def _champion_of(model_name: str) -> str:
         message += f" Models with an approved version (--model-name): {', '.join(others)}."
     elif rejection := last_rejection(model_name):
         message += f" The gate's decision on the last model: {rejection}."
-    raise NoChampionError(
-        f"{message} Train a model with `captionflow run`, or use one that was not approved with "
-        "`--bundle` and the artifact scored_model of its evaluate step"
-    )
+    raise NoChampionError(f"{message} Train a model with `captionflow run`")
 
 
 def _download(name: str, uri: str, directory: Path, file: str = "") -> Path:

@@ -40,6 +40,7 @@ from components.train.parent import load_parent
 from components.train.sample import sample_photos
 from components.train.tracking import PipelineRun, start_training_run
 from components.train.trainer import fit_network
+from components.train.workers import ALONE, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ _DAYS_KEPT = 7
 # Size of a split's shards up to which `training_data: auto` reads it into memory, where it takes
 # about three times as much.
 _MAX_BYTES_IN_MEMORY = 2**30
-_ALONE = PipelineRun()
+_NO_PIPELINE = PipelineRun()
 
 
 def train_model(
@@ -57,7 +58,8 @@ def train_model(
     directory: str | Path,
     *,
     settings: TrainSettings,
-    pipeline_run: PipelineRun = _ALONE,
+    pipeline_run: PipelineRun = _NO_PIPELINE,
+    workers: Workers = ALONE,
 ) -> dict[str, Any]:
     """Trains a network and writes it as a bundle, without decoding settings.
 
@@ -77,6 +79,7 @@ def train_model(
         directory: Where the model artifact is written, atomically: the bundle and `training.json`.
         settings: The training settings.
         pipeline_run: What MLflow records of the pipeline run that trains the model.
+        workers: The workers that train together; only the chief writes the model.
 
     Returns:
         The content of `training.json` (MLflow run, history, settings, best epoch), and the
@@ -131,12 +134,15 @@ def train_model(
         ),
         words=vocabulary.words,
         parent=parent,
+        workers=workers,
     )
     training = {
         **_training_record(state, settings),
         "embeddings": _source(Path(matrix)),
         **({"start_from": lineage} if lineage else {}),
     }
+    if not workers.is_chief:
+        return {**training, "checkpoint": str(checkpoint)}
     with ended_on_error(state.run_id):
         with atomic_directory(directory) as aside:
             kept = sample_photos(train.blocks(), settings.reranking_photos, settings.seed)

@@ -9,7 +9,9 @@ import pytest
 from kfp import dsl
 from mlflow import MlflowClient
 
-from components.artifacts.checksums import write_checksums
+from components.artifacts.checksums import METADATA_KEY, artifact_damage, write_checksums
+from components.artifacts.fingerprint import fingerprint_file
+from components.artifacts.report import place
 from components.errors import CaptionflowError, DataError
 from components.register import component
 from components.register.registration import Registered
