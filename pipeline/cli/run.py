@@ -14,8 +14,6 @@ from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, Preset, Root, with_options
 from pipeline.cli.waiting import announce
 from pipeline.config import DEFAULT_PRESET, make_settings, read_config
-from pipeline.local.choices.choose import Choices, choose_settings
-from pipeline.local.choices.table import show_choices
 
 
 @with_options(RunSettings)
@@ -47,6 +45,10 @@ def run(
     """Run the whole pipeline on this machine: ingest, train, evaluate, register."""
     with one_line_errors():
         announce(_doing(check=check, plan=plan))
+        # These take seconds to import.
+        from pipeline.local.choices.choose import Choices, choose_settings
+        from pipeline.local.choices.table import show_choices
+
         fixed = {**(read_config(config) if config else {}), **given}
         if no_store:
             fixed["store"] = ""
