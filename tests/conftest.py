@@ -5,11 +5,13 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytest_plugins = ("mlflow_stores", "object_stores", "small_runs", "tiny_bundles", "workers")
+# First that which the others import.
+pytest_plugins = ("workers", "mlflow_stores", "object_stores", "small_runs", "tiny_bundles")
 
 
 # Module scope, since Playwright keeps an event loop running in this thread.
@@ -69,3 +71,12 @@ def free_port() -> Callable[[], int]:
             return int(listener.getsockname()[1])
 
     return find
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder where programs are looked for."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder

@@ -27,6 +27,8 @@ class Training(BaseModel):
         max_words: Maximum length of a caption in words.
         settings: The training settings.
         history: All epochs.
+        embeddings: Where the word embeddings came from: `source`, `width` and `found` words.
+        start_from: The model that the training continued from, if any.
     """
 
     mlflow_run_id: str
@@ -34,6 +36,8 @@ class Training(BaseModel):
     max_words: Annotated[int, Field(ge=1, validation_alias=AliasPath("settings", "max_words"))]
     settings: dict[str, Any]
     history: Annotated[list[Epoch], Field(min_length=1)]
+    embeddings: dict[str, Any] | None = None
+    start_from: dict[str, Any] | None = None
 
 
 class Finding(BaseModel):

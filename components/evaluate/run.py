@@ -142,6 +142,7 @@ def _provenance(inputs: Inputs, model_fingerprint: str) -> dict[str, Any]:
         **asdict(inputs.bundle.decoding),
         **inputs.data.model_dump(include=_OF_DATA),
         "encoder": inputs.encoder,
+        **inputs.training.model_dump(include={"embeddings", "start_from"}, exclude_none=True),
         "vocabulary_known": len(inputs.bundle.vocabulary) - len(SPECIAL_TOKENS),
     }
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS, MLFLOW_RUN_NOTE
 
 from components.artifacts.files import SCORES_FILE, TRAINING_FILE, read_json
-from components.artifacts.manifest import read_manifest
+from components.artifacts.manifest import Photo, read_manifest
 from components.artifacts.scores import search_scores
 from components.register.card import model_card
 from components.register.packaging import log_bundle
@@ -19,11 +20,15 @@ from components.registry.approval import propose
 from components.registry.candidacy import approval_notice
 from components.registry.client import mlflow_client
 from components.registry.models import TRAINING_CONFIG_TAG, find_champion
-from components.registry.ownership import deleted_on_error
+from components.registry.ownership import deleted_on_error, sync_model
 from components.registry.promotion import champion_changed, promote
 from components.registry.rejected_candidates import candidate_key
 from components.registry.runs import require_run
-from components.registry.training_photos import record_training_photos
+from components.registry.training_photos import (
+    TrainingPhotos,
+    read_training_photos,
+    record_training_photos,
+)
 from components.settings.release import RegisterSettings
 
 logger = logging.getLogger(__name__)
@@ -124,7 +129,7 @@ def register_model(
         # When the step is repeated, its own version may be the champion already.
         if now != compared_with and (version is None or now != str(version.version)):
             raise champion_changed(compared_with, now)
-        record_training_photos(run_id, photos)
+        record_training_photos(run_id, _training_photos(photos, scored))
         tags |= _gate_tags(client, run_id, reason)
         if version is None:
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
@@ -132,6 +137,7 @@ def register_model(
                 logger.info("Packaging the model in MLflow; this takes seconds")
                 logged = log_bundle(Path(model), photos, run_id)
                 with deleted_on_error(client, logged):
+                    sync_model(client, logged)
                     logger.info("Captioning test photos with it in a new process")
                     check_parity(process, f"models:/{logged}", Path(scores), photos)
                     version = _new_version(client, model_name, run_id, logged, tags, card)
@@ -168,6 +174,14 @@ def register_model(
     return Registered(number, uri)
 
 
+def _training_photos(photos: Sequence[Photo], scores: dict[str, Any]) -> TrainingPhotos:
+    """Returns the photos of a training, with those of the model that it continued from."""
+    own = TrainingPhotos.of(photos)
+    start = scores.get("start_from")
+    parent = read_training_photos(start["mlflow_run_id"]) if start else None
+    return own.with_parent(parent) if parent else own
+
+
 def _tags(scores: dict[str, Any]) -> dict[str, str]:
     # `str` of a float loses no digit.
     return {
@@ -181,6 +195,7 @@ def _tags(scores: dict[str, Any]) -> dict[str, str]:
         "encoder_weights": scores["encoder"]["weights"],
         "encoder_sha256": scores["encoder"]["sha256"],
         "encoder_precision": scores["encoder"]["precision"],
+        **({"start_from": start["model"]} if (start := scores.get("start_from")) else {}),
     }
 
 

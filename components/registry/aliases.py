@@ -1,14 +1,14 @@
 """Moves an alias of a registered model to the version that the model's records name."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from mlflow import MlflowClient, entities
 from mlflow.exceptions import MlflowException
 
 from components.errors import CaptionflowError
 
-Model = entities.model_registry.RegisteredModel
+Model: TypeAlias = entities.model_registry.RegisteredModel
 
 Version = TypeVar("Version", bound=str | None)
 

@@ -1,6 +1,8 @@
 """Downloads the bundle of a registered model: files as data, without MLflow's model loader."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 from typing import NamedTuple
@@ -58,17 +60,10 @@ def download_model(
             f"There are no runs in MLflow at {printable_tracking_uri()} yet. Start one with "
             "`captionflow run`"
         )
-    number = _version_with(alias, model_name) if version is None else version
+    number = find_version(model_name, alias) if version is None else version
     with mlflow_client() as client:
-        try:
+        with _unknown(f"There is no version {number} of {model_name}"):
             uri = client.get_model_version_download_uri(model_name, number)
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise
-            raise DataError(
-                f"There is no version {number} of {model_name} in MLflow at "
-                f"{printable_tracking_uri()}. See `captionflow models list`"
-            ) from error
         return ModelDownload(number, _download(f"{model_name} version {number}", uri, directory))
 
 
@@ -90,19 +85,33 @@ def download_bundle_file(model_name: str, version: str, name: str, directory: Pa
         return _download(f"{model_name} version {version}", uri, directory, name)
 
 
-def _version_with(alias: str | None, model_name: str) -> str:
+def find_version(model_name: str, alias: str | None) -> str:
+    """Returns the version that has an alias; None: the champion's.
+
+    Raises:
+        DataError: If no version has it.
+        CaptionflowError: If MLflow can't be used.
+    """
     if alias in (None, CHAMPION):
         return _champion_of(model_name)
-    with mlflow_client() as client:
-        try:
-            return str(client.get_model_version_by_alias(model_name, alias).version)
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise
-            raise DataError(
-                f"No version of {model_name} has the alias {alias} in MLflow at "
-                f"{printable_tracking_uri()}. See `captionflow models list`"
-            ) from error
+    with (
+        mlflow_client() as client,
+        _unknown(f"No version of {model_name} has the alias {alias}"),
+    ):
+        return str(client.get_model_version_by_alias(model_name, alias).version)
+
+
+@contextmanager
+def _unknown(message: str) -> Iterator[None]:
+    """Raises a `DataError` with a message if MLflow does not have what it is asked for."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        raise DataError(
+            f"{message} in MLflow at {printable_tracking_uri()}. See `captionflow models list`"
+        ) from error
 
 
 def _champion_of(model_name: str) -> str:

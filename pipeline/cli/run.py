@@ -52,7 +52,9 @@ def run(
         fixed = {**(read_config(config) if config else {}), **given}
         if no_store:
             fixed["store"] = ""
-        choices = Choices(preset or DEFAULT_PRESET, {}) if check else choose_settings(preset, fixed)
+        choices = (
+            Choices(preset or DEFAULT_PRESET, {}) if check else choose_settings(preset, fixed, root)
+        )
         settings = make_settings(choices.preset, {**choices.values, **fixed})
         show_choices(choices, root)
         # Imported late, so that `--help` and errors in settings appear at once.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.describing.http.loopback import LOOPBACK
+from components.registry.model_uri import is_model_uri
 from pipeline.cli.captioning.options import DEFAULT_MODEL, KeepFeatures
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
@@ -46,7 +47,7 @@ def serve_model(
         announce("Loading the model …")
         # These take seconds to import.
         from components.describing.http.server import listen
-        from components.describing.serving.model_source import needs_registry, open_source
+        from components.describing.serving.model_source import open_source
         from pipeline.cli.captioning.last_model import naming_last_model
         from pipeline.cli.captioning.process import (
             exit_at_once,
@@ -55,7 +56,7 @@ def serve_model(
             temporary_files,
         )
 
-        prepare(root, needs_registry=needs_registry(model))
+        prepare(root, needs_registry=is_model_uri(model))
         with (
             temporary_files(),
             listen(host, port) as listener,

@@ -3,6 +3,7 @@
 The vocabulary is counted in the train split only.
 """
 
+import argparse
 import hashlib
 import tempfile
 import unicodedata
@@ -33,6 +34,15 @@ ONNX = SHARED / "encoders" / "efficientnet_lite2"
 WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
 
 MIN_COUNT = 5
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that name Flickr8k, its features and GloVe."""
+    parser.add_argument("--dataset", type=Path, default=FLICKR8K, help="folder of Flickr8k")
+    parser.add_argument(
+        "--features", type=Path, default=FEATURES, help=".npz file with names and x"
+    )
+    parser.add_argument("--glove", type=Path, default=GLOVE, help="GloVe file")
 
 
 def load_examples(

@@ -8,11 +8,10 @@ gradient as long as it saves a tenth of an epoch on a processor with AVX-512.
 """
 
 import argparse
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from data import FEATURES, FLICKR8K, GLOVE, glove_matrix, load_examples, sample_photos
+from data import add_data_options, glove_matrix, load_examples, sample_photos
 from keras import layers
 from machine import describe_machine
 from our_trainer import Ours, our_settings, train_ours
@@ -33,11 +32,7 @@ def train_with_keras_loop(*arguments: Any) -> Ours:
 def main() -> None:
     """Runs the measurements, and prints the result."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--dataset", type=Path, default=FLICKR8K, help="folder of Flickr8k")
-    parser.add_argument(
-        "--features", type=Path, default=FEATURES, help=".npz file with names and x"
-    )
-    parser.add_argument("--glove", type=Path, default=GLOVE, help="GloVe file")
+    add_data_options(parser)
     parser.add_argument("--share", type=float, default=0.1, help="share of the photos, 0 to 1")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=4, help="at least 2: the first compiles")

@@ -19,7 +19,7 @@ from statistics import mean, stdev
 from typing import Any, Literal
 
 import numpy as np
-from data import FEATURES, FLICKR8K, GLOVE, glove_matrix, load_examples
+from data import add_data_options, glove_matrix, load_examples
 from machine import describe_machine
 from numpy.typing import NDArray
 from our_trainer import fit_ours, our_settings, preset_settings
@@ -178,11 +178,7 @@ def _summary(scores: list[dict[str, Any]]) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--dataset", type=Path, default=FLICKR8K, help="folder of Flickr8k")
-    parser.add_argument(
-        "--features", type=Path, default=FEATURES, help=".npz file with names and x"
-    )
-    parser.add_argument("--glove", type=Path, default=GLOVE, help="GloVe file")
+    add_data_options(parser)
     parser.add_argument("--splits", choices=("dev", "test"), nargs="+", default=["dev"])
     parser.add_argument("--models", type=Path, help="folder in which to keep trained models")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])

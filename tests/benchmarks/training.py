@@ -10,13 +10,12 @@ median and range.
 """
 
 import argparse
-from pathlib import Path
 from statistics import median
 
 import our_trainer
 import plain_keras
 import tutorial_recipe
-from data import FEATURES, FLICKR8K, GLOVE, glove_matrix, load_examples, sample_photos
+from data import add_data_options, glove_matrix, load_examples, sample_photos
 from machine import describe_machine, matmul_gflops
 from processes import alone, as_step
 from rich.console import Console
@@ -154,11 +153,7 @@ def _captions(examples: Examples) -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--dataset", type=Path, default=FLICKR8K, help="folder of Flickr8k")
-    parser.add_argument(
-        "--features", type=Path, default=FEATURES, help=".npz file with names and x"
-    )
-    parser.add_argument("--glove", type=Path, default=GLOVE, help="GloVe file")
+    add_data_options(parser)
     parser.add_argument("--share", type=float, default=0.1, help="share of the photos, 0 to 1")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=4, help="epochs of captionflow, at least 2")

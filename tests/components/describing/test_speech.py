@@ -12,14 +12,6 @@ def _install(folder: Path, program: str, script: str) -> None:
     path.chmod(0o755)
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", str(folder))
-    return folder
-
-
 def test_find_speech_returns_the_first_installed_program(programs: Path) -> None:
     _install(programs, "say", "exit 0")
     assert find_speech() == [f"{programs}/say", "--"]

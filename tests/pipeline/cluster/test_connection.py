@@ -9,34 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from cluster_cli import SECRET, call, one_line
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from typer.testing import CliRunner
-
-from pipeline.kubeflow import app
-
-SECRET = "s3cr3t-t0k3n"  # noqa: S105 # of a server in a test
 
 pytestmark = pytest.mark.usefixtures("no_cluster", "compiled_once")
-
-
-def _call(host: str | None, *options: str, command: str = "submit", **env: str) -> Result:
-    address = ["--host", host] if host is not None else []
-    return CliRunner().invoke(app, [command, *address, *options], env=env)
-
-
-def _one_line(result: Result) -> str:
-    assert result.exit_code in (1, 2)
-    assert isinstance(result.exception, SystemExit)
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("captionflow: ")
-    assert SECRET not in line
-    return str(line.removeprefix("captionflow: "))
 
 
 @pytest.fixture
@@ -48,42 +28,42 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "schlüssel"])
 def test_invalid_token_is_not_printed(kfp_server: Any, token: str) -> None:
-    line = _one_line(_call(kfp_server.url, "--existing-token", token))
+    line = one_line(call(kfp_server.url, "--existing-token", token))
     assert line == "The token must be one word of ASCII characters"
     assert kfp_server.requests == []
 
 
 def test_missing_certificate_is_named(kfp_server: Any) -> None:
-    line = _one_line(_call(kfp_server.url, "--ca-cert", "no/such.pem"))
+    line = one_line(call(kfp_server.url, "--ca-cert", "no/such.pem"))
     assert line == "ca_cert must be a file. Received: 'no/such.pem'"
 
 
 @pytest.mark.parametrize("content", ["{", "{}"])
 def test_invalid_kfp_context_is_named(kfp_server: Any, tmp_path: Path, content: str) -> None:
     (tmp_path / "context.json").write_text(content)
-    line = _one_line(_call(kfp_server.url))
+    line = one_line(call(kfp_server.url))
     assert line.startswith(f"{tmp_path / 'context.json'} is not a valid kfp context file.")
 
 
 def test_password_in_the_address_is_not_printed(free_port: int) -> None:
-    line = _one_line(_call(f"http://me:{SECRET}@127.0.0.1:{free_port}"))
+    line = one_line(call(f"http://me:{SECRET}@127.0.0.1:{free_port}"))
     assert f"No server is running at http://127.0.0.1:{free_port}." in line
 
 
 def test_host_namespace_and_token_are_taken_from_flags(kfp_server: Any) -> None:
-    result = _call(kfp_server.url, "--namespace", "team-a", "--existing-token", SECRET)
+    result = call(kfp_server.url, "--namespace", "team-a", "--existing-token", SECRET)
     assert result.exit_code == 0
     assert SECRET not in result.output
     assert {r.headers["authorization"] for r in kfp_server.requests} == {f"Bearer {SECRET}"}
     (created,) = kfp_server.sent("POST", "/experiments")
     assert created.body["namespace"] == "team-a"
-    assert _call(kfp_server.url, "--namespace", "team-a", command="schedules").exit_code == 0
+    assert call(kfp_server.url, "--namespace", "team-a", command="schedules").exit_code == 0
     assert kfp_server.requests[-1].query["namespace"] == "team-a"
 
 
 def test_host_and_token_are_taken_from_the_environment(kfp_server: Any) -> None:
     environment = {"KF_PIPELINES_ENDPOINT": kfp_server.url, "KF_PIPELINES_TOKEN": f"{SECRET}\n"}
-    result = _call(None, **environment)
+    result = call(None, **environment)
     assert result.exit_code == 0
     assert {r.headers["authorization"] for r in kfp_server.requests} == {f"Bearer {SECRET}"}
     assert f"Page  {kfp_server.url}/#/runs/details/" in result.stdout
@@ -99,7 +79,7 @@ def test_host_and_token_are_taken_from_the_kube_config(kfp_server: Any, tmp_path
     }
     (tmp_path / ".kube").mkdir()
     (tmp_path / ".kube" / "config").write_text(json.dumps(config))
-    result = _call(None)
+    result = call(None)
     assert result.exit_code == 0, result.output
     assert {r.headers["authorization"] for r in kfp_server.requests} == {f"Bearer {SECRET}"}
     (run_id,) = kfp_server.runs
@@ -108,29 +88,29 @@ def test_host_and_token_are_taken_from_the_kube_config(kfp_server: Any, tmp_path
         "kubeflow svc/ml-pipeline-ui 8080:80)"
     )
     kfp_server.refuse("GET", "/healthz", 401, f"{SECRET} is not known")
-    assert "… is not known" in _one_line(_call(None))
+    assert "… is not known" in one_line(call(None))
 
 
 def test_page_uses_the_address_of_the_user_interface(kfp_server: Any) -> None:
-    result = _call(kfp_server.url, KF_PIPELINES_UI_ENDPOINT="https://kubeflow.example/pipeline/")
+    result = call(kfp_server.url, KF_PIPELINES_UI_ENDPOINT="https://kubeflow.example/pipeline/")
     assert "Page  https://kubeflow.example/pipeline/#/runs/details/" in result.stdout
 
 
 @pytest.mark.parametrize("host", ["http://", "http://a b", "http://localhost:99999"])
 def test_invalid_address_gives_an_example(host: str) -> None:
-    line = _one_line(_call(host))
+    line = one_line(call(host))
     assert line.startswith("host must be an address such as http://localhost:8080. Received:")
 
 
 def test_missing_address_lists_the_ways_to_give_one() -> None:
-    line = _one_line(_call(None))
+    line = one_line(call(None))
     for source in ("--host", "KF_PIPELINES_ENDPOINT", "kubectl config view"):
         assert source in line
 
 
 def test_server_without_tls_suggests_http(kfp_server: Any) -> None:
     # Without a scheme, kfp assumes https.
-    line = _one_line(_call(kfp_server.url.removeprefix("http://")))
+    line = one_line(call(kfp_server.url.removeprefix("http://")))
     assert line.startswith("Can't open a secure connection to https://127.0.0.1:")
     assert "Use http:// if the server has no TLS" in line
 
@@ -161,9 +141,9 @@ def test_server_with_a_private_certificate_needs_ca_cert(
     context.load_cert_chain(certificate)
     kfp_server.http.socket = context.wrap_socket(kfp_server.http.socket, server_side=True)
     host = kfp_server.url.replace("http://", "https://")
-    line = _one_line(_call(host))
+    line = one_line(call(host))
     assert line.startswith(f"Can't open a secure connection to {host}.")
     assert line.endswith("give its CA certificate with --ca-cert")
     assert kfp_server.requests == []
-    assert _call(host, "--ca-cert", str(certificate)).exit_code == 0
+    assert call(host, "--ca-cert", str(certificate)).exit_code == 0
     assert len(kfp_server.runs) == 1

@@ -3,7 +3,6 @@
 import io
 import re
 import shlex
-import zipfile
 from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
@@ -19,7 +18,7 @@ from components.artifacts.examples import read_examples
 from components.artifacts.files import read_json
 from components.describing.model import open_model
 from components.drift.kept_features import FeatureKeeper
-from components.errors import DataError, SettingError
+from components.errors import DataError
 from components.registry.approval import approve
 from components.registry.candidacy import find_candidate
 from components.registry.client import local_tracking_uri
@@ -27,7 +26,7 @@ from components.registry.models import find_champion
 from pipeline.cli.captioning.last_model import naming_last_model
 from pipeline.config import Settings, make_settings
 from pipeline.local.__main__ import app
-from pipeline.local.run import StepFailedError, plan_run, run_pipeline
+from pipeline.local.run import plan_run, run_pipeline
 from pipeline.local.summary import Summary, show_summary
 
 
@@ -229,42 +228,6 @@ def test_run_pipeline_forced_trains_to_the_same_scores_which_are_no_progress(
     )
     released = find_champion("captionflow-sample")
     assert released is not None and released.version == "1"
-
-
-def test_run_pipeline_of_a_failing_step_names_it_and_its_error(
-    settings: Callable[..., Settings], tmp_path: Path
-) -> None:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    (folder / "notes.txt").write_text("nothing to learn from")
-    console = Console(file=io.StringIO(), width=200)
-    with pytest.raises(StepFailedError, match=r"\ningest: .*photos") as raised:
-        run_pipeline(settings(dataset=str(folder)), tmp_path / "runs", console=console)
-    log = Path(str(raised.value).splitlines()[0].partition(": ")[2])
-    assert "FAILED ingest:" in log.read_text()
-    assert "Traceback" not in log.read_text().split("executor_main()")[0]
-
-
-def test_run_pipeline_of_a_path_to_nowhere_names_the_setting(
-    settings: Callable[..., Settings], tmp_path: Path
-) -> None:
-    with pytest.raises(DataError, match=r"^glove: Nothing lies at this path.*nowhere\.txt"):
-        run_pipeline(settings(glove=str(tmp_path / "nowhere.txt")), tmp_path / "runs")
-    assert not (tmp_path / "runs" / "artifacts").exists()
-
-
-def test_run_pipeline_of_a_zip_with_several_gloves_asks_before_any_work(
-    settings: Callable[..., Settings], tmp_path: Path
-) -> None:
-    with zipfile.ZipFile(tmp_path / "glove.zip", "w") as archive:
-        archive.writestr("glove.50d.txt", "a 1 2")
-        archive.writestr("glove.100d.txt", "a 1 2 3")
-    with pytest.raises(
-        SettingError,
-        match=r"^glove must name one file of the zip: .*#glove\.100d\.txt, .*#glove\.50d\.txt",
-    ):
-        run_pipeline(settings(glove=str(tmp_path / "glove.zip")), tmp_path / "runs")
-    assert not (tmp_path / "runs" / "artifacts").exists()
 
 
 def test_command_uploads_what_the_run_made(

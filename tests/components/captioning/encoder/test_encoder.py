@@ -12,15 +12,9 @@ from components.artifacts.files import ENCODER_WEIGHTS_FILE
 from components.captioning.encoder import encoder as encoder_module
 from components.captioning.encoder import precision as precision_module
 from components.captioning.encoder.encoder import Encoder
-from components.captioning.encoder.images import load_photo
 from components.captioning.encoder.precision import has_bfloat16
 from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError, SettingError
-
-SHARED = Path(__file__).parents[4].parent / "shared"
-REAL_WEIGHTS = SHARED / "encoders" / "inception_v3.trained.weights.h5"
-PHOTOS = sorted((SHARED / "flickr8k").rglob("*.jpg"))[:4]
-
 
 SPEC = EncoderSpec("MobileNetV2", "random", 1, "0" * 64, 1280, 224, "float32")
 
@@ -224,30 +218,3 @@ def test_load_without_weights_names_the_file(tmp_path: Path) -> None:
     SPEC.save(tmp_path)
     with pytest.raises(DataError, match=r"Nothing lies at this path.*encoder\.weights\.h5"):
         Encoder.load(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def inception() -> Encoder:
-    return Encoder.build("InceptionV3", str(REAL_WEIGHTS), batch_size=len(PHOTOS))
-
-
-@pytest.mark.skipif(not PHOTOS or not REAL_WEIGHTS.exists(), reason="needs ../shared")
-def test_pretrained_inception_features_distinguish_photos(inception: Encoder) -> None:
-    assert inception.spec.weights == "file"
-    assert (inception.spec.width, inception.spec.size) == (2048, 299)
-    one, other = inception.encode(photos(2, 299))
-    assert (one >= 0).all()  # Means of ReLU outputs.
-    assert np.corrcoef(one, other)[0, 1] < 0.99
-
-
-@pytest.mark.skipif(not has_bfloat16(), reason="needs a processor with bfloat16")
-@pytest.mark.skipif(not PHOTOS or not REAL_WEIGHTS.exists(), reason="needs ../shared")
-def test_pretrained_inception_features_in_bfloat16_are_close_to_float32(
-    inception: Encoder,
-) -> None:
-    batch = np.stack([load_photo(path, 299) for path in PHOTOS])
-    in_bfloat16 = Encoder.build(
-        "InceptionV3", str(REAL_WEIGHTS), batch_size=len(PHOTOS), precision="bfloat16"
-    )
-    similarities = cosine_similarities(inception.encode(batch), in_bfloat16.encode(batch))
-    assert 0.999 < similarities.min() < 1
