@@ -111,7 +111,9 @@ def evaluate_model(
         calibration.save(aside)
         write_language(aside, inputs.data.language)
     measured |= _provenance(inputs, checksums_fingerprint(scored_model))
-    mistakes = count_mistakes(captions.beam, test.references, normalizer.detokenize)
+    mistakes = count_mistakes(
+        captions.beam, test.references, inputs.data.language, normalizer.detokenize
+    )
     page = render_report(measured, inputs.training, inputs.data, mistakes, sections)
     with atomic_file(report) as aside:
         aside.write_text(page, encoding="utf-8")

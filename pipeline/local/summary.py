@@ -26,6 +26,8 @@ from pipeline.local.console import Seconds
 
 #: Folder in the work folder where kfp.local stores artifacts.
 ARTIFACTS = "artifacts"
+# Where `mlflow ui` listens.
+_MLFLOW_UI = "http://127.0.0.1:5000"
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Drift", escape(str(drift))
     yield "Config", escape(_short(summary.config_file))
     yield "Log", escape(_short(summary.log_file))
-    yield "MLflow", escape(_mlflow())
+    yield from ((title, escape(text)) for title, text in _mlflow(summary))
     photo, model = _test_photo(summary), _model_flags(summary)
     yield "Caption", escape(_command("captionflow", "caption", photo, *model))
     yield "Demo", escape(_command("captionflow", "demo", *model))
@@ -203,21 +205,27 @@ def _report(summary: Summary) -> str:
     return _short(target)
 
 
-def _mlflow() -> str:
+def _mlflow(summary: Summary) -> Iterator[tuple[str, str]]:
     from components.registry.client import printable_tracking_uri
+    from components.registry.experiments import runs_page
 
     # A server's address is its page; a local store needs a command that starts the page.
-    address = printable_tracking_uri()
+    address, page = printable_tracking_uri(), runs_page(_settings(summary).experiment)
     if address.startswith(("http://", "https://")):
-        return address
-    return _command("mlflow", "ui", "--backend-store-uri", address)
+        yield "MLflow", f"{address.rstrip('/')}{page}"
+    else:
+        yield "MLflow", _command("mlflow", "ui", "--backend-store-uri", address)
+        yield "", f"then open {_MLFLOW_UI}{page}"
+
+
+def _settings(summary: Summary) -> RunSettings:
+    return RunSettings.check(yaml.safe_load(summary.config_file.read_text(encoding="utf-8")))
 
 
 def _advice(summary: Summary) -> Iterator[str]:
-    settings = yaml.safe_load(summary.config_file.read_text(encoding="utf-8"))
     training = read_json(Path(summary.outputs["train"]["model"].path) / TRAINING_FILE)
     splits = summarize_manifest(summary.outputs["ingest"]["manifest"].path).splits
-    return advice(RunSettings.check(settings), training, splits)
+    return advice(_settings(summary), training, splits)
 
 
 def _test_photo(summary: Summary) -> str:
