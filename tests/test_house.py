@@ -21,7 +21,7 @@ LAYERS: dict[str, set[str]] = {
     "storage": {"errors", "markers"},
     "settings": {"errors"},
     "artifacts": {"errors", "markers", "storage"},
-    "registry": {"errors", "artifacts"},
+    "registry": {"errors", "storage", "artifacts"},
     "captioning": {"errors", "settings", "artifacts"},
     "drift": {"errors", "storage", "captioning"},
     "runtime": {"errors", "storage", "settings", "artifacts", "registry"},

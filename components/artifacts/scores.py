@@ -88,7 +88,7 @@ def degeneracy(scores: Mapping[str, Any]) -> str:
     Args:
         scores: The content of `scores.json`.
     """
-    if not {"vocabulary_used", "vocabulary_known", "mean_words", "images"} <= scores.keys():
+    if not {"vocabulary_known", "images", *_OF_BEAM} <= scores.keys():
         return ""
     used, known = scores["vocabulary_used"], scores["vocabulary_known"]
     possible = min(known, scores["mean_words"] * scores["images"])

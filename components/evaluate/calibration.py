@@ -79,7 +79,7 @@ def fit_calibration(bundle: Bundle, dev: Iterable[Examples], *, drawn_scenes: bo
     scales = np.where(scales > 1e-9, scales, 1.0)
     intercept, coefficients = fit_logistic((signals - means) / scales, good)
     logger.info(
-        "confidence fitted on %d dev photos, %d of them with a good caption (CIDEr-D of %.1f)",
+        "Fitted the confidence on %d dev photos; %d have a good caption (CIDEr-D of at least %.1f)",
         len(good), good.sum(), bound,
     )  # fmt: skip
     familiarities = signals[:, SIGNALS.index("familiarity")]

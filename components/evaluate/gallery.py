@@ -96,7 +96,7 @@ def thumbnail(photo: Photo | None) -> str | None:
     try:
         square = load_photo(path_or_content(photo.uri), _LONGEST_SIDE, named=photo.uri)
     except DataError as error:
-        logger.warning("no thumbnail of %s in the report: %s", photo.image_id, error)
+        logger.warning("The report has no thumbnail of %s: %s", photo.image_id, error)
         return None
     # Restores the photo's aspect ratio, which `load_photo` changed to a square.
     scale = _LONGEST_SIDE / max(photo.width, photo.height)

@@ -2,91 +2,23 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import AliasPath, BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from components.artifacts.examples import ExampleShards
 from components.artifacts.files import TRAINING_FILE
-from components.artifacts.language import UNDETERMINED
 from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import Bundle
 from components.errors import DataError
+from components.evaluate.records import Data, Training
 from components.settings.decoding import DecodingSettings
 
 SPLIT = "test"
 
 _Content = TypeVar("_Content", bound=BaseModel)
-_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-
-class Epoch(BaseModel):
-    """The metrics of an epoch, as recorded by `train`; losses are in nats per token."""
-
-    word_loss: float
-    dev_word_loss: float
-    learning_rate: float
-    seconds: float
-
-
-class Training(BaseModel):
-    """The record of a training in `training.json`.
-
-    Attributes:
-        mlflow_run_id: The MLflow run with its metrics.
-        best_epoch: The epoch whose weights the model has, counted from 1.
-        max_words: Maximum length of a caption in words.
-        settings: The training settings.
-        history: All epochs.
-    """
-
-    mlflow_run_id: str
-    best_epoch: int
-    max_words: Annotated[int, Field(ge=1, validation_alias=AliasPath("settings", "max_words"))]
-    settings: dict[str, Any]
-    history: Annotated[list[Epoch], Field(min_length=1)]
-
-
-class Finding(BaseModel):
-    """What limits a model of these data; see `ingest`'s `report.json`.
-
-    Attributes:
-        kind: Its name.
-        text: An explanation, with numbers.
-    """
-
-    kind: str
-    text: str
-
-
-class Data(BaseModel):
-    """The description of the data in the manifest's `report.json`.
-
-    Attributes:
-        dataset_fingerprint: Fingerprint of all photos and captions.
-        test_fingerprint: Fingerprint of the test split.
-        source: The layout of the data set; `sample` for drawn scenes.
-        language: The captions' language, a BCP 47 tag.
-        findings: What limits a model of these data.
-        photos: Number of photos.
-        captions: Number of captions.
-        splits: Number of photos by split.
-        near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
-        summary: What the data set holds, as rows of a title and a text.
-    """
-
-    dataset_fingerprint: _Sha256
-    test_fingerprint: _Sha256
-    source: str
-    photos: int
-    captions: int
-    splits: dict[str, int]
-    language: str = UNDETERMINED
-    findings: list[Finding] = []
-    near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]
-    summary: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from components.artifacts.report import PLACES, place
 from components.artifacts.scores import TITLES, degeneracy, search_scores
 from components.evaluate.curve import draw_loss_curve, draw_risk_coverage
 from components.evaluate.gallery import Picks, RankedCaption, thumbnail
-from components.evaluate.inputs import Data, Training
 from components.evaluate.mistakes import MistakeKind
+from components.evaluate.records import Data, Training
 
 _TEMPLATE = "report.html.jinja"
 

@@ -41,7 +41,13 @@ from components.settings.decoding import DecodingSettings
 logger = logging.getLogger(__name__)
 
 # What `scores.json` says of the data.
-_FINGERPRINTS = {"dataset_fingerprint", "test_fingerprint", "near_duplicates"}
+_OF_DATA = {
+    "dataset_fingerprint",
+    "test_fingerprint",
+    "near_duplicates",
+    "language",
+    "findings",
+}
 
 
 def evaluate_model(
@@ -113,7 +119,7 @@ def evaluate_model(
         write_json(aside / SCORES_FILE, measured)
         (aside / CAPTIONS_FILE).write_text(_caption_lines(test), encoding="utf-8")
     shown = sum(len(section.cards) for section in sections)
-    logger.info("report with %d photos, %.1f MB: %s", shown, len(page) / 1e6, report)
+    logger.info("Wrote the report with %d photos (%.1f MB): %s", shown, len(page) / 1e6, report)
     return measured
 
 
@@ -132,8 +138,9 @@ def _provenance(inputs: Inputs, model_fingerprint: str) -> dict[str, Any]:
         "mlflow_run_id": inputs.training.mlflow_run_id,
         "model_fingerprint": model_fingerprint,
         **asdict(inputs.bundle.decoding),
-        **inputs.data.model_dump(include=_FINGERPRINTS),
+        **inputs.data.model_dump(include=_OF_DATA),
         "encoder": inputs.encoder,
+        **inputs.training.model_dump(include={"embeddings", "start_from"}, exclude_none=True),
         "vocabulary_known": len(inputs.bundle.vocabulary) - len(SPECIAL_TOKENS),
     }
 

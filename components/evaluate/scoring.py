@@ -86,7 +86,7 @@ def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
     seconds = time.perf_counter() - started
     width = bundle.decoding.beam_width
     logger.info(
-        "described %d photos with beam width %d and greedily in %.1f s", len(beam), width, seconds
+        "Captioned %d photos with beam width %d and greedily in %.1f s", len(beam), width, seconds
     )
     return Captions(beam, greedy)
 

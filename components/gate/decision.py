@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 from components.artifacts.champion_predictions import ChampionPredictions
 from components.artifacts.scores import confidence_scores, search_scores
 from components.errors import SettingError
-from components.gate.comparison import Comparison, compare
+from components.gate.comparison import Comparison, JointScore, compare
 from components.gate.thresholds import NAMES, read_thresholds
+from components.settings.release import MAX_MARGIN
 
 #: Significance level: a difference with a larger p-value counts as chance.
 SIGNIFICANCE_LEVEL = 0.05
 
-# BLEU points; far below what a test set can resolve, above the rounding errors of a sum.
+# Points; far below what a test set can resolve, above the rounding errors of a sum.
 _ROUNDING = 1e-9
 
 
@@ -60,8 +61,8 @@ def decide(
     1. Each score must reach its threshold.
     2. Without a champion, nothing else is required. A champion that can't be compared with is not
        replaced.
-    3. BLEU-4 must be significantly better than the champion's, by a paired bootstrap test on the
-       same photos. For a model trained on more photos than the champion, BLEU-4 must only not be
+    3. BLEU-4 + CIDEr-D must be significantly better than the champion's, by a paired bootstrap test
+       on the same photos. For a model trained on more photos than the champion, it must only not be
        lower by more than the non-inferiority margin.
 
     Args:
@@ -69,7 +70,7 @@ def decide(
         predictions: The model's captions of the test photos.
         baseline: The champion's captions of the same photos; None if there is no champion.
         floors: Thresholds, see `thresholds.read_thresholds`.
-        margin: Non-inferiority margin in BLEU-4 points, 0 to 100.
+        margin: Non-inferiority margin in points of BLEU-4 + CIDEr-D, 0 to 1100.
 
     Returns:
         The decision; its reason has the numbers and the champion's version.
@@ -78,8 +79,8 @@ def decide(
         SettingError: If a threshold or the margin breaks its rule.
     """
     thresholds = read_thresholds(floors)
-    if not 0 <= margin <= 100:
-        raise SettingError(f"margin must be 0 to 100 BLEU points. Received: {margin}")
+    if not 0 <= margin <= MAX_MARGIN:
+        raise SettingError(f"margin must be 0 to {MAX_MARGIN:g} points. Received: {margin}")
     measured = {**search_scores(scores, "beam"), **confidence_scores(scores)}
     if fault := _below_threshold(measured, thresholds):
         return Decision(False, f"Not released: {fault}")
@@ -127,28 +128,34 @@ def _against_champion(
     comparison: Comparison, baseline: ChampionPredictions, margin: float
 ) -> tuple[bool, str]:
     """Returns whether a model may replace the champion, and why or why not."""
-    challenger, champion = _distinct_decimals(comparison.bleu4, comparison.champion_bleu4)
+    challenger, champion = _distinct_decimals(
+        comparison.challenger.total, comparison.champion.total
+    )
+    ours, theirs = comparison.challenger, comparison.champion
+    score = f"BLEU-4 + CIDEr-D {challenger} ({_both(ours)})"
     against = (
-        f"champion v{baseline.version}'s {champion} on the same photos "
+        f"champion v{baseline.version}'s {champion} ({_both(theirs)}) on the same photos "
         f"(p = {comparison.p_value:.3f})"
     )
     significant = comparison.p_value < SIGNIFICANCE_LEVEL
     if comparison.difference > _ROUNDING and significant:
-        return True, f"BLEU-4 {challenger} is significantly better than {against}"
+        return True, f"{score} is significantly better than {against}"
     if baseline.data_grew:
         below = f"{margin:g} (`--margin`) below {against}"
         if comparison.difference >= -margin - _ROUNDING:
             return True, (
-                f"BLEU-4 {challenger} is not more than {below}, "
-                "which is enough for a model trained on more photos"
+                f"{score} is at most {below}, which is enough for a model trained on more photos"
             )
         return False, (
-            f"BLEU-4 {challenger} is more than {below}, "
-            "too much even for a model trained on more photos"
+            f"{score} is more than {below}, too much even for a model trained on more photos"
         )
     if significant:
-        return False, f"BLEU-4 {challenger} is significantly worse than {against}"
-    return False, f"BLEU-4 {challenger} is not significantly better than {against}"
+        return False, f"{score} is significantly worse than {against}"
+    return False, f"{score} is not significantly better than {against}"
+
+
+def _both(score: JointScore) -> str:
+    return f"{score.bleu4:.2f} + {score.cider_d:.2f}"
 
 
 def _distinct_decimals(one: float, other: float) -> tuple[str, str]:

@@ -68,8 +68,9 @@ def _comparison(decision: Decision, champion: ChampionPredictions | None) -> str
     compared = decision.comparison
     if compared is None:
         return f"{name}: not compared"
+    theirs = compared.champion
     return (
-        f"{name}: BLEU-4 {compared.champion_bleu4:.2f} on the same photos. Difference "
-        f"{compared.difference:+.2f}, 95 % confidence interval {compared.low:+.2f} to "
-        f"{compared.high:+.2f} (p = {compared.p_value:.3f})"
+        f"{name}: BLEU-4 {theirs.bleu4:.2f} and CIDEr-D {theirs.cider_d:.2f} on the same photos. "
+        f"Difference of their sum {compared.difference:+.2f}, 95 % confidence interval "
+        f"{compared.low:+.2f} to {compared.high:+.2f} (p = {compared.p_value:.3f})"
     )

@@ -15,6 +15,8 @@ from components.artifacts.files import (
     read_json,
 )
 from components.artifacts.scores import main_figures
+from components.captioning.metrics.bootstrap import SIGNATURE
+from components.gate.comparison import Comparison
 from components.gate.decision import Decision, Prediction, decide
 from components.gate.report import complete_report
 from components.registry.models import ModelVersion, find_champion
@@ -24,6 +26,16 @@ from components.registry.source import commit_of
 from components.settings.release import GateSettings
 
 logger = logging.getLogger(__name__)
+
+_COMPARISON_TAGS = (
+    "gate_bleu4",
+    "gate_cider_d",
+    "gate_champion_bleu4",
+    "gate_champion_cider_d",
+    "gate_interval",
+    "gate_p_value",
+    "gate_signature",
+)
 
 
 def judge(
@@ -123,18 +135,26 @@ def _explain_change(champion: ChampionPredictions | None, current: ModelVersion 
 
 def _tags(decision: Decision, measured: Mapping[str, Any]) -> dict[str, str]:
     # Empty ones are removed, so that a repeated gate leaves none of the first.
-    comparison = decision.comparison
     return {
         "gate_passed": str(decision.passed).lower(),
         "gate_reason": decision.reason,
         "gate_champion": decision.champion,
         "gate_near_duplicates": str(measured.get("near_duplicates", "")),
-        "gate_bleu4": f"{comparison.bleu4:.4f}" if comparison else "",
-        "gate_champion_bleu4": f"{comparison.champion_bleu4:.4f}" if comparison else "",
-        "gate_interval": f"{comparison.low:+.4f} to {comparison.high:+.4f}" if comparison else "",
-        "gate_p_value": f"{comparison.p_value:.4f}" if comparison else "",
-        "gate_signature": comparison.signature if comparison else "",
+        **_comparison_tags(decision.comparison),
     }
+
+
+def _comparison_tags(comparison: Comparison | None) -> dict[str, str]:
+    if comparison is None:
+        return dict.fromkeys(_COMPARISON_TAGS, "")
+    ours, theirs = comparison.challenger, comparison.champion
+    values = (
+        *(f"{score:.4f}" for score in (ours.bleu4, ours.cider_d, theirs.bleu4, theirs.cider_d)),
+        f"{comparison.low:+.4f} to {comparison.high:+.4f}",
+        f"{comparison.p_value:.4f}",
+        SIGNATURE,
+    )
+    return dict(zip(_COMPARISON_TAGS, values, strict=True))
 
 
 def _read_predictions(path: Path) -> list[Prediction]:

@@ -4,7 +4,7 @@
 2. Drop captions that say nothing; stop if too many captioned photos are missing.
 3. Check every captioned photo with Beam; quarantine what fails, with its reason.
 4. Split as the data set says, else by a hash of each photo's content; drop from train what dev or
-   test hold too.
+   test hold too, and from dev and test what the model to continue from was trained on.
 5. Write manifest and report, and photos that would not stay where they lie.
 """
 
@@ -28,6 +28,7 @@ from components.ingest.report.report import build_report, list_left_out
 from components.ingest.report.table import table_lines
 from components.ingest.sample.dataset import draw_sample
 from components.ingest.splits.assignment import assign_splits
+from components.registry.parents import parent_photos
 from components.settings.beam_flags import temp_location
 from components.settings.data import SAMPLE, DataSettings
 
@@ -74,12 +75,14 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
         checks = check_images(paths, work, settings.beam_flags)
         refuse_quarantined(checks, settings.max_quarantined)
         passed = {check.image_id: check for check in checks if not check.reason}
+        parent = parent_photos(settings.start_from) if settings.start_from else None
         assignment = assign_splits(
             {image_id: check.sha256 for image_id, check in passed.items()},
             source.splits,
             seed=settings.seed,
             dev_share=settings.dev_share,
             test_share=settings.test_share,
+            parent=parent,
         )
 
         photos = [
@@ -101,6 +104,7 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
             left_out,
             splits_from=assignment.origin,
             language=settings.language,
+            unknown_parent=settings.start_from if parent is None else "",
         )
         write_json(aside / REPORT_FILE, report)
     for line in table_lines(report):

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from components.artifacts.manifest import SPLITS, Photo
-from components.artifacts.scores import TITLES, search_scores
+from components.artifacts.scores import TITLES, degeneracy, search_scores
 
 # Characters with a meaning in Markdown, including MLflow's dialect: HTML, emphasis, links, tables,
 # `~~strikethrough~~`, `@mentions`, `:emoji:`, bare URLs, and `...`, which becomes one character.
@@ -50,6 +50,7 @@ def model_card(
         reason=reason,
         scores=scores,
         coverages=_quarters(scores),
+        warning=degeneracy(scores),
         words=round(scores["mean_words"]) if "mean_words" in scores else None,
         splits=[_split(split, photos) for split in SPLITS],
         titles=[TITLES[key] for key in beam],

@@ -2,9 +2,11 @@
 
 Nothing of this package is imported, so the copy of the code that MLflow keeps with the model runs.
 
-    python -P fresh_process.py MODEL_URI PHOTOS CAPTIONS
+    python -P fresh_process.py CAPTIONS
 
-PHOTOS is a JSON file with a list of paths; the list of their captions is written to CAPTIONS.
+The libraries that every model needs are imported at once. Then a line of standard input, JSON with
+`model` (MLflow's URI) and `photos` (paths), says what to do, and the list of captions is written to
+CAPTIONS. Without that line, nothing is done.
 """
 
 import json
@@ -13,13 +15,17 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+import tensorflow  # noqa: F401 # it takes longest, and the model is still being logged meanwhile
 
 
-def main(model_uri: str, photos: str, captions: str) -> None:
+def main(captions: str) -> None:
     """Captions photos; see the module docstring."""
-    paths = [Path(path) for path in json.loads(Path(photos).read_text(encoding="utf-8"))]
-    table = pd.DataFrame({"photo": [path.read_bytes() for path in paths]})
-    predicted = mlflow.pyfunc.load_model(model_uri).predict(table)["caption"]
+    line = sys.stdin.readline()
+    if not line:
+        return
+    request = json.loads(line)
+    table = pd.DataFrame({"photo": [Path(path).read_bytes() for path in request["photos"]]})
+    predicted = mlflow.pyfunc.load_model(request["model"]).predict(table)["caption"]
     Path(captions).write_text(json.dumps(list(predicted)), encoding="utf-8")
 
 

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 import components
 from components.artifacts.decoding import decoding_file
@@ -21,6 +22,12 @@ from components.errors import DataError
 from components.registry.ownership import deleted_on_error, ownership_tags
 from components.storage.reading import read_bytes
 
+# The logged model's description, until it is registered. MLflow's page always has a button to
+# register the model.
+_NOT_YET = (
+    "The step `register` of captionflow logged this model, and is checking it. **Please do not "
+    "register it here**: a version made by hand has not passed the gate."
+)
 _CAPTION_FIELDS = [Property("caption", DataType.string), Property("score", DataType.double)]
 # Packages that `model_code.py` imports from.
 _CODE = ("captioning", "artifacts", "settings")
@@ -65,7 +72,7 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
         run.info.experiment_id,
         name="captioner",
         source_run_id=run_id,
-        tags=ownership_tags(),
+        tags={**ownership_tags(), MLFLOW_RUN_NOTE: _NOT_YET},
         params=run.data.params,
     )
     with (

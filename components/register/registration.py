@@ -2,28 +2,33 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlflow import MlflowClient, entities
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS, MLFLOW_RUN_NOTE
 
 from components.artifacts.files import SCORES_FILE, TRAINING_FILE, read_json
-from components.artifacts.manifest import read_manifest
+from components.artifacts.manifest import Photo, read_manifest
 from components.artifacts.scores import search_scores
 from components.register.card import model_card
 from components.register.packaging import log_bundle
-from components.register.parity import check_parity
+from components.register.parity import check_parity, fresh_process
 from components.registry.approval import propose
 from components.registry.candidacy import approval_notice
 from components.registry.client import mlflow_client
 from components.registry.models import TRAINING_CONFIG_TAG, find_champion
-from components.registry.ownership import deleted_on_error
+from components.registry.ownership import deleted_on_error, sync_model
 from components.registry.promotion import champion_changed, promote
 from components.registry.rejected_candidates import candidate_key
 from components.registry.runs import require_run
-from components.registry.training_photos import record_training_photos
+from components.registry.training_photos import (
+    TrainingPhotos,
+    read_training_photos,
+    record_training_photos,
+)
 from components.settings.release import RegisterSettings
 
 logger = logging.getLogger(__name__)
@@ -38,6 +43,12 @@ _ABOUT = (
     "Captions photos. Trained, scored and released by captionflow: a version becomes `champion` "
     "only if it passes the gate. Each version's page is its model card; `captionflow models list` "
     "shows the history."
+)
+# The logged model's description.
+_LOGGED = (
+    "This is version {version} of [{name}](#/models/{name}/versions/{version}), which has the "
+    "model card. captionflow registered it after it had passed the gate. **Please do not register "
+    "it again here**: use `captionflow models promote {version}` to make it champion."
 )
 
 
@@ -118,14 +129,18 @@ def register_model(
         # When the step is repeated, its own version may be the champion already.
         if now != compared_with and (version is None or now != str(version.version)):
             raise champion_changed(compared_with, now)
-        record_training_photos(run_id, photos)
+        record_training_photos(run_id, _training_photos(photos, scored))
         tags |= _gate_tags(client, run_id, reason)
         if version is None:
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
-            logged = log_bundle(Path(model), photos, run_id)
-            with deleted_on_error(client, logged):
-                check_parity(f"models:/{logged}", Path(scores), photos)
-                version = _new_version(client, model_name, run_id, logged, tags, card)
+            with fresh_process() as process:
+                logger.info("Packaging the model in MLflow; this takes seconds")
+                logged = log_bundle(Path(model), photos, run_id)
+                with deleted_on_error(client, logged):
+                    sync_model(client, logged)
+                    logger.info("Captioning test photos with it in a new process")
+                    check_parity(process, f"models:/{logged}", Path(scores), photos)
+                    version = _new_version(client, model_name, run_id, logged, tags, card)
             logger.info("%s has a new version: %s", model_name, version.version)
         else:
             logger.info(
@@ -155,8 +170,16 @@ def register_model(
         logger.info("%s", notice)
         return Registered(number, uri, notice)
     champion_now = promote(model_name, number, reason=reason, compared_with=compared_with)
-    logger.info("the champion is version %s", champion_now)
+    logger.info("The champion is version %s", champion_now)
     return Registered(number, uri)
+
+
+def _training_photos(photos: Sequence[Photo], scores: dict[str, Any]) -> TrainingPhotos:
+    """Returns the photos of a training, with those of the model that it continued from."""
+    own = TrainingPhotos.of(photos)
+    start = scores.get("start_from")
+    parent = read_training_photos(start["mlflow_run_id"]) if start else None
+    return own.with_parent(parent) if parent else own
 
 
 def _tags(scores: dict[str, Any]) -> dict[str, str]:
@@ -172,6 +195,7 @@ def _tags(scores: dict[str, Any]) -> dict[str, str]:
         "encoder_weights": scores["encoder"]["weights"],
         "encoder_sha256": scores["encoder"]["sha256"],
         "encoder_precision": scores["encoder"]["precision"],
+        **({"start_from": start["model"]} if (start := scores.get("start_from")) else {}),
     }
 
 
@@ -215,10 +239,16 @@ def _new_version(
     version = client.create_model_version(
         model_name, f"models:/{model_id}", run_id, tags=tags, description=card, model_id=model_id
     )
-    # A server does the same by itself. Without the tag, the logged model's page says that it is not
-    # registered, and offers to register it past the gate.
+    # A server sets the first tag itself. Without it, the logged model's page says that it is not
+    # registered. The other is the description on that page.
     link = [{"name": model_name, "version": version.version}]
-    client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(link)})
+    client.set_logged_model_tags(
+        model_id,
+        {
+            MLFLOW_MODEL_VERSIONS: json.dumps(link),
+            MLFLOW_RUN_NOTE: _LOGGED.format(name=model_name, version=version.version),
+        },
+    )
     return version
 
 

@@ -60,7 +60,7 @@ def download_model(
             f"There are no runs in MLflow at {printable_tracking_uri()} yet. Start one with "
             "`captionflow run`"
         )
-    number = _version_with(alias, model_name) if version is None else version
+    number = find_version(model_name, alias) if version is None else version
     with mlflow_client() as client:
         with _unknown(f"There is no version {number} of {model_name}"):
             uri = client.get_model_version_download_uri(model_name, number)
@@ -85,7 +85,13 @@ def download_bundle_file(model_name: str, version: str, name: str, directory: Pa
         return _download(f"{model_name} version {version}", uri, directory, name)
 
 
-def _version_with(alias: str | None, model_name: str) -> str:
+def find_version(model_name: str, alias: str | None) -> str:
+    """Returns the version that has an alias; None: the champion's.
+
+    Raises:
+        DataError: If no version has it.
+        CaptionflowError: If MLflow can't be used.
+    """
     if alias in (None, CHAMPION):
         return _champion_of(model_name)
     with (
@@ -119,10 +125,7 @@ def _champion_of(model_name: str) -> str:
         message += f" Models with an approved version (--model-name): {', '.join(others)}."
     elif rejection := last_rejection(model_name):
         message += f" The gate's decision on the last model: {rejection}."
-    raise NoChampionError(
-        f"{message} Train a model with `captionflow run`, or use one that was not approved with "
-        "`--bundle` and the artifact scored_model of its evaluate step"
-    )
+    raise NoChampionError(f"{message} Train a model with `captionflow run`")
 
 
 def _download(name: str, uri: str, directory: Path, file: str = "") -> Path:

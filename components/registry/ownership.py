@@ -17,6 +17,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from sqlalchemy.exc import SQLAlchemyError
 
 from components.registry.client import mlflow_client
+from components.storage.durability import sync_tree
 
 #: Environment variable with the name of the local run; not set on a cluster.
 RUN_VARIABLE = "CAPTIONFLOW_RUN"
@@ -66,6 +67,21 @@ def delete_model(client: MlflowClient, model_id: str) -> None:
         with contextlib.suppress(OSError):
             Path(local_file_uri_to_path(location)).parent.rmdir()
     client.delete_logged_model(model_id)
+
+
+def sync_model(client: MlflowClient, model_id: str) -> None:
+    """Waits until the files of a logged model are on the disk.
+
+    MLflow's database is written to the disk at once, the files are not: after a power cut, a
+    version could refer to empty files. For a model on a server there is nothing to do.
+
+    Args:
+        client: MLflow's client.
+        model_id: The id of the logged model.
+    """
+    location = str(client.get_logged_model(model_id).artifact_location)
+    if location.startswith("file:"):
+        sync_tree(local_file_uri_to_path(location))
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
 from components.errors import DataError
 from components.registry.download import download_model
 from components.registry.models import ModelVersion, find_champion
-from components.registry.training_photos import read_training_photos, training_photos
+from components.registry.training_photos import TrainingPhotos, read_training_photos
 from components.storage.transfer import path_or_content
 
 if TYPE_CHECKING:
@@ -89,12 +89,13 @@ def _predict(
 ) -> ChampionPredictions:
     version = champion.version
     photos = read_manifest(manifest)
-    new_training = training_photos(photos)
+    new_training = TrainingPhotos.of(photos).all
     fingerprint = read_json(manifest / REPORT_FILE)["dataset_fingerprint"]
     same_data = champion.tags.get("dataset_fingerprint") == fingerprint
-    champion_training = new_training if same_data else read_training_photos(champion.run_id)
-    if champion_training is None:
+    recorded = read_training_photos(champion.run_id)
+    if recorded is None and not same_data:
         return ChampionPredictions(version, incomparable="has no record of its training photos")
+    champion_training = new_training if recorded is None else recorded.all
     test = {photo.image_id: photo for photo in photos if photo.split == "test"}
     # A test photo that is also a training photo of the new model (the same photo in dev and test)
     # is no advantage of the champion.

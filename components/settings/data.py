@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from components.settings.base import setting
-from components.settings.shared import BeamSettings, Name, SeedSettings
+from components.settings.shared import BeamSettings, Name, SeedSettings, StartSettings
 
 #: The form of a BCP 47 tag; extensions and private use are left out.
 LANGUAGE_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}"
@@ -18,7 +18,7 @@ _SplitShare = Annotated[float, Field(gt=0, lt=1)]
 _Limit = Annotated[float, Field(ge=0, le=1)]
 
 
-class DataSettings(SeedSettings, BeamSettings):
+class DataSettings(SeedSettings, BeamSettings, StartSettings):
     """The data set and its splits."""
 
     title: ClassVar[str] = "Data"

@@ -5,6 +5,9 @@ from typing import ClassVar, Literal
 from components.settings.base import SettingsGroup, setting
 from components.settings.shared import ExperimentSettings, ModelNameSettings
 
+#: The highest sum of BLEU-4 and CIDEr-D, times 100.
+MAX_MARGIN = 1100.0
+
 
 class GateSettings(ModelNameSettings, ExperimentSettings):
     """The thresholds and the margin that a model must reach to be registered."""
@@ -12,18 +15,18 @@ class GateSettings(ModelNameSettings, ExperimentSettings):
     title: ClassVar[str] = "Release"
 
     floors: str = setting(
-        "bleu4=40",
+        "bleu4=40 cider_d=150",
         "Minimum test scores to register a model, such as 'bleu4=40 cider_d=50'; empty: none. "
         "Scores of its confidence: surest_half_cider_d, selective_accuracy, calibration",
         decisive=False,
     )
     margin: float = setting(
-        0.5,
-        "Non-inferiority margin: BLEU-4 points by which a model trained on more photos may score "
-        "below the champion; any other model must be better",
+        2.0,
+        "Non-inferiority margin: points of BLEU-4 + CIDEr-D by which a model trained on more "
+        "photos may score below the champion; any other model must be better",
         decisive=False,
         ge=0,
-        le=100,
+        le=MAX_MARGIN,
     )
 
 

@@ -82,6 +82,20 @@ class LengthSettings(SettingsGroup):
     )
 
 
+class StartSettings(SettingsGroup):
+    """The model that a training continues from."""
+
+    title: ClassVar[str] = "Model and training"
+
+    start_from: str = setting(
+        "",
+        "Trained model to continue from on new data: models:/NAME@ALIAS, models:/NAME/VERSION, or "
+        "a bundle's folder, local, gs:// or s3://; it must have the same encoder, decoder, "
+        "ensemble size and widths. Empty: none",
+        external=("",),
+    )
+
+
 class ExperimentSettings(SettingsGroup):
     """The MLflow experiment."""
 

@@ -10,13 +10,16 @@ from components.settings.shared import (
     Name,
     PrecisionSettings,
     SeedSettings,
+    StartSettings,
 )
 
 #: Dimensions of word embeddings that start at random, unless `embedding_width` says otherwise.
 RANDOM_EMBEDDING_WIDTH = 256
 
 
-class TrainSettings(SeedSettings, PrecisionSettings, LengthSettings, ExperimentSettings):
+class TrainSettings(
+    SeedSettings, PrecisionSettings, LengthSettings, ExperimentSettings, StartSettings
+):
     """The model and its training."""
 
     title: ClassVar[str] = "Model and training"

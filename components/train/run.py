@@ -23,6 +23,7 @@ from components.artifacts.files import (
     write_json,
 )
 from components.artifacts.fingerprint import fingerprint_file, fingerprint_value
+from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
@@ -35,9 +36,11 @@ from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path, require_writable
 from components.train.checkpoint import TrainingState, remove_checkpoint
 from components.train.data import Split
+from components.train.parent import load_parent
 from components.train.sample import sample_photos
 from components.train.tracking import PipelineRun, start_training_run
 from components.train.trainer import fit_network
+from components.train.workers import ALONE, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ _DAYS_KEPT = 7
 # Size of a split's shards up to which `training_data: auto` reads it into memory, where it takes
 # about three times as much.
 _MAX_BYTES_IN_MEMORY = 2**30
-_ALONE = PipelineRun()
+_NO_PIPELINE = PipelineRun()
 
 
 def train_model(
@@ -55,7 +58,8 @@ def train_model(
     directory: str | Path,
     *,
     settings: TrainSettings,
-    pipeline_run: PipelineRun = _ALONE,
+    pipeline_run: PipelineRun = _NO_PIPELINE,
+    workers: Workers = ALONE,
 ) -> dict[str, Any]:
     """Trains a network and writes it as a bundle, without decoding settings.
 
@@ -75,6 +79,7 @@ def train_model(
         directory: Where the model artifact is written, atomically: the bundle and `training.json`.
         settings: The training settings.
         pipeline_run: What MLflow records of the pipeline run that trains the model.
+        workers: The workers that train together; only the chief writes the model.
 
     Returns:
         The content of `training.json` (MLflow run, history, settings, best epoch), and the
@@ -101,6 +106,7 @@ def train_model(
             f"{NORMALIZER_FILE} differ. Run features again. Received: {captions} and {examples}"
         )
     encoder = read_json(Path(examples) / ENCODER_FILE)
+    parent = load_parent(settings, EncoderSpec.load(examples))
     identity = {
         "settings": settings.decisive(),
         "encoder": encoder,
@@ -108,9 +114,11 @@ def train_model(
         "data": [[fingerprint_file(path) for path in split.paths] for split in shards],
         "matrix": _sha256(embeddings),
         "experiment": experiment_identity(settings.experiment),
+        "parent": parent.fingerprint if parent else None,
         "code": code_version("components.train"),
     }
     key = fingerprint_value(identity)[:32]
+    lineage = parent.lineage(vocabulary) if parent else {}
     cluster_run = os.environ.get(RUN_ID_VARIABLE)
     name = f"{key}-{cluster_run}" if cluster_run else key
     checkpoint = _checkpoint(settings.checkpoints, name)
@@ -121,9 +129,20 @@ def train_model(
         embeddings,
         settings,
         checkpoint=checkpoint,
-        start_run=lambda: start_training_run(settings, encoder, pipeline_run, training=name),
+        start_run=lambda: start_training_run(
+            settings, encoder, pipeline_run, training=name, start_from=lineage
+        ),
+        words=vocabulary.words,
+        parent=parent,
+        workers=workers,
     )
-    training = {**_training_record(state, settings), "embeddings": _source(Path(matrix))}
+    training = {
+        **_training_record(state, settings),
+        "embeddings": _source(Path(matrix)),
+        **({"start_from": lineage} if lineage else {}),
+    }
+    if not workers.is_chief:
+        return {**training, "checkpoint": str(checkpoint)}
     with ended_on_error(state.run_id):
         with atomic_directory(directory) as aside:
             kept = sample_photos(train.blocks(), settings.reranking_photos, settings.seed)

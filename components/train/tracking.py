@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -47,6 +48,7 @@ def start_training_run(
     pipeline_run: PipelineRun,
     *,
     training: str,
+    start_from: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """Starts the MLflow run of a training, or reopens one that ended before its first epoch.
 
@@ -63,6 +65,7 @@ def start_training_run(
         encoder: The encoder's spec; recorded as parameters too.
         pipeline_run: The pipeline run.
         training: Name of the training; equal for trainings that would give the same model.
+        start_from: The model that the training continues from, as in `training.json`.
 
     Returns:
         The run's id.
@@ -91,7 +94,12 @@ def start_training_run(
             settings.experiment,
             run_name="-".join(part for part in parts if part),
             params=params,
-            tags={TRAINING_TAG: training, **source_tags(), **cluster_tags},
+            tags={
+                TRAINING_TAG: training,
+                **{f"start_from_{name}": str(value) for name, value in start_from.items()},
+                **source_tags(),
+                **cluster_tags,
+            },
         )
     if pipeline_run.config:
         log_text(run_id, pipeline_run.config, RUN_CONFIG_FILE)

@@ -1,7 +1,7 @@
 """Training: network, optimizer and training loop, from scratch or from a checkpoint."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from components.train.checkpoint import (
 from components.train.data import CaptionBatches, Split
 from components.train.devices import make_reproducible, precision_policy, training_strategy
 from components.train.optimizer import make_optimizer
+from components.train.parent import LoadedParent, continue_from
 from components.train.workers import ALONE, Workers
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ def fit_network(
     *,
     checkpoint: Path | str,
     start_run: Callable[[], str],
+    words: Sequence[str] = (),
+    parent: LoadedParent | None = None,
     workers: Workers = ALONE,
 ) -> tuple[CaptionNetwork, TrainingState]:
     """Trains a network until the last epoch, or until the dev loss stops falling.
@@ -50,6 +53,8 @@ def fit_network(
         checkpoint: Written after each epoch and every ten minutes; training resumes from an
             existing one.
         start_run: Creates the MLflow run of a new training and returns its id.
+        words: The vocabulary, needed with a parent.
+        parent: The model to continue from; its shapes are those of the settings.
         workers: The workers that train together; only the chief writes checkpoints and metrics.
 
     Returns:
@@ -71,9 +76,14 @@ def fit_network(
     )
     strategy = training_strategy()
     with strategy.scope():
-        network = build_network(_network_config(train, matrix, settings), settings.seed)
+        width = parent.network.config.embedding_width if parent else 0
+        config = _network_config(train, matrix, settings, default_width=width)
+        network = build_network(config, settings.seed)
         initialize_ensemble(network, matrix, settings.seed)
-        network.standardize.adapt(block.features for block in train.blocks())
+        if parent is None:
+            network.standardize.adapt(block.features for block in train.blocks())
+        else:
+            continue_from(network, words, parent)
         network.compile(
             optimizer=make_optimizer(
                 settings,
@@ -102,9 +112,19 @@ def fit_network(
         keras.config.dtype_policy().name,
     )
     with ended_on_error(state.run_id) if workers.is_chief else nullcontext():
+        if parent is not None and not state.history and not state.step and workers.is_chief:
+            _log_start(network, dev, settings, state.run_id)
         _fit(network, batches, dev, settings, state, checkpoint, workers)
     restore_best(network, state)
     return network, state
+
+
+def _log_start(network: CaptionNetwork, dev: Split, settings: TrainSettings, run_id: str) -> None:
+    """Logs the dev loss before the first epoch: what the parent knows of the new data."""
+    batches = CaptionBatches(dev, batch_size=settings.batch_size, max_words=settings.max_words)
+    loss = float(network.evaluate(batches.dataset(), verbose=0, return_dict=True)["word_loss"])
+    log_metrics(run_id, {"dev_word_loss": loss}, step=0)
+    logger.info("before the first epoch: dev %.3f", loss)
 
 
 def _fit(
@@ -177,12 +197,17 @@ def _complete_metrics(state: TrainingState, start_run: Callable[[], str]) -> Non
         log_metrics(state.run_id, epoch, step=number)
 
 
-def _network_config(train: Split, matrix: np.ndarray, settings: TrainSettings) -> ModelConfig:
+def _network_config(
+    train: Split, matrix: np.ndarray, settings: TrainSettings, *, default_width: int
+) -> ModelConfig:
     vocabulary_size, glove_width = matrix.shape
     return ModelConfig(
         vocabulary_size=vocabulary_size,
         feature_width=train.width,
-        embedding_width=settings.embedding_width or glove_width or RANDOM_EMBEDDING_WIDTH,
+        embedding_width=settings.embedding_width
+        or default_width
+        or glove_width
+        or RANDOM_EMBEDDING_WIDTH,
         units=settings.units,
         dropout=settings.dropout,
         train_embeddings=settings.train_embeddings,

@@ -10,6 +10,7 @@ from components.artifacts.code_version import code_version
 from components.artifacts.dataset_summary import DatasetSummary
 from components.artifacts.external import external_content_hash
 from components.artifacts.fingerprint import fingerprint_value
+from components.registry.model_uri import is_model_uri
 from components.settings.base import external_settings
 from components.settings.run import ModelSettings
 
@@ -19,6 +20,7 @@ _CONTENTS = {
     "code": "the code or a library",
     "encoder_weights": "the encoder's weights",
     "glove": "GloVe",
+    "start_from": "the model to continue from",
 }
 _HASH = re.compile("[0-9a-f]{64}")
 # The steps whose code determines the model.
@@ -87,6 +89,9 @@ def make_training_config(data: DatasetSummary, settings: ModelSettings) -> Train
     external = {
         name: external_content_hash(decisive[name], *words)
         for name, words in external_settings(ModelSettings).items()
+        # A registered model counts by its name: if it is the champion of this very model, each
+        # release would otherwise be a reason for the next training.
+        if not is_model_uri(decisive[name])
     }
     code = fingerprint_value([code_version(f"components.{step}") for step in _STEPS])
     return TrainingConfig({"data": data.fingerprint, "code": code, **decisive, **external})

@@ -12,10 +12,7 @@ from pathlib import Path
 
 import typer
 
-from components.describing.model import decode_options
-from components.describing.speech import find_speech
 from components.errors import DataError, SettingError
-from components.storage.filesystem import is_remote
 from pipeline.cli.captioning.caption_options import (
     Alternatives,
     Always,
@@ -25,12 +22,10 @@ from pipeline.cli.captioning.caption_options import (
     Photos,
     Speak,
 )
-from pipeline.cli.captioning.chosen_model import chosen_model
 from pipeline.cli.captioning.options import DEFAULT_MODEL, Beam, Bundle, KeepFeatures, Name, Version
-from pipeline.cli.captioning.printing import print_captions
-from pipeline.cli.captioning.writing import write_captions
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
+from pipeline.cli.waiting import announce
 from pipeline.config import make_settings
 
 
@@ -52,6 +47,15 @@ def caption(
     """Caption photos for people who can't see them."""
     resume = "" if output is None else "; run the same command to continue"
     with one_line_errors(f"stopped{resume}"):
+        announce("Loading the model …")
+        # These take seconds to import.
+        from components.describing.model import decode_options
+        from components.describing.speech import find_speech
+        from components.storage.filesystem import is_remote
+        from pipeline.cli.captioning.chosen_model import chosen_model
+        from pipeline.cli.captioning.printing import print_captions
+        from pipeline.cli.captioning.writing import write_captions
+
         flags = make_settings("sample", {"beam_flags": beam_flags}).beam_flags
         if output is not None and (say or is_remote(output)):
             raise SettingError(
@@ -63,6 +67,7 @@ def caption(
             find_speech()
         with chosen_model(model_name, model_version, bundle, root) as model:
             options = decode_options(model, beam, alternatives)
+            announce(f"Captions are by {model.name}.")
             speech = find_speech(model.language) if say else []
             if output is None:
                 succeeded = print_captions(

@@ -7,6 +7,7 @@ import typer
 
 from components.errors import SettingError
 from pipeline.cli.errors import one_line_errors
+from pipeline.cli.waiting import announce
 
 
 def compile_package_file(
@@ -18,6 +19,7 @@ def compile_package_file(
     with one_line_errors():
         if output.suffix not in (".yaml", ".yml"):
             raise SettingError(f"output must end in .yaml. Received: {str(output)!r}")
+        announce("Compiling the pipeline …")
         from pipeline.package import compile_package
 
         try:

@@ -14,17 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from components.describing.http.server import LOOPBACK, listen
-from components.describing.model import DecodeOptions, Model, decode_options
-from components.describing.page.server import serve
-from pipeline.cli.captioning.chosen_model import chosen_model
+from components.describing.http.loopback import LOOPBACK
 from pipeline.cli.captioning.options import DEFAULT_MODEL, Beam, Bundle, Name, Version
-from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, temporary_files
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
+from pipeline.cli.waiting import announce
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
+    from components.describing.model import DecodeOptions, Model
 
 # More would be too many to take in at a glance, or to listen to.
 _ALTERNATIVES = 3
@@ -51,31 +49,40 @@ def demo(
     root: Root = Path("runs"),
 ) -> None:
     """Open a page in the browser that captions photos; only this machine can reach it."""
-    with (
-        one_line_errors("stopped"),
-        temporary_files(),
-        listen(LOOPBACK, port) as listener,
-        chosen_model(model_name, model_version, bundle, root) as model,
-    ):
+    with one_line_errors("stopped"):
+        announce("Loading the model …")
+        # These take seconds to import.
+        from components.describing.http.server import listen
+        from components.describing.page.server import serve
+        from pipeline.cli.captioning.chosen_model import chosen_model
+        from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, temporary_files
 
-        def load() -> "Captioner":
-            load_tensorflow()
-            from components.describing.captions import load_captioner
+        with (
+            temporary_files(),
+            listen(LOOPBACK, port) as listener,
+            chosen_model(model_name, model_version, bundle, root) as model,
+        ):
 
-            return load_captioner(model, batch_size=1)
+            def load() -> "Captioner":
+                load_tensorflow()
+                from components.describing.captions import load_captioner
 
-        def announce(url: str) -> None:
-            typer.echo(f"{model.name} captions photos at {url}. Press Ctrl-C to stop.")
-            if browser:
-                # Some browsers return only when they are closed.
-                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+                return load_captioner(model, batch_size=1)
 
-        options = _options(model, beam, alternatives)
-        serve(listener, load, options, model.name, model.language, announce)
-    exit_at_once()
+            def open_page(url: str) -> None:
+                typer.echo(f"{model.name} captions photos at {url}. Press Ctrl-C to stop.")
+                if browser:
+                    # Some browsers return only when they are closed.
+                    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+            options = _options(model, beam, alternatives)
+            serve(listener, load, options, model.name, model.language, open_page)
+        exit_at_once()
 
 
-def _options(model: Model, beam: int | None, alternatives: int | None) -> DecodeOptions:
+def _options(model: "Model", beam: int | None, alternatives: int | None) -> "DecodeOptions":
+    from components.describing.model import decode_options
+
     if alternatives is not None:
         return decode_options(model, beam, alternatives)
     options = decode_options(model, beam, 0)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.errors import one_line_errors
+from pipeline.cli.waiting import announce
 
 
 def doctor(
@@ -19,6 +20,7 @@ def doctor(
 ) -> None:
     """Check versions, devices, MLflow and stores; exit with 1 if a check fails."""
     with one_line_errors():
+        announce("Checking this machine …")
         from rich.console import Console
         from rich.markup import escape
 

@@ -22,6 +22,7 @@ from components.storage.shared_folder import remove_files
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.feature_table import show_encoders, total_size
 from pipeline.cli.options import Root
+from pipeline.cli.waiting import announce
 from pipeline.local.environment import check_readable
 
 _DEFAULT: str = EncoderSettings.model_fields["store"].default
@@ -37,6 +38,7 @@ app = typer.Typer(no_args_is_help=True, help="Show or prune the feature store.")
 def show(root: Root = Path("runs"), store: _Store = _DEFAULT) -> None:
     """Show what the store holds, by encoder."""
     with one_line_errors():
+        announce("Reading the feature store …")
         location = _location(root, store)
         show_encoders(survey(location), location)
 

@@ -12,6 +12,7 @@ import typer
 from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, Preset, Root, with_options
+from pipeline.cli.waiting import announce
 from pipeline.config import DEFAULT_PRESET, make_settings, read_config
 from pipeline.local.choices.choose import Choices, choose_settings
 from pipeline.local.choices.table import show_choices
@@ -45,10 +46,13 @@ def run(
 ) -> None:
     """Run the whole pipeline on this machine: ingest, train, evaluate, register."""
     with one_line_errors():
+        announce(_doing(check=check, plan=plan))
         fixed = {**(read_config(config) if config else {}), **given}
         if no_store:
             fixed["store"] = ""
-        choices = Choices(preset or DEFAULT_PRESET, {}) if check else choose_settings(preset, fixed)
+        choices = (
+            Choices(preset or DEFAULT_PRESET, {}) if check else choose_settings(preset, fixed, root)
+        )
         settings = make_settings(choices.preset, {**choices.values, **fixed})
         show_choices(choices, root)
         # Imported late, so that `--help` and errors in settings appear at once.
@@ -60,3 +64,9 @@ def run(
             local.print_plan(settings, root, reuse=cache)
         else:
             local.run_and_show(settings, root, reuse=cache, upload=upload)
+
+
+def _doing(*, check: bool, plan: bool) -> str:
+    if check:
+        return "Reading the data set …"
+    return "Planning the run …" if plan else "Preparing the run …"

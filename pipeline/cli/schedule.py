@@ -8,6 +8,7 @@ import typer
 from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, KfpExperiment, Preset, with_options
+from pipeline.cli.waiting import announce
 from pipeline.cluster.address import Address
 from pipeline.kubernetes_settings import KubernetesSettings
 from pipeline.names import PIPELINE
@@ -32,6 +33,7 @@ def schedule(
 ) -> None:
     """Create or update a schedule. It starts one run at a time and skips missed runs."""
     with one_line_errors("stopped; run the same command again"):
+        announce("Connecting to Kubeflow Pipelines …")
         from pipeline.cli.schedule_table import format_time
         from pipeline.cluster import schedules
         from pipeline.cluster.arguments import cluster_arguments
@@ -53,6 +55,7 @@ def schedule(
 def list_schedules(address: dict[str, Any]) -> None:
     """List the schedules, and how the last run of each one ended."""
     with one_line_errors():
+        announce("Connecting to Kubeflow Pipelines …")
         from pipeline.cli.schedule_table import show_schedules
         from pipeline.cluster import schedules
         from pipeline.cluster.connection import connect
@@ -68,6 +71,7 @@ def list_schedules(address: dict[str, Any]) -> None:
 def unschedule(address: dict[str, Any], name: _Name = PIPELINE) -> None:
     """Delete a schedule. Runs that it has started continue."""
     with one_line_errors("stopped; run the same command again"):
+        announce("Connecting to Kubeflow Pipelines …")
         from pipeline.cluster import schedules
         from pipeline.cluster.connection import connect
 

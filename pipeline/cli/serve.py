@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from components.describing.http.server import LOOPBACK, listen
-from components.describing.serving.model_source import needs_registry, open_source
+from components.describing.http.loopback import LOOPBACK
+from components.registry.model_uri import is_model_uri
 from pipeline.cli.captioning.options import DEFAULT_MODEL, KeepFeatures
-from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, prepare, temporary_files
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
+from pipeline.cli.waiting import announce
 
 if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
@@ -44,10 +44,23 @@ def serve_model(
 ) -> None:
     """Serve a model over HTTP to programs, with MLflow's scoring protocol."""
     with one_line_errors("stopped"):
-        prepare(root, needs_registry=needs_registry(model))
+        announce("Loading the model …")
+        # These take seconds to import.
+        from components.describing.http.server import listen
+        from components.describing.serving.model_source import open_source
+        from pipeline.cli.captioning.last_model import naming_last_model
+        from pipeline.cli.captioning.process import (
+            exit_at_once,
+            load_tensorflow,
+            prepare,
+            temporary_files,
+        )
+
+        prepare(root, needs_registry=is_model_uri(model))
         with (
             temporary_files(),
             listen(host, port) as listener,
+            naming_last_model(root, option="--model"),
             open_source(model) as opened,
         ):
             # FastAPI takes half a second to load.
@@ -62,4 +75,4 @@ def serve_model(
             address = "http://{}:{}".format(*listener.getsockname())
             typer.echo(f"{opened.name} captions photos at {address}. Press Ctrl-C to stop.")
             serve(listener, load, opened, features=keep_features)
-    exit_at_once()
+        exit_at_once()

@@ -8,6 +8,7 @@ import typer
 from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, KfpExperiment, Preset, with_options
+from pipeline.cli.waiting import announce
 from pipeline.cluster.address import Address
 from pipeline.kubernetes_settings import KubernetesSettings
 from pipeline.names import PIPELINE
@@ -41,6 +42,7 @@ def submit(
 ) -> None:
     """Start a run on a cluster."""
     with one_line_errors("stopped; run the same command again"):
+        announce("Connecting to Kubeflow Pipelines …")
         from pipeline.cluster import runs
         from pipeline.cluster.arguments import cluster_arguments
         from pipeline.cluster.connection import connect

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from components.errors import SettingError
+from components.registry.model_uri import is_model_uri
 from components.settings.base import external_settings
 from components.settings.data import SAMPLE
 from components.settings.run import RunSettings
@@ -34,7 +35,7 @@ def cluster_arguments(
     arguments = make_settings(preset or DEFAULT_PRESET, settings, config=config).model_dump()
     for name, words in external_settings(RunSettings).items():
         value = arguments[name]
-        if value not in words and not is_absolute(value):
+        if value not in words and not is_absolute(value) and not is_model_uri(value):
             raise SettingError(
                 f"{name} must be readable from the cluster: gs://…, s3://…, or an absolute path in "
                 f"the image or a volume. Received: {value!r}"

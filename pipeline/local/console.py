@@ -5,7 +5,17 @@ import re
 from typing import NamedTuple, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+)
+from rich.table import Column
+from rich.text import Text
 
 from components.runtime.execution import FAILED_MARK, TOOK_MARK
 from pipeline.local.step_exit import count_oom_kills, explain_exit
@@ -29,6 +39,17 @@ class Seconds(NamedTuple):
 
     start_up: float
     work: float
+
+
+class _TimeColumn(ProgressColumn):
+    """The time that a step took, or has taken so far."""
+
+    def render(self, task: Task) -> Text:
+        """Returns the time in seconds."""
+        took: Seconds | None = task.fields["took"]
+        if took is not None:
+            return Text(f"{sum(took):.1f} s", style="progress.elapsed")
+        return Text(f"{task.elapsed or 0:.0f} s", style="progress.elapsed")
 
 
 class RunView(io.TextIOBase):
@@ -58,11 +79,18 @@ class RunView(io.TextIOBase):
         self._bar: TaskID | None = None
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]✓"),
-            TextColumn("{task.fields[step]:<10}"),
-            BarColumn(bar_width=24),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", style="dim", markup=False),
+            TextColumn("{task.fields[step]:<10}", table_column=Column(no_wrap=True, min_width=10)),
+            BarColumn(bar_width=20),
+            _TimeColumn(table_column=Column(no_wrap=True, min_width=8, justify="right")),
+            # The rest of the line: a longer message is cut, so that no other column is.
+            TextColumn(
+                "{task.description}",
+                style="dim",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+            ),
             console=console,
+            expand=True,
             disable=not console.is_terminal,
         )
 
@@ -102,7 +130,7 @@ class RunView(io.TextIOBase):
             self._last_line = line.strip()
         if (match := _STARTED.search(line)) and not match[1].startswith("condition-"):
             self._last_line, self._oom_kills = "", count_oom_kills()
-            self._bar = self._progress.add_task("", step=match[1], total=None)
+            self._bar = self._progress.add_task("", step=match[1], total=None, took=None)
         elif match := _STEP_LINE.match(line):
             self._show(match["step"], match["text"])
         elif match := _FAILED.match(line):
@@ -125,4 +153,4 @@ class RunView(io.TextIOBase):
     def _finish(self, step: str, seconds: Seconds) -> None:
         self.seconds[step] = seconds
         if self._bar is not None:
-            self._progress.update(self._bar, completed=1, total=1)
+            self._progress.update(self._bar, completed=1, total=1, took=seconds)

@@ -108,13 +108,19 @@ def contents_of(settings: RunSettings) -> dict[str, str]:
         DataError: If a path does not exist.
         SettingError: If a path is malformed, or does not name one of several files in a zip.
     """
+    # MLflow takes seconds to import.
+    from components.registry.parents import parent_fingerprint
+
     contents = {}
     for name, words in external_settings(RunSettings).items():
         value = getattr(settings, name)
         if value in words:
             continue
         try:
-            contents[name] = external_content_hash(value)
+            if name == "start_from":
+                contents[name] = parent_fingerprint(value)
+            else:
+                contents[name] = external_content_hash(value)
             if name == "glove" and not is_remote(split_member(value)[0]):
                 # Fail now, not after an hour, if the zip has several files and none is named.
                 with open_glove(value):

@@ -29,7 +29,7 @@ from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
 from pipeline.local.cache import RunCache, plan_steps, restored_spec, step_outputs
-from pipeline.local.console import RunView
+from pipeline.local.console import RunView, Seconds
 from pipeline.local.environment import (
     arguments_of,
     contents_of,
@@ -38,6 +38,7 @@ from pipeline.local.environment import (
     set_environment,
 )
 from pipeline.local.run_folder import RunFolder, clear_killed_runs, new_run_folder
+from pipeline.local.step_times import earlier_times, record_times
 from pipeline.local.summary import ARTIFACTS, Summary, show_summary
 from pipeline.local.upload import upload_artifacts
 from pipeline.plan import PlannedStep, show_plan
@@ -89,7 +90,8 @@ def run_pipeline(
     with restored_spec(captioning_pipeline.pipeline_spec) as spec:
         planned = plan_steps(spec, arguments, contents, root / "cache", reuse=reuse)
         cache = RunCache(root / "cache", spec, planned, lambda step: _print_wait(console, step))
-        _print_reused(console, planned)
+        earlier = earlier_times(root / "cache", planned)
+        _print_reused(console, planned, earlier)
         # `ingest` logs them itself, unless it is reused.
         for text in _findings(spec, planned, root / "cache"):
             console.print(f"Data: {text}", style="yellow", markup=False, soft_wrap=True)
@@ -107,9 +109,12 @@ def run_pipeline(
                 pipeline_root=str(root / ARTIFACTS),
                 workspace_root=str(folder.temporary / "workspace"),
             )
-            _run(captioning_pipeline, arguments, view, folder, cache, log_file)
+            try:
+                _run(captioning_pipeline, arguments, view, folder, cache, log_file)
+            finally:
+                record_times(root / "cache", planned, view.seconds)
         outputs = _outputs(spec, folder.path, cache)
-    return Summary(root, log_file, config_file, settings.model_name, outputs, view.seconds)
+    return Summary(root, log_file, config_file, settings.model_name, outputs, view.seconds, earlier)
 
 
 def _outputs(spec: Any, folder: Path, cache: RunCache) -> dict[str, Mapping[str, Any]]:
@@ -175,8 +180,14 @@ def _stop_children() -> None:
             child.kill()
 
 
-def _print_reused(console: Console, planned: list[PlannedStep]) -> None:
-    reused = [step.name for step in planned if step.reused]
+def _print_reused(
+    console: Console, planned: list[PlannedStep], earlier: Mapping[str, Seconds]
+) -> None:
+    reused = [
+        f"{step.name} ({sum(earlier[step.name]):.1f} s then)" if step.name in earlier else step.name
+        for step in planned
+        if step.reused
+    ]
     if reused:
         console.print(f"Unchanged since earlier runs: {', '.join(reused)}", highlight=False)
 

@@ -27,7 +27,13 @@ _TEMPORARY = f"{PIPELINE}-run-"
 # kfp's executor writes this file when a step has ended without an error.
 _FINISHED = "executor_output.json"
 # Temporary names that `atomic_file`, `storage.upload` and kfp's cache use, by folder.
-_ASIDES = {".": ".*-report.html", "cache": ".*", "cache/last": ".*", "checkpoints": ".*.npz"}
+_ASIDES = {
+    ".": ".*-report.html",
+    "cache": ".*",
+    "cache/last": ".*",
+    "cache/times": ".*",
+    "checkpoints": ".*.npz",
+}
 
 
 @dataclass(frozen=True)

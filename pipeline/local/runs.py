@@ -133,7 +133,9 @@ def _newest(
     )
     for path in paths:
         if damage := directory_damage(path):
-            raise DataError(f"{damage}. Run `captionflow run --root {root}`, which makes it anew")
+            raise DataError(
+                f"{damage}. Run `captionflow run --root {root}`, which creates it again"
+            )
         if matches is None or matches(path):
             return path
     wanted = name if matches is None else f"{name} that matches the others"

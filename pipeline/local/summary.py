@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from components.artifacts.dataset_summary import summarize_manifest
 from components.artifacts.files import SCORES_FILE, TRAINING_FILE, atomic_file, read_json
 from components.artifacts.manifest import read_manifest
-from components.artifacts.scores import TITLES, search_scores
+from components.artifacts.scores import TITLES, degeneracy, search_scores
 from components.settings.run import RunSettings
 from pipeline.local.advice import advice
 from pipeline.local.console import Seconds
@@ -39,6 +39,7 @@ class Summary:
         model_name: The model's name in the registry.
         outputs: Each step's parameters and artifacts, by step and name.
         seconds: Time that each step took; steps from the cache are left out.
+        earlier: Time that steps from the cache took when they ran, as far as it is known.
     """
 
     root: Path
@@ -47,6 +48,7 @@ class Summary:
     model_name: str
     outputs: Mapping[str, Mapping[str, Any]]
     seconds: Mapping[str, Seconds]
+    earlier: Mapping[str, Seconds] = field(default_factory=dict)
 
     @property
     def trained(self) -> bool:
@@ -105,6 +107,8 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     else:
         yield "Model", f"{_model_version(summary)} {_verdict(summary)}"
         yield "Gate", escape(summary.reason)
+        if warning := degeneracy(summary.scores):
+            yield "Warning", f"[red]{escape(warning)}[/]"
         if not summary.passed:
             for number, text in enumerate(_advice(summary), 1):
                 yield ("Next" if number == 1 else ""), escape(f"{number}. {text}")
@@ -133,14 +137,23 @@ def _steps(summary: Summary) -> Table:
         padding=(0, 2, 0, 0),
     )
     for step, files in summary.files.items():
-        seconds = summary.seconds.get(step)
+        start_up, work = _times(summary, step)
         table.add_row(
             step,
-            "" if seconds is None else f"{seconds.start_up:.1f} s",
-            "cached" if seconds is None else f"{seconds.work:.1f} s",
+            start_up,
+            work,
             "\n".join(os.path.relpath(file, summary.artifacts) for file in files.values()),
         )
     return table
+
+
+def _times(summary: Summary, step: str) -> tuple[str, str]:
+    if step in summary.seconds:
+        seconds = summary.seconds[step]
+        return f"{seconds.start_up:.1f} s", f"{seconds.work:.1f} s"
+    if step in summary.earlier:
+        return "cached", f"({sum(summary.earlier[step]):.1f} s)"
+    return "", "cached"
 
 
 def _scores(summary: Summary) -> Table:

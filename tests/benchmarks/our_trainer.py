@@ -17,6 +17,7 @@ from components.registry.client import local_tracking_uri
 from components.registry.runs import start_run
 from components.settings.train import TrainSettings
 from components.train.checkpoint import TrainingState
+from components.train.data import Split
 from components.train.trainer import fit_network
 from pipeline.config import Settings, make_settings
 
@@ -74,7 +75,7 @@ def train_ours(
 
 
 def fit_ours(
-    train: Examples, dev: Examples, matrix: NDArray[np.float32], settings: TrainSettings
+    train: Split, dev: Split, matrix: NDArray[np.float32], settings: TrainSettings
 ) -> tuple[CaptionNetwork, TrainingState]:
     """Trains like the step, in this process and with a temporary MLflow store."""
     with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as temporary:

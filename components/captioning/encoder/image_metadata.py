@@ -75,6 +75,9 @@ _BARE = frozenset({0x01, _SOI, _EOI, *range(0xD0, 0xD8)})
 _JPEG_METADATA = frozenset({*range(_APP0 + 1, 0xF0), _COM}) - {_APP14}
 _MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 _MARKER_IN_SCAN = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+# Fill bytes before a marker or a stuffed zero. They mean nothing, but whenever libjpeg needs more
+# bytes than Pillow has given it, it reads them again from the first one: quadratic time.
+_FILL = re.compile(rb"\xff{2,}")
 
 
 def _strip_jpeg(content: bytes) -> EssentialImage:
@@ -85,7 +88,7 @@ def _strip_jpeg(content: bytes) -> EssentialImage:
         blocks.add()
         marker, start, end = found[1][0], found.start(1) - 1, found.end()
         if scans:  # what was passed over is pixels
-            kept.append(content[position:start])
+            kept.append(_FILL.sub(b"\xff", content[position:start]))
         position = start
         if marker not in _BARE:
             length = int.from_bytes(content[end : end + 2], "big")
@@ -104,7 +107,9 @@ def _strip_jpeg(content: bytes) -> EssentialImage:
             orientation = exif_orientation(segment[4:])
         if marker not in _JPEG_METADATA:
             kept.append(segment)
-    return EssentialImage(b"".join([*kept, content[position:]]), orientation)
+    rest = content[position:]
+    kept.append(_FILL.sub(b"\xff", rest) if scans else rest)
+    return EssentialImage(b"".join(kept), orientation)
 
 
 # PNG: chunks of length, name, data and checksum.

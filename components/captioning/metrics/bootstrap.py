@@ -17,6 +17,8 @@ RESAMPLES = 1000
 
 # The same seed as sacrebleu's.
 _SEED = 12345
+#: How test sets are resampled, in sacrebleu's notation.
+SIGNATURE = f"bs:{RESAMPLES}|seed:{_SEED}"
 _PERCENTILES = (2.5, 97.5)
 
 
@@ -27,11 +29,11 @@ class Interval(NamedTuple):
     high: float
 
 
-def percentile_interval(resampled: ArrayLike) -> Interval:
+def percentile_interval(resampled: NDArray[np.float64]) -> Interval:
     """Returns the 95 % percentile interval of a score.
 
     Args:
-        resampled: float [RESAMPLES], the score on each resampled test set.
+        resampled: float64 [RESAMPLES], the score on each resampled test set.
     """
     low, high = np.percentile(resampled, _PERCENTILES)
     return Interval(float(low), float(high))

@@ -13,9 +13,6 @@ from starlette.types import ASGIApp
 from components.describing.http.connections import TimedConnection
 from components.errors import SettingError
 
-#: Reachable from this machine only.
-LOOPBACK = "127.0.0.1"
-
 
 @contextmanager
 def listen(host: str, port: int) -> Iterator[socket.socket]:

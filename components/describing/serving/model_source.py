@@ -1,20 +1,10 @@
 """The model to serve, as one string: `models:/NAME@ALIAS`, `models:/NAME/VERSION` or a folder."""
 
-import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from components.describing.model import Model, open_model
-from components.errors import SettingError
-
-# MLflow's form of URIs; its parser is private.
-_SCHEME = "models:/"
-_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[\w.-]+)|/(?P<version>[1-9][0-9]*))")
-
-
-def needs_registry(source: str) -> bool:
-    """Returns whether a model comes from MLflow, not from a folder."""
-    return source.startswith(_SCHEME)
+from components.registry.model_uri import is_model_uri, parse_model_uri
 
 
 def open_source(source: str) -> AbstractContextManager[Model]:
@@ -26,12 +16,7 @@ def open_source(source: str) -> AbstractContextManager[Model]:
     Raises:
         SettingError: If it is a malformed URI.
     """
-    if not needs_registry(source):
+    if not is_model_uri(source):
         return open_model("", bundle=Path(source))
-    parts = _URI.fullmatch(source)
-    if parts is None:
-        raise SettingError(
-            "--model must be models:/NAME@ALIAS, models:/NAME/VERSION or a folder. Received: "
-            f"{source}"
-        )
-    return open_model(parts["name"], version=parts["version"], alias=parts["alias"])
+    name, alias, version = parse_model_uri(source, option="--model")
+    return open_model(name, version=version, alias=alias)

@@ -13,6 +13,8 @@ from components.errors import DataError
 #: Commas and opening brackets in a body: pixels in JSON have them, files in base64 do not. A parser
 #: needs up to 300 bytes of memory for each: gigabytes for a body that consists of them.
 MAX_VALUES = 2_000_000
+#: Strings in a body: photos, and keys and values of other columns. Millions of them took gigabytes.
+MAX_STRINGS = 100_000
 
 
 class Parser:
@@ -38,6 +40,11 @@ class Parser:
             raise DataError(
                 f"The body must have at most {MAX_VALUES} values. Send photos as image files in "
                 f"base64, not as pixels. Received: {values}"
+            )
+        strings = body.count(b'"') // 2
+        if strings > MAX_STRINGS:
+            raise DataError(
+                f"The body must have at most {MAX_STRINGS} strings. Received: {strings}"
             )
         with self._lock:
             try:

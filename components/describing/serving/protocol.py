@@ -54,6 +54,9 @@ def _check_photo(value: Any) -> Any:
         raise ValueError(
             f"must be an image file in base64, or pixels. Received: {reprlib.repr(value)}"
         )
+    # A single character beyond ASCII makes Python's string four times as large.
+    if isinstance(value, str) and not value.isascii():
+        raise ValueError("must be base64, but has characters beyond ASCII")
     return value
 
 
@@ -79,7 +82,10 @@ class PhotoRow(_Model):
 class PhotoColumn(_Model):
     """A column of photos, or a single photo."""
 
-    photo: Annotated[str, WithJsonSchema(_PHOTO_SCHEMA)] | _AtMost[list[Photo]]
+    photo: (
+        Annotated[str, AfterValidator(_check_photo), WithJsonSchema(_PHOTO_SCHEMA)]
+        | _AtMost[list[Photo]]
+    )
 
     @property
     def photos(self) -> list[Any]:

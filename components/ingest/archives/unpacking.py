@@ -1,5 +1,6 @@
 """Archives are hostile until they are unpacked: no path leads out, nothing blows up."""
 
+import errno
 import logging
 import tempfile
 from dataclasses import dataclass
@@ -71,12 +72,15 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> None
             "Unpack it yourself if you trust it, and give the folder"
         ) from error
     except ARCHIVE_ERRORS as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        # EINVAL: the archive refers to bytes before its own start.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise CaptionflowError(
                 f"{archive.name} could not be unpacked to {directory}: {error.strerror}. The "
                 "archive is not at fault. Make room there, or mend the disk, and try again"
             ) from error
-        raise DataError(f"{archive.name} can't be unpacked: {error}") from error
+        raise DataError(
+            f"{archive.name} can't be unpacked: {str(error) or type(error).__name__}"
+        ) from error
     if skipped:
         logger.warning(
             "skipped %d members of %s, such as %s: names that no file here can have, or links to "

@@ -57,6 +57,11 @@ def _record(
     line = lines[number]
     if '"' not in line or delimiter == "|":
         return 1, split_fields(line, delimiter)
+    if f'{delimiter} "' in line:
+        # A space before the quote, as some write it; but captions quote words, too.
+        spaced = _well_formed(line, delimiter, skipinitialspace=True)
+        if spaced is not None and len(spaced) == columns:
+            return 1, spaced
     if (fields := _well_formed(line, delimiter)) is not None:
         return 1, fields
     alone = split_fields(line, delimiter)
@@ -94,7 +99,7 @@ def _closes(line: str, delimiter: str) -> bool:
     return True
 
 
-def _well_formed(text: str, delimiter: str) -> list[str] | None:
+def _well_formed(text: str, delimiter: str, *, skipinitialspace: bool = False) -> list[str] | None:
     # Quotes inside quotes are doubled, or have a backslash before them.
     for escape in (None, "\\") if '\\"' in text else (None,):
         try:
@@ -104,6 +109,7 @@ def _well_formed(text: str, delimiter: str) -> list[str] | None:
                     delimiter=delimiter,
                     doublequote=escape is None,
                     escapechar=escape,
+                    skipinitialspace=skipinitialspace,
                     strict=True,
                 )
             )

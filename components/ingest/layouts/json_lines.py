@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from components.errors import DataError
-from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.fields import CAPTION, PHOTO, SPLIT
 from components.ingest.layouts.list_cells import split_list
@@ -18,9 +18,12 @@ from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, numbered_lines, read_start, read_text
 
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonlines", ".json", ".txt")
-# `image_id` alone is a number of COCO's, and such files are what a model said.
-_PHOTO = tuple(name for name in PHOTO if name != "image_id")
-_PHOTO_FIELD = re.compile(rf'"(?:{"|".join(_PHOTO)})"\s*:')
+# An `image_id` that is a number is COCO's, and such files hold a model's captions.
+_PHOTO_FIELD = re.compile(
+    rf'"(?:{"|".join(name for name in PHOTO if name != "image_id")})"\s*:'
+    rf'|"image_id"\s*:\s*"[^"]+(?:{"|".join(map(re.escape, sorted(IMAGE_SUFFIXES)))})"',
+    re.IGNORECASE,
+)
 _CAPTION_FIELD = re.compile(rf'"(?:{"|".join(CAPTION)})"\s*:')
 _COCO_FIELD = re.compile(r'"(?:annotations|images)"\s*:')
 
@@ -36,7 +39,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(coerce_numbers_to_str=True, extra="allow")
 
-    image: Annotated[str, Field(validation_alias=AliasChoices(*_PHOTO))]
+    image: Annotated[str, Field(validation_alias=AliasChoices(*PHOTO))]
     captions: Annotated[
         list[str | None],
         BeforeValidator(_as_list),

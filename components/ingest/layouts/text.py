@@ -62,7 +62,8 @@ def _advice(content: bytes, line: int) -> str:
     encoding = guess.encoding if guess else _GUESSES[0]
     lines = content.decode(encoding, errors="replace").splitlines()
     shown = f", and line {line} reads {lines[line - 1][:40]!r}" if line <= len(lines) else ""
-    return f"It may be {encoding}{shown}. To convert it: iconv -f {encoding.upper()} -t UTF-8 OLD > NEW"
+    command = f"iconv -f {encoding.upper()} -t UTF-8 OLD > NEW"
+    return f"It may be {encoding}{shown}. To convert it: {command}"
 
 
 def read_start(path: Path, most: int) -> str:

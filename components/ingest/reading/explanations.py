@@ -3,13 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from components.ingest.files.data_files import IMAGE_SUFFIXES, TEXT_SUFFIXES, DataFiles
 from components.ingest.files.names import Level, NameIndex
 from components.ingest.layouts.annotations_only import explain_annotations_only
 from components.ingest.layouts.fields import CAPTION, PHOTO
-from components.ingest.layouts.text import first_line
+from components.ingest.layouts.text import first_line, read_start
 from components.ingest.reading.source import Source
 
 _ARCHIVES = {".zip", ".gz", ".tgz", ".tar", ".rar", ".7z", ".bz2", ".xz"}
@@ -26,10 +26,11 @@ _TABLES = {
     ".yaml",
 }
 _SHOWN = 3
+_BEGINNING = 400
 # `photo_path` makes one slash of two.
 _URL = re.compile(r"(?:https?|ftp|s3|gs):/{1,2}[^\s\"',;|]+", re.IGNORECASE)
 _URL_COLUMN = re.compile(r"(?<![a-z])(?:\w*_)?urls?(?![a-z])", re.IGNORECASE)
-_PHOTO_FIELD = re.compile(rf"(?<![\w.])(?:{'|'.join(PHOTO)})(?=[\"',;|\t])", re.IGNORECASE)
+_PHOTO_FIELD = re.compile(rf"(?<![\w.])(?:{'|'.join(PHOTO[:-1])})(?=[\"',;|\t])", re.IGNORECASE)
 _DOWNLOAD = (
     "Photos are never downloaded from the web: download them (img2dataset does), and name the "
     "files in the captions instead"
@@ -51,8 +52,8 @@ def nothing_recognised(files: DataFiles, dataset: str, looked_for: Sequence[str]
         advice = f"Are the photos named by URL? {_DOWNLOAD}"
     elif tables := [n for n in files.paths if PurePosixPath(n).suffix.lower() in _TABLES]:
         advice = (
-            f"{tables[0]} is of a kind that is not read: save its captions as CSV in UTF-8 with the "
-            "header image,caption, and its photos, if it holds any, as files"
+            f"{tables[0]} is of a kind that is not read: save its captions as CSV in UTF-8 with "
+            "the header image,caption, and its photos, if it holds any, as files"
         )
     elif _PHOTO_FIELD.search(beginnings):
         advice = f"Call the field or column of captions one of: {', '.join(CAPTION)}"
@@ -79,8 +80,14 @@ def _holds(files: DataFiles) -> str:
 def _beginnings(files: DataFiles) -> str:
     """Returns the first line of files that may be meant as captions."""
     texts = [name for name in files.paths if PurePosixPath(name).suffix.lower() in TEXT_SUFFIXES]
-    lines = [(name, first_line(files.paths[name], 400).strip()[:80]) for name in texts[:_SHOWN]]
+    lines = [(name, _beginning(files.paths[name])[:80]) for name in texts[:_SHOWN]]
     return "".join(f"{name} begins with {line!r}. " for name, line in lines)
+
+
+def _beginning(path: Path) -> str:
+    line = first_line(path, _BEGINNING).strip()
+    # A bracket alone says nothing.
+    return line if len(line) > 2 else " ".join(read_start(path, _BEGINNING).split())
 
 
 def nothing_matched(source: Source, captioned: Mapping[str, object], dataset: str) -> str:

@@ -49,7 +49,12 @@ class Finding(TypedDict):
 
 
 def find_limits(
-    photos: Sequence[Photo], splits: Mapping[str, int], words: Words, *, layout: str
+    photos: Sequence[Photo],
+    splits: Mapping[str, int],
+    words: Words,
+    *,
+    layout: str,
+    unknown_parent: str = "",
 ) -> list[Finding]:
     """Finds what limits a model of these data.
 
@@ -58,8 +63,16 @@ def find_limits(
         splits: Number of photos by split.
         words: Obtained from `count_words`.
         layout: The data set's layout. Drawn scenes are so alike that few of them suffice.
+        unknown_parent: The model that the training continues from, if MLflow does not know its
+            training photos.
     """
     limits = [] if layout == SAMPLE else list(_limits(photos, splits, words))
+    if unknown_parent:
+        text = (
+            f"MLflow has no record of the photos that {unknown_parent} was trained on: if dev or "
+            "test contain some of them, scores are too high"
+        )
+        limits.append(Finding(kind="unknown_parent_photos", value=0, bound=0, text=text))
     return [*limits, *_unusual_captions(photos, words)]
 
 

@@ -41,6 +41,8 @@ def list_left_out(
             {"image_id": image_id, "file": file} for image_id, file in sorted(source.loose.items())
         ],
         "dropped_leakage": list(assignment.leaks),
+        # Dropped from dev and test: the model that the training continues from knows them.
+        "parent_leakage": assignment.parent_leaks,
         "in_no_split": assignment.unlisted,
         # In a split list, but no captioned photo has the name.
         "listed_only": sorted(listed - source.captions.keys()),
@@ -57,6 +59,7 @@ def build_report(
     *,
     splits_from: str,
     language: str = "",
+    unknown_parent: str = "",
 ) -> dict[str, Any]:
     """Builds the report of a finished ingest.
 
@@ -67,6 +70,8 @@ def build_report(
         left_out: What is not in the manifest, from `list_left_out`.
         splits_from: Where the splits come from, in words.
         language: The captions' language, a BCP 47 tag; empty: detect it.
+        unknown_parent: The model that the training continues from, if MLflow does not know its
+            training photos.
 
     Returns:
         JSON-able: facts about the photos; all lists, whole; under `counts` their lengths; and
@@ -109,7 +114,9 @@ def build_report(
         "words": words,
         "language": language or _language(source, captions),
         "language_from": "set with --language" if language else "detected",
-        "findings": find_limits(photos, sizes, words, layout=source.layout),
+        "findings": find_limits(
+            photos, sizes, words, layout=source.layout, unknown_parent=unknown_parent
+        ),
         "quarantined_by_reason": _by_reason(left_out["quarantined"]),
         "notes": list(source.notes),
         "dataset_fingerprint": photos_fingerprint(photos),

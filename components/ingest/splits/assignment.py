@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.ingest.splits.by_hash import (
     refuse_empty_split,
@@ -10,8 +10,9 @@ from components.ingest.splits.by_hash import (
     split_by_lists,
     split_sizes,
 )
-from components.ingest.splits.leakage import Leak, find_leakage
+from components.ingest.splits.leakage import Leak, find_leakage, find_parent_leakage
 from components.ingest.splits.own_splits import OwnSplits, take_dev_from_train
+from components.registry.training_photos import TrainingPhotos
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +29,14 @@ class SplitAssignment:
         leaks: Photos dropped from train, and why.
         unlisted: Ids of photos that are in none of the data set's own splits.
         origin: Where the splits come from, in words.
+        parent_leaks: Ids of photos dropped from dev and test, since the parent was trained on them.
     """
 
     splits: dict[str, str]
     leaks: list[Leak]
     unlisted: list[str]
     origin: str
+    parent_leaks: list[str] = field(default_factory=list)
 
 
 def assign_splits(
@@ -43,6 +46,7 @@ def assign_splits(
     seed: int,
     dev_share: float,
     test_share: float,
+    parent: TrainingPhotos | None = None,
 ) -> SplitAssignment:
     """Assigns photos to the data set's own splits or, without any, to splits by content hash.
 
@@ -55,6 +59,8 @@ def assign_splits(
         dev_share: Expected share of photos in dev if assigned by hash, 0 to 1; of train's if dev is
             taken from it.
         test_share: Expected share of photos in test if assigned by hash, 0 to 1.
+        parent: The photos of the model that the training continues from; None: no such model, or
+            they are unknown.
 
     Returns:
         The assignment, with at least one photo in each split.
@@ -77,6 +83,9 @@ def assign_splits(
     copies = find_leakage(splits, digests)
     for copy in copies:
         del splits[copy["image_id"]]
+    parent_leaks = find_parent_leakage(splits, digests, parent) if parent else []
+    for image_id in parent_leaks:
+        del splits[image_id]
     refuse_empty_split(splits, own.origin)
     origin = own.origin or BY_HASH
     logger.info(
@@ -84,4 +93,4 @@ def assign_splits(
         origin,
         ", ".join(f"{split} {size}" for split, size in split_sizes(splits).items()),
     )
-    return SplitAssignment(splits, leaks + copies, unlisted, origin)
+    return SplitAssignment(splits, leaks + copies, unlisted, origin, parent_leaks)

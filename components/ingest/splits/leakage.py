@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TypedDict
 
+from components.registry.training_photos import TrainingPhotos
+
 _HELD_OUT = ("dev", "test")
 
 
@@ -41,6 +43,27 @@ def find_leakage(splits: Mapping[str, str], digests: Mapping[str, str]) -> list[
         Leak(image_id=image_id, same_as=same_as, split=splits[same_as])
         for image_id, split in sorted(splits.items())
         if split == "train" and (same_as := held_out.get(digests[image_id]))
+    ]
+
+
+def find_parent_leakage(
+    splits: Mapping[str, str], digests: Mapping[str, str], parent: TrainingPhotos
+) -> list[str]:
+    """Finds photos in dev or test that the model was trained on from which the training continues.
+
+    Those that only chose the parent's best epoch may be in dev again, but not in test.
+
+    Args:
+        splits: Splits by image id.
+        digests: SHA-256 of the files' bytes by image id.
+        parent: The parent's training photos.
+
+    Returns:
+        The ids of the photos to drop from dev and test.
+    """
+    learnt = {"dev": parent.all - parent.dev, "test": parent.all, "train": frozenset()}
+    return [
+        image_id for image_id, split in sorted(splits.items()) if digests[image_id] in learnt[split]
     ]
 
 

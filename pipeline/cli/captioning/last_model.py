@@ -11,11 +11,12 @@ from components.errors import DataError, NoChampionError
 
 
 @contextmanager
-def naming_last_model(root: Path) -> Iterator[None]:
+def naming_last_model(root: Path, option: str = "--bundle") -> Iterator[None]:
     """Adds the last run's model to the error that no model has been approved.
 
     Args:
         root: The work folder.
+        option: The command's option for a model's folder.
 
     Raises:
         DataError: Instead of a `NoChampionError`, with the option that selects that model.
@@ -32,6 +33,6 @@ def naming_last_model(root: Path) -> Iterator[None]:
             raise error from None
         bleu4 = search_scores(read_json(found.scores / SCORES_FILE), "beam")["bleu4"]
         raise DataError(
-            f"{error}. The last run's model scored BLEU-4 {bleu4:.2f}. To use it anyway: "
-            f"--bundle {shlex.quote(str(found.model))}"
+            f"{error}. Your last run's model scored BLEU-4 {bleu4:.2f}. To use it anyway: "
+            f"{option} {shlex.quote(str(found.model))}"
         ) from error

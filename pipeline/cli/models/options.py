@@ -9,6 +9,7 @@ import typer
 
 from components.errors import SettingError
 from pipeline.cli.errors import one_line_errors
+from pipeline.cli.waiting import announce
 from pipeline.local.environment import set_environment
 
 Model = Annotated[
@@ -28,9 +29,10 @@ def mlflow_of(root: Path) -> Iterator[None]:
     Raises:
         typer.Exit: If the body failed, or there is no MLflow store yet.
     """
-    from components.registry.client import store_exists
-
     with one_line_errors():
+        announce("Reading the model registry …")
+        from components.registry.client import store_exists
+
         set_environment(root)
         if not store_exists():
             # Connecting would create it.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from components.settings.backbone_names import is_model_folder
@@ -10,6 +11,7 @@ from components.storage.filesystem import is_remote
 from pipeline.config import DEFAULT_PRESET, preset_for, preset_values
 from pipeline.local.choices.data import count_images, folders_beside, model_name_of, require_exists
 from pipeline.local.choices.glove import find_glove
+from pipeline.local.choices.parent import parent_settings
 from pipeline.local.choices.weights import DEFAULT_ENCODER, find_weights
 
 
@@ -45,40 +47,49 @@ class Choices:
     rows: tuple[Choice, ...] = ()
 
 
-def choose_settings(preset: str | None, fixed: Mapping[str, Any]) -> Choices:
+def choose_settings(preset: str | None, fixed: Mapping[str, Any], root: Path) -> Choices:
     """Chooses preset, encoder weights, word vectors and the model's name.
 
     A preset that the user names keeps its own values; one that is chosen by the size of the data
-    only determines the model and its training.
+    only determines the model and its training. With `start_from`, that model determines the
+    encoder, the decoder and the widths.
 
     Args:
         preset: The preset that the user named; None: choose one.
         fixed: Settings from a file and the command line, which are not changed.
+        root: The work folder.
 
     Raises:
-        DataError: If nothing is at the data set's path.
-        SettingError: If there are no trained weights for the encoder.
+        DataError: If nothing is at the data set's path, or there is no model to continue from.
+        SettingError: If there are no trained weights for the encoder, or a setting differs from
+            that of the model to continue from.
+        CaptionflowError: If MLflow or an object store can't be used.
     """
-    dataset = str(fixed.get("dataset", SAMPLE))
-    if dataset == SAMPLE:
-        return Choices(preset or DEFAULT_PRESET, {})
-    if not is_remote(dataset):
+    dataset, start_from = (str(fixed.get(name, "")) for name in ("dataset", "start_from"))
+    own = dataset not in ("", SAMPLE)
+    if own and not is_remote(dataset):
         require_exists(dataset)
-    named = (
-        {name: v for name, v in preset_values(preset).items() if v is not None} if preset else {}
-    )
-    taken = {**named, **fixed}
     values: dict[str, Any] = {}
     rows: list[Choice] = []
-    if preset is None:
+    if own and preset is None:
         images = count_images(dataset)
         preset = preset_for(images)
         found = "an unknown number of" if images is None else f"{images:,}"
         rows.append(Choice("preset", preset, f"for {found} images", "--preset"))
-    for row, chosen in _chosen(dataset, taken):
+        named: Mapping[str, Any] = {}
+    else:
+        preset = preset or DEFAULT_PRESET
+        named = preset_values(preset)
+    if start_from:
+        parent = parent_settings(start_from, root, fixed)
+        values |= parent.values
+        why = f"as in {parent.source}"
+        rows += [Choice(name, str(value), why, "--start-from") for name, value in values.items()]
+    taken = {k: v for k, v in {**named, **values, **fixed}.items() if v is not None}
+    for row, chosen in _chosen(dataset, taken) if own else ():
         rows.append(row)
         values |= chosen
-    if "floors" not in taken:
+    if own and "floors" not in taken:
         floors = preset_values(preset).get("floors") or "none"
         rows.append(Choice("required scores", floors, f"preset {preset}", "--floors"))
     # A file of an earlier run sets everything but the preset, which then has no effect.

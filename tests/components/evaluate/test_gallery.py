@@ -118,7 +118,7 @@ def test_thumbnail_of_a_missing_or_invalid_file_is_none_and_logged(
     with caplog.at_level(logging.WARNING):
         assert thumbnail(_photo(tmp_path / "gone.jpg", 4, 3)) is None
         assert thumbnail(_photo(broken, 4, 3)) is None
-    assert "no thumbnail of 1.jpg" in caplog.text
+    assert "has no thumbnail of 1.jpg" in caplog.text
     assert "gone.jpg" in caplog.text
     assert "broken.jpg" in caplog.text
 

@@ -9,8 +9,8 @@ from components.artifacts.manifest import Photo
 from components.artifacts.report import PLACES, fill_places, place
 from components.captioning.model.normalizer import NORMALIZER
 from components.evaluate.gallery import Picks, RankedCaption
-from components.evaluate.inputs import Data, Training
 from components.evaluate.mistakes import MistakeKind
+from components.evaluate.records import Data, Training
 from components.evaluate.report import gallery_sections, render_report
 
 BLEU = {"bleu1": 64.31, "bleu2": 46.3, "bleu3": 32.4, "bleu4": 22.349}

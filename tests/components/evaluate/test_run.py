@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from kfp.dsl import HTML, Artifact, Dataset, Metrics, Model
 
+from components.artifacts import examples
 from components.artifacts.checksums import (
     artifact_damage,
     checksums_fingerprint,
@@ -97,6 +98,17 @@ def test_evaluate_model_writes_scores_as_computed_by_hand(artifacts: Any, tmp_pa
     }
 
 
+def test_evaluate_model_block_by_block_writes_the_same_scores(
+    artifacts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _evaluate(artifacts, tmp_path / "whole", beam_width=2)
+    monkeypatch.setattr(examples, "PHOTOS_A_BLOCK", 1)
+    assert _evaluate(artifacts, tmp_path / "blocks", beam_width=2) == whole
+    for name in ("captions.jsonl", "scores.json"):
+        one, other = (tmp_path / folder / "scores" / name for folder in ("whole", "blocks"))
+        assert one.read_bytes() == other.read_bytes()
+
+
 def test_evaluate_model_writes_the_model_with_the_decoding_settings_it_was_scored_with(
     artifacts: Any, tmp_path: Path
 ) -> None:
@@ -161,7 +173,7 @@ def test_evaluate_model_writes_a_report_despite_a_missing_photo(
     assert positions == sorted(positions)
     assert page.count("data:image/jpeg;base64,") == 1
     assert "var(--dev)" in page
-    assert "no thumbnail of 2.png" in caplog.text
+    assert "has no thumbnail of 2.png" in caplog.text
 
 
 def test_evaluate_model_that_fails_leaves_nothing(artifacts: Any, tmp_path: Path) -> None:

@@ -88,14 +88,14 @@ def test_decide_every_score_can_have_a_threshold() -> None:
 def test_decide_better_than_the_champion_passes() -> None:
     passed, reason = judged(RIGHT, baseline())
     assert passed
-    assert "BLEU-4 100.00 is significantly better than champion v3's " in reason
+    assert "BLEU-4 + CIDEr-D 1100.00 (100.00 + 1000.00) is significantly better than" in reason
     assert "p = 0.001" in reason
 
 
 def test_decide_equal_to_the_champion_does_not_pass() -> None:
     passed, reason = judged(RIGHT, baseline(RIGHT))
     assert not passed
-    assert "BLEU-4 100.00 is not significantly better than champion v3's 100.00" in reason
+    assert "is not significantly better than champion v3's 1100.00" in reason
     assert "p = 1.000" in reason
 
 
@@ -112,13 +112,13 @@ def test_decide_better_but_not_significantly_does_not_pass() -> None:
 def test_decide_worse_than_the_champion_does_not_pass() -> None:
     passed, reason = judged(WRONG, baseline(RIGHT))
     assert not passed
-    assert "is significantly worse than champion v3's 100.00" in reason
+    assert "is significantly worse than champion v3's 1100.00" in reason
 
 
 def test_decide_equal_passes_if_the_data_grew() -> None:
     passed, reason = judged(RIGHT, baseline(RIGHT, grew=True))
     assert passed
-    assert "BLEU-4 100.00 is not more than 0 (`--margin`) below champion v3's 100.00" in reason
+    assert "is at most 0 (`--margin`) below champion v3's 1100.00" in reason
     assert "trained on more photos" in reason
 
 
@@ -150,7 +150,7 @@ def test_decide_score_that_is_not_finite_does_not_pass(bleu4: float) -> None:
         assert f"BLEU-4 is {bleu4}" in reason
 
 
-@pytest.mark.parametrize("value", [-1.0, 101.0, float("nan")])
+@pytest.mark.parametrize("value", [-1.0, 1101.0, float("nan")])
 def test_decide_margin_out_of_range_is_an_error(value: float) -> None:
-    with pytest.raises(SettingError, match=r"margin must be 0 to 100 BLEU points\. Received"):
+    with pytest.raises(SettingError, match=r"margin must be 0 to 1100 points\. Received"):
         judged(RIGHT, None, margin=value)

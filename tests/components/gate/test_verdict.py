@@ -188,7 +188,8 @@ def test_judge_shows_the_comparison_with_the_champion(artifacts: dict[str, str])
     assert compared is not None
     shown = _shown(artifacts, "champion")
     for number in (
-        f"v1: BLEU-4 {compared.champion_bleu4:.2f}", f"{compared.difference:+.2f}",
+        f"v1: BLEU-4 {compared.champion.bleu4:.2f} and CIDEr-D {compared.champion.cider_d:.2f}",
+        f"{compared.difference:+.2f}",
         f"{compared.low:+.2f} to {compared.high:+.2f}", f"p = {compared.p_value:.3f}",
     ):  # fmt: skip
         assert number in shown
@@ -227,6 +228,8 @@ def test_judge_records_the_champions_score_on_the_same_photos(
     # 6 of 7 words, 4 of 6 pairs, 2 of 5 triples, 1 of 4 fours; equal photos make equal samples.
     bleu4 = 100 * (6 / 7 * 4 / 6 * 2 / 5 * 1 / 4) ** 0.25
     assert tags["gate_champion_bleu4"] == f"{bleu4:.4f}"
+    # With equal photos every n-gram is in all of them: CIDEr-D is 0.
+    assert (tags["gate_cider_d"], tags["gate_champion_cider_d"]) == ("0.0000", "0.0000")
     assert tags["gate_interval"] == f"{100 - bleu4:+.4f} to {100 - bleu4:+.4f}"
     assert tags["gate_p_value"] == "0.0010"
     assert "bs:1000" in tags["gate_signature"]

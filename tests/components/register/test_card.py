@@ -54,6 +54,16 @@ def test_model_card_has_data_scores_encoder_and_decision(
         assert part in whole
 
 
+def test_model_card_of_a_model_that_always_says_the_same_calls_it_useless(
+    scores: dict[str, Any], artifacts: dict[str, Path]
+) -> None:
+    counts = {
+        "images": 400, "mean_words": 9.6, "distinct_captions": 2, "vocabulary_used": 5,
+        "vocabulary_known": 1698,
+    }  # fmt: skip
+    assert "**Words used: 5 of 1,698. This model is useless" in _card(scores | counts, artifacts)
+
+
 def test_model_card_has_the_confidence(scores: dict[str, Any], artifacts: dict[str, Path]) -> None:
     curve = [
         {"coverage": step / 20, "risk": step / 100, "cider_d": 100.0 - step}

@@ -10,7 +10,7 @@ import pytest
 from components.artifacts.files import read_json
 from components.artifacts.manifest import read_manifest
 from components.errors import DataError
-from components.register.parity import check_parity
+from components.register.parity import check_parity, fresh_process
 from components.registry.client import local_tracking_uri
 from components.registry.download import download_model
 from components.registry.models import find_champion
@@ -36,7 +36,8 @@ def test_check_parity_of_a_model_that_generates_the_scored_captions_passes(
     artifacts: dict[str, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="components.register")
-    check_parity(MODEL, artifacts["scores"], read_manifest(artifacts["manifest"]))
+    with fresh_process() as process:
+        check_parity(process, MODEL, artifacts["scores"], read_manifest(artifacts["manifest"]))
     [message] = caplog.messages
     assert "2 test photos" in message
 
@@ -46,19 +47,28 @@ def test_check_parity_another_caption_names_photo_and_both(
 ) -> None:
     (generated,) = captioner.describe([photos["grey.png"]])
     scores = _scored(artifacts, tmp_path, "a grey fog")
-    with pytest.raises(
-        DataError,
-        match=rf"3\.png .*'{generated}', but 'a grey fog' was scored.*--precision float32",
+    with (
+        fresh_process() as process,
+        pytest.raises(
+            DataError,
+            match=rf"3\.png .*'{generated}', but 'a grey fog' was scored.*--precision float32",
+        ),
     ):
-        check_parity(MODEL, scores, read_manifest(artifacts["manifest"]))
+        check_parity(process, MODEL, scores, read_manifest(artifacts["manifest"]))
 
 
 def test_check_parity_model_that_does_not_load_says_why(artifacts: dict[str, Path]) -> None:
-    with pytest.raises(
-        DataError, match=r"could not be loaded .*exit code 1.* version=7.* not found"
+    with (
+        fresh_process() as process,
+        pytest.raises(
+            DataError, match=r"could not be loaded .*exit code 1.* version=7.* not found"
+        ),
     ):
         check_parity(
-            "models:/captioner/7", artifacts["scores"], read_manifest(artifacts["manifest"])
+            process,
+            "models:/captioner/7",
+            artifacts["scores"],
+            read_manifest(artifacts["manifest"]),
         )
 
 
@@ -66,8 +76,11 @@ def test_check_parity_without_a_scored_photo_is_an_error(
     artifacts: dict[str, Path], tmp_path: Path
 ) -> None:
     (tmp_path / "captions.jsonl").write_text("")
-    with pytest.raises(DataError, match=r"test photo that was scored.* 3 photos, 0 scored"):
-        check_parity(MODEL, tmp_path, read_manifest(artifacts["manifest"]))
+    with (
+        fresh_process() as process,
+        pytest.raises(DataError, match=r"test photo that was scored.* 3 photos, 0 scored"),
+    ):
+        check_parity(process, MODEL, tmp_path, read_manifest(artifacts["manifest"]))
 
 
 def test_registered_bundle_has_the_decoding_settings_it_was_scored_with(

@@ -127,7 +127,7 @@ def test_register_model_not_compared_with_the_champion_is_not_registered(
 @pytest.mark.usefixtures("store")
 def test_register_model_records_the_training_photos(first: dict[str, Path]) -> None:
     # One of the manifest's three photos is in train, two are in test.
-    assert read_training_photos(run_of(first)) == {"0" * 64}
+    assert read_training_photos(run_of(first)) == ({"0" * 64}, frozenset())
 
 
 @pytest.mark.usefixtures("store")

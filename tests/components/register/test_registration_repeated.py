@@ -28,7 +28,7 @@ def test_register_model_same_run_twice_makes_one_version(
     assert len(client.search_logged_models(["1"])) == 1
     assert caplog.messages == [
         "captioner version 1 is already registered from this training run",
-        "the champion is version 1",
+        "The champion is version 1",
     ]
 
 

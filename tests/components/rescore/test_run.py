@@ -17,7 +17,7 @@ from components.errors import DataError
 from components.registry.client import local_tracking_uri
 from components.registry.download import download_model
 from components.registry.models import find_champion
-from components.registry.training_photos import read_training_photos
+from components.registry.training_photos import TrainingPhotos, read_training_photos
 from components.rescore.run import rescore_champion
 
 MODEL = "captionflow-sample"
@@ -209,6 +209,4 @@ def test_training_photos_of_a_champion_are_those_of_train_and_dev(manifest: Path
     champion = find_champion(MODEL)
     assert champion is not None
     photos = read_manifest(manifest)
-    assert read_training_photos(champion.run_id) == {
-        photo.sha256 for photo in photos if photo.split in ("train", "dev")
-    }
+    assert read_training_photos(champion.run_id) == TrainingPhotos.of(photos)

@@ -239,6 +239,23 @@ def test_plan_steps_does_not_reuse_a_damaged_cache_entry(tmp_path: Path) -> None
     assert [step.reused for step in planned] == [False, True, True, False]
 
 
+def test_plan_steps_survives_any_file_that_a_power_cut_emptied(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    _run(root / "cache", root)
+    files = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
+    assert len(files) == 3 * 2 + 3 * 2  # entries and parts of keys; artifacts with checksums
+    for file in files:
+        copy = shutil.copytree(root, tmp_path / "copy", dirs_exist_ok=True)
+        for entry in (copy / "cache").glob("*.json"):
+            entry.write_text(entry.read_text().replace(str(root), str(copy)))
+        (copy / file).write_bytes(b"")
+        reused = [step.reused for step in _plan(copy / "cache")[1][:3]]
+        # The parts of keys only explain.
+        assert reused.count(False) == ("last" not in file.parts), file
+        _run(copy / "cache", copy)
+        assert all(step.reused for step in _plan(copy / "cache")[1][:3]), file
+
+
 def test_plan_steps_forced_runs_training_again_and_keeps_what_is_before_it(tmp_path: Path) -> None:
     _run(tmp_path / "cache", tmp_path)
     _, planned = _plan(tmp_path / "cache", force=True)

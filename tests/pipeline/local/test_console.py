@@ -2,6 +2,7 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from pipeline.local.console import RunView, Seconds
 
@@ -69,6 +70,23 @@ def test_run_view_moves_the_bar_by_lines_of_progress(
     _, view, _ = _shown(f"{_RUN.splitlines()[0]}\n    [train] {line}\n{' ' * 90}", terminal=True)
     (task,) = view._progress.tasks
     assert (task.completed, task.total) == (completed, total)
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_run_view_cuts_a_long_message_and_nothing_else(width: int) -> None:
+    steps = ["ingest", "normalize", "features", "embeddings", "evaluate"]
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=width)
+    with RunView(console, io.StringIO()) as view:
+        for number, step in enumerate(steps):
+            view.write(f"{_started(step)}    [{step}] {'a long message ' * 20}\n")
+            view.write(f"    TOOK {step}: 8.5 s to start, {number}.5 s of work\n")
+    lines = Text.from_ansi(screen.getvalue()).plain.splitlines()
+    for number, step in enumerate(steps):
+        (line,) = [line for line in lines[-len(steps) :] if f" {step} " in line]
+        assert f" {9 + number}.0 s " in line
+        assert "a long message" in line and line.rstrip().endswith("…")
+        assert len(line) <= width
 
 
 def test_run_view_keeps_how_a_step_failed() -> None:

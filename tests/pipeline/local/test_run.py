@@ -103,7 +103,7 @@ def test_run_pipeline_again_finds_no_reason_to_train_and_records_it_in_mlflow(
     settings: Callable[..., Settings], root: Path
 ) -> None:
     summary, shown = _run(settings(), root)
-    assert re.search(r"\ningest +cached +captionflow-", shown)
+    assert re.search(r"\ningest +cached +\(\d+\.\d s\) +captionflow-", shown)
     assert set(summary.seconds) == {"trigger"}
     assert set(summary.outputs) == {"ingest", "trigger"}
     assert not summary.trained and not summary.passed

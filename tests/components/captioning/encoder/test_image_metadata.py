@@ -150,3 +150,16 @@ def test_strip_metadata_of_what_is_cut_leaves_it_cut(content: bytes) -> None:
         assert len(strip_metadata(content[:length]).content) <= length
     with pytest.raises(DataError, match="can't be read as a photo"):
         load_photo(content[: len(content) // 2], 32)
+
+
+def test_fill_bytes_in_a_jpegs_scan_are_left_out() -> None:
+    # For libjpeg, these took quadratic time: 20 seconds for 50 MB.
+    fill = b"\xff" * 1_000_000
+    assert len(strip_metadata(JPEG[:-2] + fill + JPEG[-2:]).content) <= len(JPEG) + 1
+    # Also without any marker after them, and before a stuffed zero.
+    assert len(strip_metadata(JPEG[:-2] + fill).content) <= len(JPEG)
+    noise = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)
+    content = _encoded(Image.fromarray(noise), "JPEG", quality=95)
+    stuffed = content.index(b"\xff\0", content.index(b"\xff\xda"))
+    filled = content[:stuffed] + fill + content[stuffed:]
+    assert np.array_equal(load_photo(filled, 32), load_photo(content, 32))

@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from components.captioning.inference.batching import DynamicBatcher
 from components.describing.http.bodies import BodyLimits
-from components.describing.http.server import LOOPBACK, listen, make_server
+from components.describing.http.loopback import LOOPBACK
+from components.describing.http.server import listen, make_server
 from components.errors import CaptionflowError
 
 PLACES = 8

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from components.describing.http.server import LOOPBACK, listen
+from components.describing.http.loopback import LOOPBACK
+from components.describing.http.server import listen
 from components.errors import SettingError
 
 

@@ -12,7 +12,8 @@ from playwright.sync_api import expect
 
 from components.captioning.inference.captioner import Captioner
 from components.describing.captions import load_captioner
-from components.describing.http.server import LOOPBACK, listen, make_server
+from components.describing.http.loopback import LOOPBACK
+from components.describing.http.server import listen, make_server
 from components.describing.model import DecodeOptions, Model
 from components.describing.page.application import make_application
 from components.describing.page.request_queue import RequestQueue, make_request_queue

@@ -76,6 +76,9 @@ def test_parse_takes_params() -> None:
         (_many({"photo": ["x"] * (MAX_PHOTOS + 1)}), ["inputs.photo", "1000", "1001"]),
         (_many([{"photo": "x"}] * (MAX_PHOTOS + 1)), ["inputs", "1000", "1001"]),
         (b'{"x": [' + b"[]," * 1_000_000 + b"[]]}", ["2000000", "base64"]),
+        (b'{"x": [' + b'"a",' * 100_000 + b'"a"]}', ["100000 strings", "100002"]),
+        ('{"inputs": {"photo": "YQ==é"}}'.encode(), ["inputs.photo", "ASCII"]),
+        (b'{"inputs": {"photo": ["YQ==\\u00e9"]}}', ["inputs.photo.0", "ASCII"]),
     ],
 )
 def test_parse_wrong_body_is_an_error_of_one_short_line(body: bytes, facts: list[str]) -> None:

@@ -61,6 +61,18 @@ def test_unpack_encrypted(pack_zip: PackAs, tmp_path: Path) -> None:
         unpack(path, tmp_path / "out")
 
 
+def test_unpack_zip_whose_directory_lies_outside_it_is_the_archives_fault(
+    pack_zip: PackAs, tmp_path: Path
+) -> None:
+    path = pack_zip(tmp_path / "data.zip", [("a.txt", b"1")])
+    content = bytearray(path.read_bytes())
+    end = content.index(b"PK\x05\x06")
+    content[end + 16 : end + 20] = b"\xff\xff\xff\x7f"  # where the directory begins
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"data.zip can't be unpacked: .*Invalid argument"):
+        unpack(path, tmp_path / "out")
+
+
 def test_unpack_tar_with_a_broken_header_in_it(pack_tar: PackAs, tmp_path: Path) -> None:
     packed = pack_tar(tmp_path / "data.tar.gz", [("a.txt", b"1"), ("b.txt", b"2"), ("c.txt", b"3")])
     content = bytearray(gzip.decompress(packed.read_bytes()))

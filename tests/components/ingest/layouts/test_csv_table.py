@@ -99,6 +99,8 @@ def test_csv_stray_quote_where_the_photo_comes_last(tmp_path: Path) -> None:
     [
         ('"image","caption"\n"a.jpg","A dog"\n', "captions.txt"),
         ("image;caption\na.jpg;A dog\n", "captions.csv"),
+        ('"caption", "image"\n"A dog", "a.jpg"\n', "captions.csv"),
+        ('image, caption\na.jpg, "A dog"\n', "captions.csv"),
         ('image;caption\na.jpg;"A dog"\n', "captions.csv"),
         ("image\tcaption\na.jpg\tA dog\n", "captions.tsv"),
         (",image,caption\n0,a.jpg,A dog\n", "train_captions.csv"),

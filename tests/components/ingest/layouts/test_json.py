@@ -58,6 +58,13 @@ def test_json_lines_of_any_name(dataset: Dataset, name: str) -> None:
     assert read_folder(dataset({name: lines}), "set").captions == {"a.jpg": ["A dog"]}
 
 
+def test_json_list_whose_image_id_is_a_files_name(dataset: Dataset) -> None:
+    # As AI Challenger's caption_train_annotations_20170902.json.
+    records = [{"url": "https://x.org", "image_id": "a.jpg", "caption": ["一只狗", "两只"]}]
+    source = read_folder(dataset({"caption_train.json": records, "a.jpg": 1}), "aic")
+    assert source.captions == {"a.jpg": ["一只狗", "两只"]}
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 def test_json_list_of_records(dataset: Dataset, indent: int | None) -> None:
     # As BLIP's coco_karpathy_train.json.

@@ -18,8 +18,8 @@ def test_encodings_and_line_ends(tmp_path: Path, encoding: str, line_end: str) -
 @pytest.mark.parametrize(
     ("caption", "encoding"),
     [
-        ("A café’s “dog”", "cp1252"), ("一只狗在草地上奔跑", "gb18030"), ("犬が走っている", "cp932"),
-        ("Собака бежит по траве", "cp1251"),
+        ("A caf\u00e9\u2019s \u201cdog\u201d", "cp1252"), ("一只狗在草地上奔跑", "gb18030"),
+        ("犬が走っている", "cp932"), ("Собака бежит по траве", "cp1251"),
     ],
 )  # fmt: skip
 def test_another_encoding_names_line_and_encoding(

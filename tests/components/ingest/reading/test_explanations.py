@@ -61,7 +61,7 @@ def test_photos_named_by_url_whose_files_are_there_are_found(tmp_path: Path) -> 
     [
         ("captions.xlsx", b"PK\3\4", ["captions.xlsx", "CSV"]),
         ("data/train-00000-of-00001.parquet", b"PAR1", ["00001.parquet", "CSV", "as files"]),
-        ("metadata.jsonl", b'{"file_name": "a.jpg", "label": "A dog"}', ["label", "caption, captions"]),
+        ("metadata.jsonl", b'{\n "image": "a.jpg",\n "label": ""}', ["label", "caption, captions"]),
         ("data.csv", b"image,title\na.jpg,A dog", ["image,title", "caption, captions"]),
     ],
 )  # fmt: skip

@@ -1,4 +1,9 @@
-from components.ingest.splits.leakage import find_duplicates, find_leakage
+from components.ingest.splits.leakage import (
+    find_duplicates,
+    find_leakage,
+    find_parent_leakage,
+)
+from components.registry.training_photos import TrainingPhotos
 
 
 def test_find_leakage_drops_copies_of_dev_and_test_from_train() -> None:
@@ -24,3 +29,11 @@ def test_find_leakage_none_within_a_split_or_between_dev_and_test() -> None:
 def test_find_duplicates_groups_equal_photos() -> None:
     splits = {"c": "train", "a": "train", "b": "dev", "d": "train"}
     assert find_duplicates(splits, {"a": "1", "b": "2", "c": "1", "d": "1"}) == [["a", "c", "d"]]
+
+
+def test_find_parent_leakage_drops_what_the_parent_was_trained_on() -> None:
+    splits = {"a": "train", "b": "dev", "c": "dev", "d": "test", "e": "test", "f": "test"}
+    parent = TrainingPhotos(frozenset("abcde"), frozenset("ce"))
+    # The parent's dev photos may be in dev again (c), but not in test (e).
+    leaks = find_parent_leakage(splits, {name: name for name in splits}, parent)
+    assert leaks == ["b", "d", "e"]

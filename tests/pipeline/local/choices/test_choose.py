@@ -35,12 +35,12 @@ def cached(tmp_path: Path) -> None:
 
 
 def _choose(dataset: Path, preset: str | None = None, **fixed: Any) -> Choices:
-    return choose_settings(preset, {"dataset": str(dataset), **fixed})
+    return choose_settings(preset, {"dataset": str(dataset), **fixed}, Path("nowhere"))
 
 
 def test_choose_settings_of_generated_scenes_chooses_nothing() -> None:
-    assert choose_settings(None, {}) == Choices("sample", {})
-    assert choose_settings("flickr8k", {"dataset": "sample"}).rows == ()
+    assert choose_settings(None, {}, Path("nowhere")) == Choices("sample", {})
+    assert choose_settings("flickr8k", {"dataset": "sample"}, Path("nowhere")).rows == ()
 
 
 @pytest.mark.usefixtures("cached")

@@ -1,0 +1,90 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from components.artifacts.captions import VOCABULARY_FILE
+from components.artifacts.checksums import write_checksums
+from components.artifacts.examples import Examples
+from components.artifacts.files import ENCODER_WEIGHTS_FILE, MATRIX_FILE, TRAINING_FILE, read_json
+from components.captioning.encoder.spec import EncoderSpec
+from components.captioning.model.normalizer import Normalizer
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
+from components.errors import SettingError
+from components.settings.train import TrainSettings
+from components.train import worker
+from components.train.worker import INDEX_VARIABLE, JOB_VARIABLE, cluster_config
+
+
+@pytest.mark.parametrize("missing", [JOB_VARIABLE, INDEX_VARIABLE])
+def test_cluster_config_without_a_variable_names_it(missing: str) -> None:
+    environment = {JOB_VARIABLE: "captions", INDEX_VARIABLE: "0"}
+    del environment[missing]
+    with pytest.raises(SettingError, match=f"{missing}.*infra/trainer"):
+        cluster_config(environment, 2)
+
+
+@pytest.fixture
+def arguments(
+    train_shards: Any,
+    dev_shards: Any,
+    matrix: np.ndarray,
+    make_settings: Callable[..., TrainSettings],
+    mlflow_root: Path,
+    tmp_path: Path,
+) -> list[str]:
+    """The arguments of a single worker, with artifacts on disk."""
+    examples = tmp_path / "examples"
+    examples.mkdir()
+    for shard in (*train_shards.paths, *dev_shards.paths):
+        shard.rename(examples / shard.name)
+    EncoderSpec("InceptionV3", "random", 0, "0" * 64, 6, 299, "float32").save(examples)
+    (examples / ENCODER_WEIGHTS_FILE).write_bytes(b"the encoder's weights")
+    for name in ("captions", "matrix"):
+        (tmp_path / name).mkdir()
+    words = [*SPECIAL_TOKENS, "a", "red", "blue", "circle", "square"]
+    Vocabulary(words).save(tmp_path / "captions" / VOCABULARY_FILE)
+    for name in ("captions", "examples"):
+        Normalizer((("lower",),)).save(tmp_path / name)
+    np.save(tmp_path / "matrix" / MATRIX_FILE, matrix)
+    for name in ("captions", "examples", "matrix"):
+        write_checksums(tmp_path / name)
+    settings = make_settings(
+        epochs=1, experiment="tests", checkpoints=str(tmp_path / "own"), training_data="stream"
+    )
+    # A run's file also has the settings of the other steps.
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump({**settings.model_dump(), "beam_width": 5}))
+    return [
+        *(f"--{name}={tmp_path / name}" for name in ("examples", "captions", "matrix")),
+        f"--model={tmp_path / 'model'}",
+        f"--config={config}",
+    ]
+
+
+def test_a_worker_alone_writes_the_model(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["worker", *arguments])
+    worker.main()
+    assert len(read_json(tmp_path / "model" / TRAINING_FILE)["history"]) == 1
+
+
+def test_a_worker_with_a_damaged_artifact_fails_in_one_line(
+    arguments: list[str],
+    train_examples: Examples,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "matrix" / MATRIX_FILE).write_bytes(b"")
+    monkeypatch.setattr(sys, "argv", ["worker", *arguments])
+    with pytest.raises(SystemExit) as exit_info:
+        worker.main()
+    assert exit_info.value.code
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("FAILED") and MATRIX_FILE in line

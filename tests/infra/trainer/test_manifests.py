@@ -1,0 +1,136 @@
+"""The manifests of infra/trainer: Kubeflow Trainer's and Kubernetes' schemas, and our own rules."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from components.train.worker import INDEX_VARIABLE, JOB_VARIABLE, PORT, cluster_config
+
+FOLDER = Path(__file__).parents[3] / "infra/trainer"
+SCHEMAS = json.loads(Path(__file__).with_name("specs.schema.json").read_text())
+KUBECTL = Path(sys.executable).with_name("kubectl")
+
+
+@pytest.fixture(scope="module")
+def manifests() -> list[Any]:
+    done = subprocess.run([KUBECTL, "kustomize", FOLDER], check=True, capture_output=True)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def runtime(manifests: list[Any]) -> Any:
+    (runtime,) = (each for each in manifests if each["kind"] == "TrainingRuntime")
+    return runtime
+
+
+@pytest.fixture(scope="module")
+def worker_job(runtime: Any) -> Any:
+    """The template of the workers' Job."""
+    (job,) = runtime["spec"]["template"]["spec"]["replicatedJobs"]
+    return job
+
+
+@pytest.fixture(scope="module")
+def container(worker_job: Any) -> Any:
+    (container,) = worker_job["template"]["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+@pytest.fixture(scope="module")
+def train_job() -> Any:
+    return yaml.safe_load((FOLDER / "job.yaml").read_text())
+
+
+def test_manifests_follow_kubeflow_trainers_schemas(runtime: Any, train_job: Any) -> None:
+    for manifest in (runtime, train_job):
+        assert manifest["apiVersion"] == "trainer.kubeflow.org/v1alpha1"
+        jsonschema.validate(manifest["spec"], SCHEMAS[manifest["kind"]])
+
+
+@pytest.mark.parametrize("path", [(), ("mlPolicy",), ("template", "spec", "failurePolicy")])
+def test_schema_refuses_misspelt_field(runtime: Any, path: tuple[str, ...]) -> None:
+    wrong = copy.deepcopy(runtime["spec"])
+    node = wrong
+    for step in path:
+        node = node[step]
+    node["misspelt"] = 1
+    with pytest.raises(jsonschema.ValidationError, match="misspelt"):
+        jsonschema.validate(wrong, SCHEMAS["TrainingRuntime"])
+
+
+def test_workers_are_a_valid_kubernetes_job(worker_job: Any) -> None:
+    template = worker_job["template"]
+    job = {"apiVersion": "batch/v1", "kind": "Job", **template}
+    kubernetes_validate.validate({**job, "metadata": {"name": "x"}}, "1.31", strict=True)
+
+
+def test_other_manifests_follow_kubernetes_schema(manifests: list[Any]) -> None:
+    others = [each for each in manifests if each["kind"] != "TrainingRuntime"]
+    assert {each["kind"] for each in others} == {"NetworkPolicy", "ServiceAccount"}
+    for manifest in others:
+        kubernetes_validate.validate(manifest, "1.31", strict=True)
+
+
+def test_kubeflow_trainer_finds_job_and_container(worker_job: Any, container: Any) -> None:
+    # Names and label by which Kubeflow Trainer v2.3 finds what it changes (pkg/constants).
+    assert (worker_job["name"], container["name"]) == ("node", "node")
+    labels = worker_job["template"]["metadata"]["labels"]
+    assert labels["trainer.kubeflow.org/trainjob-ancestor-step"] == "trainer"
+
+
+def test_train_job_uses_the_runtime_and_names_its_workers(runtime: Any, train_job: Any) -> None:
+    spec = train_job["spec"]
+    assert spec["runtimeRef"]["name"] == runtime["metadata"]["name"]
+    assert train_job["metadata"]["namespace"] == runtime["metadata"]["namespace"]
+    assert f"--workers={spec['trainer']['numNodes']}" in spec["trainer"]["args"]
+
+
+def test_arguments_of_the_train_job_are_those_of_the_worker(
+    container: Any, train_job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.train import worker
+
+    assert container["command"] == ["python", "-m", worker.__name__]
+    monkeypatch.setattr(sys, "argv", ["worker", *train_job["spec"]["trainer"]["args"]])
+    arguments = worker._arguments()
+    assert (arguments.workers, arguments.model) == (2, "gs://BUCKET/model")
+
+
+def test_workers_find_each_other(manifests: list[Any], container: Any) -> None:
+    (variable,) = (each for each in container["env"] if each["name"] == JOB_VARIABLE)
+    assert "jobset-name" in variable["valueFrom"]["fieldRef"]["fieldPath"]
+    assert [port["containerPort"] for port in container["ports"]] == [PORT]
+    (policy,) = (
+        each
+        for each in manifests
+        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "captionflow-train"
+    )
+    for rules, peers in (("ingress", "from"), ("egress", "to")):
+        own, port = policy["spec"][rules][0][peers], policy["spec"][rules][0]["ports"]
+        assert [peer["podSelector"] for peer in own] == [policy["spec"]["podSelector"]]
+        assert [each["port"] for each in port] == [PORT]
+    config = json.loads(cluster_config({JOB_VARIABLE: "captions", INDEX_VARIABLE: "1"}, 2))
+    assert config == {
+        "cluster": {
+            "worker": [
+                "captions-node-0-0.captions:29500",
+                "captions-node-0-1.captions:29500",
+            ]
+        },
+        "task": {"type": "worker", "index": 1},
+    }
+
+
+def test_a_worker_that_ends_restarts_all(runtime: Any, worker_job: Any) -> None:
+    assert runtime["spec"]["template"]["spec"]["failurePolicy"]["maxRestarts"] > 0
+    job = worker_job["template"]["spec"]
+    assert job["backoffLimit"] == 0
+    assert job["template"]["spec"]["restartPolicy"] == "Never"
