@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,7 +92,11 @@ def _is_step(process: psutil.Process) -> bool:
     return False
 
 
-def test_command_interrupted_stops_its_steps_and_says_how_to_continue(tmp_path: Path) -> None:
+def test_command_interrupted_stops_its_steps_and_says_how_to_continue(
+    tmp_path: Path, mlflow_database: Path
+) -> None:
+    (tmp_path / "runs").mkdir()
+    shutil.copy(mlflow_database, tmp_path / "runs")
     with subprocess.Popen(
         _command("--root", tmp_path / "runs"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT,
