@@ -160,10 +160,11 @@ def _times(summary: Summary, step: str) -> tuple[str, str]:
 
 def _scores(summary: Summary) -> Table:
     scores, manifest = summary.scores, summary.outputs["ingest"]["manifest"].metadata
-    headings = [Column(title, justify="right") for title in TITLES.values()]
+    beam = search_scores(scores, "beam")
+    headings = [Column(TITLES[name], justify="right") for name in beam]
     table = Table("search", *headings, box=SIMPLE_HEAD, caption_justify="left")
     for name, values in (
-        (f"beam {scores['beam_width']}", search_scores(scores, "beam")),
+        (f"beam {scores['beam_width']}", beam),
         ("greedy", search_scores(scores, "greedy")),
     ):
         table.add_row(name, *(f"{value:.2f}" for value in values.values()))
