@@ -45,10 +45,6 @@ def run(
     """Run the whole pipeline on this machine: ingest, train, evaluate, register."""
     with one_line_errors():
         announce(_doing(check=check, plan=plan))
-        # These take seconds to import.
-        from pipeline.local.choices.choose import Choices, choose_settings
-        from pipeline.local.choices.table import show_choices
-
         fixed = {**(read_config(config) if config else {}), **given}
         if no_store:
             fixed["store"] = ""
