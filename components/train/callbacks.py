@@ -67,17 +67,20 @@ class Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Logs progress every few seconds, and saves a checkpoint every ten minutes."""
         now, step, steps = time.perf_counter(), self._first_step + batch + 1, self._batches.steps
-        if batch == 0 and self._first_step:
-            # Keras has created the variables of its metrics by now.
+        if batch == 0 and self._first_step and self._workers.is_chief:
+            # Keras has created the variables of its metrics by now. What is in the checkpoint is
+            # the sum over all workers, and is added up with the others' at the end of the epoch.
             self._state.add_metrics(self.model)
         if now - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = now
             logger.info("epoch %d/%d, step %d/%d", self._epoch + 1, self._epochs, step, steps)
         if step == steps:
             self._sum_metrics()
-        elif now - self._last_checkpoint > _SECONDS_BETWEEN_CHECKPOINTS:
+        # The workers' clocks differ: the chief's decides.
+        elif self._workers.of_chief(now - self._last_checkpoint > _SECONDS_BETWEEN_CHECKPOINTS):
             self._last_checkpoint = now
-            self._state.finish_steps(step, now - self._started, self.model)
+            metrics = self._workers.sum(self.model.metrics_variables)
+            self._state.finish_steps(step, now - self._started, metrics)
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -85,7 +88,8 @@ class Progress(keras.callbacks.Callback):
         metrics = {
             "loss": float(logs["loss"]),
             "word_loss": float(logs["word_loss"]),
-            "dev_word_loss": float(logs["val_word_loss"]),
+            # Rounding may differ between workers, but all must stop after the same epoch.
+            "dev_word_loss": self._workers.of_chief(float(logs["val_word_loss"])),
             "learning_rate": float(self.model.optimizer.learning_rate),
             "seconds": time.perf_counter() - self._started,
         }

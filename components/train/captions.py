@@ -72,13 +72,34 @@ class Captions:
     def batch(self, rows: NDArray[np.intp]) -> Batch:
         """Returns some captions as a batch, padded to the longest.
 
+        Args:
+            rows: The rows of B captions.
+
         Returns:
             The inputs, `features` float16 [B, D] and `tokens` int32 [B, T], and the targets, int32
             [B, T].
         """
-        longest = int(self.lengths[rows].max()) + 2
+        return self.part_of_batch(rows, rows, len(rows))
+
+    def part_of_batch(
+        self, rows: NDArray[np.intp], batch: NDArray[np.intp], size: int
+    ) -> Batch:
+        """Returns a part of a batch, padded so that all parts have the same shapes.
+
+        Args:
+            rows: The rows of this part, at most B and possibly none.
+            batch: The rows of the whole batch, to whose longest caption the part is padded.
+            size: B. Missing captions are padding alone, which no loss counts.
+
+        Returns:
+            As `batch`.
+        """
+        longest = int(self.lengths[batch].max()) + 2
         sequences = self.sequences[rows, :longest]  # [B, T + 1]
         features = self.features[self.photos[rows]]
+        if missing := size - len(rows):
+            sequences = np.pad(sequences, ((0, missing), (0, 0)), constant_values=PAD)
+            features = np.pad(features, ((0, missing), (0, 0)))
         # There is nothing to predict after END, so as an input it is padding.
         tokens = np.where(sequences == END, PAD, sequences)[:, :-1]
         return {"features": features, "tokens": tokens}, sequences[:, 1:]

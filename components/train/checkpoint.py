@@ -35,7 +35,7 @@ class TrainingState:
         best_weights: The network's variables after the epoch with the lowest dev loss.
         step: Finished steps of the unfinished epoch.
         seconds: Duration of these steps.
-        metrics: Values of the metrics' variables after these steps.
+        metrics: Values of the metrics' variables after these steps, summed over all workers.
     """
 
     run_id: str
@@ -61,10 +61,9 @@ class TrainingState:
         if self.best_epoch == len(self.history) - 1:
             self.best_weights = _values(network.variables)
 
-    def finish_steps(self, step: int, seconds: float, network: keras.Model) -> None:
+    def finish_steps(self, step: int, seconds: float, metrics: list[np.ndarray]) -> None:
         """Records how far the unfinished epoch is, with its metrics until then."""
-        self.step, self.seconds = step, seconds
-        self.metrics = _values(network.metrics_variables)
+        self.step, self.seconds, self.metrics = step, seconds, metrics
 
     def add_metrics(self, network: keras.Model) -> None:
         """Adds the sums and counts of these steps to those of the network's metrics."""

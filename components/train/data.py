@@ -81,9 +81,9 @@ class CaptionBatches:
         Returns:
             Elements `({"features": float16 [B, D], "tokens": int32 [B, T]}, targets int32 [B, T])`,
             where T is the length of the batch's longest caption plus one special token. With
-            several workers, B is this worker's part of the batch, and a third tensor, float32
-            [1, 1], is the weight that makes the mean of the workers' losses the mean over all
-            words of the batch.
+            several workers, they are this worker's part of the batch, padded so that all parts
+            have the same shapes, and a third tensor, float32 [1, 1], is the weight that makes the
+            mean of the workers' losses the mean over all words of the batch.
         """
         tokens = tf.TensorSpec((None, None), tf.int32)
         features = tf.TensorSpec((None, self._split.width), tf.float16)
@@ -97,13 +97,14 @@ class CaptionBatches:
     def _epoch_batches(self) -> Iterator[Batch]:
         workers = self._workers
         for captions, rows in islice(self._batch_rows(self._epoch), self._step, None):
-            own = workers.part(rows)
             if workers.count == 1:
-                yield captions.batch(own)
+                yield captions.batch(rows)
                 continue
+            own = workers.part(rows)
+            part = captions.part_of_batch(own, rows, math.ceil(len(rows) / workers.count))
             # Each caption has one more target than words, END.
             words = (captions.lengths[own] + 1).sum() / (captions.lengths[rows] + 1).sum()
-            yield (*captions.batch(own), np.full((1, 1), workers.count * words, np.float32))
+            yield (*part, np.full((1, 1), workers.count * words, np.float32))
 
     def _batch_rows(self, epoch: int) -> Iterator[tuple[Captions, NDArray[np.intp]]]:
         """Yields the row indices of each batch of an epoch, with the captions that they are of."""

@@ -24,9 +24,24 @@ def require_gpus(gpus: int) -> None:
         )
 
 
-def training_strategy() -> tf.distribute.Strategy:
-    """Returns the distribution strategy: one replica per GPU if there are several."""
-    if len(tf.config.list_physical_devices("GPU")) > 1:
+def training_strategy(workers: int = 1) -> tf.distribute.Strategy:
+    """Returns the distribution strategy: one replica per GPU if there are several.
+
+    Args:
+        workers: Number of workers that train together.
+
+    Raises:
+        SettingError: If there are several workers, and this one has more than one GPU: gradients
+            are averaged over replicas or over workers, not over both.
+    """
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    if gpus > 1 and workers > 1:
+        raise SettingError(
+            f"Each of several workers must have at most one GPU. Received: {gpus} GPUs at one of "
+            f"{workers} workers. Give each worker one GPU (resourcesPerNode in a TrainJob), and "
+            "start a worker for each GPU"
+        )
+    if gpus > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
 

@@ -29,12 +29,11 @@ from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
 from components.registry.experiments import experiment_identity
-from components.registry.ownership import RUN_VARIABLE
 from components.registry.runs import end_run, ended_on_error
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path, require_writable
-from components.train.checkpoint import TrainingState, remove_checkpoint
+from components.train.checkpoint import TrainingState
 from components.train.data import Split
 from components.train.parent import load_parent
 from components.train.sample import sample_photos
@@ -68,9 +67,9 @@ def train_model(
 
     A checkpoint is named after a fingerprint of everything that determines the result, so a killed
     training is resumed by the next one that would produce the same model, and by no other. On a
-    cluster, only a retry in the same Kubeflow run resumes it; there the checkpoint is kept for a
-    week, because a pod may be lost after training but before its model is uploaded. In a local run
-    the caller removes the checkpoint, once the model is in the cache.
+    cluster, only a retry in the same Kubeflow run resumes it. The checkpoint remains, because the
+    process may end after training but before its model is where it is kept: the caller removes it
+    then. A checkpoint in a local folder is removed by the next training after a week.
 
     Args:
         examples: The artifact of `features`.
@@ -152,8 +151,6 @@ def train_model(
                 shutil.copyfile(Path(examples) / file, aside / file)
             write_json(aside / TRAINING_FILE, training)
         end_run(state.run_id)
-    if not cluster_run and RUN_VARIABLE not in os.environ:
-        remove_checkpoint(checkpoint)
     best = state.history[state.best_epoch]
     logger.info("best epoch: %d, dev loss %.3f", state.best_epoch + 1, best["dev_word_loss"])
     return {**training, "checkpoint": str(checkpoint)}

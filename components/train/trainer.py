@@ -62,7 +62,7 @@ def fit_network(
 
     Raises:
         SettingError: If the loss is no longer finite; the checkpoint of the last good epoch
-            remains. Or if the workers do not all find the same checkpoint.
+            remains. Or if the workers do not all find the same checkpoint, or one has several GPUs.
         tf.errors.OpError: If another worker has ended.
     """
     make_reproducible(settings.seed)
@@ -74,7 +74,7 @@ def fit_network(
         seed=settings.seed,
         workers=workers,
     )
-    strategy = training_strategy()
+    strategy = training_strategy(workers.count)
     with strategy.scope():
         width = parent.network.config.embedding_width if parent else 0
         config = _network_config(train, matrix, settings, default_width=width)
@@ -178,9 +178,10 @@ def _separate_dropout(network: CaptionNetwork, workers: Workers) -> None:
     """Gives each worker dropout masks of its own; those of the chief are in the checkpoint."""
     if workers.is_chief:
         return
-    for layer in network._flatten_layers():
-        if isinstance(layer, keras.layers.Dropout) and layer.rate:
-            layer.seed_generator.state.assign_add(np.array([workers.rank, 0], np.uint32))
+    for decoder in network.decoders:
+        for dropout in decoder.dropouts:
+            if dropout.rate:
+                dropout.seed_generator.state.assign_add(np.array([workers.rank, 0], np.uint32))
 
 
 def _complete_metrics(state: TrainingState, start_run: Callable[[], str]) -> None:

@@ -1,7 +1,8 @@
 """One worker of a training on several nodes: the command of the pods of infra/trainer.
 
 Every worker reads the artifacts; the first one writes the model. If a worker ends early, the others
-fail, and Kubernetes starts all of them again: they resume from the last checkpoint.
+fail, and Kubernetes starts all of them again: they resume from the last checkpoint, which is
+removed when the model has been uploaded.
 """
 
 import argparse
@@ -35,7 +36,9 @@ def main() -> None:
         args = _arguments()
         from components.storage.transfer import local_copy
         from components.storage.upload import upload
+        from components.train.checkpoint import remove_checkpoint
         from components.train.run import train_model
+        from components.train.tracking import PipelineRun
         from components.train.workers import CLUSTER_VARIABLE, join_workers
 
         if args.workers > 1 and CLUSTER_VARIABLE not in os.environ:
@@ -43,16 +46,28 @@ def main() -> None:
         # Before anything that uses TensorFlow.
         workers = join_workers()
         ready()
-        settings = _read_settings(args.config)
+        config, settings = _read_config(args.config)
+        require_shared_checkpoints(
+            settings.checkpoints, workers.count, shared=args.shared_checkpoints
+        )
         with TemporaryDirectory(prefix="captionflow-train-") as folder:
             examples, captions, matrix = (
                 local_copy(getattr(args, name), Path(folder, name)) for name in _ARTIFACTS
             )
             _check([examples, captions, matrix])
             model = Path(folder, "model")
-            train_model(examples, captions, matrix, model, settings=settings, workers=workers)
+            training = train_model(
+                examples,
+                captions,
+                matrix,
+                model,
+                settings=settings,
+                pipeline_run=PipelineRun(config),
+                workers=workers,
+            )
             if workers.is_chief:
                 upload(model, args.model)
+                remove_checkpoint(training["checkpoint"])
 
 
 def cluster_config(environment: Mapping[str, str], workers: int) -> str:
@@ -81,17 +96,40 @@ def cluster_config(environment: Mapping[str, str], workers: int) -> str:
     )
 
 
-def _read_settings(file: Path) -> "TrainSettings":
+def require_shared_checkpoints(checkpoints: str, workers: int, *, shared: bool) -> None:
+    """Checks that all workers can resume from the checkpoints, which only the chief writes.
+
+    Args:
+        checkpoints: The setting.
+        workers: Number of workers.
+        shared: Whether a local path is a folder that all workers share.
+
+    Raises:
+        SettingError: If there are several workers, and the path may be on one worker's disk.
+    """
+    from components.storage.filesystem import is_remote
+
+    if workers > 1 and not shared and not is_remote(checkpoints):
+        raise SettingError(
+            "checkpoints must be where all workers see it: set it to a folder in a bucket (gs://, "
+            "s3://), or pass --shared-checkpoints if it is on a volume that they share. Received "
+            f"for {workers} workers: {checkpoints}"
+        )
+
+
+def _read_config(file: Path) -> tuple[str, "TrainSettings"]:
+    """Returns all settings as YAML, and those of the training."""
     from components.settings.train import TrainSettings
 
     try:
-        values: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        values: Any = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingError(f"--config must be a YAML file of settings: {error}") from error
     if not isinstance(values, dict):
         raise SettingError(f"--config must have settings by name. Received in {file}: {values!r}")
     # A run's file also has the settings of the other steps.
-    return TrainSettings.check(
+    return text, TrainSettings.check(
         {name: value for name, value in values.items() if name in TrainSettings.model_fields}
     )
 
@@ -111,6 +149,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", required=True, help="where the model goes")
     parser.add_argument("--config", type=Path, required=True, help="a run's run.yaml")
     parser.add_argument("--workers", type=int, default=1, help="number of workers")
+    parser.add_argument(
+        "--shared-checkpoints",
+        action="store_true",
+        help="the setting checkpoints is a local folder that all workers share",
+    )
     return parser.parse_args()
 
 

@@ -1,8 +1,9 @@
 """Data-parallel training by several processes, each with a part of every batch.
 
-All workers hold the same weights, and read the same batches, of which each computes the gradients
-of its own captions. A ring all-reduce (Patarasuk and Yuan, 2009) sums the gradients before each
-update. So training does not depend on the number of workers, apart from dropout and rounding.
+All workers hold the same weights and read the same batches. Each computes the gradients of its own
+captions. Before each update, a ring all-reduce (Patarasuk and Yuan, 2009) sums the dense gradients,
+and a ring all-gather concatenates the rows of the sparse ones. So training does not depend on the
+number of workers, apart from dropout and rounding.
 """
 
 import json
@@ -21,8 +22,9 @@ from components.errors import SettingError
 #: TensorFlow's description of a cluster: addresses of the workers, and the index of this one.
 CLUSTER_VARIABLE = "TF_CONFIG"
 
-# Identifies our group of workers among TensorFlow's collective operations; any number will do.
-_GROUP = 1
+# Identify our groups of workers among TensorFlow's collective operations; any numbers will do. Sums
+# and gathers have a group each, so that their instance keys can't clash.
+_SUMS, _GATHERS = 1, 2
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Workers:
         return self.rank == 0
 
     def part(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Returns this worker's part of a batch: every `count`-th caption."""
+        """Returns this worker's part of a batch: every `count`-th caption, possibly none."""
         return rows[self.rank :: self.count]
 
     def average_gradients(self, optimizer: Any) -> None:
@@ -73,18 +75,80 @@ class Workers:
         parts = np.split(total, ends[:-1])
         return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
 
+    def of_chief(self, value: float) -> float:
+        """Returns the chief's value, rounded to float32, so that all workers decide alike.
+
+        Raises:
+            tf.errors.OpError: If another worker has ended.
+        """
+        if self.count == 1:
+            return value
+        [total] = self.sum([value if self.is_chief else 0.0])
+        return float(total)
+
     def _average(self, gradients: Sequence[Any], shapes: list[tuple[int, ...]]) -> list[Any]:
+        averages: dict[int, Any] = {}
+        for average, kind in ((self._average_dense, tf.Tensor), (self._gather, tf.IndexedSlices)):
+            chosen = [i for i, gradient in enumerate(gradients) if isinstance(gradient, kind)]
+            if chosen:
+                values = average([gradients[i] for i in chosen], [shapes[i] for i in chosen])
+                averages |= zip(chosen, values, strict=True)
+        return [averages[i] for i in range(len(gradients))]
+
+    def _average_dense(
+        self, gradients: Sequence[tf.Tensor], shapes: list[tuple[int, ...]]
+    ) -> list[tf.Tensor]:
         # A single collective operation for all of them.
         flat = tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], 0)
         sizes = [math.prod(shape) for shape in shapes]
         parts = tf.split(self._all_reduce(flat, sum(sizes)) / self.count, sizes)
         return [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
 
+    def _gather(
+        self, gradients: Sequence[tf.IndexedSlices], shapes: list[tuple[int, ...]]
+    ) -> list[tf.IndexedSlices]:
+        """Returns the gradients of embeddings with the rows of all workers.
+
+        Keras clips and squares each row by itself, also when several rows are of the same word: the
+        rows of all workers give the update of a single worker, and their sums would not.
+
+        Args:
+            gradients: Values float32 [R, E] and indices [R] each, with R rows in all of them, and
+                at every worker.
+            shapes: Shapes of the dense gradients, (V, E) each.
+        """
+        # A single collective operation. float32 holds indices up to 2 ** 24 exactly.
+        widths = [width for _, width in shapes]
+        columns = [tf.reshape(gradient.values, [-1, width])
+                   for gradient, width in zip(gradients, widths, strict=True)]
+        columns += [tf.cast(gradient.indices, tf.float32)[:, None] for gradient in gradients]
+        rows = tf.concat(columns, 1)
+        gathered = tf.raw_ops.CollectiveGatherV2(
+            input=rows,
+            group_size=self.count,
+            group_key=_GATHERS,
+            instance_key=tf.shape(rows)[0],
+            ordering_token=[],
+            communication_hint="RING",
+        )  # [R, sum of E + 1] -> [count * R, sum of E + 1]
+        parts = tf.split(gathered, [*widths, *[1] * len(gradients)], axis=1)
+        values, indices = parts[: len(gradients)], parts[len(gradients) :]
+        return [
+            tf.IndexedSlices(
+                value / self.count,
+                tf.cast(index[:, 0], gradient.indices.dtype),
+                tf.constant(shape, gradient.indices.dtype),
+            )
+            for gradient, value, index, shape in zip(
+                gradients, values, indices, shapes, strict=True
+            )
+        ]
+
     def _all_reduce(self, values: Any, size: int) -> Any:
         return tf.raw_ops.CollectiveReduceV2(
             input=values,
             group_size=self.count,
-            group_key=_GROUP,
+            group_key=_SUMS,
             # Operations with the same key must have tensors of the same size.
             instance_key=size,
             ordering_token=[],

@@ -111,6 +111,11 @@ class Decoder(layers.Layer):
         # float32 under mixed precision too: a softmax over thousands of tokens needs it.
         self.output_projection = dense(config.vocabulary_size, "output_projection", dtype="float32")
 
+    @property
+    def dropouts(self) -> tuple[layers.Dropout, ...]:
+        """The dropout layers."""
+        return self.feature_dropout, self.embedding_dropout, self.output_dropout
+
     def start(self, features: Any, training: bool = False) -> State:
         """Returns the initial state for standardized features, float [B, D]."""
         features = self.feature_dropout(features, training=training)

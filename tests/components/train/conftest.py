@@ -71,6 +71,12 @@ def train_shards(train_examples: Examples, tmp_path: Path) -> ExampleShards:
 
 
 @pytest.fixture
+def fifty_captions(tmp_path: Path) -> ExampleShards:
+    """25 photos with two captions each, on disk: the last batch of seven captions has one."""
+    return _write_shards(tmp_path, "train", _examples(25), 5)
+
+
+@pytest.fixture
 def dev_shards(dev_examples: Examples, tmp_path: Path) -> ExampleShards:
     """The same as `dev_examples`, on disk."""
     return _write_shards(tmp_path, "dev", dev_examples, 2)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +150,38 @@ def test_batches_are_divided_among_workers(train_examples: Examples) -> None:
     for (inputs, targets), *of_workers in zip(whole, *parts, strict=True):
         for rank, (own_inputs, own_targets, weight) in enumerate(of_workers):
             np.testing.assert_array_equal(own_inputs["features"], inputs["features"][rank::2])
-            longest = own_targets.shape[1]
-            np.testing.assert_array_equal(own_targets, targets[rank::2, :longest])
+            # Padded to the longest caption of the whole batch: all parts have the same shape.
+            np.testing.assert_array_equal(own_targets, targets[rank::2])
             # Twice this worker's share of the batch's words.
             assert weight.tolist() == [
                 [pytest.approx(2 * (own_targets != PAD).sum() / (targets != PAD).sum())]
             ]
+
+
+def test_a_last_batch_with_fewer_captions_than_workers_has_a_part_for_each(
+    train_examples: Examples,
+) -> None:
+    one_more = replace(
+        train_examples, tokens=[(*train_examples.tokens[0], (4, 7)), *train_examples.tokens[1:]]
+    )
+    parts = []
+    for rank in (0, 1):
+        batches = CaptionBatches(
+            one_more, batch_size=8, max_words=6, seed=1, workers=Workers(rank, 2)
+        )
+        assert batches.captions == 49
+        assert batches.steps == 7
+        parts.append(_epoch(batches))
+    single = []
+    for (inputs, targets, weight), (other_inputs, other_targets, other_weight) in zip(
+        *parts, strict=True
+    ):
+        assert inputs["features"].shape == other_inputs["features"].shape
+        assert inputs["tokens"].shape == other_inputs["tokens"].shape
+        assert targets.shape == other_targets.shape
+        assert weight + other_weight == pytest.approx(2)
+        if len(targets) == 1:
+            single.append((targets.any(), other_inputs["tokens"].any(), other_targets.any()))
+            assert other_weight.tolist() == [[0]]
+    # The other worker has padding alone.
+    assert single == [(True, False, False)]

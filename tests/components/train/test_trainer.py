@@ -189,7 +189,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from components.train import trainer
 from components.artifacts.examples import Examples, ExampleShards
 from components.settings.train import TrainSettings
-trainer.training_strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+trainer.training_strategy = lambda *_: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 from pathlib import Path
 n = 16
 examples = Examples([str(i) for i in range(n)], np.eye(n, dtype=np.float16),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from mlflow import MlflowClient
 
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.checksums import write_checksums
@@ -23,8 +24,10 @@ from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import SettingError
 from components.settings.train import TrainSettings
-from components.train import worker
+from components.train import worker, workers
+from components.train.tracking import RUN_CONFIG_FILE
 from components.train.worker import INDEX_VARIABLE, JOB_VARIABLE, cluster_config
+from components.train.workers import Workers
 
 
 @pytest.mark.parametrize("missing", [JOB_VARIABLE, INDEX_VARIABLE])
@@ -80,7 +83,67 @@ def test_a_worker_alone_writes_the_model(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["worker", *arguments])
     worker.main()
-    assert len(read_json(tmp_path / "model" / TRAINING_FILE)["history"]) == 1
+    training = read_json(tmp_path / "model" / TRAINING_FILE)
+    assert len(training["history"]) == 1
+    # The model is at its destination: the checkpoint is no longer needed.
+    assert not list((tmp_path / "own").iterdir())
+    # MLflow has all settings of the run, as for a training in the pipeline.
+    assert MlflowClient().get_run(training["mlflow_run_id"]).data.params["beam_width"] == "5"
+    stored = MlflowClient().download_artifacts(
+        training["mlflow_run_id"], RUN_CONFIG_FILE, str(tmp_path)
+    )
+    assert yaml.safe_load(Path(stored).read_text())["beam_width"] == 5
+
+
+def test_a_worker_that_ended_before_the_model_was_uploaded_does_not_train_again(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["worker", *arguments])
+    # A folder with files of others is not replaced by the model.
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "letter.txt").write_text("Dear all")
+    with pytest.raises(SystemExit):
+        worker.main()
+    [checkpoint] = (tmp_path / "own").iterdir()
+    with np.load(checkpoint) as arrays:
+        progress = json.loads(str(arrays["progress"]))
+    (tmp_path / "model" / "letter.txt").unlink()
+
+    worker.main()
+
+    training = read_json(tmp_path / "model" / TRAINING_FILE)
+    # Also the epoch's duration is that of the first start.
+    assert training["history"] == progress["history"]
+    assert training["mlflow_run_id"] == progress["run_id"]
+    assert not checkpoint.exists()
+
+
+def test_several_workers_with_checkpoints_on_a_local_disk_are_refused(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["worker", *arguments])
+    monkeypatch.setattr(workers, "join_workers", lambda: Workers(0, 2))
+    with pytest.raises(SystemExit) as exit_info:
+        worker.main()
+    assert exit_info.value.code
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("FAILED")
+    for fact in ("2 workers", str(tmp_path / "own"), "gs://", "--shared-checkpoints"):
+        assert fact in line
+    assert not (tmp_path / "own").exists()
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "count", "shared"),
+    [("gs://bucket/checkpoints", 2, False), ("/volume", 2, True), ("checkpoints", 1, False)],
+)
+def test_checkpoints_that_all_workers_see_are_accepted(
+    checkpoints: str, count: int, shared: bool
+) -> None:
+    worker.require_shared_checkpoints(checkpoints, count, shared=shared)
 
 
 def test_a_worker_with_a_damaged_artifact_fails_in_one_line(
