@@ -1,9 +1,9 @@
-"""The examples artifact: TFRecord shards with one record per photo.
+"""Reading the examples artifact: TFRecord shards with one record per photo.
 
-A directory with `{split}-00000-of-000NN.tfrecord`; the encoder that computed the features, in
-`encoder.json` and `encoder.weights.h5` or `encoder.onnx`; and the normalizer of the references, in
-`normalizer.json`. Written by `features`; read by `train`, `evaluate` and `rescore`, in blocks if a
-split may be larger than the memory.
+A directory with `{split}-00000-of-000NN.tfrecord`, whose records `example_records` defines; the
+encoder that computed the features, in `encoder.json` and `encoder.weights.h5` or `encoder.onnx`;
+and the normalizer of the references, in `normalizer.json`. `train`, `evaluate` and `rescore` read
+it, in blocks if a split may be larger than the memory.
 """
 
 import re
@@ -19,18 +19,17 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from components.artifacts.example_records import FEATURE_TYPE, shard_name
 from components.artifacts.files import read_json
 from components.errors import DataError
 
 ENCODER_FILE = "encoder.json"
 
-_RECORDS_A_SHARD = 1000
 _RECORDS_A_BATCH = 500
 #: Photos per block. A multiple of the batch size of beam search, so that a split is captioned in
 #: the same batches whether it is read in blocks or at once.
 PHOTOS_A_BLOCK = 1024
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.tfrecord$")
-_FEATURE_TYPE = np.dtype("<f2")
 
 _SPECIFICATION = {
     "image_id": tf.io.FixedLenFeature([], tf.string),
@@ -76,46 +75,6 @@ class Examples:
     def blocks(self) -> Iterator["Examples"]:
         """Yields the split as a single block, like `ExampleShards.blocks`."""
         yield self
-
-
-def shard_count(records: int) -> int:
-    """Returns the number of shards of a split with the given number of records."""
-    return -(-records // _RECORDS_A_SHARD)
-
-
-def shard_name(split: str, index: int, count: int) -> str:
-    """Returns a shard's file name."""
-    return f"{split}-{index:05d}-of-{count:05d}.tfrecord"
-
-
-def to_example(
-    image_id: str,
-    feature: NDArray[np.float16],
-    tokens: Sequence[Sequence[int]],
-    references: Sequence[str],
-) -> bytes:
-    """Serialises a photo's record.
-
-    Args:
-        image_id: As in the manifest.
-        feature: float16 [D].
-        tokens: Vocabulary ids of each caption.
-        references: Each caption, normalised.
-
-    Returns:
-        A serialised tf.train.Example; the same bytes for the same values.
-    """
-    flat = [token for caption in tokens for token in caption]
-    features = {
-        "image_id": _bytes([image_id.encode()]),
-        "feature": _bytes([feature.astype(_FEATURE_TYPE).tobytes()]),
-        "tokens": _integers(flat),
-        "token_counts": _integers([len(caption) for caption in tokens]),
-        "references": _bytes([reference.encode() for reference in references]),
-    }
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    serialised: bytes = example.SerializeToString(deterministic=True)
-    return serialised
 
 
 class ExampleShards:
@@ -211,7 +170,7 @@ def _examples(rows: Sequence[_Row], width: int) -> Examples:
     return Examples(
         image_ids=list(image_ids),
         # Bytes of N features -> [N, D].
-        features=np.frombuffer(bytearray().join(features), _FEATURE_TYPE).reshape(-1, width),
+        features=np.frombuffer(bytearray().join(features), FEATURE_TYPE).reshape(-1, width),
         tokens=list(tokens),
         references=list(references),
     )
@@ -281,11 +240,3 @@ def _parse(batch: dict[str, Any]) -> Iterator[_Row]:
 
 def _split(values: list[Any], splits: tf.Tensor) -> list[tuple[Any, ...]]:
     return [tuple(values[start:end]) for start, end in pairwise(splits.numpy().tolist())]
-
-
-def _bytes(values: list[bytes]) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
-
-
-def _integers(values: list[int]) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))

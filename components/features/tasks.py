@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.artifacts.captions import CaptionedPhoto
-from components.artifacts.examples import shard_count, shard_name
+from components.artifacts.example_records import shard_count, shard_name
 from components.artifacts.manifest import SPLITS, Photo
 from components.errors import DataError
 from components.storage.reading import read_bytes

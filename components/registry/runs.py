@@ -1,10 +1,9 @@
-"""MLflow runs: parameters, metrics, tags and files of a training."""
+"""MLflow runs: their parameters, metrics, tags, files and status."""
 
 import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,8 +18,6 @@ from components.registry.ownership import ownership_tags
 
 logger = logging.getLogger(__name__)
 
-#: Tag of a training's run: equal for trainings that would give the same model.
-TRAINING_TAG = "training"
 #: The report among a run's artifacts; MLflow's user interface shows files named .html as pages.
 REPORT_NAME = "report.html"
 
@@ -177,59 +174,6 @@ def reopen_run(run_id: str) -> None:
         client.update_run(run_id, "RUNNING")
     if tags := ownership_tags():
         log_tags(run_id, tags)
-
-
-def find_ended_training(
-    experiment: str, training: str, *, also_running: bool = False
-) -> str | None:
-    """Returns the run of a training that was ended before its first epoch; None if there is none.
-
-    Args:
-        experiment: The experiment's name.
-        training: The value of its tag `TRAINING_TAG`.
-        also_running: Whether the caller knows that the training is not running, so that a run which
-            is marked as running was killed.
-
-    Raises:
-        CaptionflowError: If MLflow can't be used.
-    """
-    with mlflow_client() as client:
-        found = client.get_experiment_by_name(experiment)
-        if found is None:
-            return None
-        same = f"tags.{TRAINING_TAG} = '{training}'"
-        ended = {"FAILED", "KILLED"} | ({"RUNNING"} if also_running else set())
-        for run in client.search_runs([found.experiment_id], same):
-            if run.info.status in ended and not run.data.metrics:
-                return str(run.info.run_id)
-        return None
-
-
-def end_lost_trainings(experiment: str, *, older_than: timedelta, tag: str) -> None:
-    """Marks trainings as killed that are still marked as running, but can't be any more.
-
-    Args:
-        experiment: The experiment's name.
-        older_than: Age that no running training reaches.
-        tag: Tag of the trainings that this age is true of.
-
-    Raises:
-        CaptionflowError: If MLflow can't be used.
-    """
-    with mlflow_client() as client:
-        found = client.get_experiment_by_name(experiment)
-        if found is None:
-            return
-        started = int((time.time() - older_than.total_seconds()) * 1000)
-        lost = (
-            f"attributes.status = 'RUNNING' and attributes.start_time < {started} "
-            f"and tags.`{tag}` != '' and tags.{TRAINING_TAG} != ''"
-        )
-        for run in client.search_runs([found.experiment_id], lost):
-            client.set_terminated(run.info.run_id, "KILLED")
-            logger.info(
-                "MLflow run %s was lost with its pod: now marked as KILLED", run.info.run_id
-            )
 
 
 def run_exists(run_id: str) -> bool:

@@ -81,9 +81,7 @@ class Captions:
         """
         return self.part_of_batch(rows, rows, len(rows))
 
-    def part_of_batch(
-        self, rows: NDArray[np.intp], batch: NDArray[np.intp], size: int
-    ) -> Batch:
+    def part_of_batch(self, rows: NDArray[np.intp], batch: NDArray[np.intp], size: int) -> Batch:
         """Returns a part of a batch, padded so that all parts have the same shapes.
 
         Args:

@@ -24,7 +24,7 @@ from components.artifacts.files import (
 )
 from components.artifacts.fingerprint import fingerprint_file, fingerprint_value
 from components.captioning.encoder.spec import EncoderSpec
-from components.captioning.inference.bundle import save_model
+from components.captioning.inference.model_files import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError

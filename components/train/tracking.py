@@ -10,16 +10,9 @@ import yaml
 
 from components.artifacts.dataset_summary import DatasetSummary
 from components.registry.datasets import dataset_name, log_dataset
-from components.registry.runs import (
-    TRAINING_TAG,
-    end_lost_trainings,
-    find_ended_training,
-    log_params,
-    log_text,
-    reopen_run,
-    start_run,
-)
+from components.registry.runs import log_params, log_text, reopen_run, start_run
 from components.registry.source import source_tags
+from components.registry.trainings import TRAINING_TAG, end_lost_trainings, find_ended_training
 from components.runtime.kubeflow_run import MAX_RUN_AGE, RUN_ID_TAG, kubeflow_tags
 from components.settings.train import TrainSettings
 

@@ -119,8 +119,10 @@ class Workers:
         """
         # A single collective operation. float32 holds indices up to 2 ** 24 exactly.
         widths = [width for _, width in shapes]
-        columns = [tf.reshape(gradient.values, [-1, width])
-                   for gradient, width in zip(gradients, widths, strict=True)]
+        columns = [
+            tf.reshape(gradient.values, [-1, width])
+            for gradient, width in zip(gradients, widths, strict=True)
+        ]
         columns += [tf.cast(gradient.indices, tf.float32)[:, None] for gradient in gradients]
         rows = tf.concat(columns, 1)
         gathered = tf.raw_ops.CollectiveGatherV2(

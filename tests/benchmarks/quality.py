@@ -32,7 +32,8 @@ from components.artifacts.files import TRAINING_FILE, atomic_directory, read_jso
 from components.artifacts.scores import TITLES, search_scores
 from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig
-from components.captioning.inference.bundle import Bundle, save_model
+from components.captioning.inference.bundle import Bundle
+from components.captioning.inference.model_files import save_model
 from components.captioning.model.vocabulary import Vocabulary
 from components.evaluate.scoring import measure_meteor, score_captions, search_both
 

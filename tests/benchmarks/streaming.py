@@ -28,14 +28,8 @@ from processes import as_step, peak_memory
 from rich.console import Console
 from rich.table import Table
 
-from components.artifacts.examples import (
-    ENCODER_FILE,
-    Examples,
-    ExampleShards,
-    shard_count,
-    shard_name,
-    to_example,
-)
+from components.artifacts.example_records import shard_count, shard_name, to_example
+from components.artifacts.examples import ENCODER_FILE, Examples, ExampleShards
 from components.settings.train import TrainSettings
 from components.train.data import CaptionBatches
 from components.train.sample import sample_photos

@@ -24,26 +24,23 @@ from pydantic import TypeAdapter, ValidationError
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.checksums import check_bundle, write_checksums
 from components.artifacts.decoding import decoding_file, write_decoding
-from components.artifacts.files import write_json
 from components.captioning.decoding.repetition import repeats
-from components.captioning.decoding.reranking import (
-    CAPTIONS_FILE,
-    FEATURES_FILE,
-    METHOD,
-    RerankerData,
-)
+from components.captioning.decoding.reranking import CAPTIONS_FILE, METHOD, RerankerData
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
-from components.captioning.hdf5 import WeightsError, check_hdf5, load_weights_strictly
+from components.captioning.hdf5 import WeightsError, load_weights_strictly
 from components.captioning.inference.confidence import Calibration, Confidence
 from components.captioning.inference.feature_distance import FeatureDistance
+from components.captioning.inference.model_files import (
+    NETWORK_FILE,
+    NETWORK_WEIGHTS_FILE,
+    check_sizes,
+    save_model,
+)
 from components.captioning.inference.signals import caption_log_probabilities
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
-
-NETWORK_FILE = "network.json"
-NETWORK_WEIGHTS_FILE = "network.weights.h5"
 
 _MODEL, _DECODING = TypeAdapter(ModelConfig), TypeAdapter(DecodingConfig)
 
@@ -104,7 +101,7 @@ class Bundle:
                 decoding = _DECODING.validate_json(decoding_file(root).read_bytes(), strict=True)
                 calibration = Calibration.load(root)
             reranker_data = RerankerData.load(root)
-            _check_sizes(root, config, vocabulary, reranker_data)
+            check_sizes(root, config, vocabulary, reranker_data)
             network = build_network(config)
             load_weights_strictly(network, root / NETWORK_WEIGHTS_FILE)
         except ValidationError as error:
@@ -215,45 +212,3 @@ class Bundle:
             )
             for beam, scores in zip(beams, reranking_scores, strict=True)
         ]
-
-
-def save_model(
-    network: CaptionNetwork, vocabulary: Vocabulary, reranker_data: RerankerData, directory: Path
-) -> None:
-    """Writes the files of a bundle whose decoding settings are not known yet."""
-    write_json(directory / NETWORK_FILE, asdict(network.config))
-    # From an uncompiled copy: for a compiled network, Keras would also save the optimizer's state,
-    # which is twice as large as the weights.
-    uncompiled = build_network(network.config)
-    uncompiled.set_weights(network.get_weights())
-    uncompiled.save_weights(directory / NETWORK_WEIGHTS_FILE)
-    vocabulary.save(directory / VOCABULARY_FILE)
-    reranker_data.save(directory)
-
-
-def _check_sizes(
-    root: Path, config: ModelConfig, vocabulary: Vocabulary, reranker_data: RerankerData
-) -> None:
-    """Checks that the files of a bundle match each other, before memory is allocated.
-
-    Raises:
-        ValueError: If they do not.
-    """
-    if len(vocabulary) != config.vocabulary_size:
-        raise ValueError(
-            f"{VOCABULARY_FILE} must have the network's {config.vocabulary_size} words. Received: "
-            f"{len(vocabulary)}"
-        )
-    if reranker_data.features.shape[1] != config.feature_width:
-        raise ValueError(
-            f"{FEATURES_FILE} must have the network's {config.feature_width} features per photo. "
-            f"Received: {reranker_data.features.shape[1]}"
-        )
-    weights = root / NETWORK_WEIGHTS_FILE
-    # Weights are saved uncompressed, so the file can't hold more than its size.
-    size = check_hdf5(weights, most=weights.stat().st_size)
-    if size < config.min_weight_bytes:
-        raise ValueError(
-            f"{NETWORK_WEIGHTS_FILE} must hold at least the {config.min_weight_bytes} bytes of "
-            f"weights that {NETWORK_FILE} describes. Received: {size}"
-        )

@@ -7,14 +7,8 @@ import pytest
 import tensorflow as tf
 
 from components.artifacts import examples as examples_module
-from components.artifacts.examples import (
-    ENCODER_FILE,
-    ExampleShards,
-    read_examples,
-    shard_count,
-    shard_name,
-    to_example,
-)
+from components.artifacts.example_records import shard_name, to_example
+from components.artifacts.examples import ENCODER_FILE, ExampleShards, read_examples
 from components.errors import DataError
 
 TOKENS = ((4, 5, 6), (), (7,))
@@ -32,25 +26,6 @@ def write(directory: Path, *shards: Sequence[bytes], split: str = "train", width
         with tf.io.TFRecordWriter(str(path)) as writer:
             for each in records:
                 writer.write(each)
-
-
-def test_shard_count_is_one_per_thousand_records() -> None:
-    assert [shard_count(n) for n in (0, 1, 1000, 1001, 5996)] == [0, 1, 1, 2, 6]
-
-
-def test_shard_name_has_index_and_count() -> None:
-    assert shard_name("train", 3, 12) == "train-00003-of-00012.tfrecord"
-
-
-def test_to_example_is_parsed_by_tensorflow() -> None:
-    example = tf.train.Example.FromString(record("a.jpg", 1.0, -2.0))
-    values = example.features.feature
-    assert values["image_id"].bytes_list.value[:] == [b"a.jpg"]
-    # IEEE half precision, little-endian: 1.0 is 3c00, -2.0 is c000.
-    assert values["feature"].bytes_list.value[:] == [bytes.fromhex("003c00c0")]
-    assert values["tokens"].int64_list.value[:] == [4, 5, 6, 7]
-    assert values["token_counts"].int64_list.value[:] == [3, 0, 1]
-    assert values["references"].bytes_list.value[:] == [b"a dog runs", b"", "hündchen".encode()]
 
 
 def test_read_examples_returns_what_was_written(tmp_path: Path) -> None:

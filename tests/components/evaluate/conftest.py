@@ -50,7 +50,7 @@ class Artifacts:
 
 def _save_model(directory: Path, seed: int | None, width: int) -> None:
     from components.captioning.decoding.reranking import RerankerData
-    from components.captioning.inference.bundle import save_model
+    from components.captioning.inference.model_files import save_model
     from components.captioning.model.decoder import ModelConfig
     from components.captioning.model.ensemble import build_network
     from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -102,7 +102,7 @@ def write_examples(tmp_path: Path) -> Callable[[dict[str, Sequence[str]]], Path]
     """Writes examples of dev and test: references by image id, and random features."""
     import tensorflow as tf
 
-    from components.artifacts.examples import shard_name, to_example
+    from components.artifacts.example_records import shard_name, to_example
 
     def write(references: dict[str, Sequence[str]]) -> Path:
         directory = tmp_path / "examples"

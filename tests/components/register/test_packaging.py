@@ -19,8 +19,8 @@ from components.artifacts.checksums import write_checksums
 from components.artifacts.manifest import read_manifest
 from components.captioning.decoding.reranking import RerankerData
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
-from components.captioning.inference.bundle import save_model
 from components.captioning.inference.captioner import Captioner
+from components.captioning.inference.model_files import save_model
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import build_network
 from components.captioning.model.vocabulary import Vocabulary

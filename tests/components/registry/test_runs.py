@@ -7,10 +7,8 @@ from mlflow import MlflowClient
 from components.errors import CaptionflowError, DataError, SettingError
 from components.registry.ownership import RUN_TAG, RUN_VARIABLE
 from components.registry.runs import (
-    TRAINING_TAG,
     end_run,
     ended_on_error,
-    find_ended_training,
     log_metrics,
     log_tags,
     log_text_files,
@@ -130,19 +128,3 @@ def test_reopen_run_marks_it_as_running_for_this_local_run(
     reopen_run(run_id)
     run = MlflowClient().get_run(run_id)
     assert (run.info.status, run.data.tags[RUN_TAG]) == ("RUNNING", "captionflow-2")
-
-
-def test_find_ended_training_finds_one_that_was_ended_before_its_first_epoch(
-    mlflow_root: Path,
-) -> None:
-    assert find_ended_training("photos", "a1") is None
-    # Finished, still running, with an epoch, of another training.
-    end_run(start_run("photos", "1", {}, {TRAINING_TAG: "a1"}))
-    start_run("photos", "2", {}, {TRAINING_TAG: "a1"})
-    end_run(epoch := start_run("photos", "3", {}, {TRAINING_TAG: "a1"}), "KILLED")
-    log_metrics(epoch, {"loss": 1.0})
-    end_run(start_run("photos", "4", {}, {TRAINING_TAG: "b2"}), "KILLED")
-    assert find_ended_training("photos", "a1") is None
-    ended = start_run("photos", "5", {}, {TRAINING_TAG: "a1"})
-    end_run(ended, "KILLED")
-    assert find_ended_training("photos", "a1") == ended

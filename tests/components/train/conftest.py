@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.artifacts.examples import (
-    ENCODER_FILE,
-    Examples,
-    ExampleShards,
-    shard_name,
-    to_example,
-)
+from components.artifacts.example_records import shard_name, to_example
+from components.artifacts.examples import ENCODER_FILE, Examples, ExampleShards
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.settings.train import TrainSettings
 

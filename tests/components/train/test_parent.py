@@ -13,7 +13,7 @@ from components.artifacts.examples import ENCODER_FILE, Examples
 from components.artifacts.files import atomic_directory
 from components.captioning.decoding.reranking import RerankerData
 from components.captioning.encoder.spec import EncoderSpec
-from components.captioning.inference.bundle import save_model
+from components.captioning.inference.model_files import save_model
 from components.captioning.model.ensemble import CaptionNetwork
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError, SettingError

@@ -13,7 +13,8 @@ from google.cloud import storage
 from mlflow import MlflowClient
 
 from components.artifacts.captions import VOCABULARY_FILE
-from components.artifacts.examples import Examples, ExampleShards, shard_name, to_example
+from components.artifacts.example_records import shard_name, to_example
+from components.artifacts.examples import Examples, ExampleShards
 from components.artifacts.files import COVERAGE_FILE, ENCODER_WEIGHTS_FILE, MATRIX_FILE
 from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig

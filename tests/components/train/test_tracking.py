@@ -6,7 +6,8 @@ import pytest
 from mlflow import MlflowClient
 
 from components.artifacts.dataset_summary import DatasetSummary
-from components.registry.runs import TRAINING_TAG, end_run
+from components.registry.runs import end_run
+from components.registry.trainings import TRAINING_TAG
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.run import RunSettings
 from components.settings.train import TrainSettings
