@@ -65,7 +65,11 @@ def find_split_lists(files: DataFiles, used: Iterable[str], notes: list[str]) ->
     others = [
         name
         for name, path in files.paths.items()
-        if name not in set(used) and not is_hidden(name) and 0 < path.stat().st_size <= _LARGEST
+        if name not in set(used)
+        and not is_hidden(name)
+        # Photos that were left in a bucket are no lists.
+        and path not in files.remote
+        and 0 < path.stat().st_size <= _LARGEST
     ]
     with_split_column = set(tables(files))
     plain = [name for name in others if _is_list(name) and name not in with_split_column]
