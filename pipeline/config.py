@@ -52,8 +52,6 @@ def make_settings(
     Raises:
         SettingError: If a setting is invalid, or one that the preset requires is missing.
     """
-    if preset not in PRESETS:
-        raise SettingError(f"preset must be {_or(PRESETS)}. Received: {preset!r}")
     from_file = read_config(config) if config else {}
     values = {**preset_values(preset), **from_file, **(given or {})}
     if missing := [name for name, value in values.items() if value is None]:
@@ -79,7 +77,13 @@ def _metavar(name: str) -> str:
 
 @cache
 def preset_values(preset: str) -> Mapping[str, Any]:
-    """Returns the settings of a preset; None marks those that the user has to give."""
+    """Returns the settings of a preset; None marks those that the user has to give.
+
+    Raises:
+        SettingError: If there is no such preset.
+    """
+    if preset not in PRESETS:
+        raise SettingError(f"preset must be {_or(PRESETS)}. Received: {preset!r}")
     text = (files("pipeline") / "presets" / f"{preset}.yaml").read_text(encoding="utf-8")
     values: Mapping[str, Any] = yaml.safe_load(text)
     return values

@@ -1,18 +1,18 @@
-"""Step 1 as one plain function: from a data set, wherever it lies, to a manifest.
+"""Reads a data set and writes a manifest.
 
 1. Find the data set's files and read its layout, or draw `sample`.
 2. Drop captions that say nothing; stop if too many captioned photos are missing.
 3. Check every captioned photo with Beam; quarantine what fails, with its reason.
 4. Split as the data set says, else by a hash of each photo's content; drop from train what dev or
    test hold too, and from dev and test what the model to continue from was trained on.
-5. Write manifest and report, and photos that would not stay where they lie.
+5. Write manifest and report, and copy photos that are only temporary into the artifact.
 """
 
 import logging
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.artifacts.files import atomic_directory, write_json
 from components.artifacts.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
@@ -28,9 +28,11 @@ from components.ingest.report.report import build_report, list_left_out
 from components.ingest.report.table import table_lines
 from components.ingest.sample.dataset import draw_sample
 from components.ingest.splits.assignment import assign_splits
-from components.registry.parents import parent_photos
 from components.settings.beam_flags import temp_location
 from components.settings.data import SAMPLE, DataSettings
+
+if TYPE_CHECKING:
+    from components.registry.training_photos import TrainingPhotos
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
         checks = check_images(paths, work, settings.beam_flags)
         refuse_quarantined(checks, settings.max_quarantined)
         passed = {check.image_id: check for check in checks if not check.reason}
-        parent = parent_photos(settings.start_from) if settings.start_from else None
+        parent = _parent_photos(settings.start_from) if settings.start_from else None
         assignment = assign_splits(
             {image_id: check.sha256 for image_id, check in passed.items()},
             source.splits,
@@ -110,6 +112,13 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
     for line in table_lines(report):
         logger.info("  %s", line)
     return report
+
+
+def _parent_photos(start_from: str) -> "TrainingPhotos | None":
+    # MLflow takes seconds to import, and only this needs it.
+    from components.registry.parents import parent_photos
+
+    return parent_photos(start_from)
 
 
 def _photo(check: ImageCheck, uri: str, split: str, captions: tuple[str, ...]) -> Photo:

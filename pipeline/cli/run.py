@@ -1,7 +1,7 @@
 """`captionflow run`: runs the whole pipeline on this machine.
 
 captionflow run                     generated scenes
-captionflow run --dataset FOLDER    own photos; what fits them is chosen, and shown in a table
+captionflow run --dataset FOLDER    your own photos; suitable settings are chosen and shown
 """
 
 from pathlib import Path
@@ -14,8 +14,6 @@ from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, Preset, Root, with_options
 from pipeline.cli.waiting import announce
 from pipeline.config import DEFAULT_PRESET, make_settings, read_config
-from pipeline.local.choices.choose import Choices, choose_settings
-from pipeline.local.choices.table import show_choices
 
 
 @with_options(RunSettings)
@@ -50,12 +48,17 @@ def run(
         fixed = {**(read_config(config) if config else {}), **given}
         if no_store:
             fixed["store"] = ""
-        choices = (
-            Choices(preset or DEFAULT_PRESET, {}) if check else choose_settings(preset, fixed, root)
-        )
+        # Errors in settings appear at once: what takes seconds to import follows.
+        make_settings(DEFAULT_PRESET, fixed)
+        from pipeline.local.choices.choose import Choices, choose_settings
+        from pipeline.local.choices.table import show_choices
+
+        if check:
+            choices = Choices(preset or DEFAULT_PRESET, {})
+        else:
+            choices = choose_settings(preset, fixed, root)
         settings = make_settings(choices.preset, {**choices.values, **fixed})
         show_choices(choices, root)
-        # Imported late, so that `--help` and errors in settings appear at once.
         from pipeline.local import run as local
 
         if check:

@@ -82,8 +82,8 @@ def build_report(
     across = [group for group in same if len({splits[image_id] for image_id in group}) > 1]
     if across:
         logger.warning(
-            "%d pictures are in dev and in test both (%s first). They were left there: both "
-            "splits stay whole, so that scores compare",
+            "%d photos are in both dev and test (%s first). They are kept, so that scores remain "
+            "comparable",
             len(across),
             one_line(" = ".join(across[0])),
         )
@@ -112,8 +112,7 @@ def build_report(
         "splits": sizes,
         "splits_from": splits_from,
         "words": words,
-        "language": language or _language(source, captions),
-        "language_from": "set with --language" if language else "detected",
+        **_language(source, captions, language),
         "findings": find_limits(
             photos, sizes, words, layout=source.layout, unknown_parent=unknown_parent
         ),
@@ -127,9 +126,13 @@ def build_report(
     return {"summary": [list(row) for row in summarize(report)], **report}
 
 
-def _language(source: Source, captions: Iterable[str]) -> str:
-    # The grammar of drawn scenes has too few words for a detector.
-    return "en" if source.layout == SAMPLE else detect_language(captions)
+def _language(source: Source, captions: Iterable[str], given: str) -> dict[str, str]:
+    if given:
+        return {"language": given, "language_from": "set with --language"}
+    if source.layout == SAMPLE:
+        # Its grammar has too few words for a detector.
+        return {"language": "en", "language_from": "that of generated captions"}
+    return {"language": detect_language(captions), "language_from": "detected"}
 
 
 def _by_reason(quarantined: Iterable[Mapping[str, str]]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from components.ingest.splits.by_hash import (
     refuse_empty_split,
@@ -12,7 +13,9 @@ from components.ingest.splits.by_hash import (
 )
 from components.ingest.splits.leakage import Leak, find_leakage, find_parent_leakage
 from components.ingest.splits.own_splits import OwnSplits, take_dev_from_train
-from components.registry.training_photos import TrainingPhotos
+
+if TYPE_CHECKING:
+    from components.registry.training_photos import TrainingPhotos
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ def assign_splits(
     seed: int,
     dev_share: float,
     test_share: float,
-    parent: TrainingPhotos | None = None,
+    parent: "TrainingPhotos | None" = None,
 ) -> SplitAssignment:
     """Assigns photos to the data set's own splits or, without any, to splits by content hash.
 

@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from components.registry.training_photos import TrainingPhotos
+if TYPE_CHECKING:
+    from components.registry.training_photos import TrainingPhotos
+
 
 _HELD_OUT = ("dev", "test")
 
@@ -47,7 +49,7 @@ def find_leakage(splits: Mapping[str, str], digests: Mapping[str, str]) -> list[
 
 
 def find_parent_leakage(
-    splits: Mapping[str, str], digests: Mapping[str, str], parent: TrainingPhotos
+    splits: Mapping[str, str], digests: Mapping[str, str], parent: "TrainingPhotos"
 ) -> list[str]:
     """Finds photos in dev or test that the model was trained on from which the training continues.
 

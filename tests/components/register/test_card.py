@@ -119,3 +119,26 @@ def test_model_card_of_scores_without_an_encoder_is_an_error(
     del scores["encoder"]
     with pytest.raises(UndefinedError):
         _card(scores, artifacts)
+
+
+def test_model_card_has_the_limits_language_and_lineage(
+    scores: dict[str, Any], artifacts: dict[str, Path]
+) -> None:
+    lineage = {
+        "findings": [{"kind": "few_test_photos", "text": "8 test photos: scores mean nothing"}],
+        "language": "zh",
+        "embeddings": {"source": "none", "width": 0, "found": 0},
+        "start_from": {
+            "model": "models:/captioner/3", "mlflow_run_id": "abc", "words_from_parent": 812,
+            "new_words": 31,
+        },
+    }  # fmt: skip
+    card = _card(scores | lineage, artifacts)
+    for fact in (
+        "8 test photos", "`zh`", "at random, without GloVe", "`models:/captioner/3`", "`abc`",
+        "812", "31 new",
+    ):  # fmt: skip
+        assert fact in card
+    assert "English" not in card
+    plain = _card(scores | {"language": "und"}, artifacts)
+    assert "not detected" in plain and "Continued from" not in plain

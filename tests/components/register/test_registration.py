@@ -22,7 +22,11 @@ from components.registry.history import read_history
 from components.registry.models import find_champion, read_model
 from components.registry.rejected_candidates import candidate_key
 from components.registry.runs import start_run
-from components.registry.training_photos import read_training_photos
+from components.registry.training_photos import (
+    TrainingPhotos,
+    read_training_photos,
+    record_training_photos,
+)
 from components.settings.release import RegisterSettings
 
 
@@ -73,6 +77,9 @@ def test_register_model_links_the_logged_model_to_its_version() -> None:
     (logged,) = client.search_logged_models(["1"])
     # What MLflow's page of a logged model reads.
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "captioner", "version": 1}]
+    # Its description: MLflow's own button would register the model past the gate.
+    for part in ("version 1 of [captioner]", "do not register", "models promote 1"):
+        assert part in logged.tags["mlflow.note.content"]
     assert "captionflow" in client.get_registered_model("captioner").description
 
 
@@ -128,6 +135,24 @@ def test_register_model_not_compared_with_the_champion_is_not_registered(
 def test_register_model_records_the_training_photos(first: dict[str, Path]) -> None:
     # One of the manifest's three photos is in train, two are in test.
     assert read_training_photos(run_of(first)) == ({"0" * 64}, frozenset())
+
+
+@pytest.mark.usefixtures("store")
+def test_register_model_that_continued_from_another_records_its_photos_too(
+    first: dict[str, Path], register: Any, of_run: Any, rescored: Any
+) -> None:
+    parent, child = start_run("photos", "parent", {}), start_run("photos", "child", {})
+    record_training_photos(parent, TrainingPhotos(frozenset("xy"), frozenset("y")))
+    inputs = rescored(of_run(first, child), 44.5)
+    file = inputs["scores"] / "scores.json"
+    start = {"model": "models:/other/3", "mlflow_run_id": parent}
+    start |= {"words_from_parent": 4, "new_words": 1}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "start_from": start}))
+    register(inputs, "Passed: better")
+    assert read_training_photos(child) == ({"0" * 64, "x", "y"}, {"y"})
+    found = find_champion("captioner")
+    assert found is not None
+    assert found.tags["start_from"] == "models:/other/3"
 
 
 @pytest.mark.usefixtures("store")

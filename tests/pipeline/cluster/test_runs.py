@@ -77,6 +77,20 @@ def test_submit_sends_every_parameter_with_its_type(call: Call, kfp_server: Any)
     }
 
 
+def test_submit_takes_own_data_with_a_preset_and_a_registered_model_to_continue_from(
+    call: Call, kfp_server: Any
+) -> None:
+    result = call(
+        "submit", "--preset", "small", "--dataset", "gs://b/pets.zip", "--model-name", "pets",
+        "--start-from", "models:/captionflow-flickr8k@champion",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    (run,) = kfp_server.runs.values()
+    sent = run["runtime_config"]["parameters"]
+    assert sent["start_from"] == "models:/captionflow-flickr8k@champion"
+    assert (sent["glove"], sent["model_name"]) == ("none", "pets")
+
+
 def test_submit_without_gpus_asks_for_no_gpu_node_and_no_gpu_image(
     call: Call, kfp_server: Any
 ) -> None:
@@ -111,6 +125,8 @@ def test_submit_twice_uses_one_experiment(call: Call, kfp_server: Any) -> None:
         (("--train-nodes", "pool=a"), "train_nodes must be a JSON object"),
         (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
         (("--dataset", "photos.zip"), "dataset must be readable from the cluster: gs://"),
+        (("--dataset", "gs://b/f.zip"), "Give --preset small for fewer than 2,000 photos"),
+        (("--start-from", "bundle"), "start_from must be readable from the cluster: gs://"),
         (("--checkpoints", "mine"), "checkpoints must outlive the step's pod"),
         (("--checkpoints", "checkpoints/../mine"), "Received: 'checkpoints/../mine'"),
         (("--store", "mine"), "store must outlive the step's pod: gs://"),

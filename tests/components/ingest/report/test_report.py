@@ -31,7 +31,8 @@ _SOURCE = Source(
 
 _LISTS = (
     "quarantined", "captions_without_image", "images_without_caption", "loosely_matched",
-    "dropped_leakage", "in_no_split", "listed_only", "empty_captions", "too_long_captions",
+    "dropped_leakage", "parent_leakage", "in_no_split", "listed_only", "empty_captions",
+    "too_long_captions",
 )  # fmt: skip
 
 
@@ -41,7 +42,11 @@ def test_list_left_out() -> None:
         CleanCaptions({"a": ("A",), "b": ("A",), "no image": ("A",)}, ["hollow"], []),
         [ImageCheck("a", ""), ImageCheck("b", "broken")],
         SplitAssignment(
-            {"a": "train"}, [{"image_id": "x", "same_as": "y", "split": "dev"}], ["z"], "x"
+            {"a": "train"},
+            [{"image_id": "x", "same_as": "y", "split": "dev"}],
+            ["z"],
+            "x",
+            ["p"],
         ),
     )
     assert left_out == {
@@ -50,6 +55,7 @@ def test_list_left_out() -> None:
         "images_without_caption": ["hollow", "no caption"],
         "loosely_matched": [{"image_id": "b", "file": "B"}],
         "dropped_leakage": [{"image_id": "x", "same_as": "y", "split": "dev"}],
+        "parent_leakage": ["p"],
         "in_no_split": ["z"],
         "listed_only": ["ghost"],
         "empty_captions": ["hollow"],
