@@ -11,6 +11,7 @@ TITLES = {
     **{f"bleu{order}": f"BLEU-{order}" for order in range(1, 5)},
     "cider_d": "CIDEr-D",
     "rouge_l": "ROUGE-L",
+    "meteor": "METEOR",
 }
 #: Display names of the scores of a model's confidence.
 CONFIDENCE_TITLES = {
@@ -18,7 +19,7 @@ CONFIDENCE_TITLES = {
     "selective_accuracy": "Selective accuracy",
     "calibration": "Calibration",
 }
-_BY_SEARCH = ("cider_d", "rouge_l")
+_BY_SEARCH = ("cider_d", "rouge_l", "meteor")
 # A model that uses a smaller share of the words that it knows says the same of nearly every photo.
 # Good models use a tenth or more on 500 photos.
 _MIN_WORDS_USED = 0.02
@@ -66,9 +67,9 @@ def main_figures(scores: Mapping[str, Any]) -> dict[str, float]:
         scores: The content of `scores.json`.
 
     Returns:
-        The scores of beam search by name; `greedy_bleu4`, `greedy_cider_d` and `greedy_rouge_l`;
-        those of the confidence; and the number of distinct captions of beam search, their mean
-        length in words, and the number of different words in them.
+        The scores of beam search by name; `greedy_bleu4`, `greedy_cider_d` and so on; those of the
+        confidence; and the number of distinct captions of beam search, their mean length in words,
+        and the number of different words in them.
     """
     greedy = search_scores(scores, "greedy")
     return {

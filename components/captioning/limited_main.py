@@ -1,22 +1,29 @@
-"""Runs a function in a process with limited memory; started by `limited_process.run_limited`.
+"""Runs a function in a process with limits; started by `limited_process.run_limited`.
 
-    python -P limited_main.py PROGRAM MEMORY ARGUMENT...
+    python -P limited_main.py PROGRAM MEMORY SECONDS ARGUMENT...
 
 PROGRAM is a Python file with a function `run(content, *arguments)`; `content` is what comes from
 standard input. Standard output gets the text that it returns, or why it raised an exception.
 """
 
+import math
 import resource
 import runpy
 import sys
+import time
 from pathlib import Path
 
 
-def main(program: str, memory: str, *arguments: str) -> int:
+def main(program: str, memory: str, seconds: str, *arguments: str) -> int:
     """Prints the outcome; returns 0 if there was no exception."""
     run = runpy.run_path(program)["run"]
     content = sys.stdin.buffer.read()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # At the lower, soft limit the kernel ends the process with SIGXCPU.
+    end = math.ceil(time.process_time() + float(seconds))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if hard == resource.RLIM_INFINITY or end < hard:
+        resource.setrlimit(resource.RLIMIT_CPU, (end, hard))
     if sys.platform == "linux":  # other systems do not tell how much is in use
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + int(memory)

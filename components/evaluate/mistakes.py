@@ -5,13 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from components.captioning.metrics.mistakes import KINDS, find_mistakes
-from components.captioning.metrics.word_classes import is_content
 
 # Mistaken words shown for a kind.
 _WORDS = 6
-# Share of function words below which captions are taken not to be English; English text has about
-# four in ten.
-_MIN_FUNCTION_WORDS = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +34,7 @@ class MistakeKind:
 def count_mistakes(
     captions: Sequence[str],
     references: Sequence[Sequence[str]],
+    language: str,
     detokenize: Callable[[str], str] = str,
 ) -> list[MistakeKind]:
     """Counts captions by kind of mistake.
@@ -45,13 +42,15 @@ def count_mistakes(
     Args:
         captions: The normalized captions of N photos.
         references: Each photo's normalized references, at least one.
+        language: The captions' language, a BCP 47 tag.
         detokenize: Turns a caption's words into what people write.
 
     Returns:
-        All kinds in the order of `KINDS`. Nothing if the references are not English: the word
-        classes of the kinds are those of English.
+        All kinds in the order of `KINDS`. Nothing if they are not known to be English: the
+        word classes of the kinds are those of English.
     """
-    if not _is_english(references):
+    # A tag may have a region: en-GB.
+    if language.partition("-")[0] != "en":
         return []
     found = [
         find_mistakes(caption, photo) for caption, photo in zip(captions, references, strict=True)
@@ -74,9 +73,3 @@ def count_mistakes(
             )
         )
     return kinds
-
-
-def _is_english(references: Sequence[Sequence[str]]) -> bool:
-    words = [word for photo in references for caption in photo for word in caption.split()]
-    functional = sum(not is_content(word) for word in words)
-    return functional >= _MIN_FUNCTION_WORDS * len(words)

@@ -3,7 +3,8 @@
 1. Read and validate the model, the test examples and the manifest.
 2. Fit the model's confidence on the dev split.
 3. Decode captions of the test split with beam search and greedily, block by block.
-4. Score both with BLEU, CIDEr-D and ROUGE-L against all references, and measure the confidence.
+4. Score both with BLEU, CIDEr-D, ROUGE-L and, where it can be had, METEOR against all references,
+   and measure the confidence.
 5. Rank the captions of the beam search, and count mistakes by kind, for the report.
 6. Write the scored model, the report and the scores.
 """
@@ -35,7 +36,12 @@ from components.evaluate.gallery import pick_captions, rank_captions
 from components.evaluate.inputs import SPLIT, Inputs, read_inputs
 from components.evaluate.mistakes import count_mistakes
 from components.evaluate.report import gallery_sections, render_report
-from components.evaluate.scoring import CaptionedSplit, caption_split, score_captions
+from components.evaluate.scoring import (
+    CaptionedSplit,
+    caption_split,
+    measure_meteor,
+    score_captions,
+)
 from components.settings.decoding import DecodingSettings
 
 logger = logging.getLogger(__name__)
@@ -81,9 +87,8 @@ def evaluate_model(
             encoders, the test split is empty or lacks references, or no dev photo has any.
     """
     inputs = read_inputs(model, examples, manifest, settings)
-    calibration = fit_calibration(
-        inputs.bundle, inputs.dev.blocks(), drawn_scenes=inputs.data.source == "sample"
-    )
+    drawn_scenes = inputs.data.source == "sample"
+    calibration = fit_calibration(inputs.bundle, inputs.dev.blocks(), drawn_scenes=drawn_scenes)
     inputs.bundle.calibration = calibration
     test = caption_split(inputs.bundle, inputs.test.blocks())
     captions = test.captions
@@ -95,6 +100,8 @@ def evaluate_model(
             "%s BLEU-1 to BLEU-4: %s, CIDEr-D: %.1f, ROUGE-L: %.1f", name, numbers, cider_d, rouge_l
         )
 
+    if not drawn_scenes:
+        measured |= measure_meteor(captions, test.references, inputs.data.language)
     measured["confidence"] = measure_confidence(test.confidences, captions.beam, test.references)
     logger.info(
         "CIDEr-D of the surest half: %.1f, of all: %.1f",
@@ -111,7 +118,9 @@ def evaluate_model(
         calibration.save(aside)
         write_language(aside, inputs.data.language)
     measured |= _provenance(inputs, checksums_fingerprint(scored_model))
-    mistakes = count_mistakes(captions.beam, test.references, normalizer.detokenize)
+    mistakes = count_mistakes(
+        captions.beam, test.references, inputs.data.language, normalizer.detokenize
+    )
     page = render_report(measured, inputs.training, inputs.data, mistakes, sections)
     with atomic_file(report) as aside:
         aside.write_text(page, encoding="utf-8")

@@ -19,6 +19,7 @@ from components.captioning.metrics.bootstrap import (
     resample_mean,
 )
 from components.captioning.metrics.coco import coco_scores, photo_cider_d
+from components.captioning.metrics.meteor import SIGNATURE, meteor_scores, why_no_meteor
 
 logger = logging.getLogger(__name__)
 
@@ -133,3 +134,30 @@ def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> d
             ),
         },
     }
+
+
+def measure_meteor(
+    captions: Captions, references: Sequence[Sequence[str]], language: str
+) -> dict[str, Any]:
+    """Scores captions with METEOR, if that is possible; otherwise the log says why not.
+
+    Args:
+        captions: The captions of N photos.
+        references: The normalized references of each photo, at least one.
+        language: The captions' language, a BCP 47 tag.
+
+    Returns:
+        JSON-able: `meteor`, times 100, by search, with its `meteor_signature`; empty if it was not
+        measured.
+    """
+    absent = why_no_meteor(language)
+    if not absent:
+        try:
+            scores = meteor_scores({"beam": captions.beam, "greedy": captions.greedy}, references)
+        except (OSError, ValueError) as error:
+            absent = f"Java failed ({error})"
+        else:
+            logger.info("METEOR: %.1f, greedy %.1f", scores["beam"], scores["greedy"])
+            return {"meteor": scores, "meteor_signature": SIGNATURE}
+    logger.info("METEOR was not measured: %s", absent)
+    return {}

@@ -38,6 +38,23 @@ def experiment_identity(name: str, *, create: bool = True) -> str:
     return f"{printable_tracking_uri()} {experiment.experiment_id} {experiment.creation_time}"
 
 
+def runs_page(name: str) -> str:
+    """Returns the path of an experiment's runs in MLflow's user interface, after its address.
+
+    MLflow's list of experiments leads to pages about generative AI unless a person has chosen
+    "Model training" before; this path does not.
+
+    Args:
+        name: The experiment, which must exist.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used.
+    """
+    with mlflow_client() as client:
+        number = client.get_experiment_by_name(name).experiment_id
+    return f"/#/experiments/{number}/runs?workflowType=machine_learning"
+
+
 def find_or_create(client: MlflowClient, name: str) -> str:
     """Returns the id of an experiment, which is created if there is none.
 

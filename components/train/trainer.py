@@ -176,6 +176,8 @@ def _require_same_start(workers: Workers, state: TrainingState | None) -> None:
 
 def _separate_dropout(network: CaptionNetwork, workers: Workers) -> None:
     """Gives each worker dropout masks of its own; those of the chief are in the checkpoint."""
+    if workers.is_chief:
+        return
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.Dropout) and layer.rate:
             layer.seed_generator.state.assign_add(np.array([workers.rank, 0], np.uint32))

@@ -15,12 +15,9 @@ import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from components.errors import SettingError
-from components.features.eviction import choose_evicted, survey
 from components.settings.encoder import EncoderSettings
 from components.storage.filesystem import is_remote, local_path
-from components.storage.shared_folder import remove_files
 from pipeline.cli.errors import one_line_errors
-from pipeline.cli.feature_table import show_encoders, total_size
 from pipeline.cli.options import Root
 from pipeline.cli.waiting import announce
 from pipeline.local.environment import check_readable
@@ -39,6 +36,9 @@ def show(root: Root = Path("runs"), store: _Store = _DEFAULT) -> None:
     """Show what the store holds, by encoder."""
     with one_line_errors():
         announce("Reading the feature store …")
+        from components.features.eviction import survey
+        from pipeline.cli.feature_table import show_encoders
+
         location = _location(root, store)
         show_encoders(survey(location), location)
 
@@ -63,6 +63,11 @@ def prune(
     with one_line_errors():
         if older_than is None and keep_bytes is None and not everything:
             raise SettingError("prune needs one of --older-than, --keep-bytes and --all")
+        announce("Reading the feature store …")
+        from components.features.eviction import choose_evicted, survey
+        from components.storage.shared_folder import remove_files
+        from pipeline.cli.feature_table import total_size
+
         location = _location(root, store)
         evicted = choose_evicted(
             survey(location),

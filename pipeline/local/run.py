@@ -82,7 +82,8 @@ def run_pipeline(
     # A model that was trained with one MLflow store is missing in another.
     contents["experiment"] = experiment_fingerprint(settings.experiment, create=True)
     clear_killed_runs(root)
-    log_file = root / "logs" / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}.log"
+    # Two runs may start in the same second.
+    log_file = root / "logs" / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S-%f}.log"
     log_file.parent.mkdir(exist_ok=True)
     # `--config` accepts this file, to repeat the run.
     config_file = log_file.with_suffix(".yaml")

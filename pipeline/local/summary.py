@@ -26,6 +26,8 @@ from pipeline.local.console import Seconds
 
 #: Folder in the work folder where kfp.local stores artifacts.
 ARTIFACTS = "artifacts"
+# Where `mlflow ui` listens.
+_MLFLOW_UI = "http://127.0.0.1:5000"
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Drift", escape(str(drift))
     yield "Config", escape(_short(summary.config_file))
     yield "Log", escape(_short(summary.log_file))
-    yield "MLflow", escape(_mlflow())
+    yield from ((title, escape(text)) for title, text in _mlflow(summary))
     photo, model = _test_photo(summary), _model_flags(summary)
     yield "Caption", escape(_command("captionflow", "caption", photo, *model))
     yield "Demo", escape(_command("captionflow", "demo", *model))
@@ -158,10 +160,11 @@ def _times(summary: Summary, step: str) -> tuple[str, str]:
 
 def _scores(summary: Summary) -> Table:
     scores, manifest = summary.scores, summary.outputs["ingest"]["manifest"].metadata
-    headings = [Column(title, justify="right") for title in TITLES.values()]
+    beam = search_scores(scores, "beam")
+    headings = [Column(TITLES[name], justify="right") for name in beam]
     table = Table("search", *headings, box=SIMPLE_HEAD, caption_justify="left")
     for name, values in (
-        (f"beam {scores['beam_width']}", search_scores(scores, "beam")),
+        (f"beam {scores['beam_width']}", beam),
         ("greedy", search_scores(scores, "greedy")),
     ):
         table.add_row(name, *(f"{value:.2f}" for value in values.values()))
@@ -203,21 +206,27 @@ def _report(summary: Summary) -> str:
     return _short(target)
 
 
-def _mlflow() -> str:
+def _mlflow(summary: Summary) -> Iterator[tuple[str, str]]:
     from components.registry.client import printable_tracking_uri
+    from components.registry.experiments import runs_page
 
     # A server's address is its page; a local store needs a command that starts the page.
-    address = printable_tracking_uri()
+    address, page = printable_tracking_uri(), runs_page(_settings(summary).experiment)
     if address.startswith(("http://", "https://")):
-        return address
-    return _command("mlflow", "ui", "--backend-store-uri", address)
+        yield "MLflow", f"{address.rstrip('/')}{page}"
+    else:
+        yield "MLflow", _command("mlflow", "ui", "--backend-store-uri", address)
+        yield "", f"then open {_MLFLOW_UI}{page}"
+
+
+def _settings(summary: Summary) -> RunSettings:
+    return RunSettings.check(yaml.safe_load(summary.config_file.read_text(encoding="utf-8")))
 
 
 def _advice(summary: Summary) -> Iterator[str]:
-    settings = yaml.safe_load(summary.config_file.read_text(encoding="utf-8"))
     training = read_json(Path(summary.outputs["train"]["model"].path) / TRAINING_FILE)
     splits = summarize_manifest(summary.outputs["ingest"]["manifest"].path).splits
-    return advice(RunSettings.check(settings), training, splits)
+    return advice(_settings(summary), training, splits)
 
 
 def _test_photo(summary: Summary) -> str:

@@ -34,7 +34,7 @@ from components.captioning.decoding.reranking import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle, save_model
 from components.captioning.model.vocabulary import Vocabulary
-from components.evaluate.scoring import score_captions, search_both
+from components.evaluate.scoring import measure_meteor, score_captions, search_both
 
 _SEARCHES: tuple[Literal["beam", "greedy"], ...] = ("beam", "greedy")
 
@@ -131,14 +131,15 @@ def score(
     names = [field.name for field in fields(DecodingConfig)]
     decoding = DecodingConfig(**{name: preset[name] for name in names})
     bundle = Bundle.load(folder, decoding)
-    scores = {
-        split: score_captions(
-            search_both(bundle, examples[split].features), examples[split].references
-        )
-        for split in splits
-    }
+    scores = {split: _score(bundle, examples[split]) for split in splits}
     facts = read_json(folder / TRAINING_FILE)
     return Outcome(facts["seconds"], facts["epochs"], bundle.network.count_params(), scores)
+
+
+def _score(bundle: Bundle, split: Examples) -> dict[str, Any]:
+    captions = search_both(bundle, split.features)
+    scores = score_captions(captions, split.references)
+    return scores | measure_meteor(captions, split.references, "en")
 
 
 def _line(outcome: Outcome) -> str:
@@ -152,11 +153,12 @@ def _line(outcome: Outcome) -> str:
 def _table(scores: list[dict[str, Any]], title: str) -> Table:
     table = Table(title=title)
     table.add_column("search")
-    for name in TITLES.values():
-        table.add_column(name, justify="right")
+    names = list(search_scores(scores[0], "beam"))
+    for name in names:
+        table.add_column(TITLES[name], justify="right")
     for search in _SEARCHES:
         by_seed = [search_scores(seed_scores, search) for seed_scores in scores]
-        columns = [[seed[name] for seed in by_seed] for name in TITLES]
+        columns = [[seed[name] for seed in by_seed] for name in names]
         table.add_row(search, *(f"{mean(column):.2f}" for column in columns))
         if len(by_seed) > 1:
             table.add_row("  standard deviation", *(f"{stdev(column):.2f}" for column in columns))

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 from attempts import PROJECT, SETTINGS, Attempt
+from states import EPOCH
 
 #: Bytes that are free when the disk is full: less than a logged model needs.
 _FREE = 6 << 20
@@ -79,6 +80,20 @@ def two_runs(root: Path) -> list[str]:
     return faults + _left_over(root)
 
 
+def identical_runs(root: Path) -> list[str]:
+    """The same run is started twice at once: it trains once, and both end well."""
+    settings = (*SETTINGS, "--epochs", "5", "--model-name", "same")
+    before = set((root / "logs").glob("*.log"))
+    runs = [Attempt(root, settings) for _ in range(2)]
+    faults = [output for code, output in (run.finish() for run in runs) if code]
+    logs = set((root / "logs").glob("*.log")) - before
+    trained = sum(len(EPOCH.findall(log.read_text())) for log in logs)
+    faults += ["the runs share a log"] if len(logs) != 2 else []
+    faults += [f"{trained} epochs instead of 5"] if trained != 5 else []
+    faults += [f"{n} versions" for n in [_versions(root, "same")] if n != 1]
+    return faults + _left_over(root)
+
+
 def moved_folder(root: Path) -> list[str]:
     """The work folder is moved; its model captions a photo, and another run needs no training."""
     moved = root.rename(root.parent / "moved")
@@ -96,7 +111,7 @@ def moved_folder(root: Path) -> list[str]:
     return faults + _left_over(moved)
 
 
-_CONDITIONS = (first_run, killed_step, full_disk, two_runs, moved_folder)
+_CONDITIONS = (first_run, killed_step, full_disk, two_runs, identical_runs, moved_folder)
 
 
 def _left_over(root: Path) -> list[str]:

@@ -15,7 +15,7 @@ STEPS = (
 )  # fmt: skip
 #: Steps that a later run repeats, because their result depends on the registry.
 REPEATED = {"trigger", "rescore", "gate"}
-_EPOCH = re.compile(r"\[train\] epoch (\d+)/\d+  loss")
+EPOCH = re.compile(r"\[train\] epoch (\d+)/\d+  loss")
 # Scores that differ between two trainings of the same model.
 _IDENTITY = {"mlflow_run_id", "model_fingerprint"}
 
@@ -73,7 +73,7 @@ def repetitions(logs: list[str]) -> list[str]:
         faults += [f"{s} ran again" for s in steps if s in finished and s not in REPEATED]
         # The step in which the run was killed may have ended a moment before.
         finished |= ended - set(steps[-1:])
-        epochs.update(_EPOCH.findall(log))
+        epochs.update(EPOCH.findall(log))
     kills = sum(last_step(log) == "train" for log in logs[:-1])
     if (extra := sum(epochs.values()) - len(epochs)) > kills:
         faults.append(f"{extra} epochs were repeated after {kills} kills in train")

@@ -62,10 +62,14 @@ def find_split_lists(files: DataFiles, used: Iterable[str], notes: list[str]) ->
     Raises:
         DataError: If one names a split that is none.
     """
+    captions = set(used)
     others = [
         name
         for name, path in files.paths.items()
-        if name not in set(used) and not is_hidden(name) and 0 < path.stat().st_size <= _LARGEST
+        if name.lower().endswith((*_SUFFIXES, *_JSON_SUFFIXES, *_OTHER_SUFFIXES))
+        and name not in captions
+        and not is_hidden(name)
+        and 0 < path.stat().st_size <= _LARGEST
     ]
     with_split_column = set(tables(files))
     plain = [name for name in others if _is_list(name) and name not in with_split_column]
@@ -84,15 +88,15 @@ def find_split_lists(files: DataFiles, used: Iterable[str], notes: list[str]) ->
         elif _speaks_of_splits(name) and name not in plain:
             if name.lower().endswith(_SUFFIXES) and (entries := _line_by_line(name, files)):
                 found.append(SplitList(name, entries))
-            elif name.lower().endswith((*_SUFFIXES, *_OTHER_SUFFIXES)):
+            else:
                 notes.append(_unread(name))
     return found
 
 
 def _unread(name: str) -> str:
     return (
-        f"{name} is called as if it named splits, but is not read: write the splits into a "
-        'splits.json, {"train": ["photo.jpg", …], "val": […], "test": […]}'
+        f"{name} looks like a list of splits, but its format is not supported. Write the splits to "
+        'splits.json: {"train": ["photo.jpg", …], "val": […], "test": […]}'
     )
 
 

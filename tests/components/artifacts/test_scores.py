@@ -21,6 +21,7 @@ SCORES: dict[str, Any] = {
     **BLEU_ONLY,
     "cider_d": {"beam": 55.0, "greedy": 44.0},
     "rouge_l": {"beam": 46.0, "greedy": 43.0},
+    "meteor": {"beam": 16.0, "greedy": 15.0},
     "distinct_captions": 812,
     "mean_words": 9.75,
     "vocabulary_used": 310,
@@ -28,8 +29,12 @@ SCORES: dict[str, Any] = {
 
 
 def test_search_scores_returns_the_scores_of_a_search() -> None:
-    assert search_scores(SCORES, "beam") == SCORES["bleu"] | {"cider_d": 55.0, "rouge_l": 46.0}
-    assert search_scores(SCORES, "greedy") == SCORES["greedy"] | {"cider_d": 44.0, "rouge_l": 43.0}
+    assert search_scores(SCORES, "beam") == SCORES["bleu"] | {
+        "cider_d": 55.0, "rouge_l": 46.0, "meteor": 16.0,
+    }  # fmt: skip
+    assert search_scores(SCORES, "greedy") == SCORES["greedy"] | {
+        "cider_d": 44.0, "rouge_l": 43.0, "meteor": 15.0,
+    }  # fmt: skip
     assert list(search_scores(SCORES, "beam")) == list(TITLES)
 
 
@@ -56,9 +61,11 @@ def test_main_figures_returns_flat_metrics() -> None:
         "bleu4": 22.0,
         "cider_d": 55.0,
         "rouge_l": 46.0,
+        "meteor": 16.0,
         "greedy_bleu4": 17.0,
         "greedy_cider_d": 44.0,
         "greedy_rouge_l": 43.0,
+        "greedy_meteor": 15.0,
         "distinct_captions": 812,
         "mean_words": 9.75,
         "vocabulary_used": 310,

@@ -52,6 +52,7 @@ def test_check_hdf5_of_what_crashes_or_hangs_the_library(
     for program, said in (
         ("import os; os.abort()", "ended with -6"),
         ("import time; time.sleep(60)", "no result after 0 s"),
+        ("def run(*_):\n    while True:\n        pass", "no result after 0 s"),
     ):
         trial = tmp_path / "trial.py"
         trial.write_text(program)

@@ -115,7 +115,11 @@ def start_workers(
             if hide:
                 command = _hiding({*map(str, hide), tempfile.gettempdir()}, command)
             process = stack.enter_context(_server(command, port, tmp_path / f"workers-{port}.log"))
+            # Beam's default ends the connection to a job after five minutes.
             flags = (
+                "--job_server_timeout=7200 "
+                # Without it, each job lists all packages with pip first.
+                "--experiments=disable_logging_submission_environment "
                 f"--runner=PortableRunner --job_endpoint=localhost:{job_service} "
                 f"--environment_type=EXTERNAL --environment_config=localhost:{port}"
             )

@@ -10,7 +10,7 @@ from components.artifacts.report import PLACES, fill_places, place
 from components.captioning.model.normalizer import NORMALIZER
 from components.evaluate.gallery import Picks, RankedCaption
 from components.evaluate.mistakes import MistakeKind
-from components.evaluate.records import Data, Training
+from components.evaluate.records import Data, Finding, Training
 from components.evaluate.report import gallery_sections, render_report
 
 BLEU = {"bleu1": 64.31, "bleu2": 46.3, "bleu3": 32.4, "bleu4": 22.349}
@@ -43,6 +43,7 @@ SCORES: dict[str, Any] = {
         ],
     },
     "split": "test",
+    "language": "en",
     "model_fingerprint": "a" * 64,
     "beam_width": 5,
     "length_penalty": 0.7,
@@ -167,6 +168,13 @@ def test_report_begins_with_what_matters() -> None:
     ):  # fmt: skip
         assert fact in first
     assert "useless" not in first
+
+
+def test_report_begins_with_the_limits_of_the_data() -> None:
+    finding = Finding(kind="few_test_photos", text="8 test photos are few")
+    data = DATA.model_copy(update={"findings": [finding]})
+    first, _, _ = _Page(render_report(SCORES, TRAINING, data, [], [])).words.partition("Contents")
+    assert "8 test photos are few" in first
 
 
 def test_report_of_a_model_that_always_says_the_same_calls_it_useless() -> None:

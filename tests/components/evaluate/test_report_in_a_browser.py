@@ -36,6 +36,7 @@ _SCORES: dict[str, Any] = {
         "curve": [{"coverage": 1.0, "risk": 0.4, "cider_d": 55.4}],
     },
     "split": "test",
+    "language": "en",
     "model_fingerprint": "a" * 64,
     "dataset_fingerprint": "d" * 64,
     "test_fingerprint": "f" * 64,

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
-from components.evaluate.scoring import Captions, score_captions, search_both
+from components.evaluate.scoring import Captions, measure_meteor, score_captions, search_both
 
 
 def test_score_captions_of_both_searches() -> None:
@@ -59,3 +60,30 @@ def test_search_both_returns_beam_and_greedy_captions(write_model: Callable[...,
     # A beam of one is greedy search.
     bundle.decoding = DecodingConfig(1, 1.0, max_words=3)
     assert search_both(bundle, features) == Captions(captions.greedy, captions.greedy)
+
+
+def test_measure_meteor_in_another_language_says_why_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    assert measure_meteor(Captions(["ein hund"], ["ein hund"]), [("ein hund",)], "de") == {}
+    assert "METEOR was not measured: " in caplog.text and "de" in caplog.text
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="METEOR needs Java")
+def test_measure_meteor_scores_both_searches() -> None:
+    measured = measure_meteor(Captions(["a dog runs"], ["a cat"]), [("a dog runs",)], "en")
+    assert measured["meteor"]["beam"] == pytest.approx(100)
+    assert measured["meteor"]["greedy"] < 50
+    assert "meteor:1.5" in measured["meteor_signature"]
+
+
+def test_measure_meteor_with_a_broken_java_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "java").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "java").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    caplog.set_level("INFO")
+    assert measure_meteor(Captions(["a dog"], ["a dog"]), [("a dog",)], "en") == {}
+    assert "METEOR was not measured: Java failed" in caplog.text

@@ -77,6 +77,9 @@ def test_register_model_links_the_logged_model_to_its_version() -> None:
     (logged,) = client.search_logged_models(["1"])
     # What MLflow's page of a logged model reads.
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "captioner", "version": 1}]
+    # Its description: MLflow's own button would register the model past the gate.
+    for part in ("version 1 of [captioner]", "do not register", "models promote 1"):
+        assert part in logged.tags["mlflow.note.content"]
     assert "captionflow" in client.get_registered_model("captioner").description
 
 

@@ -4,7 +4,7 @@ import pytest
 from mlflow import MlflowClient
 
 from components.registry.client import local_tracking_uri
-from components.registry.experiments import experiment_identity
+from components.registry.experiments import experiment_identity, runs_page
 
 
 def test_experiment_identity_differs_between_experiments_and_stores(
@@ -30,3 +30,9 @@ def test_experiment_is_of_the_kind_that_mlflow_lists_under_model_training(
     experiment_identity("photos")
     experiment = MlflowClient().get_experiment_by_name("photos")
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_runs_page_is_the_experiments_under_model_training(mlflow_root: Path) -> None:
+    experiment_identity("photos")
+    number = MlflowClient().get_experiment_by_name("photos").experiment_id
+    assert runs_page("photos") == (f"/#/experiments/{number}/runs?workflowType=machine_learning")

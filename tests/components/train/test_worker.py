@@ -1,3 +1,4 @@
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,13 @@ import yaml
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.checksums import write_checksums
 from components.artifacts.examples import Examples
-from components.artifacts.files import ENCODER_WEIGHTS_FILE, MATRIX_FILE, TRAINING_FILE, read_json
+from components.artifacts.files import (
+    COVERAGE_FILE,
+    ENCODER_WEIGHTS_FILE,
+    MATRIX_FILE,
+    TRAINING_FILE,
+    read_json,
+)
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -51,6 +58,8 @@ def arguments(
     for name in ("captions", "examples"):
         Normalizer((("lower",),)).save(tmp_path / name)
     np.save(tmp_path / "matrix" / MATRIX_FILE, matrix)
+    coverage = {"source": "glove.txt", "width": 4, "found": 5}
+    (tmp_path / "matrix" / COVERAGE_FILE).write_text(json.dumps(coverage))
     for name in ("captions", "examples", "matrix"):
         write_checksums(tmp_path / name)
     settings = make_settings(

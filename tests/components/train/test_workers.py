@@ -5,24 +5,28 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
 from components.artifacts.examples import ExampleShards
+from components.captioning.model.decoder import ModelConfig
+from components.captioning.model.ensemble import build_network
 from components.errors import SettingError
 from components.registry.runs import start_run
 from components.settings.train import TrainSettings
 from components.train import data
-from components.train.trainer import fit_network
+from components.train.checkpoint import TrainingState
+from components.train.trainer import _require_same_start, _separate_dropout, fit_network
 from components.train.workers import ALONE, CLUSTER_VARIABLE, Workers, join_workers
 
 SCRIPT = Path(__file__).with_name("training_process.py")
-# More than a worker takes to notice that another has ended, on a busy machine.
-PATIENCE = 300
+# Seconds: far more than the workers take, even on a busy machine.
+PATIENCE = 1500
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,28 @@ def test_join_workers_of_an_invalid_cluster_is_refused(
 def test_join_workers_without_a_cluster_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CLUSTER_VARIABLE, raising=False)
     assert join_workers() == ALONE == Workers(0, 1)
+
+
+def test_workers_that_find_different_checkpoints_are_refused() -> None:
+    class OneAhead(Workers):
+        def sum(self, values: Sequence[Any]) -> list[np.ndarray]:
+            return [2 * np.asarray(value) + 1 for value in values]
+
+    state = TrainingState("run", history=[{"dev_word_loss": 1.0}], step=7)
+    with pytest.raises(SettingError, match=r"checkpoints .*\[1\.0, 7\.0\] at worker 1"):
+        _require_same_start(OneAhead(1, 2), state)
+
+
+def test_each_worker_has_its_own_dropout() -> None:
+    config = ModelConfig(9, 6, 4, 8, 0.5, True)
+    inputs = {"features": np.ones((4, 6), np.float32), "tokens": np.ones((4, 2), np.int32)}
+    outputs = []
+    for rank in (0, 0, 1):
+        network = build_network(config, seed=1)
+        _separate_dropout(network, Workers(rank, 2))
+        outputs.append(np.asarray(network(inputs, training=True)))
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    assert not np.allclose(outputs[0], outputs[2])
 
 
 def _start(

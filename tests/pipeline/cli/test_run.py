@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def _command(*arguments: object) -> list[str]:
         (("--epochs", 0), "captionflow: epochs must be greater than or equal to 1. Received: '0'"),
         (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
         (("--preset", "flickr"), "preset must be sample, small or flickr8k. Received: 'flickr'"),
-        (("--dataset", "no/such/folder"), "dataset: Nothing lies at this path"),
+        (("--dataset", "no/such/folder"), "dataset: There is nothing at this path"),
     ],
 )
 def test_command_with_a_wrong_value_ends_in_one_line(
@@ -91,7 +92,11 @@ def _is_step(process: psutil.Process) -> bool:
     return False
 
 
-def test_command_interrupted_stops_its_steps_and_says_how_to_continue(tmp_path: Path) -> None:
+def test_command_interrupted_stops_its_steps_and_says_how_to_continue(
+    tmp_path: Path, mlflow_database: Path
+) -> None:
+    (tmp_path / "runs").mkdir()
+    shutil.copy(mlflow_database, tmp_path / "runs")
     with subprocess.Popen(
         _command("--root", tmp_path / "runs"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT,

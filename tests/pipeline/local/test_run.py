@@ -90,6 +90,7 @@ def test_run_pipeline_shows_progress_scores_paths_and_the_next_command(
     assert f"{summary.scores['distinct_captions']} distinct captions" in shown
     assert "captionflow-sample version 1 registered" in shown
     assert "mlflow ui --backend-store-uri" in shown
+    assert re.search(r"open http://127\.0\.0\.1:5000/#/experiments/\d+/runs\?workflowType", shown)
     (command,) = re.findall(r"\nCaption (.*)", shown)
     program, verb, photo, *model = shlex.split(command)
     assert (Path(program).name, verb) == ("captionflow", "caption")

@@ -1,6 +1,7 @@
 """Runs that end before or in their first step."""
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,13 @@ def _settings(**changed: Any) -> Settings:
     return make_settings("sample", {"encoder": "MobileNetV3Small", **changed})
 
 
-def test_run_pipeline_of_a_failing_step_names_it_and_its_error(tmp_path: Path) -> None:
+def test_run_pipeline_of_a_failing_step_names_it_and_its_error(
+    tmp_path: Path, mlflow_database: Path
+) -> None:
     folder = tmp_path / "photos"
-    folder.mkdir()
+    for each in (folder, tmp_path / "runs"):
+        each.mkdir()
+    shutil.copy(mlflow_database, tmp_path / "runs")
     (folder / "notes.txt").write_text("nothing to learn from")
     console = Console(file=io.StringIO(), width=200)
     with pytest.raises(StepFailedError, match=r"\ningest: .*photos") as raised:
@@ -35,7 +40,7 @@ def test_run_pipeline_of_a_failing_step_names_it_and_its_error(tmp_path: Path) -
 
 
 def test_run_pipeline_of_a_path_to_nowhere_names_the_setting(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^glove: Nothing lies at this path.*nowhere\.txt"):
+    with pytest.raises(DataError, match=r"^glove: There is nothing at this path.*nowhere\.txt"):
         run_pipeline(_settings(glove=str(tmp_path / "nowhere.txt")), tmp_path / "runs")
     assert not (tmp_path / "runs" / "artifacts").exists()
 
