@@ -116,6 +116,8 @@ class Progress(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _save(self) -> None:
+        # With several workers, the metrics of an unfinished epoch are the chief's alone, since they
+        # save by the clock, not all at the same step. Only the logged train loss depends on them.
         if self._workers.is_chief:
             save_checkpoint(self._checkpoint, self.model, self._state)
 
