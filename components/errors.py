@@ -76,6 +76,11 @@ def broken_settings(error: ValidationError) -> SettingError:
     return SettingError("; ".join(_message(fault) for fault in error.errors()))
 
 
+def missing(path: str) -> DataError:
+    """Returns the error for a path or URI where there is nothing."""
+    return DataError(f"There is nothing at this path; check the spelling: {path}")
+
+
 def _message(fault: Any) -> str:
     match fault["type"]:
         case "extra_forbidden":

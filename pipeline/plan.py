@@ -23,6 +23,7 @@ from components.artifacts.code_version import code_version
 from components.artifacts.fingerprint import fingerprint_value
 from components.settings.base import is_decisive
 from components.settings.run import RunSettings
+from components.storage.filesystem import is_remote
 from pipeline.tasks import Argument, Step
 
 #: Steps whose result depends on the registry; they are never cached.
@@ -131,7 +132,8 @@ def dataset_location(step: Step, arguments: Mapping[str, Any], contents: Mapping
     """
     names = [source.name for source in step.parameters.values() if isinstance(source, Argument)]
     if "dataset" in names and "dataset" in contents:
-        return str(Path(arguments["dataset"]).absolute())
+        dataset = arguments["dataset"]
+        return dataset if is_remote(dataset) else str(Path(dataset).absolute())
     return ""
 
 

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 from components.artifacts.fingerprint import fingerprint_tree, fingerprint_value
+from components.errors import missing
 from components.storage.filesystem import is_remote
-from components.storage.transfer import list_remote, local_copy, missing
+from components.storage.transfer import list_remote, local_copy
 
 _MEMBER_SEPARATOR = re.compile(r"(?<=\.zip)#", re.IGNORECASE)
 

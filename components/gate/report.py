@@ -11,6 +11,7 @@ from components.artifacts.report import fill_places
 from components.gate.decision import Decision
 from components.registry.datasets import dataset_name
 from components.registry.records import to_the_minute
+from components.settings.data import SAMPLE
 from components.settings.run import RunSettings
 
 _NO_COMMIT = "Unknown: the model was not trained from a Git checkout"
@@ -52,11 +53,16 @@ def complete_report(
         "dataset": dataset_name(settings.dataset),
         "champion": _comparison(decision, champion),
         "commit": _NO_COMMIT if commit is None else str(commit),
-        "command": shlex.join(["captionflow", "run", *settings.to_flags()]),
+        "command": shlex.join(["captionflow", "run", *_flags(settings)]),
     }
     if drift:
         texts["drift"] = drift
     return fill_places(page, texts)
+
+
+def _flags(settings: RunSettings) -> list[str]:
+    # For people's own data, `captionflow run` chooses what is not given.
+    return settings.to_flags(defaults=settings.dataset != SAMPLE)
 
 
 def _comparison(decision: Decision, champion: ChampionPredictions | None) -> str:

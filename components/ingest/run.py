@@ -1,11 +1,11 @@
-"""Step 1 as one plain function: from a data set, wherever it lies, to a manifest.
+"""Reads a data set and writes a manifest.
 
 1. Find the data set's files and read its layout, or draw `sample`.
 2. Drop captions that say nothing; stop if too many captioned photos are missing.
 3. Check every captioned photo with Beam; quarantine what fails, with its reason.
 4. Split as the data set says, else by a hash of each photo's content; drop from train what dev or
    test hold too, and from dev and test what the model to continue from was trained on.
-5. Write manifest and report, and photos that would not stay where they lie.
+5. Write manifest and report, and copy photos that are only temporary into the artifact.
 """
 
 import logging

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.parquetio import ReadAllFromParquetBatched
 
-from components.errors import SettingError
+from components.errors import CaptionflowError, SettingError
 from components.settings.beam_flags import temp_location
 from components.storage.filesystem import is_remote, local_path, open_filesystem, require_writable
 from components.storage.objects import in_parallel, upload_file
@@ -56,7 +56,11 @@ def temporary_folder(flags: str) -> Iterator[str]:
     try:
         yield folder
     finally:
-        remove_folder(folder)
+        try:
+            remove_folder(folder)
+        except CaptionflowError as error:
+            # The step's own result or error counts.
+            logger.warning("%s was not removed: %s", folder, error)
 
 
 def stage_files(paths: Sequence[str], folder: str) -> list[str]:

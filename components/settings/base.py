@@ -67,12 +67,16 @@ class SettingsGroup(BaseModel):
         values = {name: getattr(self, name) for name, _, _ in titled_fields(type(self))}
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
-    def to_flags(self) -> list[str]:
-        """Returns the settings that differ from their defaults as command-line flags."""
+    def to_flags(self, *, defaults: bool = False) -> list[str]:
+        """Returns the settings as command-line flags.
+
+        Args:
+            defaults: Include settings that have their default.
+        """
         flags = []
         for name, field, _ in titled_fields(type(self)):
             value = getattr(self, name)
-            if value == field.default:
+            if value == field.default and not defaults:
                 continue
             if isinstance(value, bool):
                 flags.append(flag(name) if value else f"--no-{flag(name)[2:]}")

@@ -3,7 +3,7 @@
 import shlex
 from argparse import ArgumentParser
 
-#: Beginnings of paths that mean the same file on every machine.
+#: URI schemes that mean the same file on every machine.
 URIS = ("gs://", "s3://", "file://")
 
 

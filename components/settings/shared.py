@@ -91,7 +91,7 @@ class StartSettings(SettingsGroup):
         "",
         "Trained model to continue from on new data: models:/NAME@ALIAS, models:/NAME/VERSION, or "
         "a bundle's folder, local, gs:// or s3://; it must have the same encoder, decoder, "
-        "ensemble size and widths. Empty: none",
+        "ensemble size and widths; empty: none",
         external=("",),
     )
 

@@ -1,8 +1,13 @@
 """Reading one file, wherever it is."""
 
+from collections.abc import Callable
 from errno import ENOENT
+from typing import TYPE_CHECKING
 
 from components.storage.filesystem import is_remote, local_path, open_filesystem
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 
 class FileTooLargeError(Exception):
@@ -26,15 +31,13 @@ def read_bytes(uri: str, *, most: int | None = None) -> bytes:
         if most is not None and (size := path.stat().st_size) > most:
             raise FileTooLargeError(size)
         return path.read_bytes()
-    with open_filesystem(uri) as (filesystem, path_there):
-        try:
-            if most is not None and (size := filesystem.size(path_there)) > most:
-                raise FileTooLargeError(size)
-            return bytes(filesystem.cat_file(path_there))
-        except FileNotFoundError:
-            gone = FileNotFoundError(ENOENT, "there is no such object", uri)
-    # Outside of the block, which would call a missing object a missing bucket.
-    raise gone
+
+    def read(filesystem: "AbstractFileSystem", path_there: str) -> bytes:
+        if most is not None and (size := filesystem.size(path_there)) > most:
+            raise FileTooLargeError(size)
+        return bytes(filesystem.cat_file(path_there))
+
+    return _read_object(uri, read)
 
 
 def read_start(uri: str) -> bytes:
@@ -42,5 +45,19 @@ def read_start(uri: str) -> bytes:
     if not is_remote(uri):
         with local_path(uri).open("rb") as file:
             return file.read(1)
-    with open_filesystem(uri) as (filesystem, path), filesystem.open(path, "rb") as stream:
-        return bytes(stream.read(1))
+
+    def read(filesystem: "AbstractFileSystem", path: str) -> bytes:
+        with filesystem.open(path, "rb") as stream:
+            return bytes(stream.read(1))
+
+    return _read_object(uri, read)
+
+
+def _read_object(uri: str, read: Callable[["AbstractFileSystem", str], bytes]) -> bytes:
+    with open_filesystem(uri) as (filesystem, path):
+        try:
+            return read(filesystem, path)
+        except FileNotFoundError:
+            gone = FileNotFoundError(ENOENT, "there is no such object", uri)
+    # Outside of the block, which would call a missing object a missing bucket.
+    raise gone

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from components.errors import CaptionflowError, DataError
+from components.errors import CaptionflowError, DataError, missing
 from components.markers import UNFINISHED, UPLOADED
 from components.storage.filesystem import is_remote, local_path, open_filesystem
 from components.storage.objects import (
@@ -191,11 +191,6 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise DataError(f"This path can't be read: {path}: {error.strerror}") from error
-
-
-def missing(uri: str) -> DataError:
-    """Returns the error for a path where there is nothing."""
-    return DataError(f"Nothing lies at this path, check its spelling: {uri}")
 
 
 def _unfinished(marker: str) -> DataError:

@@ -67,7 +67,7 @@ def caption(
             find_speech()
         with chosen_model(model_name, model_version, bundle, root) as model:
             options = decode_options(model, beam, alternatives)
-            announce(f"Captions are by {model.name}.")
+            announce(f"Using {model.name}.")
             speech = find_speech(model.language) if say else []
             if output is None:
                 succeeded = print_captions(

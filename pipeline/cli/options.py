@@ -18,7 +18,7 @@ Preset = Annotated[
     str | None,
     typer.Option(
         help=f"Preset to start from: {', '.join(PRESETS)}.",
-        show_default="sample; for own data, `run` chooses by their size",
+        show_default="sample; for your own data, `run` chooses one by the number of images",
     ),
 ]
 # readable=False: Typer would report a path that can't be read in a box of seven lines. The commands

@@ -1,7 +1,7 @@
 """`captionflow run`: runs the whole pipeline on this machine.
 
 captionflow run                     generated scenes
-captionflow run --dataset FOLDER    own photos; what fits them is chosen, and shown in a table
+captionflow run --dataset FOLDER    your own photos; suitable settings are chosen and shown
 """
 
 from pathlib import Path

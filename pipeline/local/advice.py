@@ -32,7 +32,7 @@ def advice(
             f"--epochs {2 * settings.epochs}."
         )
     if real and splits["train"] < _FEW_TRAIN_PHOTOS:
-        yield f"Add photos: {splits['train']:,} train photos are few."
+        yield f"Add photos: {splits['train']:,} is a small training set."
     if splits["test"] < MIN_PHOTOS["test"]:
         yield (
             f"Add test photos: with {splits['test']}, scores are uncertain. Compare models on at "

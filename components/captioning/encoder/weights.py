@@ -9,7 +9,7 @@ import numpy as np
 
 from components.captioning.encoder.backbones import Backbone
 from components.captioning.hdf5 import WeightsError, check_weights_file, load_weights_strictly
-from components.errors import DataError
+from components.errors import DataError, missing
 
 IMAGENET = "imagenet"
 RANDOM = "random"
@@ -64,7 +64,7 @@ def load_weights(model: keras.Model, network: Backbone, file: Path, *, named: st
             f"encoder_weights must be a Keras weights file, .weights.h5 or .h5. Received: {named}"
         )
     if not file.is_file():
-        raise DataError(f"Nothing lies at this path, check its spelling: {named}")
+        raise missing(named)
     try:
         check_weights_file(model, file)
     except WeightsError as error:

@@ -135,7 +135,7 @@ class _Reader:
     def aligned(self, fields: list[str]) -> tuple[list[str] | None, bool]:
         """Returns a record with one field for each column, and whether it had to be mended.
 
-        None if it can't be had: a column that is needed is missing.
+        None if a required column is missing.
         """
         columns, mended = self._columns, False
         if len(fields) < columns.count and len(columns.captions) == 1:

@@ -1,4 +1,4 @@
-"""Which file is which captioned photo: by path, never by luck.
+"""Matches captions to image files by path.
 
 1. Captions name a photo by its path below the data set, or by the last parts of it: `cats/1.jpg`
    is `Images/cats/1.jpg`, and never `dogs/1.jpg`.

@@ -1,6 +1,6 @@
 """What limits a model of these data: too few photos, captions or known words.
 
-This is the one place that knows the bounds. The findings are part of `report.json`, from which
+The findings are part of `report.json`, from which
 `captionflow run --check`, the log of `ingest`, the report page and the model card quote them.
 """
 
@@ -21,9 +21,10 @@ from components.settings.data import SAMPLE
 #: photos, the confidence intervals of scores are too wide to compare models.
 MIN_PHOTOS = {"train": 1000, "dev": 100, "test": 200}
 _USES = {
-    "train": "captions of other photos are poor below about {minimum:,}. Add photos, or continue "
-    "from a trained model (--start-from)",
-    "dev": "the best epoch and the confidence are chosen on them, by chance below about {minimum}",
+    "train": "with fewer than about {minimum:,}, captions of new photos tend to be poor. Add "
+    "photos, or continue from a trained model (--start-from)",
+    "dev": "too few to choose the best epoch and calibrate the confidence reliably; at least about "
+    "{minimum} are needed",
     "test": "scores mean nothing below about {minimum}",
 }
 # Of Flickr8k's words in dev and test, 1.3 % are unknown.
@@ -85,7 +86,10 @@ def _limits(photos: Sequence[Photo], splits: Mapping[str, int], words: Words) ->
             yield Finding(kind=f"few_{split}_photos", value=count, bound=minimum, text=text)
     share = words["unknown_share"]
     if share > _MAX_UNKNOWN_SHARE:
-        text = f"{share:.0%} of the words in dev and test are not in train: they are never said"
+        text = (
+            f"{share:.0%} of the words in dev and test do not occur in train, so the model can "
+            "never use them"
+        )
         yield Finding(kind="unknown_words", value=share, bound=_MAX_UNKNOWN_SHARE, text=text)
     references = [len(photo.captions) for photo in photos if photo.split == "test"]
     mean = sum(references) / len(references) if references else 0.0

@@ -82,8 +82,8 @@ def build_report(
     across = [group for group in same if len({splits[image_id] for image_id in group}) > 1]
     if across:
         logger.warning(
-            "%d pictures are in dev and in test both (%s first). They were left there: both "
-            "splits stay whole, so that scores compare",
+            "%d photos are in both dev and test (%s first). They are kept, so that scores remain "
+            "comparable",
             len(across),
             one_line(" = ".join(across[0])),
         )

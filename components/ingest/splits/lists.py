@@ -95,8 +95,8 @@ def find_split_lists(files: DataFiles, used: Iterable[str], notes: list[str]) ->
 
 def _unread(name: str) -> str:
     return (
-        f"{name} is called as if it named splits, but is not read: write the splits into a "
-        'splits.json, {"train": ["photo.jpg", …], "val": […], "test": […]}'
+        f"{name} looks like a list of splits, but its format is not supported. Write the splits to "
+        'splits.json: {"train": ["photo.jpg", …], "val": […], "test": […]}'
     )
 
 

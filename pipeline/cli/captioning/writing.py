@@ -48,9 +48,9 @@ def write_captions(
     if len(outcome.errors) > _MAX_ERRORS:
         more = len(outcome.errors) - _MAX_ERRORS
         print_error(f"and {more} more: see the lines with `error` in {output}")
-    described = outcome.photos - len(outcome.errors)
+    captioned = outcome.photos - len(outcome.errors)
     typer.echo(
-        f"{output}: {described} of {outcome.photos} photos described "
+        f"{output}: {captioned} of {outcome.photos} photos captioned "
         f"({outcome.already_done} already done); {len(outcome.errors)} failed."
     )
     return not outcome.errors

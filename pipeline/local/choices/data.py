@@ -6,10 +6,10 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from components.errors import ARCHIVE_ERRORS, DataError
+from components.errors import ARCHIVE_ERRORS, DataError, missing
 from components.ingest.files.data_files import IMAGE_SUFFIXES, list_files
 from components.storage.filesystem import is_remote, local_path
-from components.storage.transfer import list_remote, missing
+from components.storage.transfer import list_remote
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 

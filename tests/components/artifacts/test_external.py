@@ -57,5 +57,5 @@ def test_external_content_hash_of_objects_downloads_nothing(
 
 def test_external_content_hash_of_a_missing_path_is_an_error(bucket: Any, tmp_path: Path) -> None:
     for uri in (str(tmp_path / "gone"), "gs://runs/gone"):
-        with pytest.raises(DataError, match=f"Nothing lies at this path.*{uri}"):
+        with pytest.raises(DataError, match=f"There is nothing at this path.*{uri}"):
             external_content_hash(uri)

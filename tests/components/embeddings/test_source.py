@@ -121,7 +121,7 @@ def test_open_glove_folder_is_an_error(tmp_path: Path) -> None:
 
 
 def test_open_glove_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Nothing lies at this path"):
+    with pytest.raises(DataError, match="There is nothing at this path"):
         _read(str(tmp_path / "absent.txt"))
 
 

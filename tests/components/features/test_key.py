@@ -37,7 +37,7 @@ def test_encoder_key_differs_with_all_that_changes_features(
 def test_encoder_key_of_wrong_settings_names_them(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"encoder must name .*InceptionV3"):
         encoder_key("InceptionV9", "imagenet", 1, "float32")
-    with pytest.raises(DataError, match="Nothing lies at this path"):
+    with pytest.raises(DataError, match="There is nothing at this path"):
         encoder_key("InceptionV3", str(tmp_path / "gone.h5"), 1, "float32")
 
 

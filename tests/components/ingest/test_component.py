@@ -37,5 +37,5 @@ def test_ingest_component_failing(tmp_path: Path, capsys: pytest.CaptureFixture[
         _run(tmp_path / "nowhere", artifact)
     assert caught.value.code == 3
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith("FAILED ingest: Nothing lies at this path")
+    assert last.startswith("FAILED ingest: There is nothing at this path")
     assert not (tmp_path / "manifest").exists()

@@ -69,5 +69,5 @@ def test_ingest_dataset_with_a_parent_of_unknown_photos_warns(
 def test_ingest_dataset_without_that_parent_names_the_path(
     ingest: Ingest, flickr8k: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="Nothing lies at this path"):
+    with pytest.raises(DataError, match="There is nothing at this path"):
         ingest(flickr8k, start_from=str(tmp_path / "nowhere"))

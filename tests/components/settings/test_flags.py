@@ -12,3 +12,10 @@ def test_to_flags_has_the_settings_that_differ_from_their_defaults() -> None:
 
 def test_to_flags_of_the_defaults_is_empty() -> None:
     assert RunSettings().to_flags() == []
+
+
+def test_to_flags_with_defaults_gives_the_same_settings_again() -> None:
+    flags = RunSettings(epochs=3, force=True).to_flags(defaults=True)
+    assert "--no-train-embeddings" not in flags and "--train-embeddings" in flags
+    assert flags[flags.index("--epochs") + 1] == "3"
+    assert flags[flags.index("--units") + 1] == str(RunSettings().units)

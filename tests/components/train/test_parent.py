@@ -160,7 +160,7 @@ def test_load_parent_that_is_missing_or_damaged(
     bundle: Path, make_settings: Settings, tmp_path: Path
 ) -> None:
     assert load_parent(make_settings(), SPEC) is None
-    with pytest.raises(DataError, match="Nothing lies at this path"):
+    with pytest.raises(DataError, match="There is nothing at this path"):
         load_parent(make_settings(start_from=str(tmp_path / "nowhere")), SPEC)
     (bundle / VOCABULARY_FILE).unlink()
     with pytest.raises(DataError, match=f"{VOCABULARY_FILE} is missing"):

@@ -143,11 +143,11 @@ def test_caption_into_a_file_prints_a_summary(
     output = tmp_path / "captions.jsonl"
     ended = _invoke(photos, "--bundle", tiny_bundle, "-o", output)
     assert ended.exit_code == 3
-    assert ended.stdout == f"{output}: 2 of 4 photos described (0 already done); 2 failed.\n"
+    assert ended.stdout == f"{output}: 2 of 4 photos captioned (0 already done); 2 failed.\n"
     assert "bad\\x1b.jpg can't be read" in ended.stderr
     assert len(output.read_text().splitlines()) == 4
     again = _invoke(photos, "--bundle", tiny_bundle, "-o", output)
-    assert again.stdout == f"{output}: 2 of 4 photos described (2 already done); 2 failed.\n"
+    assert again.stdout == f"{output}: 2 of 4 photos captioned (2 already done); 2 failed.\n"
 
 
 def test_caption_without_runs_names_the_command(tmp_path: Path) -> None:

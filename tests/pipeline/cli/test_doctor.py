@@ -83,7 +83,7 @@ def test_doctor_checks_every_store(tmp_path: Path) -> None:
     code, lines = _doctor("--store", str(tmp_path / "nowhere"), "--store", str(tmp_path))
     assert code == 1
     assert lines[-2:] == [
-        f"failed store {tmp_path}/nowhere Nothing lies at this path, check its spelling: "
+        f"failed store {tmp_path}/nowhere There is nothing at this path; check the spelling: "
         f"{tmp_path}/nowhere",
         f"ok     store {tmp_path} readable and writable",
     ]

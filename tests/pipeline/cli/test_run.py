@@ -35,7 +35,7 @@ def _command(*arguments: object) -> list[str]:
         (("--epochs", 0), "captionflow: epochs must be greater than or equal to 1. Received: '0'"),
         (("--preset", "flickr8k"), "give --dataset PATH --glove PATH"),
         (("--preset", "flickr"), "preset must be sample, small or flickr8k. Received: 'flickr'"),
-        (("--dataset", "no/such/folder"), "dataset: Nothing lies at this path"),
+        (("--dataset", "no/such/folder"), "dataset: There is nothing at this path"),
     ],
 )
 def test_command_with_a_wrong_value_ends_in_one_line(

@@ -40,7 +40,7 @@ def test_run_pipeline_of_a_failing_step_names_it_and_its_error(
 
 
 def test_run_pipeline_of_a_path_to_nowhere_names_the_setting(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^glove: Nothing lies at this path.*nowhere\.txt"):
+    with pytest.raises(DataError, match=r"^glove: There is nothing at this path.*nowhere\.txt"):
         run_pipeline(_settings(glove=str(tmp_path / "nowhere.txt")), tmp_path / "runs")
     assert not (tmp_path / "runs" / "artifacts").exists()
 

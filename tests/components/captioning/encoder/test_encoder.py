@@ -216,5 +216,5 @@ def test_feature_map_of_a_network_that_does_not_end_in_pooling_is_none() -> None
 
 def test_load_without_weights_names_the_file(tmp_path: Path) -> None:
     SPEC.save(tmp_path)
-    with pytest.raises(DataError, match=r"Nothing lies at this path.*encoder\.weights\.h5"):
+    with pytest.raises(DataError, match=r"There is nothing at this path.*encoder\.weights\.h5"):
         Encoder.load(tmp_path)

@@ -83,7 +83,7 @@ def test_weights_from_half_precision_are_full_again(file: Path, tmp_path: Path) 
 
 
 def test_weights_from_no_file_name_the_path() -> None:
-    with pytest.raises(DataError, match=r"Nothing lies at this path.* nowhere.weights.h5"):
+    with pytest.raises(DataError, match=r"There is nothing at this path.* nowhere.weights.h5"):
         build_with_weights(NETWORK, "nowhere.weights.h5")
 
 

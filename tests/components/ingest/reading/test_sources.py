@@ -204,7 +204,7 @@ def test_read_source_names_that_are_not_there_make_one_line(
 
 
 def test_read_source_missing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Nothing lies at this path"):
+    with pytest.raises(DataError, match="There is nothing at this path"):
         read_source(str(tmp_path / "nowhere"), tmp_path / "work")
 
 

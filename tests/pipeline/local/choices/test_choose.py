@@ -116,5 +116,5 @@ def test_choose_settings_without_weights_and_network_says_what_to_do(
 
 
 def test_choose_settings_of_a_missing_data_set_says_so_first(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="dataset: Nothing lies at this path"):
+    with pytest.raises(DataError, match="dataset: There is nothing at this path"):
         _choose(tmp_path / "nowhere")
