@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _TARGETS = (
-    "images", "archives", "captions", "json", "words", "vectors", "weights", "bundles",
+    "images", "archives", "captions", "json", "folders", "words", "vectors", "weights", "bundles",
 )  # fmt: skip
 _SECONDS, _BYTES = 10.0, 1536 << 20
 _START_UP = 300.0

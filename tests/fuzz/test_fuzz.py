@@ -7,8 +7,8 @@ import pytest
 
 # Cases that take a few seconds each target, start-up aside; `make fuzz` runs more.
 CASES = {
-    "images": 600, "archives": 400, "captions": 300, "json": 300, "words": 40, "vectors": 400,
-    "weights": 6, "bundles": 12, "encoders": 200,
+    "images": 600, "archives": 400, "captions": 300, "json": 300, "folders": 150, "words": 40,
+    "vectors": 400, "weights": 6, "bundles": 12, "encoders": 200,
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Checks whether a file is a photo that the rest of the pipeline can use."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 import imagehash
@@ -20,6 +21,10 @@ from components.captioning.encoder.images import (
 from components.storage.reading import FileTooLargeError, read_bytes
 
 MIN_SIDE = 16
+
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v"
+_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +96,22 @@ def _decode(content: bytes) -> Image.Image:
         raise _UnusableError(f"the image would take too much time to read: {error}") from error
     except UnidentifiedImageError as error:
         raise _UnusableError(
-            f"the content is not an image of a known format ({', '.join(FORMATS)})"
+            _known_content(content)
+            or f"the content is not an image of a known format ({', '.join(FORMATS)})"
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _UnusableError(f"the image is too large: {error}") from error
     except DECODER_ERRORS as error:
         raise _UnusableError(f"the image does not decode fully: {error}") from error
+
+
+def _known_content(content: bytes) -> str:
+    """Returns what a file is that was stored or downloaded in a photo's place; empty if unknown."""
+    if content.startswith(_LFS_POINTER):
+        return "the file is a Git LFS pointer, not the photo itself: run `git lfs pull`"
+    if _HTML.match(content):
+        return "the file is an HTML page, as from a failed download, not a photo: download it again"
+    return ""
 
 
 def _check_header(image: Image.Image) -> None:

@@ -2,10 +2,12 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import PurePosixPath
 
 from components.errors import DataError
-from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
+from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, is_hidden, photo_path
 from components.ingest.files.names import Level, comparable
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.csv_records import csv_records, split_fields
@@ -19,6 +21,7 @@ _SUFFIXES = (".csv", ".tsv", ".txt")
 # Excel's way to tell the delimiter, before the header.
 _EXCEL_LINE = re.compile(r'"?sep=."?\s*', re.IGNORECASE)
 _DELIMITERS = (",", "\t", ";", "|")
+_LONGEST_ROW = 1 << 16
 # No photo's name has more delimiters.
 _MOST_IN_NAME = 10
 # Line 19,999 of Flickr30k's results.csv lacks a delimiter: `2199200615.jpg| 4   A dog runs …`.
@@ -74,14 +77,17 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     splits: dict[str, str] = {}
     notes: Counter[str] = Counter()
     others = SplitFields()
+    row_names = int(_has_row_names(lines, delimiter, columns, files))
+    if row_names:
+        columns = columns.after_row_names()
     reader = _Reader(files, columns, delimiter)
     header: list[str] | None = None
     for number, fields in csv_records(lines, delimiter, columns.count, reader.is_record, name):
         if header is None:
             if not _EXCEL_LINE.fullmatch(lines[number - 1]):
-                header = _stripped(fields)
+                header = row_names * [""] + _stripped(fields)
             continue
-        if _stripped(fields) == header:
+        if _stripped(fields) == header[row_names:]:
             notes["header repeated inside the table, as where tables were joined; skipped: {}"] += 1
             continue
         whole, mended = reader.aligned(fields)
@@ -113,6 +119,24 @@ def read(name: str, files: DataFiles) -> CaptionFile:
         tuple(f"{name}: {note.format(count)}" for note, count in notes.items()),
     )
     return with_split_field(file, others)
+
+
+def _has_row_names(
+    lines: Sequence[str], delimiter: str, columns: Columns, files: DataFiles
+) -> bool:
+    """Returns whether rows begin with a number that has no header, as R's `write.table` writes."""
+    rows = (line for line in lines if line.strip() and not _EXCEL_LINE.fullmatch(line))
+    # The csv module refuses longer fields.
+    row = next(islice(rows, 1, None), "")[:_LONGEST_ROW]
+    first = [field.strip(' "') for field in split_fields(row, delimiter)]
+    if len(first) != columns.count + 1 or not first[0].isdecimal():
+        return False
+    photo = photo_path(first[columns.photo + 1])
+    # `1,a.jpg` may be a photo's name with a comma.
+    with_comma = photo_path(delimiter.join(first[columns.photo : columns.photo + 2]))
+    return PurePosixPath(photo).suffix.lower() in IMAGE_SUFFIXES and not (
+        files.index.ending_with(with_comma, Level.CASE)
+    )
 
 
 def _stripped(fields: list[str]) -> list[str]:

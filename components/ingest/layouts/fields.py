@@ -35,6 +35,12 @@ class Columns:
     split: int | None
     count: int
 
+    def after_row_names(self) -> "Columns":
+        """Returns the columns of a table whose rows begin with a field that has no header."""
+        split = None if self.split is None else self.split + 1
+        captions = tuple(place + 1 for place in self.captions)
+        return Columns(self.photo + 1, captions, split, self.count + 1)
+
 
 def find_columns(header: Sequence[str]) -> Columns | None:
     """Tells the columns of a table from its header; columns of other names do not matter.

@@ -71,13 +71,13 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     return CaptionFile("json-map", name, map_rows(load_json(name, files, list), name))
 
 
-def load_json(name: str, files: DataFiles, pairs: Callable[[Any], Any]) -> Any:
+def load_json(name: str, files: DataFiles, pairs: Callable[[Any], Any] | None = None) -> Any:
     """Returns what a JSON file holds.
 
     Args:
         name: Its path below the data set.
         files: All files.
-        pairs: Makes a value of an object's pairs of key and value.
+        pairs: Makes a value of an object's pairs of key and value; None: a dict.
 
     Raises:
         DataError: If it is no JSON.

@@ -4,7 +4,6 @@ WebDataset's tars (`000.jpg`, `000.txt`, `000.json`) unpack to the same. Texts m
 folder of their own (`images/cats/a.jpg`, `text/cats/a.txt`).
 """
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -16,8 +15,9 @@ from components.ingest.files.names import Level, comparable, without_containers
 from components.ingest.layouts.annotations_only import is_yolo
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow
 from components.ingest.layouts.fields import CAPTION
-from components.ingest.layouts.split_words import split_in_name
-from components.ingest.layouts.text import first_line, numbered_lines, read_text
+from components.ingest.layouts.json_map import load_json
+from components.ingest.layouts.split_words import is_called_after_splits
+from components.ingest.layouts.text import first_line, numbered_lines
 
 #: The layout's name, in reports.
 NAME = "sidecar-text"
@@ -37,43 +37,45 @@ def find_sidecars(files: DataFiles) -> dict[str, str]:
         files: All files of a data set.
 
     Returns:
-        Photos by text file, both as paths below the data set; what should be the photo's path,
-        without an ending, where the photo is not there or not clear. Empty if fewer than half of
-        the photos have a text, or if the texts are boxes for object detection.
+        Photos by text file, both as paths below the data set. Empty if fewer than half of the
+        photos have a text, or if the texts are boxes for object detection.
     """
     photos = [name for name in files.paths if _ending(name) in IMAGE_SUFFIXES]
-    texts = [name for name in files.paths if _ending(name) in _TEXTS and not is_hidden(name)]
-    paired = _pair(texts, photos)
-    if not paired:
-        jsons = [name for name in files.paths if _ending(name) == ".json" and not is_hidden(name)]
-        paired = {
-            text: photo
-            for text, photo in _pair(jsons, photos).items()
-            if _json_captions(text, files) is not None
-        }
+    paired = _pair(_texts(files), photos) or _captioned(_pair(_jsons(files), photos), files)
     if not paired or 2 * len(set(paired.values())) < len(photos):
         return {}
     if any(is_yolo(first_line(files.paths[text])) for text in paired):
         return {}
-    kinds = {_ending(text) for text in paired}
-    folders = {PurePosixPath(text).parent for text in paired}
-    others = {
+    return paired
+
+
+def find_unpaired(sidecars: Mapping[str, str], files: DataFiles) -> dict[str, str]:
+    """Finds texts that lie among sidecars, and whose photo is not there or not clear.
+
+    Args:
+        sidecars: What `find_sidecars` returned.
+        files: The files that are neither sidecars nor captions of another layout.
+
+    Returns:
+        By text file, what should be the photo's path, without an ending.
+    """
+    kinds = {_ending(text) for text in sidecars}
+    folders = {PurePosixPath(text).parent for text in sidecars}
+    return {
         text: text.removesuffix(PurePosixPath(text).suffix)
-        for text in texts
-        if text not in paired
-        and _ending(text) in kinds
+        for text in _texts(files)
+        if _ending(text) in kinds
         and PurePosixPath(text).parent in folders
-        and split_in_name(PurePosixPath(text).stem) is None
+        and not is_called_after_splits(PurePosixPath(text).stem)
         and not _ABOUT.fullmatch(PurePosixPath(text).name)
     }
-    return paired | others
 
 
 def read_sidecars(sidecars: Mapping[str, str], files: DataFiles) -> CaptionFile:
-    """Reads the captions of `find_sidecars`; each line of a text is a caption.
+    """Reads the captions of sidecars; each line of a text is a caption.
 
     Raises:
-        DataError: If a text can't be decoded, or a photo has two different texts.
+        DataError: If a text can't be decoded, JSON is broken, or a photo has two different texts.
     """
     rows: dict[str, tuple[str, list[str]]] = {}
     for text, photo in sidecars.items():
@@ -94,6 +96,26 @@ def read_sidecars(sidecars: Mapping[str, str], files: DataFiles) -> CaptionFile:
 def _pattern(sidecars: Iterable[str]) -> str:
     endings = Counter(map(_ending, sidecars))
     return f"*{endings.most_common(1)[0][0]}"
+
+
+def _texts(files: DataFiles) -> list[str]:
+    return [name for name in files.paths if _ending(name) in _TEXTS and not is_hidden(name)]
+
+
+def _jsons(files: DataFiles) -> list[str]:
+    return [name for name in files.paths if _ending(name) == ".json" and not is_hidden(name)]
+
+
+def _captioned(jsons: Mapping[str, str], files: DataFiles) -> dict[str, str]:
+    """Returns the JSON files with captions, and those that can't be read, if any has captions."""
+    captioned, unreadable = {}, {}
+    for name, photo in jsons.items():
+        try:
+            if _json_captions(name, files) is not None:
+                captioned[name] = photo
+        except DataError:
+            unreadable[name] = photo
+    return captioned | unreadable if captioned else {}
 
 
 def _ending(name: str) -> str:
@@ -130,11 +152,12 @@ def _captions(text: str, files: DataFiles) -> list[str]:
 
 
 def _json_captions(name: str, files: DataFiles) -> list[str] | None:
-    """Returns the captions of a photo's JSON; None if it has no field of them."""
-    try:
-        content = json.loads(read_text(files.paths[name]))
-    except (ValueError, RecursionError):
-        return None
+    """Returns the captions of a photo's JSON; None if it has no field of them.
+
+    Raises:
+        DataError: If it can't be decoded or is no JSON.
+    """
+    content = load_json(name, files)
     if not isinstance(content, dict):
         return None
     for field in CAPTION:

@@ -16,6 +16,7 @@ _WORD = re.compile(
     r"(?<![a-z])(?P<split>train|val|dev|test)(?:ing|id|idate|idation)?"
     r"(?:[ _.-]?(?:captions?|files?|ids?|images?|imgs?|list|names?|photos?|set|split))?(?![a-z])"
 )
+_OF_SPLITS = re.compile(r"(?<![a-z])(?:data)?(?:splits?|partitions?|folds?|subsets?)(?![a-z])")
 _LONGEST_WORD = 20
 _NO_SPLIT = {"", "nan", "none", "null"}
 
@@ -72,6 +73,16 @@ def split_in_name(name: str) -> str | None:
     """Returns the one split that a file's or folder's name speaks of; None if none or several."""
     found = {SPLIT_WORDS[match["split"]] for match in _WORD.finditer(name.lower())}
     return found.pop() if len(found) == 1 else None
+
+
+def speaks_of_splits(name: str) -> bool:
+    """Returns whether a file's name speaks of splits at large: `train_test_split`, `folds`."""
+    return _OF_SPLITS.search(name.lower()) is not None
+
+
+def is_called_after_splits(name: str) -> bool:
+    """Returns whether a file's name speaks of one split or of splits at large."""
+    return split_in_name(name) is not None or speaks_of_splits(name)
 
 
 def split_in_folders(path: str) -> str | None:

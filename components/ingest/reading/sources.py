@@ -19,7 +19,12 @@ from components.ingest.layouts import (
     karpathy,
 )
 from components.ingest.layouts.caption_file import CaptionFile, Layout
-from components.ingest.layouts.sidecars import LOOKED_FOR, find_sidecars, read_sidecars
+from components.ingest.layouts.sidecars import (
+    LOOKED_FOR,
+    find_sidecars,
+    find_unpaired,
+    read_sidecars,
+)
 from components.ingest.matching.matching import match_photos
 from components.ingest.matching.photo_ids import name_photos
 from components.ingest.reading.explanations import nothing_recognised
@@ -117,7 +122,13 @@ def read_folder(
     everything = list_data_files(folder, remote)
     sidecars = find_sidecars(everything)
     files = everything.without(sidecars)
-    found = [layout.read(name, files) for layout in LAYOUTS for name in layout.find(files)]
+    found = _read_layouts(files)
+    if sidecars:
+        # The text of a missing photo may read like a table's header, with no captions below it.
+        found = [file for file in found if file.rows]
+        unpaired = find_unpaired(sidecars, files.without([file.path for file in found]))
+        files = files.without(unpaired)
+        sidecars |= unpaired
     unread = []
     if found and sidecars:
         unread = [
@@ -170,6 +181,10 @@ def read_folder(
         len(source.images),
     )
     return source
+
+
+def _read_layouts(files: DataFiles) -> list[CaptionFile]:
+    return [layout.read(name, files) for layout in LAYOUTS for name in layout.find(files)]
 
 
 def _with_karpathy_beside(

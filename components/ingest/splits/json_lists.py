@@ -11,9 +11,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from components.errors import DataError
-from components.ingest.files.data_files import DataFiles
+from components.ingest.files.data_files import DataFiles, photo_path
 from components.ingest.layouts.fields import CAPTION, PHOTO, SPLIT
-from components.ingest.layouts.split_words import known_split, split_in_name, split_of
+from components.ingest.layouts.json_map import is_photo
+from components.ingest.layouts.split_words import SPLIT_WORDS, known_split, split_in_name, split_of
 from components.ingest.layouts.text import read_start, read_text
 
 Entries = list[tuple[str, str]]
@@ -22,6 +23,7 @@ _START = 1 << 12
 # Of a record that is no more than a photo's name: with an id, perhaps.
 _MOST_FIELDS = 2
 _SPEAKS = re.compile(r'"(?:train|val|dev|test|splits?|set|subset|partition)', re.IGNORECASE)
+_FIRST_LIST = re.compile(r'\s*\{\s*"(?P<word>[^"\\]*)"\s*:\s*\[')
 # Boxes and captions of COCO, captions of Karpathy: large, and named after splits.
 _COCO = re.compile(r'"(?:annotations|categories|images|info|licenses|sentences)"\s*:')
 
@@ -34,10 +36,10 @@ def json_entries(name: str, files: DataFiles) -> Entries | None:
         files: All files of the data set.
 
     Returns:
-        The pairs; None if the file says nothing of splits.
+        The pairs; None if the file lists no photos of splits.
 
     Raises:
-        DataError: If it looks like lists of splits, and names a split that is none.
+        DataError: If it lists photos of splits, and a list is broken or its split is unknown.
     """
     split = split_in_name(PurePosixPath(name).stem)
     start = read_start(files.paths[name], _START)
@@ -46,10 +48,11 @@ def json_entries(name: str, files: DataFiles) -> Entries | None:
     try:
         content = _parse(read_text(files.paths[name]))
     except (DataError, ValueError, RecursionError) as error:
-        if re.match(r'\s*\{\s*"(?:train|val|dev|test)', start):
+        first = _FIRST_LIST.match(start)
+        if first and known_split(first["word"]):
             raise DataError(f"{name} must be JSON: {error}") from error
         return None
-    return _entries(content, split, name)
+    return _entries(content, split, name, files)
 
 
 def _parse(text: str) -> Any:
@@ -60,30 +63,53 @@ def _parse(text: str) -> Any:
 
 
 def _entries(
-    content: Any, split: str | None, name: str, *, is_inner: bool = False
+    content: Any, split: str | None, name: str, files: DataFiles, *, is_inner: bool = False
 ) -> Entries | None:
     if isinstance(content, list):
         return _of_records(content, split, name)
     if not isinstance(content, dict) or not content:
         return None
-    if all(isinstance(word, str) and known_split(word) for word in content.values()):
+    # `{"train": "images/train"}` gives folders.
+    if not content.keys() <= SPLIT_WORDS.keys() and all(
+        isinstance(word, str) and known_split(word) for word in content.values()
+    ):
         return [(photo, split_of(word, name) or "") for photo, word in content.items()]
     if known_split(next(iter(content))):
-        return _by_split(content, name)
-    inner = [] if is_inner else [_entries(one, None, name, is_inner=True)
+        return _by_split(content, name, files)
+    inner = [] if is_inner else [_entries(one, None, name, files, is_inner=True)
                                  for one in content.values() if isinstance(one, dict)]  # fmt: skip
     return next((entries for entries in inner if entries), None)
 
 
-def _by_split(content: dict[str, Any], name: str) -> Entries | None:
+def _by_split(content: dict[str, Any], name: str, files: DataFiles) -> Entries | None:
     entries: Entries = []
     for word, photos in content.items():
-        split = split_of(word, name)
-        listed = None if split is None else _of_records(photos, split, name)
+        split = known_split(word)
+        listed = _of_records(photos, split, name) if split else None
         if listed is None:
-            raise DataError(f"{name}: each split must have a list of names. Found for {word!r}")
+            # Sizes, settings or losses of each split are no lists of photos.
+            if not any(_names_photos(value, files) for value in content.values()):
+                return None
+            raise DataError(
+                f"{name} must have a list of photos for each of train, val and test. Found under "
+                f"{word!r}: {json.dumps(photos)[:80]}"
+            )
         entries += listed
     return entries
+
+
+def _names_photos(value: Any, files: DataFiles) -> bool:
+    """Returns whether a value is a list whose first element is a photo's name, or has one."""
+    if not isinstance(value, list) or not value:
+        return False
+    photo = _photo(value[0])
+    return isinstance(photo, str) and is_photo(photo_path(photo), files)
+
+
+def _photo(record: Any) -> Any:
+    if not isinstance(record, dict):
+        return record
+    return next((record[field] for field in PHOTO if field in record), None)
 
 
 def _of_records(records: Any, split: str | None, name: str) -> Entries | None:
@@ -91,9 +117,10 @@ def _of_records(records: Any, split: str | None, name: str) -> Entries | None:
         return None
     entries: Entries = []
     for record in records:
-        photo, word = record, None
+        photo, word = _photo(record), None
+        if not isinstance(photo, str | int):
+            return None
         if isinstance(record, dict):
-            photo = next((record[field] for field in PHOTO if field in record), None)
             if any(field in record for field in CAPTION):
                 return None
             word = next((record[field] for field in SPLIT if field in record), None)
@@ -101,7 +128,7 @@ def _of_records(records: Any, split: str | None, name: str) -> Entries | None:
             if word is None and len(record) > _MOST_FIELDS:
                 return None
         its = split_of(str(word), f"{name}, {photo}") if word is not None else split
-        if its is None or not isinstance(photo, str | int):
+        if its is None:
             return None
         entries.append((str(photo), its))
     return entries

@@ -5,13 +5,19 @@ Also read: a photo and its split on each line of a text (`split.txt`), JSON in s
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.csv_table import header_of, read, tables
-from components.ingest.layouts.split_words import SPLIT_WORDS, known_split, split_in_name
+from components.ingest.layouts.split_words import (
+    SPLIT_WORDS,
+    is_called_after_splits,
+    known_split,
+    speaks_of_splits,
+    split_in_name,
+)
 from components.ingest.layouts.text import numbered_lines
 from components.ingest.splits.json_lists import json_entries
 
@@ -29,13 +35,9 @@ _OTHER_SUFFIXES = (
     ".yaml",
     ".yml",
 )
-# Such as `split.txt`, `train_test_split.txt` or `folds.yaml`.
-_OF_SPLITS = re.compile(r"(?<![a-z])(?:data)?(?:splits?|partitions?|folds?|subsets?)(?![a-z])")
 _LARGEST = 256 << 20
 # More of them are a text for each photo or each class (`dog_train.txt`).
 _MOST = 50
-
-Resolve = Callable[[str, str], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,9 @@ def find_split_lists(files: DataFiles, used: Iterable[str], notes: list[str]) ->
         elif name.lower().endswith(_JSON_SUFFIXES):
             if (entries := json_entries(name, files)) is not None:
                 found.append(SplitList(name, entries))
-            elif _OF_SPLITS.search(PurePosixPath(name).stem.lower()):
+            elif speaks_of_splits(PurePosixPath(name).stem):
                 notes.append(_unread(name))
-        elif _speaks_of_splits(name) and name not in plain:
+        elif is_called_after_splits(PurePosixPath(name).stem) and name not in plain:
             if name.lower().endswith(_SUFFIXES) and (entries := _line_by_line(name, files)):
                 found.append(SplitList(name, entries))
             else:
@@ -102,11 +104,6 @@ def _unread(name: str) -> str:
 
 def _is_list(name: str) -> bool:
     return name.lower().endswith(_SUFFIXES) and _split_in_stem(name) is not None
-
-
-def _speaks_of_splits(name: str) -> bool:
-    stem = PurePosixPath(name).stem.lower()
-    return _split_in_stem(name) is not None or _OF_SPLITS.search(stem) is not None
 
 
 def _split_in_stem(name: str) -> str | None:

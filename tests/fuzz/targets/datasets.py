@@ -1,6 +1,7 @@
 """Targets that say what photos show: tables, JSON documents, captions."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,14 @@ from targets.target import Target, of_bytes
 _NAMES = ("a.jpg", "dogs/b.jpg", "c.png")
 
 
-def _read_data_set(file: Path, name: str) -> None:
+def read_data_set(file: Path, name: str, beside: Mapping[str, str] | None = None) -> None:
+    """Reads a data set of three photos.
+
+    Args:
+        file: The case.
+        name: What it is called in the data set.
+        beside: The data set's other files.
+    """
     from components.ingest.captions.texts import clean_captions
     from components.ingest.reading.sources import read_source
 
@@ -19,6 +27,8 @@ def _read_data_set(file: Path, name: str) -> None:
     for photo in _NAMES:
         (folder / "Images" / photo).parent.mkdir(parents=True, exist_ok=True)
         (folder / "Images" / photo).write_bytes(photo.encode())
+    for other, text in (beside or {}).items():
+        (folder / other).write_text(text)
     file.rename(folder / name)
     clean_captions(read_source(str(folder), file.parent / "work").captions)
 
@@ -51,7 +61,7 @@ def captions() -> Target:
     def read(file: Path) -> None:
         content = file.read_bytes()
         file.write_bytes(content[1:])
-        _read_data_set(file, names[content[0]])
+        read_data_set(file, names[content[0]])
 
     return Target(make, read)
 
@@ -88,7 +98,7 @@ def json_documents() -> Target:
     def read(file: Path) -> None:
         # By COCO's own name, a broken file is refused; by another one, it is no COCO captions.
         is_coco = b'"caption"' in file.read_bytes()
-        _read_data_set(file, "captions_all.json" if is_coco else "all.json")
+        read_data_set(file, "captions_all.json" if is_coco else "all.json")
 
     return Target(make, read)
 

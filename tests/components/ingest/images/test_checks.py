@@ -76,6 +76,24 @@ def test_check_image_text_with_an_image_extension(check: Check) -> None:
     assert reason == "the content is not an image of a known format (JPEG, PNG, WEBP, BMP, GIF)"
 
 
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+            ["Git LFS", "git lfs pull"],
+        ),
+        (b"<!DOCTYPE html>\n<html><title>404</title></html>", ["HTML"]),
+        (b"\xef\xbb\xbf\r\n<HTML lang=en>", ["HTML"]),
+    ],
+)
+def test_check_image_names_what_lies_in_its_place(
+    check: Check, content: bytes, facts: list[str]
+) -> None:
+    reason = check(content).reason
+    assert all(fact in reason for fact in facts)
+
+
 def test_check_image_of_unknown_format(check: Check, encode: Encode) -> None:
     assert "not an image of a known format" in check(encode(format="TIFF")).reason
 

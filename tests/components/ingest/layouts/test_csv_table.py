@@ -235,3 +235,22 @@ def test_csv_photo_in_two_splits(tmp_path: Path) -> None:
 def test_csv_other_header(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No captions were recognised"):
         _captions(tmp_path, "name;text\na.jpg;A dog\n")
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+def test_csv_of_write_table_whose_rows_begin_with_a_number(tmp_path: Path, delimiter: str) -> None:
+    rows = [
+        ["image", "caption", "split"],
+        ["1", "1.jpg", "A dog, running", "train"],
+        ["2", "2.jpg", "A cat\nasleep", "test"],
+    ]
+    text = "".join(delimiter.join(f'"{field}"' for field in row) + "\n" for row in rows)
+    source = _source(tmp_path, text, "captions.csv")
+    assert source.captions == {"1.jpg": ["A dog, running"], "2.jpg": ["A cat\nasleep"]}
+    assert source.splits.lists["train"] == {"1.jpg"}
+    assert source.splits.origin == "the column `split` in captions.csv"
+
+
+def test_csv_of_a_photo_whose_name_has_a_comma_after_a_number(dataset: Dataset) -> None:
+    files = {"1,a.jpg": 1, "captions.csv": "image,caption\n1,a.jpg,A dog\n"}
+    assert read_folder(dataset(files), "mine").captions == {"1,a.jpg": ["A dog"]}

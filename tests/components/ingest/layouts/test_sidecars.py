@@ -99,3 +99,48 @@ def test_a_text_of_two_photos_is_given_to_neither(dataset: Dataset) -> None:
     source = read_folder(dataset(files), "mine")
     assert source.captions.keys() == {"a", "b.PNG", "c.jpg"}
     assert source.images.keys() == {"b.PNG", "c.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("captions.txt", "image,caption\na.jpg,A dog\nb.PNG,A cat\n"),
+        ("results.txt", "image_name| comment_number| comment\na.jpg| 0|A dog\nb.PNG| 0|A cat\n"),
+        ("mine.txt", "a.jpg#0\tA dog\nb.PNG#0\tA cat\n"),
+    ],
+)
+def test_captions_of_all_photos_among_texts_of_one_photo_each(
+    dataset: Dataset, name: str, content: str
+) -> None:
+    texts = {"a.txt": "1girl", "b.txt": "cat", "c.txt": "hen"}
+    source = read_folder(dataset({**PHOTOS, **texts, name: content}), "mine")
+    assert source.captions == {"a.jpg": ["A dog"], "b.PNG": ["A cat"]}
+    [note] = source.notes
+    assert all(fact in note for fact in ("3 files", "a.txt", name))
+
+
+def test_a_text_of_a_missing_photo_that_reads_like_a_header(dataset: Dataset) -> None:
+    files = {**PHOTOS, "a.txt": "dog", "b.txt": "cat", "c.txt": "hen", "d.txt": "photo, text"}
+    source = read_folder(dataset(files), "mine")
+    assert source.layout == "sidecar-text"
+    assert source.captions["d"] == ["photo, text"]
+
+
+def test_a_list_of_photos_and_their_splits_among_texts(dataset: Dataset) -> None:
+    files = {**PHOTOS, "a.txt": "A dog", "b.txt": "A cat", "c.txt": "A hen",
+             "splits.txt": "a.jpg train\nb.PNG val\nc.jpg test\n"}  # fmt: skip
+    source = read_folder(dataset(files), "mine")
+    assert source.captions.keys() == PHOTOS.keys()
+    assert source.splits.lists == {"train": {"a.jpg"}, "dev": {"b.PNG"}, "test": {"c.jpg"}}
+
+
+@pytest.mark.parametrize("content", [b'{"caption": "Caf\xe9"}', b'{"caption": "A', b"[" * 100_000])
+def test_json_that_cannot_be_read_stops_only_where_captions_are_in_json(
+    dataset: Dataset, content: bytes
+) -> None:
+    table = "image,caption\na.jpg,A dog\nb.PNG,A cat\n"
+    source = read_folder(dataset({**PHOTOS, "a.json": content, "captions.csv": table}), "mine")
+    assert source.captions == {"a.jpg": ["A dog"], "b.PNG": ["A cat"]}
+    texts = {"a.json": content, "b.json": {"caption": "A cat"}, "c.json": {"caption": "A hen"}}
+    with pytest.raises(DataError, match=r"a\.json"):
+        read_folder(dataset({**PHOTOS, **texts}, "jsons"), "mine")

@@ -44,7 +44,8 @@ def test_splits_in_many_forms(dataset: Dataset, files: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["splits.yaml", "train_split.npy", "folds.txt", "split.json", "data/partition.pkl"]
+    "name",
+    ["splits.yaml", "train_split.npy", "folds.txt", "train_split.json", "data/partition.pkl"],
 )
 def test_files_called_after_splits_that_are_not_read_are_noted(dataset: Dataset, name: str) -> None:
     content = {"seed": 1} if name.endswith("json") else "1 0\n0 1\n"
@@ -63,6 +64,15 @@ def test_files_called_after_splits_that_are_not_read_are_noted(dataset: Dataset,
         ("instances_val2017.json", {"images": [], "annotations": [], "categories": []}),
         ("test.json", {"epochs": 3}),
         ("train.jsonl", '{"step": 1}\n{"step": 2}\n'),
+        ("sizes.json", {"train": 6000, "val": 1000}),
+        ("settings.json", {"train": {"batch_size": 8}, "seed": 1}),
+        ("settings.json", {"train": ["flip", "crop"], "seed": 1}),
+        ("settings.json", '{"train": {"batch_size": 8}, // large\n}'),
+        ("history.json", {"train": [0.5, 0.25], "val": [0.75, 0.5]}),
+        ("history.json", {"train": [{"loss": 0.5}], "val": [{"loss": 0.75}]}),
+        ("history.json", [{"set": 3, "train_loss": 0.5}]),
+        ("paths.json", {"train": "images/train", "val": "images/val"}),
+        ("dataset_info.json", {"features": {}, "splits": {"train": {"num_examples": 6000}}}),
     ],
 )
 def test_json_called_after_a_split_that_lists_no_photos(
@@ -80,7 +90,19 @@ def test_lists_of_many_classes_leave_those_of_all_photos(dataset: Dataset) -> No
     assert source.splits.lists == _SPLITS
 
 
-def test_json_lists_of_an_unknown_split(dataset: Dataset) -> None:
-    files = {"captions.csv": _CAPTIONS, "splits.json": {"train": ["a.jpg"], "rest": ["b.jpg"]}}
-    with pytest.raises(DataError, match=r"splits\.json.*'rest'"):
-        read_folder(dataset(files), "mine")
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        ({"train": ["a.jpg"], "rest": ["b.jpg"]}, ["'rest'"]),
+        ({"train": ["a.jpg"], "val": 7}, ["'val'", "7"]),
+        ({"train": 7, "val": ["a"]}, ["'train'", "7"]),
+        ({"train": ["a.jpg", 0.5]}, ["'train'", "0.5"]),
+        ('{"train": ["a.jpg",', ["JSON"]),
+        (b'{"train": ["caf\xe9.jpg"]}', ["UTF-8"]),
+    ],
+)
+def test_json_lists_that_are_broken(dataset: Dataset, content: Any, facts: list[str]) -> None:
+    with pytest.raises(DataError) as caught:
+        read_folder(dataset({"captions.csv": _CAPTIONS, "a.jpg": 1, "mine.json": content}), "mine")
+    for fact in ["mine.json", *facts]:
+        assert fact in str(caught.value)
