@@ -62,7 +62,7 @@ def run(
         from pipeline.local import run as local
 
         if check:
-            local.show_dataset(settings)
+            local.show_dataset(settings, root)
         elif plan:
             local.print_plan(settings, root, reuse=cache)
         else:

@@ -237,16 +237,20 @@ def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[Plan
         return dry_run(spec, arguments, contents, root / "cache", reuse=reuse)
 
 
-def show_dataset(settings: Settings, console: Console | None = None) -> None:
+def show_dataset(settings: Settings, root: Path, console: Console | None = None) -> None:
     """Checks the data set as `ingest` does, and shows its content.
 
     Args:
         settings: Settings of the run; only those of `ingest` matter.
+        root: The work folder, whose MLflow store may have the model to continue from; it is not
+            created.
         console: Where to print; standard output if None.
 
     Raises:
         DataError: If a run would stop at `ingest`.
+        CaptionflowError: If MLflow can't be used.
     """
+    set_environment(root)
     # Beam takes seconds to import, and nothing else in this module needs it.
     from components.ingest.check import check_dataset
     from components.ingest.report.table import report_table
