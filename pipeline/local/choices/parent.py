@@ -7,8 +7,8 @@ from typing import Any
 
 from components.artifacts.files import ENCODER_FILE, NETWORK_FILE, read_json
 from components.errors import DataError, SettingError
-from components.settings.base import flag
 from components.settings.backbone_names import is_model_folder
+from components.settings.base import flag
 from components.settings.encoder import WEIGHTS
 from components.settings.train import PARENT_SHAPES
 from pipeline.config import DEFAULT_PRESET, Settings, make_settings
