@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.checksums import check_bundle, write_checksums
 from components.artifacts.decoding import decoding_file, write_decoding
-from components.artifacts.files import write_json
+from components.artifacts.files import NETWORK_FILE, write_json
 from components.captioning.decoding.repetition import repeats
 from components.captioning.decoding.reranking import (
     CAPTIONS_FILE,
@@ -42,7 +42,6 @@ from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
 
-NETWORK_FILE = "network.json"
 NETWORK_WEIGHTS_FILE = "network.weights.h5"
 
 _MODEL, _DECODING = TypeAdapter(ModelConfig), TypeAdapter(DecodingConfig)
