@@ -18,9 +18,10 @@ PROJECT = Path(__file__).parents[1]
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
     "markers": set(),
+    "language_tag": set(),
     "storage": {"errors", "markers"},
-    "settings": {"errors"},
-    "artifacts": {"errors", "markers", "storage"},
+    "settings": {"errors", "language_tag"},
+    "artifacts": {"errors", "language_tag", "markers", "storage"},
     "registry": {"errors", "storage", "artifacts"},
     "captioning": {"errors", "settings", "artifacts"},
     "drift": {"errors", "storage", "captioning"},

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.artifacts.files import write_json
+from components.artifacts.files import NETWORK_FILE, write_json
 from components.errors import DataError
 
 DECODING_FILE = "decoding.json"
@@ -21,8 +21,7 @@ def decoding_file(bundle: str | Path) -> Path:
         DataError: If the bundle is a model that has not been scored.
     """
     path = Path(bundle) / DECODING_FILE
-    # `captioning.inference.bundle` defines the name of the other file, but imports TensorFlow.
-    if not path.exists() and path.with_name("network.json").exists():
+    if not path.exists() and path.with_name(NETWORK_FILE).exists():
         raise DataError(
             f"{bundle} must be a scored model, but has no {DECODING_FILE}. Use the artifact "
             "scored_model of the step evaluate instead of the model of the step train"

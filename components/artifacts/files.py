@@ -15,7 +15,11 @@ from components.artifacts.checksums import write_checksums
 MATRIX_FILE = "matrix.npy"
 #: Beside it: where the vectors come from, and which words have one.
 COVERAGE_FILE = "coverage.json"
-#: Beside `encoder.json`: the weights of an encoder from Keras, or an encoder's ONNX model.
+#: In a bundle: the shapes of the caption network.
+NETWORK_FILE = "network.json"
+#: In a bundle and in the examples: the encoder spec.
+ENCODER_FILE = "encoder.json"
+#: Beside it: the weights of an encoder from Keras, or an encoder's ONNX model.
 ENCODER_WEIGHTS_FILE = "encoder.weights.h5"
 ENCODER_ONNX_FILE = "encoder.onnx"
 #: In the model artifact, beside the bundle: MLflow run, training history, settings, best epoch.

@@ -3,12 +3,11 @@
 import re
 from pathlib import Path
 
+from components.language_tag import LANGUAGE_TAG
+
 LANGUAGE_FILE = "language.txt"
 #: The tag of an unknown language (ISO 639-2: undetermined).
 UNDETERMINED = "und"
-
-# As `settings.data.LANGUAGE_TAG`, which artifacts may not import.
-_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
 
 
 def write_language(directory: Path, tag: str) -> None:
@@ -26,4 +25,4 @@ def read_language(directory: Path) -> str:
             tag = file.read(100).strip()
     except (OSError, UnicodeDecodeError):
         return UNDETERMINED
-    return tag if _TAG.fullmatch(tag) else UNDETERMINED
+    return tag if re.fullmatch(LANGUAGE_TAG, tag) else UNDETERMINED

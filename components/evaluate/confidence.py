@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.captioning.inference.confidence import Confidence
-from components.captioning.metrics.coco import photo_cider_d
 from components.captioning.metrics.selective import at_coverage, confidence_quality
 from components.evaluate.calibration import good_cider_d
 
@@ -17,14 +17,14 @@ _POINTS = 20
 
 def measure_confidence(
     confidences: Sequence[Confidence],
-    captions: Sequence[str],
+    cider_d: NDArray[np.float64],
     references: Sequence[Sequence[str]],
 ) -> dict[str, Any]:
     """Measures the confidence in captions of the test split.
 
     Args:
         confidences: The confidence in each of N captions.
-        captions: The captions.
+        cider_d: The CIDEr-D of each caption, float64 [N], times 100.
         references: The normalized references of each photo, at least one.
 
     Returns:
@@ -37,7 +37,6 @@ def measure_confidence(
     """
     probabilities = [each.probability for each in confidences]
     likely = np.array([each.doubt is None for each in confidences])
-    cider_d = photo_cider_d(captions, references)
     bound = good_cider_d(references)
     good = cider_d >= bound
     risks, means = at_coverage(probabilities, ~good), at_coverage(probabilities, cider_d)

@@ -18,7 +18,7 @@ from components.captioning.metrics.bootstrap import (
     resample_bleu4,
     resample_mean,
 )
-from components.captioning.metrics.coco import coco_scores, photo_cider_d
+from components.captioning.metrics.coco import coco_scores
 from components.captioning.metrics.meteor import SIGNATURE, meteor_scores, why_no_meteor
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,9 @@ def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
     return Captions(beam, greedy)
 
 
-def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> dict[str, Any]:
+def score_captions(
+    captions: Captions, references: Sequence[Sequence[str]]
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
     """Scores captions against all references of their photos.
 
     Args:
@@ -106,14 +108,15 @@ def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> d
         captions of the beam search `distinct_captions`, `mean_words` and `vocabulary_used`, the
         number of distinct words, and `intervals`: the lower and upper bound of the 95 % bootstrap
         confidence intervals of `bleu4` and `cider_d`. CIDEr-D is resampled by photo, with the
-        document frequencies of the whole split.
+        document frequencies of the whole split. Beside it, the CIDEr-D of each photo's beam search
+        caption, float64 [N], times 100.
     """
     beam = corpus_bleu(captions.beam, references)
     greedy = corpus_bleu(captions.greedy, references)
     beam_coco = coco_scores(captions.beam, references)
     greedy_coco = coco_scores(captions.greedy, references)
     words = [word for caption in captions.beam for word in caption.split()]
-    return {
+    figures = {
         "bleu": beam.scores,
         "greedy": greedy.scores,
         "signature": beam.signature,
@@ -129,11 +132,10 @@ def score_captions(captions: Captions, references: Sequence[Sequence[str]]) -> d
         "vocabulary_used": len(set(words)),
         "intervals": {
             "bleu4": list(percentile_interval(resample_bleu4(captions.beam, references))),
-            "cider_d": list(
-                percentile_interval(resample_mean(photo_cider_d(captions.beam, references)))
-            ),
+            "cider_d": list(percentile_interval(resample_mean(beam_coco.photo_cider_d))),
         },
     }
+    return figures, beam_coco.photo_cider_d
 
 
 def measure_meteor(

@@ -1,21 +1,17 @@
 """Registers a model that passed the gate, once per training run, and promotes or proposes it."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlflow import MlflowClient, entities
-from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS, MLFLOW_RUN_NOTE
-
 from components.artifacts.files import SCORES_FILE, TRAINING_FILE, read_json
 from components.artifacts.manifest import Photo, read_manifest
-from components.artifacts.scores import search_scores
 from components.register.card import model_card
 from components.register.packaging import log_bundle
 from components.register.parity import check_parity, fresh_process
+from components.register.tags import gate_tags, score_tags, update_tags
+from components.register.versions import create_version, find_version
 from components.registry.approval import propose
 from components.registry.candidacy import approval_notice
 from components.registry.client import mlflow_client
@@ -32,24 +28,6 @@ from components.registry.training_photos import (
 from components.settings.release import RegisterSettings
 
 logger = logging.getLogger(__name__)
-
-# Prefix of the tags in which the gate recorded its decision; a version gets a copy of them.
-_GATE = "gate_"
-# The decoding settings: as much part of a version as its weights.
-_DECODING = ("beam_width", "length_penalty", "max_words", "reranking_weight")
-
-# The registered model's description.
-_ABOUT = (
-    "Captions photos. Trained, scored and released by captionflow: a version becomes `champion` "
-    "only if it passes the gate. Each version's page is its model card; `captionflow models list` "
-    "shows the history."
-)
-# The logged model's description.
-_LOGGED = (
-    "This is version {version} of [{name}](#/models/{name}/versions/{version}), which has the "
-    "model card. captionflow registered it after it had passed the gate. **Please do not register "
-    "it again here**: use `captionflow models promote {version}` to make it champion."
-)
 
 
 class Registered(NamedTuple):
@@ -114,7 +92,7 @@ def register_model(
     run_id = read_json(Path(model) / TRAINING_FILE)["mlflow_run_id"]
     scored = read_json(Path(scores) / SCORES_FILE)
     tags = {
-        **_tags(scored),
+        **score_tags(scored),
         TRAINING_CONFIG_TAG: training_config,
         "trained_because": cause,
         "gate_reason": reason,
@@ -125,12 +103,12 @@ def register_model(
     champion = find_champion(model_name)
     now = champion.version if champion else ""
     with mlflow_client() as client:
-        version = _version_of(client, model_name, run_id, tags)
+        version = find_version(client, model_name, run_id, tags)
         # When the step is repeated, its own version may be the champion already.
         if now != compared_with and (version is None or now != str(version.version)):
             raise champion_changed(compared_with, now)
         record_training_photos(run_id, _training_photos(photos, scored))
-        tags |= _gate_tags(client, run_id, reason)
+        tags |= gate_tags(client, run_id, reason)
         if version is None:
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
             with fresh_process() as process:
@@ -140,7 +118,7 @@ def register_model(
                     sync_model(client, logged)
                     logger.info("Captioning test photos with it in a new process")
                     check_parity(process, f"models:/{logged}", Path(scores), photos)
-                    version = _new_version(client, model_name, run_id, logged, tags, card)
+                    version = create_version(client, model_name, run_id, logged, tags, card)
             logger.info("%s has a new version: %s", model_name, version.version)
         else:
             logger.info(
@@ -148,7 +126,7 @@ def register_model(
                 model_name,
                 version.version,
             )
-            _update_tags(client, version, tags)
+            update_tags(client, version, tags)
     number = str(version.version)
     uri = f"models:/{model_name}/{number}"
     if settings.release == "approve" and now != number:
@@ -180,85 +158,3 @@ def _training_photos(photos: Sequence[Photo], scores: dict[str, Any]) -> Trainin
     start = scores.get("start_from")
     parent = read_training_photos(start["mlflow_run_id"]) if start else None
     return own.with_parent(parent) if parent else own
-
-
-def _tags(scores: dict[str, Any]) -> dict[str, str]:
-    # `str` of a float loses no digit.
-    return {
-        **{name: str(value) for name, value in search_scores(scores, "beam").items()},
-        "bleu_signature": scores["signature"],
-        "coco_signature": scores["coco_signature"],
-        **{name: str(scores[name]) for name in _DECODING},
-        "test_fingerprint": scores["test_fingerprint"],
-        "dataset_fingerprint": scores["dataset_fingerprint"],
-        "encoder_network": scores["encoder"]["network"],
-        "encoder_weights": scores["encoder"]["weights"],
-        "encoder_sha256": scores["encoder"]["sha256"],
-        "encoder_precision": scores["encoder"]["precision"],
-        **({"start_from": start["model"]} if (start := scores.get("start_from")) else {}),
-    }
-
-
-def _gate_tags(client: MlflowClient, run_id: str, reason: str) -> dict[str, str]:
-    # The numbers behind the gate's decision.
-    recorded = client.get_run(run_id).data.tags
-    if recorded.get("gate_reason") != reason:
-        # Another pipeline run has decided on the same training since.
-        return {}
-    return {name: value for name, value in recorded.items() if name.startswith(_GATE)}
-
-
-def _version_of(
-    client: MlflowClient, model_name: str, run_id: str, tags: dict[str, str]
-) -> entities.model_registry.ModelVersion | None:
-    """Returns the newest ready version of a training run with the same decoding settings."""
-    found = client.search_model_versions(
-        f"name = '{model_name}' and run_id = '{run_id}'", order_by=["version_number DESC"]
-    )
-    for version in found:
-        same = all(version.tags.get(name) == tags[name] for name in _DECODING)
-        if same and version.status == "READY":
-            return version
-    return None
-
-
-def _new_version(
-    client: MlflowClient,
-    model_name: str,
-    run_id: str,
-    model_id: str,
-    tags: dict[str, str],
-    card: str,
-) -> entities.model_registry.ModelVersion:
-    try:
-        client.create_registered_model(model_name, description=_ABOUT)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    # In one request, so that no version is ever without its scores and card.
-    version = client.create_model_version(
-        model_name, f"models:/{model_id}", run_id, tags=tags, description=card, model_id=model_id
-    )
-    # A server sets the first tag itself. Without it, the logged model's page says that it is not
-    # registered. The other is the description on that page.
-    link = [{"name": model_name, "version": version.version}]
-    client.set_logged_model_tags(
-        model_id,
-        {
-            MLFLOW_MODEL_VERSIONS: json.dumps(link),
-            MLFLOW_RUN_NOTE: _LOGGED.format(name=model_name, version=version.version),
-        },
-    )
-    return version
-
-
-def _update_tags(
-    client: MlflowClient, version: entities.model_registry.ModelVersion, tags: dict[str, str]
-) -> None:
-    for key, value in tags.items():
-        if version.tags.get(key) != value:
-            client.set_model_version_tag(version.name, version.version, key, value)
-    for key in version.tags:
-        # From an earlier decision.
-        if key.startswith(_GATE) and key not in tags:
-            client.delete_model_version_tag(version.name, version.version, key)

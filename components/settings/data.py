@@ -4,11 +4,10 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from components.language_tag import LANGUAGE_TAG
 from components.settings.base import setting
 from components.settings.shared import BeamSettings, Name, SeedSettings, StartSettings
 
-#: The form of a BCP 47 tag; extensions and private use are left out.
-LANGUAGE_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}"
 #: The value of `dataset` and of `glove` for what the package contains.
 SAMPLE = "sample"
 #: The value of `glove` for word embeddings that start at random.

@@ -15,6 +15,8 @@ from components.settings.shared import (
 
 #: Dimensions of word embeddings that start at random, unless `embedding_width` says otherwise.
 RANDOM_EMBEDDING_WIDTH = 256
+#: The settings that the weights of a parent (`start_from`) determine.
+PARENT_SHAPES = ("decoder", "ensemble_size", "units", "embedding_width")
 
 
 class TrainSettings(

@@ -22,12 +22,10 @@ from components.captioning.model.ensemble import CaptionNetwork
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import SettingError
 from components.registry.parents import open_parent
-from components.settings.train import TrainSettings
+from components.settings.train import PARENT_SHAPES, TrainSettings
 
 logger = logging.getLogger(__name__)
 
-#: The settings that the parent's weights determine.
-SHAPES = ("decoder", "ensemble_size", "units", "embedding_width")
 # Nothing is decoded with the parent.
 _DECODING = DecodingConfig(beam_width=1, length_penalty=1.0, max_words=1, reranking_weight=0.0)
 
@@ -142,11 +140,11 @@ def _require_encoder(parent: EncoderSpec, own: EncoderSpec, source: str) -> None
 
 
 def _require_shapes(settings: TrainSettings, config: ModelConfig, source: str) -> None:
-    shapes: Mapping[str, Any] = {name: asdict(config)[name] for name in SHAPES}
-    given = settings.model_dump(include={*SHAPES})
+    shapes: Mapping[str, Any] = {name: asdict(config)[name] for name in PARENT_SHAPES}
+    given = settings.model_dump(include={*PARENT_SHAPES})
     # 0 stands for the width of the vectors; here, for the parent's.
     given["embedding_width"] = given["embedding_width"] or shapes["embedding_width"]
-    wrong = [name for name in SHAPES if given[name] != shapes[name]]
+    wrong = [name for name in PARENT_SHAPES if given[name] != shapes[name]]
     if wrong:
         flags = " ".join(f"--{name.replace('_', '-')} {shapes[name]}" for name in wrong)
         received = ", ".join(f"{name} {given[name]}" for name in wrong)

@@ -59,14 +59,14 @@ def run(
             choices = choose_settings(preset, fixed, root)
         settings = make_settings(choices.preset, {**choices.values, **fixed})
         show_choices(choices, root)
-        from pipeline.local import run as local
+        from pipeline.local import commands
 
         if check:
-            local.show_dataset(settings)
+            commands.show_dataset(settings, root)
         elif plan:
-            local.print_plan(settings, root, reuse=cache)
+            commands.print_plan(settings, root, reuse=cache)
         else:
-            local.run_and_show(settings, root, reuse=cache, upload=upload)
+            commands.run_and_show(settings, root, reuse=cache, upload=upload)
 
 
 def _doing(*, check: bool, plan: bool) -> str:

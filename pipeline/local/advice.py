@@ -6,9 +6,6 @@ from typing import Any
 from components.ingest.report.findings import MIN_PHOTOS
 from components.settings.run import RunSettings
 
-# Below this number of train photos, more photos help more than most settings.
-_FEW_TRAIN_PHOTOS = 5000
-
 
 def advice(
     settings: RunSettings, training: Mapping[str, Any], splits: Mapping[str, int]
@@ -31,7 +28,7 @@ def advice(
             f"Dev loss was lowest in the last epoch ({training['best_epoch']}). Train longer: "
             f"--epochs {2 * settings.epochs}."
         )
-    if real and splits["train"] < _FEW_TRAIN_PHOTOS:
+    if real and splits["train"] < MIN_PHOTOS["train"]:
         yield f"Add photos: {splits['train']:,} is a small training set."
     if splits["test"] < MIN_PHOTOS["test"]:
         yield (

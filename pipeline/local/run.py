@@ -6,28 +6,19 @@ kfp.local runs the same DAG as a cluster, each step in a process of its own. One
 """
 
 import contextlib
-import os
-import signal
 import sys
-import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-import typer
-from kfp import dsl, local
+from kfp import local
 from rich.console import Console
 
 from components.artifacts.files import read_json
 from components.artifacts.manifest import REPORT_FILE
-from components.errors import CaptionflowError
-from components.runtime.execution import PARENT_VARIABLE
-from components.storage.filesystem import require_writable
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
-from pipeline.kfp_patches import patched_kfp
 from pipeline.local.cache import RunCache, plan_steps, restored_spec, step_outputs
 from pipeline.local.console import RunView, Seconds
 from pipeline.local.environment import (
@@ -37,21 +28,11 @@ from pipeline.local.environment import (
     make_root,
     set_environment,
 )
-from pipeline.local.run_folder import RunFolder, clear_killed_runs, new_run_folder
+from pipeline.local.kfp_run import read_outputs, run_dag
+from pipeline.local.run_folder import clear_killed_runs, new_run_folder
 from pipeline.local.step_times import earlier_times, record_times
-from pipeline.local.summary import ARTIFACTS, Summary, show_summary
-from pipeline.local.upload import upload_artifacts
-from pipeline.plan import PlannedStep, show_plan
-from pipeline.tasks import steps_of
-
-# Seconds that a step's processes have to exit after an interrupted run.
-_GRACE = 10
-
-
-class StepFailedError(CaptionflowError):
-    """A step of the DAG failed; the message is the step's own error, below the log's place."""
-
-    has_lines = True
+from pipeline.local.summary import ARTIFACTS, Summary
+from pipeline.plan import PlannedStep
 
 
 def run_pipeline(
@@ -111,74 +92,11 @@ def run_pipeline(
                 workspace_root=str(folder.temporary / "workspace"),
             )
             try:
-                _run(captioning_pipeline, arguments, view, folder, cache, log_file)
+                run_dag(arguments, view, folder, cache, log_file)
             finally:
                 record_times(root / "cache", planned, view.seconds)
-        outputs = _outputs(spec, folder.path, cache)
+        outputs = read_outputs(spec, folder.path, cache)
     return Summary(root, log_file, config_file, settings.model_name, outputs, view.seconds, earlier)
-
-
-def _outputs(spec: Any, folder: Path, cache: RunCache) -> dict[str, Mapping[str, Any]]:
-    # The outputs of steps that are never cached are only in the run's own folder.
-    outputs: dict[str, Mapping[str, Any]] = {}
-    for step in steps_of(spec):
-        file = folder / step.name / "executor_output.json"
-        if step.name in cache.outputs:
-            outputs[step.name] = cache.outputs[step.name]
-        elif file.exists():
-            written = read_json(file)
-            artifacts = {
-                name: dsl.Artifact(uri=artifact["uri"], metadata=artifact.get("metadata", {}))
-                for name, each in written.get("artifacts", {}).items()
-                for artifact in each["artifacts"]
-            }
-            outputs[step.name] = {**written.get("parameterValues", {}), **artifacts}
-    return outputs
-
-
-def _run(
-    pipeline: Any,
-    arguments: Mapping[str, Any],
-    view: RunView,
-    folder: RunFolder,
-    cache: RunCache,
-    log: Path,
-) -> None:
-    from components.registry.ownership import RUN_VARIABLE
-
-    variables = {
-        "TMPDIR": str(folder.temporary),
-        RUN_VARIABLE: folder.path.name,
-        PARENT_VARIABLE: str(os.getpid()),
-    }
-    try:
-        with (
-            contextlib.redirect_stdout(view),
-            patched_kfp(folder.path.name, cache, variables=variables, on_exit=view.end),
-            warnings.catch_warnings(),
-        ):
-            # kfp.local warns that it ignores display names.
-            warnings.filterwarnings("ignore", module=r"kfp\.local")
-            pipeline(**arguments)
-    except RuntimeError as error:
-        # kfp raises this when a step failed.
-        if view.failure is None:
-            raise
-        raise StepFailedError(f"All output of the run: {log}\n{view.failure}") from error
-    except KeyboardInterrupt:
-        _stop_children()
-        raise
-
-
-def _stop_children() -> None:
-    # Ctrl-C in a terminal also reaches the steps; other signals reach only this process.
-    children = psutil.Process().children(recursive=True)
-    for child in children:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child.send_signal(signal.SIGINT)
-    for child in psutil.wait_procs(children, timeout=_GRACE)[1]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child.kill()
 
 
 def _print_reused(
@@ -213,72 +131,3 @@ def _findings(spec: Any, planned: list[PlannedStep], cache: Path) -> list[str]:
 
 def _damaged(planned: list[PlannedStep]) -> list[str]:
     return [f"{s.name} runs again: {s.damage}" for s in planned if s.damage]
-
-
-def plan_run(settings: Settings, root: Path, *, reuse: bool = True) -> list[PlannedStep]:
-    """Returns what `run_pipeline` would do, without running or creating anything.
-
-    Args:
-        settings: See `run_pipeline`.
-        root: The work folder.
-        reuse: See `run_pipeline`.
-
-    Raises:
-        DataError: If a path in the settings does not exist.
-        CaptionflowError: If MLflow can't be used.
-    """
-    from pipeline.local.dry_run import dry_run
-
-    root = root.absolute()
-    set_environment(root)
-    arguments, contents = arguments_of(settings, root), contents_of(settings)
-    contents["experiment"] = experiment_fingerprint(settings.experiment, create=False)
-    with restored_spec(captioning_pipeline.pipeline_spec) as spec:
-        return dry_run(spec, arguments, contents, root / "cache", reuse=reuse)
-
-
-def show_dataset(settings: Settings, console: Console | None = None) -> None:
-    """Checks the data set as `ingest` does, and shows its content.
-
-    Args:
-        settings: Settings of the run; only those of `ingest` matter.
-        console: Where to print; standard output if None.
-
-    Raises:
-        DataError: If a run would stop at `ingest`.
-    """
-    # Beam takes seconds to import, and nothing else in this module needs it.
-    from components.ingest.check import check_dataset
-    from components.ingest.report.table import report_table
-
-    report = check_dataset(settings)
-    (console or Console(markup=False)).print(report_table(report))
-
-
-def run_and_show(
-    settings: Settings, root: Path, *, reuse: bool = True, upload: str | None = None
-) -> None:
-    """Runs the pipeline, shows the outcome and optionally uploads the artifacts.
-
-    Args:
-        settings: Settings of the run.
-        root: The work folder.
-        reuse: See `run_pipeline`.
-        upload: URI to upload the artifacts to; None to upload nothing.
-
-    Raises:
-        SettingError: If the URI is not writable; raised before the run starts.
-        CaptionflowError: See `run_pipeline` and `upload_artifacts`.
-    """
-    if upload:
-        require_writable(upload)
-    summary = run_pipeline(settings, root, reuse=reuse)
-    show_summary(summary)
-    if upload:
-        for uri in upload_artifacts(summary.files, upload).values():
-            typer.echo(uri)
-
-
-def print_plan(settings: Settings, root: Path, *, reuse: bool = True) -> None:
-    """Prints the plan that `plan_run` returns."""
-    show_plan(plan_run(settings, root, reuse=reuse))

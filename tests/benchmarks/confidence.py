@@ -20,6 +20,7 @@ from rich.table import Table
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.confidence import SIGNALS
+from components.captioning.metrics.coco import photo_cider_d
 from components.evaluate.calibration import fit_calibration
 from components.evaluate.confidence import measure_confidence
 
@@ -45,7 +46,9 @@ def main() -> None:
     searched = time.perf_counter()
     confidences = bundle.confidences(test.features, captions)
     finished = time.perf_counter()
-    measured = measure_confidence(confidences, captions, test.references)
+    measured = measure_confidence(
+        confidences, photo_cider_d(captions, test.references), test.references
+    )
 
     console = Console(width=110)
     console.print(describe_machine())

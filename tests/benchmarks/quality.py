@@ -139,7 +139,7 @@ def score(
 
 def _score(bundle: Bundle, split: Examples) -> dict[str, Any]:
     captions = search_both(bundle, split.features)
-    scores = score_captions(captions, split.references)
+    scores, _ = score_captions(captions, split.references)
     return scores | measure_meteor(captions, split.references, "en")
 
 

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.checksums import check_bundle, write_checksums
 from components.artifacts.decoding import decoding_file, write_decoding
+from components.artifacts.files import NETWORK_FILE
 from components.captioning.decoding.repetition import repeats
 from components.captioning.decoding.reranking import CAPTIONS_FILE, METHOD, RerankerData
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
@@ -31,7 +32,6 @@ from components.captioning.hdf5 import WeightsError, load_weights_strictly
 from components.captioning.inference.confidence import Calibration, Confidence
 from components.captioning.inference.feature_distance import FeatureDistance
 from components.captioning.inference.model_files import (
-    NETWORK_FILE,
     NETWORK_WEIGHTS_FILE,
     check_sizes,
     save_model,

@@ -4,14 +4,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from components.artifacts.captions import VOCABULARY_FILE
-from components.artifacts.files import write_json
+from components.artifacts.files import NETWORK_FILE, write_json
 from components.captioning.decoding.reranking import FEATURES_FILE, RerankerData
 from components.captioning.hdf5 import check_hdf5
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import Vocabulary
 
-NETWORK_FILE = "network.json"
 NETWORK_WEIGHTS_FILE = "network.weights.h5"
 
 

@@ -26,10 +26,12 @@ class CocoScores:
     Attributes:
         scores: `cider_d` and `rouge_l`, times 100, as papers report them. ROUGE-L ranges from 0
             to 100, CIDEr-D from 0 to 1000: 100 is a score of 1.0 on the COCO server.
+        photo_cider_d: The CIDEr-D of each of N photos, float64 [N], times 100.
         signature: Constants, document frequencies, tokenization, scale, library and version.
     """
 
     scores: dict[str, float]
+    photo_cider_d: NDArray[np.float64]
     signature: str
 
 
@@ -60,18 +62,15 @@ def coco_scores(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
         ValueError: If there are no captions, the numbers of captions and photos with references
             differ, or a photo has no reference.
     """
-    require_references(hypotheses, references)
-    candidates = {photo: [hypothesis] for photo, hypothesis in enumerate(hypotheses)}
-    targets = {photo: list(captions) for photo, captions in enumerate(references)}
-    # The library calls it CIDEr, but it clips counts and penalizes length: that is CIDEr-D.
-    cider_d, _ = Cider(n=_ORDER, sigma=_SIGMA).compute_score(targets, candidates)
+    cider_d = photo_cider_d(hypotheses, references)
     rouge = Rouge()
-    rouge_l, _ = rouge.compute_score(targets, candidates)
+    rouge_l, _ = rouge.compute_score(*_by_photo(hypotheses, references))
     signature = (
         f"cider-d:n={_ORDER},sigma={_SIGMA:g},df=these-references|rouge-l:beta={rouge.beta:g}"
         f"|tok:none|times:100|{_LIBRARY}:{version(_LIBRARY)}"
     )
-    return CocoScores({"cider_d": 100 * float(cider_d), "rouge_l": 100 * float(rouge_l)}, signature)
+    scores = {"cider_d": float(cider_d.mean()), "rouge_l": 100 * float(rouge_l)}
+    return CocoScores(scores, cider_d, signature)
 
 
 def photo_cider_d(
@@ -83,9 +82,9 @@ def photo_cider_d(
         ValueError: As `coco_scores`.
     """
     require_references(hypotheses, references)
-    candidates = {photo: [hypothesis] for photo, hypothesis in enumerate(hypotheses)}
-    targets = {photo: list(captions) for photo, captions in enumerate(references)}
-    _, scores = Cider(n=_ORDER, sigma=_SIGMA).compute_score(targets, candidates)
+    # The library calls it CIDEr, but it clips counts and penalizes length: that is CIDEr-D.
+    cider = Cider(n=_ORDER, sigma=_SIGMA)
+    _, scores = cider.compute_score(*_by_photo(hypotheses, references))
     return 100 * np.asarray(scores, np.float64)
 
 
@@ -112,3 +111,12 @@ def human_cider_d(references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
             for index, captions in zip(left_out, several, strict=True)
         ],
     )
+
+
+def _by_photo(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+    """Returns references and hypotheses by photo, as `pycocoevalcap` takes them."""
+    return dict(enumerate(map(list, references))), {
+        photo: [hypothesis] for photo, hypothesis in enumerate(hypotheses)
+    }

@@ -1,16 +1,20 @@
 """A first look at a data set: its name, how many images it has, and where files beside it are."""
 
+import os
 import re
-import tarfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from components.errors import ARCHIVE_ERRORS, DataError, missing
+from components.ingest.archives.members import Meter, TooMuchError, tar_members
+from components.ingest.archives.unpacking import Limits
 from components.ingest.files.data_files import IMAGE_SUFFIXES, list_files
 from components.storage.filesystem import is_remote, local_path
 from components.storage.transfer import list_remote
 
+# A few seconds of unpacking.
+_UNPACKED_BYTES = 500 << 20
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -43,7 +47,8 @@ def count_images(dataset: str) -> int | None:
         dataset: The setting `dataset`.
 
     Returns:
-        The number; None if it is in a remote archive, which would have to be downloaded, or can't
+        The number; None if it is unknown: of a remote archive, which would have to be downloaded;
+        of a compressed tar that unpacks to more than half a gigabyte; and of an archive that can't
         be read, which `ingest` explains.
     """
     if is_remote(dataset):
@@ -55,9 +60,11 @@ def count_images(dataset: str) -> int | None:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 return _count(archive.namelist())
-        with tarfile.open(path) as tar:
-            return _count(member.name for member in tar)
-    except ARCHIVE_ERRORS:
+        # A tar is read from header to header; a compressed one has to be unpacked for that.
+        bound = max(_UNPACKED_BYTES, path.stat().st_size if path.suffix.lower() == ".tar" else 0)
+        meter = Meter(size=bound, relative=bound, files=Limits().files)
+        return _count(os.fsdecode(member.name) for member in tar_members(path, meter))
+    except (*ARCHIVE_ERRORS, DataError, TooMuchError):
         return None
 
 

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.artifacts.files import read_json
+from components.artifacts.files import ENCODER_FILE, NETWORK_FILE, read_json
 from components.errors import DataError, SettingError
+from components.settings.backbone_names import is_model_folder
 from components.settings.base import flag
 from components.settings.encoder import WEIGHTS
+from components.settings.train import PARENT_SHAPES
+from pipeline.config import DEFAULT_PRESET, Settings, make_settings
 from pipeline.local.environment import set_environment
-
-# Files of a bundle. The modules that define their names import TensorFlow, which takes seconds.
-_NETWORK_FILE, _ENCODER_FILE = "network.json", "encoder.json"
-_SHAPES = ("decoder", "ensemble_size", "units", "embedding_width")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +21,7 @@ class ParentSettings:
 
     Attributes:
         source: `models:/NAME/VERSION`, or the folder as the user gave it.
-        values: Settings by name. Weights of the encoder that came from a file are left out, since
-            their path may be another one here.
+        values: Settings by name, without those that the user has set.
     """
 
     source: str
@@ -33,16 +31,21 @@ class ParentSettings:
 def parent_settings(start_from: str, root: Path, fixed: Mapping[str, Any]) -> ParentSettings:
     """Reads the settings that a parent determines: encoder, decoder, ensemble size and widths.
 
+    A bundle does not say where the files of its encoder are on this machine. The user has to name
+    the folder of an ONNX model and a weights file that is not one of Keras's.
+
     Args:
         start_from: The setting of this name.
         root: The work folder, whose MLflow store may have the parent.
-        fixed: Settings that the user has set.
+        fixed: Settings that the user has set, as values or text.
 
     Raises:
         DataError: If there is no such model, or its files are damaged.
-        SettingError: If a setting that the user has set differs from the parent's.
+        SettingError: If a setting that the user has set differs from the parent's, or the user has
+            to name the encoder's files.
         CaptionflowError: If MLflow or an object store can't be used.
     """
+    given = make_settings(DEFAULT_PRESET, fixed)
     set_environment(root)
     # MLflow takes seconds to import.
     from components.registry.parents import open_parent
@@ -50,24 +53,53 @@ def parent_settings(start_from: str, root: Path, fixed: Mapping[str, Any]) -> Pa
     with open_parent(start_from) as parent:
         source = parent.source
         try:
-            network = read_json(parent.bundle / _NETWORK_FILE)
-            encoder = read_json(parent.bundle / _ENCODER_FILE)
-            values = {name: network[name] for name in _SHAPES}
-            if encoder["weights"] != "onnx":
-                values["encoder"] = encoder["network"]
-            if encoder["weights"] in WEIGHTS:
-                values["encoder_weights"] = encoder["weights"]
-            if encoder["weights"] == "random":
-                values["seed"] = encoder["seed"]
+            network = read_json(parent.bundle / NETWORK_FILE)
+            encoder = read_json(parent.bundle / ENCODER_FILE)
+            values = {name: network[name] for name in PARENT_SHAPES} | _encoder_settings(encoder)
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise DataError(f"start_from must be a whole model bundle: {error!r}") from error
-    for name in {*values} & {*fixed}:
-        if str(fixed[name]) != str(values[name]) and (name, str(fixed[name])) != (
-            "embedding_width",
-            "0",
-        ):
+    for name, value in values.items():
+        if name in fixed and not _agree(name, getattr(given, name), value):
             raise SettingError(
-                f"{name} must be {values[name]}, as in {source}, from which the training "
+                f"{name} must be {value}, as in {source}, from which the training "
                 f"continues: leave {flag(name)} out. Received: {fixed[name]}"
             )
+    _require_encoder_files(encoder, given, fixed, source)
     return ParentSettings(source, {k: v for k, v in values.items() if k not in fixed})
+
+
+def _encoder_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings that follow from the content of `encoder.json`."""
+    weights = encoder["weights"]
+    if weights == "onnx":
+        return {"encoder_output": encoder["onnx"]["output"]}
+    values = {"encoder": encoder["network"]}
+    if weights in WEIGHTS:
+        values["encoder_weights"] = weights
+    if weights == "random":
+        values["seed"] = encoder["seed"]
+    return values
+
+
+def _agree(name: str, given: Any, value: Any) -> bool:
+    # These stand for the width of the word vectors, and for the model's first output.
+    open_choice = {"embedding_width": 0, "encoder_output": ""}
+    return given == value or (name in open_choice and given == open_choice[name])
+
+
+def _require_encoder_files(
+    encoder: Mapping[str, Any], given: Settings, fixed: Mapping[str, Any], source: str
+) -> None:
+    weights = encoder["weights"]
+    if weights == "onnx" and not ("encoder" in fixed and is_model_folder(given.encoder)):
+        raise SettingError(
+            f"encoder must be the folder of the ONNX model {encoder['network']}, as for {source}, "
+            "from which the training continues: give --encoder ./FOLDER. "
+            f"Received: {fixed.get('encoder', 'no --encoder')}"
+        )
+    if weights == "file" and fixed.get("encoder_weights", "random") == "random":
+        raise SettingError(
+            f"encoder_weights must be the file of {encoder['network']}'s weights, as for {source}, "
+            "from which the training continues: give --encoder-weights FILE. "
+            f"Received: {fixed.get('encoder_weights', 'no --encoder-weights')}"
+        )

@@ -22,7 +22,8 @@ def test_score_captions_of_both_searches() -> None:
     # ROUGE-L: 1; of "a dog" and "a bird" one word of two: 1/2. The mean: 75.
     captions = Captions(beam=["a dog runs", "a dog"], greedy=["cat", "cat"])
     references = [("a dog runs", "one brown dog is running"), ("a bird",)]
-    scores = score_captions(captions, references)
+    scores, cider_d = score_captions(captions, references)
+    assert cider_d == pytest.approx([412.392, 0], abs=1e-2)
     expected = {"bleu1": 80, "bleu2": 73.0297, "bleu3": 81.0961, "bleu4": 0}
     assert scores.pop("bleu") == pytest.approx(expected, abs=1e-4)
     assert scores.pop("greedy") == dict.fromkeys(expected, 0)
@@ -45,7 +46,7 @@ def test_score_captions_of_both_searches() -> None:
 
 def test_score_captions_counts_distinct_captions() -> None:
     captions = Captions(beam=["a dog", "a dog", ""], greedy=["a", "a", "a"])
-    scores = score_captions(captions, [("a",)] * 3)
+    scores, _ = score_captions(captions, [("a",)] * 3)
     assert scores["distinct_captions"] == 2
     assert scores["mean_words"] == pytest.approx(4 / 3)
     assert scores["vocabulary_used"] == 2

@@ -4,7 +4,7 @@ import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from mlflow import MlflowClient
@@ -14,6 +14,7 @@ from promotions import MODEL, champion, failing, history, promote_all, promotion
 from components.errors import DataError
 from components.registry import promotion as promotion_module
 from components.registry.history import in_effect
+from components.registry.models import RegisteredModel, read_model
 from components.registry.promotion import promote, rollback, settle
 
 pytestmark = pytest.mark.usefixtures("client")
@@ -60,8 +61,18 @@ def test_promote_waits_for_a_promotion_in_progress(
     monkeypatch.setattr(promotion_module, "_WAIT_SECONDS", 60.0)
     promote_all("1")
     record_only(client, promotion(2, "2"))
+    polled = Event()
+
+    def read(name: str) -> RegisteredModel:
+        model = read_model(name)
+        polled.set()
+        return model
+
+    monkeypatch.setattr(promotion_module, "read_model", read)
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(promote, MODEL, "3", reason="passed", compared_with="1")
+        # It has seen the promotion in progress.
+        assert polled.wait(60)
         assert settle(client, MODEL) == "2"
         with pytest.raises(DataError, match="version 2 is champion now"):
             late.result()

@@ -29,7 +29,8 @@ from components.registry.models import find_champion
 from components.rescore.run import rescore_champion
 from components.settings.release import RegisterSettings
 from pipeline.config import Settings, make_settings
-from pipeline.local.run import StepFailedError, run_pipeline
+from pipeline.local.kfp_run import StepFailedError
+from pipeline.local.run import run_pipeline
 from pipeline.local.summary import Summary
 
 _EPOCHS = 12

@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 from components.features.shards import write_feature_shard
 from pipeline.cli.features import app
 from pipeline.config import Settings
-from pipeline.local import run
+from pipeline.local import commands
 from pipeline.local.__main__ import app as local_app
 
 
@@ -82,6 +82,6 @@ def test_no_store_disables_the_feature_store(
         seen.append(settings)
         return []
 
-    monkeypatch.setattr(run, "plan_run", plan_run)
+    monkeypatch.setattr(commands, "plan_run", plan_run)
     assert CliRunner().invoke(local_app, ["--plan", *options]).exit_code == 0
     assert [settings.store for settings in seen] == [store]

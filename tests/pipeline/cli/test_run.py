@@ -13,6 +13,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from components.artifacts.files import TRAINING_FILE, atomic_directory, write_json
 from pipeline.config import Settings
 from pipeline.local.__main__ import app
 
@@ -65,6 +66,21 @@ def test_command_check_shows_what_the_data_set_holds_and_runs_nothing(tmp_path: 
     for fact in ("photos", "40 (sample)", "200, ", "splits from", "hash", "missing", "look-alikes"):
         assert fact in ended.stdout
     assert not (tmp_path / "runs").exists()
+
+
+def test_command_check_with_a_model_to_continue_from(tmp_path: Path, mlflow_database: Path) -> None:
+    root = tmp_path / "runs"
+    root.mkdir()
+    shutil.copy(mlflow_database, root)
+    with atomic_directory(tmp_path / "parent") as aside:
+        write_json(aside / TRAINING_FILE, {"mlflow_run_id": "unknown"})
+    given = ["--root", str(root), "--check", "--scenes", "40"]
+    ended = CliRunner().invoke(app, [*given, "--start-from", str(tmp_path / "parent")])
+    assert ended.exit_code == 0, ended.output
+    assert "MLflow has no record" in " ".join(ended.stdout.split())
+    ended = CliRunner().invoke(app, [*given, "--start-from", "models:/nothing@champion"])
+    assert ended.exit_code in (2, 3)
+    assert "nothing" in ended.stderr and "MLFLOW_TRACKING_URI" not in ended.stderr
 
 
 def test_command_check_of_a_data_set_without_captions(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_advice_names_random_weights_first() -> None:
 
 @pytest.mark.parametrize(
     ("splits", "number"),
-    [({**_ENOUGH, "train": 4999}, "4,999 train"), ({**_ENOUGH, "test": 199}, "199")],
+    [({**_ENOUGH, "train": 999}, "999 is a small training set"), ({**_ENOUGH, "test": 199}, "199")],
 )
 def test_advice_names_a_split_that_is_small(splits: dict[str, int], number: str) -> None:
     (only,) = advice(_REAL, _training(3, 4), splits)

@@ -26,7 +26,8 @@ from components.registry.models import find_champion
 from pipeline.cli.captioning.last_model import naming_last_model
 from pipeline.config import Settings, make_settings
 from pipeline.local.__main__ import app
-from pipeline.local.run import plan_run, run_pipeline
+from pipeline.local.commands import plan_run
+from pipeline.local.run import run_pipeline
 from pipeline.local.summary import Summary, show_summary
 
 

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from components.errors import DataError, SettingError
 from pipeline.config import Settings, make_settings
-from pipeline.local.run import StepFailedError, run_pipeline
+from pipeline.local.kfp_run import StepFailedError
+from pipeline.local.run import run_pipeline
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,9 @@ from pipeline.local.choices.choose import choose_settings
 
 _NETWORK = {"decoder": "par_inject", "ensemble_size": 2, "units": 64, "embedding_width": 50}
 
+_ONNX = {"network": "clip", "weights": "onnx", "onnx": {"output": "pooler_output"}}
+_FILE = {"weights": "file"}
+
 
 @pytest.fixture(autouse=True)
 def store_of_the_work_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,9 +34,6 @@ def _bundle(folder: Path, **encoder: Any) -> str:
             {"weights": "random", "seed": 5},
             {"encoder": "Xception", "encoder_weights": "random", "seed": 5},
         ),
-        # The file may be elsewhere now.
-        ({"weights": "file"}, {"encoder": "Xception"}),
-        ({"weights": "onnx"}, {}),
     ],
 )
 def test_choose_settings_takes_encoder_and_shapes_from_the_parent(
@@ -47,6 +47,60 @@ def test_choose_settings_takes_encoder_and_shapes_from_the_parent(
     # What the user sets as well is not chosen.
     again = choose_settings(None, {**start, "units": "64", "embedding_width": "0"}, tmp_path)
     assert set(_NETWORK) - set(again.values) == {"units", "embedding_width"}
+
+
+@pytest.mark.parametrize(
+    ("encoder", "wrong", "facts"),
+    [
+        (_ONNX, {}, ("--encoder ./FOLDER", "clip", "no --encoder")),
+        (_ONNX, {"encoder": "Xception"}, ("--encoder ./FOLDER", "clip", "Received: Xception")),
+        (_FILE, {}, ("--encoder-weights FILE", "Xception", "no --encoder-weights")),
+        (_FILE, {"encoder_weights": "random"}, ("--encoder-weights FILE", "Received: random")),
+    ],
+)
+@pytest.mark.parametrize("dataset", ["own", "sample"])
+def test_choose_settings_asks_for_the_files_of_the_parents_encoder(
+    tmp_path: Path, dataset: str, encoder: dict[str, Any], wrong: dict[str, str], facts: Any
+) -> None:
+    start = {"start_from": _bundle(tmp_path / "parent", **encoder), "dataset": dataset}
+    if dataset == "own":
+        (tmp_path / "own").mkdir()
+        start["dataset"] = str(tmp_path / "own")
+    with pytest.raises(SettingError) as raised:
+        choose_settings(None, start | wrong, tmp_path / "runs")
+    assert all(fact in str(raised.value) for fact in facts)
+    assert start["start_from"] in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "given", "values"),
+    [
+        (_ONNX, {"encoder": "./clip"}, {"encoder_output": "pooler_output"}),
+        (_ONNX, {"encoder": "./clip", "encoder_output": ""}, {}),
+        (_FILE, {"encoder_weights": "/weights.h5"}, {"encoder": "Xception"}),
+        # The file may be Keras's own; `train` compares the weights themselves.
+        (_FILE, {"encoder_weights": "imagenet"}, {"encoder": "Xception"}),
+    ],
+)
+def test_choose_settings_leaves_the_files_of_the_parents_encoder_to_the_user(
+    tmp_path: Path, encoder: dict[str, Any], given: dict[str, str], values: dict[str, Any]
+) -> None:
+    start = {"start_from": _bundle(tmp_path / "parent", **encoder), "dataset": str(tmp_path)}
+    choices = choose_settings(None, start | given | {"glove": "none", "model_name": "a"}, tmp_path)
+    assert choices.values == {**_NETWORK, **values}
+
+
+def test_choose_settings_compares_values_not_their_spelling(tmp_path: Path) -> None:
+    start = {"start_from": _bundle(tmp_path / "parent", weights="imagenet")}
+    choices = choose_settings(None, {**start, "encoder": "xception", "units": "+64"}, tmp_path)
+    assert not {"encoder", "units"} & choices.values.keys()
+
+
+def test_choose_settings_names_the_first_of_several_differences(tmp_path: Path) -> None:
+    start = {"start_from": _bundle(tmp_path / "parent", weights="imagenet")}
+    wrong = {"encoder": "VGG16", "embedding_width": 7, "units": 7, "ensemble_size": 7}
+    with pytest.raises(SettingError, match=r"^ensemble_size must be 2"):
+        choose_settings(None, {**start, **wrong}, tmp_path)
 
 
 def test_choose_settings_refuses_another_shape_by_name(tmp_path: Path) -> None:

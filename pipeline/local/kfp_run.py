@@ -1,0 +1,111 @@
+"""Runs the DAG with kfp.local: starts and stops its processes, and reads the outputs of steps."""
+
+import contextlib
+import os
+import signal
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+from kfp import dsl
+
+from components.artifacts.files import read_json
+from components.errors import CaptionflowError
+from components.runtime.execution import PARENT_VARIABLE
+from pipeline.dag import captioning_pipeline
+from pipeline.kfp_patches import patched_kfp
+from pipeline.local.cache import RunCache
+from pipeline.local.console import RunView
+from pipeline.local.run_folder import RunFolder
+from pipeline.tasks import steps_of
+
+# Seconds that a step's processes have to exit after an interrupted run.
+_GRACE = 10
+
+
+class StepFailedError(CaptionflowError):
+    """A step of the DAG failed; the message is the step's own error, below the log's place."""
+
+    has_lines = True
+
+
+def run_dag(
+    arguments: Mapping[str, Any],
+    view: RunView,
+    folder: RunFolder,
+    cache: RunCache,
+    log: Path,
+) -> None:
+    """Runs the DAG in this process with kfp.local, which starts a process for each step.
+
+    Args:
+        arguments: The pipeline's parameters.
+        view: Shows the progress.
+        folder: The run's folder.
+        cache: Supplies and keeps the outputs of steps.
+        log: The log file, which an error names.
+
+    Raises:
+        StepFailedError: If a step failed; with its name and its error.
+    """
+    from components.registry.ownership import RUN_VARIABLE
+
+    variables = {
+        "TMPDIR": str(folder.temporary),
+        RUN_VARIABLE: folder.path.name,
+        PARENT_VARIABLE: str(os.getpid()),
+    }
+    try:
+        with (
+            contextlib.redirect_stdout(view),
+            patched_kfp(folder.path.name, cache, variables=variables, on_exit=view.end),
+            warnings.catch_warnings(),
+        ):
+            # kfp.local warns that it ignores display names.
+            warnings.filterwarnings("ignore", module=r"kfp\.local")
+            captioning_pipeline(**arguments)
+    except RuntimeError as error:
+        # kfp raises this when a step failed.
+        if view.failure is None:
+            raise
+        raise StepFailedError(f"All output of the run: {log}\n{view.failure}") from error
+    except KeyboardInterrupt:
+        _stop_children()
+        raise
+
+
+def read_outputs(spec: Any, folder: Path, cache: RunCache) -> dict[str, Mapping[str, Any]]:
+    """Returns the outputs of all steps that ended, by step and name.
+
+    Args:
+        spec: The pipeline's spec.
+        folder: The run's folder, which alone has the outputs of steps that are never cached.
+        cache: The outputs of the other steps.
+    """
+    outputs: dict[str, Mapping[str, Any]] = {}
+    for step in steps_of(spec):
+        file = folder / step.name / "executor_output.json"
+        if step.name in cache.outputs:
+            outputs[step.name] = cache.outputs[step.name]
+        elif file.exists():
+            written = read_json(file)
+            artifacts = {
+                name: dsl.Artifact(uri=artifact["uri"], metadata=artifact.get("metadata", {}))
+                for name, each in written.get("artifacts", {}).items()
+                for artifact in each["artifacts"]
+            }
+            outputs[step.name] = {**written.get("parameterValues", {}), **artifacts}
+    return outputs
+
+
+def _stop_children() -> None:
+    # Ctrl-C in a terminal also reaches the steps; other signals reach only this process.
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.send_signal(signal.SIGINT)
+    for child in psutil.wait_procs(children, timeout=_GRACE)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
