@@ -20,10 +20,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.artifacts.example_records import FEATURE_TYPE, shard_name
-from components.artifacts.files import read_json
+from components.artifacts.files import ENCODER_FILE, read_json
 from components.errors import DataError
-
-ENCODER_FILE = "encoder.json"
 
 _RECORDS_A_BATCH = 500
 #: Photos per block. A multiple of the batch size of beam search, so that a split is captioned in

@@ -92,7 +92,7 @@ def evaluate_model(
     inputs.bundle.calibration = calibration
     test = caption_split(inputs.bundle, inputs.test.blocks())
     captions = test.captions
-    measured, cider_d = score_captions(captions, test.references)
+    measured, cider_d_by_photo = score_captions(captions, test.references)
     for name in ("beam", "greedy"):
         *bleu, cider_d, rouge_l = search_scores(measured, name).values()
         numbers = "/".join(f"{value:.1f}" for value in bleu)
@@ -102,7 +102,7 @@ def evaluate_model(
 
     if not drawn_scenes:
         measured |= measure_meteor(captions, test.references, inputs.data.language)
-    measured["confidence"] = measure_confidence(test.confidences, cider_d, test.references)
+    measured["confidence"] = measure_confidence(test.confidences, cider_d_by_photo, test.references)
     logger.info(
         "CIDEr-D of the surest half: %.1f, of all: %.1f",
         measured["confidence"]["cider_d_surest_half"],

@@ -12,8 +12,7 @@ from typing import Any
 from apache_beam.utils.shared import Shared
 
 from components.artifacts.captions import read_captions
-from components.artifacts.examples import ENCODER_FILE
-from components.artifacts.files import atomic_directory
+from components.artifacts.files import ENCODER_FILE, atomic_directory
 from components.artifacts.manifest import read_manifest
 from components.captioning.encoder.dead_leaves import draw_dead_leaves
 from components.captioning.encoder.encoder import Encoder

@@ -22,8 +22,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from components.artifacts.examples import ENCODER_FILE
 from components.artifacts.files import (
+    ENCODER_FILE,
     ENCODER_ONNX_FILE,
     ENCODER_WEIGHTS_FILE,
     encoder_weights_file,

@@ -10,7 +10,7 @@ import apache_beam as beam
 import tensorflow as tf
 
 from components.artifacts.example_records import to_example
-from components.artifacts.examples import ENCODER_FILE
+from components.artifacts.files import ENCODER_FILE
 from components.features.shards import read_feature_shard
 from components.features.store import FeatureLocation, FeatureStore
 from components.features.tasks import EncodingTask

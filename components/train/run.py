@@ -12,9 +12,10 @@ import numpy as np
 
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.code_version import code_version
-from components.artifacts.examples import ENCODER_FILE, ExampleShards
+from components.artifacts.examples import ExampleShards
 from components.artifacts.files import (
     COVERAGE_FILE,
+    ENCODER_FILE,
     MATRIX_FILE,
     TRAINING_FILE,
     atomic_directory,

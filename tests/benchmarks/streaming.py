@@ -29,7 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from components.artifacts.example_records import shard_count, shard_name, to_example
-from components.artifacts.examples import ENCODER_FILE, Examples, ExampleShards
+from components.artifacts.examples import Examples, ExampleShards
+from components.artifacts.files import ENCODER_FILE
 from components.settings.train import TrainSettings
 from components.train.data import CaptionBatches
 from components.train.sample import sample_photos

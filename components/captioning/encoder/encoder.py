@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.artifacts.examples import ENCODER_FILE
-from components.artifacts.files import ENCODER_WEIGHTS_FILE
+from components.artifacts.files import ENCODER_FILE, ENCODER_WEIGHTS_FILE
 from components.captioning.encoder.backbones import Backbone, find_backbone
 from components.captioning.encoder.batch_norm import calibrate_batch_norm
 from components.captioning.encoder.compiled import Compiled, compile_model, compute_in_batches

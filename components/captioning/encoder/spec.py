@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from components.artifacts.examples import ENCODER_FILE
-from components.artifacts.files import write_json
+from components.artifacts.files import ENCODER_FILE, write_json
 from components.captioning.encoder.onnx.image_processor import ImageProcessor
 from components.captioning.encoder.precision import Precision
 from components.errors import DataError

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from components.artifacts import examples as examples_module
 from components.artifacts.example_records import shard_name, to_example
-from components.artifacts.examples import ENCODER_FILE, ExampleShards, read_examples
+from components.artifacts.examples import ExampleShards, read_examples
+from components.artifacts.files import ENCODER_FILE
 from components.errors import DataError
 
 TOKENS = ((4, 5, 6), (), (7,))

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from components.artifacts.example_records import shard_name, to_example
-from components.artifacts.examples import ENCODER_FILE, Examples, ExampleShards
+from components.artifacts.examples import Examples, ExampleShards
+from components.artifacts.files import ENCODER_FILE
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.settings.train import TrainSettings
 

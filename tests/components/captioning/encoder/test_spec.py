@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.artifacts.examples import ENCODER_FILE
+from components.artifacts.files import ENCODER_FILE
 from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError
 
