@@ -1,6 +1,7 @@
 """METEOR, computed by the Java program that `pycocoevalcap` brings; for English only."""
 
 import shutil
+import threading
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
@@ -48,8 +49,12 @@ def meteor_scores(
     # One process for all sets: it takes seconds to read its paraphrases.
     program = Meteor()
     scores = {}
-    for name, captions in hypotheses.items():
-        require_references(captions, references)
-        candidates = {photo: [caption] for photo, caption in enumerate(captions)}
-        scores[name] = 100 * program.compute_score(targets, candidates)[0]
+    try:
+        for name, captions in hypotheses.items():
+            require_references(captions, references)
+            candidates = {photo: [caption] for photo, caption in enumerate(captions)}
+            scores[name] = 100 * program.compute_score(targets, candidates)[0]
+    finally:
+        # An error leaves the lock taken, and the library's destructor would wait for it for ever.
+        program.lock = threading.Lock()
     return scores
