@@ -23,7 +23,7 @@ from pipeline.local.summary import Summary
 ARTIFACTS = (
     "ingest/manifest", "normalize/captions", "features/examples", "embeddings/matrix",
     "train/model", "evaluate/scored_model", "evaluate/scores", "evaluate/report",
-    "rescore/baseline", "gate/final_report",
+    "rescore/baseline", "gate/final_report", "register/released_report",
 )  # fmt: skip
 
 
