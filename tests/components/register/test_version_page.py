@@ -101,7 +101,7 @@ def test_version_page_leads_to_run_report_and_photos(
         page.get_by_text(name).first.wait_for()
     page.get_by_text("report.html").first.click()
     report = page.frame_locator("iframe")
-    report.get_by_role("heading", name="How well the model describes photos").wait_for()
+    report.get_by_role("heading", name="Scores", exact=True).wait_for()
     photos = report.locator("img")
     assert photos.count() > 0
     # Shown, not only named.
