@@ -104,7 +104,9 @@ def test_version_page_leads_to_run_report_and_photos(
     report.get_by_role("heading", name="Scores", exact=True).wait_for()
     photos = report.locator("img")
     assert photos.count() > 0
-    # Shown, not only named.
+    # Shown, not only named; a photo is loaded when it comes into view.
+    photos.first.scroll_into_view_if_needed()
+    photos.first.evaluate("photo => photo.decode()")
     assert photos.first.evaluate("photo => photo.naturalWidth") > 0
 
 
