@@ -33,7 +33,8 @@ def test_environment_is_the_same_after_each_test(tmp_path: Path) -> None:
     ours = ("MLFLOW_", "MALLOC_", "PYTEST_")
     environment = {n: text for n, text in os.environ.items() if not n.startswith(ours)}
     environment |= {"KFP_UI_URL": "http://kfp", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+    tests = Path(__file__).parent
+    environment["PYTHONPATH"] = os.pathsep.join([str(tests.parent), str(tests / "fixtures")])
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         capture_output=True, text=True, check=False, cwd=tmp_path, env=environment,

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection
@@ -62,8 +62,10 @@ def _server(command: list[str], port: int, log: Path) -> Iterator[subprocess.Pop
                 time.sleep(0.1)
         yield process
     finally:
-        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
-            each.kill()
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+        process.kill()
         process.wait()
 
 
@@ -77,9 +79,9 @@ def _hiding(folders: set[str], command: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def isolation() -> None:
+def isolation(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skips a test where this user can't give a process mounts of its own."""
-    command = _hiding({tempfile.gettempdir()}, ["true"])
+    command = _hiding({str(tmp_path_factory.mktemp("hidden"))}, ["true"])
     try:
         subprocess.run(command, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -100,12 +102,16 @@ def job_service(
 
 @pytest.fixture
 def start_workers(
-    job_service: int, free_port: Callable[[], int], tmp_path: Path
+    job_service: int, free_port: Callable[[], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Workers]]:
     """Returns a function that starts a worker pool, with this process's environment.
 
-    With `hide`, its workers find empty folders in the place of those, and no other temporary files.
+    With `hide`, its workers find empty folders in the place of those, and of the one in which this
+    process keeps temporary files. (Not of all temporary files: the interpreter may be one.)
     """
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with ExitStack() as stack:
 
         def start(hide: tuple[Path, ...] = ()) -> Workers:
@@ -113,7 +119,7 @@ def start_workers(
             module = "apache_beam.runners.worker.worker_pool_main"
             command = [sys.executable, "-m", module, f"--service_port={port}"]
             if hide:
-                command = _hiding({*map(str, hide), tempfile.gettempdir()}, command)
+                command = _hiding({*map(str, hide), str(temporary)}, command)
             process = stack.enter_context(_server(command, port, tmp_path / f"workers-{port}.log"))
             # Beam's default ends the connection to a job after five minutes.
             flags = (

@@ -79,6 +79,8 @@ def test_evaluate_model_writes_scores_as_computed_by_hand(artifacts: Any, tmp_pa
     assert confidence["curve"][1] == pytest.approx({"coverage": 1, "risk": 0.5, "cider_d": CIDER_D})
     assert scores == {
         "split": "test",
+        "findings": [],
+        "language": "und",
         "mlflow_run_id": "run-1",
         "model_fingerprint": checksums_fingerprint(tmp_path / "scored_model"),
         "images": 2,
@@ -118,7 +120,9 @@ def test_evaluate_model_writes_the_model_with_the_decoding_settings_it_was_score
     scored = tmp_path / "scored_model"
     assert Bundle.load(scored).decoding == DecodingConfig(2, 1.0, max_words=3)
     files = {path.name for path in artifacts.model.iterdir()}
-    assert {path.name for path in scored.iterdir()} == files | {"decoding.json", "confidence.json"}
+    assert {path.name for path in scored.iterdir()} == files | {
+        "decoding.json", "confidence.json", "language.txt",
+    }  # fmt: skip
     for name in files - {"SHA256SUMS"}:
         assert (scored / name).read_bytes() == (artifacts.model / name).read_bytes()
 

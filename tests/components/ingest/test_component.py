@@ -16,6 +16,8 @@ def _run(dataset: Path, artifact: dsl.Dataset) -> None:
         max_quarantined=0.2,
         max_missing=0.0,
         beam_flags="",
+        start_from="",
+        language="",
         manifest=artifact,
     )
 

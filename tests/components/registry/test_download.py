@@ -61,7 +61,7 @@ def test_download_model_without_a_champion_quotes_the_gate(tmp_path: Path) -> No
     log_tags(start_run("photos", "train", {}), tags)
     with pytest.raises(DataError) as caught:
         download_model("captioner", None, tmp_path)
-    for fact in ("captioner", "sqlite:", reason, "captionflow run", "--bundle"):
+    for fact in ("captioner", "sqlite:", reason, "captionflow run"):
         assert fact in str(caught.value)
 
 

@@ -14,7 +14,7 @@ from components.storage.transfer import local_copy, read_remote
 
 def test_nothing_at_a_path_is_an_error(store: Any, tmp_path: Path) -> None:
     store.write("set2/a", b"a")
-    with pytest.raises(DataError, match=f"check its spelling: {store.uri}/set"):
+    with pytest.raises(DataError, match=f"check the spelling: {store.uri}/set"):
         local_copy(f"{store.uri}/set", tmp_path / "copy")
 
 

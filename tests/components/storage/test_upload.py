@@ -193,7 +193,7 @@ def test_upload_of_what_has_no_place_is_an_error(store: Any, folder: Path, tmp_p
         (SettingError, "must name it, not", lambda: upload(folder / "a.txt", f"{store.uri}/x/")),
         (SettingError, "must not be a file's", lambda: upload(folder, f"{store.uri}/a.txt")),
         (DataError, "must hold files", lambda: upload(tmp_path / "bare", f"{store.uri}/run")),
-        (DataError, "check its spelling", lambda: upload(tmp_path / "gone", f"{store.uri}/run")),
+        (DataError, "check the spelling", lambda: upload(tmp_path / "gone", f"{store.uri}/run")),
     ]
     for kind, message, call in cases:
         with pytest.raises(kind, match=message):

@@ -33,8 +33,9 @@ def test_schedule_sends_package_cron_concurrency_and_parameters(
     call: Call, kfp_server: Any, package: Path
 ) -> None:
     result = call(
-        "schedule", "--cron", "0 3 * * 0", "--dataset", "gs://b/x.zip", "--epochs", 3, "--gpus", 0
-    )
+        "schedule", "--cron", "0 3 * * 0", "--preset", "flickr8k", "--dataset", "gs://b/x.zip",
+        "--glove", "gs://b/glove.txt", "--epochs", 3, "--gpus", 0,
+    )  # fmt: skip
     assert result.exit_code == 0, result.output
     (request,) = kfp_server.sent("POST", "/recurringruns")
     sent, (pipeline, platform) = request.body, yaml.safe_load_all(package.read_text())

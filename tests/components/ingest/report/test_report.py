@@ -105,7 +105,7 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
         "same_in_dev_and_test": 1,
         "near_duplicates": 1,
     }
-    assert caplog.messages[0].startswith("1 pictures are in dev and in test both (c = d first)")
+    assert caplog.messages[0].startswith("1 photos are in both dev and test (c = d first)")
     assert caplog.messages[1].startswith("1 pairs of photos look alike")
     assert "(b and e first)" in caplog.messages[1]
     assert report["dataset_fingerprint"] == photos_fingerprint(photos)
