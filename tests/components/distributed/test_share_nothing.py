@@ -28,6 +28,8 @@ def test_remote_data_set_gives_the_same_bytes_as_in_this_process(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
+    if remote.uri.startswith("s3://"):
+        pytest.skip("Beam's worker pool gives its own S3 client no options; its boot program does")
     dataset = _upload(photos, remote)
     workers = start_workers(hide=(tmp_path_factory.getbasetemp(),))
     flags = f"{workers.flags} --temp_location={remote.uri}/temp"
