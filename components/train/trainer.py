@@ -85,11 +85,7 @@ def fit_network(
         else:
             continue_from(network, words, parent)
         network.compile(
-            optimizer=make_optimizer(
-                settings,
-                steps=batches.steps * settings.epochs,
-                replicas=strategy.num_replicas_in_sync,
-            ),
+            optimizer=make_optimizer(settings, steps=batches.steps * settings.epochs),
             loss=WordCrossEntropy(settings.label_smoothing),
             metrics=[WordLoss()],
             jit_compile=False,
