@@ -30,9 +30,12 @@ class Attempt:
     Args:
         root: The work folder.
         settings: Settings of the run.
+        confined: A command that starts the run with fewer rights; see `confined`.
     """
 
-    def __init__(self, root: Path, settings: tuple[str, ...] = SETTINGS) -> None:
+    def __init__(
+        self, root: Path, settings: tuple[str, ...] = SETTINGS, confined: tuple[str, ...] = ()
+    ) -> None:
         self._before = set((root / "logs").glob("*.log"))
         self._root = root
         # Beside the work folder, so that what is left there belongs to its runs.
@@ -41,7 +44,7 @@ class Attempt:
         environment = {**os.environ, "MLFLOW_TRACKING_URI": "", "PYTHONPATH": str(PROJECT)}
         environment["TMPDIR"] = str(temporary)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.local", "--root", str(root), *settings],
+            [*confined, sys.executable, "-m", "pipeline.local", "--root", str(root), *settings],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT,
             env=environment, start_new_session=True,
         )  # fmt: skip
@@ -57,7 +60,7 @@ class Attempt:
         while step not in STARTED.findall(self.log()):
             if self.process.poll() is not None or time.monotonic() > limit:
                 return step in STARTED.findall(self.log())
-            time.sleep(0.05)
+            time.sleep(0.1)
         return True
 
     def wait_until(self, step: str, seconds: float) -> None:
@@ -66,14 +69,29 @@ class Attempt:
             running = running_step(self.process.pid)
             if running and running[0] == step and running[1] >= seconds:
                 return
-            time.sleep(0.05)
+            time.sleep(0.1)
 
-    def kill(self) -> str:
-        """Kills the whole process group, and returns the log."""
+    def limit_files(self, step: str, size: int) -> None:
+        """Waits for the process of a step, in which files can't grow beyond a size from then on.
+
+        Args:
+            step: A step that has started.
+            size: In bytes. What exceeds it is an error, as on a full disk.
+        """
+        while self.process.poll() is None and step not in ENDED.findall(self.log()):
+            running = step_process(self.process.pid)
+            if running and running[0] == step:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    for process in (running[1], *running[1].children(recursive=True)):
+                        process.rlimit(psutil.RLIMIT_FSIZE, (size, size))
+                return
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kills the whole process group."""
         with contextlib.suppress(ProcessLookupError):  # it has ended
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
-        return self.log()
 
     def finish(self) -> tuple[int, str]:
         """Waits for the end of the run; returns the exit code and what it printed."""
@@ -88,10 +106,22 @@ def running_step(run: int) -> tuple[str, float] | None:
         run: The id of the run's process.
     """
     with contextlib.suppress(psutil.NoSuchProcess):
+        if running := step_process(run):
+            step, process = running
+            times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+            return step, sum(time.user + time.system for time in times)
+    return None
+
+
+def step_process(run: int) -> tuple[str, psutil.Process] | None:
+    """Returns the step that a run is executing, and its process.
+
+    Args:
+        run: The id of the run's process.
+    """
+    with contextlib.suppress(psutil.NoSuchProcess):
         for child in psutil.Process(run).children(recursive=True):
             command = child.cmdline()
             if _FUNCTION in command:
-                times = [each.cpu_times() for each in (child, *child.children(recursive=True))]
-                used = sum(time.user + time.system for time in times)
-                return command[command.index(_FUNCTION) + 1], used
+                return command[command.index(_FUNCTION) + 1], child
     return None

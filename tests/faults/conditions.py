@@ -1,6 +1,7 @@
 """Runs the pipeline under bad conditions, one after the other in one work folder.
 
     python tests/faults/conditions.py
+    python tests/faults/conditions.py first_run two_runs    # only some, the first among them
 
 The work folder has an unusual name and lies on a small disk (a tmpfs, if root may mount one). After
 the first run only the steps that depend on the registry run again, under another model name.
@@ -19,11 +20,12 @@ from pathlib import Path
 
 import psutil
 from attempts import PROJECT, SETTINGS, Attempt
+from confined import read_only_system, user_without_a_home, work_folder_of_another_user
 from states import EPOCH
 
 #: Bytes that are free when the disk is full: less than a logged model needs.
 _FREE = 6 << 20
-_SIZE = 300 << 20
+_SIZE = 400 << 20
 
 
 def first_run(root: Path) -> list[str]:
@@ -111,7 +113,10 @@ def moved_folder(root: Path) -> list[str]:
     return faults + _left_over(moved)
 
 
-_CONDITIONS = (first_run, killed_step, full_disk, two_runs, identical_runs, moved_folder)
+_CONDITIONS = (
+    first_run, killed_step, full_disk, two_runs, identical_runs, work_folder_of_another_user,
+    moved_folder, user_without_a_home, read_only_system,
+)  # fmt: skip
 
 
 def _left_over(root: Path) -> list[str]:
@@ -159,7 +164,7 @@ def main() -> int:
     failed = 0
     with _small_disk() as folder:
         root = folder / "it's #1, 100%" / "runs"
-        for condition in _CONDITIONS:
+        for condition in _asked():
             if condition is full_disk and not os.path.ismount(folder):
                 print("full_disk: skipped, no tmpfs can be mounted")  # noqa: T201
                 continue
@@ -170,6 +175,11 @@ def main() -> int:
             print(f"{condition.__name__}: {'LOST' if faults else 'survived'} ({took})", flush=True)  # noqa: T201
             print(*(f"    {fault[-1500:]}" for fault in faults), sep="\n", flush=True)  # noqa: T201
     return failed
+
+
+def _asked() -> list[Callable[[Path], list[str]]]:
+    names = sys.argv[1:]
+    return [each for each in _CONDITIONS if not names or each.__name__ in names]
 
 
 def _tried(condition: Callable[[Path], list[str]], root: Path) -> list[str]:

@@ -1,13 +1,14 @@
-"""Kills runs of the pipeline at random moments and checks what the next run makes of it.
+"""Interrupts runs of the pipeline at random moments and checks what the next run makes of it.
 
     python tests/faults/killed_runs.py --rounds 10 --seed 1 --folder build/kills
 
 A round is a new work folder, in which the same command is started until it ends by itself. It is
-killed (SIGKILL to the whole process group) once in each of the ten steps, at a random moment. Then
-the state of the work folder is compared with that of a run that nobody interrupted.
+interrupted once in each of the ten steps, at a random moment: killed (SIGKILL to the whole process
+group), or by a power cut, or by a full disk. Then the state of the work folder is compared with
+that of a run that nobody interrupted.
 
 Moments are measured in processor time, which unlike the clock does not depend on how busy the
-machine is. The folder keeps the uninterrupted run and counts the kills of all calls.
+machine is. The folder keeps the uninterrupted run and counts the interruptions of all calls.
 """
 
 import argparse
@@ -22,7 +23,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from attempts import ENDED, SETTINGS, Attempt, running_step
+from attempts import ENDED, PROJECT, SETTINGS, Attempt, running_step
+
+sys.path.append(str(PROJECT / "tests" / "fixtures"))
+
+from disks import Disk
+from interruptions import FULL_DISK, KILL, POWER_CUT, cut_power, fill_disk, kill
 from states import REPEATED, STEPS, differences, last_step, repetitions, state
 from tiny_encoder import write_encoder
 
@@ -35,7 +41,7 @@ class Base(NamedTuple):
 
 
 class Kill(NamedTuple):
-    """A kill: the step in which the run was, and what was lost; empty: nothing."""
+    """An interruption: the step in which the run was, and what was lost; empty: nothing."""
 
     step: str
     lost: str
@@ -50,7 +56,7 @@ def uninterrupted(folder: Path, settings: tuple[str, ...]) -> Base:
         while attempt.process.poll() is None:
             if running := running_step(attempt.process.pid):
                 seconds[running[0]] = max(seconds[running[0]], running[1])
-            time.sleep(0.05)
+            time.sleep(0.1)
         code, output = attempt.finish()
         if code:
             raise SystemExit(output)
@@ -58,13 +64,24 @@ def uninterrupted(folder: Path, settings: tuple[str, ...]) -> Base:
     return Base(**json.loads(file.read_text()))
 
 
-def run_round(chance: random.Random, settings: tuple[str, ...], base: Base) -> list[Kill]:
-    """Kills a run once in each step, and then runs it to its end.
+def run_round(
+    chance: random.Random, settings: tuple[str, ...], base: Base, kind: str
+) -> list[Kill]:
+    """Interrupts a run once in each step, and then runs it to its end.
+
+    Args:
+        chance: Draws the moments.
+        settings: Settings of the run.
+        base: The uninterrupted run.
+        kind: Of interruption.
 
     Returns:
-        All kills. If the final state is not that of the uninterrupted run, each of them lost it.
+        All interruptions. If the final state is not that of the uninterrupted run, each of them
+        lost it, and the work folder is kept.
     """
-    root = Path(tempfile.mkdtemp(prefix="captionflow-kills-")) / "runs"
+    folder = Path(tempfile.mkdtemp(prefix="captionflow-kills-"))
+    disk = Disk(folder) if kind == POWER_CUT else None
+    root = (disk.path if disk else folder) / "runs"
     logs, kills = list[str](), list[Kill]()
     for step in STEPS:
         if step not in REPEATED and any(step in ENDED.findall(log) for log in logs):
@@ -75,18 +92,27 @@ def run_round(chance: random.Random, settings: tuple[str, ...], base: Base) -> l
             code, output = attempt.finish()
             return _all_lost(kills, [f"{step} never started, exit code {code}\n{output[-600:]}"])
         # Slightly longer, so that some runs are killed when the step has just ended.
-        moment = chance.uniform(0, 1.05 * base.seconds[step])
-        attempt.wait_until(step, moment)
-        logs.append(attempt.kill())
-        kills.append(Kill(last_step(logs[-1]), "; ".join(repetitions(logs))))
-        _show(f"{kills[-1].step} after {moment:.1f} s of {step}: {kills[-1].lost or 'survived'}")
+        moment, fault = chance.uniform(0, 1.05 * base.seconds[step]), ""
+        if disk:
+            log = cut_power(attempt, step, moment, disk)
+        elif kind == FULL_DISK:
+            log, fault = fill_disk(attempt, step, chance)
+        else:
+            log = kill(attempt, step, moment)
+        logs.append(log)
+        lost = "; ".join(filter(None, [fault, *repetitions(logs)]))
+        kills.append(Kill(last_step(log), lost))
+        _show(f"{kind} in {kills[-1].step} after {moment:.1f} s of {step}: {lost or 'survived'}")
     attempt = Attempt(root, settings)
     code, output = attempt.finish()
     logs.append(attempt.log())
     faults = repetitions(logs) + ([output[-600:]] if code else differences(base.state, state(root)))
     if faults:
         return _all_lost(kills, [str(root), *faults])
-    shutil.rmtree(root.parent)
+    _show("final state: as of the uninterrupted run")
+    if disk:
+        disk.unmount()
+    shutil.rmtree(folder)
     return kills
 
 
@@ -105,7 +131,7 @@ def _summary(kills: list[Kill]) -> Iterator[str]:
     survived = Counter(kill.step for kill in kills if not kill.lost)
     for step in STEPS:
         yield f"{step:<10} {survived[step]} of {killed[step]}"
-    yield f"{'all':<10} {survived.total()} of {killed.total()} kills lost nothing"
+    yield f"{'all':<10} {survived.total()} of {killed.total()} interruptions lost nothing"
 
 
 def main() -> int:
@@ -113,6 +139,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=10, help="with ten kills each (10)")
     parser.add_argument("--seed", default=str(random.randrange(10**6)), help="default: any")  # noqa: S311
+    parser.add_argument("--kind", choices=(KILL, POWER_CUT, FULL_DISK), default=KILL)
     parser.add_argument("--folder", type=Path, help="default: a new temporary one")
     asked = parser.parse_args()
     folder = (asked.folder or Path(tempfile.mkdtemp(prefix="captionflow-base-"))).absolute()
@@ -120,10 +147,10 @@ def main() -> int:
     # With an encoder that costs nothing, most of a round is the start of its processes.
     settings = (*SETTINGS, "--encoder", str(write_encoder(folder / "encoder")))
     base = uninterrupted(folder, settings)
-    file = folder / "kills.jsonl"
+    file = folder / f"{asked.kind}.jsonl"
     for number in range(asked.rounds):
         _show(f"round {number} of seed {asked.seed}")
-        kills = run_round(random.Random(f"{asked.seed}-{number}"), settings, base)  # noqa: S311
+        kills = run_round(random.Random(f"{asked.seed}-{number}"), settings, base, asked.kind)  # noqa: S311
         with file.open("a") as lines:
             lines.writelines(json.dumps(kill) + "\n" for kill in kills)
     kills = [Kill(*json.loads(line)) for line in file.read_text().splitlines()]
