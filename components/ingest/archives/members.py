@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from components.errors import DataError
 from components.ingest.archives.names import tar_name, zip_name
+from components.ingest.archives.tar_headers import CheckedHeader, not_a_file
 
 # Whoever copies a member reads it in pieces; only a header can ask for more at once.
-_LARGEST_READ = 4 << 20
+_LARGEST_READ = 1 << 20
 _SMALL_PIECE = 1 << 12
 _LONGEST_LINK = 1 << 12
 
@@ -110,7 +110,7 @@ def zip_members(archive: Path, meter: Meter) -> Iterator[Member]:
             # Only zips made on Unix have a file type.
             kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
-                raise _not_a_file(info.filename)
+                raise not_a_file(info.filename)
             if info.filename.endswith("/") or kind == stat.S_IFDIR:
                 yield Member(name)
                 continue
@@ -141,7 +141,13 @@ def tar_members(archive: Path, meter: Meter) -> Iterator[Member]:
             raw = stack.enter_context(gzip.GzipFile(fileobj=raw))
         metered = _Metered(raw, meter)
         opened = stack.enter_context(
-            tarfile.open(fileobj=metered, mode="r:", encoding="utf-8", errors="surrogateescape")
+            tarfile.open(
+                fileobj=metered,
+                mode="r:",
+                tarinfo=CheckedHeader,
+                encoding="utf-8",
+                errors="surrogateescape",
+            )
         )
         while (member := opened.next()) is not None:
             vars(opened)["members"] = []  # tarfile would keep them all
@@ -156,7 +162,7 @@ def tar_members(archive: Path, meter: Meter) -> Iterator[Member]:
             elif member.isreg() and not member.issparse():
                 yield Member(name, opened.extractfile(member))
             else:
-                raise _not_a_file(member.name)
+                raise not_a_file(member.name)
         # tarfile takes any header that it can't read for the archive's end.
         metered.seek(opened.offset)
         if any(metered.read(tarfile.BLOCKSIZE)):
@@ -169,13 +175,6 @@ def _from_root(name: str, target: str) -> str:
     Absolute targets stay absolute, and those that lead out begin with `..`.
     """
     return posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
-
-
-def _not_a_file(name: str) -> DataError:
-    return DataError(
-        "An archive must hold plain files, folders and links, no devices, pipes or sparse files. "
-        f"Received: {name!r}"
-    )
 
 
 class _InSmallPieces:
@@ -224,16 +223,24 @@ class _Metered(io.BufferedIOBase):
     def __init__(self, stream: io.BufferedIOBase, meter: Meter) -> None:
         self._stream = stream
         self._meter = meter
+        self._unread = b""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or not 0 <= size <= _LARGEST_READ:
             raise TooMuchError(f"a header asks for {size} bytes")
+        if self._unread:
+            given, self._unread = self._unread[:size], self._unread[size:]
+            return given
         self._meter.reach(self._stream.tell() + size)
         return self._stream.read(size)
 
+    def unread(self, content: bytes) -> None:
+        self._unread = content + self._unread
+
     def seek(self, position: int, whence: int = os.SEEK_SET, /) -> int:
         self._meter.reach(position)
+        self._unread = b""
         return self._stream.seek(position, whence)
 
     def tell(self) -> int:
-        return self._stream.tell()
+        return self._stream.tell() - len(self._unread)

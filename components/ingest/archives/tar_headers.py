@@ -1,0 +1,96 @@
+"""Headers of tar archives, checked before `tarfile` parses them.
+
+A hostile header of a few kilobytes, once gzipped, can keep `tarfile` busy for hours or fill the
+memory: its regular expressions take quadratic time (CVE-2024-6232, in Python before 3.11.10),
+negative sizes lead it back to where it was (CVE-2025-8194, before 3.11.14), records may overlap,
+and maps of sparse files have no end.
+"""
+
+import re
+import tarfile
+from collections.abc import Iterator
+from typing import Protocol
+
+from components.errors import DataError
+
+# The records of extended headers (POSIX pax) that matter here, and those that a sparse file has.
+_RECORDS = frozenset({b"path", b"linkpath", b"size", b"hdrcharset"})
+_SPARSE = b"GNU.sparse."
+_START = re.compile(rb"([0-9]{1,7}) ")
+# Longer than any path, and than the name of any file: the latter takes quadratic time.
+_LONGEST = 1 << 13
+_DIGITS = re.compile(rb"[0-9]{256}")
+
+
+def not_a_file(name: str) -> DataError:
+    """Returns the error for a member that is neither a plain file nor a folder nor a link."""
+    return DataError(
+        "An archive must hold plain files, folders and links, no devices, pipes or sparse files. "
+        f"Received: {name!r}"
+    )
+
+
+class PushbackStream(Protocol):
+    """A stream to which bytes can be given back."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Reads bytes."""
+
+    def unread(self, content: bytes) -> None:
+        """Lets the next read begin with these bytes."""
+
+
+class CheckedHeader(tarfile.TarInfo):
+    """A header of a tar. It overrides the methods that `tarfile` provides for that.
+
+    They raise a DataError if the member is sparse (small, but large once read), and a ReadError if
+    the header is broken.
+    """
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.size < 0:
+            raise tarfile.ReadError(f"the size of {self.name!r} is negative: {self.size}")
+        checked: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return checked
+
+    def _proc_sparse(self, _: tarfile.TarFile) -> tarfile.TarInfo:
+        raise not_a_file(self.name)
+
+    def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        stream: PushbackStream = archive.fileobj  # type: ignore[assignment]
+        kept = b""
+        for keyword, record in _records(stream.read(self._blocks())[: self.size]):
+            if keyword.startswith(_SPARSE):
+                raise not_a_file(self.name)
+            # A global header (as of `git archive`) says nothing about single files.
+            if keyword in _RECORDS and self.type != tarfile.XGLTYPE:
+                kept += record
+        self.size = len(kept)
+        stream.unread(kept.ljust(self._blocks(), b"\0"))
+        checked: tarfile.TarInfo = super()._proc_pax(archive)  # type: ignore[misc]
+        return checked
+
+    def _blocks(self) -> int:
+        return -(-self.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
+def _records(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the keyword of each record of an extended header, and the record.
+
+    Raises:
+        ReadError: If a record does not follow the one before, or is too long for what it says.
+    """
+    position = 0
+    while position < len(header):
+        start = _START.match(header, position)
+        end = position + int(start[1]) if start else 0
+        record = header[position:end]
+        if not start or end > len(header) or not record.endswith(b"\n") or b"=" not in record:
+            raise tarfile.ReadError(f"an extended header is broken at its byte {position}")
+        keyword, _, value = record[len(start[0]) : -1].partition(b"=")
+        if keyword in _RECORDS and (len(value) > _LONGEST or _DIGITS.search(value)):
+            raise tarfile.ReadError(f"the {keyword.decode()} of a member is too long")
+        if keyword == b"size" and not value.isdigit():
+            raise tarfile.ReadError(f"the size of a member is no number: {value[:40]!r}")
+        yield keyword, record
+        position = end
