@@ -94,6 +94,20 @@ class Member:
     link: str = ""
 
 
+@contextlib.contextmanager
+def open_zip(archive: Path, meter: Meter) -> Iterator[zipfile.ZipFile]:
+    """Opens a zip.
+
+    Raises:
+        TooMuchError: If its directory has too many members.
+    """
+    with (
+        archive.open("rb") as raw,
+        zipfile.ZipFile(cast(IO[bytes], _Directory(raw, meter))) as opened,
+    ):
+        yield opened
+
+
 def zip_members(archive: Path, meter: Meter) -> Iterator[Member]:
     """Yields the members of a zip; each stream has to be read before the next member.
 
@@ -101,9 +115,7 @@ def zip_members(archive: Path, meter: Meter) -> Iterator[Member]:
         DataError: If a member is a device or a pipe.
         TooMuchError: If there are too many members.
     """
-    with contextlib.ExitStack() as stack:
-        raw = stack.enter_context(archive.open("rb"))
-        opened = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], _Directory(raw, meter))))
+    with open_zip(archive, meter) as opened:
         for info in opened.infolist():
             meter.member()
             name = zip_name(info)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from components.errors import ARCHIVE_ERRORS, DataError, missing
-from components.ingest.archives.members import Meter, TooMuchError, tar_members
+from components.ingest.archives.members import Meter, TooMuchError, open_zip, tar_members
 from components.ingest.archives.unpacking import Limits
 from components.ingest.files.data_files import IMAGE_SUFFIXES, list_files
 from components.storage.filesystem import is_remote, local_path
@@ -58,7 +58,8 @@ def count_images(dataset: str) -> int | None:
         return _count(map(str, list_files(path)))
     try:
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
+            meter = Meter(size=0, relative=0, files=Limits().files)
+            with open_zip(path, meter) as archive:
                 return _count(archive.namelist())
         # A tar is read from header to header; a compressed one has to be unpacked for that.
         bound = max(_UNPACKED_BYTES, path.stat().st_size if path.suffix.lower() == ".tar" else 0)

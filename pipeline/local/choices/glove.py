@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.errors import ARCHIVE_ERRORS
 from components.settings.data import NO_GLOVE
 
 _NAMES = ("glove*.txt", "glove*.txt.gz", "glove*.zip", "*.vec", "*.vec.gz")
@@ -31,7 +32,7 @@ def _member(file: Path) -> str:
             vectors = [
                 info for info in archive.infolist() if info.filename.lower().endswith(".txt")
             ]
-    except (OSError, zipfile.BadZipFile):
+    except ARCHIVE_ERRORS:
         # The step `embeddings` explains what is wrong with it.
         return str(file)
     if len(vectors) < 2:

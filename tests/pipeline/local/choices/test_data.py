@@ -1,9 +1,11 @@
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from components.ingest.archives.unpacking import Limits
 from pipeline.local.choices import data
 from pipeline.local.choices.data import count_images
 
@@ -38,3 +40,14 @@ def test_count_images_unpacks_no_more_of_a_compressed_tar_than_the_bound(
 def test_count_images_of_a_broken_archive_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").write_bytes(b"\x1f\x8b broken")
     assert count_images(str(tmp_path / "a.tar.gz")) is None
+
+
+def test_count_images_of_a_zip_with_too_many_members_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(20_000):
+            archive.writestr(zipfile.ZipInfo(f"{number:030}.jpg"), b"")
+    assert count_images(str(tmp_path / "a.zip")) == 20_000
+    monkeypatch.setattr(data, "Limits", lambda: Limits(files=10_000))
+    assert count_images(str(tmp_path / "a.zip")) is None
