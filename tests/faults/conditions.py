@@ -19,9 +19,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
-from attempts import PROJECT, SETTINGS, Attempt
-from confined import read_only_system, user_without_a_home, work_folder_of_another_user
+from attempts import PROJECT, Attempt
+from confined import (
+    ENCODER,
+    read_only_system,
+    settings_of,
+    user_without_a_home,
+    work_folder_of_another_user,
+)
 from states import EPOCH
+from tiny_encoder import write_encoder
 
 #: Bytes that are free when the disk is full: less than a logged model needs.
 _FREE = 6 << 20
@@ -30,14 +37,14 @@ _SIZE = 400 << 20
 
 def first_run(root: Path) -> list[str]:
     """A folder whose name has quotes, spaces, # and %."""
-    code, output = Attempt(root).finish()
+    code, output = Attempt(root, settings_of(root)).finish()
     stray = [path for path in root.parent.iterdir() if path.name not in (root.name, "tmp")]
     return [*([output] if code else []), *(f"outside of the root: {path}" for path in stray)]
 
 
 def killed_step(root: Path) -> list[str]:
     """A step, not the run, gets SIGKILL, as from the kernel when memory runs out."""
-    attempt = Attempt(root, (*SETTINGS, "--model-name", "killed", "--force"))
+    attempt = Attempt(root, (*settings_of(root), "--model-name", "killed", "--force"))
     if not attempt.wait_for("train"):
         return [attempt.finish()[1]]
     step = None
@@ -55,7 +62,7 @@ def killed_step(root: Path) -> list[str]:
 
 def full_disk(root: Path) -> list[str]:
     """The disk is full when register logs the model; then there is room again."""
-    settings = (*SETTINGS, "--model-name", "full")
+    settings = (*settings_of(root), "--model-name", "full")
     attempt = Attempt(root, settings)
     if not attempt.wait_for("register"):
         return [attempt.finish()[1]]
@@ -74,7 +81,7 @@ def full_disk(root: Path) -> list[str]:
 def two_runs(root: Path) -> list[str]:
     """Two different runs start at once, and both register a model."""
     runs = [
-        Attempt(root, (*SETTINGS, "--epochs", epochs, "--model-name", name))
+        Attempt(root, (*settings_of(root), "--epochs", epochs, "--model-name", name))
         for epochs, name in (("2", "one"), ("3", "two"))
     ]
     faults = [output for code, output in (run.finish() for run in runs) if code]
@@ -84,7 +91,7 @@ def two_runs(root: Path) -> list[str]:
 
 def identical_runs(root: Path) -> list[str]:
     """The same run is started twice at once: it trains once, and both end well."""
-    settings = (*SETTINGS, "--epochs", "5", "--model-name", "same")
+    settings = (*settings_of(root), "--epochs", "5", "--model-name", "same")
     before = set((root / "logs").glob("*.log"))
     runs = [Attempt(root, settings) for _ in range(2)]
     faults = [output for code, output in (run.finish() for run in runs) if code]
@@ -107,7 +114,7 @@ def moved_folder(root: Path) -> list[str]:
         command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment
     )
     faults = [ended.stdout + ended.stderr] if ended.returncode else []
-    code, output = Attempt(moved).finish()
+    code, output = Attempt(moved, settings_of(moved)).finish()
     faults += [output] if code or "unchanged" not in output else []
     faults += ["the old place exists again"] if root.exists() else []
     return faults + _left_over(moved)
@@ -164,6 +171,7 @@ def main() -> int:
     failed = 0
     with _small_disk() as folder:
         root = folder / "it's #1, 100%" / "runs"
+        write_encoder(folder / ENCODER)
         for condition in _asked():
             if condition is full_disk and not os.path.ismount(folder):
                 print("full_disk: skipped, no tmpfs can be mounted")  # noqa: T201

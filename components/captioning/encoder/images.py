@@ -45,6 +45,7 @@ _TURNS = {
 DECODER_ERRORS = (
     Image.DecompressionBombError,
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     CostlyImageError,
@@ -125,7 +126,8 @@ def decode_photo(
     except DECODER_ERRORS as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"{refused} {error}") from error
-        raise DataError(f"{refused} the file is broken or not whole ({error})") from error
+        why = str(error) or type(error).__name__
+        raise DataError(f"{refused} the file is broken or not whole ({why})") from error
 
 
 def _read(path: Path) -> bytes:

@@ -142,6 +142,16 @@ def test_load_photo_of_something_else_says_so(content: bytes) -> None:
         load_photo(content, 8)
 
 
+def test_load_photo_of_a_palette_image_without_a_palette_says_so() -> None:
+    image = Image.new("P", (16, 16))
+    image.putpalette([0, 0, 0])
+    content = encoded(image)
+    start = content.index(b"PLTE") - 4
+    without = content[:start] + content[start + 12 + 3 :]
+    with pytest.raises(DataError, match="the file is broken or not whole"):
+        load_photo(without, 8)
+
+
 def test_load_photo_without_a_file_names_it() -> None:
     with pytest.raises(DataError, match=r"nowhere.jpg can't be read as a photo"):
         load_photo("nowhere.jpg", 8)
