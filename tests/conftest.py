@@ -48,8 +48,10 @@ _OUR_VARIABLES = ("CAPTIONFLOW_", "KFP_", "KF_PIPELINES_", "MALLOC_", "MLFLOW_")
 
 @pytest.fixture(autouse=True)
 def environment_put_back() -> Iterator[None]:
-    # A command sets variables for its process. In a test that process is pytest's, and the next
-    # test would use the MLflow store of this one.
+    # Commands set variables for their process and its steps (`pipeline.local.environment`), and so
+    # does the first connection to MLflow (`components.registry.client`). In a test that process is
+    # pytest's: without this, `captionflow serve` with a wrong address left MLFLOW_TRACKING_URI set,
+    # and the next tests used the store of that test.
     before = _our_environment()
     yield
     for name in _our_environment().keys() - before:

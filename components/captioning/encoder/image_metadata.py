@@ -73,7 +73,8 @@ _SOI, _EOI, _SOS, _APP0, _APP1, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE
 _BARE = frozenset({0x01, _SOI, _EOI, *range(0xD0, 0xD8)})
 # APP0 and APP14 tell decoders how colours are coded.
 _JPEG_METADATA = frozenset({*range(_APP0 + 1, 0xF0), _COM}) - {_APP14}
-_MARKER = re.compile(rb"\xff+([\x01-\xfe])")
+# Fill bytes may precede it. A pattern with `\xff+` would read them again from each of them.
+_MARKER = re.compile(rb"\xff([\x01-\xfe])")
 _MARKER_IN_SCAN = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 # Fill bytes before a marker or a stuffed zero. They mean nothing, but whenever libjpeg needs more
 # bytes than Pillow has given it, it reads them again from the first one: quadratic time.

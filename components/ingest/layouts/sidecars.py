@@ -26,7 +26,7 @@ LOOKED_FOR = "a .txt beside each photo (a.jpg, a.txt)"
 _TEXTS = (".txt", ".caption")
 _TEXT_FOLDER = re.compile(r"captions?|descriptions?|labels?|sentences|te?xts?\w*", re.IGNORECASE)
 # Flickr30k Entities marks phrases: `[/EN#1/people Two men] walk .`
-_PHRASE = re.compile(r"\[/EN#\d+/\S+ ([^\]]*)\]")
+_PHRASE = re.compile(r"\[/EN#\d+/[^\s\[]+ ([^\[\]]*)\]")
 _ABOUT = re.compile(r"(?:readme|licen[cs]e|classes|notes?|requirements)\b.*", re.IGNORECASE)
 
 

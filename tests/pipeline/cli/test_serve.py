@@ -7,6 +7,13 @@ from typer.testing import CliRunner, Result
 from pipeline.cli.app import app
 
 
+@pytest.fixture(autouse=True)
+def store_of_the_work_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Set, so that it is restored; empty, so that the command uses the store in its work folder.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.chdir(tmp_path)
+
+
 def _invoke(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["serve", "--port", "0", *map(str, arguments)])
 

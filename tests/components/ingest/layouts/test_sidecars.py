@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,14 @@ def test_json_that_cannot_be_read_stops_only_where_captions_are_in_json(
     texts = {"a.json": content, "b.json": {"caption": "A cat"}, "c.json": {"caption": "A hen"}}
     with pytest.raises(DataError, match=r"a\.json"):
         read_folder(dataset({**PHOTOS, **texts}, "jsons"), "mine")
+
+
+@pytest.mark.parametrize("start", ["[/EN#1/people Two ", "[/EN#1/"])
+def test_texts_of_flickr30k_entities_without_an_end_are_read_once(
+    dataset: Dataset, start: str
+) -> None:
+    text = start * (1_000_000 // len(start))
+    began = time.monotonic()
+    captions = read_folder(dataset({"a.jpg": 1, "a.txt": text}), "entities").captions
+    assert captions == {"a.jpg": [text.strip()]}
+    assert time.monotonic() < began + 5
