@@ -3,12 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import regex
+
 from components.ingest.files.composing import compose
 
 #: A caption is a sentence or two. COCO's longest has 250 characters.
 MAX_CHARACTERS = 1_000
 # What programs write where there is no caption.
-_MISSING = {"", "nan", "none", "null", "n/a"}
+_MISSING = {"nan", "none", "null", "n/a"}
+# Not a control character, a mark of direction, a zero-width space, or another space.
+_VISIBLE = regex.compile(r"[^\p{Cc}\p{Cf}\p{Cs}\p{Z}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def clean_captions(captions: Mapping[str, Sequence[str]]) -> CleanCaptions:
         for text in texts:
             # split() takes line breaks inside quoted captions too.
             caption = compose(" ".join(text.split()))
-            if caption.lower() in _MISSING:
+            if not _VISIBLE.search(caption) or caption.lower() in _MISSING:
                 clean.empty.append(name)
             elif len(caption) > MAX_CHARACTERS:
                 clean.too_long.append(name)

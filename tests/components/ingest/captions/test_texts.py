@@ -17,6 +17,13 @@ def test_clean_captions_empty() -> None:
     assert clean.empty == ["a", "a", "b", "c", "c"]
 
 
+def test_clean_captions_without_a_visible_character_are_empty() -> None:
+    invisible = ["\u200b" * 9, "\u202e", "\0", "\ufeff\u2060", "\x1b\x07"]
+    clean = clean_captions({"a": [*invisible, "\u202eA dog\u202c", "\U0001f415", "\u72ac"]})
+    assert clean.captions == {"a": ("\u202eA dog\u202c", "\U0001f415", "\u72ac")}
+    assert clean.empty == ["a"] * 5
+
+
 def test_clean_captions_too_long() -> None:
     clean = clean_captions({"a": ["x" * 1_000, "y" * 1_001]})
     assert clean.captions == {"a": ("x" * 1_000,)}
