@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 # First that which the others import.
-pytest_plugins = ("workers", "disks", "mlflow_stores", "object_stores", "small_runs", "tiny_bundles")
+pytest_plugins = (
+    "workers", "disks", "mlflow_stores", "object_stores", "small_runs", "tiny_bundles",
+)  # fmt: skip
 
 
 # Module scope, since Playwright keeps an event loop running in this thread.

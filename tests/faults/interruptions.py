@@ -63,6 +63,6 @@ def fill_disk(attempt: Attempt, step: str, chance: random.Random) -> tuple[str, 
         return attempt.log(), ""
     code, output = attempt.finish()
     last = (output.splitlines() or [""])[-1]
-    if code == 1 and last.startswith(f"captionflow: {step}: ") and "Traceback" not in output:
+    if code == 1 and f"captionflow: {step}: " in last and "Traceback" not in output:
         return attempt.log(), ""
     return attempt.log(), f"exit code {code}: {output[-600:]}"

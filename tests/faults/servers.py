@@ -64,6 +64,8 @@ class Server:
     def wait(self, path: str, is_ready: Callable[[str, bytes], bool]) -> None:
         """Waits until the model is ready."""
         while not is_ready(*self.ask("GET", path)):
+            if self.process.poll() is not None:
+                raise SystemExit(self.process.communicate()[1])
             time.sleep(0.2)
 
     def stop(self) -> str:
