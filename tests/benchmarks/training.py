@@ -2,10 +2,9 @@
 
 In each round, plain Keras (in float32, and in the precision of ours), the tutorial recipe and ours
 run one after the other, each in a separate process, because precision and determinism are set for a
-whole process. All train on the same
-random sample of photos with all their captions; durations are scaled to a full epoch by the number
-of captions, and exclude compilation. Ratios are computed within a round; the table shows their
-median and range.
+whole process. All train on the same random sample of photos with all their captions; durations are
+scaled to a full epoch by the number of captions, and exclude compilation. Ratios are computed
+within a round; the table shows their median and range.
 
     .venv/bin/python tests/benchmarks/training.py
 """
