@@ -90,7 +90,7 @@ def propose(
 
 
 def approve(model_name: str, version: str, *, reason: str) -> str:
-    """Makes the candidate the champion, if the champion is still the one it was compared with.
+    """Promotes the candidate.
 
     Args:
         model_name: The registered model.
@@ -131,16 +131,13 @@ def approve(model_name: str, version: str, *, reason: str) -> str:
 
 
 def reject(model_name: str, version: str, *, reason: str) -> None:
-    """Rejects the candidate; `trigger` will not train with the same data, code and settings again.
+    """Rejects the candidate, and records that for `trigger`.
 
     Args:
-        model_name: The registered model.
-        version: The candidate's version.
-        reason: Why.
+        model_name, version, reason: See `approve`.
 
     Raises:
-        SettingError: If there is no such version, it does not wait for approval, or the experiment
-            in which the rejection is recorded was deleted.
+        SettingError: See `approve`; also if the experiment for the record was deleted.
         CaptionflowError: If the version was approved at the same time, or MLflow can't be used.
     """
     model = read_model(model_name)

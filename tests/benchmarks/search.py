@@ -141,8 +141,8 @@ def _with_all_penalties(
     """Searches once, ranks by each length penalty, and returns the captions for the config's."""
     beams = beam_search(network, features, beam_width=config.beam_width, max_words=config.max_words)
     for penalty in _PENALTIES:
-        beams.best(penalty)
-    return beams.best(config.length_penalty)
+        beams.ranked(penalty)
+    return beams.ranked(config.length_penalty)[0][:, 0]
 
 
 def _same(first: NDArray[np.int32], second: NDArray[np.int32]) -> float:

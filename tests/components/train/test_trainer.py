@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from components.artifacts.examples import Examples, ExampleShards
-from components.captioning.decoding.search import DecodingConfig, search_captions
+from components.captioning.decoding.search import DecodingConfig, search_alternatives
 from components.captioning.model.initialization import random_projection
 from components.captioning.model.vocabulary import END
 from components.errors import SettingError
@@ -65,8 +65,8 @@ def test_fit_network_learns_to_distinguish_photos(
     network, state = fit(make_settings(epochs=25, dropout=0.0, patience=25, precision=precision))
     assert {weights.dtype for weights in network.trainable_variables} == {"float32"}
     assert state.history[-1]["dev_word_loss"] < 0.5 * state.history[0]["dev_word_loss"]
-    tokens = search_captions(network, dev_examples.features, DecodingConfig(3, 1.0, 6))
-    captions = {tuple(row[: list(row).index(END)]) for row in tokens.tolist()}
+    tokens, _ = search_alternatives(network, dev_examples.features, DecodingConfig(3, 1.0, 6))
+    captions = {tuple(row[: list(row).index(END)]) for row in tokens[:, 0].tolist()}
     assert captions <= {(4, 5), (4, 5, 7), (4, 6), (4, 6, 8, 8)}
     assert len(captions) > 1
 

@@ -164,8 +164,8 @@ def test_ranked_with_several_penalties() -> None:
     # Two captions of one photo: one word at -2, three words at -3; 2 and 4 tokens with END.
     tokens = np.array([[[4, END, PAD, PAD], [4, 5, 6, END]]], np.int32)
     beams = Beams(tokens, np.array([[-2.0, -3.0]]))
-    assert beams.best(0.0).tolist() == [[4, END, PAD, PAD]]
-    assert beams.best(1.0).tolist() == [[4, 5, 6, END]]
+    assert beams.ranked(0.0)[0][:, 0].tolist() == [[4, END, PAD, PAD]]
+    assert beams.ranked(1.0)[0][:, 0].tolist() == [[4, 5, 6, END]]
     ranked, scores = beams.ranked(1.0)
     assert ranked.tolist() == tokens[:, ::-1].tolist()
     assert scores.tolist() == [[-0.75, -1.0]]
