@@ -134,7 +134,9 @@ def reject(model_name: str, version: str, *, reason: str) -> None:
     """Rejects the candidate, and records that for `trigger`.
 
     Args:
-        model_name, version, reason: See `approve`.
+        model_name: The registered model.
+        version: The candidate's version.
+        reason: Why.
 
     Raises:
         SettingError: See `approve`; also if the experiment for the record was deleted.

@@ -10,7 +10,6 @@ from components.captioning.decoding.beam_search import Beams, beam_search
 from components.captioning.decoding.search import (
     DecodingConfig,
     search_alternatives,
-    search_captions,
 )
 from components.captioning.model.vocabulary import END, PAD, START
 
@@ -111,7 +110,6 @@ def test_beam_search_agrees_with_a_textbook_search(network: Any, width: int) -> 
         np.testing.assert_allclose(
             scores, [[score for _, score in photo] for photo in expected], rtol=1e-4
         )
-        assert search_captions(network, FEATURES, config).tolist() == tokens[:, 0].tolist()
 
 
 def test_textbook_search_depends_on_width_penalty_photo_and_length(network: Any) -> None:
