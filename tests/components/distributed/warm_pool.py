@@ -57,6 +57,7 @@ if __name__ == "__main__":
     first = _forks.Process(target=time.sleep, args=(0,))
     first.start()
     first.join()
-    WarmPool.start(port=int(sys.argv[1]))
+    # A server stops when it is garbage.
+    _, server = WarmPool.start(port=int(sys.argv[1]))
     while True:
         time.sleep(3600)
