@@ -12,18 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection
-from typing import NamedTuple
 
 import numpy as np
 import psutil
 import pytest
+from beam_steps import Artifacts, Steps
 from PIL import Image
-
-from components.features.extraction import extract_features
-from components.ingest.run import ingest_dataset
-from components.normalize.normalization import normalize_captions
-from components.settings.data import DataSettings
-from components.settings.encoder import EncoderSettings
 
 PROJECT = Path(__file__).parents[3]
 
@@ -130,10 +124,25 @@ def _flags(job_service: int, workers: int) -> str:
 
 
 @pytest.fixture(scope="session")
+def google_login() -> Iterator[dict[str, str]]:
+    """Variables with a login that never expires, which the emulator does not check.
+
+    Without one, each process looks for it for half a minute before Beam goes on without.
+    """
+    login = {"type": "authorized_user", "token": "any", "expiry": "2999-01-01T00:00:00Z"}
+    login |= dict.fromkeys(("client_id", "client_secret", "refresh_token"), "any")
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(json.dumps(login))
+        file.flush()
+        yield {"GOOGLE_APPLICATION_CREDENTIALS": file.name, "GOOGLE_CLOUD_PROJECT": "test"}
+
+
+@pytest.fixture(scope="session")
 def engine(
     _can_hide: str,
     job_service: int,
     google_emulator: str,
+    google_login: dict[str, str],
     free_port: Callable[[], int],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Engine]:
@@ -142,7 +151,7 @@ def engine(
     command = [sys.executable, str(Path(__file__).with_name("warm_pool.py")), str(port)]
     if not _can_hide:
         command = _hiding(tmp_path_factory.getbasetemp(), command)
-    with _server(command, port, log, STORAGE_EMULATOR_HOST=google_emulator):
+    with _server(command, port, log, STORAGE_EMULATOR_HOST=google_emulator, **google_login):
         yield Engine(_flags(job_service, port), log)
 
 
@@ -156,69 +165,17 @@ def beams_own_pool(job_service: int, free_port: Callable[[], int], tmp_path: Pat
         yield _flags(job_service, port)
 
 
-class Artifacts(NamedTuple):
-    """Directories of the artifacts of the three steps that use Beam."""
-
-    manifest: Path
-    captions: Path
-    examples: Path
-
-    def content(self) -> dict[str, bytes]:
-        """Returns all files that equal runs write with equal bytes, by their paths."""
-        files = [
-            self.manifest / "manifest.parquet",
-            self.manifest / "report.json",
-            self.captions / "captions.parquet",
-            self.captions / "vocabulary.txt",
-            self.captions / "report.json",
-            self.examples / "encoder.json",
-            *self.examples.glob("*.tfrecord"),
-        ]
-        return {f"{file.parent.name}/{file.name}": file.read_bytes() for file in files}
-
-
-@dataclass(frozen=True)
-class Steps:
-    """The three steps, all with the same flags.
-
-    Attributes:
-        flags: The setting `beam_flags`.
-        store: Where `features` keeps them.
-    """
-
-    flags: str = ""
-    store: str = ""
-
-    def ingest(self, dataset: str, output: Path) -> Path:
-        shares = {"dev_share": 0.25, "test_share": 0.25, "max_quarantined": 0.1}
-        data = {"dataset": dataset, "beam_flags": self.flags, "seed": 3, **shares}
-        ingest_dataset(DataSettings.check(data), output)
-        return output
-
-    def normalize(self, manifest: Path, output: Path) -> Path:
-        normalize_captions(manifest, output, min_count=1, beam_flags=self.flags)
-        return output
-
-    def features(self, manifest: Path, captions: Path, output: Path) -> Path:
-        encoder = {"encoder": "MobileNetV3Small", "precision": "float32", "seed": 3}
-        settings = {**encoder, "beam_flags": self.flags, "store": self.store}
-        extract_features(manifest, captions, output, EncoderSettings.check(settings))
-        return output
-
-    def all(self, dataset: str, root: Path) -> Artifacts:
-        manifest = self.ingest(dataset, root / "manifest")
-        captions = self.normalize(manifest, root / "captions")
-        return Artifacts(manifest, captions, self.features(manifest, captions, root / "examples"))
-
-
-@pytest.fixture(scope="session")
-def make_steps() -> type[Steps]:
-    return Steps
-
-
 @pytest.fixture
-def apart(engine: Engine, isolation: None, bucket: object) -> Steps:
+def apart(
+    engine: Engine,
+    isolation: None,
+    bucket: object,
+    google_login: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Steps:
     """The steps on workers that see nothing of this machine's files, only the bucket `runs`."""
+    for name, value in google_login.items():
+        monkeypatch.setenv(name, value)
     return Steps(f"{engine.flags} --temp_location=gs://runs/temp", "gs://runs/features")
 
 

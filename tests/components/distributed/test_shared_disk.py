@@ -4,13 +4,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from beam_steps import Steps
+
 
 def test_three_steps_write_the_same_bytes_as_in_this_process(
-    engine: Any, make_steps: Any, photos: Path, local: Any, shared_disk: Path
+    engine: Any, photos: Path, local: Any, shared_disk: Path
 ) -> None:
     dataset = shutil.copytree(photos, shared_disk / "photos")
     before = engine.workers()
-    done = make_steps(engine.flags).all(str(dataset), shared_disk)
+    done = Steps(engine.flags).all(str(dataset), shared_disk)
     assert engine.workers() >= before + 3
     expected = local.content()
     assert len([name for name in expected if name.endswith(".tfrecord")]) == 3

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from beam_steps import Steps
 
 from components.errors import SettingError
 
@@ -13,10 +14,10 @@ pytestmark = pytest.mark.usefixtures("isolation")
 
 @pytest.fixture(params=["ingest", "normalize", "features"])
 def step(
-    request: pytest.FixtureRequest, engine: Any, make_steps: Any, photos: Path, local: Any
+    request: pytest.FixtureRequest, engine: Any, photos: Path, local: Any
 ) -> Callable[[Path], Path]:
     """A step: a function of the output's directory."""
-    steps = make_steps(engine.flags)
+    steps = Steps(engine.flags)
     functions: dict[str, Callable[[Path], Path]] = {
         "ingest": lambda output: steps.ingest(str(photos), output),
         "normalize": lambda output: steps.normalize(local.manifest, output),
@@ -32,9 +33,9 @@ def test_step_names_the_flag_that_is_missing(step: Callable[[Path], Path], tmp_p
 
 
 def test_step_names_a_temp_location_that_workers_do_not_see(
-    engine: Any, make_steps: Any, photos: Path, tmp_path: Path
+    engine: Any, photos: Path, tmp_path: Path
 ) -> None:
-    steps = make_steps(f"{engine.flags} --temp_location=file://{tmp_path}/temp")
+    steps = Steps(f"{engine.flags} --temp_location=file://{tmp_path}/temp")
     with pytest.raises(SettingError, match=r"read and write in its --temp_location"):
         steps.ingest(str(photos), tmp_path / "output")
     assert not (tmp_path / "output").exists()

@@ -19,7 +19,6 @@ _forks = multiprocessing.get_context("forkserver")
 
 
 def _work(control_endpoint: str, worker_id: str) -> None:
-    # As worker_pool_main does.
     logging.getLogger().setLevel(logging.INFO)
     SdkHarness(
         control_endpoint, worker_id=worker_id, state_cache_size=0, data_buffer_time_limit_ms=-1
