@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection
@@ -37,6 +37,23 @@ class Engine:
     def workers(self) -> int:
         """Returns how many workers the pool has started."""
         return sum(line.startswith("worker ") for line in self.log.read_text().splitlines())
+
+
+@dataclass
+class Workers:
+    """Beam's own worker pool, which starts Python for each job.
+
+    Attributes:
+        flags: As of an engine.
+        process: The pool itself.
+    """
+
+    flags: str
+    process: subprocess.Popen[bytes]
+
+    def workers(self) -> list[psutil.Process]:
+        """Returns the processes that the pool started."""
+        return psutil.Process(self.process.pid).children(recursive=True)
 
 
 @contextmanager
@@ -156,13 +173,20 @@ def engine(
 
 
 @pytest.fixture
-def beams_own_pool(job_service: int, free_port: Callable[[], int], tmp_path: Path) -> Iterator[str]:
-    """The flags of an engine with Beam's own worker pool, which shares this machine's files."""
-    port = free_port()
-    module = "apache_beam.runners.worker.worker_pool_main"
-    command = [sys.executable, "-m", module, f"--service_port={port}"]
-    with _server(command, port, tmp_path / "pool.log"):
-        yield _flags(job_service, port)
+def start_workers(
+    job_service: int, free_port: Callable[[], int], tmp_path: Path
+) -> Iterator[Callable[[], Workers]]:
+    """Returns a function that starts Beam's own worker pool, which shares this machine's files."""
+    with ExitStack() as stack:
+
+        def start() -> Workers:
+            port = free_port()
+            module = "apache_beam.runners.worker.worker_pool_main"
+            command = [sys.executable, "-m", module, f"--service_port={port}"]
+            process = stack.enter_context(_server(command, port, tmp_path / f"pool-{port}.log"))
+            return Workers(_flags(job_service, port), process)
+
+        yield start
 
 
 @pytest.fixture

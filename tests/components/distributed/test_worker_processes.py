@@ -5,6 +5,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from apache_beam.internal.cloudpickle import cloudpickle
 from apache_beam.utils.shared import Shared
@@ -40,9 +41,9 @@ class Note(BatchDoFn[int, int, Model]):
 
 
 def test_worker_process_loads_one_model_for_all_its_lists(
-    beams_own_pool: str, tmp_path: Path
+    start_workers: Any, tmp_path: Path
 ) -> None:
-    run_in_batches(Note(tmp_path, 200), list(range(200)), beams_own_pool)
+    run_in_batches(Note(tmp_path, 200), list(range(200)), start_workers().flags)
     names = [
         path.name.split("-")
         for path in tmp_path.iterdir()
