@@ -50,10 +50,6 @@ class Beams:
         tokens = np.take_along_axis(self.tokens, order[:, :, np.newaxis], axis=1)
         return tokens, np.take_along_axis(scores, order, axis=1)
 
-    def best(self, length_penalty: float) -> NDArray[np.int32]:
-        """Returns each photo's best caption, int32 [N, max_words + 1]; see `ranked`."""
-        return self.ranked(length_penalty)[0][:, 0]
-
 
 def beam_search(
     network: CaptionNetwork,

@@ -37,31 +37,15 @@ class DecodingConfig:
     guidance_weight: GuidanceWeight = 0.0
 
 
-def search_captions(
-    network: CaptionNetwork, features: np.ndarray, config: DecodingConfig
-) -> np.ndarray:
-    """Decodes one caption per photo, without reranking; see `beam_search`.
-
-    To try many length penalties, call `beam_search` once and `Beams.best` for each.
-
-    Args:
-        network: The trained network.
-        features: float [N, ...].
-        config: Beam width, length penalty and maximum length.
-
-    Returns:
-        int32 [N, max_words + 1]; each row holds a caption's token ids, `END`, then `PAD`.
-    """
-    return search_alternatives(network, features, config)[0][:, 0]
-
-
 def search_alternatives(
     network: CaptionNetwork,
     features: np.ndarray,
     config: DecodingConfig,
     word_scores: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decodes photos and returns every caption of the final beams, best first.
+    """Decodes photos and returns every caption of the final beams, best first, without reranking.
+
+    To try many length penalties, call `beam_search` once and `Beams.ranked` for each.
 
     Args:
         network: The trained network.
@@ -71,9 +55,8 @@ def search_alternatives(
 
     Returns:
         Tokens, int32 [N, K, max_words + 1], each row a caption's token ids, `END`, then `PAD`; and
-        scores, float32 [N, K]: log-probability / length ** penalty. The first caption of each
-        photo is the one that `search_captions` returns. Where fewer than K captions exist, the
-        remaining scores are minus infinity.
+        scores, float32 [N, K]: log-probability / length ** penalty. Where fewer than K captions
+        exist, the remaining scores are minus infinity.
     """
     beams = beam_search(
         network,
