@@ -35,7 +35,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def logging_put_back() -> Iterator[None]:
+def restored_logging() -> Iterator[None]:
     # A step in this process logs to a standard output that pytest closes.
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -49,7 +49,7 @@ _OUR_VARIABLES = ("CAPTIONFLOW_", "KFP_", "KF_PIPELINES_", "MALLOC_", "MLFLOW_")
 
 
 @pytest.fixture(autouse=True)
-def environment_put_back() -> Iterator[None]:
+def restored_environment() -> Iterator[None]:
     # Commands set variables for their process and its steps (`pipeline.local.environment`), and so
     # does the first connection to MLflow (`components.registry.client`). In a test that process is
     # pytest's: without this, `captionflow serve` with a wrong address left MLFLOW_TRACKING_URI set,
