@@ -104,7 +104,13 @@ def read_features(path: Path) -> NDArray[Any]:
     """
     try:
         # Mapped first: a header may announce far more numbers than the file has.
-        return np.array(np.lib.format.open_memmap(path, mode="r"))
+        mapped = np.lib.format.open_memmap(path, mode="r")
+        if not mapped.dtype.itemsize:
+            # A file of no bytes may have any number of them, and a copy takes a byte for each.
+            raise ValueError(
+                f"{path.name} must be a NumPy array of numbers. Received: {mapped.dtype.str}"
+            )
+        return np.array(mapped)
     except (ArithmeticError, RecursionError, SyntaxError, TokenError) as error:
         raise ValueError(f"{path.name} must be a NumPy array: {error}") from error
 

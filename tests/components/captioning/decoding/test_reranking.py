@@ -134,3 +134,13 @@ def test_reranker_data_is_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / FEATURES_FILE, np.array([{}], object), allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects"):
         RerankerData.load(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["S0", "V0", "U0"])
+def test_reranker_data_of_values_without_bytes_is_not_copied(tmp_path: Path, dtype: str) -> None:
+    DATA.save(tmp_path)
+    with (tmp_path / FEATURES_FILE).open("wb") as file:
+        header = {"descr": f"|{dtype}", "fortran_order": False, "shape": (4_000_000_000, 2)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(ValueError, match=rf"{FEATURES_FILE} must be .* Received: .*{dtype}"):
+        RerankerData.load(tmp_path)
