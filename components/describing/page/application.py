@@ -43,9 +43,9 @@ def make_application(
     """Makes the web application.
 
     `GET /` returns the page, `GET /examples/NAME` an example photo, and `GET /status` whether the
-    model is `ready`. `POST /captions?name=…` takes a photo's file as its body, and returns the object that
-    `captionflow caption --json` prints, with the `saliency` of each word; or `{"error": …}`, a
-    message for the user, if the photo can't be captioned. Nothing is saved.
+    model is `ready`. `POST /captions?name=…` takes a photo's file as its body, and returns the
+    object that `captionflow caption --json` prints, with the `saliency` of each word; or
+    `{"error": …}`, a message for the user, if the photo can't be captioned. Nothing is saved.
 
     Args:
         queue: Captions the photos; closed when the application shuts down.
