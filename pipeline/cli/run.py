@@ -59,6 +59,11 @@ def run(
             choices = choose_settings(preset, fixed, root)
         settings = make_settings(choices.preset, {**choices.values, **fixed})
         show_choices(choices, root)
+        if settings.start_from and not check:
+            announce(f"Comparing the image encoder with that of {settings.start_from} …")
+            from pipeline.local.choices.parent_encoder import require_parent_encoder
+
+            require_parent_encoder(settings)
         from pipeline.local import commands
 
         if check:

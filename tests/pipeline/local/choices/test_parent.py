@@ -90,6 +90,28 @@ def test_choose_settings_leaves_the_files_of_the_parents_encoder_to_the_user(
     assert choices.values == {**_NETWORK, **values}
 
 
+def test_choose_settings_takes_the_files_of_the_parents_encoder_beside_the_data_set(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data" / "photos"
+    data.mkdir(parents=True)
+    weights = data.parent / "xception_trained.h5"
+    weights.touch()
+    for name in ("another", "clip"):
+        (data.parent / name).mkdir()
+        for file in ("preprocessor_config.json", "model.onnx"):
+            (data.parent / name / file).touch()
+    given = {"dataset": str(data), "glove": "none", "model_name": "a"}
+    start = given | {"start_from": _bundle(tmp_path / "file", **_FILE)}
+    values = choose_settings(None, start, tmp_path).values
+    assert (values["encoder"], values["encoder_weights"]) == ("Xception", str(weights))
+    # What the user names counts, whatever is beside the data set.
+    named = choose_settings(None, start | {"encoder_weights": "/other.h5"}, tmp_path).values
+    assert "encoder_weights" not in named
+    start = given | {"start_from": _bundle(tmp_path / "onnx", **_ONNX)}
+    assert choose_settings(None, start, tmp_path).values["encoder"] == str(data.parent / "clip")
+
+
 def test_choose_settings_compares_values_not_their_spelling(tmp_path: Path) -> None:
     start = {"start_from": _bundle(tmp_path / "parent", weights="imagenet")}
     choices = choose_settings(None, {**start, "encoder": "xception", "units": "+64"}, tmp_path)
