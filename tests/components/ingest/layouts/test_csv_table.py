@@ -162,7 +162,7 @@ def test_flickr30k_known_broken_line_is_mended_and_named(tmp_path: Path) -> None
         "A dog runs across the grass .",
     ]
     assert source.notes == [
-        "results.csv: delimiter missing after the caption's number; lines mended: 1"
+        "results.csv: lines without a delimiter after the caption's number, corrected: 1"
     ]
 
 
@@ -198,7 +198,7 @@ def test_csv_header_repeated_where_tables_were_joined(tmp_path: Path) -> None:
     text = "\ufeffimage,caption\na.jpg,A dog\n\ufeffimage,caption\nb.jpg,A cat\n"
     source = _source(tmp_path, text)
     assert source.captions == {"a.jpg": ["A dog"], "b.jpg": ["A cat"]}
-    assert "header repeated" in source.notes[0]
+    assert "repeated header" in source.notes[0]
 
 
 def test_csv_captions_twice_over_are_read_once(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_csv_captions_twice_over_are_read_once(tmp_path: Path) -> None:
     source = _source(tmp_path, "image,caption\n" + rows * 2)
     # Two people did write the same words.
     assert source.captions == {"a.jpg": ["A dog", "A dog"], "b.jpg": ["A cat"]}
-    assert "captions.txt has all its captions twice" in source.notes[0]
+    assert "captions.txt contains all of its captions twice" in source.notes[0]
 
 
 @pytest.mark.parametrize("line", ["a.jpg A dog", ",A dog", "a dog runs"])
@@ -228,7 +228,7 @@ def test_csv_split_column_with_an_unknown_word(tmp_path: Path) -> None:
 
 
 def test_csv_photo_in_two_splits(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"line 3: a.jpg is in test here, and in train before"):
+    with pytest.raises(DataError, match=r"line 3: a.jpg is in test here, but in train"):
         _captions(tmp_path, "image,caption,split\na.jpg,A dog,train\na.jpg,A cat,test\n")
 
 
