@@ -71,6 +71,8 @@ def start_training_run(
     # MLflow has no empty parameters.
     params = {name: value for name, value in every.items() if value != ""}
     dataset = every.get("dataset", "")
+    text = pipeline_run.dataset_summary
+    summary = DatasetSummary.from_json(text) if text else None
     parts = [dataset_name(dataset), encoder.get("network", ""), f"{datetime.now(UTC):%Y-%m-%d}"]
     params |= {f"encoder_spec_{name}": value for name, value in encoder.items()}
     cluster_tags = kubeflow_tags(pipeline_run.kfp_name)
@@ -93,10 +95,25 @@ def start_training_run(
                 **source_tags(),
                 **cluster_tags,
             },
+            description=_description(every, encoder, summary, start_from) if summary else "",
         )
     if pipeline_run.config:
         log_text(run_id, pipeline_run.config, RUN_CONFIG_FILE)
-    if pipeline_run.dataset_summary:
-        summary = DatasetSummary.from_json(pipeline_run.dataset_summary)
+    if summary:
         log_dataset(run_id, dataset, summary)
     return run_id
+
+
+def _description(
+    settings: Mapping[str, Any],
+    encoder: Mapping[str, Any],
+    data: DatasetSummary,
+    start_from: Mapping[str, Any],
+) -> str:
+    """Returns the description of the run for its page in MLflow."""
+    text = (
+        f"Trains {settings['model_name']} on {dataset_name(settings['dataset'])}: {data.photos:,} "
+        f"photos with {data.captions:,} captions. Image encoder: {encoder['network']}. "
+        f"All settings are in {RUN_CONFIG_FILE}, under Artifacts."
+    )
+    return f"{text} Continues from {start_from['model']}." if start_from else text

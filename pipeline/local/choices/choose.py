@@ -83,8 +83,11 @@ def choose_settings(preset: str | None, fixed: Mapping[str, Any], root: Path) ->
     if start_from:
         parent = parent_settings(start_from, root, fixed, folders_beside(dataset) if own else ())
         values |= parent.values
-        why = f"as in {parent.source}"
-        rows += [Choice(name, str(value), why, "--start-from") for name, value in values.items()]
+        rows.append(Choice("parent", parent.source, "the model to continue from", "--start-from"))
+        rows += [
+            Choice(name.replace("_", " "), str(value), "as in the parent", "--start-from")
+            for name, value in values.items()
+        ]
     taken = {k: v for k, v in {**named, **values, **fixed}.items() if v is not None}
     for row, chosen in _chosen(dataset, taken) if own else ():
         rows.append(row)

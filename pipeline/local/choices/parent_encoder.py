@@ -1,6 +1,7 @@
 """Compares the encoder of a run with that of its parent before the run begins."""
 
 import multiprocessing
+import os
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -24,8 +25,13 @@ def require_parent_encoder(settings: RunSettings) -> None:
         CaptionflowError: If MLflow or an object store can't be used.
     """
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn) as process:
+    with ProcessPoolExecutor(1, spawn, initializer=_silence) as process:
         process.submit(_compare, settings.start_from, settings.model_dump()).result()
+
+
+def _silence() -> None:
+    """Discards TensorFlow's messages about missing GPUs, which ignore its log level."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _compare(start_from: str, values: Mapping[str, Any]) -> None:

@@ -33,6 +33,9 @@ def test_start_training_run_is_named_after_data_encoder_and_date(mlflow_root: Pa
         **every, "encoder_spec_network": "InceptionV3", "encoder_spec_sha256": "ab",
     }  # fmt: skip
     assert "floors" not in run.data.params
+    description = run.data.tags["mlflow.note.content"]
+    for fact in ("captionflow-sample", "7 photos", "35 captions", "flickr8k", "InceptionV3"):
+        assert fact in description
     (logged,) = run.inputs.dataset_inputs
     assert logged.dataset.name == "flickr8k"
     written = MlflowClient().download_artifacts(run_id, RUN_CONFIG_FILE)

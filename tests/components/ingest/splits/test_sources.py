@@ -119,9 +119,7 @@ def test_list_for_test_alone_is_kept_and_asks_for_the_others(dataset: Dataset) -
 def test_list_of_all_photos_divides_nothing_and_is_noted(dataset: Dataset) -> None:
     splits = _splits(dataset({"captions.txt": _table(), "train.txt": "\n".join(_NAMES)}))
     assert splits.lists == {}
-    assert splits.notes == (
-        "train.txt: not used, since it names no other split than train",
-    )
+    assert splits.notes == ("train.txt: not used, since it names no other split than train",)
 
 
 def test_copies_of_lists_are_fine_and_versions_are_refused(dataset: Dataset) -> None:

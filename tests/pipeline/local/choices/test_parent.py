@@ -43,7 +43,8 @@ def test_choose_settings_takes_encoder_and_shapes_from_the_parent(
     choices = choose_settings(None, start, tmp_path / "runs")
     assert choices.values == {**_NETWORK, **values}
     assert choices.preset == "sample"
-    assert {row.title for row in choices.rows} == {*choices.values}
+    titles = {name.replace("_", " ") for name in choices.values}
+    assert {row.title for row in choices.rows} == {"parent", *titles}
     # What the user sets as well is not chosen.
     again = choose_settings(None, {**start, "units": "64", "embedding_width": "0"}, tmp_path)
     assert set(_NETWORK) - set(again.values) == {"units", "embedding_width"}
