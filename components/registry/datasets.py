@@ -11,8 +11,6 @@ from mlflow.utils.validation import MAX_DATASET_DIGEST_SIZE
 
 from components.artifacts.dataset_summary import DatasetSummary
 from components.registry.client import mlflow_client
-from components.settings.data import SAMPLE
-from components.storage.filesystem import is_remote, local_path
 
 
 def log_dataset(run_id: str, source: str, summary: DatasetSummary) -> None:
@@ -31,17 +29,12 @@ def log_dataset(run_id: str, source: str, summary: DatasetSummary) -> None:
         digest=summary.fingerprint[:MAX_DATASET_DIGEST_SIZE],
         # The names of MLflow's own dataset sources: gs, s3, local.
         source_type=urlsplit(source).scheme or "local",
-        source=json.dumps({"uri": _uri(source)}),
+        source=json.dumps({"uri": source}),
         profile=json.dumps(asdict(summary)),
     )
     context = InputTag(MLFLOW_DATASET_CONTEXT, "training")
     with mlflow_client() as client:
         client.log_inputs(run_id, [DatasetInput(dataset, [context])])
-
-
-def _uri(source: str) -> str:
-    # A relative path means nothing on MLflow's page.
-    return source if source == SAMPLE or is_remote(source) else str(local_path(source).absolute())
 
 
 def dataset_name(source: str) -> str:

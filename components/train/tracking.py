@@ -14,7 +14,9 @@ from components.registry.runs import log_params, log_text, reopen_run, start_run
 from components.registry.source import source_tags
 from components.registry.trainings import TRAINING_TAG, end_lost_trainings, find_ended_training
 from components.runtime.kubeflow_run import MAX_RUN_AGE, RUN_ID_TAG, kubeflow_tags
+from components.settings.data import SAMPLE
 from components.settings.train import TrainSettings
+from components.storage.filesystem import is_remote, local_path
 
 #: In the MLflow run of the training: all settings of the pipeline run.
 RUN_CONFIG_FILE = "run.yaml"
@@ -100,8 +102,14 @@ def start_training_run(
     if pipeline_run.config:
         log_text(run_id, pipeline_run.config, RUN_CONFIG_FILE)
     if summary:
-        log_dataset(run_id, dataset, summary)
+        log_dataset(run_id, _location(dataset), summary)
     return run_id
+
+
+def _location(dataset: str) -> str:
+    # A relative path means nothing on MLflow's page.
+    is_place = dataset == SAMPLE or is_remote(dataset)
+    return dataset if is_place else str(local_path(dataset).absolute())
 
 
 def _description(

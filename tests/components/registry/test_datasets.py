@@ -25,16 +25,10 @@ def test_dataset_name_is_the_last_part_without_suffixes(source: str, name: str) 
 
 
 @pytest.mark.parametrize(
-    ("source", "kind", "uri"),
-    [
-        ("sample", "local", "sample"),
-        ("/data/x.zip", "local", "/data/x.zip"),
-        ("x.zip", "local", str(Path.cwd() / "x.zip")),
-        ("s3://b/x", "s3", "s3://b/x"),
-    ],
+    ("source", "kind"), [("sample", "local"), ("/data/x.zip", "local"), ("s3://b/x", "s3")]
 )
 def test_log_dataset_adds_an_input_with_name_digest_and_splits(
-    mlflow_root: Path, source: str, kind: str, uri: str
+    mlflow_root: Path, source: str, kind: str
 ) -> None:
     run_id = start_run("photos", "first", {})
     log_dataset(run_id, source, _SUMMARY)
@@ -42,6 +36,6 @@ def test_log_dataset_adds_an_input_with_name_digest_and_splits(
     assert logged.dataset.name == dataset_name(source)
     assert logged.dataset.digest == "ab" * 18
     assert logged.dataset.source_type == kind
-    assert json.loads(logged.dataset.source) == {"uri": uri}
+    assert json.loads(logged.dataset.source) == {"uri": source}
     assert json.loads(logged.dataset.profile)["splits"] == {"train": 5, "dev": 1, "test": 1}
     assert [(tag.key, tag.value) for tag in logged.tags] == [("mlflow.data.context", "training")]
