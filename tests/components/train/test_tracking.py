@@ -46,12 +46,12 @@ def test_start_training_run_is_named_after_data_encoder_and_date(mlflow_root: Pa
 def test_start_training_run_records_where_a_relative_data_set_is(mlflow_root: Path) -> None:
     summary = DatasetSummary("ab" * 32, 7, 35, {"train": 5, "dev": 1, "test": 1}).to_json()
     sources = []
-    for dataset in ("pets.zip", "sample", "gs://b/pets.zip"):
+    for dataset in ("pets.zip", "sample", "gs://b/dogs.zip"):
         run = PipelineRun(RunSettings(dataset=dataset).to_yaml(), summary)
         run_id = start_training_run(TrainSettings(), _ENCODER, run, training=dataset)
         (logged,) = MlflowClient().get_run(run_id).inputs.dataset_inputs
         sources.append(json.loads(logged.dataset.source)["uri"])
-    assert sources == [str(Path.cwd() / "pets.zip"), "sample", "gs://b/pets.zip"]
+    assert sources == [str(Path.cwd() / "pets.zip"), "sample", "gs://b/dogs.zip"]
 
 
 def test_start_training_run_outside_a_pipeline_records_its_own_settings(mlflow_root: Path) -> None:
