@@ -7,7 +7,7 @@ reuses a result of different code.
 import ast
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -43,22 +43,27 @@ def code_version(package: str) -> str:
     )
     if not own:
         raise FileNotFoundError(f"There is no package {package}")
-    files, libraries = set(own), set[str]()
+    contents = {path: fingerprint_file(path) for path in own if path.suffix != ".py"}
     pending = [path for path in own if path.suffix == ".py"]
+    names, libraries = set[str](), set[str]()
     while pending:
-        for name in _imported(pending.pop()):
+        path = pending.pop()
+        if path in contents:
+            continue
+        contents[path], imported = _parse(path.read_bytes())
+        for name in imported - names:
             if name.partition(".")[0] not in _PACKAGES:
                 libraries.add(name.partition(".")[0])
-            elif (path := _module_file(name)) and path not in files:
-                files.add(path)
-                pending.append(path)
+            elif module := _module_file(name):
+                pending.append(module)
+        names |= imported
     distributions = _distributions()
     return fingerprint_value(
         {
-            "files": sorted((p.relative_to(_PROJECT).as_posix(), _content(p)) for p in files),
+            "files": sorted((p.relative_to(_PROJECT).as_posix(), c) for p, c in contents.items()),
             "libraries": sorted(
                 {
-                    (distribution, version(distribution))
+                    (distribution, _version(distribution))
                     for library in libraries - sys.stdlib_module_names
                     for distribution in distributions.get(library, ())
                 }
@@ -74,24 +79,29 @@ def _distributions() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
-def _content(path: Path) -> str:
-    if path.suffix != ".py":
-        return fingerprint_file(path)
-    tree = ast.parse(path.read_bytes())
+@cache
+def _version(distribution: str) -> str:
+    return version(distribution)
+
+
+@cache
+def _parse(source: bytes) -> tuple[str, frozenset[str]]:
+    """Returns the fingerprint of a module without its docstrings, and the names that it imports.
+
+    Most modules belong to the code of several packages, and each is parsed once per process.
+    """
+    tree = ast.parse(source)
+    names = set[str]()
     for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            del node.body[0]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
-def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            names.add(node.module)
             # In `from package import x`, x may be a module or a name in the package.
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), frozenset(names)
 
 
 def _module_file(name: str) -> Path | None:

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from apache_beam.utils.shared import Shared
@@ -14,14 +13,10 @@ from apache_beam.utils.shared import Shared
 from components.artifacts.captions import read_captions
 from components.artifacts.files import ENCODER_FILE, atomic_directory
 from components.artifacts.manifest import read_manifest
-from components.captioning.encoder.dead_leaves import draw_dead_leaves
-from components.captioning.encoder.encoder import Encoder
-from components.captioning.encoder.image_encoder import ImageEncoder
-from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.encoder.precision import Precision, choose_precision
 from components.captioning.encoder.spec import EncoderSpec
-from components.captioning.encoder.weights import IMAGENET, RANDOM
 from components.captioning.model.normalizer import Normalizer
+from components.features.building import build_encoder
 from components.features.encoding import EncodeImages
 from components.features.key import encoder_key
 from components.features.remote_index import index_remotely
@@ -30,15 +25,11 @@ from components.features.tasks import EncodingTask, PhotoFile, plan_tasks
 from components.features.writing import write_examples
 from components.runtime.beam_batches import run_in_batches
 from components.runtime.beam_workers import stage_files, temporary_folder
-from components.settings.backbone_names import is_model_folder
 from components.settings.beam_flags import temp_location
 from components.settings.encoder import EncoderSettings
-from components.storage.transfer import local_copy
 
 logger = logging.getLogger(__name__)
 
-# Drawn images that random weights are calibrated on.
-_CALIBRATION_IMAGES = 64
 _SCRATCH = ".features"
 #: Of workers that share nothing: the largest number of examples that this process writes itself.
 MOST_EXAMPLES_HERE = 100_000
@@ -99,7 +90,7 @@ def extract_features(
         shared = Shared()
         if not features.restore_encoder(aside):
             # Workers in this process share this encoder; others load the saved one.
-            built = shared.acquire(partial(_build_encoder, settings, precision))
+            built = shared.acquire(partial(build_encoder, settings, precision))
             built.save(aside)
             # Before any feature: if this run is killed, the next one must not take its features
             # for those of an encoder that it builds itself.
@@ -151,32 +142,6 @@ def _open_store(settings: EncoderSettings, directory: Path, precision: Precision
 
 def _index(features: FeatureStore, beam_flags: str, *, here: bool) -> dict[str, FeatureLocation]:
     return features.index() if here else index_remotely(features, beam_flags)
-
-
-def _build_encoder(settings: EncoderSettings, precision: Precision) -> ImageEncoder:
-    if is_model_folder(settings.encoder):
-        return _build_onnx_encoder(settings)
-    weights, seed = settings.encoder_weights, settings.seed
-    with TemporaryDirectory(prefix="captionflow-weights-") as directory:
-        if weights not in (IMAGENET, RANDOM):
-            weights = str(local_copy(weights, Path(directory)))
-        encoder = Encoder.build(
-            settings.encoder,
-            weights,
-            seed=seed,
-            batch_size=settings.encoder_batch,
-            precision=precision,
-        )
-    if weights == RANDOM:
-        # Not on photos: the encoder would change with the data.
-        encoder.calibrate(draw_dead_leaves(_CALIBRATION_IMAGES, encoder.spec.size, seed))
-    return encoder
-
-
-def _build_onnx_encoder(settings: EncoderSettings) -> OnnxEncoder:
-    with TemporaryDirectory(prefix="captionflow-encoder-") as directory:
-        folder = local_copy(settings.encoder, Path(directory))
-        return OnnxEncoder.build(folder, settings.encoder_output, batch_size=settings.encoder_batch)
 
 
 def _encode(

@@ -4,9 +4,9 @@ Nothing of this package is imported, so the copy of the code that MLflow keeps w
 
     python -P fresh_process.py CAPTIONS
 
-The libraries that every model needs are imported at once. Then a line of standard input, JSON with
-`model` (MLflow's URI) and `photos` (paths), says what to do, and the list of captions is written to
-CAPTIONS. Without that line, nothing is done.
+First, the libraries that every model needs are imported, and MLflow is connected to. Then a line
+of standard input, JSON with `model` (MLflow's URI) and `photos` (paths), says what to do, and the
+list of captions is written to CAPTIONS. Without that line, nothing is done.
 """
 
 import json
@@ -20,6 +20,8 @@ import tensorflow  # noqa: F401 # it takes longest, and the model is still being
 
 def main(captions: str) -> None:
     """Captions photos; see the module docstring."""
+    # Loads the client of MLflow's store and connects to it, which also takes a second.
+    mlflow.MlflowClient().search_experiments(max_results=1)
     line = sys.stdin.readline()
     if not line:
         return

@@ -10,6 +10,7 @@ from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from components.errors import CaptionflowError, DataError
 from components.registry.client import mlflow_client, printable_tracking_uri
@@ -27,6 +28,7 @@ def start_run(
     run_name: str,
     params: Mapping[str, Any],
     tags: Mapping[str, str] = MappingProxyType({}),
+    description: str = "",
 ) -> str:
     """Starts an MLflow run.
 
@@ -35,6 +37,7 @@ def start_run(
         run_name: The run's name in MLflow's user interface.
         params: The run's settings; values are recorded as text.
         tags: Tags besides the name of the local run.
+        description: Markdown for the run's page.
 
     Returns:
         The run's id.
@@ -47,7 +50,11 @@ def start_run(
         run = client.create_run(
             find_or_create(client, experiment),
             run_name=run_name,
-            tags={**ownership_tags(), **tags},
+            tags={
+                **ownership_tags(),
+                **({MLFLOW_RUN_NOTE: description} if description else {}),
+                **tags,
+            },
         )
     run_id = str(run.info.run_id)
     log_params(run_id, params)

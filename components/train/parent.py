@@ -75,7 +75,7 @@ def load_parent(settings: TrainSettings, encoder: EncoderSpec) -> LoadedParent |
     if not settings.start_from:
         return None
     with open_parent(settings.start_from) as parent:
-        _require_encoder(EncoderSpec.load(parent.bundle), encoder, parent.source)
+        require_encoder(EncoderSpec.load(parent.bundle), encoder, parent.source)
         bundle = Bundle.load(parent.bundle, _DECODING)
         _require_shapes(settings, bundle.network.config, parent.source)
         return LoadedParent(
@@ -85,6 +85,37 @@ def load_parent(settings: TrainSettings, encoder: EncoderSpec) -> LoadedParent |
             bundle.network,
             bundle.vocabulary,
         )
+
+
+def require_encoder(parent: EncoderSpec, own: EncoderSpec, source: str) -> None:
+    """Checks that a training has the encoder of its parent.
+
+    Args:
+        parent: The parent's encoder.
+        own: The encoder of the training.
+        source: The parent, for the error message.
+
+    Raises:
+        SettingError: If their weights, preprocessing, output or precision differ.
+    """
+    if (parent.sha256, parent.precision) == (own.sha256, own.precision):
+        return
+    if parent.sha256 == own.sha256:
+        precision = "float32" if parent.precision == "float32" else "mixed"
+        raise SettingError(
+            f"precision must be that of {source}, from which the training continues: its encoder "
+            f"computes in {parent.precision}. Set --precision {precision}. "
+            f"Received: an encoder that computes in {own.precision}"
+        )
+    found, wanted = (
+        f"{spec.network} ({spec.weights} weights {spec.sha256[:12]}, {spec.precision})"
+        for spec in (own, parent)
+    )
+    raise SettingError(
+        f"encoder must be that of {source}, from which the training continues: {wanted}. Set "
+        f"--encoder, --encoder-weights, --seed (for random weights) and --precision as for that "
+        f"model. Received: {found}"
+    )
 
 
 def continue_from(network: CaptionNetwork, words: Sequence[str], parent: LoadedParent) -> None:
@@ -123,20 +154,6 @@ def _copy_words(
         own[..., own_ids] = values[..., parent_ids]
         outputs.append(own)
     decoder.output_projection.set_weights(outputs)
-
-
-def _require_encoder(parent: EncoderSpec, own: EncoderSpec, source: str) -> None:
-    if (parent.sha256, parent.precision) == (own.sha256, own.precision):
-        return
-    found, wanted = (
-        f"{spec.network} ({spec.weights} weights {spec.sha256[:12]}, {spec.precision})"
-        for spec in (own, parent)
-    )
-    raise SettingError(
-        f"encoder must be that of {source}, from which the training continues: {wanted}. Set "
-        f"--encoder, --encoder-weights, --seed (for random weights) and --precision as for that "
-        f"model. Received: {found}"
-    )
 
 
 def _require_shapes(settings: TrainSettings, config: ModelConfig, source: str) -> None:

@@ -14,7 +14,9 @@ from components.registry.runs import log_params, log_text, reopen_run, start_run
 from components.registry.source import source_tags
 from components.registry.trainings import TRAINING_TAG, end_lost_trainings, find_ended_training
 from components.runtime.kubeflow_run import MAX_RUN_AGE, RUN_ID_TAG, kubeflow_tags
+from components.settings.data import SAMPLE
 from components.settings.train import TrainSettings
+from components.storage.filesystem import is_remote, local_path
 
 #: In the MLflow run of the training: all settings of the pipeline run.
 RUN_CONFIG_FILE = "run.yaml"
@@ -71,6 +73,8 @@ def start_training_run(
     # MLflow has no empty parameters.
     params = {name: value for name, value in every.items() if value != ""}
     dataset = every.get("dataset", "")
+    text = pipeline_run.dataset_summary
+    summary = DatasetSummary.from_json(text) if text else None
     parts = [dataset_name(dataset), encoder.get("network", ""), f"{datetime.now(UTC):%Y-%m-%d}"]
     params |= {f"encoder_spec_{name}": value for name, value in encoder.items()}
     cluster_tags = kubeflow_tags(pipeline_run.kfp_name)
@@ -93,10 +97,31 @@ def start_training_run(
                 **source_tags(),
                 **cluster_tags,
             },
+            description=_description(every, encoder, summary, start_from) if summary else "",
         )
     if pipeline_run.config:
         log_text(run_id, pipeline_run.config, RUN_CONFIG_FILE)
-    if pipeline_run.dataset_summary:
-        summary = DatasetSummary.from_json(pipeline_run.dataset_summary)
-        log_dataset(run_id, dataset, summary)
+    if summary:
+        log_dataset(run_id, _location(dataset), summary)
     return run_id
+
+
+def _location(dataset: str) -> str:
+    # A relative path means nothing on MLflow's page.
+    is_place = dataset == SAMPLE or is_remote(dataset)
+    return dataset if is_place else str(local_path(dataset).absolute())
+
+
+def _description(
+    settings: Mapping[str, Any],
+    encoder: Mapping[str, Any],
+    data: DatasetSummary,
+    start_from: Mapping[str, Any],
+) -> str:
+    """Returns the description of the run for its page in MLflow."""
+    text = (
+        f"Trains {settings['model_name']} on {dataset_name(settings['dataset'])}: {data.photos:,} "
+        f"photos with {data.captions:,} captions. Image encoder: {encoder['network']}. "
+        f"All settings are in {RUN_CONFIG_FILE}, under Artifacts."
+    )
+    return f"{text} Continues from {start_from['model']}." if start_from else text

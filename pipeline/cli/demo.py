@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from components.captioning.inference.captioner import Captioner
     from components.describing.model import DecodeOptions, Model
 
+# Photos to try the model on; only a checkout has them.
+_EXAMPLES = Path(__file__).parents[2] / "notebooks" / "photos"
+
 # More would be too many to take in at a glance, or to listen to.
 _ALTERNATIVES = 3
 
@@ -76,7 +79,8 @@ def demo(
                     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
             options = _options(model, beam, alternatives)
-            serve(listener, load, options, model.name, model.language, open_page)
+            examples = sorted(_EXAMPLES.glob("*.jpg"))
+            serve(listener, load, options, model.name, model.language, open_page, examples)
         exit_at_once()
 
 

@@ -52,6 +52,7 @@ def run(
         # Errors in settings appear at once: what takes seconds to import follows.
         make_settings(DEFAULT_PRESET, fixed)
         from pipeline.local.choices.choose import Choices, choose_settings
+        from pipeline.local.choices.parent_encoder import require_parent_encoder
         from pipeline.local.choices.table import show_choices
 
         if check:
@@ -60,6 +61,9 @@ def run(
             choices = choose_settings(preset, fixed, root)
         settings = make_settings(choices.preset, {**choices.values, **fixed})
         show_choices(choices, root)
+        if settings.start_from and not check:
+            announce(f"Comparing the image encoder with that of {settings.start_from} …")
+            require_parent_encoder(settings)
         from pipeline.local import commands
 
         if check:

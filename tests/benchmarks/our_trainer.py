@@ -42,15 +42,16 @@ class Ours:
     flop_per_word: float
 
 
-def preset_settings(**changed: Any) -> Settings:
-    """Returns the settings of the preset `flickr8k` with some changes."""
-    return make_settings("flickr8k", {"dataset": "unused", "glove": "unused", **changed})
+def preset_settings(preset: str = "flickr8k", **changed: Any) -> Settings:
+    """Returns the settings of a preset with some changes."""
+    required = {"dataset": "unused", "glove": "unused", "model_name": "unused"}
+    return make_settings(preset, {**required, **changed})
 
 
-def our_settings(**changed: Any) -> TrainSettings:
-    """Returns the training settings of the preset `flickr8k` with some changes."""
-    preset = preset_settings(**changed).model_dump()
-    return TrainSettings.check({name: preset[name] for name in TrainSettings.model_fields})
+def our_settings(preset: str = "flickr8k", **changed: Any) -> TrainSettings:
+    """Returns the training settings of a preset with some changes."""
+    values = preset_settings(preset, **changed).model_dump()
+    return TrainSettings.check({name: values[name] for name in TrainSettings.model_fields})
 
 
 def train_ours(

@@ -1,7 +1,7 @@
 """The web application: the page, the status of the model, and captions of uploaded photos."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,20 +34,25 @@ _CLIENT_CLOSED = 499
 
 
 def make_application(
-    queue: RequestQueue, options: DecodeOptions, model: str, language: str
+    queue: RequestQueue,
+    options: DecodeOptions,
+    model: str,
+    language: str,
+    examples: Sequence[Path] = (),
 ) -> Starlette:
     """Makes the web application.
 
-    `GET /` returns the page, and `GET /status` whether the model is `ready`. `POST
-    /captions?name=…` takes a photo's file as its body, and returns the object that
-    `captionflow caption --json` prints, with the `saliency` of each word; or `{"error": …}`, a
-    message for the user, if the photo can't be captioned. Nothing is saved.
+    `GET /` returns the page, `GET /examples/NAME` an example photo, and `GET /status` whether the
+    model is `ready`. `POST /captions?name=…` takes a photo's file as its body, and returns the
+    object that `captionflow caption --json` prints, with the `saliency` of each word; or
+    `{"error": …}`, a message for the user, if the photo can't be captioned. Nothing is saved.
 
     Args:
         queue: Captions the photos; closed when the application shuts down.
         options: Decoding options.
         model: Name of the model, for the page.
         language: Language of its captions, a BCP 47 tag, for screen readers and speech.
+        examples: JPEG files that the page offers to try the model on.
     """
 
     async def captions(request: Request) -> Response:
@@ -69,11 +74,12 @@ def make_application(
 
     return Starlette(
         routes=[
-            _static("/", _render(model, language), "text/html"),
+            _static("/", _render(model, language, examples), "text/html"),
             *(
                 _static(f"/{name}", (_HERE / name).read_bytes(), kind)
                 for name, kind in _FILES.items()
             ),
+            *(_static(f"/examples/{e.name}", e.read_bytes(), "image/jpeg") for e in examples),
             Route("/status", status),
             Route("/captions", captions, methods=["POST"]),
         ],
@@ -100,7 +106,7 @@ def _static(path: str, content: bytes, kind: str) -> Route:
     return Route(path, respond)
 
 
-def _render(model: str, language: str) -> bytes:
+def _render(model: str, language: str, examples: Sequence[Path]) -> bytes:
     templates = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined
     )
@@ -108,6 +114,7 @@ def _render(model: str, language: str) -> bytes:
         model=model,
         # In HTML, an empty language is an unknown one.
         language="" if language == UNDETERMINED else language,
+        examples=examples,
         formats=FORMATS,
         max_bytes=MAX_BYTES,
         max_pixels=MAX_PIXELS,

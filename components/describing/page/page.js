@@ -146,6 +146,16 @@ function describeFirst(files) {
   if (files.length) describe(files[0]);
 }
 
+async function describeExample(name) {
+  try {
+    const response = await fetch(`examples/${encodeURIComponent(name)}`);
+    describe(new File([await response.blob()], name, { type: "image/jpeg" }));
+  } catch {
+    clear();
+    setStatus("failed", NO_RESPONSE);
+  }
+}
+
 function readAloud() {
   if (speech.speaking) {
     speech.cancel();
@@ -180,6 +190,9 @@ async function awaitModel() {
 // So that choosing the same file again is a change.
 $("photo").addEventListener("click", (event) => { event.target.value = ""; });
 $("photo").addEventListener("change", (event) => describeFirst(event.target.files));
+for (const button of document.querySelectorAll(".example")) {
+  button.addEventListener("click", () => describeExample(button.dataset.name));
+}
 $("preview").addEventListener("load", () => {
   $("figure").hidden = $("answer").dataset.state === "failed";
 });

@@ -1,7 +1,8 @@
 """Serves the page, to this machine alone."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.describing.http.server import make_server, run_server
@@ -23,6 +24,7 @@ def serve(
     model: str,
     language: str,
     on_start: Callable[[str], None],
+    examples: Sequence[Path] = (),
 ) -> None:
     """Serves the page until Ctrl-C, while the model loads in the background.
 
@@ -33,12 +35,13 @@ def serve(
         model: Name of the model, for the page.
         language: Language of its captions, a BCP 47 tag.
         on_start: Called with the page's address before the server starts.
+        examples: JPEG files that the page offers to try the model on.
 
     Raises:
         CaptionflowError: If the model can't be loaded.
     """
     queue = make_request_queue(load_captioner, options)
-    application = make_application(queue, options, model, language)
+    application = make_application(queue, options, model, language, examples)
     # The queue is closed first, so that no photo waits for the model.
     server = make_server(application, grace=_GRACE, on_stop=queue.close)
     on_start("http://{}:{}".format(*listener.getsockname()))

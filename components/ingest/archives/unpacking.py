@@ -68,23 +68,23 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> None
             skipped = place_members(members(archive, meter), directory, Path(aside), meter)
     except TooMuchError as error:
         raise DataError(
-            f"{archive.name} must unpack to a data set, not to a bomb: {error}. "
-            "Unpack it yourself if you trust it, and give the folder"
+            f"{archive.name} may be a decompression bomb: {error}. If you trust it, unpack it "
+            "yourself and give the folder"
         ) from error
     except ARCHIVE_ERRORS as error:
         # EINVAL: the archive refers to bytes before its own start.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise CaptionflowError(
                 f"{archive.name} could not be unpacked to {directory}: {error.strerror}. The "
-                "archive is not at fault. Make room there, or mend the disk, and try again"
+                "archive is not the cause. Free some space there, or repair the disk, and try again"
             ) from error
         raise DataError(
             f"{archive.name} can't be unpacked: {str(error) or type(error).__name__}"
         ) from error
     if skipped:
         logger.warning(
-            "skipped %d members of %s, such as %s: names that no file here can have, or links to "
-            "what is no file of the archive",
+            "skipped %d members of %s, such as %s: their names are not valid on this machine, or "
+            "they are links to files that the archive does not contain",
             len(skipped),
             one_line(archive.name),
             one_line(repr(skipped[0])),

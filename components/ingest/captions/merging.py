@@ -84,7 +84,7 @@ def _without_repetition(file: CaptionFile, notes: list[str]) -> Sequence[Caption
         return file.rows
     if len({row.photo for row in file.rows}) < 2:
         return file.rows
-    notes.append(f"{file.path} has all its captions twice, one time after the other: read once")
+    notes.append(f"{file.path} contains all of its captions twice; they were read once")
     return file.rows[:half]
 
 
@@ -113,7 +113,7 @@ def _resolve_pair(
     one, other = files[larger].path, files[smaller].path
     if _is_within(captions[smaller], captions[larger]):
         left_out.add(smaller)
-        merged.notes.append(f"{other} adds no caption to {one}: read once")
+        merged.notes.append(f"{other} has no captions that {one} lacks; they were read once")
         if captions[smaller].keys() == captions[larger].keys():
             splits = {split_of_caption_file(one), split_of_caption_file(other)}
             merged.copies |= {one, other} if None not in splits and len(splits) > 1 else set()
@@ -124,9 +124,8 @@ def _resolve_pair(
     shared = sorted(captions[larger].keys() & captions[smaller].keys())
     one, other = sorted((one, other))
     raise DataError(
-        f"{one} and {other} both have captions of {len(shared)} photos, {shared[0]} for instance, "
-        "and they are not the same captions. Remove the file that does not count, or join both "
-        "into one"
+        f"{one} and {other} have different captions for the same {len(shared)} photos, such as "
+        f"{shared[0]}. Remove one of the files, or merge them into one"
     )
 
 
@@ -146,5 +145,5 @@ def _refuse_two_layouts(files: Sequence[CaptionFile]) -> None:
         found = "; ".join(f"{file.path} ({file.layout})" for file in files)
         raise DataError(
             f"These caption files have different layouts and name different photos: {found}. "
-            "Point at the folder that holds just one data set"
+            "Give the folder of only one data set"
         )

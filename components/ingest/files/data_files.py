@@ -99,8 +99,9 @@ def list_data_files(folder: Path, remote: Mapping[Path, RemoteFile] | None = Non
         first = paths.setdefault(name, file)
         if first != file and not _are_same(first, file, remote):
             raise DataError(
-                f"Two different files are called {name}, except for separators or for how accents "
-                f"are composed: {str(first)!r} and {str(file)!r}. Rename one, and its captions"
+                f"Two different files have the same name, {name}, once separators and accents are "
+                f"written alike: {str(first)!r} and {str(file)!r}. Rename one of them, also in the "
+                "captions"
             )
     return DataFiles(root, paths, remote)
 

@@ -150,9 +150,9 @@ def _photos(coco: _Coco, name: str, notes: Counter[str]) -> dict[str, str]:
             raise DataError(f"{name}: image {image.id} must have a `file_name`. It is empty")
         if photos.setdefault(image.id, photo) != photo:
             raise DataError(
-                f"{name}: each image must have an `id` of its own. {image.id} stands for "
-                f"{photos[image.id]} and for {photo}. Were two files joined? Number the images of "
-                "one anew, and its annotations"
+                f"{name}: each image must have an `id` of its own, but {photos[image.id]} and "
+                f"{photo} both have {image.id}. If two files were merged, renumber the images and "
+                "annotations of one of them"
             )
         images[photo].append(image)
     for photo, same in images.items():
@@ -160,9 +160,9 @@ def _photos(coco: _Coco, name: str, notes: Counter[str]) -> dict[str, str]:
             continue
         if len({(image.width, image.height) for image in same}) > 1:
             raise DataError(
-                f"{name}: {photo} stands under the ids {', '.join(image.id for image in same)}, "
-                "with different sizes: these are different photos. Put them into folders and "
-                "name them with `file_name` as folder/name"
+                f"{name}: {photo} is listed under the ids {', '.join(image.id for image in same)} "
+                "with different sizes, so these are different photos. Put them into different "
+                "folders, and include the folder in `file_name`"
             )
         notes["photos listed under several ids, whose captions were joined: {}"] += 1
     return photos

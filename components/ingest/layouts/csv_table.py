@@ -88,16 +88,16 @@ def read(name: str, files: DataFiles) -> CaptionFile:
                 header = row_names * [""] + _stripped(fields)
             continue
         if _stripped(fields) == header[row_names:]:
-            notes["header repeated inside the table, as where tables were joined; skipped: {}"] += 1
+            notes["repeated header lines, as in merged tables, skipped: {}"] += 1
             continue
         whole, mended = reader.aligned(fields)
         if whole is None:
             raise DataError(
                 f"{name}, line {number}: must have the columns {delimiter.join(header)}. "
-                f"Found: {lines[number - 1][:80]!r}. Mend or remove the line"
+                f"Found: {lines[number - 1][:80]!r}. Correct or remove the line"
             )
         if mended:
-            notes["delimiter missing after the caption's number; lines mended: {}"] += 1
+            notes["lines without a delimiter after the caption's number, corrected: {}"] += 1
         photo = photo_path(whole[columns.photo])
         rows += [
             CaptionRow(photo, text)

@@ -46,7 +46,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
         if match is None or not photo_path(match["photo"]):
             raise DataError(
                 f"{name}, line {number}: must be a photo's name, #, a number, a tab and the "
-                f"caption. Found: {line[:80]!r}. Mend or remove the line"
+                f"caption. Found: {line[:80]!r}. Correct or remove the line"
             )
         rows.append(CaptionRow(photo_path(match["photo"]), match["caption"] or ""))
     return CaptionFile("flickr-token", name, rows)

@@ -83,8 +83,8 @@ def read_sidecars(sidecars: Mapping[str, str], files: DataFiles) -> CaptionFile:
         first, earlier = rows.setdefault(photo, (text, captions))
         if captions != earlier:
             raise DataError(
-                f"{first} and {text} hold different captions of {photo}. Remove the one that does "
-                "not count, or write both captions into one file, a line each"
+                f"{first} and {text} have different captions for {photo}. Remove one of the files, "
+                "or put all captions into one of them, one per line"
             )
     return CaptionFile(
         NAME,

@@ -64,7 +64,7 @@ def note_split(splits: dict[str, str], photo: str, word: str | None, where: str)
     split = split_of(word, where)
     if split and splits.setdefault(photo, split) != split:
         raise DataError(
-            f"{where}: {photo} is in {split} here, and in {splits[photo]} before. "
+            f"{where}: {photo} is in {split} here, but in {splits[photo]} earlier. "
             "A photo must be in one split"
         )
 

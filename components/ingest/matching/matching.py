@@ -129,8 +129,9 @@ def _one(name: str, found: list[str], path: str, matched: Matched, files: DataFi
         found = in_split or found
     if len(found) > 1 and not files.are_same(found):
         raise DataError(
-            f"{path} names {name}, and {len(found)} different files are called so: {found[0]} and "
-            f"{found[1]}. Write the folder in the captions too ({found[0]}), or remove the others"
+            f"{path} refers to {name}, but {len(found)} different files have that name, such as "
+            f"{found[0]} and {found[1]}. Include the folder in the captions ({found[0]}), or "
+            "remove the other files"
         )
     return found[0]
 

@@ -32,8 +32,8 @@ _URL = re.compile(r"(?:https?|ftp|s3|gs):/{1,2}[^\s\"',;|]+", re.IGNORECASE)
 _URL_COLUMN = re.compile(r"(?<![a-z])(?:\w*_)?urls?(?![a-z])", re.IGNORECASE)
 _PHOTO_FIELD = re.compile(rf"(?<![\w.])(?:{'|'.join(PHOTO[:-1])})(?=[\"',;|\t])", re.IGNORECASE)
 _DOWNLOAD = (
-    "Photos are never downloaded from the web: download them (img2dataset does), and name the "
-    "files in the captions instead"
+    "Photos are never downloaded from the web: download them, for example with img2dataset, and "
+    "refer to the files in the captions"
 )
 
 
@@ -47,13 +47,13 @@ def nothing_recognised(files: DataFiles, dataset: str, looked_for: Sequence[str]
     inner = [name for name in files.paths if PurePosixPath(name).suffix.lower() in _ARCHIVES]
     beginnings = _beginnings(files)
     if inner:
-        advice = f"Unpack {', '.join(inner[:_SHOWN])} into one folder, and give that"
+        advice = f"Unpack {', '.join(inner[:_SHOWN])} into one folder, and give that folder"
     elif _URL.search(beginnings) or _URL_COLUMN.search(beginnings):
         advice = f"Are the photos named by URL? {_DOWNLOAD}"
     elif tables := [n for n in files.paths if PurePosixPath(n).suffix.lower() in _TABLES]:
         advice = (
-            f"{tables[0]} is of a kind that is not read: save its captions as CSV in UTF-8 with "
-            "the header image,caption, and its photos, if it holds any, as files"
+            f"Tables such as {tables[0]} are not supported: save its captions as CSV in UTF-8 with "
+            "the header image,caption, and photos that it contains as files"
         )
     elif _PHOTO_FIELD.search(beginnings):
         advice = f"Call the field or column of captions one of: {', '.join(CAPTION)}"
@@ -100,27 +100,28 @@ def nothing_matched(source: Source, captioned: Mapping[str, object], dataset: st
     """
     if not captioned:
         return (
-            f"{dataset} has captions of {len(source.captions)} photos, and all of them are empty. "
-            "Fill the captions in"
+            f"{dataset} has captions of {len(source.captions)} photos, but all of them are empty. "
+            "Fill them in"
         )
     name = min(captioned)
     there = source.uncaptioned
     if _URL.match(name):
         return (
-            f"{dataset} has captions of {len(captioned)} photos and names them by URL: {name!r}, "
-            f"for instance. {_DOWNLOAD}"
+            f"{dataset} has captions of {len(captioned)} photos, but refers to them by URL, such "
+            f"as {name!r}. {_DOWNLOAD}"
         )
     if not there:
         return (
-            f"{dataset} has captions of {len(captioned)} photos ({name!r}, for instance) and no "
-            f"photos: no file ends in {', '.join(sorted(IMAGE_SUFFIXES))}, or is called as in the "
+            f"{dataset} has captions of {len(captioned)} photos, such as {name!r}, but no photos: "
+            f"no file ends in {', '.join(sorted(IMAGE_SUFFIXES))}, or has a name from the "
             "captions. Put the photos into the data set's folder; unpack them if they are in an "
             "archive"
         )
     cause = why_unmatched(list(captioned), there)
     return (
-        f"{dataset} has captions of {len(captioned)} photos and {len(there)} image files, and none "
-        f"belong together. The captions name {name!r}; a file is called {there[0]!r}. {cause}"
+        f"{dataset} has captions of {len(captioned)} photos and {len(there)} image files, but none "
+        f"of them match. The captions refer to {name!r}, for example; one of the files is "
+        f"{there[0]!r}. {cause}"
     )
 
 
@@ -128,7 +129,7 @@ def missing_example(missing: Collection[str], uncaptioned: Sequence[str]) -> str
     """Returns an example of each side: photos that are missing, and files without captions."""
     named = ", ".join(repr(name) for name in sorted(missing)[:_SHOWN])
     if not uncaptioned:
-        return f"Missing: {named}. No image file is without captions"
+        return f"Missing: {named}. Every image file has captions"
     return (
         f"Missing: {named}. Image files without captions: "
         f"{', '.join(repr(name) for name in uncaptioned[:_SHOWN])}"
@@ -147,7 +148,7 @@ def why_unmatched(names: Sequence[str], there: Sequence[str]) -> str:
     if not there:
         return "Add the photos that are missing"
     if all(name.startswith("image_id ") for name in names):
-        return "The annotations' `image_id` are no `id` of an image: number the images anew"
+        return "No annotation's `image_id` is the `id` of an image: renumber the images"
     index = NameIndex(there)
     last_parts = {name: name.split("/")[-1] for name in names}
     for name, last in last_parts.items():
@@ -160,9 +161,9 @@ def why_unmatched(names: Sequence[str], there: Sequence[str]) -> str:
         if len(found := index.ending_with(last, Level.ENDING)) > 1:
             return (
                 f"It is not clear which file is meant: {name!r} could be {found[0]!r} or "
-                f"{found[1]!r}. Write the whole name in the captions"
+                f"{found[1]!r}. Use the whole name in the captions"
             )
     return (
-        "The names have nothing in common: are these captions of another data set? If not, "
+        "The names have nothing in common: do the captions belong to another data set? If not, "
         "rename the photos as in the captions"
     )

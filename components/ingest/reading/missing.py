@@ -31,8 +31,8 @@ def refuse_missing(
     if share > max_missing:
         raise DataError(
             f"{len(missing)} of {captioned} captioned photos are not in the data set: a share of "
-            f"{share:.3g}, and max_missing allows {max_missing:g}. {examples}. "
-            f"{why_unmatched(sorted(missing), uncaptioned)}. Or raise max_missing"
+            f"{share:.3g}, but max_missing is {max_missing:g}. {examples}. "
+            f"{why_unmatched(sorted(missing), uncaptioned)}; or increase max_missing"
         )
     logger.warning(
         "%d of %d captioned photos are missing. %s", len(missing), captioned, one_line(examples)

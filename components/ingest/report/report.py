@@ -82,7 +82,7 @@ def build_report(
     across = [group for group in same if len({splits[image_id] for image_id in group}) > 1]
     if across:
         logger.warning(
-            "%d photos are in both dev and test (%s first). They are kept, so that scores remain "
+            "%d photos are in both dev and test, such as %s. They are kept, so that scores remain "
             "comparable",
             len(across),
             one_line(" = ".join(across[0])),
@@ -90,8 +90,8 @@ def build_report(
     near = find_near_duplicates(splits, perceptual_hashes)
     if near:
         logger.warning(
-            "%d pairs of photos look alike, one in train, one in dev or test (%s and %s first). "
-            "They stay; near_duplicates in %s has them all",
+            "%d pairs of photos look alike, one in train, one in dev or test, such as %s and %s. "
+            "They are kept; near_duplicates in %s lists them all",
             len(near),
             one_line(near[0]["image_id"]),
             one_line(near[0]["similar_to"]),

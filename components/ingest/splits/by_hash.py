@@ -22,13 +22,13 @@ def split_by_lists(
         Splits by image id; photos that no list names are not in it.
 
     Raises:
-        DataError: If a photo is in the lists for dev and test both.
+        DataError: If a photo is in the lists of both dev and test.
     """
     dev, test = (lists.get(split, frozenset()) for split in ("dev", "test"))
     if both := sorted(dev & test & set(image_ids)):
         raise DataError(
-            "A photo must not be in the lists for dev and test both. "
-            f"Received {len(both)} that are, {both[0]} first. Take them out of one"
+            "A photo must not be in the lists of both dev and test. Received: "
+            f"{len(both)} photos in both, such as {both[0]}. Remove them from one of the lists"
         )
     # Later splits win: train comes first.
     by_name = {name: split for split in SPLITS for name in lists.get(split, frozenset())}
@@ -92,12 +92,12 @@ def refuse_empty_split(splits: Mapping[str, str], origin: str) -> None:
         return
     sizes_said = ", ".join(f"{split} {size}" for split, size in sizes.items())
     advice = (
-        f"The splits come from {origin}: name photos for each split there, or take all of it away; "
-        "then a hash splits the photos"
+        f"The splits come from {origin}: add photos to each split there, or remove it entirely, "
+        "and photos are split by a hash"
         if origin
-        else "Add photos, or set larger dev_share and test_share that leave room for train"
+        else "Add photos, or set dev_share and test_share so that each split gets some"
     )
     raise DataError(
-        f"Every split must have a photo, and {' and '.join(empty)} "
+        f"Every split must have at least one photo, but {' and '.join(empty)} "
         f"{'has' if len(empty) == 1 else 'have'} none: {sizes_said}. {advice}"
     )

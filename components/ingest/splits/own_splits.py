@@ -106,9 +106,7 @@ def own_splits(sources: Sequence[SplitSource], photos: Collection[str]) -> OwnSp
             chosen = source
         elif kinds:
             [split] = kinds
-            notes.append(
-                f"{source.origin}: only {split} is named, so this divides nothing and is not used"
-            )
+            notes.append(f"{source.origin}: not used, since it names no other split than {split}")
     if chosen is None:
         return OwnSplits(notes=tuple(notes))
     lists = {split: frozenset(names) for split, names in chosen.lists.items() if names}
@@ -128,8 +126,8 @@ def _difference(source: SplitSource, said: Mapping[str, str], chosen: SplitSourc
         return ""
     first = differ[0]
     return (
-        f"{source.origin}: not used where it differs, for {len(differ)} photos ({first}: "
-        f"{said[first]}, not {counted[first]}), because {chosen.origin} counts more"
+        f"{source.origin}: not used for {len(differ)} photos, which {chosen.origin} puts into "
+        f"another split ({first}: {counted[first]}, not {said[first]})"
     )
 
 

@@ -129,15 +129,14 @@ def _by_lists(
     for one in useless:
         shown = f"{one.entries[0][0][:60]!r}" if one.entries else "it is empty"
         message = (
-            f"{one.path} names none of the captioned photos, or not clearly which one. Its first "
-            f"line: {shown}"
+            f"{one.path} does not clearly name any of the captioned photos. Its first line: {shown}"
         )
         if "flickr" in one.path.lower():
             raise DataError(
-                f"{message}. A captioned photo is called, for instance, {min(photos)!r}. Make the "
-                "names alike, or remove the file"
+                f"{message}. One of the captioned photos is {min(photos)!r}. Use the same names, "
+                "or remove the file"
             )
-        notes.append(f"{message}; so it is not used for splits")
+        notes.append(f"{message}. It is not used for splits")
     if not found:
         return []
     return [SplitSource(", ".join(origins), dict(found), is_binding=True)]
@@ -148,8 +147,8 @@ def _refuse_versions(path: str, photos: set[str], earlier: dict[str, tuple[str, 
     first, same = earlier.setdefault(PurePosixPath(path).name.lower(), (path, photos))
     if same != photos and same & photos:
         raise DataError(
-            f"{first} and {path} have one name and list different photos, {min(same ^ photos)} in "
-            "one of them alone. Remove the list that does not count"
+            f"{first} and {path} have the same name but list different photos: only one of them "
+            f"lists {min(same ^ photos)}. Remove one of the lists"
         )
 
 
@@ -178,8 +177,8 @@ def _by_folders(located: Mapping[str, str], notes: list[str]) -> list[SplitSourc
         return []  # one folder alone, such as `test pictures`, divides nothing
     if (inside := sum(map(len, found.values()))) < len(located):
         notes.append(
-            f"the photos' folders: only {inside} of {len(located)} photos lie in folders that are "
-            "called after splits, so they are not used"
+            f"the photos' folders: not used, since only {inside} of {len(located)} photos are in "
+            "folders named after splits"
         )
         return []
     return [SplitSource("the photos' folders", dict(found), is_binding=False)]

@@ -81,10 +81,13 @@ def choose_settings(preset: str | None, fixed: Mapping[str, Any], root: Path) ->
         preset = preset or DEFAULT_PRESET
         named = preset_values(preset)
     if start_from:
-        parent = parent_settings(start_from, root, fixed)
+        parent = parent_settings(start_from, root, fixed, folders_beside(dataset) if own else ())
         values |= parent.values
-        why = f"as in {parent.source}"
-        rows += [Choice(name, str(value), why, "--start-from") for name, value in values.items()]
+        rows.append(Choice("parent", parent.source, "the model to continue from", "--start-from"))
+        rows += [
+            Choice(name.replace("_", " "), str(value), "as in the parent", "--start-from")
+            for name, value in values.items()
+        ]
     taken = {k: v for k, v in {**named, **values, **fixed}.items() if v is not None}
     for row, chosen in _chosen(dataset, taken) if own else ():
         rows.append(row)
@@ -105,8 +108,9 @@ def _chosen(dataset: str, taken: Mapping[str, Any]) -> Iterator[tuple[Choice, di
             why = "the default" if weights.encoder == DEFAULT_ENCODER else "its weights are here"
             row = Choice("image encoder", weights.encoder, why, "--encoder")
             yield row, {"encoder": weights.encoder}
-        row = Choice("encoder weights", weights.weights, weights.why, "--encoder-weights")
-        yield row, {"encoder_weights": weights.weights}
+        if weights.weights:
+            row = Choice("encoder weights", weights.weights, weights.why, "--encoder-weights")
+            yield row, {"encoder_weights": weights.weights}
     if "glove" not in taken:
         glove = find_glove(folders)
         why = "the first file in or beside the data set"

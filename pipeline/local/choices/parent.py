@@ -1,6 +1,6 @@
 """Settings that follow from the model that a run continues from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from components.settings.backbone_names import is_model_folder
 from components.settings.base import flag
 from components.settings.encoder import WEIGHTS
 from components.settings.train import PARENT_SHAPES
-from pipeline.config import DEFAULT_PRESET, Settings, make_settings
+from pipeline.config import DEFAULT_PRESET, make_settings
+from pipeline.local.choices.weights import onnx_model, weights_file
 from pipeline.local.environment import set_environment
 
 
@@ -28,16 +29,20 @@ class ParentSettings:
     values: Mapping[str, Any]
 
 
-def parent_settings(start_from: str, root: Path, fixed: Mapping[str, Any]) -> ParentSettings:
+def parent_settings(
+    start_from: str, root: Path, fixed: Mapping[str, Any], folders: Sequence[Path] = ()
+) -> ParentSettings:
     """Reads the settings that a parent determines: encoder, decoder, ensemble size and widths.
 
-    A bundle does not say where the files of its encoder are on this machine. The user has to name
-    the folder of an ONNX model and a weights file that is not one of Keras's.
+    A bundle does not say where the files of its encoder are on this machine. If they are not beside
+    the data set, the user has to name the folder of an ONNX model, and a weights file that is not
+    one of Keras's.
 
     Args:
         start_from: The setting of this name.
         root: The work folder, whose MLflow store may have the parent.
         fixed: Settings that the user has set, as values or text.
+        folders: Folders in which the encoder's files may be.
 
     Raises:
         DataError: If there is no such model, or its files are damaged.
@@ -64,8 +69,10 @@ def parent_settings(start_from: str, root: Path, fixed: Mapping[str, Any]) -> Pa
                 f"{name} must be {value}, as in {source}, from which the training "
                 f"continues: leave {flag(name)} out. Received: {fixed[name]}"
             )
-    _require_encoder_files(encoder, given, fixed, source)
-    return ParentSettings(source, {k: v for k, v in values.items() if k not in fixed})
+    own = {name: value for name, value in values.items() if name not in fixed}
+    own = _encoder_files(encoder, folders, fixed) | own
+    _require_encoder_files(encoder, {**own, **fixed}, source)
+    return ParentSettings(source, own)
 
 
 def _encoder_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,6 +88,20 @@ def _encoder_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _encoder_files(
+    encoder: Mapping[str, Any], folders: Sequence[Path], fixed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns files of the parent's encoder by their names; their content is compared later."""
+    name = encoder["network"]
+    if encoder["weights"] == "onnx" and "encoder" not in fixed:
+        found = onnx_model(folders, name)
+        return {"encoder": str(found)} if found else {}
+    if encoder["weights"] == "file" and "encoder_weights" not in fixed:
+        file = weights_file(name, folders)
+        return {"encoder_weights": file} if file else {}
+    return {}
+
+
 def _agree(name: str, given: Any, value: Any) -> bool:
     # These stand for the width of the word vectors, and for the model's first output.
     open_choice = {"embedding_width": 0, "encoder_output": ""}
@@ -88,18 +109,20 @@ def _agree(name: str, given: Any, value: Any) -> bool:
 
 
 def _require_encoder_files(
-    encoder: Mapping[str, Any], given: Settings, fixed: Mapping[str, Any], source: str
+    encoder: Mapping[str, Any], chosen: Mapping[str, Any], source: str
 ) -> None:
     weights = encoder["weights"]
-    if weights == "onnx" and not ("encoder" in fixed and is_model_folder(given.encoder)):
+    if weights == "onnx" and not is_model_folder(str(chosen.get("encoder", ""))):
         raise SettingError(
             f"encoder must be the folder of the ONNX model {encoder['network']}, as for {source}, "
-            "from which the training continues: give --encoder ./FOLDER. "
-            f"Received: {fixed.get('encoder', 'no --encoder')}"
+            "from which the training continues: put it beside the data set, or give --encoder "
+            "./FOLDER. "
+            f"Received: {chosen.get('encoder', 'no --encoder')}"
         )
-    if weights == "file" and fixed.get("encoder_weights", "random") == "random":
+    if weights == "file" and chosen.get("encoder_weights", "random") == "random":
         raise SettingError(
             f"encoder_weights must be the file of {encoder['network']}'s weights, as for {source}, "
-            "from which the training continues: give --encoder-weights FILE. "
-            f"Received: {fixed.get('encoder_weights', 'no --encoder-weights')}"
+            "from which the training continues: put it beside the data set, or give "
+            "--encoder-weights FILE. "
+            f"Received: {chosen.get('encoder_weights', 'no --encoder-weights')}"
         )

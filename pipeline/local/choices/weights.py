@@ -1,4 +1,4 @@
-"""Looks for trained weights of an encoder: in Keras's cache, beside the data set, for download."""
+"""Looks for a trained encoder: beside the data set, in Keras's cache, for download."""
 
 import os
 import re
@@ -19,6 +19,8 @@ DOWNLOAD = (
 )
 DEFAULT_ENCODER: str = EncoderSettings.model_fields["encoder"].default
 
+# The file that makes a folder with an ONNX model complete; the module that reads it imports onnx.
+_PREPROCESSOR_FILE = "preprocessor_config.json"
 _SECONDS = 5
 _SUFFIXES = (".h5", ".hdf5")
 _WITHOUT_TOP = re.compile(r"no_?top")
@@ -29,8 +31,8 @@ class Weights:
     """Trained weights of an encoder.
 
     Attributes:
-        encoder: The backbone.
-        weights: The value of `encoder_weights`.
+        encoder: The backbone, or the folder of an ONNX model.
+        weights: The value of `encoder_weights`; empty for an ONNX model, which has its own.
         why: Where they are.
     """
 
@@ -40,15 +42,19 @@ class Weights:
 
 
 def find_weights(encoder: str | None, folders: Sequence[Path]) -> Weights:
-    """Finds trained weights.
+    """Finds trained weights: an ONNX model in the folders, weights files there or in Keras's cache.
+
+    Of several encoders, an ONNX model comes first, then the default backbone.
 
     Args:
-        encoder: The backbone; None: the default one, or another one that has weights here.
+        encoder: The backbone; None: any encoder that has weights here, else the default one.
         folders: Folders to search besides Keras's cache.
 
     Raises:
         SettingError: If there are none here, and they can't be downloaded.
     """
+    if not encoder and (model := onnx_model(folders)):
+        return Weights(str(model), "", f"an ONNX model in {model.parent}")
     cache = _keras_cache()
     found = [
         Weights(name, weights, why)
@@ -72,6 +78,28 @@ def find_weights(encoder: str | None, folders: Sequence[Path]) -> Weights:
         "or use an ONNX model (--encoder ./FOLDER). --encoder-weights random runs without: its "
         "captions have little to do with the photos"
     )
+
+
+def weights_file(encoder: str, folders: Sequence[Path]) -> str | None:
+    """Returns the first weights file in the folders that is named after a backbone, if any."""
+    found = _files(folders, _keras_cache())
+    return next((file for name, file, _ in found if name == encoder), None)
+
+
+def onnx_model(folders: Sequence[Path], name: str = "") -> Path | None:
+    """Returns the folder of an ONNX model in the folders, the first if there are several.
+
+    Args:
+        folders: Where to look.
+        name: The name of the folder to prefer.
+    """
+    models = [
+        file.parent
+        for folder in folders
+        for file in sorted(folder.glob(f"*/{_PREPROCESSOR_FILE}"))
+        if any(file.parent.glob("*.onnx")) or any(file.parent.glob("onnx/*.onnx"))
+    ]
+    return min(models, key=lambda model: model.name != name, default=None)
 
 
 def _keras_cache() -> Path:

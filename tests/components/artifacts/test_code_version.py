@@ -72,7 +72,7 @@ def test_code_version_covers_the_versions_of_libraries(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = code_version("components.gate")
-    monkeypatch.setattr(module, "version", lambda name: f"{name} of tomorrow")
+    monkeypatch.setattr(module, "_version", lambda name: f"{name} of tomorrow")
     assert code_version("components.gate") != before
 
 

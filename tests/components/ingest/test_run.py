@@ -127,7 +127,7 @@ def test_ingest_dataset_empty_split_by_lists(ingest: Ingest, flickr8k: Path) -> 
 def test_ingest_dataset_too_few_to_split(ingest: Ingest, flickr8k: Path) -> None:
     for file in flickr8k.glob("Flickr_8k*"):
         file.unlink()
-    with pytest.raises(DataError, match=r"Every split must have a photo.*Add photos"):
+    with pytest.raises(DataError, match=r"Every split must have at least one photo.*Add photos"):
         ingest(flickr8k, dev_share=0.001)
 
 

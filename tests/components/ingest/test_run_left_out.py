@@ -107,5 +107,5 @@ def test_ingest_dataset_reports_what_does_not_match(
 
 def test_ingest_dataset_without_images(ingest: Ingest, flickr8k: Path) -> None:
     (flickr8k / "Flicker8k_Dataset").rename(flickr8k.parent / "lost")
-    with pytest.raises(DataError, match=r"captions of 6 photos \('a.jpg', for .*\) and no photos"):
+    with pytest.raises(DataError, match=r"captions of 6 photos, such as 'a.jpg', but no photos"):
         ingest(flickr8k)

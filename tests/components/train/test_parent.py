@@ -19,7 +19,7 @@ from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError, SettingError
 from components.registry.runs import start_run
 from components.settings.train import TrainSettings
-from components.train.parent import LoadedParent, continue_from, load_parent
+from components.train.parent import LoadedParent, continue_from, load_parent, require_encoder
 from components.train.trainer import fit_network
 
 WORDS = Vocabulary([*SPECIAL_TOKENS, "a", "red", "blue", "circle", "square"])
@@ -154,6 +154,19 @@ def test_load_parent_with_another_encoder_is_refused(bundle: Path, make_settings
     other = replace(SPEC, weights="imagenet", seed=None, sha256="1" * 64)
     with pytest.raises(SettingError, match=r"random weights 0000.*Received: .*imagenet weights 11"):
         load_parent(make_settings(start_from=str(bundle)), other)
+
+
+@pytest.mark.parametrize(
+    ("parent", "own", "flag"),
+    [("float32", "bfloat16", "float32"), ("bfloat16", "float32", "mixed")],
+)
+def test_require_encoder_of_another_precision_names_the_setting(
+    parent: Any, own: Any, flag: str
+) -> None:
+    specs = (replace(SPEC, precision=each) for each in (parent, own))
+    message = rf"precision must be .*models:/a/1.*{parent}.*--precision {flag}"
+    with pytest.raises(SettingError, match=message):
+        require_encoder(*specs, "models:/a/1")
 
 
 def test_load_parent_that_is_missing_or_damaged(

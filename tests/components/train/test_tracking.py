@@ -1,3 +1,4 @@
+import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,10 +34,24 @@ def test_start_training_run_is_named_after_data_encoder_and_date(mlflow_root: Pa
         **every, "encoder_spec_network": "InceptionV3", "encoder_spec_sha256": "ab",
     }  # fmt: skip
     assert "floors" not in run.data.params
+    description = run.data.tags["mlflow.note.content"]
+    for fact in ("captionflow-sample", "7 photos", "35 captions", "flickr8k", "InceptionV3"):
+        assert fact in description
     (logged,) = run.inputs.dataset_inputs
     assert logged.dataset.name == "flickr8k"
     written = MlflowClient().download_artifacts(run_id, RUN_CONFIG_FILE)
     assert Path(written).read_text() == config.to_yaml()
+
+
+def test_start_training_run_records_where_a_relative_data_set_is(mlflow_root: Path) -> None:
+    summary = DatasetSummary("ab" * 32, 7, 35, {"train": 5, "dev": 1, "test": 1}).to_json()
+    sources = []
+    for dataset in ("pets.zip", "sample", "gs://b/dogs.zip"):
+        run = PipelineRun(RunSettings(dataset=dataset).to_yaml(), summary)
+        run_id = start_training_run(TrainSettings(), _ENCODER, run, training=dataset)
+        (logged,) = MlflowClient().get_run(run_id).inputs.dataset_inputs
+        sources.append(json.loads(logged.dataset.source)["uri"])
+    assert sources == [str(Path.cwd() / "pets.zip"), "sample", "gs://b/dogs.zip"]
 
 
 def test_start_training_run_outside_a_pipeline_records_its_own_settings(mlflow_root: Path) -> None:

@@ -40,6 +40,7 @@ SPEECH_STUB = """(() => {
 
 
 OPTIONS = DecodeOptions(4, 2)
+EXAMPLES = sorted((Path(__file__).parents[4] / "notebooks" / "photos").glob("*.jpg"))
 
 
 class Service(NamedTuple):
@@ -57,7 +58,8 @@ class Service(NamedTuple):
 def _serving(load: Callable[[], Captioner]) -> Iterator[Service]:
     """Serves a captioner on a free port."""
     queue = make_request_queue(load, OPTIONS)
-    server = make_server(make_application(queue, OPTIONS, "captioner version 3", "zh"), grace=1)
+    application = make_application(queue, OPTIONS, "captioner version 3", "zh", EXAMPLES)
+    server = make_server(application, grace=1)
     with listen(LOOPBACK, 0) as listener:
         port = listener.getsockname()[1]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

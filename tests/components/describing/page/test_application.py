@@ -10,10 +10,13 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 
 from components.captioning.inference.captioner import Captioner
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.describing.http import bodies
+from components.describing.model import DecodeOptions
+from components.describing.page.application import make_application
 from components.errors import DataError
 
 Serving = Callable[[Callable[[], Captioner]], AbstractContextManager[Any]]
@@ -158,6 +161,20 @@ def test_captions_requested_by_another_site_are_refused(
 def test_captions_requested_by_the_page_itself_are_returned(service: Any) -> None:
     answer = post(service, encoded(RED), Origin=service.url, Sec_Fetch_Site="same-origin")
     assert answer.status_code == 200
+
+
+def test_example_photos_are_offered(service: Any) -> None:
+    page = httpx.get(service.url).text
+    photo = httpx.get(f"{service.url}/examples/hearts.jpg")
+    assert page.count('class="example"') == 3
+    assert photo.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(photo.content)).format == "JPEG"
+    assert httpx.get(f"{service.url}/examples/..%2Fconftest.py").status_code == 404
+
+
+def test_page_without_example_photos(service: Any) -> None:
+    page = TestClient(make_application(service.queue, DecodeOptions(4, 2), "captioner", "en"))
+    assert "Or try one" not in page.get("/", headers={"Host": "localhost"}).text
 
 
 @pytest.mark.parametrize("path", ["/", "/page.css", "/page.js", "/icon.svg", "/status", "/gone"])

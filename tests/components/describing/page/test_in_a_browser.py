@@ -37,6 +37,8 @@ CONTRASTS = """() => {
   return found;
 }"""
 # Dispatches the event of dropping or pasting a file.
+PHOTOS = Path(__file__).parents[4] / "notebooks" / "photos"
+
 DROP_OR_PASTE = """([kind, name, encoded]) => {
   const bytes = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
   const data = new DataTransfer();
@@ -107,6 +109,17 @@ def test_real_photo_is_described(page: Any, service: Any) -> None:
     assert page.get_by_role("img", name="Your photo").evaluate("e => e.naturalWidth") == 224
 
 
+def test_example_photo_is_described_by_keyboard(page: Any, service: Any) -> None:
+    examples = page.get_by_role("group", name="Or try one of these photos").get_by_role("button")
+    expect(examples).to_have_text(["circle in heart", "grace hopper", "hearts"])
+    for image in examples.locator("img").all():
+        expect(image).not_to_have_js_property("naturalWidth", 0)
+    page.get_by_role("button", name="hearts").press("Enter")
+    expect(page.get_by_role("status")).to_have_text(service.captions(PHOTOS / "hearts.jpg")[0])
+    expect(page.get_by_role("img", name="Your photo")).to_be_visible()
+    expect(page.locator("#name")).to_have_text("hearts.jpg")
+
+
 def test_text_file_is_an_error_and_the_next_photo_is_described(
     page: Any, service: Any, photos: Path
 ) -> None:
@@ -137,7 +150,9 @@ def test_keyboard_alone_chooses_a_photo_and_reaches_read_aloud(
         page.keyboard.press("Enter")
     chooser.value.set_files(photos / "first.jpg")
     expect(page.get_by_role("status")).to_have_text(service.captions(photos / "first.jpg")[0])
-    page.keyboard.press("Tab")
+    # Three example photos, then the caption's own button.
+    for _ in range(4):
+        page.keyboard.press("Tab")
     aloud = page.get_by_role("button", name="Read aloud")
     expect(aloud).to_be_focused()
     expect(aloud).to_have_css("outline-style", "solid")

@@ -16,7 +16,7 @@ _AB = "image,caption\na.jpg,A dog\nb.jpg,A cat\n"
 def test_copy_is_read_once(dataset: Dataset, copy: str) -> None:
     source = read_folder(dataset({"captions.csv": _AB, copy: _AB}), "set")
     assert source.captions == {"a.jpg": ["A dog"], "b.jpg": ["A cat"]}
-    assert source.notes == [f"{copy} adds no caption to captions.csv: read once"]
+    assert source.notes == [f"{copy} has no captions that captions.csv lacks; they were read once"]
 
 
 def test_older_backup_with_fewer_captions_is_read_once(dataset: Dataset) -> None:
@@ -37,7 +37,7 @@ def test_the_same_captions_in_another_layout_are_read_once(dataset: Dataset) -> 
 
 def test_versions_that_differ_are_refused_by_name(dataset: Dataset) -> None:
     other = "image,caption\na.jpg,A dog\nb.jpg,A tiger\n"
-    with pytest.raises(DataError, match=r"captions.csv and old.csv both .* 2 photos, a.jpg"):
+    with pytest.raises(DataError, match=r"captions.csv and old.csv .* 2 photos, such as a.jpg"):
         read_folder(dataset({"captions.csv": _AB, "old.csv": other}), "set")
 
 

@@ -129,7 +129,7 @@ def test_coco_of_one_split_alone_leaves_splitting_to_the_content(tmp_path: Path)
     _write(tmp_path / "captions_val2017.json", images, _captions(images))
     splits = read_folder(tmp_path, "coco").splits
     assert splits.lists == {}
-    assert "captions_val2017.json: only dev is named" in splits.notes[0]
+    assert "no other split than dev" in splits.notes[0]
 
 
 def test_coco_ids_as_numbers_and_as_text(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_coco_ids_as_numbers_and_as_text(tmp_path: Path) -> None:
 def test_coco_id_of_two_photos_is_refused_by_name(tmp_path: Path) -> None:
     images = [{"id": 0, "file_name": "a.jpg"}, {"id": 0, "file_name": "b.jpg"}]
     _write(tmp_path / "a.json", images, [{"image_id": 0, "caption": "Of which"}])
-    with pytest.raises(DataError, match=r"a.json: .* 0 stands for a.jpg and for b.jpg"):
+    with pytest.raises(DataError, match=r"a.json: .* a.jpg and b.jpg both have 0"):
         read_folder(tmp_path, "coco")
 
 
@@ -169,7 +169,7 @@ def test_coco_file_name_under_two_ids_has_the_captions_of_both(tmp_path: Path) -
 def test_coco_file_name_of_two_sizes_is_two_photos(tmp_path: Path) -> None:
     images = [{"id": id_, "file_name": "a.jpg", "width": id_, "height": 9} for id_ in (1, 2)]
     _write(tmp_path / "a.json", images, _captions(images))
-    with pytest.raises(DataError, match=r"a.jpg stands under the ids 1, 2, with different sizes"):
+    with pytest.raises(DataError, match=r"a.jpg is listed under the ids 1, 2 with different sizes"):
         read_folder(tmp_path, "coco")
 
 

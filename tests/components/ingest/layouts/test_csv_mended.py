@@ -56,7 +56,7 @@ def test_flickr30k_known_broken_line_is_mended_and_named(tmp_path: Path) -> None
         "A dog runs across the grass .",
     ]
     assert source.notes == [
-        "results.csv: delimiter missing after the caption's number; lines mended: 1"
+        "results.csv: lines without a delimiter after the caption's number, corrected: 1"
     ]
 
 
@@ -92,7 +92,7 @@ def test_csv_header_repeated_where_tables_were_joined(tmp_path: Path) -> None:
     text = "\ufeffimage,caption\na.jpg,A dog\n\ufeffimage,caption\nb.jpg,A cat\n"
     source = read_table(tmp_path, text)
     assert source.captions == {"a.jpg": ["A dog"], "b.jpg": ["A cat"]}
-    assert "header repeated" in source.notes[0]
+    assert "repeated header" in source.notes[0]
 
 
 def test_csv_captions_twice_over_are_read_once(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_csv_captions_twice_over_are_read_once(tmp_path: Path) -> None:
     source = read_table(tmp_path, "image,caption\n" + rows * 2)
     # Two people did write the same words.
     assert source.captions == {"a.jpg": ["A dog", "A dog"], "b.jpg": ["A cat"]}
-    assert "captions.txt has all its captions twice" in source.notes[0]
+    assert "captions.txt contains all of its captions twice" in source.notes[0]
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t", ";"])

@@ -129,7 +129,7 @@ def test_csv_split_column_with_an_unknown_word(tmp_path: Path) -> None:
 
 
 def test_csv_photo_in_two_splits(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"line 3: a.jpg is in test here, and in train before"):
+    with pytest.raises(DataError, match=r"line 3: a.jpg is in test here, but in train"):
         captions_of(tmp_path, "image,caption,split\na.jpg,A dog,train\na.jpg,A cat,test\n")
 
 

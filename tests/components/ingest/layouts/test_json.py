@@ -154,7 +154,7 @@ def test_karpathy_beside_lists_that_differ_says_so(dataset: Dataset) -> None:
     assert splits.lists["test"] == {"c.jpg"}
     (note,) = splits.notes
     assert "test.txt" in note
-    assert "2 photos (b.jpg: test, not dev)" in note
+    assert "(b.jpg: dev, not test)" in note
 
 
 def test_karpathy_of_another_data_set_is_refused(dataset: Dataset) -> None:
@@ -162,7 +162,7 @@ def test_karpathy_of_another_data_set_is_refused(dataset: Dataset) -> None:
         "captions.txt": "image,caption\nx.jpg,A dog\n",
         "dataset_flickr8k.json": _karpathy(a="train"),
     }
-    with pytest.raises(DataError, match=r"dataset_flickr8k.json names none .*'a.jpg'.*'x.jpg'"):
+    with pytest.raises(DataError, match=r"dataset_flickr8k.json does not .*'a.jpg'.*'x.jpg'"):
         read_folder(dataset(files), "set")
 
 

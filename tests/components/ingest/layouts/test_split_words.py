@@ -32,7 +32,7 @@ def test_note_split_of_a_photo_twice() -> None:
     note_split(splits, "a", "training", "x")
     note_split(splits, "b", None, "x")
     assert splits == {"a": "train"}
-    with pytest.raises(DataError, match=r"x: a is in dev here, and in train before"):
+    with pytest.raises(DataError, match=r"x: a is in dev here, but in train"):
         note_split(splits, "a", "val", "x")
 
 

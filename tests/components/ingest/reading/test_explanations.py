@@ -34,7 +34,7 @@ def test_nothing_matched_says_why(names: list[str], there: list[str], facts: lis
 
 def test_nothing_matched_where_all_captions_are_empty() -> None:
     message = nothing_matched(_source(["a.jpg", "b.jpg"], ["a.jpg"]), {}, "mine")
-    assert "captions of 2 photos, and all of them are empty" in message
+    assert "captions of 2 photos, but all of them are empty" in message
 
 
 def test_why_unmatched_without_other_files() -> None:

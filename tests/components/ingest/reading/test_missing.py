@@ -11,7 +11,7 @@ def test_refuse_missing_more_than_the_share_names_both_sides() -> None:
     with pytest.raises(DataError) as caught:
         refuse_missing({"c.jpg", "a.jpg"}, 8, ["IMG_1.png"], 0.2)
     message = str(caught.value)
-    for fact in ("2 of 8 captioned photos", "0.25", "max_missing allows 0.2", "'a.jpg', 'c.jpg'"):
+    for fact in ("2 of 8 captioned photos", "0.25", "max_missing is 0.2", "'a.jpg', 'c.jpg'"):
         assert fact in message
     assert "'IMG_1.png'" in message
 

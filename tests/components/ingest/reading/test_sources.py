@@ -145,7 +145,7 @@ def test_read_source_empty_folder(tmp_path: Path) -> None:
 
 def test_read_source_two_layouts_of_other_captions(flickr8k: Path, tmp_path: Path) -> None:
     (flickr8k / "captions.txt").write_text("image,caption\na.jpg,A dog\n")
-    with pytest.raises(DataError, match=r"Flickr8k.token.txt and captions.txt both .* a.jpg"):
+    with pytest.raises(DataError, match=r"Flickr8k.token.txt and captions.txt have .* a.jpg"):
         read_source(str(flickr8k), tmp_path / "work")
 
 

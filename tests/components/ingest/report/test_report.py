@@ -105,9 +105,9 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
         "same_in_dev_and_test": 1,
         "near_duplicates": 1,
     }
-    assert caplog.messages[0].startswith("1 photos are in both dev and test (c = d first)")
+    assert caplog.messages[0].startswith("1 photos are in both dev and test, such as c = d")
     assert caplog.messages[1].startswith("1 pairs of photos look alike")
-    assert "(b and e first)" in caplog.messages[1]
+    assert "such as b and e." in caplog.messages[1]
     assert report["dataset_fingerprint"] == photos_fingerprint(photos)
     assert report["test_fingerprint"] == photos_fingerprint(photos[3:])
 

@@ -85,7 +85,7 @@ def test_assign_splits_takes_one_photo_for_dev_where_the_hash_takes_none() -> No
 def test_assign_splits_fills_no_other_split(named: tuple[str, ...]) -> None:
     names = [str(number) for number in range(50)]
     lists = {split: frozenset(names[place::3]) for place, split in enumerate(named)}
-    with pytest.raises(DataError, match=r"Every split must have a photo.*lists"):
+    with pytest.raises(DataError, match=r"Every split must have at least one photo.*lists"):
         assign_splits({name: name for name in names}, OwnSplits(lists, "lists"), **_HASH)
 
 

@@ -28,7 +28,7 @@ def test_split_by_lists_train_gives_way() -> None:
 
 def test_split_by_lists_dev_and_test() -> None:
     lists = {**_LISTS, "test": frozenset({"c", "d"})}
-    with pytest.raises(DataError, match=r"dev and test both. Received 1 that are, c first"):
+    with pytest.raises(DataError, match=r"both dev and test. Received: 1 .* such as c"):
         split_by_lists(["a", "c", "d"], lists)
     assert split_by_lists(["a", "d"], lists) == {"a": "train", "d": "test"}
 

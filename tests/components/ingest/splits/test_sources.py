@@ -81,7 +81,7 @@ def test_list_of_other_photos_is_reported_as_listed_only(dataset: Dataset) -> No
 def test_official_lists_of_other_names_are_refused_with_both_sides(dataset: Dataset) -> None:
     files = {"captions.txt": _table(), "Flickr_8k.trainImages.txt": "IMG_77.png\n"}
     with pytest.raises(
-        DataError, match=r"Flickr_8k.trainImages.txt names none .*'IMG_77.png'.*'0.jpg'"
+        DataError, match=r"Flickr_8k.trainImages.txt does not .*'IMG_77.png'.*'0.jpg'"
     ):
         _splits(dataset(files))
 
@@ -106,7 +106,7 @@ def test_text_that_is_no_list_is_noted(dataset: Dataset) -> None:
     source = read_folder(dataset(files), "set")
     assert source.splits.lists == {}
     (note,) = source.notes
-    assert "training log.txt names none" in note
+    assert "training log.txt does not clearly name" in note
     assert "not used" in note
 
 
@@ -119,9 +119,7 @@ def test_list_for_test_alone_is_kept_and_asks_for_the_others(dataset: Dataset) -
 def test_list_of_all_photos_divides_nothing_and_is_noted(dataset: Dataset) -> None:
     splits = _splits(dataset({"captions.txt": _table(), "train.txt": "\n".join(_NAMES)}))
     assert splits.lists == {}
-    assert splits.notes == (
-        "train.txt: only train is named, so this divides nothing and is not used",
-    )
+    assert splits.notes == ("train.txt: not used, since it names no other split than train",)
 
 
 def test_copies_of_lists_are_fine_and_versions_are_refused(dataset: Dataset) -> None:
@@ -130,7 +128,7 @@ def test_copies_of_lists_are_fine_and_versions_are_refused(dataset: Dataset) -> 
     copies = {f"copy/{name}": text for name, text in _lists("{}.jpg", official).items()}
     assert _splits(dataset({**files, **copies})).lists == _SPLITS
     changed = {f"copy/{official[0]}": "0.jpg\n1.jpg\n"}
-    with pytest.raises(DataError, match=r"Flickr_8k.trainImages.txt and copy/.*[23].jpg in one"):
+    with pytest.raises(DataError, match=r"Flickr_8k.trainImages.txt and copy/.*lists [23].jpg"):
         _splits(dataset({**files, **copies, **changed}))
 
 
@@ -172,7 +170,7 @@ def test_split_column_of_one_word_divides_nothing(dataset: Dataset) -> None:
     rows = "".join(f"{name},A dog,train\n" for name in _NAMES)
     splits = _splits(dataset({"data.csv": "image,caption,split\n" + rows}))
     assert splits.lists == {}
-    assert "only train is named" in splits.notes[0]
+    assert "no other split than train" in splits.notes[0]
 
 
 def test_folders_of_photos_called_after_splits(dataset: Dataset) -> None:
@@ -235,4 +233,4 @@ def test_karpathy_goes_before_the_names_of_caption_files(dataset: Dataset) -> No
         "train": frozenset({"a.jpg", "b.jpg", "c.jpg"}),
         "test": frozenset({"d.jpg"}),
     }
-    assert "2 photos (c.jpg: dev, not train)" in splits.notes[0]
+    assert "(c.jpg: train, not dev)" in splits.notes[0]

@@ -92,6 +92,21 @@ def test_choose_settings_takes_files_beside_the_data_set(photos: Path) -> None:
 
 
 @pytest.mark.usefixtures("cached")
+def test_choose_settings_takes_an_onnx_model_beside_the_data_set(photos: Path) -> None:
+    model = photos.parent / "efficientnet"
+    (model / "onnx").mkdir(parents=True)
+    (model / "preprocessor_config.json").touch()
+    # Without a model the folder is none.
+    assert _choose(photos).values["encoder"] == "InceptionV3"
+    (model / "onnx" / "model.onnx").touch()
+    choices = _choose(photos)
+    assert choices.values["encoder"] == str(model)
+    assert "encoder_weights" not in choices.values
+    assert "--encoder-weights" not in {row.flags for row in choices.rows}
+    assert "encoder" not in _choose(photos, encoder="InceptionV3").values
+
+
+@pytest.mark.usefixtures("cached")
 def test_choose_settings_takes_only_weights_of_the_encoder_that_the_user_named(
     photos: Path,
 ) -> None:

@@ -43,7 +43,8 @@ def test_choose_settings_takes_encoder_and_shapes_from_the_parent(
     choices = choose_settings(None, start, tmp_path / "runs")
     assert choices.values == {**_NETWORK, **values}
     assert choices.preset == "sample"
-    assert {row.title for row in choices.rows} == {*choices.values}
+    titles = {name.replace("_", " ") for name in choices.values}
+    assert {row.title for row in choices.rows} == {"parent", *titles}
     # What the user sets as well is not chosen.
     again = choose_settings(None, {**start, "units": "64", "embedding_width": "0"}, tmp_path)
     assert set(_NETWORK) - set(again.values) == {"units", "embedding_width"}
@@ -88,6 +89,28 @@ def test_choose_settings_leaves_the_files_of_the_parents_encoder_to_the_user(
     start = {"start_from": _bundle(tmp_path / "parent", **encoder), "dataset": str(tmp_path)}
     choices = choose_settings(None, start | given | {"glove": "none", "model_name": "a"}, tmp_path)
     assert choices.values == {**_NETWORK, **values}
+
+
+def test_choose_settings_takes_the_files_of_the_parents_encoder_beside_the_data_set(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data" / "photos"
+    data.mkdir(parents=True)
+    weights = data.parent / "xception_trained.h5"
+    weights.touch()
+    for name in ("another", "clip"):
+        (data.parent / name).mkdir()
+        for file in ("preprocessor_config.json", "model.onnx"):
+            (data.parent / name / file).touch()
+    given = {"dataset": str(data), "glove": "none", "model_name": "a"}
+    start = given | {"start_from": _bundle(tmp_path / "file", **_FILE)}
+    values = choose_settings(None, start, tmp_path).values
+    assert (values["encoder"], values["encoder_weights"]) == ("Xception", str(weights))
+    # What the user names counts, whatever is beside the data set.
+    named = choose_settings(None, start | {"encoder_weights": "/other.h5"}, tmp_path).values
+    assert "encoder_weights" not in named
+    start = given | {"start_from": _bundle(tmp_path / "onnx", **_ONNX)}
+    assert choose_settings(None, start, tmp_path).values["encoder"] == str(data.parent / "clip")
 
 
 def test_choose_settings_compares_values_not_their_spelling(tmp_path: Path) -> None:

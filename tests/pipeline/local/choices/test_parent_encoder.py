@@ -1,0 +1,34 @@
+from typing import Any
+
+import pytest
+
+from components.artifacts.files import TRAINING_FILE, atomic_directory, write_json
+from components.errors import SettingError
+from components.features.building import build_encoder
+from components.settings.run import RunSettings
+from pipeline.local.choices.parent_encoder import _compare, require_parent_encoder
+
+# The smallest network that Keras has.
+_ENCODER = {"encoder": "MobileNet", "encoder_weights": "random", "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("parents") / "parent"
+    with atomic_directory(folder) as aside:
+        build_encoder(RunSettings.check(_ENCODER), "float32").spec.save(aside)
+        write_json(aside / TRAINING_FILE, {"mlflow_run_id": "run"})
+    return str(folder)
+
+
+def _settings(parent: str, **changed: Any) -> RunSettings:
+    return RunSettings.check({**_ENCODER, "start_from": parent, **changed})
+
+
+def test_require_parent_encoder_refuses_other_weights(parent: str) -> None:
+    with pytest.raises(SettingError, match=r"encoder must be that of .*parent.*MobileNet"):
+        require_parent_encoder(_settings(parent, seed=4))
+
+
+def test_compare_accepts_the_same_encoder(parent: str) -> None:
+    _compare(parent, _settings(parent).model_dump())
