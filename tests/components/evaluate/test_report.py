@@ -77,7 +77,8 @@ def test_render_report_shows_scores_with_model_data_and_decoding() -> None:
     assert "1,500 photos of the test split" in words
     assert "against 7,500 reference captions" in words
     assert "nrefs:5| case:mixed| tok:none" in words
-    assert "beam width 5, length penalty 0.7, reranking weight 14.0, at most 20 words" in words
+    assert "beam width 5, length penalty 0.7, reranking weight 14.0" in words
+    assert "guidance weight 0.0, at most 20 words" in words
     assert "InceptionV3, weights random (seed 7) eeeeeeeeeeee , 2,048 features per photo" in words
     assert "812 for 1,500 photos, 9.7 words on average" in words
     assert "310 of 2,529 words" in words

@@ -84,6 +84,7 @@ def test_evaluate_model_writes_scores_as_computed_by_hand(artifacts: Any, tmp_pa
         "beam_width": 2,
         "length_penalty": 1.0,
         "reranking_weight": 0.0,
+        "guidance_weight": 0.0,
         "max_words": 3,
         "test_fingerprint": "f" * 64,
         "dataset_fingerprint": "d" * 64,

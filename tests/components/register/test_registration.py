@@ -53,6 +53,7 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "beam_width": "2",
         "length_penalty": "1.0",
         "reranking_weight": "0.0",
+        "guidance_weight": "0.0",
         "max_words": "5",
         "test_fingerprint": "f" * 64,
         "dataset_fingerprint": "d" * 64,
