@@ -76,6 +76,12 @@ def broken_settings(error: ValidationError) -> SettingError:
     return SettingError("; ".join(_message(fault) for fault in error.errors()))
 
 
+def first_fault(error: ValidationError) -> str:
+    """Returns the place in a file and the first fault there: `images.0.id: Field required`."""
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
+
+
 def missing(path: str) -> DataError:
     """Returns the error for a path or URI where there is nothing."""
     return DataError(f"There is nothing at this path; check the spelling: {path}")

@@ -1,8 +1,9 @@
 import copy
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from components.errors import CaptionflowError, DataError, one_line
+from components.errors import CaptionflowError, DataError, first_fault, one_line
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,16 @@ def test_error_has_one_line_unless_it_is_made_of_lines() -> None:
     # Copied as it is between processes, by `__reduce_ex__`.
     error = copy.copy(DataError("two\nlines"))
     assert (type(error), str(error)) == (DataError, r"two\nlines")
+
+
+class Photo(BaseModel):
+    sizes: list[int]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"), [('{"sizes": [1, "wide"]}', "sizes.1: "), ("{", "the file: ")]
+)
+def test_first_fault_begins_with_its_place(text: str, place: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        Photo.model_validate_json(text)
+    assert first_fault(raised.value).startswith(place)

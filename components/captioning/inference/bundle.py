@@ -40,7 +40,7 @@ from components.captioning.inference.signals import caption_log_probabilities
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.vocabulary import Vocabulary
-from components.errors import DataError
+from components.errors import DataError, first_fault
 
 _MODEL, _DECODING = TypeAdapter(ModelConfig), TypeAdapter(DecodingConfig)
 
@@ -105,11 +105,9 @@ class Bundle:
             network = build_network(config)
             load_weights_strictly(network, root / NETWORK_WEIGHTS_FILE)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"])) or "the file"
             raise DataError(
-                f"{root} must be a whole model bundle. Received in {error.title}: {field}: "
-                f"{first['msg']}"
+                f"{root} must be a whole model bundle. Received in {error.title}: "
+                f"{first_fault(error)}"
             ) from error
         except WeightsError as error:
             raise DataError(

@@ -28,7 +28,7 @@ from components.captioning.model.characters import (
     UNSPACED_CHARACTER,
 )
 from components.captioning.model.html_entities import unescape_html
-from components.errors import DataError
+from components.errors import DataError, first_fault
 
 NORMALIZER_FILE = "normalizer.json"
 
@@ -124,8 +124,7 @@ def _split_characters(captions: tf.Tensor, pattern: str) -> tf.Tensor:
 
 def _first_line(error: Any) -> str:
     if isinstance(error, ValidationError):
-        fault = error.errors()[0]
-        return f"{fault['input']!r} ({'.'.join(map(str, fault['loc']))}: {fault['msg']})"
+        return f"{error.errors()[0]['input']!r} ({first_fault(error)})"
     return str(getattr(error, "message", error))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from components.errors import DataError
+from components.errors import DataError, first_fault
 from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.json_lines import is_record
@@ -172,11 +172,9 @@ def _parse(name: str, files: DataFiles) -> _Coco:
     try:
         return _Coco.model_validate_json(read_text(files.paths[name]))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(
             f"{name} must be COCO captions: JSON with `images` and `annotations`. "
-            f"At {where}: {first['msg']}"
+            f"At {first_fault(error)}"
         ) from error
 
 

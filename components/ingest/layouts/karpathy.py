@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from components.errors import DataError
+from components.errors import DataError, first_fault
 from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.split_words import note_split
@@ -63,11 +63,9 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     try:
         karpathy = _Karpathy.model_validate_json(read_text(files.paths[name]))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(
             f"{name} must be Karpathy's JSON, with a `filename` and `sentences` for each image. "
-            f"At {where}: {first['msg']}"
+            f"At {first_fault(error)}"
         ) from error
     times = Counter(image.filename for image in karpathy.images)
     rows: list[CaptionRow] = []

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from components.captioning.encoder.onnx.folder import open_file
 from components.captioning.encoder.onnx.image_processor import ImageProcessor
-from components.errors import DataError
+from components.errors import DataError, first_fault
 
 PREPROCESSOR_FILE = "preprocessor_config.json"
 
@@ -102,10 +102,9 @@ def read_image_processor(folder: Path) -> ImageProcessor:
             raise ValueError("it is not a JSON object")
         return image_processor(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
+        received = error.errors()[0]["input"]
         raise DataError(
-            f"{file} is invalid: {name}: {first['msg']}. Received: {first['input']!r:.80}"
+            f"{file} is invalid: {first_fault(error)}. Received: {received!r:.80}"
         ) from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{file} can't be used: {error}") from error
