@@ -12,6 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from components.train.cluster_jobs import PLURAL
+from components.train.train_job import GROUP, RUNTIME
 from components.train.worker import INDEX_VARIABLE, JOB_VARIABLE, PORT, cluster_config
 
 FOLDER = Path(__file__).parents[3] / "infra/trainer"
@@ -74,7 +76,8 @@ def test_workers_are_a_valid_kubernetes_job(worker_job: Any) -> None:
 
 def test_other_manifests_follow_kubernetes_schema(manifests: list[Any]) -> None:
     others = [each for each in manifests if each["kind"] != "TrainingRuntime"]
-    assert {each["kind"] for each in others} == {"NetworkPolicy", "ServiceAccount"}
+    kinds = {"NetworkPolicy", "Role", "RoleBinding", "ServiceAccount"}
+    assert {each["kind"] for each in others} == kinds
     for manifest in others:
         kubernetes_validate.validate(manifest, "1.31", strict=True)
 
@@ -127,6 +130,17 @@ def test_workers_find_each_other(manifests: list[Any], container: Any) -> None:
         },
         "task": {"type": "worker", "index": 1},
     }
+
+
+def test_step_may_do_with_train_jobs_what_it_does(manifests: list[Any], runtime: Any) -> None:
+    (role,) = (each for each in manifests if each["kind"] == "Role")
+    (rule,) = role["rules"]
+    assert (rule["apiGroups"], rule["resources"]) == ([GROUP], [PLURAL])
+    assert set(rule["verbs"]) == {"create", "get", "delete"}
+    (binding,) = (each for each in manifests if each["kind"] == "RoleBinding")
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert [each["name"] for each in binding["subjects"]] == ["pipeline-runner"]
+    assert runtime["metadata"]["name"] == RUNTIME
 
 
 def test_a_worker_that_ends_restarts_all(runtime: Any, worker_job: Any) -> None:
