@@ -1,6 +1,9 @@
 """The optimizer: AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101)."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 
 from components.settings.train import TrainSettings
 
@@ -20,8 +23,43 @@ def make_optimizer(settings: TrainSettings, *, steps: int) -> keras.optimizers.O
         rate = keras.optimizers.schedules.CosineDecay(
             settings.learning_rate, decay_steps=steps, alpha=_COSINE_FLOOR
         )
-    return keras.optimizers.AdamW(
+    return FusedAdamW(
         rate,
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.clip_norm or None,
     )
+
+
+class FusedAdamW(keras.optimizers.AdamW):
+    """Keras's AdamW, with the same numbers but for rounding, in half the time.
+
+    Keras updates an array by a dozen operations, each of which reads and writes all of it.
+    TensorFlow's own kernel reads and writes it once.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Updates a variable and its two moments.
+
+        Args:
+            gradient: A tensor, or `IndexedSlices`, which the kernel does not take: they are left to
+                Keras.
+            variable: The TensorFlow variable.
+            learning_rate: Of this step.
+        """
+        if isinstance(gradient, tf.IndexedSlices):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=self.beta_1**step,
+            beta2_power=self.beta_2**step,
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(gradient, variable.dtype),
+        )

@@ -28,17 +28,22 @@ def seconds_per_epoch(
     *,
     units: int,
     batch_size: int,
+    policy: str = "float32",
     concatenate: bool = False,
 ) -> float:
     """Returns the duration of one epoch in seconds, excluding some warm-up steps.
+
+    Sets Keras's dtype policy for the whole process.
 
     Args:
         train: The training examples.
         matrix: float32 [V, E], the initial embeddings.
         units: Units of the LSTM.
         batch_size: Captions per training step.
+        policy: Keras's dtype policy, such as `mixed_bfloat16`.
         concatenate: See `build_model`.
     """
+    keras.config.set_dtype_policy(policy)
     model = build_model(train.features, matrix, units, concatenate=concatenate)
     model.compile(keras.optimizers.Adam(1e-3), loss=_masked_loss)
     tokens, targets = _padded(train)
@@ -109,7 +114,8 @@ def build_model(
         projection = layers.Dense(matrix.shape[1])(features_in)
         inputs = layers.Add()([embedded, layers.RepeatVector(POSITIONS)(projection)])
     outputs = layers.LSTM(units, return_sequences=True)(inputs, initial_state=[hidden, cell])
-    logits = layers.Dense(len(matrix))(layers.Dropout(_DROPOUT)(outputs))
+    # As Keras's guide to mixed precision recommends for the output layer.
+    logits = layers.Dense(len(matrix), dtype="float32")(layers.Dropout(_DROPOUT)(outputs))
     return keras.Model([photo, tokens], logits)
 
 

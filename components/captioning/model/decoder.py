@@ -16,7 +16,6 @@ import numpy as np
 from keras import layers, ops
 from pydantic import Field
 
-from components.captioning.model.cpu_lstm import CpuLSTM
 from components.captioning.model.vocabulary import PAD, SPECIAL_TOKENS
 from components.settings.bounds import EmbeddingWidth, EnsembleSize, Share, Units
 
@@ -100,7 +99,7 @@ class Decoder(layers.Layer):
         )
         self.embedding_dropout = dropout("embedding_dropout")
         # tanh, sigmoid, no recurrent dropout, no unrolling: what cuDNN's LSTM kernel requires.
-        self.lstm = CpuLSTM(
+        self.lstm = layers.LSTM(
             config.units,
             return_sequences=True,
             kernel_initializer=initializer(),
