@@ -11,7 +11,6 @@ from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
 from components.errors import CaptionflowError, SettingError
-from components.train.train_job import GROUP, VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +25,12 @@ _COMPLETE = "Complete"
 _ENDS = (_COMPLETE, "Failed")
 
 
-def connect() -> "TrainJobs":
+def connect(group: str, version: str) -> "TrainJobs":
     """Returns the TrainJobs of the namespace in which this pod runs.
+
+    Args:
+        group: API group of Kubeflow Trainer.
+        version: Version of that API.
 
     Raises:
         SettingError: If this process runs in no pod.
@@ -39,7 +42,7 @@ def connect() -> "TrainJobs":
         raise SettingError(
             f"train_workers must be 1 outside of a cluster: there is no Kubernetes here ({error})"
         ) from error
-    return TrainJobs(client.CustomObjectsApi(), namespace)
+    return TrainJobs(client.CustomObjectsApi(), (group, version, namespace))
 
 
 class TrainJobs:
@@ -47,13 +50,15 @@ class TrainJobs:
 
     Args:
         api: Kubernetes' client for custom objects.
-        namespace: The namespace.
+        place: API group, version, and namespace.
         seconds: Time between two looks at a job.
     """
 
-    def __init__(self, api: Any, namespace: str, seconds: float = _SECONDS_BETWEEN_LOOKS) -> None:
+    def __init__(
+        self, api: Any, place: tuple[str, str, str], seconds: float = _SECONDS_BETWEEN_LOOKS
+    ) -> None:
         self._api = api
-        self._place = (GROUP, VERSION, namespace, PLURAL)
+        self._place = (*place, PLURAL)
         self._seconds = seconds
 
     def run(self, manifest: Mapping[str, Any]) -> None:

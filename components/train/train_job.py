@@ -16,12 +16,12 @@ from components.errors import SettingError
 from components.runtime.kubeflow_run import POD_ID_VARIABLE, POD_VARIABLE
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
-from components.storage.filesystem import is_remote
 from components.storage.reading import read_bytes
 from components.train.tracking import PipelineRun
 from components.train.worker import require_shared_checkpoints
 
-GROUP, VERSION, KIND = "trainer.kubeflow.org", "v1alpha1", "TrainJob"
+#: Kubeflow Trainer's API.
+GROUP, VERSION = "trainer.kubeflow.org", "v1alpha1"
 #: Name of the TrainingRuntime in infra/trainer.
 RUNTIME = "captionflow"
 
@@ -78,7 +78,7 @@ class TrainJob:
             metadata["ownerReferences"] = [{**owner, "uid": environment[POD_ID_VARIABLE]}]
         return {
             "apiVersion": f"{GROUP}/{VERSION}",
-            "kind": KIND,
+            "kind": "TrainJob",
             "metadata": metadata,
             "spec": {
                 "runtimeRef": {"apiGroup": GROUP, "kind": "TrainingRuntime", "name": RUNTIME},
@@ -107,7 +107,7 @@ def run_train_job(
     """
     require_shared_checkpoints(settings.checkpoints, job.workers, shared=False)
     for uri in (*job.artifacts.values(), job.model):
-        if not uri.startswith(("gs://", "s3://")) or not is_remote(uri):
+        if not uri.startswith(("gs://", "s3://")):
             raise SettingError(
                 "train_workers above 1 needs a cluster whose artifacts are at gs:// or s3://: set "
                 "defaultPipelineRoot in KFP's ConfigMap kfp-launcher, see infra/trainer. Received "
@@ -116,7 +116,7 @@ def run_train_job(
     # Kubernetes' client takes a second to import, and a training in this pod needs none.
     from components.train.cluster_jobs import connect
 
-    connect().run(job.manifest(pipeline_run, os.environ))
+    connect(GROUP, VERSION).run(job.manifest(pipeline_run, os.environ))
     training: dict[str, Any] = json.loads(read_bytes(f"{job.model}/{TRAINING_FILE}"))
     # The first worker has removed it.
     return {**training, "checkpoint": ""}

@@ -11,6 +11,7 @@ from kubernetes import client
 
 from components.errors import CaptionflowError, SettingError
 from components.train.cluster_jobs import TrainJobs
+from components.train.train_job import GROUP, VERSION
 
 PATH = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/kubeflow/trainjobs"
 JOB = {"kind": "TrainJob", "metadata": {"generateName": "captionflow-train-"}, "spec": {}}
@@ -86,7 +87,7 @@ def api() -> Iterator[Api]:
 def jobs(api: Api) -> TrainJobs:
     configuration = client.Configuration(host=f"http://127.0.0.1:{api.server_port}")
     objects = client.CustomObjectsApi(client.ApiClient(configuration))
-    return TrainJobs(objects, "kubeflow", seconds=0.01)
+    return TrainJobs(objects, (GROUP, VERSION, "kubeflow"), seconds=0.01)
 
 
 def test_run_creates_a_job_and_waits_until_it_is_complete(jobs: TrainJobs, api: Api) -> None:
