@@ -33,7 +33,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def logging_put_back() -> Iterator[None]:
+def restored_logging() -> Iterator[None]:
     # A step in this process logs to a standard output that pytest closes.
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -47,7 +47,7 @@ _OUR_VARIABLES = ("CAPTIONFLOW_", "KFP_", "KF_PIPELINES_", "MALLOC_", "MLFLOW_")
 
 
 @pytest.fixture(autouse=True)
-def environment_put_back() -> Iterator[None]:
+def restored_environment() -> Iterator[None]:
     # A command sets variables for its process. In a test that process is pytest's, and the next
     # test would use the MLflow store of this one.
     before = _our_environment()

@@ -24,7 +24,7 @@ LAYERS: dict[str, set[str]] = {
     "artifacts": {"errors", "language_tag", "markers", "storage"},
     "registry": {"errors", "storage", "artifacts"},
     "captioning": {"errors", "settings", "artifacts"},
-    "drift": {"errors", "storage", "captioning"},
+    "drift": {"errors", "storage", "artifacts", "captioning"},
     "runtime": {"errors", "storage", "settings", "artifacts", "registry"},
 }
 COMMANDS = (

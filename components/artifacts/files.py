@@ -17,7 +17,7 @@ MATRIX_FILE = "matrix.npy"
 COVERAGE_FILE = "coverage.json"
 #: In a bundle: the shapes of the caption network.
 NETWORK_FILE = "network.json"
-#: In a bundle and in the examples: the encoder spec.
+#: In a bundle, in the examples, and beside kept features: the encoder spec.
 ENCODER_FILE = "encoder.json"
 #: Beside it: the weights of an encoder from Keras, or an encoder's ONNX model.
 ENCODER_WEIGHTS_FILE = "encoder.weights.h5"

@@ -20,6 +20,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.files import ENCODER_FILE
 from components.errors import CaptionflowError
 from components.storage.filesystem import (
     is_remote,
@@ -32,8 +33,6 @@ from components.storage.upload import upload
 
 logger = logging.getLogger(__name__)
 
-#: In the folder of an encoder: its spec.
-ENCODER_FILE = "encoder.json"
 #: Older files are removed.
 MAX_AGE = timedelta(days=30)
 #: The oldest files are removed until all together have at most this many bytes ...

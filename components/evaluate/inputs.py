@@ -65,6 +65,7 @@ def read_inputs(
         length_penalty=settings.length_penalty,
         max_words=training.max_words,
         reranking_weight=settings.reranking_weight,
+        guidance_weight=settings.guidance_weight,
     )
     bundle = Bundle.load(model, decoding)
     return Inputs(

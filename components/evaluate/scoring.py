@@ -81,7 +81,9 @@ def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
     """
     started = time.perf_counter()
     beam = bundle.captions(features)
-    greedy_decoding = replace(bundle.decoding, beam_width=1, reranking_weight=0.0)
+    greedy_decoding = replace(
+        bundle.decoding, beam_width=1, reranking_weight=0.0, guidance_weight=0.0
+    )
     greedy_bundle = replace(bundle, decoding=greedy_decoding)
     greedy = beam if bundle.decoding.beam_width == 1 else greedy_bundle.captions(features)
     seconds = time.perf_counter() - started

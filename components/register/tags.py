@@ -10,7 +10,7 @@ from components.artifacts.scores import search_scores
 # Prefix of the tags in which the gate recorded its decision; a version gets a copy of them.
 _GATE = "gate_"
 #: The decoding settings: as much part of a version as its weights.
-DECODING = ("beam_width", "length_penalty", "max_words", "reranking_weight")
+DECODING = ("beam_width", "length_penalty", "max_words", "reranking_weight", "guidance_weight")
 
 
 def score_tags(scores: Mapping[str, Any]) -> dict[str, str]:

@@ -22,7 +22,7 @@ def aliased_version(model: Model, alias: str) -> str | None:
     return None if number is None else str(number)
 
 
-def settle_alias(
+def reconcile_alias(
     client: MlflowClient, model_name: str, alias: str, wanted: Callable[[Model], Version]
 ) -> Version:
     """Moves an alias until the records and the alias, both read anew, agree.

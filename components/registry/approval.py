@@ -12,12 +12,12 @@ from components.registry.candidacy import (
     can_be_approved,
     candidate_of,
     read_candidacies,
-    settle_candidate,
+    reconcile_candidate,
 )
 from components.registry.client import mlflow_client
 from components.registry.history import in_effect, read_history, recorded_champion
 from components.registry.models import RegisteredModel, read_model
-from components.registry.promotion import champion_changed, promote, settle
+from components.registry.promotion import champion_changed, promote, reconcile_champion
 from components.registry.records import (
     current_author,
     next_number,
@@ -66,7 +66,7 @@ def propose(
     if waiting and (waiting.version, waiting.compared_with, waiting.key) == proposed:
         candidacy = waiting
         with mlflow_client() as client:
-            settle_candidate(client, model.name)
+            reconcile_candidate(client, model.name)
     else:
         candidacy = Candidacy(
             number=next_number(read_candidacies(model.tags)),
@@ -90,7 +90,7 @@ def propose(
 
 
 def approve(model_name: str, version: str, *, reason: str) -> str:
-    """Makes the candidate the champion, if the champion is still the one it was compared with.
+    """Promotes the candidate.
 
     Args:
         model_name: The registered model.
@@ -110,8 +110,8 @@ def approve(model_name: str, version: str, *, reason: str) -> str:
     if number == recorded_champion(model.tags):
         # Finish an approval that was interrupted.
         with mlflow_client() as client:
-            champion = settle(client, model.name)
-            settle_candidate(client, model.name)
+            champion = reconcile_champion(client, model.name)
+            reconcile_candidate(client, model.name)
     else:
         candidacy = _require_candidate(model, number)
         if not can_be_approved(candidacy, model.champion):
@@ -131,7 +131,7 @@ def approve(model_name: str, version: str, *, reason: str) -> str:
 
 
 def reject(model_name: str, version: str, *, reason: str) -> None:
-    """Rejects the candidate; `trigger` will not train with the same data, code and settings again.
+    """Rejects the candidate, and records that for `trigger`.
 
     Args:
         model_name: The registered model.
@@ -139,8 +139,7 @@ def reject(model_name: str, version: str, *, reason: str) -> None:
         reason: Why.
 
     Raises:
-        SettingError: If there is no such version, it does not wait for approval, or the experiment
-            in which the rejection is recorded was deleted.
+        SettingError: See `approve`; also if the experiment for the record was deleted.
         CaptionflowError: If the version was approved at the same time, or MLflow can't be used.
     """
     model = read_model(model_name)

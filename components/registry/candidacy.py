@@ -11,7 +11,7 @@ from typing import Literal
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from components.registry.aliases import Model, aliased_version, settle_alias
+from components.registry.aliases import Model, aliased_version, reconcile_alias
 from components.registry.history import in_effect, read_history
 from components.registry.models import CHAMPION, RegisteredModel, find_model
 from components.registry.records import Record, append_record, read_records, to_the_minute
@@ -57,7 +57,7 @@ def append_candidacy(client: MlflowClient, model_name: str, candidacy: Candidacy
         candidacy: The proposal or rejection.
     """
     append_record(client, model_name, _TAG, candidacy)
-    settle_candidate(client, model_name)
+    reconcile_candidate(client, model_name)
 
 
 def candidate_of(model: RegisteredModel) -> Candidacy | None:
@@ -94,13 +94,13 @@ def approval_notice(candidacy: Candidacy) -> str:
     )
 
 
-def settle_candidate(client: MlflowClient, model_name: str) -> None:
+def reconcile_candidate(client: MlflowClient, model_name: str) -> None:
     """Sets or removes the alias `candidate` as the records say, until both agree.
 
     Raises:
         CaptionflowError: If another program keeps moving the alias.
     """
-    settle_alias(client, model_name, CANDIDATE, lambda model: _wanted_alias(client, model))
+    reconcile_alias(client, model_name, CANDIDATE, lambda model: _wanted_alias(client, model))
 
 
 def _wanted_alias(client: MlflowClient, model: Model) -> str | None:

@@ -16,8 +16,8 @@ import time
 from mlflow import MlflowClient
 
 from components.errors import CaptionflowError, DataError
-from components.registry.aliases import settle_alias
-from components.registry.candidacy import settle_candidate
+from components.registry.aliases import reconcile_alias
+from components.registry.candidacy import reconcile_candidate
 from components.registry.client import mlflow_client
 from components.registry.history import (
     PROMOTION_TAG,
@@ -64,7 +64,7 @@ def promote(
         DataError: If the champion is no longer `compared_with`.
         CaptionflowError: If MLflow can't be used.
     """
-    model = _read_settled(model_name)
+    model = _read_reconciled(model_name)
     number = model.version(version).version
     if number == model.champion == recorded_champion(model.tags):
         return number
@@ -92,7 +92,7 @@ def rollback(model_name: str, *, reason: str = "") -> str:
         SettingError: If there is no such model.
         CaptionflowError: If no previous champion exists, or MLflow can't be used.
     """
-    model = _read_settled(model_name)
+    model = _read_reconciled(model_name)
     line: list[str] = []
     for each in in_effect(read_history(model.tags)):
         if each.action == "rollback" and each.version in line:
@@ -118,13 +118,13 @@ def champion_changed(compared_with: str | None, champion: str | None) -> DataErr
     )
 
 
-def settle(client: MlflowClient, model_name: str) -> str:
+def reconcile_champion(client: MlflowClient, model_name: str) -> str:
     """Sets the alias `champion` to the version that the history names, and returns it.
 
     Raises:
         CaptionflowError: If another program keeps moving the alias.
     """
-    return settle_alias(
+    return reconcile_alias(
         client,
         model_name,
         CHAMPION,
@@ -144,13 +144,13 @@ def _record(
     )
     with mlflow_client() as client:
         append_record(client, model.name, PROMOTION_TAG, promotion)
-        champion = settle(client, model.name)
+        champion = reconcile_champion(client, model.name)
         # A candidate that became champion no longer waits.
-        settle_candidate(client, model.name)
+        reconcile_candidate(client, model.name)
         return promotion, champion
 
 
-def _read_settled(model_name: str) -> RegisteredModel:
+def _read_reconciled(model_name: str) -> RegisteredModel:
     """Reads a model when no promotion is in progress, or after `_WAIT_SECONDS`."""
     end = time.monotonic() + _WAIT_SECONDS
     while True:

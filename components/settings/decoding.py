@@ -1,9 +1,9 @@
-"""Settings of decoding: beam search and reranking."""
+"""Settings of decoding: beam search, guidance and reranking."""
 
 from typing import ClassVar
 
 from components.settings.base import SettingsGroup, setting
-from components.settings.bounds import BeamWidth, LengthPenalty, RerankingWeight
+from components.settings.bounds import BeamWidth, GuidanceWeight, LengthPenalty, RerankingWeight
 
 
 class DecodingSettings(SettingsGroup):
@@ -21,4 +21,9 @@ class DecodingSettings(SettingsGroup):
         0.0,
         "Weight given to similarity with captions of look-alike training photos; 0 turns reranking "
         "off",
+    )
+    guidance_weight: GuidanceWeight = setting(
+        0.0,
+        "Weight in beam search of the words that look-alike training photos predict; 0 turns "
+        "guided decoding off",
     )

@@ -1,11 +1,9 @@
 """`captionflow caption`: captions on the screen, aloud, or in a file.
 
-captionflow caption photo.jpg
 captionflow caption photo.jpg --alternatives 2 --speak
 captionflow caption FOLDER gs://bucket/photos -o captions.jsonl
 
-Without `-o`, each caption is printed as soon as it is found. With it, Beam captions all photos into
-a file, and the same command resumes after an interruption.
+Without `-o`, each caption is printed as soon as it is found; with it, an interrupted run resumes.
 """
 
 from pathlib import Path
@@ -63,8 +61,7 @@ def caption(
                 f"can't be combined with --speak. Received: {output}"
             )
         if say:
-            # Before the model is loaded.
-            find_speech()
+            find_speech()  # before the model is loaded
         with chosen_model(model_name, model_version, bundle, root) as model:
             options = decode_options(model, beam, alternatives)
             announce(f"Using {model.name}.")

@@ -12,41 +12,32 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from components.errors import SettingError
-from components.settings.encoder import EncoderSettings
-from components.storage.filesystem import is_remote, local_path
 from pipeline.cli.errors import one_line_errors
+from pipeline.cli.feature_store import DEFAULT_STORE, Store, bytes_of, store_location
 from pipeline.cli.options import Root
 from pipeline.cli.waiting import announce
-from pipeline.local.environment import check_readable
-
-_DEFAULT: str = EncoderSettings.model_fields["store"].default
-
-_Store = Annotated[
-    str, typer.Option(help="Feature store: a folder in the work folder, gs:// or s3://.")
-]
 
 app = typer.Typer(no_args_is_help=True, help="Show or prune the feature store.")
 
 
 @app.command("show")
-def show(root: Root = Path("runs"), store: _Store = _DEFAULT) -> None:
+def show(root: Root = Path("runs"), store: Store = DEFAULT_STORE) -> None:
     """Show what the store holds, by encoder."""
     with one_line_errors():
         announce("Reading the feature store …")
         from components.features.eviction import survey
         from pipeline.cli.feature_table import show_encoders
 
-        location = _location(root, store)
+        location = store_location(root, store)
         show_encoders(survey(location), location)
 
 
 @app.command("prune")
 def prune(
     root: Root = Path("runs"),
-    store: _Store = _DEFAULT,
+    store: Store = DEFAULT_STORE,
     older_than: Annotated[
         int | None, typer.Option(help="Remove files that no run has used for N days.", min=0)
     ] = None,
@@ -68,31 +59,13 @@ def prune(
         from components.storage.shared_folder import remove_files
         from pipeline.cli.feature_table import total_size
 
-        location = _location(root, store)
+        location = store_location(root, store)
         evicted = choose_evicted(
             survey(location),
             older_than=None if older_than is None else timedelta(days=older_than),
-            keep_bytes=0 if everything else _bytes(keep_bytes),
+            keep_bytes=0 if everything else bytes_of(keep_bytes),
         )
         if not dry_run:
             remove_files(location, [file.name for file in evicted])
         action = "would be freed" if dry_run else "freed"
         typer.echo(f"{len(evicted)} files, {total_size(evicted)} {action} in {location}")
-
-
-def _location(root: Path, store: str) -> str:
-    if not store:
-        raise SettingError("store must be a path. Received: ''")
-    if is_remote(store):
-        return store
-    check_readable(root)
-    return str(root / local_path(store))
-
-
-def _bytes(text: str | None) -> int | None:
-    try:
-        return None if text is None else TypeAdapter(ByteSize).validate_python(text)
-    except ValidationError as error:
-        raise SettingError(
-            f"keep-bytes must be a size, such as 500MB or 2GiB. Received: {text!r}"
-        ) from error

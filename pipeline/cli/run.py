@@ -11,7 +11,8 @@ import typer
 
 from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
-from pipeline.cli.options import Config, Preset, Root, with_options
+from pipeline.cli.options import Config, Preset, Root
+from pipeline.cli.setting_options import with_options
 from pipeline.cli.waiting import announce
 from pipeline.config import DEFAULT_PRESET, make_settings, read_config
 

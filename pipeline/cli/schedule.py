@@ -7,7 +7,8 @@ import typer
 
 from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
-from pipeline.cli.options import Config, KfpExperiment, Preset, with_options
+from pipeline.cli.options import Config, KfpExperiment, Preset
+from pipeline.cli.setting_options import with_options
 from pipeline.cli.waiting import announce
 from pipeline.cluster.address import Address
 from pipeline.kubernetes_settings import KubernetesSettings
@@ -15,8 +16,7 @@ from pipeline.names import PIPELINE
 
 _Name = Annotated[str, typer.Option(help="Unique name of the schedule.")]
 _Cron = Annotated[
-    str,
-    typer.Option(help="Cron expression in UTC: '0 3 * * 0' is every Sunday at 3:00."),
+    str, typer.Option(help="Cron expression in UTC: '0 3 * * 0' is every Sunday at 3:00.")
 ]
 
 

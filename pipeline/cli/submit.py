@@ -7,7 +7,8 @@ import typer
 
 from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
-from pipeline.cli.options import Config, KfpExperiment, Preset, with_options
+from pipeline.cli.options import Config, KfpExperiment, Preset
+from pipeline.cli.setting_options import with_options
 from pipeline.cli.waiting import announce
 from pipeline.cluster.address import Address
 from pipeline.kubernetes_settings import KubernetesSettings

@@ -1,6 +1,5 @@
 """The summary of a local run: steps, scores, files, and the command that opens MLflow."""
 
-import os
 import shlex
 import shutil
 import sys
@@ -11,18 +10,17 @@ from typing import Any
 
 import yaml
 from kfp.dsl import Artifact
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
 
 from components.artifacts.dataset_summary import summarize_manifest
 from components.artifacts.files import SCORES_FILE, TRAINING_FILE, atomic_file, read_json
 from components.artifacts.manifest import read_manifest
-from components.artifacts.scores import TITLES, degeneracy, search_scores
+from components.artifacts.scores import degeneracy
 from components.settings.run import RunSettings
 from pipeline.local.advice import advice
 from pipeline.local.console import Seconds
+from pipeline.local.summary_tables import scores_table, short_path, steps_table
 
 #: Folder in the work folder where kfp.local stores artifacts.
 ARTIFACTS = "artifacts"
@@ -94,9 +92,12 @@ class Summary:
 def show_summary(summary: Summary, console: Console | None = None) -> None:
     """Prints the outcome as tables, followed by files and commands."""
     console = console or Console()
-    console.print(_steps(summary))
+    console.print(
+        steps_table(summary.files, summary.seconds, summary.earlier, folder=summary.artifacts)
+    )
     if summary.trained:
-        console.print(_scores(summary))
+        data = summary.outputs["ingest"]["manifest"].metadata
+        console.print(scores_table(summary.scores, data["photos"], data["captions"]))
     for title, text in _lines(summary):
         # On one line, so that it can be copied.
         console.print(f"{title:<8}{text}", soft_wrap=True, highlight=False)
@@ -119,63 +120,12 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Report", escape(_report(summary))
     if drift := summary.outputs["trigger"]["drift"]:
         yield "Drift", escape(str(drift))
-    yield "Config", escape(_short(summary.config_file))
-    yield "Log", escape(_short(summary.log_file))
+    yield "Config", escape(short_path(summary.config_file))
+    yield "Log", escape(short_path(summary.log_file))
     yield from ((title, escape(text)) for title, text in _mlflow(summary))
     photo, model = _test_photo(summary), _model_flags(summary)
     yield "Caption", escape(_command("captionflow", "caption", photo, *model))
     yield "Demo", escape(_command("captionflow", "demo", *model))
-
-
-def _steps(summary: Summary) -> Table:
-    table = Table(
-        "step",
-        Column("start-up", justify="right"),
-        Column("work", justify="right"),
-        # Relative to that folder, each path fits on one line.
-        Column(f"artifact in {_short(summary.artifacts)}", overflow="fold"),
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-    )
-    for step, files in summary.files.items():
-        start_up, work = _times(summary, step)
-        table.add_row(
-            step,
-            start_up,
-            work,
-            "\n".join(os.path.relpath(file, summary.artifacts) for file in files.values()),
-        )
-    return table
-
-
-def _times(summary: Summary, step: str) -> tuple[str, str]:
-    if step in summary.seconds:
-        seconds = summary.seconds[step]
-        return f"{seconds.start_up:.1f} s", f"{seconds.work:.1f} s"
-    if step in summary.earlier:
-        return "cached", f"({sum(summary.earlier[step]):.1f} s)"
-    return "", "cached"
-
-
-def _scores(summary: Summary) -> Table:
-    scores, manifest = summary.scores, summary.outputs["ingest"]["manifest"].metadata
-    beam = search_scores(scores, "beam")
-    headings = [Column(TITLES[name], justify="right") for name in beam]
-    table = Table("search", *headings, box=SIMPLE_HEAD, caption_justify="left")
-    for name, values in (
-        (f"beam {scores['beam_width']}", beam),
-        ("greedy", search_scores(scores, "greedy")),
-    ):
-        table.add_row(name, *(f"{value:.2f}" for value in values.values()))
-    table.caption = (
-        f"{scores['images']} test photos; {manifest['photos']:.0f} photos and "
-        f"{manifest['captions']:.0f} captions in total.\n"
-        f"{scores['distinct_captions']} distinct captions, {scores['mean_words']:.1f} words on "
-        f"average; {scores['vocabulary_used']} of the {scores['vocabulary_known']} known words "
-        "used."
-    )
-    return table
 
 
 def _verdict(summary: Summary) -> str:
@@ -203,7 +153,7 @@ def _report(summary: Summary) -> str:
     target = summary.root / "report.html"
     with atomic_file(target) as aside:
         shutil.copyfile((report or outputs["gate"]["final_report"]).path, aside)
-    return _short(target)
+    return short_path(target)
 
 
 def _mlflow(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -231,14 +181,14 @@ def _advice(summary: Summary) -> Iterator[str]:
 
 def _test_photo(summary: Summary) -> str:
     photos = read_manifest(summary.outputs["ingest"]["manifest"].path)
-    return _short(next(photo.uri for photo in photos if photo.split == "test"))
+    return short_path(next(photo.uri for photo in photos if photo.split == "test"))
 
 
 def _model_flags(summary: Summary) -> Sequence[str]:
     # A model that was not released is only among the run's artifacts.
     if summary.trained and not summary.passed:
-        return "--bundle", _short(summary.outputs["evaluate"]["scored_model"].path)
-    flags = ["--model-name", summary.model_name, "--root", _short(summary.root)]
+        return "--bundle", short_path(summary.outputs["evaluate"]["scored_model"].path)
+    flags = ["--model-name", summary.model_name, "--root", short_path(summary.root)]
     if summary.approval:
         flags += ["--model-version", str(summary.outputs["register"]["version"])]
     return flags
@@ -246,11 +196,4 @@ def _model_flags(summary: Summary) -> Sequence[str]:
 
 def _command(program: str, *arguments: str) -> str:
     # The program that is installed beside this Python; the environment may not be active.
-    return shlex.join([_short(Path(sys.executable).parent / program), *arguments])
-
-
-def _short(path: str | Path) -> str:
-    # As a user would type it in the current folder.
-    path = Path(path)
-    current = Path.cwd()
-    return str(path.relative_to(current) if path.is_relative_to(current) else path)
+    return shlex.join([short_path(Path(sys.executable).parent / program), *arguments])

@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.captioning.decoding.beam_search import beam_search
-from components.captioning.decoding.search import DecodingConfig, search_captions
+from components.captioning.decoding.search import DecodingConfig, search_alternatives
 from components.captioning.inference.bundle import Bundle
 from components.captioning.model.vocabulary import PAD
 
@@ -77,21 +77,21 @@ def main() -> None:
         timings.setdefault(name, []).append((time.perf_counter() - started) / share)
         return result
 
-    cold = timed(FIRST, lambda: search_captions(network, features, beam))
+    cold = timed(FIRST, lambda: _best(network, features, beam))
     for search in (again, carried):
         search(features[:2], penalty)  # compiles
         search(features[:300], penalty)  # compiles for any batch size
     for _ in range(args.rounds):
         naive = timed(AGAIN, lambda: again(sample, penalty), len(sample) / len(features))
         unoptimized = timed(CARRIED, lambda: carried(features, penalty))
-        ours = timed(OURS, lambda: search_captions(network, features, beam))
-        timed(GREEDY, lambda: search_captions(network, features, greedy))
+        ours = timed(OURS, lambda: _best(network, features, beam))
+        timed(GREEDY, lambda: _best(network, features, greedy))
         tuned = timed(TUNING, lambda: _with_all_penalties(network, features, beam))
     peak = max(peak, matmul_gflops())
     console.print(describe_machine())
     console.print(_table(timings, len(features), width))
     counting: Any = CountingNetwork(network)
-    search_captions(counting, features, beam)
+    _best(counting, features, beam)
     flop = flop_per_word(network, features[:1]) / 3  # forward pass only
     reached = flop * counting.rows / median(timings[OURS]) / 1e9
     lengths = (ours != PAD).sum(axis=1) - 1
@@ -141,8 +141,13 @@ def _with_all_penalties(
     """Searches once, ranks by each length penalty, and returns the captions for the config's."""
     beams = beam_search(network, features, beam_width=config.beam_width, max_words=config.max_words)
     for penalty in _PENALTIES:
-        beams.best(penalty)
-    return beams.best(config.length_penalty)
+        beams.ranked(penalty)
+    return beams.ranked(config.length_penalty)[0][:, 0]
+
+
+def _best(network: Any, features: NDArray[np.float32], config: DecodingConfig) -> NDArray[np.int32]:
+    """Returns each photo's best caption."""
+    return search_alternatives(network, features, config)[0][:, 0]
 
 
 def _same(first: NDArray[np.int32], second: NDArray[np.int32]) -> float:

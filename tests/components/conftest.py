@@ -64,9 +64,9 @@ def odd_photo(request: pytest.FixtureRequest) -> bytes:
 
 @pytest.fixture(params=list(_NO_PHOTO))
 def no_photo(request: pytest.FixtureRequest) -> tuple[bytes, str]:
-    """What can't be described, and how the reason begins that is told."""
-    make, told = _NO_PHOTO[request.param]
-    return make(), told
+    """What can't be described, and the beginning of the reason that is given."""
+    make, reason = _NO_PHOTO[request.param]
+    return make(), reason
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from typing import Any
 
 _TARGETS = (
     "images", "archives", "captions", "json", "folders", "words", "vectors", "weights", "bundles",
+    "encoders",
 )  # fmt: skip
 _SECONDS, _BYTES = 10.0, 1536 << 20
 _START_UP = 300.0
@@ -83,8 +84,8 @@ def _run(target: str, seed: str, first: int, count: int, seconds: float) -> int:
 
 def _fault(line: dict[str, Any], base: int) -> str:
     """Returns what is wrong with a case that ended; empty if nothing is."""
-    if line["told"]:
-        return str(line["told"])
+    if line["fault"]:
+        return str(line["fault"])
     if line["peak"] - base > _BYTES:
         return f"took {(line['peak'] - base) >> 20} MiB"
     return f"took {line['took']:.1f} s" if line["took"] > _SECONDS else ""

@@ -49,17 +49,17 @@ def main(target: str, seed: str, first: str, count: str, folder: str) -> None:
             file.write_bytes(content)
         say(case=case)
         began = time.monotonic()
-        ended, told = "read", ""
+        ended, fault = "read", ""
         try:
             made.read(work / "file")
         except CaptionflowError as error:
             ended = "refused"
             if "\x1b" in str(error):
-                told = "an escape sequence in the message"
+                fault = "an escape sequence in the message"
         except Exception:  # whatever it is, it is what is looked for
-            ended, told = "failed", traceback.format_exc()
+            ended, fault = "failed", traceback.format_exc()
         took = time.monotonic() - began
-        say(case=case, ended=ended, told=told, took=took, peak=_peak())
+        say(case=case, ended=ended, fault=fault, took=took, peak=_peak())
 
 
 def _peak() -> int:

@@ -50,10 +50,6 @@ class Beams:
         tokens = np.take_along_axis(self.tokens, order[:, :, np.newaxis], axis=1)
         return tokens, np.take_along_axis(scores, order, axis=1)
 
-    def best(self, length_penalty: float) -> NDArray[np.int32]:
-        """Returns each photo's best caption, int32 [N, max_words + 1]; see `ranked`."""
-        return self.ranked(length_penalty)[0][:, 0]
-
 
 def beam_search(
     network: CaptionNetwork,
@@ -61,6 +57,7 @@ def beam_search(
     *,
     beam_width: int,
     max_words: int,
+    word_scores: NDArray[np.float32] | None = None,
     batch_size: int = _BATCH_SIZE,
 ) -> Beams:
     """Runs beam search for N photos.
@@ -75,11 +72,19 @@ def beam_search(
 
     `PAD`, `START` and `UNK` are never generated.
 
+    With word scores s, decoding is guided: step 3 keeps the continuations with the highest product
+    of guided probabilities, as in shallow fusion (Gulcehre et al., 2015, arXiv:1503.03535):
+
+        p'(w | photo, caption so far) ∝ p(w | photo, caption so far) exp(s(w))
+
+    where s(w) is 0 once the caption contains w. The network's own log-probabilities are returned.
+
     Args:
         network: The trained network.
         features: float [N, ...].
         beam_width: K, the hypotheses kept per photo; 1 is greedy search.
         max_words: Maximum caption length in tokens, without `END`.
+        word_scores: float32 [N, V], a score of each word for each photo; None for none.
         batch_size: Photos searched together; affects speed only.
     """
     tokens = np.full((len(features), beam_width, max_words + 1), PAD, np.int32)
@@ -88,21 +93,24 @@ def beam_search(
     count = min(beam_width, network.config.vocabulary_size - len(SPECIAL_TOKENS) + 1)
     for start in range(0, len(features), batch_size):
         batch = slice(start, start + batch_size)
-        state = BeamState(network, features[batch])
+        scores = None if word_scores is None else word_scores[batch]
+        state = BeamState(network, features[batch], scores)
         _search(state, count, tokens[batch], log_probabilities[batch])
     tokens[np.isneginf(log_probabilities)] = PAD
     return Beams(tokens, log_probabilities)
 
 
 def _search(
-    state: BeamState, count: int, tokens: NDArray[np.int32], totals: NDArray[np.float64]
+    state: BeamState, count: int, tokens: NDArray[np.int32], log_probabilities: NDArray[np.float64]
 ) -> None:
     """Searches a batch of B photos, expanding each hypothesis by its C best next tokens.
 
-    Fills in `tokens` [B, K, T], initially all `PAD`, and `totals` [B, K], initially all -inf.
+    Fills in `tokens` [B, K, T], initially all `PAD`, and `log_probabilities` [B, K], initially all
+    -inf.
     """
     batch, width, longest = tokens.shape
-    totals[:, 0] = 0.0
+    log_probabilities[:, 0] = 0.0
+    totals = log_probabilities.copy()  # the sum of the scores of each hypothesis's tokens
     finished = np.zeros((batch, width), bool)
     # Of each of the R live hypotheses: its photo, its slot in that photo's beam, the row of the
     # previous step whose state it extends, and its last token.
@@ -113,13 +121,16 @@ def _search(
         next_tokens = np.full((batch, width, count), PAD, np.int32)
         candidates = np.full((batch, width, count), -np.inf)
         candidates[finished, 0] = totals[finished]
+        increments = np.zeros((batch, width, count))  # of the log-probabilities
         prefix_totals = totals[photos, slots]  # [R]
         if position < longest - 1:
             next_tokens[photos, slots] = expansion.tokens
-            candidates[photos, slots] = prefix_totals[:, np.newaxis] + expansion.log_probabilities
+            candidates[photos, slots] = prefix_totals[:, np.newaxis] + expansion.scores
+            increments[photos, slots] = expansion.log_probabilities
         else:  # Only END is allowed here, so that every caption has one.
             next_tokens[photos, slots, 0] = END
-            candidates[photos, slots, 0] = prefix_totals + expansion.end_log_probabilities
+            candidates[photos, slots, 0] = prefix_totals + expansion.end_scores
+            increments[photos, slots, 0] = expansion.end_log_probabilities
 
         flat_candidates = candidates.reshape(batch, -1)  # [B, K, C] -> [B, K * C]
         kept = np.argsort(-flat_candidates, axis=1, kind="stable")[:, :width]  # [B, K]
@@ -127,7 +138,11 @@ def _search(
         row_of_slot = np.zeros((batch, width), np.intp)
         row_of_slot[photos, slots] = np.arange(len(photos))
 
-        totals[:] = np.take_along_axis(flat_candidates, kept, axis=1)
+        totals = np.take_along_axis(flat_candidates, kept, axis=1)
+        # [B, K, C] -> [B, K * C] -> [B, K]
+        added = np.take_along_axis(increments.reshape(batch, -1), kept, axis=1)
+        extended = np.take_along_axis(log_probabilities, parent_slots, axis=1) + added
+        log_probabilities[:] = np.where(totals > -np.inf, extended, -np.inf)
         # [B, K, C] -> [B, K * C] -> [B, K]
         appended = np.take_along_axis(next_tokens.reshape(batch, -1), kept, axis=1)
         tokens[:] = np.take_along_axis(tokens, parent_slots[:, :, np.newaxis], axis=1)

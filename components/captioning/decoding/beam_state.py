@@ -21,14 +21,19 @@ class Expansion(NamedTuple):
     """The best next tokens of R hypotheses.
 
     Attributes:
-        tokens: int32 [R, C], the most probable next tokens, best first; of the special tokens only
-            `END` is allowed.
-        log_probabilities: float32 [R, C], of these tokens.
-        end_log_probabilities: float32 [R], of `END`.
+        tokens: int32 [R, C], the next tokens with the highest scores, best first; of the special
+            tokens only `END` is allowed.
+        scores: float32 [R, C], of these tokens: their log-probabilities, guided by word scores if
+            there are any.
+        log_probabilities: float32 [R, C], of these tokens, according to the network alone.
+        end_scores: float32 [R], the score of `END`.
+        end_log_probabilities: float32 [R], its log-probability.
     """
 
     tokens: NDArray[np.int32]
+    scores: NDArray[np.float32]
     log_probabilities: NDArray[np.float32]
+    end_scores: NDArray[np.float32]
     end_log_probabilities: NDArray[np.float32]
 
 
@@ -40,14 +45,25 @@ class BeamState:
     Args:
         network: The trained network.
         features: float [B, ...].
+        word_scores: float32 [B, V], see `beam_search`; None for none.
     """
 
-    def __init__(self, network: CaptionNetwork, features: NDArray[Any]) -> None:
+    def __init__(
+        self,
+        network: CaptionNetwork,
+        features: NDArray[Any],
+        word_scores: NDArray[np.float32] | None = None,
+    ) -> None:
         features = features.astype(np.float32)
-        if network not in _STEPS:
-            _STEPS[network] = _DecodeStep(network, features[:1])
-        self._step = _STEPS[network]
+        guided = word_scores is not None
+        steps = _STEPS.setdefault(network, {})
+        if guided not in steps:
+            steps[guided] = _DecodeStep(network, features[:1], guided=guided)
+        self._step = steps[guided]
         self._dynamic, self._static = self._step.split(network.start(features))
+        if word_scores is not None:
+            self._static.append(ops.convert_to_tensor(word_scores))
+            self._dynamic.append(ops.zeros(word_scores.shape, "bool"))
         # Static state is gathered again only when the rows' photos change.
         self._gathered_static, self._photos = self._static, np.arange(len(features))
 
@@ -79,15 +95,20 @@ class _DecodeStep:
     """A network's compiled decode step, for any number of rows.
 
     The state has dynamic parts, which every token changes, and static parts, which depend on the
-    photo alone (the image projection).
+    photo alone (the image projection). A guided step has one more of each, the last: which words a
+    caption has used, bool [R, V], and the word scores of its photo, float32 [R, V].
 
     Args:
         network: Its weights may change between steps; no reference keeps it alive.
         features: float [1, ...], of any photo.
+        guided: Whether word scores take part in the step.
     """
 
-    def __init__(self, network: CaptionNetwork, features: NDArray[np.float32]) -> None:
+    def __init__(
+        self, network: CaptionNetwork, features: NDArray[np.float32], *, guided: bool
+    ) -> None:
         self._network = proxy(network)
+        self._guided = guided
         self._mask = np.zeros(network.config.vocabulary_size, np.float32)
         self._mask[[PAD, START, UNK]] = _MASKED
         state = network.start(features)
@@ -95,6 +116,9 @@ class _DecodeStep:
         _, next_state = network.step(tokens, state)
         self._is_dynamic = [new is not old for new, old in zip(next_state, state, strict=True)]
         parts = self.split(state)
+        if guided:
+            parts[0].append(np.zeros((1, len(self._mask)), bool))
+            parts[1].append(np.zeros((1, len(self._mask)), np.float32))
         self.run = _compiled(self._advance, tokens, tokens, *parts, np.int32(1))
 
     def split(self, state: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
@@ -108,20 +132,34 @@ class _DecodeStep:
     def _advance(
         self, last_tokens: Any, parents: Any, dynamic: list[Any], static: list[Any], count: Any
     ) -> tuple[Any, ...]:
-        dynamic_parts = iter(ops.take(part, parents, axis=0) for part in dynamic)
-        static_parts = iter(static)
+        reordered = [ops.take(part, parents, axis=0) for part in dynamic]
+        dynamic_parts, static_parts = iter(reordered), iter(static)
         state = tuple(
             next(dynamic_parts) if is_dynamic else next(static_parts)
             for is_dynamic in self._is_dynamic
         )
         logits, state = self._network.step(last_tokens, state)
-        log_probabilities = ops.log_softmax(logits, axis=-1)  # [R, V]
-        best, tokens = ops.top_k(log_probabilities + self._mask, count)  # [R, C] each
-        return tokens, best, log_probabilities[:, END], self.split(state)[0]
+        log_probabilities = scores = ops.log_softmax(logits, axis=-1)  # [R, V]
+        next_dynamic = self.split(state)[0]
+        if self._guided:
+            new = ops.one_hot(last_tokens, logits.shape[-1], dtype="bool")
+            used = ops.logical_or(reordered[-1], new)
+            scores = ops.log_softmax(logits + ops.where(used, 0.0, static[-1]), axis=-1)
+            next_dynamic.append(used)
+        best, tokens = ops.top_k(scores + self._mask, count)  # [R, C] each
+        return (
+            tokens,
+            best,
+            ops.take_along_axis(log_probabilities, tokens, axis=1),
+            scores[:, END],
+            log_probabilities[:, END],
+            next_dynamic,
+        )
 
 
-# Compiling takes as long as describing some hundred photos, so it is done once per network.
-_STEPS: WeakKeyDictionary[CaptionNetwork, _DecodeStep] = WeakKeyDictionary()
+# Compiling takes as long as describing some hundred photos, so it is done once per network, and
+# once more for guided decoding.
+_STEPS: WeakKeyDictionary[CaptionNetwork, dict[bool, _DecodeStep]] = WeakKeyDictionary()
 
 
 def _compiled(function: Callable[..., Any], *examples: Any) -> Callable[..., Any]:

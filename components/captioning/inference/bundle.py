@@ -11,7 +11,7 @@ model was scored with; `evaluate` adds them), `confidence.json` (the fitted conf
 a network is built.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -117,7 +117,8 @@ class Bundle:
             ) from error
         except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
             raise DataError(f"{root} must be a whole model bundle: {error}") from error
-        if decoding.reranking_weight and reranker_data.method != METHOD:
+        reranked = decoding.reranking_weight or decoding.guidance_weight
+        if reranked and reranker_data.method != METHOD:
             raise DataError(
                 f"{root} must have been scored with reranking by {METHOD}, which this version of "
                 f"captionflow uses. Received in {CAPTIONS_FILE}: {reranker_data.method}. Train the "
@@ -144,7 +145,10 @@ class Bundle:
         decoding = self.decoding
         if beam_width is not None:
             decoding = replace(decoding, beam_width=beam_width)
-        tokens, scores = search_alternatives(self.network, features, decoding)
+        word_scores = None
+        if decoding.guidance_weight:
+            word_scores = decoding.guidance_weight * self._predict_words(features)
+        tokens, scores = search_alternatives(self.network, features, decoding, word_scores)
         beams = [
             [
                 Caption(self.vocabulary.decode(row), score)
@@ -154,6 +158,10 @@ class Bundle:
             for rows, row_scores in zip(tokens.tolist(), scores.tolist(), strict=True)
         ]
         return self.rerank(features, beams) if decoding.reranking_weight else beams
+
+    @cached_property
+    def _predict_words(self) -> Callable[[np.ndarray], NDArray[np.float32]]:
+        return self.reranker_data.reranker.word_predictor(self.vocabulary.words)
 
     @cached_property
     def feature_distance(self) -> FeatureDistance:

@@ -63,9 +63,11 @@ def find_parent_leakage(
     Returns:
         The ids of the photos to drop from dev and test.
     """
-    learnt = {"dev": parent.all - parent.dev, "test": parent.all, "train": frozenset()}
+    not_allowed = {"dev": parent.all - parent.dev, "test": parent.all, "train": frozenset()}
     return [
-        image_id for image_id, split in sorted(splits.items()) if digests[image_id] in learnt[split]
+        image_id
+        for image_id, split in sorted(splits.items())
+        if digests[image_id] in not_allowed[split]
     ]
 
 

@@ -1,7 +1,8 @@
-"""Beam's portable engine: a job service, and worker pools that may see nothing of this machine."""
+"""Beam's portable engine: a job service, and a worker pool that sees little of this machine."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,28 +12,39 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection
-from typing import NamedTuple
 
 import numpy as np
 import psutil
 import pytest
+from beam_steps import Artifacts, Steps
 from PIL import Image
-
-from components.features.extraction import extract_features
-from components.ingest.run import ingest_dataset
-from components.normalize.normalization import normalize_captions
-from components.settings.data import DataSettings
-from components.settings.encoder import EncoderSettings
 
 PROJECT = Path(__file__).parents[3]
 
 
 @dataclass
-class Workers:
-    """A worker pool, which starts a process for each job.
+class Engine:
+    """A job service with a worker pool, which starts a process for each job.
 
     Attributes:
         flags: The setting `beam_flags` that has it run a pipeline's transforms.
+        log: What the worker pool prints.
+    """
+
+    flags: str
+    log: Path
+
+    def workers(self) -> int:
+        """Returns how many workers the pool has started."""
+        return sum(line.startswith("worker ") for line in self.log.read_text().splitlines())
+
+
+@dataclass
+class Workers:
+    """Beam's own worker pool, which starts Python for each job.
+
+    Attributes:
+        flags: As of an engine.
         process: The pool itself.
     """
 
@@ -45,10 +57,12 @@ class Workers:
 
 
 @contextmanager
-def _server(command: list[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _server(
+    command: list[str], port: int, log: Path, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     # Worker pools start `python`.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PATH": path}
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PATH": path, **environment}
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
@@ -69,23 +83,38 @@ def _server(command: list[str], port: int, log: Path) -> Iterator[subprocess.Pop
         process.wait()
 
 
-def _hiding(folders: set[str], command: list[str]) -> list[str]:
-    """Returns a command that runs another one with empty folders in the place of these."""
-    # A folder in one that is hidden already is no longer there.
-    hide = "".join(
-        f"if [ -d '{each}' ]; then mount -t tmpfs none '{each}'; fi; " for each in sorted(folders)
-    )
-    return ["unshare", "-m", "sh", "-c", f'set -e; {hide}cd /; exec "$@"', "sh", *command]
+def _hiding(folder: Path, command: list[str]) -> list[str]:
+    """Returns a command that runs another one with an empty folder in the place of this one."""
+    hide = f"set -e; mount -t tmpfs none '{folder}'; cd /; "
+    return ["unshare", "-m", "sh", "-c", f'{hide}exec "$@"', "sh", *command]
 
 
 @pytest.fixture(scope="session")
-def isolation(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skips a test where this user can't give a process mounts of its own."""
-    command = _hiding({str(tmp_path_factory.mktemp("hidden"))}, ["true"])
+def _can_hide(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Why this user can't give a process mounts of its own; empty if it can."""
+    command = _hiding(tmp_path_factory.mktemp("hidden"), ["true"])
     try:
         subprocess.run(command, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"workers can't be given mounts of their own here: {error}")
+        return str(error)
+    return ""
+
+
+@pytest.fixture
+def isolation(_can_hide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps this process's temporary files where the engine's workers see an empty folder."""
+    if _can_hide:
+        pytest.skip(f"workers can't be given mounts of their own here: {_can_hide}")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.fixture
+def shared_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that the engine's workers see, which has this process's temporary files too."""
+    folder = Path(tempfile.mkdtemp(prefix="captionflow-shared-"))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
@@ -100,84 +129,78 @@ def job_service(
         yield port
 
 
+def _flags(job_service: int, workers: int) -> str:
+    return (
+        # Beam's default ends the connection to a job after five minutes.
+        "--job_server_timeout=7200 "
+        # Without it, each job lists all packages with pip first.
+        "--experiments=disable_logging_submission_environment "
+        f"--runner=PortableRunner --job_endpoint=localhost:{job_service} "
+        f"--environment_type=EXTERNAL --environment_config=localhost:{workers}"
+    )
+
+
+@pytest.fixture(scope="session")
+def google_login() -> Iterator[dict[str, str]]:
+    """Variables with a login that never expires, which the emulator does not check.
+
+    Without one, each process looks for it for half a minute before Beam goes on without.
+    """
+    login = {"type": "authorized_user", "token": "any", "expiry": "2999-01-01T00:00:00Z"}
+    login |= dict.fromkeys(("client_id", "client_secret", "refresh_token"), "any")
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(json.dumps(login))
+        file.flush()
+        yield {"GOOGLE_APPLICATION_CREDENTIALS": file.name, "GOOGLE_CLOUD_PROJECT": "test"}
+
+
+@pytest.fixture(scope="session")
+def engine(
+    _can_hide: str,
+    job_service: int,
+    google_emulator: str,
+    google_login: dict[str, str],
+    free_port: Callable[[], int],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Engine]:
+    """An engine for all tests, whose workers see an empty folder in the place of the tests' own."""
+    log, port = tmp_path_factory.mktemp("pool") / "log", free_port()
+    command = [sys.executable, str(Path(__file__).with_name("warm_pool.py")), str(port)]
+    if not _can_hide:
+        command = _hiding(tmp_path_factory.getbasetemp(), command)
+    with _server(command, port, log, STORAGE_EMULATOR_HOST=google_emulator, **google_login):
+        yield Engine(_flags(job_service, port), log)
+
+
 @pytest.fixture
 def start_workers(
-    job_service: int, free_port: Callable[[], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Workers]]:
-    """Returns a function that starts a worker pool, with this process's environment.
-
-    With `hide`, its workers find empty folders in the place of those, and of the one in which this
-    process keeps temporary files. (Not of all temporary files: the interpreter may be one.)
-    """
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    job_service: int, free_port: Callable[[], int], tmp_path: Path
+) -> Iterator[Callable[[], Workers]]:
+    """Returns a function that starts Beam's own worker pool, which shares this machine's files."""
     with ExitStack() as stack:
 
-        def start(hide: tuple[Path, ...] = ()) -> Workers:
+        def start() -> Workers:
             port = free_port()
             module = "apache_beam.runners.worker.worker_pool_main"
             command = [sys.executable, "-m", module, f"--service_port={port}"]
-            if hide:
-                command = _hiding({*map(str, hide), str(temporary)}, command)
-            process = stack.enter_context(_server(command, port, tmp_path / f"workers-{port}.log"))
-            # Beam's default ends the connection to a job after five minutes.
-            flags = (
-                "--job_server_timeout=7200 "
-                # Without it, each job lists all packages with pip first.
-                "--experiments=disable_logging_submission_environment "
-                f"--runner=PortableRunner --job_endpoint=localhost:{job_service} "
-                f"--environment_type=EXTERNAL --environment_config=localhost:{port}"
-            )
-            return Workers(flags, process)
+            process = stack.enter_context(_server(command, port, tmp_path / f"pool-{port}.log"))
+            return Workers(_flags(job_service, port), process)
 
         yield start
 
 
-class Artifacts(NamedTuple):
-    """Directories of the artifacts of the three steps."""
-
-    manifest: Path
-    captions: Path
-    examples: Path
-
-    def content(self) -> dict[str, bytes]:
-        """Returns all files that equal runs write with equal bytes, by their paths."""
-        files = [
-            self.manifest / "manifest.parquet",
-            self.manifest / "report.json",
-            self.captions / "captions.parquet",
-            self.captions / "vocabulary.txt",
-            self.captions / "report.json",
-            self.examples / "encoder.json",
-            *self.examples.glob("*.tfrecord"),
-        ]
-        return {f"{file.parent.name}/{file.name}": file.read_bytes() for file in files}
-
-
-RunSteps = Callable[..., Artifacts]
-
-
-@pytest.fixture(scope="session")
-def run_steps() -> RunSteps:
-    """Returns a function that runs ingest, normalize and features on a data set."""
-
-    def run(dataset: str, root: Path, flags: str = "", store: str = "") -> Artifacts:
-        done = Artifacts(root / "manifest", root / "captions", root / "examples")
-        shares = {"dev_share": 0.25, "test_share": 0.25, "max_quarantined": 0.1}
-        data = DataSettings.check({"dataset": dataset, "beam_flags": flags, "seed": 3, **shares})
-        ingest_dataset(data, done.manifest)
-        normalize_captions(done.manifest, done.captions, min_count=1, beam_flags=flags)
-        encoder = {"encoder": "MobileNetV3Small", "precision": "float32", "seed": 3}
-        extract_features(
-            done.manifest,
-            done.captions,
-            done.examples,
-            EncoderSettings.check({**encoder, "beam_flags": flags, "store": store}),
-        )
-        return done
-
-    return run
+@pytest.fixture
+def apart(
+    engine: Engine,
+    isolation: None,
+    bucket: object,
+    google_login: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Steps:
+    """The steps on workers that see nothing of this machine's files, only the bucket `runs`."""
+    for name, value in google_login.items():
+        monkeypatch.setenv(name, value)
+    return Steps(f"{engine.flags} --temp_location=gs://runs/temp", "gs://runs/features")
 
 
 @pytest.fixture(scope="session")
@@ -200,6 +223,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def local(photos: Path, run_steps: RunSteps, tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+def local(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     """The artifacts of a run in this process."""
-    return run_steps(str(photos), tmp_path_factory.mktemp("local"))
+    return Steps().all(str(photos), tmp_path_factory.mktemp("local"))

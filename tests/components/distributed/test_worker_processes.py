@@ -43,8 +43,7 @@ class Note(BatchDoFn[int, int, Model]):
 def test_worker_process_loads_one_model_for_all_its_lists(
     start_workers: Any, tmp_path: Path
 ) -> None:
-    workers = start_workers()
-    run_in_batches(Note(tmp_path, 200), list(range(200)), workers.flags)
+    run_in_batches(Note(tmp_path, 200), list(range(200)), start_workers().flags)
     names = [
         path.name.split("-")
         for path in tmp_path.iterdir()

@@ -43,6 +43,7 @@ _SCORES: dict[str, Any] = {
     "beam_width": 50,
     "length_penalty": 0.7,
     "reranking_weight": 14.0,
+    "guidance_weight": 0.0,
     "max_words": 20,
     "encoder": {
         "network": _LONG, "weights": "random", "seed": 7, "sha256": "e" * 64, "width": 2048,

@@ -37,9 +37,9 @@ def test_ingest_dataset_leaves_out_test_photos_that_the_parent_was_trained_on(
     lists.write_text(lists.read_text().rstrip() + "\nd.jpg\n")
     train = flickr8k / "Flickr_8k.trainImages.txt"
     train.write_text(train.read_text().replace("d.jpg\n", ""))
-    learnt = {_sha256(images / name) for name in ("a.jpg", "e.jpg", "f.jpg")}
+    trained_on = {_sha256(images / name) for name in ("a.jpg", "e.jpg", "f.jpg")}
     dev = {_sha256(images / "e.jpg")}
-    record_training_photos(run_id, TrainingPhotos(frozenset(learnt), frozenset(dev)))
+    record_training_photos(run_id, TrainingPhotos(frozenset(trained_on), frozenset(dev)))
     report = ingest(flickr8k, start_from=bundle)
     assert report["parent_leakage"] == ["f.jpg"]
     assert report["splits"] == {"train": 3, "dev": 1, "test": 1}

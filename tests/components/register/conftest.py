@@ -25,6 +25,7 @@ _SCORES: dict[str, Any] = {
     "beam_width": 2,
     "length_penalty": 1.0,
     "reranking_weight": 0.0,
+    "guidance_weight": 0.0,
     "max_words": 5,
     "test_fingerprint": "f" * 64,
     "dataset_fingerprint": "d" * 64,

@@ -49,7 +49,7 @@ def test_model_card_has_data_scores_encoder_and_decision(
         "Decision of the gate: Passed: better",
         "Reason for training: the data changed",
         "BLEU: `nrefs:5|tok:none`\nCIDEr-D and ROUGE-L, times 100: `cider-d:n=4|tok:none`",
-        "beam width 2, length penalty 1.0, reranking weight 0.0, at most 5 words",
+        "beam width 2, length penalty 1.0, reranking weight 0.0, guidance weight 0.0, at most 5",
     ):
         assert part in whole
 

@@ -6,14 +6,9 @@ from typing import Any
 
 import mlflow
 import pytest
-from kfp import dsl
 from mlflow import MlflowClient
 
-from components.artifacts.checksums import METADATA_KEY, artifact_damage, write_checksums
-from components.artifacts.fingerprint import fingerprint_file
-from components.artifacts.report import place
 from components.errors import CaptionflowError, DataError
-from components.register import component
 from components.register.registration import Registered
 from components.registry.approval import approve
 from components.registry.candidacy import find_candidate
@@ -58,6 +53,7 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "beam_width": "2",
         "length_penalty": "1.0",
         "reranking_weight": "0.0",
+        "guidance_weight": "0.0",
         "max_words": "5",
         "test_fingerprint": "f" * 64,
         "dataset_fingerprint": "d" * 64,
@@ -219,36 +215,6 @@ def test_register_model_for_approval_proposes_it_once_and_keeps_the_champion(
     assert approve("captioner", "2", reason="good") == "2"
     # Repeated after the approval, as by a pipeline whose pod was lost.
     assert register(inputs, "Passed: better", release="approve").approval == ""
-
-
-@pytest.mark.usefixtures("store")
-def test_register_component_returns_version_and_uri_and_completes_the_report(
-    first: dict[str, Path], tmp_path: Path
-) -> None:
-    for artifact in first.values():
-        write_checksums(artifact)
-    report = tmp_path / "report"
-    report.write_text(f"<h1>captioner {place('version')}</h1><p>{place('release')}</p>")
-    released = dsl.HTML(uri=str(tmp_path / "released"))
-    made = component.register.python_func(
-        model=dsl.Model(uri=str(first["model"])),
-        scores=dsl.Artifact(uri=str(first["scores"])),
-        manifest=dsl.Dataset(uri=str(first["manifest"])),
-        report=dsl.HTML(uri=str(report), metadata={METADATA_KEY: fingerprint_file(report)}),
-        released_report=released,
-        training_config='{"data": "d"}',
-        cause="Training: there is no champion yet",
-        reason="Passed: first model",
-        compared_with="",
-        **RegisterSettings(model_name="captioner").model_dump(),
-    )
-    assert (made.version, made.model_uri) == ("1", "models:/captioner/1")
-    page = Path(released.path).read_text()
-    assert "version 1" in page and "Version 1 became the champion" in page
-    assert artifact_damage(released) == ""
-    run_id = json.loads((first["model"] / "training.json").read_text())["mlflow_run_id"]
-    logged = MlflowClient().download_artifacts(run_id, "report.html", str(tmp_path))
-    assert Path(logged).read_text() == page
 
 
 @pytest.mark.usefixtures("store")

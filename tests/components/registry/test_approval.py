@@ -125,16 +125,16 @@ def test_approve_interrupted_before_the_alias_is_finished_by_the_next(
     from components.registry import promotion
 
     _propose("2")
-    settle = promotion.settle
+    reconcile = promotion.reconcile_champion
 
     def killed(*_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(promotion, "settle", killed)
+    monkeypatch.setattr(promotion, "reconcile_champion", killed)
     with pytest.raises(KeyboardInterrupt):
         approve(MODEL, "2", reason="good")
     assert _aliases() == {"champion": "1", "candidate": "2"}
-    monkeypatch.setattr(promotion, "settle", settle)
+    monkeypatch.setattr(promotion, "reconcile_champion", reconcile)
     assert approve(MODEL, "2", reason="good") == "2"
     assert _aliases() == {"champion": "2"}
     assert len(read_history(read_model(MODEL).tags)) == 2

@@ -9,11 +9,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.example_records import shard_name, to_example
 from components.artifacts.examples import Examples, ExampleShards
-from components.artifacts.files import ENCODER_FILE
-from components.captioning.model.vocabulary import SPECIAL_TOKENS
+from components.artifacts.files import (
+    COVERAGE_FILE,
+    ENCODER_FILE,
+    ENCODER_WEIGHTS_FILE,
+    MATRIX_FILE,
+)
+from components.captioning.encoder.spec import EncoderSpec
+from components.captioning.model.normalizer import Normalizer
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.settings.train import TrainSettings
+from components.train.run import train_model
+
+Train = Callable[..., dict[str, Any]]
 
 WORDS = (*SPECIAL_TOKENS, "a", "red", "blue", "circle", "square")
 
@@ -108,3 +119,52 @@ def make_settings() -> Callable[..., TrainSettings]:
         return TrainSettings(**{**values, **changed})
 
     return make
+
+
+@pytest.fixture
+def train(
+    train_examples: Examples,
+    dev_examples: Examples,
+    matrix: np.ndarray,
+    make_settings: Callable[..., TrainSettings],
+    mlflow_root: Path,
+    tmp_path: Path,
+) -> Train:
+    """Trains for two epochs from artifacts on disk; `pod` is the folder of the model."""
+    for name, examples in (("train", train_examples), ("dev", dev_examples)):
+        _write_examples(tmp_path / "examples", name, examples)
+    (tmp_path / "captions").mkdir()
+    Vocabulary(WORDS).save(tmp_path / "captions" / VOCABULARY_FILE)
+    for name in ("captions", "examples"):
+        Normalizer((("lower",),)).save(tmp_path / name)
+    (tmp_path / "matrix").mkdir()
+    np.save(tmp_path / "matrix" / MATRIX_FILE, matrix)
+    coverage = {"source": "glove.txt", "width": 4, "found": 5}
+    (tmp_path / "matrix" / COVERAGE_FILE).write_text(json.dumps(coverage))
+
+    def run(pod: str, checkpoints: str | Path, **changed: Any) -> dict[str, Any]:
+        return train_model(
+            *(tmp_path / name for name in ("examples", "captions", "matrix")),
+            tmp_path / pod,
+            settings=make_settings(
+                epochs=2, experiment="tests", checkpoints=str(checkpoints), **changed
+            ),
+        )
+
+    return run
+
+
+def _write_examples(directory: Path, split: str, examples: Examples) -> None:
+    directory.mkdir(exist_ok=True)
+    spec = EncoderSpec("InceptionV3", "random", 0, "0" * 64, 6, 299, "float32")
+    spec.save(directory)
+    (directory / ENCODER_WEIGHTS_FILE).write_bytes(b"the encoder's weights")
+    with tf.io.TFRecordWriter(str(directory / shard_name(split, 0, 1))) as writer:
+        for index, image_id in enumerate(examples.image_ids):
+            record = to_example(
+                image_id,
+                examples.features[index],
+                examples.tokens[index],
+                examples.references[index],
+            )
+            writer.write(record)

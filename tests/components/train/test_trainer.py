@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from components.artifacts.examples import Examples, ExampleShards
-from components.captioning.decoding.search import DecodingConfig, search_captions
+from components.captioning.decoding.search import DecodingConfig, search_alternatives
 from components.captioning.model.initialization import random_projection
 from components.captioning.model.vocabulary import END
 from components.errors import SettingError
@@ -65,8 +65,8 @@ def test_fit_network_learns_to_distinguish_photos(
     network, state = fit(make_settings(epochs=25, dropout=0.0, patience=25, precision=precision))
     assert {weights.dtype for weights in network.trainable_variables} == {"float32"}
     assert state.history[-1]["dev_word_loss"] < 0.5 * state.history[0]["dev_word_loss"]
-    tokens = search_captions(network, dev_examples.features, DecodingConfig(3, 1.0, 6))
-    captions = {tuple(row[: list(row).index(END)]) for row in tokens.tolist()}
+    tokens, _ = search_alternatives(network, dev_examples.features, DecodingConfig(3, 1.0, 6))
+    captions = {tuple(row[: list(row).index(END)]) for row in tokens[:, 0].tolist()}
     assert captions <= {(4, 5), (4, 5, 7), (4, 6), (4, 6, 8, 8)}
     assert len(captions) > 1
 
@@ -96,7 +96,6 @@ def test_fit_network_from_disk_equals_training_in_memory(
     _assert_same_weights(network, in_memory)
 
 
-@pytest.mark.parametrize("steps", [0, 4])
 def test_fit_network_resumed_after_a_kill_equals_uninterrupted_training(
     fit: Fit,
     make_settings: Settings,
@@ -105,7 +104,6 @@ def test_fit_network_resumed_after_a_kill_equals_uninterrupted_training(
     matrix: np.ndarray,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    steps: int,
 ) -> None:
     settings = make_settings()
     monkeypatch.setattr(data, "SHARDS_PER_POOL", 2)
@@ -113,18 +111,21 @@ def test_fit_network_resumed_after_a_kill_equals_uninterrupted_training(
     np.save(tmp_path / "matrix.npy", matrix)
     (tmp_path / "settings.json").write_text(json.dumps(settings.model_dump()))
     script = Path(__file__).with_name("training_process.py")
-    killed = subprocess.run(
-        [sys.executable, script, tmp_path, tmp_path / "killed.npz", str(steps)], check=False
-    )
-    assert killed.returncode == -signal.SIGKILL
+    # Between two epochs, and within one.
+    for steps in (0, 4):
+        checkpoint = f"killed-{steps}.npz"
+        killed = subprocess.run(
+            [sys.executable, script, tmp_path, tmp_path / checkpoint, str(steps)], check=False
+        )
+        assert killed.returncode == -signal.SIGKILL
 
-    resumed, state = fit(settings, "killed.npz", train_shards, dev_shards)
+        resumed, state = fit(settings, checkpoint, train_shards, dev_shards)
 
-    assert _losses(state) == _losses(expected)
-    _assert_same_weights(resumed, uninterrupted)
-    # The metrics of both parts are in one MLflow run, once per epoch.
-    logged = MlflowClient().get_metric_history(state.run_id, "dev_word_loss")
-    assert [metric.step for metric in logged] == [1, 2, 3, 4]
+        assert _losses(state) == _losses(expected), steps
+        _assert_same_weights(resumed, uninterrupted)
+        # The metrics of both parts are in one MLflow run, once per epoch.
+        logged = MlflowClient().get_metric_history(state.run_id, "dev_word_loss")
+        assert [metric.step for metric in logged] == [1, 2, 3, 4]
 
 
 def test_fit_network_without_smoothing_reports_the_loss_it_minimises(

@@ -1,34 +1,21 @@
 """The rendered overlays of infra/kserve, and a registry whose aliases they name."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from manifests import Manifest, only, render
 from PIL import Image
 
 from components.registry.client import local_tracking_uri
 
-PROJECT = Path(__file__).parents[3]
-KUBECTL = Path(sys.executable).with_name("kubectl")
 MODEL = "captionflow-sample"
-
-Manifest = dict[str, Any]
-
-
-def _render(name: str) -> list[Manifest]:
-    folder = PROJECT / "infra/kserve" / name
-    done = subprocess.run([KUBECTL, "kustomize", folder], check=True, capture_output=True)
-    return list(yaml.safe_load_all(done.stdout))
 
 
 @pytest.fixture(scope="session", params=["base", "canary"])
 def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
-    return _render(request.param)
+    return render(f"kserve/{request.param}")
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +23,7 @@ def predictor_of() -> Callable[[str], Manifest]:
     """Returns a function that gives the predictor of an overlay."""
 
     def predictor_of(name: str) -> Manifest:
-        (service,) = (m for m in _render(name) if m["kind"] == "InferenceService")
+        service = only(render(f"kserve/{name}"), "InferenceService")
         return dict(service["spec"]["predictor"])
 
     return predictor_of

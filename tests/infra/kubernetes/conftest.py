@@ -1,19 +1,13 @@
 """The overlays as `kubectl kustomize` renders them."""
 
 import functools
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from manifests import Manifest, only, render_text
 
-PROJECT = Path(__file__).parents[3]
-KUBECTL = Path(sys.executable).with_name("kubectl")
-
-Manifest = dict[str, Any]
 Labels = dict[str, str]
 
 
@@ -22,17 +16,14 @@ class Overlay:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        folder = PROJECT / "infra/kubernetes/overlays" / name
-        done = subprocess.run([KUBECTL, "kustomize", folder], check=True, capture_output=True)
-        self.text = done.stdout.decode()
+        self.text = render_text(f"kubernetes/overlays/{name}")
         self.manifests: list[Manifest] = list(yaml.safe_load_all(self.text))
 
     def of_kind(self, *kinds: str) -> list[Manifest]:
         return [manifest for manifest in self.manifests if manifest["kind"] in kinds]
 
     def named(self, kind: str, name: str) -> Manifest:
-        (found,) = (m for m in self.of_kind(kind) if m["metadata"]["name"] == name)
-        return found
+        return only(self.manifests, kind, name)
 
     @property
     def names(self) -> set[tuple[str, str]]:

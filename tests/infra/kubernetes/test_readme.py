@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 import typer.main
 import yaml
+from manifests import KUBECTL
 
 from pipeline.kubeflow import app
 
 PROJECT = Path(__file__).parents[3]
-KUBECTL = Path(sys.executable).with_name("kubectl")
 README = (PROJECT / "infra/README.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 BASH = str(shutil.which("bash"))

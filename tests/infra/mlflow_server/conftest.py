@@ -15,10 +15,8 @@ from typing import Any
 import postgres
 import pytest
 import requests
-import yaml
 from cryptography.fernet import Fernet
-
-INFRA = Path(__file__).parents[3] / "infra"
+from manifests import INFRA, only, render
 
 
 @pytest.fixture(scope="package")
@@ -48,20 +46,7 @@ def _secret_files(home: Path, passwords: dict[str, str], port: int) -> Path:
 
 
 def _container() -> dict[str, Any]:
-    rendered = subprocess.run(
-        [
-            Path(sys.executable).with_name("kubectl"),
-            "kustomize",
-            INFRA / "kubernetes/overlays/local",
-        ],
-        check=True,
-        capture_output=True,
-    )
-    (deployment,) = (
-        manifest
-        for manifest in yaml.safe_load_all(rendered.stdout)
-        if (manifest["kind"], manifest["metadata"]["name"]) == ("Deployment", "mlflow")
-    )
+    deployment = only(render("kubernetes/overlays/local"), "Deployment", "mlflow")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     return dict(container)
 

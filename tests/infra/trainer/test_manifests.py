@@ -1,36 +1,30 @@
 """The manifests of infra/trainer: Kubeflow Trainer's and Kubernetes' schemas, and our own rules."""
 
-import copy
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import kubernetes_validate
 import pytest
 import yaml
+from manifests import INFRA, Manifest, assert_refuses_misspelt, assert_valid, kinds, only, render
 
 from components.train.cluster_jobs import PLURAL
 from components.train.train_job import GROUP, RUNTIME
 from components.train.worker import INDEX_VARIABLE, JOB_VARIABLE, PORT, cluster_config
 
-FOLDER = Path(__file__).parents[3] / "infra/trainer"
 SCHEMAS = json.loads(Path(__file__).with_name("specs.schema.json").read_text())
-KUBECTL = Path(sys.executable).with_name("kubectl")
 
 
 @pytest.fixture(scope="module")
-def manifests() -> list[Any]:
-    done = subprocess.run([KUBECTL, "kustomize", FOLDER], check=True, capture_output=True)
-    return list(yaml.safe_load_all(done.stdout))
+def manifests() -> list[Manifest]:
+    return render("trainer")
 
 
 @pytest.fixture(scope="module")
-def runtime(manifests: list[Any]) -> Any:
-    (runtime,) = (each for each in manifests if each["kind"] == "TrainingRuntime")
-    return runtime
+def runtime(manifests: list[Manifest]) -> Any:
+    return only(manifests, "TrainingRuntime")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +42,7 @@ def container(worker_job: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def train_job() -> Any:
-    return yaml.safe_load((FOLDER / "job.yaml").read_text())
+    return yaml.safe_load((INFRA / "trainer/job.yaml").read_text())
 
 
 def test_manifests_follow_kubeflow_trainers_schemas(runtime: Any, train_job: Any) -> None:
@@ -59,27 +53,19 @@ def test_manifests_follow_kubeflow_trainers_schemas(runtime: Any, train_job: Any
 
 @pytest.mark.parametrize("path", [(), ("mlPolicy",), ("template", "spec", "failurePolicy")])
 def test_schema_refuses_misspelt_field(runtime: Any, path: tuple[str, ...]) -> None:
-    wrong = copy.deepcopy(runtime["spec"])
-    node = wrong
-    for step in path:
-        node = node[step]
-    node["misspelt"] = 1
-    with pytest.raises(jsonschema.ValidationError, match="misspelt"):
-        jsonschema.validate(wrong, SCHEMAS["TrainingRuntime"])
+    assert_refuses_misspelt(SCHEMAS["TrainingRuntime"], runtime["spec"], path)
 
 
 def test_workers_are_a_valid_kubernetes_job(worker_job: Any) -> None:
     template = worker_job["template"]
     job = {"apiVersion": "batch/v1", "kind": "Job", **template}
-    kubernetes_validate.validate({**job, "metadata": {"name": "x"}}, "1.31", strict=True)
+    assert_valid({**job, "metadata": {"name": "x"}})
 
 
-def test_other_manifests_follow_kubernetes_schema(manifests: list[Any]) -> None:
+def test_other_manifests_follow_kubernetes_schema(manifests: list[Manifest]) -> None:
     others = [each for each in manifests if each["kind"] != "TrainingRuntime"]
-    kinds = {"NetworkPolicy", "Role", "RoleBinding", "ServiceAccount"}
-    assert {each["kind"] for each in others} == kinds
-    for manifest in others:
-        kubernetes_validate.validate(manifest, "1.31", strict=True)
+    assert kinds(others) == {"NetworkPolicy", "Role", "RoleBinding", "ServiceAccount"}
+    assert_valid(*others)
 
 
 def test_kubeflow_trainer_finds_job_and_container(worker_job: Any, container: Any) -> None:
@@ -107,15 +93,11 @@ def test_arguments_of_the_train_job_are_those_of_the_worker(
     assert (arguments.workers, arguments.model) == (2, "gs://BUCKET/model")
 
 
-def test_workers_find_each_other(manifests: list[Any], container: Any) -> None:
+def test_workers_find_each_other(manifests: list[Manifest], container: Any) -> None:
     (variable,) = (each for each in container["env"] if each["name"] == JOB_VARIABLE)
     assert "jobset-name" in variable["valueFrom"]["fieldRef"]["fieldPath"]
     assert [port["containerPort"] for port in container["ports"]] == [PORT]
-    (policy,) = (
-        each
-        for each in manifests
-        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "captionflow-train"
-    )
+    policy = only(manifests, "NetworkPolicy", "captionflow-train")
     for rules, peers in (("ingress", "from"), ("egress", "to")):
         own, port = policy["spec"][rules][0][peers], policy["spec"][rules][0]["ports"]
         assert [peer["podSelector"] for peer in own] == [policy["spec"]["podSelector"]]
@@ -132,12 +114,12 @@ def test_workers_find_each_other(manifests: list[Any], container: Any) -> None:
     }
 
 
-def test_step_may_do_with_train_jobs_what_it_does(manifests: list[Any], runtime: Any) -> None:
-    (role,) = (each for each in manifests if each["kind"] == "Role")
+def test_step_may_do_with_train_jobs_what_it_does(manifests: list[Manifest], runtime: Any) -> None:
+    role = only(manifests, "Role")
     (rule,) = role["rules"]
     assert (rule["apiGroups"], rule["resources"]) == ([GROUP], [PLURAL])
     assert set(rule["verbs"]) == {"create", "get", "delete"}
-    (binding,) = (each for each in manifests if each["kind"] == "RoleBinding")
+    binding = only(manifests, "RoleBinding")
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert [each["name"] for each in binding["subjects"]] == ["pipeline-runner"]
     assert runtime["metadata"]["name"] == RUNTIME

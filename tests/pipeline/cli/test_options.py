@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
 from pipeline.cli.app import app as captionflow
-from pipeline.cli.options import with_options
+from pipeline.cli.setting_options import with_options
 
 
 class Size(BaseModel):

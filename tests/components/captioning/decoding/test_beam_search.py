@@ -10,7 +10,6 @@ from components.captioning.decoding.beam_search import Beams, beam_search
 from components.captioning.decoding.search import (
     DecodingConfig,
     search_alternatives,
-    search_captions,
 )
 from components.captioning.model.vocabulary import END, PAD, START
 
@@ -69,7 +68,7 @@ class TinyNetwork:
 
 
 def _textbook_search(
-    network: TinyNetwork, feature: np.ndarray, width: int
+    network: TinyNetwork, feature: np.ndarray, width: int, word_scores: np.ndarray | None = None
 ) -> list[list[Hypothesis]]:
     """Textbook beam search: returns the beam after each token, the last one first."""
     beams: list[list[Hypothesis]] = [[((), 0.0)]]
@@ -80,6 +79,10 @@ def _textbook_search(
                 expanded.append((tokens, score))
                 continue
             row = network.next_log_probabilities(feature, tokens)
+            if word_scores is not None:
+                unused = ~np.isin(np.arange(VOCABULARY_SIZE), tokens)
+                row = row + unused * word_scores
+                row -= np.log(np.exp(row).sum())
             allowed = GENERATED if position < MAX_WORDS else (END,)
             expanded += [((*tokens, token), score + row[token]) for token in allowed]
         beams.insert(0, sorted(expanded, key=lambda hypothesis: -hypothesis[1])[:width])
@@ -111,7 +114,36 @@ def test_beam_search_agrees_with_a_textbook_search(network: Any, width: int) -> 
         np.testing.assert_allclose(
             scores, [[score for _, score in photo] for photo in expected], rtol=1e-4
         )
-        assert search_captions(network, FEATURES, config).tolist() == tokens[:, 0].tolist()
+
+
+def test_beam_search_with_word_scores_selects_by_guided_and_returns_own_probabilities(
+    network: Any,
+) -> None:
+    word_scores = np.random.default_rng(5).normal(size=(len(FEATURES), VOCABULARY_SIZE))
+    word_scores[:, [PAD, START, END]] = 0.0
+    expected, unguided = [
+        [
+            [tokens for tokens, _ in _textbook_search(network, feature, 5, scores)[0]]
+            for feature, scores in zip(FEATURES, photos, strict=True)
+        ]
+        for photos in (word_scores, [None] * len(FEATURES))
+    ]
+    beams = beam_search(
+        network,
+        FEATURES,
+        beam_width=5,
+        max_words=MAX_WORDS,
+        word_scores=word_scores.astype(np.float32),
+    )
+    found = [[tuple(row[row != PAD].tolist()) for row in rows] for rows in beams.tokens]
+
+    assert found == expected != unguided
+    for feature, rows, totals in zip(FEATURES, found, beams.log_probabilities, strict=True):
+        own = [
+            sum(network.next_log_probabilities(feature, row[:i])[row[i]] for i in range(len(row)))
+            for row in rows
+        ]
+        np.testing.assert_allclose(totals, own, rtol=1e-4)
 
 
 def test_textbook_search_depends_on_width_penalty_photo_and_length(network: Any) -> None:
@@ -164,8 +196,8 @@ def test_ranked_with_several_penalties() -> None:
     # Two captions of one photo: one word at -2, three words at -3; 2 and 4 tokens with END.
     tokens = np.array([[[4, END, PAD, PAD], [4, 5, 6, END]]], np.int32)
     beams = Beams(tokens, np.array([[-2.0, -3.0]]))
-    assert beams.best(0.0).tolist() == [[4, END, PAD, PAD]]
-    assert beams.best(1.0).tolist() == [[4, 5, 6, END]]
+    assert beams.ranked(0.0)[0][:, 0].tolist() == [[4, END, PAD, PAD]]
+    assert beams.ranked(1.0)[0][:, 0].tolist() == [[4, 5, 6, END]]
     ranked, scores = beams.ranked(1.0)
     assert ranked.tolist() == tokens[:, ::-1].tolist()
     assert scores.tolist() == [[-0.75, -1.0]]

@@ -66,6 +66,17 @@ def test_score_one_each_is_the_score_of_each_caption(monkeypatch: pytest.MonkeyP
     assert reranker.score_one_each(features[:0], []).shape == (0,)
 
 
+def test_word_predictor_predicts_the_unigrams_of_the_regression() -> None:
+    predict = Reranker(DATA).word_predictor(["<end>", "a", "dog", "boat", "zebra"])
+
+    # "dog" is in one of two captions of its photo, "boat" in the only one; "a" has an IDF of 0.
+    np.testing.assert_allclose(
+        predict(np.array([DOG, BOAT])),
+        [[0, 0, 0.5 / 2.5, -1 / 2.5, 0], [0, 0, -0.5 / 2.5, 1 / 2.5, 0]],
+        atol=1e-6,
+    )
+
+
 def test_score_with_a_single_train_photo_is_zero() -> None:
     data = RerankerData(np.array([[1, 0]], np.float16), [("a dog",)])
     [scores] = Reranker(data).score(np.array([DOG]), [["a dog", "a boat"]])

@@ -83,8 +83,18 @@ def test_alternatives_with_reranking_prefer_captions_of_similar_train_photos(
     assert after["dog"] == pytest.approx(before["dog"] + 50 * scores[1])
 
 
+def test_alternatives_with_guidance_keep_words_of_similar_train_photos(bundle: Bundle) -> None:
+    before = dict(_captions(bundle))
+    bundle.decoding = DecodingConfig(1, 0.0, max_words=1, guidance_weight=50.0)
+
+    # The score is the network's own log-probability.
+    assert _captions(bundle) == [("cat", pytest.approx(before["cat"]))]
+
+
 def test_bundle_saved_and_loaded_gives_the_same_captions(bundle: Bundle, tmp_path: Path) -> None:
-    bundle.decoding = DecodingConfig(4, 0.0, max_words=1, reranking_weight=50.0)
+    bundle.decoding = DecodingConfig(
+        4, 0.0, max_words=1, reranking_weight=50.0, guidance_weight=10.0
+    )
     bundle.save(tmp_path)
     loaded = Bundle.load(tmp_path)
     assert loaded.decoding == bundle.decoding

@@ -1,4 +1,4 @@
-"""The fixture `environment_put_back` of conftest.py: a test leaves no variable of ours behind."""
+"""The fixture `restored_environment` of conftest.py: a test leaves no variable of ours behind."""
 
 import os
 import subprocess

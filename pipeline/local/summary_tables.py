@@ -1,0 +1,82 @@
+"""The two tables of a local run's summary: its steps, and the model's scores."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Column, Table
+
+from components.artifacts.scores import TITLES, search_scores
+from pipeline.local.console import Seconds
+
+
+def steps_table(
+    files: Mapping[str, Mapping[str, Path]],
+    seconds: Mapping[str, Seconds],
+    earlier: Mapping[str, Seconds],
+    *,
+    folder: Path,
+) -> Table:
+    """Returns a row for each step: its times and the paths of its artifacts.
+
+    Args:
+        files: The paths of each step's artifacts, by step and name.
+        seconds: Time that each step took; steps from the cache are left out.
+        earlier: Time that steps from the cache took when they ran, as far as it is known.
+        folder: The folder of all artifacts.
+    """
+    table = Table(
+        "step",
+        Column("start-up", justify="right"),
+        Column("work", justify="right"),
+        # Relative to that folder, each path fits on one line.
+        Column(f"artifact in {short_path(folder)}", overflow="fold"),
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
+    for step, artifacts in files.items():
+        if step in seconds:
+            times = (f"{seconds[step].start_up:.1f} s", f"{seconds[step].work:.1f} s")
+        elif step in earlier:
+            times = ("cached", f"({sum(earlier[step]):.1f} s)")
+        else:
+            times = ("", "cached")
+        paths = (os.path.relpath(file, folder) for file in artifacts.values())
+        table.add_row(step, *times, "\n".join(paths))
+    return table
+
+
+def scores_table(scores: Mapping[str, Any], photos: float, captions: float) -> Table:
+    """Returns the scores of beam search and greedy search, with what was scored below them.
+
+    Args:
+        scores: The content of `scores.json`.
+        photos: Number of photos in the data set.
+        captions: Number of captions in the data set.
+    """
+    beam = search_scores(scores, "beam")
+    headings = [Column(TITLES[name], justify="right") for name in beam]
+    table = Table("search", *headings, box=SIMPLE_HEAD, caption_justify="left")
+    for name, values in (
+        (f"beam {scores['beam_width']}", beam),
+        ("greedy", search_scores(scores, "greedy")),
+    ):
+        table.add_row(name, *(f"{value:.2f}" for value in values.values()))
+    table.caption = (
+        f"{scores['images']} test photos; {photos:.0f} photos and {captions:.0f} captions in "
+        "total.\n"
+        f"{scores['distinct_captions']} distinct captions, {scores['mean_words']:.1f} words on "
+        f"average; {scores['vocabulary_used']} of the {scores['vocabulary_known']} known words "
+        "used."
+    )
+    return table
+
+
+def short_path(path: str | Path) -> str:
+    """Returns a path as a user would type it in the current folder."""
+    path = Path(path)
+    current = Path.cwd()
+    return str(path.relative_to(current) if path.is_relative_to(current) else path)
