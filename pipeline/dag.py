@@ -69,6 +69,9 @@ def captioning_pipeline(run: Parameters) -> None:
             dataset_summary=reason.outputs["dataset_summary"],
             run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
             gpus=as_text(run["gpus"]),
+            train_workers=as_text(run["train_workers"]),
+            worker_gpus=as_text(run["worker_gpus"]),
+            worker_image=run["worker_image"],
             **run.of(TrainSettings),
         )
         model = configure(trained, "6 train", run).outputs["model"]

@@ -21,7 +21,12 @@ from kfp import kubernetes
 from kfp.dsl import PipelineConfig, PipelineTask
 from kfp.dsl.pipeline_channel import PipelineParameterChannel
 
-from components.runtime.kubeflow_run import MAX_RUN_AGE, UI_URL_VARIABLE
+from components.runtime.kubeflow_run import (
+    MAX_RUN_AGE,
+    POD_ID_VARIABLE,
+    POD_VARIABLE,
+    UI_URL_VARIABLE,
+)
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from pipeline.kfp_patches import quick_settings
 from pipeline.kubernetes_settings import SPOT
@@ -127,6 +132,9 @@ def configure(task: PipelineTask, title: str, parameters: Parameters) -> Pipelin
     if name == "train":
         _set_config(task, UI_URL_VARIABLE, optional=True)
         _request_gpus(task, parameters)
+        # The owner of a TrainJob: if the pod is deleted, so is the job.
+        kubernetes.use_field_path_as_env(task, POD_VARIABLE, "metadata.name")
+        kubernetes.use_field_path_as_env(task, POD_ID_VARIABLE, "metadata.uid")
     return task
 
 

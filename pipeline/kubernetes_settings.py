@@ -1,9 +1,9 @@
 """Settings of runs on a cluster: images and nodes."""
 
 import json
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from components.runtime.image import IMAGE
 from components.settings.base import SettingsGroup, setting
@@ -34,6 +34,23 @@ class KubernetesSettings(SettingsGroup):
         decisive=False,
     )
 
+    train_workers: int = setting(
+        1,
+        "Number of pods that train one model together; more than 1 needs infra/trainer on the "
+        "cluster, and gpus must be 0, since the step's pod only waits",
+        decisive=False,
+        ge=1,
+    )
+    worker_gpus: int = setting(
+        0, "Number of GPUs of each of several pods that train", decisive=False, ge=0, le=1
+    )
+    worker_image: Name = setting(
+        IMAGE,
+        "Container image of several pods that train; by default, image, or with worker_gpus that "
+        "for GPUs",
+        decisive=False,
+    )
+
     @field_validator("train_nodes", mode="before")
     @classmethod
     def _read(cls, labels: Any) -> Any:
@@ -47,18 +64,34 @@ class KubernetesSettings(SettingsGroup):
                 f"{json.dumps({SPOT: 'true'})}. Received: {labels!r}"
             ) from error
 
+    @model_validator(mode="after")
+    def _one_pod_or_several_with_gpus(self) -> Self:
+        if self.train_workers > 1 and self.gpus:
+            raise ValueError(
+                "gpus must be 0 if train_workers is above 1: the pod of the step only waits, and "
+                f"worker_gpus is for the workers. Received: {self.gpus} with {self.train_workers} "
+                "workers"
+            )
+        return self
+
 
 def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
     """Returns a user's settings, with matching defaults for the rest.
 
     With GPUs, train runs in the image whose tag ends in `-gpu`; without, in the image of the other
-    steps and on any node.
+    steps and on any node. If several pods train, the step itself has no GPU.
 
     Raises:
         SettingError: If a value breaks its rule.
     """
     image = given.get("image", IMAGE)
-    settings = KubernetesSettings.check({"train_image": f"{image}-gpu"} | given)
-    if settings.gpus:
-        return settings
-    return KubernetesSettings.check({"train_image": image, "train_nodes": {}} | given)
+    defaults: dict[str, Any] = {"train_image": f"{image}-gpu", "worker_image": image}
+    workers = {name: given[name] for name in ("train_workers",) if name in given}
+    if KubernetesSettings.check({**workers, "gpus": 0}).train_workers > 1:
+        defaults["gpus"] = 0
+    settings = KubernetesSettings.check(defaults | given)
+    if settings.worker_gpus:
+        defaults["worker_image"] = f"{image}-gpu"
+    if not settings.gpus:
+        defaults |= {"train_image": image, "train_nodes": {}}
+    return KubernetesSettings.check(defaults | given)

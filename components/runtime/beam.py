@@ -1,6 +1,5 @@
 """Beam pipelines: they run in this process unless flags name another runner."""
 
-import shlex
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from components.errors import CaptionflowError, DataError, SettingError
+from components.settings.beam_flags import beam_arguments
 
 # By its full name: "DirectRunner" may download another runner.
 _LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -40,12 +40,13 @@ def beam_options(flags: str = "") -> PipelineOptions:
     Args:
         flags: For example `--direct_running_mode=multi_processing --direct_num_workers=4`. The
             runner's workers must be able to access this machine's files, or share a folder with it,
-            see `components.runtime.beam_workers`. Without `--runner`, Beam runs in this process.
+            see `components.runtime.beam_workers`. Without `--engine` or `--runner`, Beam runs in
+            this process.
 
     Returns:
         Options for `beam.Pipeline(options=…)`.
     """
-    options = PipelineOptions(shlex.split(flags))
+    options = PipelineOptions(beam_arguments(flags))
     standard = options.view_as(StandardOptions)
     standard.runner = standard.runner or _LOCAL_RUNNER
     return options

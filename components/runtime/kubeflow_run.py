@@ -16,6 +16,8 @@ MAX_RUN_AGE = timedelta(hours=72)
 RUN_ID_TAG = "kfp.pipeline_run_id"
 #: Environment variable with the address of KFP's user interface, from the ConfigMap `captionflow`.
 UI_URL_VARIABLE = "KFP_UI_URL"
+#: Environment variables with the name and the id of a step's pod.
+POD_VARIABLE, POD_ID_VARIABLE = "POD_NAME", "POD_UID"
 # KFP's own MLflow plugin, if it is enabled, sets it in every container of a run: a JSON object
 # (MLflowRuntimeConfig in backend/src/common/plugins/mlflow/config.go of KFP 2.17).
 _PLUGIN_VARIABLE = "KFP_MLFLOW_CONFIG"

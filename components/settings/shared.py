@@ -1,12 +1,11 @@
 """Settings that several steps share."""
 
-import shlex
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from components.settings.base import SettingsGroup, setting
-from components.settings.beam_flags import URIS, temp_location
+from components.settings.beam_flags import URIS, beam_arguments, temp_location
 from components.settings.bounds import MaxWords
 
 Name = Annotated[str, Field(min_length=1)]
@@ -48,9 +47,9 @@ class BeamSettings(SettingsGroup):
 
     beam_flags: str = setting(
         "",
-        "Flags of Beam's runner; with --temp_location (gs:// or s3://) its workers share only that "
-        "folder, without it they must be able to access this machine's files; empty: Beam runs in "
-        "the step's process",
+        "Flags of Beam's runner, or --engine=flink or --engine=dataflow for most of them; with "
+        "--temp_location (gs:// or s3://) its workers share only that folder, without it they must "
+        "be able to access this machine's files; empty: Beam runs in the step's process",
         decisive=False,
     )
 
@@ -58,7 +57,7 @@ class BeamSettings(SettingsGroup):
     @classmethod
     def _can_be_split(cls, flags: str) -> str:
         try:
-            shlex.split(flags)
+            beam_arguments(flags)
         except ValueError as error:
             raise ValueError(
                 f"beam_flags must be command-line flags: {error}. Received: {flags!r}"

@@ -18,12 +18,15 @@ def train(
     dataset_summary: str,
     run_name: str,
     gpus: str,
+    train_workers: str,
+    worker_gpus: str,
+    worker_image: str,
     model: Output[Model],
 ) -> None:
-    """Trains the caption model.
+    """Trains the caption model, in this pod or in several of Kubeflow Trainer.
 
     `run_config`, `dataset_summary` and `run_name` are recorded in MLflow. See
-    `components.train.run.train_model`.
+    `components.train.run.train_model` and `components.train.train_job`.
     """
     from components.runtime.execution import run_step
 
@@ -32,13 +35,20 @@ def train(
         from components.train.devices import require_gpus
         from components.train.run import train_model
         from components.train.tracking import PipelineRun
+        from components.train.train_job import TrainJob, run_train_job
 
         ready()
-        require_gpus(int(gpus))
-        training = train_model(
-            examples.path, captions.path, matrix.path, model.path,
-            settings=TrainSettings.check(settings),
-            pipeline_run=PipelineRun(run_config, dataset_summary, run_name),
-        )  # fmt: skip
+        checked = TrainSettings.check(settings)
+        pipeline_run = PipelineRun(run_config, dataset_summary, run_name)
+        if int(train_workers) > 1:
+            artifacts = {"examples": examples.uri, "captions": captions.uri, "matrix": matrix.uri}
+            job = TrainJob(int(train_workers), int(worker_gpus), worker_image, artifacts, model.uri)
+            training = run_train_job(job, checked, pipeline_run)
+        else:
+            require_gpus(int(gpus))
+            training = train_model(
+                examples.path, captions.path, matrix.path, model.path,
+                settings=checked, pipeline_run=pipeline_run,
+            )  # fmt: skip
         names = ("mlflow_run_id", "best_epoch", "checkpoint")
         model.metadata.update({name: training[name] for name in names})

@@ -46,7 +46,7 @@ def main() -> None:
         # Before anything that uses TensorFlow.
         workers = join_workers()
         ready()
-        config, settings = _read_config(args.config)
+        config, settings = _read_settings(args.settings or _read_config(args.config))
         require_shared_checkpoints(
             settings.checkpoints, workers.count, shared=args.shared_checkpoints
         )
@@ -62,7 +62,7 @@ def main() -> None:
                 matrix,
                 model,
                 settings=settings,
-                pipeline_run=PipelineRun(config),
+                pipeline_run=PipelineRun(config, args.dataset_summary, args.run_name),
                 workers=workers,
             )
             if workers.is_chief:
@@ -117,17 +117,23 @@ def require_shared_checkpoints(checkpoints: str, workers: int, *, shared: bool) 
         )
 
 
-def _read_config(file: Path) -> tuple[str, "TrainSettings"]:
+def _read_config(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"--config must be a YAML file of settings: {error}") from error
+
+
+def _read_settings(text: str) -> tuple[str, "TrainSettings"]:
     """Returns all settings as YAML, and those of the training."""
     from components.settings.train import TrainSettings
 
     try:
-        text = file.read_text(encoding="utf-8")
         values: Any = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingError(f"--config must be a YAML file of settings: {error}") from error
+    except yaml.YAMLError as error:
+        raise SettingError(f"The settings must be YAML: {error}") from error
     if not isinstance(values, dict):
-        raise SettingError(f"--config must have settings by name. Received in {file}: {values!r}")
+        raise SettingError(f"The settings must be YAML, values by name. Received: {values!r}")
     # A run's file also has the settings of the other steps.
     return text, TrainSettings.check(
         {name: value for name, value in values.items() if name in TrainSettings.model_fields}
@@ -147,7 +153,11 @@ def _arguments() -> argparse.Namespace:
     for name in _ARTIFACTS:
         parser.add_argument(f"--{name}", required=True, help="artifact: local, gs:// or s3://")
     parser.add_argument("--model", required=True, help="where the model goes")
-    parser.add_argument("--config", type=Path, required=True, help="a run's run.yaml")
+    settings = parser.add_mutually_exclusive_group(required=True)
+    settings.add_argument("--config", type=Path, help="a run's run.yaml")
+    settings.add_argument("--settings", help="the content of that file")
+    parser.add_argument("--dataset-summary", default="", help="recorded in MLflow")
+    parser.add_argument("--run-name", default="", help="recorded in MLflow")
     parser.add_argument("--workers", type=int, default=1, help="number of workers")
     parser.add_argument(
         "--shared-checkpoints",

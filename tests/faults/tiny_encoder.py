@@ -6,21 +6,23 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-_SIDE, _STRIDE, _WIDTH = 64, 16, 32
+_STRIDE = 16
 
 
-def write_encoder(folder: Path) -> Path:
+def write_encoder(folder: Path, *, side: int = 64, width: int = 32) -> Path:
     """Writes the encoder, unless it exists; always with the same weights.
 
     Args:
         folder: Where it is written.
+        side: Pixels a side of its photos.
+        width: Features per photo.
 
     Returns:
         The folder.
     """
     if (folder / "preprocessor_config.json").exists():
         return folder
-    kernel = np.random.default_rng(1).normal(size=(_WIDTH, 3, _STRIDE, _STRIDE)) / _STRIDE
+    kernel = np.random.default_rng(1).normal(size=(width, 3, _STRIDE, _STRIDE)) / _STRIDE
     graph = helper.make_graph(
         [
             helper.make_node("Conv", ["pixel_values", "kernel"], ["map"], strides=[_STRIDE] * 2),
@@ -30,13 +32,13 @@ def write_encoder(folder: Path) -> Path:
             ),
         ],
         "tiny",
-        [helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, ["b", 3, _SIDE, _SIDE])],
-        [helper.make_tensor_value_info("pooler_output", TensorProto.FLOAT, ["b", _WIDTH])],
+        [helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, ["b", 3, side, side])],
+        [helper.make_tensor_value_info("pooler_output", TensorProto.FLOAT, ["b", width])],
         [numpy_helper.from_array(kernel.astype(np.float32), "kernel")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(model.SerializeToString())
-    config = {"size": _SIDE, "resample": 2, "do_normalize": False}
+    config = {"size": side, "resample": 2, "do_normalize": False}
     (folder / "preprocessor_config.json").write_text(json.dumps(config))
     return folder

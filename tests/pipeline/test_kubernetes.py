@@ -5,6 +5,7 @@ import yaml
 
 from components.errors import SettingError
 from components.runtime.image import IMAGE
+from components.runtime.kubeflow_run import POD_ID_VARIABLE, POD_VARIABLE
 from pipeline.config import Settings
 from pipeline.kubernetes import RESOURCES
 from pipeline.kubernetes_settings import make_kubernetes_settings
@@ -144,6 +145,31 @@ def test_make_kubernetes_settings_with_gpus_trains_in_the_cuda_image() -> None:
     assert make_kubernetes_settings({}).train_image == f"{IMAGE}-gpu"
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"train_workers": "4"}, (0, IMAGE, IMAGE)),
+        ({"train_workers": 4, "worker_gpus": 1}, (0, IMAGE, f"{IMAGE}-gpu")),
+        ({"train_workers": 4, "worker_gpus": "1", "image": "x:1"}, (0, "x:1", "x:1-gpu")),
+        ({"train_workers": 1}, (1, f"{IMAGE}-gpu", IMAGE)),
+    ],
+)
+def test_make_kubernetes_settings_with_several_workers_gives_gpus_to_them_alone(
+    given: dict[str, Any], expected: tuple[int, str, str]
+) -> None:
+    made = make_kubernetes_settings(given)
+    assert (made.gpus, made.train_image, made.worker_image) == expected
+
+
+def test_package_tells_train_its_pod_which_owns_the_train_job(
+    package: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    fields = {
+        each["name"]: each["fieldPath"] for each in package[1]["exec-train"]["fieldPathAsEnv"]
+    }
+    assert (fields[POD_VARIABLE], fields[POD_ID_VARIABLE]) == ("metadata.name", "metadata.uid")
+
+
 def test_make_kubernetes_settings_keeps_given_values() -> None:
     made = make_kubernetes_settings(
         {"gpus": "0", "train_nodes": '{"disk": "fast"}', "train_image": "x:1"}
@@ -159,6 +185,9 @@ def test_make_kubernetes_settings_keeps_given_values() -> None:
         ({"train_nodes": "{spot"}, "train_nodes must be a JSON object of labels"),
         ({"train_nodes": '["spot"]'}, "train_nodes must be a valid dictionary"),
         ({"image": ""}, "image must not be empty"),
+        ({"train_workers": 0}, "train_workers must be greater than or equal to 1"),
+        ({"worker_gpus": 2}, "worker_gpus must be less than or equal to 1"),
+        ({"train_workers": 2, "gpus": 1}, "gpus must be 0 if train_workers is above 1"),
     ],
 )
 def test_make_kubernetes_settings_with_a_wrong_value_states_the_rule(

@@ -1,9 +1,11 @@
 from typing import Any
 
 import pytest
+from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
 from components.errors import SettingError
-from components.settings.beam_flags import temp_location
+from components.runtime.beam import beam_options
+from components.settings.beam_flags import beam_arguments, temp_location
 from components.settings.data import VocabularySettings
 from components.settings.encoder import EncoderSettings
 
@@ -35,3 +37,22 @@ def test_store_must_be_an_address_if_workers_share_nothing(store: str) -> None:
         EncoderSettings.check(settings)
     assert EncoderSettings.check({**settings, "store": "s3://a/features"})
     assert EncoderSettings.check({**settings, "beam_flags": ""})
+
+
+def test_beam_arguments_have_an_engines_flags_before_the_users_own() -> None:
+    own = "--parallelism=4 --temp_location='s3://a/b c'"
+    arguments = beam_arguments(f"{own} --engine=flink")
+    assert arguments[0] == "--runner=FlinkRunner"
+    assert arguments[-2:] == ["--parallelism=4", "--temp_location=s3://a/b c"]
+    assert beam_options(f"{own} --engine flink").view_as(FlinkRunnerOptions).parallelism == 4
+
+
+def test_beam_arguments_without_an_engine_are_the_users_own() -> None:
+    assert beam_arguments("--runner=X --y 'a b'") == ["--runner=X", "--y", "a b"]
+    assert beam_arguments("--engine=local") == beam_arguments("") == []
+
+
+@pytest.mark.parametrize("flags", ["--engine=spark", "--engine"])
+def test_settings_refuse_an_unknown_engine(flags: str) -> None:
+    with pytest.raises(SettingError, match="--engine must be one of local, flink, dataflow"):
+        VocabularySettings.check({"beam_flags": flags})

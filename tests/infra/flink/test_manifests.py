@@ -3,7 +3,6 @@
 import copy
 import json
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from apache_beam.options.pipeline_options import FlinkRunnerOptions, GoogleCloudOptions
+from apache_beam.options.pipeline_options import (
+    FlinkRunnerOptions,
+    GoogleCloudOptions,
+    PortableOptions,
+)
 from manifests import Manifest, assert_refuses_misspelt, assert_valid, kinds, only, render
 
 from components.runtime.beam import ComputeOptions, beam_options
@@ -98,7 +101,10 @@ def test_flags_for_flink_lead_to_the_cluster(cluster: Any, workers: Any) -> None
     assert (flink.flink_version, cluster["spec"]["image"]) == (version, f"flink:{version}")
     assert flink.flink_submit_uber_jar
     (argument,) = workers["args"]
-    assert f"--environment_config=localhost:{argument.partition('=')[2]}" in shlex.split(flags)
+    port = argument.partition("=")[2]
+    assert options.view_as(PortableOptions).environment_config == f"localhost:{port}"
+    slots = cluster["spec"]["flinkConfiguration"]["slotmanager.number-of-slots.max"]
+    assert flink.parallelism == int(slots)
     assert temp_location(flags) == "s3://bucket/beam"
     dockerfile = (PROJECT / "infra/flink/Dockerfile").read_text()
     assert f" {flink.flink_job_server_jar}\n" in dockerfile
@@ -110,7 +116,10 @@ def test_flags_for_dataflow_have_hints_for_the_encoder() -> None:
     options = beam_options(flags)
     assert options.view_as(GoogleCloudOptions).project == "bucket"
     assert temp_location(flags) == "gs://bucket/beam"
-    assert options.view_as(ComputeOptions).hints().keys() == {"min_ram", "accelerator"}
+    assert options.view_as(ComputeOptions).hints() == {"min_ram": "4GB"}
+    (gpu,) = re.findall(r"`(--compute_accelerator=.*?)`", README)
+    both = beam_options(f"{flags} {gpu}").view_as(ComputeOptions)
+    assert both.hints()["accelerator"].startswith("type:nvidia-tesla-t4;")
 
 
 def test_dockerfile_passes_hadolint_and_has_the_pinned_beam() -> None:

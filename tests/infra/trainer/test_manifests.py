@@ -10,6 +10,8 @@ import pytest
 import yaml
 from manifests import INFRA, Manifest, assert_refuses_misspelt, assert_valid, kinds, only, render
 
+from components.train.cluster_jobs import PLURAL
+from components.train.train_job import GROUP, RUNTIME
 from components.train.worker import INDEX_VARIABLE, JOB_VARIABLE, PORT, cluster_config
 
 SCHEMAS = json.loads(Path(__file__).with_name("specs.schema.json").read_text())
@@ -62,7 +64,7 @@ def test_workers_are_a_valid_kubernetes_job(worker_job: Any) -> None:
 
 def test_other_manifests_follow_kubernetes_schema(manifests: list[Manifest]) -> None:
     others = [each for each in manifests if each["kind"] != "TrainingRuntime"]
-    assert kinds(others) == {"NetworkPolicy", "ServiceAccount"}
+    assert kinds(others) == {"NetworkPolicy", "Role", "RoleBinding", "ServiceAccount"}
     assert_valid(*others)
 
 
@@ -110,6 +112,17 @@ def test_workers_find_each_other(manifests: list[Manifest], container: Any) -> N
         },
         "task": {"type": "worker", "index": 1},
     }
+
+
+def test_step_may_do_with_train_jobs_what_it_does(manifests: list[Manifest], runtime: Any) -> None:
+    role = only(manifests, "Role")
+    (rule,) = role["rules"]
+    assert (rule["apiGroups"], rule["resources"]) == ([GROUP], [PLURAL])
+    assert set(rule["verbs"]) == {"create", "get", "delete"}
+    binding = only(manifests, "RoleBinding")
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert [each["name"] for each in binding["subjects"]] == ["pipeline-runner"]
+    assert runtime["metadata"]["name"] == RUNTIME
 
 
 def test_a_worker_that_ends_restarts_all(runtime: Any, worker_job: Any) -> None:

@@ -1,0 +1,45 @@
+"""A drawn data set of any size: tiny photos, each with bytes of its own, and captions."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+_BLOCKS = (3, 4, 3)
+_SIZE = (32, 24)
+_PHOTOS_A_FOLDER = 1000
+_WORDS, _SEED = 2500, 17
+
+
+def draw_dataset(folder: Path, photos: int, captions: int) -> None:
+    """Draws photos, and writes `captions.jsonl` beside them, unless that file exists.
+
+    Args:
+        folder: Where they go.
+        photos: Number of photos.
+        captions: Captions of each.
+    """
+    lines = folder / "captions.jsonl"
+    if lines.exists():
+        return
+    generator = np.random.default_rng(_SEED)
+    # Frequencies of words fall as in Zipf's law, as in real captions.
+    shares = 1 / np.arange(1, _WORDS + 1)
+    words = np.array([f"word{number}" for number in range(_WORDS)])
+    aside = lines.with_suffix(".part")
+    folder.mkdir(parents=True, exist_ok=True)
+    with aside.open("w") as file:
+        for number in range(photos):
+            name = f"{number // _PHOTOS_A_FOLDER:05d}/{number:08d}.jpg"
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            pixels = generator.integers(0, 256, _BLOCKS, np.uint8)
+            image = Image.fromarray(pixels).resize(_SIZE, Image.Resampling.NEAREST)
+            # The number makes the bytes differ, should two photos be drawn alike.
+            image.save(path, comment=f"{number}".encode())
+            lengths = generator.integers(7, 15, captions)
+            chosen = generator.choice(words, lengths.sum(), p=shares / shares.sum())
+            texts = [" ".join(part) for part in np.split(chosen, np.cumsum(lengths)[:-1])]
+            file.write(json.dumps({"image": name, "captions": texts}) + "\n")
+    aside.rename(lines)

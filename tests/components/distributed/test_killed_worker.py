@@ -1,0 +1,88 @@
+"""A worker that is killed in features, on a portable engine: what it has stored is not lost.
+
+Beam's job service does not notice that a worker was killed: the step waits forever. So the step is
+killed, too, and started again with the same store.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from components.artifacts.captions import CaptionedPhoto, write_captions
+from components.artifacts.fingerprint import fingerprint_file
+from components.artifacts.manifest import Photo, write_manifest
+from components.captioning.model.normalizer import Normalizer
+from components.features.extraction import extract_features
+from components.settings.encoder import EncoderSettings
+
+SETTINGS = {"encoder": "MobileNetV3Small", "precision": "float32", "seed": 3}
+STEP = """
+import sys
+from components.features.extraction import extract_features
+from components.settings.encoder import EncoderSettings
+manifest, captions, examples, settings = sys.argv[1:]
+extract_features(manifest, captions, examples, EncoderSettings.model_validate_json(settings))
+"""
+# A list of 32 photos, and one of 8.
+PHOTOS = 40
+
+
+def _write_data_set(root: Path) -> None:
+    generator = np.random.default_rng(1)
+    photos = []
+    for directory in ("manifest", "captions"):
+        (root / directory).mkdir()
+    for number in range(PHOTOS):
+        path = root / f"{number:02d}.bmp"
+        Image.fromarray(generator.integers(0, 256, (4, 4, 3), np.uint8)).save(path)
+        photos.append(
+            Photo(path.name, str(path), fingerprint_file(path), 4, 4, "train", ("A dog",))
+        )
+    write_manifest(root / "manifest", photos)
+    captioned = [CaptionedPhoto(p.image_id, "train", ("a dog",), ((4, 5),)) for p in photos]
+    write_captions(root / "captions", captioned)
+    Normalizer((("lower",),)).save(root / "captions")
+
+
+def test_run_after_a_killed_worker_encodes_only_the_rest(
+    start_workers: Any, tmp_path: Path
+) -> None:
+    _write_data_set(tmp_path)
+    last, store = tmp_path / f"{PHOTOS - 1}.bmp", tmp_path / "store"
+    content = last.read_bytes()
+    last.unlink()
+    # Whoever reads it waits, so the worker is killed in the second list.
+    os.mkfifo(last)
+    pool = start_workers()
+    settings = EncoderSettings.check({**SETTINGS, "store": str(store), "beam_flags": pool.flags})
+    arguments = [str(tmp_path / each) for each in ("manifest", "captions", "examples")]
+    step = subprocess.Popen([sys.executable, "-c", STEP, *arguments, settings.model_dump_json()])
+    try:
+        while not list(store.glob("*/*-32.npy")):
+            assert step.poll() is None, "the step ended"
+            time.sleep(0.05)
+        workers = pool.workers()
+        assert workers, "no worker of the pool runs"
+        for worker in workers:
+            worker.kill()
+    finally:
+        step.kill()
+        step.wait()
+    assert not (tmp_path / "examples").exists()
+
+    last.unlink()
+    last.write_bytes(content)
+    manifest, captions, examples = arguments
+    again = EncoderSettings.check({**SETTINGS, "store": str(store)})
+    assert extract_features(manifest, captions, examples, again)["encoded_photos"] == PHOTOS - 32
+    # The same bytes as without a store.
+    whole = EncoderSettings.check({**SETTINGS, "store": ""})
+    assert extract_features(manifest, captions, tmp_path / "whole", whole)["photos"] == PHOTOS
+    (shard,) = Path(examples).glob("*.tfrecord")
+    assert shard.read_bytes() == (tmp_path / "whole" / shard.name).read_bytes()
