@@ -57,7 +57,7 @@ class Resources:
 
 
 RESOURCES = {
-    "ingest": Resources(("1", "2"), ("2Gi", "4Gi"), hours=2),
+    "ingest": Resources(("1", "2"), ("2Gi", "8Gi"), hours=2),
     "trigger": Resources(("500m", "1"), ("1Gi", "2Gi"), hours=0.5),
     "normalize": Resources(("1", "2"), ("3Gi", "8Gi"), hours=2),
     "features": Resources(("2", "4"), ("6Gi", "12Gi"), hours=12),
