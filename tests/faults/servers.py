@@ -2,7 +2,7 @@
 
     python tests/faults/servers.py BUNDLE
 
-BUNDLE is a model's folder, for example `build/kills/base/runs/artifacts/*/train/model`.
+BUNDLE is a model's folder, for example `build/kills/base/runs/artifacts/*/evaluate/scored_model`.
 """
 
 import base64
