@@ -30,7 +30,7 @@ from rich.table import Table
 from components.artifacts.examples import Examples
 from components.artifacts.files import TRAINING_FILE, atomic_directory, read_json, write_json
 from components.artifacts.scores import TITLES, search_scores
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.model_files import save_model

@@ -27,7 +27,7 @@ from rich.console import Console
 from components.artifacts.examples import Examples
 from components.artifacts.files import atomic_directory
 from components.artifacts.scores import TITLES, search_scores
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.model_files import save_model

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
 from components.evaluate.scoring import Captions, measure_meteor, score_captions, search_both
