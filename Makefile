@@ -25,9 +25,16 @@ bench: $(VENV)/test  ## Speed against baselines, on the data of ../shared; an ho
 fuzz: $(VENV)/test  ## Changes sound files at random and reads them; a minute for each kind
 	$(VENV)/bin/python tests/fuzz/run.py $(ARGS)
 
-faults: $(VENV)/test  ## Kills runs in every step, fills the disk, ...; takes hours
-	$(VENV)/bin/python tests/faults/killed_runs.py $(ARGS)
-	$(VENV)/bin/python tests/faults/conditions.py
+# Whatever one of them finds, the others still run.
+faults: $(VENV)/test  ## Kills runs in every step, cuts the power, fills the disk, ...; takes hours
+	failed=0; \
+	for kind in kill power-cut full-disk; do \
+		$(VENV)/bin/python tests/faults/killed_runs.py --kind $$kind --folder build/kills $(ARGS) \
+			|| failed=1; done; \
+	$(VENV)/bin/python tests/faults/conditions.py || failed=1; \
+	$(VENV)/bin/python tests/faults/servers.py \
+		build/kills/base/runs/artifacts/*/evaluate/scored_model || failed=1; \
+	exit $$failed
 
 check: $(VENV)/test  ## Style and types
 	$(VENV)/bin/ruff check .

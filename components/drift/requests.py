@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.decoding.reranking import read_features
+from components.captioning.decoding.reranker_data import read_features
 from components.drift.kept_features import MAX_BYTES, encoder_folder, list_kept
 from components.storage.filesystem import open_filesystem
 from components.storage.objects import download_file

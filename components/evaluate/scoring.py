@@ -84,8 +84,10 @@ def search_both(bundle: Bundle, features: NDArray[np.float16]) -> Captions:
     greedy_decoding = replace(
         bundle.decoding, beam_width=1, reranking_weight=0.0, guidance_weight=0.0
     )
-    greedy_bundle = replace(bundle, decoding=greedy_decoding)
-    greedy = beam if bundle.decoding.beam_width == 1 else greedy_bundle.captions(features)
+    if bundle.decoding == greedy_decoding:
+        greedy = beam
+    else:
+        greedy = replace(bundle, decoding=greedy_decoding).captions(features)
     seconds = time.perf_counter() - started
     width = bundle.decoding.beam_width
     logger.info(

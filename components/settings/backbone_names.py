@@ -49,6 +49,17 @@ INPUT_SIZES = {
     "Xception": 299,
 }
 
+#: Where the folder of an ONNX model has the network; the first that exists is used. The vision
+#: tower comes first: `model.onnx` of a CLIP also takes text.
+ONNX_MODEL_FILES = (
+    "vision_model.onnx",
+    "onnx/vision_model.onnx",
+    "model.onnx",
+    "onnx/model.onnx",
+)
+#: The file in such a folder in which transformers saves how photos are prepared.
+PREPROCESSOR_FILE = "preprocessor_config.json"
+
 
 def canonical_backbone_name(name: str) -> str:
     """Returns a network's name as Keras spells it, ignoring case.

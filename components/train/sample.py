@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.artifacts.examples import Examples
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 
 
 def sample_photos(blocks: Iterable[Examples], most: int, seed: int) -> RerankerData:

@@ -111,7 +111,7 @@ def record_drift(drift: Drift, champion: ModelVersion, settings: RunSettings) ->
 
 
 def _training_features(champion: ModelVersion, model_name: str) -> "NDArray[Any]":
-    from components.captioning.decoding.reranking import FEATURES_FILE, read_features
+    from components.captioning.decoding.reranker_data import FEATURES_FILE, read_features
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
         file = download_bundle_file(model_name, champion.version, FEATURES_FILE, Path(folder))

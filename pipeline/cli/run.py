@@ -61,7 +61,8 @@ def run(
             choices = choose_settings(preset, fixed, root)
         settings = make_settings(choices.preset, {**choices.values, **fixed})
         show_choices(choices, root)
-        if settings.start_from and not check:
+        # A plan runs nothing that a wrong encoder could spoil, and the encoder takes time to build.
+        if settings.start_from and not (check or plan):
             announce(f"Comparing the image encoder with that of {settings.start_from} …")
             require_parent_encoder(settings)
         from pipeline.local import commands

@@ -2,7 +2,7 @@
 
 The confidence of a model that `quality.py --models FOLDER` kept is fitted on dev and measured on
 test, with all references, as in the step `evaluate`; the captions are those of beam search with the
-preset's length penalty and reranking weight.
+preset's other decoding settings.
 
     .venv/bin/python tests/benchmarks/confidence.py FOLDER/seed-1 --beam 5
 """
@@ -13,11 +13,10 @@ from pathlib import Path
 
 from data import load_examples
 from machine import describe_machine
-from our_trainer import preset_settings
+from our_trainer import decoding_of, preset_settings
 from rich.console import Console
 from rich.table import Table
 
-from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.confidence import SIGNALS
 from components.captioning.metrics.coco import photo_cider_d
@@ -33,11 +32,7 @@ def main() -> None:
     args = parser.parse_args()
     examples, _ = load_examples()
     dev, test = examples["dev"], examples["test"]
-    preset = preset_settings()
-    bundle = Bundle.load(
-        args.model,
-        DecodingConfig(args.beam, preset.length_penalty, preset.max_words, preset.reranking_weight),
-    )
+    bundle = Bundle.load(args.model, decoding_of(preset_settings(), beam_width=args.beam))
     calibration = fit_calibration(bundle, [dev], drawn_scenes=False)
     bundle.calibration = calibration
     bundle.captions(test.features[:32])  # compiles

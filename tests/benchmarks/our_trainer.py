@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.artifacts.examples import Examples
+from components.captioning.decoding.search import DecodingConfig
 from components.captioning.model.ensemble import CaptionNetwork
 from components.registry.client import local_tracking_uri
 from components.registry.runs import start_run
@@ -52,6 +53,12 @@ def our_settings(preset: str = "flickr8k", **changed: Any) -> TrainSettings:
     """Returns the training settings of a preset with some changes."""
     values = preset_settings(preset, **changed).model_dump()
     return TrainSettings.check({name: values[name] for name in TrainSettings.model_fields})
+
+
+def decoding_of(settings: Settings, **changed: Any) -> DecodingConfig:
+    """Returns the decoding settings of a preset, guidance included, with some changes."""
+    values = {field.name: getattr(settings, field.name) for field in fields(DecodingConfig)}
+    return DecodingConfig(**{**values, **changed})
 
 
 def train_ours(

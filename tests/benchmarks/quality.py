@@ -13,7 +13,7 @@ other decoding settings or on another split.
 import argparse
 import tempfile
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Literal
@@ -22,7 +22,7 @@ import numpy as np
 from data import add_data_options, glove_matrix, load_examples
 from machine import describe_machine
 from numpy.typing import NDArray
-from our_trainer import fit_ours, our_settings, preset_settings
+from our_trainer import decoding_of, fit_ours, our_settings, preset_settings
 from processes import as_step
 from rich.console import Console
 from rich.table import Table
@@ -30,8 +30,7 @@ from rich.table import Table
 from components.artifacts.examples import Examples
 from components.artifacts.files import TRAINING_FILE, atomic_directory, read_json, write_json
 from components.artifacts.scores import TITLES, search_scores
-from components.captioning.decoding.reranking import RerankerData
-from components.captioning.decoding.search import DecodingConfig
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.model_files import save_model
 from components.captioning.model.vocabulary import Vocabulary
@@ -80,7 +79,8 @@ def main() -> None:
         title = (
             f"{split}: {len(examples[split].image_ids)} photos, mean of {len(outcomes)} seeds; "
             f"beam width {preset.beam_width}, length penalty {preset.length_penalty}, "
-            f"reranking weight {preset.reranking_weight}"
+            f"reranking weight {preset.reranking_weight}, "
+            f"guidance weight {preset.guidance_weight}"
         )
         scores = [outcome.scores[split] for outcome in outcomes]
         console.print(_table(scores, title))
@@ -128,10 +128,7 @@ def score(
         splits: The splits to score.
         changed: Changes to the settings of the preset.
     """
-    preset = preset_settings(**changed).model_dump()
-    names = [field.name for field in fields(DecodingConfig)]
-    decoding = DecodingConfig(**{name: preset[name] for name in names})
-    bundle = Bundle.load(folder, decoding)
+    bundle = Bundle.load(folder, decoding_of(preset_settings(**changed)))
     scores = {split: _score(bundle, examples[split]) for split in splits}
     facts = read_json(folder / TRAINING_FILE)
     return Outcome(facts["seconds"], facts["epochs"], bundle.network.count_params(), scores)

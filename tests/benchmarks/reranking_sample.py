@@ -14,12 +14,11 @@ from statistics import mean, stdev
 from typing import Any
 
 from data import load_examples
-from our_trainer import preset_settings
+from our_trainer import decoding_of, preset_settings
 from rich.console import Console
 from rich.table import Table
 
 from components.artifacts.examples import Examples
-from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle, Caption
 from components.captioning.metrics.bleu import corpus_bleu
 from components.captioning.metrics.coco import coco_scores
@@ -37,11 +36,11 @@ def main() -> None:
     args = parser.parse_args()
     examples, _ = load_examples()
     train, dev = examples["train"], examples["dev"]
-    preset = preset_settings()
-    decoding = DecodingConfig(args.beam, preset.length_penalty, preset.max_words)
-    bundle = Bundle.load(args.model, decoding)
+    decoding = decoding_of(preset_settings(), beam_width=args.beam)
+    reranked = Bundle.load(args.model, decoding)
+    # With the guidance of all train photos, if the preset has any: only the reranking is sampled.
+    bundle = replace(reranked, decoding=replace(decoding, reranking_weight=0.0))
     beams = bundle.alternatives(dev.features)
-    reranked = replace(bundle, decoding=replace(decoding, reranking_weight=preset.reranking_weight))
     table = Table("train photos", "BLEU-4", "CIDEr-D", title=f"dev, {dev.photos} photos")
     for share in _SHARES:
         photos = round(share * train.photos)

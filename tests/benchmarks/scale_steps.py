@@ -109,7 +109,7 @@ def features(folder: Path, journal: Journal, given: dict[str, Any]) -> dict[str,
 
     settings = EncoderSettings(encoder=given["encoder"], store=str(folder / "store"))
     with (
-        mock.patch.object(extraction, "_build_encoder", partial(paced, extraction._build_encoder)),
+        mock.patch.object(extraction, "build_encoder", partial(paced, extraction.build_encoder)),
         mock.patch.object(encoding, "load_encoder", partial(paced, encoding.load_encoder)),
     ):
         facts = extraction.extract_features(

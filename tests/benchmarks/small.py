@@ -12,7 +12,7 @@ import argparse
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -20,15 +20,14 @@ from typing import Any
 import numpy as np
 from data import FEATURES, FLICKR8K, load_examples, sample_photos
 from machine import describe_machine
-from our_trainer import fit_ours, our_settings, preset_settings
+from our_trainer import decoding_of, fit_ours, our_settings, preset_settings
 from processes import as_step
 from rich.console import Console
 
 from components.artifacts.examples import Examples
 from components.artifacts.files import atomic_directory
 from components.artifacts.scores import TITLES, search_scores
-from components.captioning.decoding.reranking import RerankerData
-from components.captioning.decoding.search import DecodingConfig
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.model_files import save_model
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -89,12 +88,11 @@ def train_and_score(
     training = our_settings(PRESET, seed=seed, **changed)
     network, state = fit_ours(few.train, few.dev, matrix, training)
     seconds = time.process_time() - started
-    decoding = DecodingConfig(**{f.name: getattr(settings, f.name) for f in fields(DecodingConfig)})
     with tempfile.TemporaryDirectory(prefix="captionflow-benchmark-") as folder:
         with atomic_directory(Path(folder) / "model") as aside:
             reranker = RerankerData(few.train.features, few.train.references)
             save_model(network, few.vocabulary, reranker, aside)
-        bundle = Bundle.load(Path(folder) / "model", decoding)
+        bundle = Bundle.load(Path(folder) / "model", decoding_of(settings))
     scores, _ = score_captions(
         search_both(bundle, examples[split].features), examples[split].references
     )

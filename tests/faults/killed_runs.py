@@ -12,6 +12,7 @@ machine is. The folder keeps the uninterrupted run and counts the interruptions 
 """
 
 import argparse
+import contextlib
 import json
 import random
 import shutil
@@ -81,45 +82,78 @@ def run_round(
     """
     folder = Path(tempfile.mkdtemp(prefix="captionflow-kills-"))
     disk = Disk(folder) if kind == POWER_CUT else None
+    try:
+        kills, faults = _interrupt(chance, settings, base, kind, folder, disk)
+    except BaseException:
+        faults = ["the round was not completed"]
+        raise
+    finally:
+        if disk:
+            disk.unmount()
+        for fault in faults:
+            _show(fault)
+        if faults:
+            _show(f"kept: {f'{disk.image} (ext4)' if disk else folder}")
+    if faults:
+        # Also if the first step did not even start.
+        lossy = kills or [Kill(STEPS[0], "")]
+        return [Kill(step, lost or "; ".join(faults)) for step, lost in lossy]
+    _show("final state: as of the uninterrupted run")
+    shutil.rmtree(folder)
+    return kills
+
+
+def _interrupt(
+    chance: random.Random,
+    settings: tuple[str, ...],
+    base: Base,
+    kind: str,
+    folder: Path,
+    disk: Disk | None,
+) -> tuple[list[Kill], list[str]]:
+    """Interrupts the runs of a round in a folder, or on a disk in it.
+
+    Returns:
+        All interruptions, and in what the final state differs from the uninterrupted run's.
+    """
     root = (disk.path if disk else folder) / "runs"
     logs, kills = list[str](), list[Kill]()
     for step in STEPS:
         if step not in REPEATED and any(step in ENDED.findall(log) for log in logs):
             # Two steps that do not depend on each other run in any order.
             continue
-        attempt = Attempt(root, settings)
-        if not attempt.wait_for(step):
-            code, output = attempt.finish()
-            return _all_lost(kills, [f"{step} never started, exit code {code}\n{output[-600:]}"])
-        # Slightly longer, so that some runs are killed when the step has just ended.
-        moment, fault = chance.uniform(0, 1.05 * base.seconds[step]), ""
-        if disk:
-            log = cut_power(attempt, step, moment, disk)
-        elif kind == FULL_DISK:
-            log, fault = fill_disk(attempt, step, chance)
-        else:
-            log = kill(attempt, step, moment)
+        with _attempted(root, settings) as attempt:
+            if not attempt.wait_for(step):
+                code, output = attempt.finish()
+                return kills, [f"{step} never started, exit code {code}\n{output[-600:]}"]
+            # Slightly longer, so that some runs are killed when the step has just ended.
+            moment, fault = chance.uniform(0, 1.05 * base.seconds[step]), ""
+            if disk:
+                log = cut_power(attempt, step, moment, disk)
+            elif kind == FULL_DISK:
+                log, fault = fill_disk(attempt, step, chance)
+            else:
+                log = kill(attempt, step, moment)
         logs.append(log)
         lost = "; ".join(filter(None, [fault, *repetitions(logs)]))
         kills.append(Kill(last_step(log), lost))
         _show(f"{kind} in {kills[-1].step} after {moment:.1f} s of {step}: {lost or 'survived'}")
+    with _attempted(root, settings) as attempt:
+        code, output = attempt.finish()
+        logs.append(attempt.log())
+    ended = [output[-600:]] if code else differences(base.state, state(root))
+    return kills, repetitions(logs) + ended
+
+
+@contextlib.contextmanager
+def _attempted(root: Path, settings: tuple[str, ...]) -> Iterator[Attempt]:
+    """A run that does not outlive an error here."""
     attempt = Attempt(root, settings)
-    code, output = attempt.finish()
-    logs.append(attempt.log())
-    faults = repetitions(logs) + ([output[-600:]] if code else differences(base.state, state(root)))
-    if faults:
-        return _all_lost(kills, [str(root), *faults])
-    _show("final state: as of the uninterrupted run")
-    if disk:
-        disk.unmount()
-    shutil.rmtree(folder)
-    return kills
-
-
-def _all_lost(kills: list[Kill], faults: list[str]) -> list[Kill]:
-    for fault in faults:
-        _show(fault)
-    return [Kill(step, lost or "; ".join(faults)) for step, lost in kills]
+    try:
+        yield attempt
+    finally:
+        if attempt.process.poll() is None:
+            attempt.kill()
 
 
 def _show(text: str) -> None:

@@ -2,7 +2,7 @@
 
     python tests/faults/servers.py BUNDLE
 
-BUNDLE is a model's folder, for example `build/kills/base/runs/artifacts/*/train/model`.
+BUNDLE is a model's folder, for example `build/kills/base/runs/artifacts/*/evaluate/scored_model`.
 """
 
 import base64
@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -36,16 +37,18 @@ class Server:
     """A server in a process of its own, and the most memory that it has taken."""
 
     def __init__(self, command: str, bundle: Path, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.cli", command, *options, str(bundle), "--port", "0"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT,
-            env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        )  # fmt: skip
-        line = self.process.stdout.readline() if self.process.stdout else ""
-        found = re.search(r"http://([0-9.]+):([0-9]+)", line)
-        if found is None:
-            raise SystemExit(line + self.process.communicate()[1])
-        self.host, self.port = found[1], int(found[2])
+        # In files: a server that fills a pipe which nobody reads waits forever.
+        self._folder = tempfile.TemporaryDirectory(prefix="captionflow-server-")
+        self._output = Path(self._folder.name) / "output"
+        self._errors = Path(self._folder.name) / "errors"
+        with self._output.open("wb") as output, self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pipeline.cli", command, *options, str(bundle),
+                 "--port", "0"],
+                stdout=output, stderr=errors, cwd=PROJECT,
+                env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            )  # fmt: skip
+        self.host, self.port = self._address()
         self.peak = 0
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -65,14 +68,34 @@ class Server:
         """Waits until the model is ready."""
         while not is_ready(*self.ask("GET", path)):
             if self.process.poll() is not None:
-                raise SystemExit(self.process.communicate()[1])
+                raise SystemExit(self._printed())
             time.sleep(0.2)
 
     def stop(self) -> str:
         """Stops it as Kubernetes does; returns how it ended."""
         self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=120)
-        return f"exit code {self.process.returncode}, {len(errors)} characters of errors{errors}"
+        code = self.process.wait(timeout=120)
+        return f"exit code {code}, {self._errors.stat().st_size} bytes of errors"
+
+    def close(self) -> None:
+        """Kills it, unless it has ended, and removes its output."""
+        self.process.kill()
+        self.process.wait()
+        self._folder.cleanup()
+
+    def _address(self) -> tuple[str, int]:
+        """Waits until the server prints its address; ends this script if there is none."""
+        limit = time.monotonic() + _SECONDS
+        while not (found := re.search(r"http://([0-9.]+):([0-9]+)", self._printed())):
+            if self.process.poll() is not None or time.monotonic() > limit:
+                printed = self._printed()
+                self.close()
+                raise SystemExit(f"no address was printed\n{printed}")
+            time.sleep(0.1)
+        return found[1], int(found[2])
+
+    def _printed(self) -> str:
+        return "".join(file.read_text(errors="replace") for file in (self._output, self._errors))
 
     def _watch(self) -> None:
         try:
@@ -91,8 +114,7 @@ def _served(command: str, bundle: Path, *options: str) -> Iterator[Server]:
     try:
         yield server
     finally:
-        server.process.kill()
-        server.process.communicate()
+        server.close()
 
 
 def try_demo(bundle: Path) -> None:

@@ -7,23 +7,14 @@ train photos; here every train photo contributes, weighted by a ridge regression
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 from scipy import linalg, sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from components.artifacts.files import write_json
-
-FEATURES_FILE = "reranker_features.npy"
-CAPTIONS_FILE = "reranker_captions.json"
 #: The reranking method. A weight tuned for one method is meaningless for another.
 METHOD = "ridge regression"
 
@@ -38,101 +29,25 @@ _BUCKETS = 2**18
 _BATCH_SIZE = 256
 
 
-@dataclass(frozen=True)
-class _CaptionsFile:
-    method: str
-    captions: list[tuple[str, ...]]
-
-
-_CAPTIONS_FILE = TypeAdapter(_CaptionsFile)
-
-
-@dataclass(frozen=True)
-class RerankerData:
-    """Features and captions of the train photos, from which the reranker is fitted.
-
-    Attributes:
-        features: float16 [N, D].
-        captions: The normalized captions of each photo; at least one in total.
-        method: The reranking method in use when the bundle was written.
-    """
-
-    features: NDArray[np.float16]
-    captions: list[tuple[str, ...]]
-    method: str = METHOD
-
-    @cached_property
-    def reranker(self) -> "Reranker":
-        """The reranker, fitted on first use, which takes seconds."""
-        return Reranker(self)
-
-    def save(self, directory: Path) -> None:
-        """Writes features and captions to a directory, without pickle."""
-        np.save(directory / FEATURES_FILE, self.features, allow_pickle=False)
-        write_json(directory / CAPTIONS_FILE, {"method": self.method, "captions": self.captions})
-
-    @classmethod
-    def load(cls, directory: Path) -> "RerankerData":
-        """Reads what `save` wrote.
-
-        Raises:
-            OSError: If a file is missing.
-            LookupError, TypeError, ValueError: If a file is invalid, or the two do not match.
-        """
-        features = read_features(directory / FEATURES_FILE)
-        content = _CAPTIONS_FILE.validate_json((directory / CAPTIONS_FILE).read_bytes())
-        captions = content.captions
-        if len(features) != len(captions):
-            raise ValueError(
-                f"{CAPTIONS_FILE} must have captions for each of the {len(features)} photos in "
-                f"{FEATURES_FILE}. Received: captions for {len(captions)}"
-            )
-        if features.ndim != 2 or features.dtype.kind != "f" or not np.isfinite(features).all():
-            raise ValueError(
-                f"{FEATURES_FILE} must hold a matrix of finite floats, one row per photo. "
-                f"Received: {features.dtype} of shape {features.shape}"
-            )
-        return cls(features, captions, content.method)
-
-
-def read_features(path: Path) -> NDArray[Any]:
-    """Reads an untrusted NumPy file, without pickle.
-
-    Raises:
-        OSError: If the file is missing.
-        ValueError: If it is not a NumPy array, or is shorter than its header says.
-    """
-    try:
-        # Mapped first: a header may announce far more numbers than the file has.
-        mapped = np.lib.format.open_memmap(path, mode="r")
-        if not mapped.dtype.itemsize:
-            # A file of no bytes may have any number of them, and a copy takes a byte for each.
-            raise ValueError(
-                f"{path.name} must be a NumPy array of numbers. Received: {mapped.dtype.str}"
-            )
-        return np.array(mapped)
-    except (ArithmeticError, RecursionError, SyntaxError, TokenError) as error:
-        raise ValueError(f"{path.name} must be a NumPy array: {error}") from error
-
-
 class Reranker:
     """Scores captions by their similarity to what the train captions predict for a photo.
 
     Args:
-        data: Features and captions of the train photos.
+        features: The features of N train photos, float [N, D].
+        captions: The normalized captions of each of them; at least one in total.
     """
 
-    def __init__(self, data: RerankerData) -> None:
-        captions = [caption for photo in data.captions for caption in photo]
-        counts = np.array([len(photo) for photo in data.captions])
+    def __init__(self, features: NDArray[Any], captions: Sequence[Sequence[str]]) -> None:
+        counts = np.array([len(photo) for photo in captions])
+        flat = [caption for photo in captions for caption in photo]
         photos = np.repeat(np.arange(len(counts)), counts)  # [C], the photo of each caption
-        self._idfs = [_idf(_hash(captions, order), photos, len(counts)) for order in _ORDERS]
+        self._idfs = [_idf(_hash(flat, order), photos, len(counts)) for order in _ORDERS]
         averaging = sparse.csr_matrix(
             (1 / counts[photos], (photos, np.arange(len(photos)))), shape=(len(counts), len(photos))
         )
         # [N, F], the mean TF-IDF vector of each photo's captions
-        self._targets = (averaging @ self._tfidf(captions)).tocsr()
-        rooted = _signed_root(data.features)
+        self._targets = (averaging @ self._tfidf(flat)).tocsr()
+        rooted = _signed_root(features)
         self._centre = rooted.mean(axis=0)
         self._inputs = _unit(rooted - self._centre)  # [N, D]
         gram = self._inputs.T @ self._inputs + _RIDGE * np.eye(rooted.shape[1], dtype=np.float32)

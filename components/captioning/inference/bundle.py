@@ -26,7 +26,8 @@ from components.artifacts.checksums import check_bundle, write_checksums
 from components.artifacts.decoding import decoding_file, write_decoding
 from components.artifacts.files import NETWORK_FILE
 from components.captioning.decoding.repetition import repeats
-from components.captioning.decoding.reranking import CAPTIONS_FILE, METHOD, RerankerData
+from components.captioning.decoding.reranker_data import CAPTIONS_FILE, RerankerData
+from components.captioning.decoding.reranking import METHOD
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
 from components.captioning.hdf5 import WeightsError, load_weights_strictly
 from components.captioning.inference.confidence import Calibration, Confidence

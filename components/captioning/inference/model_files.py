@@ -5,7 +5,7 @@ from pathlib import Path
 
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.files import NETWORK_FILE, write_json
-from components.captioning.decoding.reranking import FEATURES_FILE, RerankerData
+from components.captioning.decoding.reranker_data import FEATURES_FILE, RerankerData
 from components.captioning.hdf5 import check_hdf5
 from components.captioning.model.decoder import ModelConfig
 from components.captioning.model.ensemble import CaptionNetwork, build_network

@@ -147,13 +147,20 @@ function describeFirst(files) {
 }
 
 async function describeExample(name) {
+  let failure;
   try {
     const response = await fetch(`examples/${encodeURIComponent(name)}`);
-    describe(new File([await response.blob()], name, { type: "image/jpeg" }));
+    if (response.ok) {
+      describe(new File([await response.blob()], name, { type: "image/jpeg" }));
+      return;
+    }
+    failure = `The service does not have ${name} (HTTP ${response.status}). Reload this page.`;
   } catch {
-    clear();
-    setStatus("failed", NO_RESPONSE);
+    failure = NO_RESPONSE;
   }
+  clear();
+  $("figure").hidden = true;
+  setStatus("failed", failure);
 }
 
 function readAloud() {

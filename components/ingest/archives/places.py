@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import IO
 
 from components.errors import DataError
-from components.ingest.archives.members import Member, Meter
+from components.ingest.archives.members import Member
 from components.ingest.archives.names import choose_encoding, decode_name, inner_path
+from components.ingest.archives.streams import Meter
 from components.ingest.files.data_files import IMAGE_SUFFIXES
 
 _CHUNK = 1 << 20

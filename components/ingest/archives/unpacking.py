@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.errors import ARCHIVE_ERRORS, CaptionflowError, DataError, one_line
-from components.ingest.archives.members import Meter, TooMuchError, tar_members, zip_members
+from components.ingest.archives.members import tar_members, zip_members
 from components.ingest.archives.places import place_members
+from components.ingest.archives.streams import Meter, TooMuchError
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from components.errors import ARCHIVE_ERRORS, DataError, missing
-from components.ingest.archives.members import Meter, TooMuchError, open_zip, tar_members
+from components.ingest.archives.members import open_zip, tar_members
+from components.ingest.archives.streams import Meter, TooMuchError
 from components.ingest.archives.unpacking import Limits
 from components.ingest.files.data_files import IMAGE_SUFFIXES, list_files
 from components.storage.filesystem import is_remote, local_path

@@ -4,8 +4,10 @@ import multiprocessing
 import os
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from components.errors import CaptionflowError
 from components.settings.encoder import EncoderSettings
 from components.settings.run import RunSettings
 
@@ -22,11 +24,19 @@ def require_parent_encoder(settings: RunSettings) -> None:
     Raises:
         SettingError: If the encoder has other weights, preprocessing, output or precision.
         DataError: If the encoder can't be built, or there is no such parent.
-        CaptionflowError: If MLflow or an object store can't be used.
+        CaptionflowError: If MLflow or an object store can't be used, or the process is killed.
     """
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn, initializer=_silence) as process:
-        process.submit(_compare, settings.start_from, settings.model_dump()).result()
+        comparison = process.submit(_compare, settings.start_from, settings.model_dump())
+        try:
+            comparison.result()
+        except BrokenProcessPool as error:
+            raise CaptionflowError(
+                f"The process that builds the encoder {settings.encoder}, to compare it with that "
+                f"of {settings.start_from}, was killed or crashed. Most likely memory ran out: "
+                "close other programs, or use a machine with more memory"
+            ) from error
 
 
 def _silence() -> None:

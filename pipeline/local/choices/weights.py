@@ -8,8 +8,9 @@ from pathlib import Path
 
 import requests
 
+from components.artifacts.files import read_json
 from components.errors import SettingError, one_line
-from components.settings.backbone_names import INPUT_SIZES
+from components.settings.backbone_names import INPUT_SIZES, ONNX_MODEL_FILES, PREPROCESSOR_FILE
 from components.settings.encoder import EncoderSettings
 
 #: Where Keras downloads the ImageNet weights of `DEFAULT_ENCODER` from.
@@ -19,10 +20,10 @@ DOWNLOAD = (
 )
 DEFAULT_ENCODER: str = EncoderSettings.model_fields["encoder"].default
 
-# The file that makes a folder with an ONNX model complete; the module that reads it imports onnx.
-_PREPROCESSOR_FILE = "preprocessor_config.json"
 _SECONDS = 5
 _SUFFIXES = (".h5", ".hdf5")
+# Each file of an image processor has one of these, and no file of a speech model has any.
+_OF_IMAGE_PROCESSORS = {"image_processor_type", "size", "image_mean"}
 _WITHOUT_TOP = re.compile(r"no_?top")
 
 
@@ -44,11 +45,12 @@ class Weights:
 def find_weights(encoder: str | None, folders: Sequence[Path]) -> Weights:
     """Finds trained weights: an ONNX model in the folders, weights files there or in Keras's cache.
 
-    Of several encoders, an ONNX model comes first, then the default backbone.
+    They are searched in this order. Of several encoders in the folders, or in the cache, the
+    default backbone comes first.
 
     Args:
         encoder: The backbone; None: any encoder that has weights here, else the default one.
-        folders: Folders to search besides Keras's cache.
+        folders: Folders to search before Keras's cache.
 
     Raises:
         SettingError: If there are none here, and they can't be downloaded.
@@ -56,21 +58,21 @@ def find_weights(encoder: str | None, folders: Sequence[Path]) -> Weights:
     if not encoder and (model := onnx_model(folders)):
         return Weights(str(model), "", f"an ONNX model in {model.parent}")
     cache = _keras_cache()
-    found = [
-        Weights(name, weights, why)
-        for name, weights, why in _files([cache, *folders], cache)
-        if encoder in (None, name)
-    ]
     wanted = encoder or DEFAULT_ENCODER
-    # The default encoder first, then in the order of the folders.
-    found.sort(key=lambda each: each.encoder != wanted)
-    if found:
-        return found[0]
+    for places in (folders, [cache]):
+        found = [
+            Weights(name, weights, why)
+            for name, weights, why in _files(places, cache)
+            if encoder in (None, name)
+        ]
+        if found:
+            # The default encoder first, then in the order of the folders.
+            return min(found, key=lambda each: each.encoder != wanted)
     reason = _why_no_download()
     if not reason:
         return Weights(wanted, "imagenet", "Keras downloads them (not in its cache yet)")
     what = DOWNLOAD if wanted == DEFAULT_ENCODER else "them"
-    looked = ", ".join(str(folder) for folder in (cache, *folders))
+    looked = ", ".join(str(folder) for folder in (*folders, cache))
     raise SettingError(
         f"encoder_weights: no trained weights of {wanted} were found in {looked}, and Keras can't "
         f"download them here ({reason}). Download {what} on another machine and put the file into "
@@ -87,7 +89,9 @@ def weights_file(encoder: str, folders: Sequence[Path]) -> str | None:
 
 
 def onnx_model(folders: Sequence[Path], name: str = "") -> Path | None:
-    """Returns the folder of an ONNX model in the folders, the first if there are several.
+    """Returns the folder of an ONNX image encoder in the folders, the first if there are several.
+
+    Folders of other models, such as those for speech, are skipped.
 
     Args:
         folders: Where to look.
@@ -96,10 +100,19 @@ def onnx_model(folders: Sequence[Path], name: str = "") -> Path | None:
     models = [
         file.parent
         for folder in folders
-        for file in sorted(folder.glob(f"*/{_PREPROCESSOR_FILE}"))
-        if any(file.parent.glob("*.onnx")) or any(file.parent.glob("onnx/*.onnx"))
+        for file in sorted(folder.glob(f"*/{PREPROCESSOR_FILE}"))
+        if any((file.parent / onnx).is_file() for onnx in ONNX_MODEL_FILES)
+        and _has_image_processor(file)
     ]
     return min(models, key=lambda model: model.name != name, default=None)
+
+
+def _has_image_processor(file: Path) -> bool:
+    try:
+        values = read_json(file)
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and not _OF_IMAGE_PROCESSORS.isdisjoint(values)
 
 
 def _keras_cache() -> Path:

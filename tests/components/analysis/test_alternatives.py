@@ -11,7 +11,7 @@ from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.checksums import write_checksums
 from components.artifacts.decoding import write_decoding
 from components.artifacts.manifest import Photo
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.encoder import Encoder
 from components.captioning.inference.bundle import Bundle

@@ -29,6 +29,8 @@ from components.settings.encoder import EncoderSettings
 manifest, captions, examples, settings = sys.argv[1:]
 extract_features(manifest, captions, examples, EncoderSettings.model_validate_json(settings))
 """
+# How long a busy machine may take for the first list.
+DEADLINE_SECONDS = 600
 # A list of 32 photos, and one of 8.
 PHOTOS = 40
 
@@ -50,6 +52,12 @@ def _write_data_set(root: Path) -> None:
     Normalizer((("lower",),)).save(root / "captions")
 
 
+def _logs(folder: Path) -> str:
+    """What the step and the worker pool printed."""
+    logs = sorted(folder.glob("*.log"))
+    return "\n".join(f"{log.name}: {log.read_text(errors='replace')}" for log in logs)
+
+
 def test_run_after_a_killed_worker_encodes_only_the_rest(
     start_workers: Any, tmp_path: Path
 ) -> None:
@@ -62,10 +70,14 @@ def test_run_after_a_killed_worker_encodes_only_the_rest(
     pool = start_workers()
     settings = EncoderSettings.check({**SETTINGS, "store": str(store), "beam_flags": pool.flags})
     arguments = [str(tmp_path / each) for each in ("manifest", "captions", "examples")]
-    step = subprocess.Popen([sys.executable, "-c", STEP, *arguments, settings.model_dump_json()])
+    command = [sys.executable, "-c", STEP, *arguments, settings.model_dump_json()]
+    with (tmp_path / "step.log").open("wb") as output:
+        step = subprocess.Popen(command, stdout=output, stderr=output)
     try:
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while not list(store.glob("*/*-32.npy")):
-            assert step.poll() is None, "the step ended"
+            assert step.poll() is None, f"the step ended\n{_logs(tmp_path)}"
+            assert time.monotonic() < deadline, f"no list was stored\n{_logs(tmp_path)}"
             time.sleep(0.05)
         workers = pool.workers()
         assert workers, "no worker of the pool runs"

@@ -49,7 +49,7 @@ class Artifacts:
 
 
 def _save_model(directory: Path, seed: int | None, width: int) -> None:
-    from components.captioning.decoding.reranking import RerankerData
+    from components.captioning.decoding.reranker_data import RerankerData
     from components.captioning.inference.model_files import save_model
     from components.captioning.model.decoder import ModelConfig
     from components.captioning.model.ensemble import build_network

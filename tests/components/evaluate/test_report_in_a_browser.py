@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report_pages import SCORES
 
 from components.artifacts.report import fill_places
 from components.evaluate.gallery import RankedCaption
@@ -16,7 +17,8 @@ _EPOCH = {"word_loss": 3.123, "dev_word_loss": 2.5, "learning_rate": 2e-3, "seco
 # A photo of one pixel.
 _PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs="
 _BLEU = {f"bleu{order}": 100.0 for order in range(1, 5)}
-_SCORES: dict[str, Any] = {
+# Numbers of the most digits, and a long name.
+_SCORES: dict[str, Any] = SCORES | {
     "bleu": _BLEU,
     "greedy": _BLEU,
     "cider_d": {"beam": 1000.0, "greedy": 900.0},
@@ -24,31 +26,8 @@ _SCORES: dict[str, Any] = {
     "signature": "nrefs:5|case:mixed|eff:no|tok:none|smooth:none|version:2.6.0",
     "coco_signature": "cider-d:n=4,sigma=6,df=these-references|rouge-l:beta=1.2|tok:none",
     "intervals": {"bleu4": [99.5, 100.0], "cider_d": [987.6, 1000.0]},
-    "images": 1500,
-    "references": 7500,
-    "distinct_captions": 812,
-    "mean_words": 9.7,
-    "vocabulary_used": 310,
-    "vocabulary_known": 2529,
-    "confidence": {
-        "good_cider_d": 34.5, "good": 0.6, "likely": 0.5, "likely_and_good": 0.4,
-        "aurc": 0.25, "ece": 0.03, "cider_d_surest_half": 71.0, "cider_d_all": 55.0,
-        "curve": [{"coverage": 1.0, "risk": 0.4, "cider_d": 55.4}],
-    },
-    "split": "test",
-    "language": "en",
-    "model_fingerprint": "a" * 64,
-    "dataset_fingerprint": "d" * 64,
-    "test_fingerprint": "f" * 64,
-    "beam_width": 50,
-    "length_penalty": 0.7,
-    "reranking_weight": 14.0,
-    "guidance_weight": 0.0,
-    "max_words": 20,
-    "encoder": {
-        "network": _LONG, "weights": "random", "seed": 7, "sha256": "e" * 64, "width": 2048,
-    },
-}  # fmt: skip
+    "encoder": SCORES["encoder"] | {"network": _LONG},
+}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
 from components.evaluate.scoring import Captions, measure_meteor, score_captions, search_both
@@ -61,6 +62,22 @@ def test_search_both_returns_beam_and_greedy_captions(write_model: Callable[...,
     # A beam of one is greedy search.
     bundle.decoding = DecodingConfig(1, 1.0, max_words=3)
     assert search_both(bundle, features) == Captions(captions.greedy, captions.greedy)
+
+
+def test_search_both_with_a_guided_beam_of_one_decodes_greedily_as_well(
+    write_model: Callable[..., Path],
+) -> None:
+    bundle = Bundle.load(write_model(seed=1), DecodingConfig(1, 1.0, max_words=3))
+    features = np.random.default_rng(1).normal(size=(8, 5)).astype(np.float16)
+    # Similar photos were described with "runs" alone.
+    bundle.reranker_data = RerankerData(
+        np.concatenate([features, -features]), [("runs",)] * 8 + [("a dog",)] * 8
+    )
+    unguided = bundle.captions(features)
+    bundle.decoding = DecodingConfig(1, 1.0, max_words=3, guidance_weight=100.0)
+    guided = bundle.captions(features)
+    assert guided != unguided
+    assert search_both(bundle, features) == Captions(guided, unguided)
 
 
 def test_measure_meteor_in_another_language_says_why_not(

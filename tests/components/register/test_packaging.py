@@ -17,7 +17,7 @@ import pytest
 
 from components.artifacts.checksums import write_checksums
 from components.artifacts.manifest import read_manifest
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.inference.captioner import Captioner
 from components.captioning.inference.model_files import save_model

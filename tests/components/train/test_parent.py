@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.examples import Examples
 from components.artifacts.files import ENCODER_FILE, atomic_directory
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.model_files import save_model
 from components.captioning.model.ensemble import CaptionNetwork

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from components.artifacts.examples import Examples, ExampleShards
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.inference.bundle import Bundle
 from components.captioning.model.normalizer import Normalizer
 from components.errors import DataError, SettingError

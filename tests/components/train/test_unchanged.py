@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from components.artifacts.examples import Examples
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
 from components.captioning.metrics.bleu import corpus_bleu

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from numpy.typing import NDArray
 
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 from components.drift.kept_features import FeatureKeeper
 from components.registry.client import local_tracking_uri
 from components.registry.models import find_champion

@@ -82,7 +82,7 @@ def bundles() -> Target:
     from components.artifacts.checksums import CHECKSUMS_FILE, write_checksums
     from components.artifacts.examples import Examples
     from components.captioning import hdf5
-    from components.captioning.decoding.reranking import RerankerData
+    from components.captioning.decoding.reranker_data import RerankerData
     from components.captioning.decoding.search import DecodingConfig
     from components.captioning.inference.bundle import Bundle
     from components.captioning.model.decoder import ModelConfig

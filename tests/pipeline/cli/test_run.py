@@ -83,6 +83,25 @@ def test_command_check_with_a_model_to_continue_from(tmp_path: Path, mlflow_data
     assert "nothing" in ended.stderr and "MLFLOW_TRACKING_URI" not in ended.stderr
 
 
+def test_command_plan_with_a_model_to_continue_from_builds_no_encoder(
+    tmp_path: Path, mlflow_database: Path
+) -> None:
+    root = tmp_path / "runs"
+    root.mkdir()
+    shutil.copy(mlflow_database, root)
+    encoder = {"network": "MobileNet", "weights": "random", "seed": 17, "sha256": "0" * 64}
+    shapes = {"decoder": "par_inject", "ensemble_size": 1, "units": 8, "embedding_width": 50}
+    with atomic_directory(tmp_path / "parent") as aside:
+        write_json(aside / TRAINING_FILE, {"mlflow_run_id": "unknown"})
+        write_json(aside / "network.json", shapes)
+        # A whole run would refuse its weights.
+        write_json(aside / "encoder.json", encoder)
+    given = ["--root", str(root), "--plan", "--start-from", str(tmp_path / "parent")]
+    ended = CliRunner().invoke(app, given)
+    assert ended.exit_code == 0, ended.output
+    assert "features" in ended.stdout
+
+
 def test_command_check_of_a_data_set_without_captions(tmp_path: Path) -> None:
     ended = CliRunner().invoke(app, ["--dataset", str(tmp_path), "--check"])
     assert ended.exit_code == 3

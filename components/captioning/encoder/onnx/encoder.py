@@ -21,14 +21,12 @@ from components.captioning.encoder.onnx.folder import read_file, read_model
 from components.captioning.encoder.onnx.graph import OnnxGraph, check_model
 from components.captioning.encoder.onnx.image_processor import ImageProcessor
 from components.captioning.encoder.onnx.outputs import choose_output, feature_map, mean_over_cells
-from components.captioning.encoder.onnx.preprocessor_config import (
-    PREPROCESSOR_FILE,
-    read_image_processor,
-)
+from components.captioning.encoder.onnx.preprocessor_config import read_image_processor
 from components.captioning.encoder.onnx.session import compute, input_shape, open_session, try_model
 from components.captioning.encoder.onnx.trials import run_trial
 from components.captioning.encoder.spec import ONNX, EncoderSpec, OnnxSpec
 from components.errors import DataError
+from components.settings.backbone_names import PREPROCESSOR_FILE
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,11 @@ from google.protobuf.message import DecodeError
 
 from components.captioning.encoder.onnx.trials import run_trial
 from components.errors import DataError
+from components.settings.backbone_names import ONNX_MODEL_FILES
 
 #: A protobuf message can't be larger than 2 GiB.
 MAX_BYTES = 2**31 - (1 << 20)
 
-# The vision tower first: `model.onnx` of a CLIP also takes text.
-_MODEL_FILES = ("vision_model.onnx", "onnx/vision_model.onnx", "model.onnx", "onnx/model.onnx")
 # Position of a tensor's bytes in its file, with the defaults; a length of -1 means to the end.
 _RANGE = (("offset", "0"), ("length", "-1"))
 
@@ -35,12 +34,12 @@ def read_model(folder: Path) -> bytes:
         DataError: If there is no model, it is damaged or too large, or it refers to files outside
             the folder.
     """
-    for name in _MODEL_FILES:
+    for name in ONNX_MODEL_FILES:
         if (folder / name).exists():
             break
     else:
         raise DataError(
-            f"{folder} must be a folder with an ONNX model, {' or '.join(_MODEL_FILES)}, as "
+            f"{folder} must be a folder with an ONNX model, {' or '.join(ONNX_MODEL_FILES)}, as "
             "`optimum-cli export onnx --task feature-extraction` writes it. Received: "
             f"{'a file' if folder.is_file() else 'a folder without one'}"
         )

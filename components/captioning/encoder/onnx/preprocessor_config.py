@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from components.captioning.encoder.onnx.folder import open_file
 from components.captioning.encoder.onnx.image_processor import ImageProcessor
 from components.errors import DataError, first_fault
-
-PREPROCESSOR_FILE = "preprocessor_config.json"
+from components.settings.backbone_names import PREPROCESSOR_FILE
 
 _MAX_BYTES = 1 << 20
 _CLIP = {

@@ -1,21 +1,13 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from components.artifacts.files import write_json
 from components.captioning.decoding import reranking
-from components.captioning.decoding.reranking import (
-    CAPTIONS_FILE,
-    FEATURES_FILE,
-    METHOD,
-    Reranker,
-    RerankerData,
-)
+from components.captioning.decoding.reranking import Reranker
 
 # Square roots [1, 0] and [0, 1]; centred, of length 1: [r, -r] and [-r, r] with r = sqrt(1/2). Both
 # are eigenvectors of the regularized Gram matrix, [[1, -1], [-1, 1]] + 0.5 I, with eigenvalue 2.5.
-DATA = RerankerData(np.array([[1, 0], [0, 1]], np.float16), [("a dog", "a cat"), ("a boat",)])
+FEATURES = np.array([[1, 0], [0, 1]], np.float16)
+CAPTIONS = [("a dog", "a cat"), ("a boat",)]
 DOG, BOAT = [1.0, 0.0], [0.0, 1.0]
 
 
@@ -35,22 +27,22 @@ DOG, BOAT = [1.0, 0.0], [0.0, 1.0]
 def test_score_is_the_similarity_to_the_prediction_of_a_ridge_regression(
     candidate: str, similarity: float
 ) -> None:
-    [[score]] = Reranker(DATA).score(np.array([DOG]), [[candidate]])
+    [[score]] = Reranker(FEATURES, CAPTIONS).score(np.array([DOG]), [[candidate]])
     # The photos have weights of 1 / 2.5 and -1 / 2.5; divided by the four n-gram orders.
     assert score == pytest.approx(similarity / 2.5 / 4, abs=1e-6)
 
 
 def test_score_depends_on_the_photo() -> None:
     candidates = ["a dog", "a boat"]
-    dog, boat = Reranker(DATA).score(np.array([DOG, BOAT]), [candidates] * 2)
+    dog, boat = Reranker(FEATURES, CAPTIONS).score(np.array([DOG, BOAT]), [candidates] * 2)
     np.testing.assert_allclose(dog, [0.1, -0.2], atol=1e-6)
     np.testing.assert_allclose(boat, [-0.1, 0.2], atol=1e-6)
 
 
 def test_score_distinguishes_negative_from_positive_features() -> None:
-    data = RerankerData(np.array([[-1], [1]], np.float16), DATA.captions)
+    reranker = Reranker(np.array([[-1], [1]], np.float16), CAPTIONS)
     candidates = ["a dog", "a boat"]
-    below, above = Reranker(data).score(np.array([[-4.0], [4.0]]), [candidates] * 2)
+    below, above = reranker.score(np.array([[-4.0], [4.0]]), [candidates] * 2)
     assert below[0] > 0 > below[1]
     assert above[1] > 0 > above[0]
 
@@ -59,7 +51,7 @@ def test_score_one_each_is_the_score_of_each_caption(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(reranking, "_BATCH_SIZE", 2)
     features = np.array([DOG, BOAT, [1.0, 0.5]])
     captions = ["a dog a cat", "a boat", "zebra"]
-    reranker = Reranker(DATA)
+    reranker = Reranker(FEATURES, CAPTIONS)
     expected = np.concatenate(reranker.score(features, [[caption] for caption in captions]))
     np.testing.assert_allclose(reranker.score_one_each(features, captions), expected, atol=1e-12)
     assert expected[0] > 0 and expected[1] > 0
@@ -67,7 +59,7 @@ def test_score_one_each_is_the_score_of_each_caption(monkeypatch: pytest.MonkeyP
 
 
 def test_word_predictor_predicts_the_unigrams_of_the_regression() -> None:
-    predict = Reranker(DATA).word_predictor(["<end>", "a", "dog", "boat", "zebra"])
+    predict = Reranker(FEATURES, CAPTIONS).word_predictor(["<end>", "a", "dog", "boat", "zebra"])
 
     # "dog" is in one of two captions of its photo, "boat" in the only one; "a" has an IDF of 0.
     np.testing.assert_allclose(
@@ -78,69 +70,22 @@ def test_word_predictor_predicts_the_unigrams_of_the_regression() -> None:
 
 
 def test_score_with_a_single_train_photo_is_zero() -> None:
-    data = RerankerData(np.array([[1, 0]], np.float16), [("a dog",)])
-    [scores] = Reranker(data).score(np.array([DOG]), [["a dog", "a boat"]])
+    reranker = Reranker(np.array([[1, 0]], np.float16), [("a dog",)])
+    [scores] = reranker.score(np.array([DOG]), [["a dog", "a boat"]])
     np.testing.assert_array_equal(scores, [0, 0])
 
 
 def test_score_with_a_train_photo_without_captions() -> None:
-    data = RerankerData(DATA.features, [("a dog",), ()])
-    [scores] = Reranker(data).score(np.array([DOG]), [["a dog", "a boat"]])
+    reranker = Reranker(FEATURES, [("a dog",), ()])
+    [scores] = reranker.score(np.array([DOG]), [["a dog", "a boat"]])
     # Now all words have the same IDF: "a" is half of "a dog", and half of "a boat".
     np.testing.assert_allclose(scores, [2 / 2.5 / 4, 0.5 / 2.5 / 4], atol=1e-6)
 
 
 def test_score_of_no_candidates_is_empty() -> None:
-    [scores] = Reranker(DATA).score(np.array([DOG]), [[]])
+    [scores] = Reranker(FEATURES, CAPTIONS).score(np.array([DOG]), [[]])
     assert scores.shape == (0,)
 
 
 def test_score_of_no_photos_is_empty() -> None:
-    assert Reranker(DATA).score(np.zeros((0, 2)), []) == []
-
-
-def test_reranker_data_saved_and_loaded_is_the_same(tmp_path: Path) -> None:
-    DATA.save(tmp_path)
-    loaded = RerankerData.load(tmp_path)
-    np.testing.assert_array_equal(loaded.features, DATA.features)
-    assert loaded.features.dtype == np.float16
-    assert loaded.captions == DATA.captions
-    assert loaded.method == METHOD
-
-
-def test_reranker_data_with_mismatched_files_is_refused(tmp_path: Path) -> None:
-    DATA.save(tmp_path)
-    write_json(tmp_path / CAPTIONS_FILE, {"method": METHOD, "captions": [["a dog"]]})
-    with pytest.raises(
-        ValueError, match=r"captions for each of the 2 photos .* Received: captions for 1$"
-    ):
-        RerankerData.load(tmp_path)
-
-
-@pytest.mark.parametrize("features", [[[np.nan, 0], [0, 1]], [[np.inf, 0], [0, 1]], [1, 0]])
-def test_reranker_data_that_is_not_a_matrix_of_finite_numbers_is_refused(
-    tmp_path: Path, features: list[object]
-) -> None:
-    DATA.save(tmp_path)
-    np.save(tmp_path / FEATURES_FILE, np.array(features, np.float16))
-    with pytest.raises(
-        ValueError, match=r"reranker_features\.npy must hold a matrix of finite floats"
-    ):
-        RerankerData.load(tmp_path)
-
-
-def test_reranker_data_is_never_unpickled(tmp_path: Path) -> None:
-    DATA.save(tmp_path)
-    np.save(tmp_path / FEATURES_FILE, np.array([{}], object), allow_pickle=True)
-    with pytest.raises(ValueError, match="Python objects"):
-        RerankerData.load(tmp_path)
-
-
-@pytest.mark.parametrize("dtype", ["S0", "V0", "U0"])
-def test_reranker_data_of_values_without_bytes_is_not_copied(tmp_path: Path, dtype: str) -> None:
-    DATA.save(tmp_path)
-    with (tmp_path / FEATURES_FILE).open("wb") as file:
-        header = {"descr": f"|{dtype}", "fortran_order": False, "shape": (4_000_000_000, 2)}
-        np.lib.format.write_array_header_1_0(file, header)
-    with pytest.raises(ValueError, match=rf"{FEATURES_FILE} must be .* Received: .*{dtype}"):
-        RerankerData.load(tmp_path)
+    assert Reranker(FEATURES, CAPTIONS).score(np.zeros((0, 2)), []) == []

@@ -168,7 +168,7 @@ def test_fill_bytes_in_a_jpegs_scan_are_left_out() -> None:
 def test_fill_bytes_before_a_jpegs_first_scan_are_read_once() -> None:
     # A stuffed zero, no marker, follows them.
     fill = b"\xff" * 5_000_000
-    began = time.monotonic()
+    began = time.process_time()
     assert strip_metadata(JPEG[:2] + fill + b"\0" + JPEG[2:]).content.startswith(JPEG[:2])
-    assert time.monotonic() < began + 5
+    assert time.process_time() - began < 5
     assert np.array_equal(load_photo(JPEG[:2] + fill + JPEG[2:], 32), load_photo(JPEG, 32))

@@ -9,7 +9,7 @@ import pytest
 
 from components.artifacts.checksums import write_checksums
 from components.artifacts.files import write_json
-from components.captioning.decoding.reranking import CAPTIONS_FILE, FEATURES_FILE, RerankerData
+from components.captioning.decoding.reranker_data import CAPTIONS_FILE, FEATURES_FILE, RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.confidence import Calibration

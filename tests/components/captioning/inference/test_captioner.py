@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.artifacts.checksums import write_checksums
-from components.captioning.decoding.reranking import RerankerData
+from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.inference.bundle import Bundle

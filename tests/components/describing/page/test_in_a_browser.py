@@ -120,6 +120,15 @@ def test_example_photo_is_described_by_keyboard(page: Any, service: Any) -> None
     expect(page.locator("#name")).to_have_text("hearts.jpg")
 
 
+def test_example_photo_that_the_service_does_not_have_is_an_error(page: Any) -> None:
+    # As after a restart without example photos: the answer is no photo.
+    page.evaluate("describeExample('gone.jpg')")
+    status = page.get_by_role("status")
+    expect(status).to_contain_text("gone.jpg (HTTP 404)")
+    expect(page.locator("#answer")).to_have_attribute("data-state", "failed")
+    expect(page.get_by_role("img", name="Your photo")).to_be_hidden()
+
+
 def test_text_file_is_an_error_and_the_next_photo_is_described(
     page: Any, service: Any, photos: Path
 ) -> None:

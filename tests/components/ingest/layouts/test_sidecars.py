@@ -152,7 +152,7 @@ def test_texts_of_flickr30k_entities_without_an_end_are_read_once(
     dataset: Dataset, start: str
 ) -> None:
     text = start * (1_000_000 // len(start))
-    began = time.monotonic()
+    began = time.process_time()
     captions = read_folder(dataset({"a.jpg": 1, "a.txt": text}), "entities").captions
     assert captions == {"a.jpg": [text.strip()]}
-    assert time.monotonic() < began + 5
+    assert time.process_time() - began < 5

@@ -95,7 +95,7 @@ def test_choose_settings_takes_files_beside_the_data_set(photos: Path) -> None:
 def test_choose_settings_takes_an_onnx_model_beside_the_data_set(photos: Path) -> None:
     model = photos.parent / "efficientnet"
     (model / "onnx").mkdir(parents=True)
-    (model / "preprocessor_config.json").touch()
+    (model / "preprocessor_config.json").write_text('{"size": 260}')
     # Without a model the folder is none.
     assert _choose(photos).values["encoder"] == "InceptionV3"
     (model / "onnx" / "model.onnx").touch()
@@ -104,6 +104,41 @@ def test_choose_settings_takes_an_onnx_model_beside_the_data_set(photos: Path) -
     assert "encoder_weights" not in choices.values
     assert "--encoder-weights" not in {row.flags for row in choices.rows}
     assert "encoder" not in _choose(photos, encoder="InceptionV3").values
+
+
+@pytest.mark.usefixtures("cached")
+def test_choose_settings_skips_folders_of_onnx_models_that_take_no_photos(photos: Path) -> None:
+    processors = {
+        "speech": '{"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 80}',
+        "list": '["image_processor_type"]',
+        "damaged": '{"image_processor_type": "ViTImageProcessor"',
+        "binary": "\x00",
+        "deep": "[" * 100_000,
+        "text": '{"image_processor_type": "CLIPImageProcessor"}',
+    }
+    for name, processor in processors.items():
+        (photos.parent / name).mkdir()
+        (photos.parent / name / "preprocessor_config.json").write_text(processor)
+        file = "text_model.onnx" if name == "text" else "model.onnx"
+        (photos.parent / name / file).touch()
+    choices = _choose(photos)
+    assert choices.values["encoder"] == "InceptionV3"
+    assert choices.values["encoder_weights"] == "imagenet"
+    (photos.parent / "text" / "vision_model.onnx").touch()
+    assert _choose(photos).values["encoder"] == str(photos.parent / "text")
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize(
+    ("file", "encoder"),
+    [(_KERAS_FILE, "InceptionV3"), ("xception_weights_notop.h5", "Xception")],
+)
+def test_choose_settings_prefers_weights_beside_the_data_set_to_those_in_the_cache(
+    photos: Path, file: str, encoder: str
+) -> None:
+    (photos.parent / file).touch()
+    values = _choose(photos).values
+    assert (values["encoder"], values["encoder_weights"]) == (encoder, str(photos.parent / file))
 
 
 @pytest.mark.usefixtures("cached")

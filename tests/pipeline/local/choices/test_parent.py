@@ -100,8 +100,8 @@ def test_choose_settings_takes_the_files_of_the_parents_encoder_beside_the_data_
     weights.touch()
     for name in ("another", "clip"):
         (data.parent / name).mkdir()
-        for file in ("preprocessor_config.json", "model.onnx"):
-            (data.parent / name / file).touch()
+        (data.parent / name / "preprocessor_config.json").write_text('{"size": 224}')
+        (data.parent / name / "model.onnx").touch()
     given = {"dataset": str(data), "glove": "none", "model_name": "a"}
     start = given | {"start_from": _bundle(tmp_path / "file", **_FILE)}
     values = choose_settings(None, start, tmp_path).values

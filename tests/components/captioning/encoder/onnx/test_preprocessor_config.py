@@ -7,11 +7,11 @@ import pytest
 
 from components.captioning.encoder.onnx.image_processor import ImageProcessor
 from components.captioning.encoder.onnx.preprocessor_config import (
-    PREPROCESSOR_FILE,
     image_processor,
     read_image_processor,
 )
 from components.errors import DataError
+from components.settings.backbone_names import PREPROCESSOR_FILE
 
 HALF = (0.5, 0.5, 0.5)
 VALUES: dict[str, Any] = {"size": {"height": 8, "width": 8}, "image_mean": 0.5, "image_std": 0.5}
