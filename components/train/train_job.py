@@ -17,8 +17,8 @@ from components.runtime.kubeflow_run import POD_ID_VARIABLE, POD_VARIABLE
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.storage.reading import read_bytes
+from components.train.shared_checkpoints import require_shared_checkpoints
 from components.train.tracking import PipelineRun
-from components.train.worker import require_shared_checkpoints
 
 #: Kubeflow Trainer's API.
 GROUP, VERSION = "trainer.kubeflow.org", "v1alpha1"
@@ -105,7 +105,7 @@ def run_train_job(
             is in no cluster, or the cluster refuses the job.
         CaptionflowError: If the job failed, or Kubernetes no longer answers.
     """
-    require_shared_checkpoints(settings.checkpoints, job.workers, shared=False)
+    require_shared_checkpoints(settings.checkpoints, job.workers)
     for uri in (*job.artifacts.values(), job.model):
         if not uri.startswith(("gs://", "s3://")):
             raise SettingError(

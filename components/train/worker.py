@@ -38,6 +38,7 @@ def main() -> None:
         from components.storage.upload import upload
         from components.train.checkpoint import remove_checkpoint
         from components.train.run import train_model
+        from components.train.shared_checkpoints import require_shared_checkpoints
         from components.train.tracking import PipelineRun
         from components.train.workers import CLUSTER_VARIABLE, join_workers
 
@@ -94,27 +95,6 @@ def cluster_config(environment: Mapping[str, str], workers: int) -> str:
     return json.dumps(
         {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": int(index)}}
     )
-
-
-def require_shared_checkpoints(checkpoints: str, workers: int, *, shared: bool) -> None:
-    """Checks that all workers can resume from the checkpoints, which only the chief writes.
-
-    Args:
-        checkpoints: The setting.
-        workers: Number of workers.
-        shared: Whether a local path is a folder that all workers share.
-
-    Raises:
-        SettingError: If there are several workers, and the path may be on one worker's disk.
-    """
-    from components.storage.filesystem import is_remote
-
-    if workers > 1 and not shared and not is_remote(checkpoints):
-        raise SettingError(
-            "checkpoints must be where all workers see it: set it to a folder in a bucket (gs://, "
-            "s3://), or pass --shared-checkpoints if it is on a volume that they share. Received "
-            f"for {workers} workers: {checkpoints}"
-        )
 
 
 def _read_config(file: Path) -> str:

@@ -74,5 +74,7 @@ def test_run_train_job_where_workers_share_nothing_states_the_rule(
     # As Kubernetes sets it in each pod.
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     settings = TrainSettings.check({"checkpoints": checkpoints})
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(SettingError, match=message) as error:
         run_train_job(TrainJob(2, 0, "x", artifacts, model), settings, PipelineRun())
+    # A flag of the worker's, not of `submit`.
+    assert "--shared-checkpoints" not in str(error.value)

@@ -136,16 +136,6 @@ def test_several_workers_with_checkpoints_on_a_local_disk_are_refused(
     assert not (tmp_path / "own").exists()
 
 
-@pytest.mark.parametrize(
-    ("checkpoints", "count", "shared"),
-    [("gs://bucket/checkpoints", 2, False), ("/volume", 2, True), ("checkpoints", 1, False)],
-)
-def test_checkpoints_that_all_workers_see_are_accepted(
-    checkpoints: str, count: int, shared: bool
-) -> None:
-    worker.require_shared_checkpoints(checkpoints, count, shared=shared)
-
-
 def test_a_worker_with_a_damaged_artifact_fails_in_one_line(
     arguments: list[str],
     train_examples: Examples,
