@@ -55,6 +55,7 @@ class TrainJob:
         """
         arguments = {
             "workers": str(self.workers),
+            "worker-gpus": str(self.gpus),
             **self.artifacts,
             "model": self.model,
             "settings": pipeline_run.config,

@@ -37,6 +37,7 @@ def main() -> None:
         from components.storage.transfer import local_copy
         from components.storage.upload import upload
         from components.train.checkpoint import remove_checkpoint
+        from components.train.devices import require_gpus
         from components.train.run import train_model
         from components.train.shared_checkpoints import require_shared_checkpoints
         from components.train.tracking import PipelineRun
@@ -47,6 +48,7 @@ def main() -> None:
         # Before anything that uses TensorFlow.
         workers = join_workers()
         ready()
+        require_gpus(args.worker_gpus, setting="worker_gpus", image="worker_image")
         config, settings = _read_settings(args.settings or _read_config(args.config))
         require_shared_checkpoints(
             settings.checkpoints, workers.count, shared=args.shared_checkpoints
@@ -139,6 +141,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dataset-summary", default="", help="recorded in MLflow")
     parser.add_argument("--run-name", default="", help="recorded in MLflow")
     parser.add_argument("--workers", type=int, default=1, help="number of workers")
+    parser.add_argument("--worker-gpus", type=int, default=0, help="GPUs that this worker needs")
     parser.add_argument(
         "--shared-checkpoints",
         action="store_true",

@@ -41,7 +41,7 @@ def test_manifest_has_the_arguments_of_the_worker(monkeypatch: pytest.MonkeyPatc
     assert not [each for each in arguments if "$(" in each.replace("$$(", "")]
     monkeypatch.setattr(sys, "argv", ["worker", *(each.replace("$$", "$") for each in arguments)])
     parsed = worker._arguments()
-    assert (parsed.workers, parsed.model) == (4, "gs://b/model")
+    assert (parsed.workers, parsed.worker_gpus, parsed.model) == (4, 1, "gs://b/model")
     assert {name: getattr(parsed, name) for name in ARTIFACTS} == ARTIFACTS
     assert PipelineRun(parsed.settings, parsed.dataset_summary, parsed.run_name) == RUN
     assert worker._read_settings(parsed.settings)[1].seed == 3
