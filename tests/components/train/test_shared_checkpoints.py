@@ -21,6 +21,6 @@ def test_checkpoints_that_all_workers_see_are_accepted(
 
 @pytest.mark.parametrize("shared", [False, None])
 def test_checkpoints_on_one_disk_are_refused_with_the_flags_that_exist(shared: bool | None) -> None:
-    with pytest.raises(SettingError, match="checkpoints.*gs://.*4 workers: /disk") as error:
+    with pytest.raises(SettingError, match=r"checkpoints.*gs://.*4 workers: /disk") as error:
         require_shared_checkpoints("/disk", 4, shared=shared)
     assert ("--shared-checkpoints" in str(error.value)) == (shared is not None)
