@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from components.artifacts.files import TRAINING_FILE
@@ -47,7 +48,9 @@ class TrainJob:
     def manifest(self, pipeline_run: PipelineRun, environment: Mapping[str, str]) -> dict[str, Any]:
         """Returns the Kubernetes object.
 
-        If the pod of the step is deleted, Kubernetes deletes the TrainJob too.
+        All attempts of the step in a KFP run give it the same name, so that the cluster has one of
+        them at most: two would write the same checkpoint. If the pod of the step is deleted,
+        Kubernetes deletes the TrainJob too.
 
         Args:
             pipeline_run: Its `config` has the settings of the training, among others.
@@ -73,7 +76,11 @@ class TrainJob:
             trainer["env"] = [{"name": RUN_ID_VARIABLE, "value": environment[RUN_ID_VARIABLE]}]
         if self.gpus:
             trainer["resourcesPerNode"] = {"limits": {"nvidia.com/gpu": str(self.gpus)}}
-        metadata: dict[str, Any] = {"generateName": "captionflow-train-"}
+        run = environment.get(RUN_ID_VARIABLE) or self.model
+        # Short: JobSet's names of pods and hosts, which begin with it, have at most 63 characters.
+        metadata: dict[str, Any] = {
+            "name": f"captionflow-train-{sha256(run.encode()).hexdigest()[:16]}"
+        }
         if POD_ID_VARIABLE in environment:
             owner = {"apiVersion": "v1", "kind": "Pod", "name": environment[POD_VARIABLE]}
             metadata["ownerReferences"] = [{**owner, "uid": environment[POD_ID_VARIABLE]}]
