@@ -102,8 +102,8 @@ def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
     for name, value in ignored.items():
         if value and not several:
             raise SettingError(
-                f"{name} needs train_workers above 1. Received: {value} with 1 worker. For one pod, "
-                "set gpus and train_image"
+                f"{name} needs train_workers above 1. Received: {value} with 1 worker. For one "
+                "pod, set gpus and train_image"
             )
     if settings.worker_gpus:
         defaults["worker_image"] = f"{image}-gpu"
