@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import field_validator, model_validator
 
+from components.errors import SettingError
 from components.runtime.image import IMAGE
 from components.settings.base import SettingsGroup, setting
 from components.settings.shared import Name
@@ -37,17 +38,22 @@ class KubernetesSettings(SettingsGroup):
     train_workers: int = setting(
         1,
         "Number of pods that train one model together; more than 1 needs infra/trainer on the "
-        "cluster, and gpus must be 0, since the step's pod only waits",
+        "cluster, checkpoints and KFP's pipeline root at gs:// or s3://, and gpus at 0, since the "
+        "step's pod only waits",
         decisive=False,
         ge=1,
     )
     worker_gpus: int = setting(
-        0, "Number of GPUs of each of several pods that train", decisive=False, ge=0, le=1
+        0,
+        "Number of GPUs of each of several pods that train; needs train_workers above 1",
+        decisive=False,
+        ge=0,
+        le=1,
     )
     worker_image: Name = setting(
         IMAGE,
-        "Container image of several pods that train; by default, image, or with worker_gpus that "
-        "for GPUs",
+        "Container image of several pods that train, for train_workers above 1; by default, image, "
+        "or with worker_gpus that for GPUs",
         decisive=False,
     )
 
@@ -82,14 +88,23 @@ def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
     steps and on any node. If several pods train, the step itself has no GPU.
 
     Raises:
-        SettingError: If a value breaks its rule.
+        SettingError: If a value breaks its rule, or is for several workers and there is one.
     """
     image = given.get("image", IMAGE)
     defaults: dict[str, Any] = {"train_image": f"{image}-gpu", "worker_image": image}
     workers = {name: given[name] for name in ("train_workers",) if name in given}
-    if KubernetesSettings.check({**workers, "gpus": 0}).train_workers > 1:
+    several = KubernetesSettings.check({**workers, "gpus": 0}).train_workers > 1
+    if several:
         defaults["gpus"] = 0
     settings = KubernetesSettings.check(defaults | given)
+    # 0 GPUs are also what a single pod gets from it.
+    ignored = {"worker_gpus": settings.worker_gpus, "worker_image": given.get("worker_image")}
+    for name, value in ignored.items():
+        if value and not several:
+            raise SettingError(
+                f"{name} needs train_workers above 1. Received: {value} with 1 worker. For one "
+                "pod, set gpus and train_image"
+            )
     if settings.worker_gpus:
         defaults["worker_image"] = f"{image}-gpu"
     if not settings.gpus:

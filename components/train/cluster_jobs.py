@@ -18,8 +18,13 @@ PLURAL = "trainjobs"
 # Where Kubernetes mounts the namespace of a pod.
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _SECONDS_BETWEEN_LOOKS = 10.0
-# Failed looks in a row after which waiting ends: 10 minutes.
-_FAILED_LOOKS = 60
+# Seconds for which Kubernetes may fail to answer, or a deleted job may take to end.
+_PATIENCE = 600.0
+# Seconds without an answer after which a request has failed; urllib3 repeats a look three times.
+_TIMEOUT = 15.0
+# Statuses of HTTP of what a retry can't help: others, such as 429 or 503, pass.
+_REFUSED = (400, 401, 403, 404, 422)
+_FORBIDDEN, _MISSING, _CONFLICT = 403, 404, 409
 # Types of a TrainJob's conditions (pkg/apis/trainer/v1alpha1 of Kubeflow Trainer).
 _COMPLETE = "Complete"
 _ENDS = (_COMPLETE, "Failed")
@@ -52,79 +57,182 @@ class TrainJobs:
         api: Kubernetes' client for custom objects.
         place: API group, version, and namespace.
         seconds: Time between two looks at a job.
+        patience: Seconds for which Kubernetes may fail to answer, or a deleted job may take to end.
+        timeout: Seconds after which a request without an answer has failed.
     """
 
     def __init__(
-        self, api: Any, place: tuple[str, str, str], seconds: float = _SECONDS_BETWEEN_LOOKS
+        self,
+        api: Any,
+        place: tuple[str, str, str],
+        *,
+        seconds: float = _SECONDS_BETWEEN_LOOKS,
+        patience: float = _PATIENCE,
+        timeout: float = _TIMEOUT,
     ) -> None:
         self._api = api
         self._place = (*place, PLURAL)
         self._seconds = seconds
+        self._patience = patience
+        # To connect, and to read: the client ignores a float that is not in a pair.
+        self._timeout = (timeout, timeout)
 
     def run(self, manifest: Mapping[str, Any]) -> None:
         """Creates a job, and waits for its end.
 
+        If there is a job of that name, an earlier attempt of the step left it. If it has written
+        the same model, nothing is left to do; else the new job replaces it when all its pods have
+        ended, so that no two jobs write a checkpoint.
+
         A job that failed stays, so that its logs can be read, until the pod of the step is deleted.
+        One that can no longer be read is deleted.
 
         Args:
             manifest: See `TrainJob.manifest`.
 
         Raises:
             SettingError: If the cluster refuses the job.
-            CaptionflowError: If it failed, or Kubernetes no longer answers.
+            CaptionflowError: If it failed, or Kubernetes does not answer.
         """
-        name = self._create(manifest)
-        logger.info("Training in TrainJob %s: kubectl logs --selector %s", name, _pods(name))
+        name = manifest["metadata"]["name"]
+        uid = self._create(name, manifest)
+        logger.info("Training in TrainJob %s: %s", name, _logs(name))
         try:
-            failure = self._wait(name)
+            failure = self._wait(name, uid)
         except KeyboardInterrupt:
-            self._delete(name)
+            self._delete(name, uid)
             raise
+        except CaptionflowError as error:
+            raise CaptionflowError(f"{error}{self._delete(name, uid)}") from error
         if failure:
-            raise CaptionflowError(
-                f"TrainJob {name} failed: {failure}. See `kubectl logs --selector {_pods(name)}`"
-            )
+            raise CaptionflowError(f"TrainJob {name} failed: {failure}")
 
-    def _create(self, manifest: Mapping[str, Any]) -> str:
+    def _create(self, name: str, manifest: Mapping[str, Any]) -> str:
+        """Returns the id of a job that was created, or had already written the same model."""
+        uid = self._post(name, manifest)
+        if uid is None:
+            existing = self._read(name)
+            if (
+                existing
+                and _same_training(existing, manifest)
+                and _end(existing) == (_COMPLETE, "")
+            ):
+                return str(existing["metadata"]["uid"])
+            self._remove(name)
+            uid = self._post(name, manifest)
+        if uid is None:
+            raise CaptionflowError(f"TrainJob {name} was just created by another attempt")
+        return uid
+
+    def _post(self, name: str, manifest: Mapping[str, Any]) -> str | None:
+        """Returns the id of a new job; None if there is one of its name."""
         try:
-            created = self._api.create_namespaced_custom_object(*self._place, manifest)
-        except client.ApiException as error:
-            raise SettingError(
-                "train_workers above 1 needs Kubeflow Trainer and the manifests of infra/trainer "
-                f"on the cluster. Kubernetes refused the TrainJob: {_reason(error)}"
+            created = self._api.create_namespaced_custom_object(
+                *self._place, manifest, _request_timeout=self._timeout
+            )
+        except (client.ApiException, HTTPError) as error:
+            status = getattr(error, "status", None)
+            if status == _CONFLICT:
+                return None
+            if status in _REFUSED:
+                raise SettingError(
+                    "train_workers above 1 needs Kubeflow Trainer and the manifests of "
+                    f"infra/trainer on the cluster. Kubernetes refused the TrainJob: "
+                    f"{_reason(error)}"
+                ) from error
+            # It may exist: only the answer may have been lost.
+            raise CaptionflowError(
+                f"Kubernetes must create TrainJob {name}: {_reason(error)}{self._delete(name)}"
             ) from error
-        except HTTPError as error:
-            raise CaptionflowError(f"Kubernetes must answer: {error}") from error
-        return str(created["metadata"]["name"])
+        return str(created["metadata"]["uid"])
 
-    def _wait(self, name: str) -> str:
-        """Returns why a job failed; empty if it succeeded."""
-        failed = 0
-        while True:
-            try:
-                job = self._api.get_namespaced_custom_object(*self._place, name)
-                failed = 0
-            except (client.ApiException, HTTPError) as error:
-                failed += 1
-                if failed == _FAILED_LOOKS or getattr(error, "status", None) in (403, 404):
-                    reason = _reason(error)
-                    raise CaptionflowError(f"TrainJob {name} can't be read: {reason}") from error
-                logger.warning("TrainJob %s can't be read: %s", name, _reason(error))
-            else:
-                for condition in job.get("status", {}).get("conditions", []):
-                    if condition["status"] == "True" and condition["type"] in _ENDS:
-                        return "" if condition["type"] == _COMPLETE else condition["message"]
+    def _remove(self, name: str) -> None:
+        """Deletes the job of an earlier attempt, and waits until its pods have ended."""
+        logger.info("TrainJob %s of an earlier attempt of this step is being replaced", name)
+        give_up = time.monotonic() + self._patience
+        while existing := self._read(name):
+            if time.monotonic() >= give_up:
+                raise CaptionflowError(
+                    f"TrainJob {name} of an earlier attempt must end before this one starts, but "
+                    f"still exists after {self._patience:.0f} s: see `kubectl describe trainjob "
+                    f"{name}`"
+                )
+            self._delete(name, existing["metadata"]["uid"])
             time.sleep(self._seconds)
 
-    def _delete(self, name: str) -> None:
+    def _wait(self, name: str, uid: str) -> str:
+        """Returns why a job failed; empty if it succeeded."""
+        while True:
+            job = self._read(name)
+            if not job:
+                return "it was deleted"
+            if job["metadata"]["uid"] != uid:
+                return "another attempt of this step has replaced it"
+            if end := _end(job):
+                kind, message = end
+                return "" if kind == _COMPLETE else f"{message}. See `{_logs(name)}`"
+            time.sleep(self._seconds)
+
+    def _read(self, name: str) -> Any:
+        """Returns a job, None if there is none; waits while Kubernetes does not answer."""
+        give_up = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._api.get_namespaced_custom_object(
+                    *self._place, name, _request_timeout=self._timeout
+                )
+            except (client.ApiException, HTTPError) as error:
+                status, reason = getattr(error, "status", None), _reason(error)
+                if status == _MISSING:
+                    return None
+                if status == _FORBIDDEN or time.monotonic() >= give_up:
+                    raise CaptionflowError(f"TrainJob {name} can't be read: {reason}") from error
+                logger.warning("TrainJob %s can't be read: %s", name, reason)
+            time.sleep(self._seconds)
+
+    def _delete(self, name: str, uid: str | None = None) -> str:
+        """Deletes a job; Kubernetes keeps it until its pods have ended.
+
+        Args:
+            name: The job's name.
+            uid: Its id, so that one of a later attempt stays; None: any.
+
+        Returns:
+            The end of an error's message if the job may still be running; else empty.
+        """
+        body = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
         try:
-            self._api.delete_namespaced_custom_object(*self._place, name)
+            self._api.delete_namespaced_custom_object(
+                *self._place, name, body=body, _request_timeout=self._timeout
+            )
         except (client.ApiException, HTTPError) as error:
+            # No such job, or the id is another.
+            if getattr(error, "status", None) in (_MISSING, _CONFLICT):
+                return ""
             logger.warning("TrainJob %s was not deleted: %s", name, _reason(error))
+            return (
+                f". It may still be running, since it can't be deleted ({_reason(error)}): use "
+                f"`kubectl delete trainjob {name}`"
+            )
+        return ""
 
 
-def _pods(name: str) -> str:
-    return f"jobset.sigs.k8s.io/jobset-name={name}"
+def _end(job: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Returns how a job ended, and the message of a failure; None if it has not ended."""
+    for condition in job.get("status", {}).get("conditions", []):
+        if condition["status"] == "True" and condition["type"] in _ENDS:
+            kind = condition["type"]
+            return kind, "" if kind == _COMPLETE else condition["message"]
+    return None
+
+
+def _same_training(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Returns whether two jobs read the same artifacts and write the same model."""
+    return bool(one["spec"]["trainer"]["args"] == other["spec"]["trainer"]["args"])
+
+
+def _logs(name: str) -> str:
+    return f"kubectl logs --selector jobset.sigs.k8s.io/jobset-name={name}"
 
 
 def _reason(error: Exception) -> str:

@@ -7,11 +7,13 @@ from components.captioning.encoder.precision import has_bfloat16
 from components.errors import SettingError
 
 
-def require_gpus(gpus: int) -> None:
+def require_gpus(gpus: int, *, setting: str = "gpus", image: str = "train_image") -> None:
     """Checks that the requested GPUs are available: training never silently falls back to the CPU.
 
     Args:
         gpus: Number of GPUs; 0 requires none, and uses any that are available.
+        setting: The setting with this number, for the message.
+        image: The setting with this process's container image, for the message.
 
     Raises:
         SettingError: If TensorFlow finds fewer.
@@ -19,8 +21,8 @@ def require_gpus(gpus: int) -> None:
     available = len(tf.config.list_physical_devices("GPU"))
     if available < gpus:
         raise SettingError(
-            f"gpus is {gpus}, but TensorFlow finds {available}: run the step on a node with GPUs, "
-            "with an image that includes CUDA (train_image), or set gpus to 0"
+            f"{setting} is {gpus}, but TensorFlow finds {available}: run on a node with GPUs, with "
+            f"an image that includes CUDA ({image}), or set {setting} to 0"
         )
 
 

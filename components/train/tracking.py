@@ -107,8 +107,8 @@ def start_training_run(
 
 
 def _location(dataset: str) -> str:
-    # A relative path means nothing on MLflow's page.
-    is_place = dataset == SAMPLE or is_remote(dataset)
+    # A relative path means nothing on MLflow's page, and an empty one is not the current folder.
+    is_place = dataset in ("", SAMPLE) or is_remote(dataset)
     return dataset if is_place else str(local_path(dataset).absolute())
 
 
@@ -119,9 +119,15 @@ def _description(
     start_from: Mapping[str, Any],
 ) -> str:
     """Returns the description of the run for its page in MLflow."""
-    text = (
-        f"Trains {settings['model_name']} on {dataset_name(settings['dataset'])}: {data.photos:,} "
-        f"photos with {data.captions:,} captions. Image encoder: {encoder['network']}. "
-        f"All settings are in {RUN_CONFIG_FILE}, under Artifacts."
-    )
-    return f"{text} Continues from {start_from['model']}." if start_from else text
+    sentences = [
+        f"Image encoder: {encoder['network']}.",
+        f"All settings are in {RUN_CONFIG_FILE}, under Artifacts.",
+    ]
+    model, dataset = settings.get("model_name"), settings.get("dataset")
+    # A worker's file may have the settings of the training alone.
+    if model and dataset:
+        counts = f"{data.photos:,} photos with {data.captions:,} captions"
+        sentences.insert(0, f"Trains {model} on {dataset_name(dataset)}: {counts}.")
+    if start_from:
+        sentences.append(f"Continues from {start_from['model']}.")
+    return " ".join(sentences)

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from components.artifacts.files import TRAINING_FILE
@@ -17,8 +18,8 @@ from components.runtime.kubeflow_run import POD_ID_VARIABLE, POD_VARIABLE
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.storage.reading import read_bytes
+from components.train.shared_checkpoints import require_shared_checkpoints
 from components.train.tracking import PipelineRun
-from components.train.worker import require_shared_checkpoints
 
 #: Kubeflow Trainer's API.
 GROUP, VERSION = "trainer.kubeflow.org", "v1alpha1"
@@ -47,7 +48,9 @@ class TrainJob:
     def manifest(self, pipeline_run: PipelineRun, environment: Mapping[str, str]) -> dict[str, Any]:
         """Returns the Kubernetes object.
 
-        If the pod of the step is deleted, Kubernetes deletes the TrainJob too.
+        All attempts of the step in a KFP run give it the same name, so that the cluster has one of
+        them at most: two would write the same checkpoint. If the pod of the step is deleted,
+        Kubernetes deletes the TrainJob too.
 
         Args:
             pipeline_run: Its `config` has the settings of the training, among others.
@@ -55,6 +58,7 @@ class TrainJob:
         """
         arguments = {
             "workers": str(self.workers),
+            "worker-gpus": str(self.gpus),
             **self.artifacts,
             "model": self.model,
             "settings": pipeline_run.config,
@@ -72,7 +76,11 @@ class TrainJob:
             trainer["env"] = [{"name": RUN_ID_VARIABLE, "value": environment[RUN_ID_VARIABLE]}]
         if self.gpus:
             trainer["resourcesPerNode"] = {"limits": {"nvidia.com/gpu": str(self.gpus)}}
-        metadata: dict[str, Any] = {"generateName": "captionflow-train-"}
+        run = environment.get(RUN_ID_VARIABLE) or self.model
+        # Short: JobSet's names of pods and hosts, which begin with it, have at most 63 characters.
+        metadata: dict[str, Any] = {
+            "name": f"captionflow-train-{sha256(run.encode()).hexdigest()[:16]}"
+        }
         if POD_ID_VARIABLE in environment:
             owner = {"apiVersion": "v1", "kind": "Pod", "name": environment[POD_VARIABLE]}
             metadata["ownerReferences"] = [{**owner, "uid": environment[POD_ID_VARIABLE]}]
@@ -105,7 +113,7 @@ def run_train_job(
             is in no cluster, or the cluster refuses the job.
         CaptionflowError: If the job failed, or Kubernetes no longer answers.
     """
-    require_shared_checkpoints(settings.checkpoints, job.workers, shared=False)
+    require_shared_checkpoints(settings.checkpoints, job.workers)
     for uri in (*job.artifacts.values(), job.model):
         if not uri.startswith(("gs://", "s3://")):
             raise SettingError(

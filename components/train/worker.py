@@ -37,7 +37,9 @@ def main() -> None:
         from components.storage.transfer import local_copy
         from components.storage.upload import upload
         from components.train.checkpoint import remove_checkpoint
+        from components.train.devices import require_gpus
         from components.train.run import train_model
+        from components.train.shared_checkpoints import require_shared_checkpoints
         from components.train.tracking import PipelineRun
         from components.train.workers import CLUSTER_VARIABLE, join_workers
 
@@ -46,6 +48,7 @@ def main() -> None:
         # Before anything that uses TensorFlow.
         workers = join_workers()
         ready()
+        require_gpus(args.worker_gpus, setting="worker_gpus", image="worker_image")
         config, settings = _read_settings(args.settings or _read_config(args.config))
         require_shared_checkpoints(
             settings.checkpoints, workers.count, shared=args.shared_checkpoints
@@ -96,27 +99,6 @@ def cluster_config(environment: Mapping[str, str], workers: int) -> str:
     )
 
 
-def require_shared_checkpoints(checkpoints: str, workers: int, *, shared: bool) -> None:
-    """Checks that all workers can resume from the checkpoints, which only the chief writes.
-
-    Args:
-        checkpoints: The setting.
-        workers: Number of workers.
-        shared: Whether a local path is a folder that all workers share.
-
-    Raises:
-        SettingError: If there are several workers, and the path may be on one worker's disk.
-    """
-    from components.storage.filesystem import is_remote
-
-    if workers > 1 and not shared and not is_remote(checkpoints):
-        raise SettingError(
-            "checkpoints must be where all workers see it: set it to a folder in a bucket (gs://, "
-            "s3://), or pass --shared-checkpoints if it is on a volume that they share. Received "
-            f"for {workers} workers: {checkpoints}"
-        )
-
-
 def _read_config(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
@@ -159,6 +141,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dataset-summary", default="", help="recorded in MLflow")
     parser.add_argument("--run-name", default="", help="recorded in MLflow")
     parser.add_argument("--workers", type=int, default=1, help="number of workers")
+    parser.add_argument("--worker-gpus", type=int, default=0, help="GPUs that this worker needs")
     parser.add_argument(
         "--shared-checkpoints",
         action="store_true",

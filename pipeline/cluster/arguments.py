@@ -10,6 +10,7 @@ from components.settings.base import external_settings
 from components.settings.data import SAMPLE
 from components.settings.run import RunSettings
 from components.storage.filesystem import is_absolute, is_remote
+from components.train.shared_checkpoints import require_shared_checkpoints
 from pipeline.config import DEFAULT_PRESET, make_settings
 from pipeline.kubernetes_settings import make_kubernetes_settings
 
@@ -30,7 +31,8 @@ def cluster_arguments(
         kubernetes: `KubernetesSettings` from the command line.
 
     Raises:
-        SettingError: If a setting is invalid, or a path that a pod can't read.
+        SettingError: If a setting is invalid, or a path that a pod can't read, or that several
+            workers don't share.
     """
     arguments = make_settings(preset or DEFAULT_PRESET, settings, config=config).model_dump()
     for name, words in external_settings(RunSettings).items():
@@ -55,4 +57,6 @@ def cluster_arguments(
             "`captionflow run` does. Give --preset small for fewer than 2,000 photos, else "
             "--preset flickr8k"
         )
-    return arguments | make_kubernetes_settings(kubernetes).model_dump()
+    placement = make_kubernetes_settings(kubernetes)
+    require_shared_checkpoints(arguments["checkpoints"], placement.train_workers)
+    return arguments | placement.model_dump()

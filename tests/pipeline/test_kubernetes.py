@@ -152,6 +152,8 @@ def test_make_kubernetes_settings_with_gpus_trains_in_the_cuda_image() -> None:
         ({"train_workers": 4, "worker_gpus": 1}, (0, IMAGE, f"{IMAGE}-gpu")),
         ({"train_workers": 4, "worker_gpus": "1", "image": "x:1"}, (0, "x:1", "x:1-gpu")),
         ({"train_workers": 1}, (1, f"{IMAGE}-gpu", IMAGE)),
+        ({"train_workers": 1, "worker_gpus": 0}, (1, f"{IMAGE}-gpu", IMAGE)),
+        ({"train_workers": 2, "worker_image": "y:1"}, (0, IMAGE, "y:1")),
     ],
 )
 def test_make_kubernetes_settings_with_several_workers_gives_gpus_to_them_alone(
@@ -188,6 +190,10 @@ def test_make_kubernetes_settings_keeps_given_values() -> None:
         ({"train_workers": 0}, "train_workers must be greater than or equal to 1"),
         ({"worker_gpus": 2}, "worker_gpus must be less than or equal to 1"),
         ({"train_workers": 2, "gpus": 1}, "gpus must be 0 if train_workers is above 1"),
+        ({"worker_gpus": 1}, "worker_gpus needs train_workers above 1. Received: 1"),
+        ({"worker_gpus": "1", "gpus": 0}, "worker_gpus needs train_workers above 1"),
+        ({"train_workers": 1, "worker_image": "x:1"}, "worker_image needs train_workers above 1"),
+        ({"worker_image": IMAGE}, "worker_image needs train_workers above 1"),
     ],
 )
 def test_make_kubernetes_settings_with_a_wrong_value_states_the_rule(

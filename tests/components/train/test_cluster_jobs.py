@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,51 +15,105 @@ from components.train.cluster_jobs import TrainJobs
 from components.train.train_job import GROUP, VERSION
 
 PATH = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/kubeflow/trainjobs"
-JOB = {"kind": "TrainJob", "metadata": {"generateName": "captionflow-train-"}, "spec": {}}
+NAME = "captionflow-train-abcde"
+JOB = {
+    "kind": "TrainJob",
+    "metadata": {"name": NAME},
+    "spec": {"trainer": {"args": ["--model=gs://b/model"]}},
+}
+CREATE, LOOK, DELETE = ("POST", PATH), ("GET", f"{PATH}/{NAME}"), ("DELETE", f"{PATH}/{NAME}")
 COMPLETE = {"type": "Complete", "status": "True", "message": "all workers have ended"}
 FAILED = {"type": "Failed", "status": "True", "message": "worker 1 exited with 2"}
 RUNNING = {"type": "Suspended", "status": "False", "message": "resumed"}
 
 
 class Api(ThreadingHTTPServer):
-    """Serves one job.
+    """Holds one job, as Kubernetes does.
 
     Attributes:
         answers: What each look at the job gives: a status of HTTP, or the job's conditions. The
             last one is given from then on.
+        statuses: By method, the status of HTTP with which the server refuses all requests; 0 if it
+            never answers.
+        job: The job, with an id of its own; None if there is none.
+        lingers: Number of looks at a job that is being deleted, until its pods have ended.
         calls: Method and path of each request.
+        deletions: The body of each request to delete the job.
     """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: list[Any] = []
-        self.refuses = 0
+        self.statuses: dict[str, int] = {}
+        self.job: Any = None
+        self.lingers = 0
+        self.deleted = False
+        self.creations = 0
         self.calls: list[tuple[str, str]] = []
-        self.created: Any = None
+        self.deletions: list[Any] = []
+        self.closes = threading.Event()
+
+    def create(self, body: Any) -> None:
+        self.creations += 1
+        metadata = {**body["metadata"], "uid": f"uid-{self.creations}"}
+        self.job, self.deleted = {**body, "metadata": metadata}, False
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Api
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.server.refuses:
-            self._send(self.server.refuses, {"message": "trainjobs is forbidden"})
+        body = self._body()
+        if self._refuses():
             return
-        self.server.created = body
-        body["metadata"]["name"] = body["metadata"]["generateName"] + "abcde"
-        self._send(201, body)
+        if self.server.job:
+            self._send(409, {"message": "it already exists"})
+            return
+        self.server.create(body)
+        self._send(201, self.server.job)
 
     def do_GET(self) -> None:
+        if self._refuses():
+            return
+        if self.server.job and self.server.deleted:
+            self.server.lingers -= 1
+            if self.server.lingers < 0:
+                self.server.job = None
+        if not self.server.job:
+            self._send(404, {"message": "there is none"})
+            return
         answers = self.server.answers
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, int):
             self._send(answer, {"message": "not now"})
         else:
-            self._send(200, {"status": {"conditions": answer} if answer else {}})
+            status = {"conditions": answer} if answer else {}
+            self._send(200, {**self.server.job, "status": status})
 
     def do_DELETE(self) -> None:
-        self._send(200, {})
+        body = self._body()
+        self.server.deletions.append(body)
+        if self._refuses():
+            return
+        if not self.server.job:
+            self._send(404, {"message": "there is none"})
+        elif body["preconditions"]["uid"] not in (None, self.server.job["metadata"]["uid"]):
+            self._send(409, {"message": "the id is another"})
+        else:
+            self.server.deleted = True
+            self._send(200, {})
+
+    def _body(self) -> Any:
+        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def _refuses(self) -> bool:
+        status = self.server.statuses.get(self.command)
+        if status:
+            self._send(status, {"message": "trainjobs is forbidden"})
+        elif status == 0:
+            self.server.calls.append((self.command, self.path))
+            self.server.closes.wait()
+        return status is not None
 
     def _send(self, status: int, body: Any) -> None:
         self.server.calls.append((self.command, self.path))
@@ -79,6 +134,7 @@ def api() -> Iterator[Api]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
+        server.closes.set()
         server.shutdown()
         thread.join()
 
@@ -87,14 +143,15 @@ def api() -> Iterator[Api]:
 def jobs(api: Api) -> TrainJobs:
     configuration = client.Configuration(host=f"http://127.0.0.1:{api.server_port}")
     objects = client.CustomObjectsApi(client.ApiClient(configuration))
-    return TrainJobs(objects, (GROUP, VERSION, "kubeflow"), seconds=0.01)
+    place = (GROUP, VERSION, "kubeflow")
+    return TrainJobs(objects, place, seconds=0.01, patience=0.2, timeout=0.1)
 
 
 def test_run_creates_a_job_and_waits_until_it_is_complete(jobs: TrainJobs, api: Api) -> None:
     api.answers = [[], [RUNNING], [RUNNING, COMPLETE]]
     jobs.run(JOB)
-    assert api.created["kind"] == "TrainJob"
-    assert api.calls == [("POST", PATH)] + [("GET", f"{PATH}/captionflow-train-abcde")] * 3
+    assert api.job["kind"] == "TrainJob"
+    assert api.calls == [CREATE] + [LOOK] * 3
 
 
 def test_run_of_a_job_that_fails_gives_reason_and_logs(jobs: TrainJobs, api: Api) -> None:
@@ -102,7 +159,7 @@ def test_run_of_a_job_that_fails_gives_reason_and_logs(jobs: TrainJobs, api: Api
     with pytest.raises(CaptionflowError, match=r"worker 1 exited with 2.*captionflow-train-abcde"):
         jobs.run(JOB)
     # Its pods stay, for their logs.
-    assert ("DELETE", f"{PATH}/captionflow-train-abcde") not in api.calls
+    assert DELETE not in api.calls
 
 
 def test_run_outlasts_a_server_that_answers_nothing_for_a_while(jobs: TrainJobs, api: Api) -> None:
@@ -110,28 +167,131 @@ def test_run_outlasts_a_server_that_answers_nothing_for_a_while(jobs: TrainJobs,
     jobs.run(JOB)
 
 
-@pytest.mark.parametrize("status", [403, 404])
-def test_run_ends_if_the_job_is_gone_or_can_not_be_read(
+def test_run_of_a_job_that_someone_deletes_ends(jobs: TrainJobs, api: Api) -> None:
+    api.answers = [[RUNNING], 404]
+    with pytest.raises(CaptionflowError, match=f"{NAME}.*deleted"):
+        jobs.run(JOB)
+    assert DELETE not in api.calls
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_run_of_a_job_that_can_not_be_read_deletes_it(
     jobs: TrainJobs, api: Api, status: int
 ) -> None:
     api.answers = [[RUNNING], status]
-    with pytest.raises(CaptionflowError, match="captionflow-train-abcde can't be read: not now"):
+    with pytest.raises(CaptionflowError, match=f"{NAME} can't be read: not now") as error:
+        jobs.run(JOB)
+    assert "kubectl delete" not in str(error.value)
+    assert (api.calls[-1], api.deleted) == (DELETE, True)
+
+
+def test_run_of_a_job_that_can_not_be_deleted_either_says_so(jobs: TrainJobs, api: Api) -> None:
+    api.answers = [[RUNNING], 403]
+    api.statuses = {"DELETE": 403}
+    with pytest.raises(CaptionflowError, match=f"not now.*kubectl delete trainjob {NAME}"):
         jobs.run(JOB)
 
 
-def test_run_ends_if_the_server_stays_away(jobs: TrainJobs, api: Api) -> None:
-    api.answers = [503]
+def test_run_waits_for_a_server_that_stays_away_no_longer_than_its_patience(
+    jobs: TrainJobs, api: Api
+) -> None:
+    api.answers = [[RUNNING]] * 50 + [503]
+    begun = time.monotonic()
     with pytest.raises(CaptionflowError, match="not now"):
         jobs.run(JOB)
+    # The 50 looks that were answered do not count.
+    assert 0.2 <= time.monotonic() - begun < 10
+    assert api.calls.count(LOOK) > 52
 
 
-@pytest.mark.parametrize("status", [403, 404, 422])
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+def test_run_ends_if_the_server_never_answers(jobs: TrainJobs, api: Api, method: str) -> None:
+    api.statuses = {method: 0}
+    api.answers = [[RUNNING], 403]
+    with pytest.raises(CaptionflowError, match=r"timed? ?out|not now"):
+        jobs.run(JOB)
+    assert method in {called for called, _ in api.calls}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 def test_run_without_trainer_or_rights_names_the_manifests(
     jobs: TrainJobs, api: Api, status: int
 ) -> None:
-    api.refuses = status
+    api.statuses = {"POST": status}
     with pytest.raises(SettingError, match=r"infra/trainer.*trainjobs is forbidden"):
         jobs.run(JOB)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_run_at_a_server_that_can_not_create_the_job_now_may_be_retried(
+    jobs: TrainJobs, api: Api, status: int
+) -> None:
+    api.statuses = {"POST": status}
+    with pytest.raises(CaptionflowError, match="trainjobs is forbidden") as error:
+        jobs.run(JOB)
+    # A retry of the step finds no record of it.
+    assert error.value.exit_code == CaptionflowError.exit_code
+    # An answer was not needed for the job to be created.
+    assert DELETE in api.calls
+
+
+def test_run_replaces_the_job_of_an_earlier_attempt_when_its_pods_have_ended(
+    jobs: TrainJobs, api: Api
+) -> None:
+    api.create({**JOB, "spec": {"trainer": {"args": ["--model=gs://b/first"]}}})
+    api.lingers = 3
+    api.answers = [[RUNNING], [RUNNING], [RUNNING], [RUNNING], [COMPLETE]]
+    jobs.run(JOB)
+    assert (api.job["metadata"]["uid"], api.job["spec"]) == ("uid-2", JOB["spec"])
+    # Foreground: the job is there until its pods have ended.
+    assert api.deletions[0] == {
+        "propagationPolicy": "Foreground", "preconditions": {"uid": "uid-1"},
+    }  # fmt: skip
+    assert api.calls.index(DELETE) < len(api.calls) - 1 - api.calls[::-1].index(CREATE)
+
+
+def test_run_ends_if_the_job_of_an_earlier_attempt_stays(jobs: TrainJobs, api: Api) -> None:
+    api.create(JOB)
+    api.lingers = 10**6
+    api.answers = [[RUNNING]]
+    with pytest.raises(CaptionflowError, match=f"{NAME} of an earlier attempt.*kubectl"):
+        jobs.run(JOB)
+    assert api.creations == 1
+
+
+def test_run_of_what_an_earlier_attempt_completed_trains_no_second_time(
+    jobs: TrainJobs, api: Api
+) -> None:
+    api.create(JOB)
+    api.answers = [[COMPLETE]]
+    jobs.run(JOB)
+    assert (api.creations, api.deletions) == (1, [])
+
+
+def test_run_of_a_job_that_a_later_attempt_replaced_leaves_that_alone(
+    jobs: TrainJobs, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.answers = [[RUNNING]]
+    # While the first attempt waits.
+    monkeypatch.setattr("components.train.cluster_jobs.time.sleep", lambda _: api.create(dict(JOB)))
+    with pytest.raises(CaptionflowError, match="another attempt"):
+        jobs.run(JOB)
+    assert DELETE not in api.calls
+
+
+def test_run_that_is_interrupted_after_a_later_attempt_replaced_its_job_leaves_that_alone(
+    jobs: TrainJobs, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.answers = [[RUNNING]]
+
+    def interrupt(seconds: float) -> None:
+        api.create(dict(JOB))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("components.train.cluster_jobs.time.sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.run(JOB)
+    assert (api.job["metadata"]["uid"], api.deleted) == ("uid-2", False)
 
 
 def test_run_that_is_interrupted_deletes_the_job(
@@ -145,4 +305,4 @@ def test_run_that_is_interrupted_deletes_the_job(
     monkeypatch.setattr("components.train.cluster_jobs.time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         jobs.run(JOB)
-    assert api.calls[-1] == ("DELETE", f"{PATH}/captionflow-train-abcde")
+    assert (api.calls[-1], api.deleted) == (DELETE, True)

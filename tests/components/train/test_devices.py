@@ -20,6 +20,11 @@ def test_require_gpus_refuses_more_gpus_than_available() -> None:
         require_gpus(_AVAILABLE + 1)
 
 
+def test_require_gpus_of_a_worker_names_its_settings() -> None:
+    with pytest.raises(SettingError, match=r"worker_gpus is .*worker_image.*worker_gpus to 0"):
+        require_gpus(_AVAILABLE + 1, setting="worker_gpus", image="worker_image")
+
+
 def test_training_strategy_of_several_workers_refuses_several_gpus(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -54,6 +54,21 @@ def test_start_training_run_records_where_a_relative_data_set_is(mlflow_root: Pa
     assert sources == [str(Path.cwd() / "pets.zip"), "sample", "gs://b/dogs.zip"]
 
 
+def test_start_training_run_with_settings_of_the_training_alone_names_no_data_set(
+    mlflow_root: Path,
+) -> None:
+    settings = TrainSettings(epochs=3)
+    summary = DatasetSummary("ab" * 32, 7, 35, {"train": 5, "dev": 1, "test": 1}).to_json()
+    run = PipelineRun(settings.to_yaml(), summary)
+    run_id = start_training_run(settings, _ENCODER, run, training="a1")
+    recorded = MlflowClient().get_run(run_id)
+    description = recorded.data.tags["mlflow.note.content"]
+    assert "InceptionV3" in description and "Trains" not in description
+    (logged,) = recorded.inputs.dataset_inputs
+    assert json.loads(logged.dataset.source)["uri"] == ""
+    assert json.loads(logged.dataset.profile)["photos"] == 7
+
+
 def test_start_training_run_outside_a_pipeline_records_its_own_settings(mlflow_root: Path) -> None:
     run_id = start_training_run(TrainSettings(epochs=3), _ENCODER, PipelineRun(), training="a1")
     run = MlflowClient().get_run(run_id)

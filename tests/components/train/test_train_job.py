@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def test_manifest_has_the_arguments_of_the_worker(monkeypatch: pytest.MonkeyPatc
     assert not [each for each in arguments if "$(" in each.replace("$$(", "")]
     monkeypatch.setattr(sys, "argv", ["worker", *(each.replace("$$", "$") for each in arguments)])
     parsed = worker._arguments()
-    assert (parsed.workers, parsed.model) == (4, "gs://b/model")
+    assert (parsed.workers, parsed.worker_gpus, parsed.model) == (4, 1, "gs://b/model")
     assert {name: getattr(parsed, name) for name in ARTIFACTS} == ARTIFACTS
     assert PipelineRun(parsed.settings, parsed.dataset_summary, parsed.run_name) == RUN
     assert worker._read_settings(parsed.settings)[1].seed == 3
@@ -53,6 +54,20 @@ def test_manifest_belongs_to_the_pod_and_the_run_that_created_it() -> None:
     (owner,) = manifest["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["name"], owner["uid"]) == ("Pod", "pod-1", "uid-1")
     assert manifest["spec"]["trainer"]["env"] == [{"name": RUN_ID_VARIABLE, "value": "run-1"}]
+
+
+def test_manifest_has_one_name_in_all_attempts_of_a_run() -> None:
+    def name(run: str, pod: str, model: str = "gs://b/model") -> str:
+        job = TrainJob(100, 1, "x", ARTIFACTS, model)
+        environment = {RUN_ID_VARIABLE: run, POD_VARIABLE: pod, POD_ID_VARIABLE: pod}
+        return str(job.manifest(RUN, environment)["metadata"]["name"])
+
+    # KFP's ids of runs.
+    one, other = (f"1b4e28ba-2fa1-11d2-883f-0016d3cca42{last}" for last in "78")
+    assert name(one, "pod-1") == name(one, "pod-2", "gs://b/second-attempt") != name(other, "pod-1")
+    # JobSet appends the names of Job and pod, and Kubernetes five characters.
+    assert len(f"{name(one, 'pod-1')}-node-0-99-abcde") <= 63
+    assert re.fullmatch("[a-z][a-z0-9-]*[a-z0-9]", name(one, "pod-1"))
 
 
 @pytest.mark.parametrize(
@@ -74,5 +89,7 @@ def test_run_train_job_where_workers_share_nothing_states_the_rule(
     # As Kubernetes sets it in each pod.
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     settings = TrainSettings.check({"checkpoints": checkpoints})
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(SettingError, match=message) as error:
         run_train_job(TrainJob(2, 0, "x", artifacts, model), settings, PipelineRun())
+    # A flag of the worker's, not of `submit`.
+    assert "--shared-checkpoints" not in str(error.value)

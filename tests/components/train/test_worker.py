@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 from mlflow import MlflowClient
 
@@ -136,14 +137,23 @@ def test_several_workers_with_checkpoints_on_a_local_disk_are_refused(
     assert not (tmp_path / "own").exists()
 
 
-@pytest.mark.parametrize(
-    ("checkpoints", "count", "shared"),
-    [("gs://bucket/checkpoints", 2, False), ("/volume", 2, True), ("checkpoints", 1, False)],
-)
-def test_checkpoints_that_all_workers_see_are_accepted(
-    checkpoints: str, count: int, shared: bool
+def test_a_worker_without_its_gpu_fails_instead_of_training_on_the_cpu(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    worker.require_shared_checkpoints(checkpoints, count, shared=shared)
+    available = len(tf.config.list_physical_devices("GPU"))
+    monkeypatch.setattr(sys, "argv", ["worker", *arguments, f"--worker-gpus={available + 1}"])
+    with pytest.raises(SystemExit) as exit_info:
+        worker.main()
+    assert exit_info.value.code == SettingError.exit_code
+    line = capsys.readouterr().out.splitlines()[-1]
+    for fact in (f"worker_gpus is {available + 1}", f"finds {available}", "worker_image"):
+        assert fact in line
+    # The names for a training in one pod.
+    assert "train_image" not in line
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_worker_with_a_damaged_artifact_fails_in_one_line(

@@ -91,6 +91,8 @@ def test_arguments_of_the_train_job_are_those_of_the_worker(
     monkeypatch.setattr(sys, "argv", ["worker", *train_job["spec"]["trainer"]["args"]])
     arguments = worker._arguments()
     assert (arguments.workers, arguments.model) == (2, "gs://BUCKET/model")
+    limits = train_job["spec"]["trainer"]["resourcesPerNode"]["limits"]
+    assert limits == {"nvidia.com/gpu": str(arguments.worker_gpus)}
 
 
 def test_workers_find_each_other(manifests: list[Manifest], container: Any) -> None:

@@ -103,6 +103,23 @@ def test_submit_without_gpus_asks_for_no_gpu_node_and_no_gpu_image(
     assert (sent["store"], sent["checkpoints"]) == ("features", "checkpoints")
 
 
+def test_submit_of_several_workers_with_checkpoints_in_a_bucket_sends_them(
+    call: Call, kfp_server: Any
+) -> None:
+    options = ("--train-workers", 4, "--worker-gpus", 1, "--checkpoints", "gs://b/checkpoints")
+    assert call("submit", *options).exit_code == 0
+    (run,) = kfp_server.runs.values()
+    sent = run["runtime_config"]["parameters"]
+    names = ("train_workers", "worker_gpus", "gpus", "checkpoints")
+    assert [sent[name] for name in names] == [4, 1, 0, "gs://b/checkpoints"]
+
+
+def test_submit_of_several_workers_offers_no_flag_that_it_lacks(call: Call) -> None:
+    result = call("submit", "--train-workers", 4)
+    assert "checkpoints must be" in result.stderr
+    assert "--shared-checkpoints" not in result.stderr
+
+
 def test_submit_prints_the_runs_id_and_page(call: Call, kfp_server: Any) -> None:
     result = call("submit")
     (run_id,) = kfp_server.runs
@@ -129,6 +146,9 @@ def test_submit_twice_uses_one_experiment(call: Call, kfp_server: Any) -> None:
         (("--start-from", "bundle"), "start_from must be readable from the cluster: gs://"),
         (("--checkpoints", "mine"), "checkpoints must outlive the step's pod"),
         (("--checkpoints", "checkpoints/../mine"), "Received: 'checkpoints/../mine'"),
+        (("--train-workers", 4), "Received for 4 workers: checkpoints"),
+        (("--train-workers", 4, "--checkpoints", "checkpoints/mine"), "gs://"),
+        (("--worker-gpus", 1), "worker_gpus needs train_workers above 1"),
         (("--store", "mine"), "store must outlive the step's pod: gs://"),
         (("--store", "/features"), "Received: '/features'"),
     ],
