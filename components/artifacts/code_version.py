@@ -16,7 +16,7 @@ from components.artifacts.fingerprint import fingerprint_file, fingerprint_value
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("components", "pipeline")
-_IGNORED = (".pyc", ".md")
+_CACHE = "__pycache__"  # also holds temporary files while Python compiles
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -39,7 +39,9 @@ def code_version(package: str) -> str:
     """
     folder = _PROJECT.joinpath(*package.split("."))
     own = sorted(
-        path for path in folder.rglob("*") if path.is_file() and path.suffix not in _IGNORED
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".md" and _CACHE not in path.parts
     )
     if not own:
         raise FileNotFoundError(f"There is no package {package}")

@@ -39,6 +39,14 @@ def test_code_version_covers_the_packages_files(
     assert code_version("components.embeddings") != before
 
 
+def test_code_version_ignores_what_python_writes_while_it_compiles(project: Path) -> None:
+    before = code_version("components.embeddings")
+    temporary = project / "components/embeddings/__pycache__/run.cpython-311.pyc.140234"
+    temporary.parent.mkdir(exist_ok=True)
+    temporary.write_bytes(b"half")
+    assert code_version("components.embeddings") == before
+
+
 def test_code_version_covers_imported_modules_only(
     append: Callable[[str, str], None],
 ) -> None:

@@ -4,6 +4,7 @@ Beam's job service does not notice that a worker was killed: the step waits fore
 killed, too, and started again with the same store.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -18,16 +19,17 @@ from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.manifest import Photo, write_manifest
 from components.captioning.model.normalizer import Normalizer
-from components.features.extraction import extract_features
 from components.settings.encoder import EncoderSettings
 
 SETTINGS = {"encoder": "MobileNetV3Small", "precision": "float32", "seed": 3}
+# Each run in a process of its own, like a step.
 STEP = """
-import sys
+import json, sys
 from components.features.extraction import extract_features
 from components.settings.encoder import EncoderSettings
 manifest, captions, examples, settings = sys.argv[1:]
-extract_features(manifest, captions, examples, EncoderSettings.model_validate_json(settings))
+settings = EncoderSettings.model_validate_json(settings)
+print(json.dumps(extract_features(manifest, captions, examples, settings)))
 """
 # How long a busy machine may take for the first list.
 DEADLINE_SECONDS = 600
@@ -50,6 +52,15 @@ def _write_data_set(root: Path) -> None:
     captioned = [CaptionedPhoto(p.image_id, "train", ("a dog",), ((4, 5),)) for p in photos]
     write_captions(root / "captions", captioned)
     Normalizer((("lower",),)).save(root / "captions")
+
+
+def _extract(manifest: str, captions: str, examples: str, *, store: str) -> dict[str, Any]:
+    """Runs `features` in this machine's processes, and returns its counts."""
+    settings = EncoderSettings.check({**SETTINGS, "store": store}).model_dump_json()
+    command = [sys.executable, "-c", STEP, manifest, captions, examples, settings]
+    output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    counts: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return counts
 
 
 def _logs(folder: Path) -> str:
@@ -91,10 +102,9 @@ def test_run_after_a_killed_worker_encodes_only_the_rest(
     last.unlink()
     last.write_bytes(content)
     manifest, captions, examples = arguments
-    again = EncoderSettings.check({**SETTINGS, "store": str(store)})
-    assert extract_features(manifest, captions, examples, again)["encoded_photos"] == PHOTOS - 32
+    assert _extract(manifest, captions, examples, store=str(store))["encoded_photos"] == PHOTOS - 32
     # The same bytes as without a store.
-    whole = EncoderSettings.check({**SETTINGS, "store": ""})
-    assert extract_features(manifest, captions, tmp_path / "whole", whole)["photos"] == PHOTOS
+    whole = str(tmp_path / "whole")
+    assert _extract(manifest, captions, whole, store="")["photos"] == PHOTOS
     (shard,) = Path(examples).glob("*.tfrecord")
     assert shard.read_bytes() == (tmp_path / "whole" / shard.name).read_bytes()
