@@ -1,1 +1,1 @@
-"""Step 1: photos with captions in, checked, split and fingerprinted, as a manifest."""
+"""Step 1: reads, checks, splits and fingerprints captioned photos, and writes a manifest."""

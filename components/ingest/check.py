@@ -1,4 +1,4 @@
-"""Ingest's checks alone: what a data set holds, before hours of work go into it."""
+"""Runs only the checks of ingest, to show what a data set contains before a long run."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from components.settings.data import DataSettings
 
 
 def check_dataset(settings: DataSettings) -> dict[str, Any]:
-    """Reads, checks and splits a data set as `ingest` does, and keeps nothing of it.
+    """Reads, checks and splits a data set as `ingest` does, but keeps only the report.
 
     Args:
         settings: The data set and its splits.

@@ -1,11 +1,12 @@
 """Reads a data set and writes a manifest.
 
 1. Find the data set's files and read its layout, or draw `sample`.
-2. Drop captions that say nothing; stop if too many captioned photos are missing.
-3. Check every captioned photo with Beam; quarantine what fails, with its reason.
-4. Split as the data set says, else by a hash of each photo's content; drop from train what dev or
-   test hold too, and from dev and test what the model to continue from was trained on.
-5. Write manifest and report, and copy photos that are only temporary into the artifact.
+2. Drop empty and overlong captions; stop if too many captioned photos are missing.
+3. Check every captioned photo with Beam; quarantine those that fail, and record the reason.
+4. Use the data set's own splits, else split by a hash of each photo's content. Drop photos from
+   train that are also in dev or test, and photos from dev and test that the parent model was
+   trained on.
+5. Write the manifest and the report, and move temporary photos into the artifact.
 """
 
 import logging
@@ -38,27 +39,27 @@ logger = logging.getLogger(__name__)
 
 
 def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, Any]:
-    """Makes a manifest of a data set; the steps are at the head of this file.
+    """Writes the manifest of a data set; see the steps at the top of this file.
 
     Args:
         settings: The data set and its splits.
-        directory: Where the manifest artifact goes, whole or not at all.
+        directory: Where the manifest artifact is written, whole or not at all.
 
     Returns:
         The report, as in `report.json`.
 
     Raises:
         DataError: If the data break a rule: no known layout, a hostile archive, broken captions,
-            too many photos missing or quarantined, a split left empty.
-        SettingError: If the data set is named by an unknown scheme.
+            too many photos missing or quarantined, or an empty split.
+        SettingError: If the data set's URL has an unknown scheme.
     """
-    # The work folder goes before the artifact is whole, so that the artifact holds none of it.
+    # The work folder is deleted before the artifact is complete, so it never ends up in it.
     with atomic_directory(directory) as aside, tempfile.TemporaryDirectory(dir=aside) as temporary:
         work = Path(temporary)
         if settings.dataset == SAMPLE:
             source = draw_sample(work / SAMPLE, scenes=settings.scenes, seed=settings.seed)
         else:
-            # With a temp location, workers read photos where they are, and so do later steps.
+            # With a temp location, Beam's workers and later steps read photos from their bucket.
             leave_photos = bool(temp_location(settings.beam_flags))
             source = read_source(settings.dataset, work, leave_photos=leave_photos)
         texts = clean_captions(source.captions)
@@ -115,7 +116,7 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
 
 
 def _parent_photos(start_from: str) -> "TrainingPhotos | None":
-    # MLflow takes seconds to import, and only this needs it.
+    # Imported here because importing MLflow takes seconds, and nothing else in ingest needs it.
     from components.registry.parents import parent_photos
 
     return parent_photos(start_from)
@@ -126,7 +127,7 @@ def _photo(check: ImageCheck, uri: str, split: str, captions: tuple[str, ...]) -
 
 
 def _move_photos(uris: Iterable[str], root: Path, directory: Path) -> None:
-    """Moves photos of this run's own (unpacked, copied, drawn) into the artifact."""
+    """Moves photos that this run unpacked, copied or drew into the artifact."""
     for uri in uris:
         (directory / uri).parent.mkdir(parents=True, exist_ok=True)
         (root / uri).rename(directory / uri)
