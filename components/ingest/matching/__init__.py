@@ -1,1 +1,1 @@
-"""Which file is which captioned photo, and what the photo is called."""
+"""Matches captioned photos to files, and gives each photo an id."""

@@ -1,14 +1,16 @@
 """Matches captions to image files by path.
 
-1. Captions name a photo by its path below the data set, or by the last parts of it: `cats/1.jpg`
-   is `Images/cats/1.jpg`, and never `dogs/1.jpg`.
-2. A caption file speaks of the photos around it: those below the innermost folder that holds the
-   file and most of its photos. So `train/captions.json` does not name photos in `test`.
-3. Where that leaves several files, an exact path goes first, then the folder of the split that
-   the caption file's name speaks of; files of the same bytes are one. Otherwise it is an error.
-4. What is not found so is looked for in any letter case, then with any ending, then in a folder
-   that says no more than another one (`photos`, `Images`), then by its number (`139` is
-   `000000000139.jpg`). Such a match counts only if one photo and one file are left for each other.
+1. Captions name a photo by its path below the data set, or by the last parts of that path:
+   `cats/1.jpg` matches `Images/cats/1.jpg`, but never `dogs/1.jpg`.
+2. A caption file refers only to photos in its scope: the innermost folder that contains both the
+   file and at least half of its photos. So `train/captions.json` does not refer to photos in
+   `test`.
+3. If several files match, an exact path is preferred, then a file in the folder of the split that
+   the caption file is named after. Files with the same bytes count as one. Otherwise the name is
+   ambiguous, which is an error.
+4. Photos that are still not found are matched loosely: ignoring letter case, then ignoring the
+   file extension, then ignoring generic folders (`photos`, `Images`), then by number (`139` is
+   `000000000139.jpg`). A loose match counts only if it is unique in both directions.
 """
 
 from collections import defaultdict
@@ -29,11 +31,11 @@ class Matched:
     """The photos of one caption file.
 
     Attributes:
-        scope: The folder that its photos are below; empty: the whole data set.
-        names: What the file calls each photo, and what it is called below the data set: without
-            folders that lie above the data set.
-        found: Files (their paths below the data set) by name.
-        loose: Names of which only a similar file was found: see 4. above.
+        scope: The folder that contains its photos; empty for the whole data set.
+        names: Maps each name as the caption file gives it to the same name without folders above
+            the data set.
+        found: Maps such names to files, given as paths below the data set.
+        loose: Names that were only matched loosely: see step 4 above.
     """
 
     scope: str
@@ -43,7 +45,7 @@ class Matched:
 
 
 def match_photos(captions: Sequence[CaptionFile], files: DataFiles) -> list[Matched]:
-    """Finds the file of each photo that captions name.
+    """Finds the file of each captioned photo.
 
     Args:
         captions: All caption files.
@@ -53,7 +55,7 @@ def match_photos(captions: Sequence[CaptionFile], files: DataFiles) -> list[Matc
         For each caption file, in the same order, the photos that it names.
 
     Raises:
-        DataError: If a name could mean two files that differ.
+        DataError: If a name matches two different files.
     """
     matches = []
     for caption_file in captions:
@@ -77,7 +79,7 @@ def match_photos(captions: Sequence[CaptionFile], files: DataFiles) -> list[Matc
 
 
 def _names_below(caption_file: CaptionFile, files: DataFiles) -> dict[str, str]:
-    """Returns the names without the folders that all have and that lie above the data set."""
+    """Returns the names without the folders above the data set that all of them start with."""
     names = list(dict.fromkeys(row.photo for row in caption_file.rows))
     as_given = {name: name for name in names}
     shared = _shared_folders(names)
@@ -85,7 +87,7 @@ def _names_below(caption_file: CaptionFile, files: DataFiles) -> dict[str, str]:
         return as_given
     for dropped in range(1, len(shared) + 1):
         shorter = {name: "/".join(name.split("/")[dropped:]) for name in names}
-        # The rest must be the whole path: another folder's photos are other photos.
+        # The rest must be a whole path: a file of the same name elsewhere is a different photo.
         if any(rest in files.paths for rest in shorter.values()):
             return shorter
     return as_given
@@ -102,7 +104,7 @@ def _shared_folders(names: Sequence[str]) -> list[str]:
 
 
 def _scope(path: str, names: Iterable[str], files: DataFiles) -> str:
-    """Returns the innermost folder around a caption file with at least half of its photos."""
+    """Returns the innermost folder that contains a caption file and at least half its photos."""
     found = [files.index.ending_with(name, Level.ENDING) for name in set(names)]
     everywhere = sum(map(bool, found))
     for folder in PurePosixPath(path).parents:
@@ -117,7 +119,7 @@ def _below(scope: str, names: list[str]) -> list[str]:
 
 
 def _one(name: str, found: list[str], path: str, matched: Matched, files: DataFiles) -> str:
-    """Returns the one file that a name means."""
+    """Returns the one file that a name refers to."""
     if len(found) == 1:
         return found[0]
     for folder in (str(PurePosixPath(path).parent), matched.scope, ""):
@@ -137,7 +139,7 @@ def _one(name: str, found: list[str], path: str, matched: Matched, files: DataFi
 
 
 def _leave_to_longest(matches: Sequence[Matched]) -> None:
-    """Leaves a file to the name that tells most of its path; for the others it is missing."""
+    """Keeps only the longest of the names that match a file; the others lose their match."""
     names_of: dict[str, set[str]] = defaultdict(set)
     for matched in matches:
         for name, file in matched.found.items():
@@ -149,7 +151,10 @@ def _leave_to_longest(matches: Sequence[Matched]) -> None:
 
 
 def _leave_to_named_split(captions: Sequence[CaptionFile], matches: Sequence[Matched]) -> None:
-    """Leaves `val/1.jpg` to captions of val, if captions of train name a missing `1.jpg`."""
+    """Keeps only the match from the caption file of the file's own split.
+
+    If captions of both train and val match `val/1.jpg`, train's `1.jpg` is missing.
+    """
     splits = [split_in_name(PurePosixPath(one.path).stem) for one in captions]
     claims: dict[str, set[str | None]] = defaultdict(set)
     for split, matched in zip(splits, matches, strict=True):
@@ -163,7 +168,8 @@ def _leave_to_named_split(captions: Sequence[CaptionFile], matches: Sequence[Mat
 
 
 def _in_other_container(name: str, by_rest: Mapping[tuple[str, ...], list[str]]) -> list[str]:
-    # `photos/1.jpg` may be `Images/1.jpg`, and `train2014/1.jpg` too, but not `val2014/1.jpg`.
+    # `photos/1.jpg` and `train2014/1.jpg` may match `Images/1.jpg`; `val2014/1.jpg` never matches
+    # `train2014/1.jpg`.
     split = split_in_folders(name)
     *folders, last = without_containers(name)
     keys = dict.fromkeys(
@@ -190,7 +196,7 @@ def _match_loosely(
                 candidates = candidates[:1]
             for candidate in candidates:
                 wanted[candidate].add(name)
-            # A file that another name means exactly leaves it unclear which one is meant.
+            # A file that another name has already matched is not available for a looser match.
             if len(candidates) == 1 and candidates[0] not in taken:
                 found.append((matched, name, candidates[0]))
     for matched, name, file in found:

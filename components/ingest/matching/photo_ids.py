@@ -9,12 +9,12 @@ from components.ingest.matching.matching import Matched
 
 @dataclass(frozen=True, slots=True)
 class PhotoIds:
-    """The ids of all photos that captions name.
+    """The ids of all captioned photos.
 
     Attributes:
-        by_name: For each caption file, ids by what the file calls a photo.
-        files: Files (their paths below the data set) by id, for photos that are there.
-        loose: The same, for ids whose file has only a similar name; see `matching`.
+        by_name: For each caption file, maps the names it uses to photo ids.
+        files: Maps ids to files (paths below the data set), for photos that exist.
+        loose: The subset of `files` that was only matched loosely; see `matching`.
     """
 
     by_name: list[dict[str, str]]
@@ -23,15 +23,15 @@ class PhotoIds:
 
 
 def name_photos(matches: Sequence[Matched]) -> PhotoIds:
-    """Gives each photo an id: its path as the captions give it.
+    """Gives each photo an id: its path as written in the captions.
 
-    Where caption files call different photos by one name (`1.jpg` in `train` and in `test`), it is
-    the path below the data set instead.
+    If caption files use the same name for different photos (`1.jpg` in `train` and in `test`), the
+    id is the path below the data set instead.
 
     Args:
         matches: From `match_photos`.
     """
-    # A missing photo is identified by the folder where it should be.
+    # A missing photo is identified by the path where it should be.
     targets = [
         {name: matched.found.get(name) or f"{matched.scope}/{name}".lstrip("/")
          for name in matched.names.values()}
