@@ -1,1 +1,1 @@
-"""From a path to a `Source`: a data set as it was found, or why it can't be read."""
+"""Reads the data set at a path into a `Source`, or explains why it can't be read."""

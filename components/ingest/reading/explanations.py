@@ -1,4 +1,4 @@
-"""Why a data set can't be read: what was looked for, what is there, and what to do."""
+"""Explains why a data set can't be read: what was expected, what was found, and what to do."""
 
 import re
 from collections import Counter
@@ -27,7 +27,7 @@ _TABLES = {
 }
 _SHOWN = 3
 _BEGINNING = 400
-# `photo_path` makes one slash of two.
+# `photo_path` collapses two slashes into one.
 _URL = re.compile(r"(?:https?|ftp|s3|gs):/{1,2}[^\s\"',;|]+", re.IGNORECASE)
 _URL_COLUMN = re.compile(r"(?<![a-z])(?:\w*_)?urls?(?![a-z])", re.IGNORECASE)
 _PHOTO_FIELD = re.compile(rf"(?<![\w.])(?:{'|'.join(PHOTO[:-1])})(?=[\"',;|\t])", re.IGNORECASE)
@@ -78,7 +78,7 @@ def _holds(files: DataFiles) -> str:
 
 
 def _beginnings(files: DataFiles) -> str:
-    """Returns the first line of files that may be meant as captions."""
+    """Returns the first lines of files that may be intended as captions."""
     texts = [name for name in files.paths if PurePosixPath(name).suffix.lower() in TEXT_SUFFIXES]
     lines = [(name, _beginning(files.paths[name])[:80]) for name in texts[:_SHOWN]]
     return "".join(f"{name} begins with {line!r}. " for name, line in lines)
@@ -86,17 +86,17 @@ def _beginnings(files: DataFiles) -> str:
 
 def _beginning(path: Path) -> str:
     line = first_line(path, _BEGINNING).strip()
-    # A bracket alone says nothing.
+    # A bracket alone is not informative.
     return line if len(line) > 2 else " ".join(read_start(path, _BEGINNING).split())
 
 
 def nothing_matched(source: Source, captioned: Mapping[str, object], dataset: str) -> str:
-    """Returns the message for a data set whose captions name no photo that is there.
+    """Returns the message for a data set in which no captioned photo exists.
 
     Args:
         source: The data set.
-        captioned: Ids of photos with captions that say something.
-        dataset: What the user calls it.
+        captioned: Ids of photos with usable captions.
+        dataset: The data set's path as the user gave it.
     """
     if not captioned:
         return (
@@ -126,7 +126,7 @@ def nothing_matched(source: Source, captioned: Mapping[str, object], dataset: st
 
 
 def missing_example(missing: Collection[str], uncaptioned: Sequence[str]) -> str:
-    """Returns an example of each side: photos that are missing, and files without captions."""
+    """Returns an example of a missing photo and one of an image file without captions."""
     named = ", ".join(repr(name) for name in sorted(missing)[:_SHOWN])
     if not uncaptioned:
         return f"Missing: {named}. Every image file has captions"
@@ -140,8 +140,8 @@ def why_unmatched(names: Sequence[str], there: Sequence[str]) -> str:
     """Returns the likeliest reason why captions and files do not match, and what to do.
 
     Args:
-        names: Of captioned photos that are not there.
-        there: Of image files without captions.
+        names: Names of captioned photos that do not exist.
+        there: Names of image files without captions.
     """
     if any(_URL.match(name) for name in names):
         return f"The captions name photos by URL. {_DOWNLOAD}"

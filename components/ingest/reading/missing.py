@@ -1,4 +1,4 @@
-"""How many captioned photos may be missing before the data set itself is in doubt."""
+"""Limits the share of captioned photos that may be missing or have unusable paths."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -13,16 +13,16 @@ logger = logging.getLogger(__name__)
 def refuse_missing(
     missing: Collection[str], captioned: int, uncaptioned: Sequence[str], max_missing: float
 ) -> None:
-    """Makes sure that not too large a share of the captioned photos is missing.
+    """Checks that the share of captioned photos that are missing is within the limit.
 
     Args:
-        missing: Ids of captioned photos that are not there.
-        captioned: How many photos have captions, at least one.
+        missing: Ids of captioned photos that do not exist.
+        captioned: Number of captioned photos, at least one.
         uncaptioned: Image files without captions, for the message.
         max_missing: Largest share that may be missing, 0 to 1.
 
     Raises:
-        DataError: If more are; names the share, the limit, and names of both sides.
+        DataError: If more are missing; the message has the share, the limit and example names.
     """
     if not missing:
         return
@@ -40,13 +40,13 @@ def refuse_missing(
 
 
 def refuse_undecodable(images: Mapping[str, Path]) -> None:
-    """Makes sure that all paths are UTF-8: a manifest can't hold others.
+    """Checks that all paths are valid UTF-8, as the manifest requires.
 
     Args:
         images: Files by photo id.
 
     Raises:
-        DataError: If some are not; names the first.
+        DataError: If any path is not; the message names the first.
     """
     broken = [path for path in images.values() if not _is_text(str(path))]
     if broken:

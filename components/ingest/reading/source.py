@@ -1,4 +1,4 @@
-"""A data set as it was found."""
+"""A data set as it was read, before any checks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,19 +9,19 @@ from components.ingest.splits.own_splits import OwnSplits
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A data set as it was found: no photo is checked yet, no caption is left out.
+    """A data set as it was read: no photo has been checked and no caption dropped.
 
     Attributes:
-        layout: The layout's name; several with commas between them.
-        root: The folder that paths begin at.
-        captions: Captions by photo id, in the order in which they stand in the data set.
-        images: Files by photo id, for captioned photos that are there.
-        uri: The address of `root` in a bucket, if the photos were left there; empty if `images` are
-            files of this machine.
-        uncaptioned: Other files that look like photos: their paths below the data set.
+        layout: The layout's name; several names are separated by commas.
+        root: The folder that paths are relative to.
+        captions: Captions by photo id, in the order of the data set.
+        images: Files by photo id, for captioned photos that exist.
+        uri: The URI of `root` in a bucket, if the photos were left there; empty if `images` are
+            local files.
+        uncaptioned: Other files that look like photos, as paths below the data set.
         splits: The data set's own splits.
-        loose: Files by photo id, for photos whose file has only a similar name; see `matching`.
-        notes: What else people should know of how the data set was read: sentences.
+        loose: Files by photo id, for photos that were only matched loosely; see `matching`.
+        notes: Sentences that tell the user what else is notable about how the data set was read.
     """
 
     layout: str

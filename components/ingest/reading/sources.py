@@ -49,26 +49,27 @@ LAYOUTS: tuple[Layout, ...] = (
 
 
 def read_source(dataset: str, work: Path, *, leave_photos: bool = False) -> Source:
-    """Finds a data set's files, tells its layout and reads it.
+    """Finds a data set's files, detects its layout and reads it.
 
     Args:
-        dataset: A folder, a `.zip` or a `.tar.gz`: a local path or one in a bucket.
-        work: A directory of this run: what is downloaded or unpacked goes there.
-        leave_photos: Leave the photos of a folder in a bucket where they are.
+        dataset: A folder, a `.zip` or a `.tar.gz`, local or in a bucket.
+        work: This run's work folder, for downloaded and unpacked files.
+        leave_photos: If the data set is a folder in a bucket, do not download its photos.
 
     Returns:
-        The source. Image files below `work` are this run's own, others stay where they are.
+        The source. Image files below `work` belong to this run and may be moved; others must stay
+        where they are.
 
     Raises:
-        DataError: If there is nothing, no layout is recognised, or captions, photos or splits
-            contradict each other.
+        DataError: If the data set does not exist or is empty, no layout is recognised, or captions,
+            photos or splits contradict each other.
         SettingError: If the path is empty or has an unknown scheme.
     """
     if not dataset.strip():
         raise SettingError("dataset must be a folder, an archive or `sample`. Received: ''")
     if leave_photos and is_remote(dataset):
         targets = local_targets(dataset, work / "copy")
-        # An object of this very name is an archive.
+        # An object with exactly this name is an archive, not a folder.
         if all(file.name for file in targets):
             return _read_remote_folder(dataset, targets, work / "copy")
     path = local_copy(dataset, work / "copy")
@@ -85,7 +86,7 @@ def read_source(dataset: str, work: Path, *, leave_photos: bool = False) -> Sour
 def _read_remote_folder(
     dataset: str, targets: Mapping[RemoteFile, Path], directory: Path
 ) -> Source:
-    """Reads a data set in a bucket; of its files only those that may hold captions are copied."""
+    """Reads a data set in a bucket's folder; downloads all of its files except photos."""
     folder = directory / PurePosixPath(dataset).name
     texts = {}
     photos = {}
@@ -109,8 +110,8 @@ def read_folder(
     """Reads a data set in a folder.
 
     Args:
-        folder: Where the files are; they may be inside enclosing folders.
-        dataset: What the user calls it, for messages.
+        folder: The folder with the files, which may be inside enclosing folders.
+        dataset: The data set's path as the user gave it, for messages.
         remote: See `list_data_files`.
 
     Returns:
@@ -124,7 +125,7 @@ def read_folder(
     files = everything.without(sidecars)
     found = _read_layouts(files)
     if sidecars:
-        # The text of a missing photo may read like a table's header, with no captions below it.
+        # A sidecar whose photo is missing may look like a table's header with no rows below it.
         found = [file for file in found if file.rows]
         unpaired = find_unpaired(sidecars, files.without([file.path for file in found]))
         files = files.without(unpaired)
@@ -190,7 +191,7 @@ def _read_layouts(files: DataFiles) -> list[CaptionFile]:
 def _with_karpathy_beside(
     found: Sequence[CaptionFile],
 ) -> tuple[list[CaptionFile], list[CaptionFile]]:
-    # Beside the captions that it was made from, Karpathy's JSON is there for its splits.
+    # If the original captions are present too, only the splits of Karpathy's JSON are used.
     others = [file for file in found if file.layout != karpathy.LAYOUT.name]
     if not others:
         return list(found), []
