@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 _NOT_UTF8 = "its path is not valid UTF-8: rename the folder or file"
 
-# Images in an element of the list that workers share out.
+# Number of images per list, the unit of work that Beam distributes.
 _LIST = 512
 
 _SCHEMA = pa.schema(
@@ -63,9 +63,9 @@ def check_images(images: Mapping[str, str], work: Path, beam_flags: str) -> list
     """Checks images with Beam.
 
     Args:
-        images: Paths by image id, of this machine or in a bucket.
+        images: Paths by image id, local or in a bucket.
         work: A temporary directory for intermediate files.
-        beam_flags: Flags of Beam's runner, see `runtime.beam.beam_options`.
+        beam_flags: Flags for Beam's runner; see `runtime.beam.beam_options`.
 
     Returns:
         One check per image, ordered by image id.
@@ -131,7 +131,7 @@ def read_checks(folder: Path, expected: int, beam_flags: str) -> list[ImageCheck
         The checks, in any order.
 
     Raises:
-        SettingError: If checks are missing, since the workers write elsewhere.
+        SettingError: If checks are missing because the workers wrote them elsewhere.
     """
     rows = [
         row

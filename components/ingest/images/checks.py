@@ -33,7 +33,7 @@ class ImageCheck:
 
     Attributes:
         image_id: The image's id.
-        reason: Why the image can't be used, for people; empty if it can.
+        reason: Why the image can't be used, as text for the user; empty if it can.
         sha256: SHA-256 of the file's bytes, 64 hex digits; empty if they were not read.
         width: Width in pixels after EXIF rotation; 0 if the image can't be used.
         height: Height in pixels after EXIF rotation; 0 if the image can't be used.
@@ -57,7 +57,7 @@ def check_image(image_id: str, path: str) -> ImageCheck:
         path: The file's path, local or in a bucket.
 
     Returns:
-        The result. No content of the file makes this function raise an error.
+        The result. Whatever the file contains, this function does not raise an error.
 
     Raises:
         SettingError, CaptionflowError: If the bucket can't be used.
@@ -106,7 +106,7 @@ def _decode(content: bytes) -> Image.Image:
 
 
 def _known_content(content: bytes) -> str:
-    """Returns what a file is that was stored or downloaded in a photo's place; empty if unknown."""
+    """Returns what a file is, if it is a known non-image stored in place of a photo; else empty."""
     if content.startswith(_LFS_POINTER):
         return "the file is a Git LFS pointer, not the photo itself: run `git lfs pull`"
     if _HTML.match(content):
@@ -115,7 +115,7 @@ def _known_content(content: bytes) -> str:
 
 
 def _check_header(image: Image.Image) -> None:
-    # Before decoding: a header of a few bytes can declare gigabytes of pixels.
+    # Checked before decoding: a header of a few bytes can declare gigabytes of pixels.
     width, height = image.size
     if min(width, height) < MIN_SIDE:
         raise _UnusableError(
