@@ -1,1 +1,1 @@
-"""How data sets lie on disk: one reader a layout, all returning the same `Source`."""
+"""Readers for the layouts of data sets, one module per layout; each returns a `CaptionFile`."""

@@ -1,4 +1,4 @@
-"""Data sets for detection: boxes, masks or class names of photos, and no captions."""
+"""Detects data sets for object detection: boxes, masks or class names, but no captions."""
 
 import re
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from components.ingest.files.data_files import DataFiles, is_hidden
 from components.ingest.layouts.text import first_line, read_text
 
 _BOX_COLUMNS = re.compile(r"(?<![a-z])(?:x_?min|y_?max|bbox|bounding_?box)(?![a-z])")
-# YOLO: class, then the box's centre and size, or a polygon, as shares of the photo.
+# YOLO: a class, then the box's centre and size, or a polygon, relative to the photo's size.
 _YOLO_LINE = re.compile(r"\d+(?:\s+[01]?\.\d+(?:e-\d+)?){4,}\s*")
 _VOC_START = re.compile(r"<annotation\b")
 _SHOWN = 120
 
 
 class _Annotation(BaseModel):
-    # What it holds besides is shown.
+    # Extra fields are kept, because the message shows them.
     model_config = ConfigDict(extra="allow")
 
 
@@ -26,10 +26,13 @@ class _Instances(BaseModel):
 
 
 def explain_annotations_only(files: DataFiles) -> str:
-    """Says which file holds boxes, masks or classes rather than captions; empty if none does.
+    """Names a file that contains boxes, masks or classes rather than captions.
 
     Args:
         files: All files of a data set without captions.
+
+    Returns:
+        Text for an error message; empty if there is no such file.
     """
     name, example = next(_found(files), ("", ""))
     if not name:
@@ -40,7 +43,7 @@ def explain_annotations_only(files: DataFiles) -> str:
 
 
 def is_yolo(line: str) -> bool:
-    """Returns whether a line is a box of YOLO's: a class, and four or more shares of the photo."""
+    """Returns whether a line is a YOLO annotation: a class and at least four coordinates."""
     return _YOLO_LINE.fullmatch(line.strip()) is not None
 
 

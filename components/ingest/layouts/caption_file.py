@@ -1,4 +1,4 @@
-"""What the reader of every layout returns."""
+"""The interface of a layout's reader, and the result that all readers return."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ class CaptionRow(NamedTuple):
     """One caption.
 
     Attributes:
-        photo: The photo's path as the data set writes it, in the spelling of `photo_path`.
-        caption: As people wrote it; empty if the row has none.
+        photo: The photo's path as given in the data set, normalized by `photo_path`.
+        caption: The raw caption; empty if the row has none.
     """
 
     photo: str
@@ -21,15 +21,15 @@ class CaptionRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CaptionFile:
-    """A file of captions as it was read: nothing is checked yet, nothing is left out.
+    """A caption file as it was read, before any checks.
 
     Attributes:
         layout: The layout's name.
         path: The file's path below the data set.
-        rows: Its captions, in their order.
+        rows: Its captions, in file order.
         splits: `train`, `dev` or `test` by photo, for photos whose split the file gives.
-        split_field: What gives them, in words.
-        notes: What was mended or left out, in sentences.
+        split_field: Description of where `splits` comes from, for messages.
+        notes: Sentences about what was repaired or left out.
     """
 
     layout: str
@@ -42,13 +42,14 @@ class CaptionFile:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A way in which data sets keep their captions.
+    """A way in which data sets store their captions.
 
     Attributes:
-        name: As in the report.
-        looked_for: What marks the layout, in words.
-        find: From all files of a data set, the paths of those with captions in this layout.
-        read: From such a path, and all files, its captions.
+        name: The layout's name in the report.
+        looked_for: Description of how the layout is recognised, for messages.
+        find: Given all files of a data set, returns the paths of those with captions in this
+            layout.
+        read: Given such a path and all files, returns the captions.
     """
 
     name: str

@@ -20,7 +20,7 @@ _BOX_FIELD = re.compile(rb'"(?:bbox|segmentation|keypoints)"\s*:')
 
 
 def _id_text(value: object) -> object:
-    # Ids are numbers in one list and texts in the other: 7, 7.0, "7" and "000007" are one.
+    # Ids may be numbers in one list and strings in the other: 7, 7.0, "7" and "000007" are equal.
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
@@ -45,15 +45,16 @@ class _Annotation(BaseModel):
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     image_id: _Id
-    # VizWiz: spam, and a sentence that says that nothing can be seen. Both are excluded there, too.
+    # VizWiz marks spam as rejected, and its stock sentence for unrecognisable photos as precanned.
+    # It excludes both, too.
     is_rejected: bool = False
     is_precanned: bool = False
-    # Some have all captions of a photo in one annotation.
+    # Some data sets have all captions of a photo in one annotation.
     caption: str | list[str | None] | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Returns the captions; one that is empty if there are none."""
+        """Returns the captions; a single empty one if there are none."""
         captions = self.caption if isinstance(self.caption, list) else [self.caption]
         return tuple(text or "" for text in captions) or ("",)
 
@@ -66,11 +67,12 @@ class _Coco(BaseModel):
 
 
 def find(files: DataFiles) -> list[str]:
-    """Returns the caption files: `captions_*.json`, else any JSON that holds COCO captions."""
+    """Returns the caption files: `captions_*.json`, else any JSON that contains COCO captions."""
     json_files = [
         name for name in files.paths if name.lower().endswith(".json") and not is_hidden(name)
     ]
-    # COCO's other JSON files (instances, keypoints) are large; its own name for captions is enough.
+    # COCO's other JSON files (instances, keypoints) are large: if the usual name of caption files
+    # is found, they are not parsed.
     named = [
         name
         for name in json_files
@@ -80,7 +82,7 @@ def find(files: DataFiles) -> list[str]:
 
 
 def _may_be_coco(name: str, files: DataFiles) -> bool:
-    # A list is a model's output (captions_val2014_results.json); others are JSON Lines or maps.
+    # A list is a model's output (captions_val2014_results.json); the others are different layouts.
     line = first_line(files.paths[name], 1 << 16).strip()
     if (
         is_map(name, files)
@@ -90,7 +92,7 @@ def _may_be_coco(name: str, files: DataFiles) -> bool:
         or is_record(line)
     ):
         return False
-    # Boxes may be misnamed (instances_val2017.json is what they are called).
+    # A file of boxes may have the wrong name; the usual one is instances_val2017.json.
     content = files.paths[name].read_bytes().replace(b"\0", b"")  # UTF-16 has zeros
     return b'"caption"' in content or _BOX_FIELD.search(content) is None
 
@@ -98,15 +100,15 @@ def _may_be_coco(name: str, files: DataFiles) -> bool:
 def read(name: str, files: DataFiles) -> CaptionFile:
     """Reads captions and the field `split`.
 
-    The same image listed twice counts once, and so does the same annotation. A `file_name` under
-    two ids is one photo with the captions of both.
+    Repeated images and annotations count once. If a `file_name` has two ids, it is one photo with
+    the captions of both.
 
     Args:
         name: The file's path below the data set.
         files: All files.
 
     Raises:
-        DataError: If the file is broken, an id stands for two photos, or a `split` is unknown.
+        DataError: If the file is broken, two photos have the same id, or a `split` is unknown.
     """
     coco = _parse(name, files)
     notes: Counter[str] = Counter()
@@ -127,7 +129,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
             notes["annotations repeated with the same id, read once: {}"] += 1
             continue
         seen.add(key)
-        # An id without an image still has its place in the report.
+        # An id without an image is kept, so that the report can list it.
         photo = photos.get(annotation.image_id, f"image_id {annotation.image_id}")
         rows += [CaptionRow(photo, text) for text in annotation.texts]
     if rows and not any(one.image_id in photos for one in coco.annotations):

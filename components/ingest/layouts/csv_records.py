@@ -1,8 +1,8 @@
-"""The records of a CSV file that people and programs wrote, with all its quotes.
+"""Reads the records of CSV files, also of files whose quotes are not balanced.
 
-Python's csv module does the parsing. What is added: a quote that is never closed would swallow all
-that comes after it, so it only joins lines if the record that results is well formed and none of
-the joined lines is a record by itself.
+Python's csv module does the parsing, but on its own a quote that is never closed would swallow the
+rest of the file. Here, an open quote joins lines only if the resulting record is well formed and
+the joined lines contain at most one record that is complete by itself.
 """
 
 import csv
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from components.errors import DataError
 
-# No caption has so many lines; a quote that is still open then is no quotation mark of CSV.
+# No caption has this many lines: a quote that is still open then is an ordinary character.
 _MOST_LINES = 50
 
 IsRecord = Callable[[list[str]], bool]
@@ -19,17 +19,17 @@ IsRecord = Callable[[list[str]], bool]
 def csv_records(
     lines: Sequence[str], delimiter: str, columns: int, is_record: IsRecord, name: str
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yields the records of a CSV file, each with the number of its first line from 1.
+    """Yields the records of a CSV file, each with the number of its first line, counted from 1.
 
     Args:
-        lines: The file's lines, without their ends.
-        delimiter: What stands between fields; with `|` quotes have no meaning, as in Flickr30k.
-        columns: How many fields a record has.
-        is_record: Whether fields make up a record, by what stands at the photo's place.
+        lines: The file's lines, without line ends.
+        delimiter: The field delimiter; with `|`, quotes are ordinary characters, as in Flickr30k.
+        columns: Number of fields in a record.
+        is_record: Returns whether fields make up a record, judged by the field for the photo.
         name: The file's name, for messages.
 
     Raises:
-        DataError: If a line is too long for the csv module (131,072 characters a field).
+        DataError: If a field is too long for the csv module (131,072 characters).
     """
     number = 0
     while number < len(lines):
@@ -45,7 +45,7 @@ def csv_records(
 
 
 def split_fields(line: str, delimiter: str) -> list[str]:
-    """Splits one line by itself, closing a quote that is still open at its end."""
+    """Splits a single line into fields, closing a quote that is still open at its end."""
     if delimiter == "|":
         return line.split(delimiter)
     return next(csv.reader([line], delimiter=delimiter), [])
@@ -58,7 +58,8 @@ def _record(
     if '"' not in line or delimiter == "|":
         return 1, split_fields(line, delimiter)
     if f'{delimiter} "' in line:
-        # A space before the quote, as some write it; but captions quote words, too.
+        # Some files have a space before an opening quote. But a caption may also begin with a
+        # quoted word, so the number of fields has to be right.
         spaced = _well_formed(line, delimiter, skipinitialspace=True)
         if spaced is not None and len(spaced) == columns:
             return 1, spaced
@@ -66,7 +67,7 @@ def _record(
         return 1, fields
     alone = split_fields(line, delimiter)
     if not _closes(line, delimiter):
-        # Of a record over several lines only the first or the last has the photo's name.
+        # In a record over several lines, only the first or the last line has the photo's name.
         joined = line
         for used, more in enumerate(lines[number + 1 : number + _MOST_LINES], start=2):
             joined += "\n" + more
@@ -87,7 +88,7 @@ def _record(
                 break
     if is_record(alone):
         return 1, alone
-    # The quote is a letter like others.
+    # The quote is an ordinary character.
     return 1, [field.strip('"') for field in line.split(delimiter)]
 
 
@@ -100,7 +101,7 @@ def _closes(line: str, delimiter: str) -> bool:
 
 
 def _well_formed(text: str, delimiter: str, *, skipinitialspace: bool = False) -> list[str] | None:
-    # Quotes inside quotes are doubled, or have a backslash before them.
+    # Quotes inside quoted fields are doubled or escaped with a backslash.
     for escape in (None, "\\") if '\\"' in text else (None,):
         try:
             records = list(

@@ -1,4 +1,4 @@
-"""CSV tables of captions: Kaggle's Flickr8k, Flickr30k's `results.csv`, and people's own."""
+"""CSV tables of captions: Kaggle's Flickr8k, Flickr30k's `results.csv`, and users' own tables."""
 
 import re
 from collections import Counter
@@ -18,23 +18,23 @@ from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, read_text
 
 _SUFFIXES = (".csv", ".tsv", ".txt")
-# Excel's way to tell the delimiter, before the header.
+# Excel declares the delimiter in a line before the header.
 _EXCEL_LINE = re.compile(r'"?sep=."?\s*', re.IGNORECASE)
 _DELIMITERS = (",", "\t", ";", "|")
 _LONGEST_ROW = 1 << 16
-# No photo's name has more delimiters.
+# No photo's name contains more delimiters than this.
 _MOST_IN_NAME = 10
 # Line 19,999 of Flickr30k's results.csv lacks a delimiter: `2199200615.jpg| 4   A dog runs …`.
 _NUMBER_AND_COMMENT = re.compile(r"\s*\d+\s+(?P<comment>\D.*)", re.DOTALL)
 
 
 def find(files: DataFiles) -> list[str]:
-    """Returns the tables whose header names a photo's column and one of captions."""
+    """Returns the tables whose header has a column for photos and one for captions."""
     return [name for name in tables(files) if header_of(files, name)[1].captions]
 
 
 def tables(files: DataFiles) -> list[str]:
-    """Returns all tables with a column of photos, and one of captions or of splits."""
+    """Returns all tables with a column for photos, and one for captions or for splits."""
     return [
         name
         for name in files.paths
@@ -46,7 +46,7 @@ def header_of(files: DataFiles, name: str) -> tuple[str, Columns]:
     """Returns a table's delimiter and columns.
 
     Raises:
-        DataError: If it is no such table.
+        DataError: If the file is not such a table.
     """
     if (header := _header(files, name)) is None:
         raise DataError(f"{name} must begin with the names of its columns, such as image,caption")
@@ -62,11 +62,11 @@ def _header(files: DataFiles, name: str) -> tuple[str, Columns] | None:
 
 
 def read(name: str, files: DataFiles) -> CaptionFile:
-    """Reads a table's captions, and its splits if it has a column of them.
+    """Reads a table's captions, and its splits if it has a column for them.
 
     Args:
         name: The table's path below the data set.
-        files: All files: a comma in a photo's name may be unquoted.
+        files: All files, needed to recognise photos' names with unquoted commas.
 
     Raises:
         DataError: If a line is broken.
@@ -124,7 +124,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
 def _has_row_names(
     lines: Sequence[str], delimiter: str, columns: Columns, files: DataFiles
 ) -> bool:
-    """Returns whether rows begin with a number that has no header, as R's `write.table` writes."""
+    """Returns whether rows begin with a number that has no header, as from R's `write.table`."""
     rows = (line for line in lines if line.strip() and not _EXCEL_LINE.fullmatch(line))
     # The csv module refuses longer fields.
     row = next(islice(rows, 1, None), "")[:_LONGEST_ROW]
@@ -132,7 +132,7 @@ def _has_row_names(
     if len(first) != columns.count + 1 or not first[0].isdecimal():
         return False
     photo = photo_path(first[columns.photo + 1])
-    # `1,a.jpg` may be a photo's name with a comma.
+    # `1,a.jpg` may also be the name of a photo.
     with_comma = photo_path(delimiter.join(first[columns.photo : columns.photo + 2]))
     return PurePosixPath(photo).suffix.lower() in IMAGE_SUFFIXES and not (
         files.index.ending_with(with_comma, Level.CASE)
@@ -144,7 +144,7 @@ def _stripped(fields: list[str]) -> list[str]:
 
 
 class _Reader:
-    """Finds the columns in records that have a field too many or too few."""
+    """Assigns fields to columns in records that have too many or too few fields."""
 
     def __init__(self, files: DataFiles, columns: Columns, delimiter: str) -> None:
         self._files = files
@@ -152,14 +152,14 @@ class _Reader:
         self._delimiter = delimiter
 
     def is_record(self, fields: list[str]) -> bool:
-        """Returns whether a photo's name stands where it should."""
+        """Returns whether the photo's column contains a photo's name."""
         whole, _ = self.aligned(fields)
         return whole is not None and self._is_photo(whole[self._columns.photo])
 
     def aligned(self, fields: list[str]) -> tuple[list[str] | None, bool]:
-        """Returns a record with one field for each column, and whether it had to be mended.
+        """Returns a record with one field per column, and whether it had to be repaired.
 
-        None if a required column is missing.
+        The record is None if a required column is missing.
         """
         columns, mended = self._columns, False
         if len(fields) < columns.count and len(columns.captions) == 1:
@@ -180,8 +180,8 @@ class _Reader:
         return ([*fields[:place], "", match["comment"]], True) if match else (fields, False)
 
     def _without_extra(self, fields: list[str], extra: int) -> list[str]:
-        # A delimiter that is not quoted belongs to the photo's name if there is such a file, or
-        # if only that makes it end like a photo's; else to the caption.
+        # An unquoted delimiter belongs to the photo's name if there is such a file, or if the name
+        # has an image file extension only with it. Otherwise it belongs to the caption.
         photo, most = self._columns.photo, min(extra, _MOST_IN_NAME)
         for joined in range(most, -1, -1):
             whole = self._with_name(fields, joined, extra)
@@ -195,7 +195,10 @@ class _Reader:
         return self._with_name(fields, 0, extra)
 
     def _with_name(self, fields: list[str], joined: int, extra: int) -> list[str]:
-        """Returns a record whose photo has `joined` delimiters, and whose caption has the rest."""
+        """Returns a record with `joined` extra delimiters merged into the photo's name.
+
+        The others are merged into the caption if there is exactly one caption column.
+        """
         photo, captions = self._columns.photo, self._columns.captions
         places = {photo: joined} | ({captions[0]: extra - joined} if len(captions) == 1 else {})
         for place, more in sorted(places.items()):

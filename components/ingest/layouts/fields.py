@@ -1,16 +1,16 @@
-"""What columns and fields are called that hold a photo's name, its captions and its split."""
+"""Usual names of the columns and fields for a photo's name, its captions and its split."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# The first that is there counts: a table may have an `image_id` beside its `file_name`.
+# The first one present is used: a table may have an `image_id` as well as a `file_name`.
 PHOTO = (
     "file_name", "filename", "image", "image_name", "image_file", "image_filename", "img",
     "img_name", "photo", "photo_name", "file", "image_path", "img_path", "filepath", "path",
     "image_id",
 )  # fmt: skip
-# `raw` is what Flickr30k's table of annotations on Hugging Face calls its captions.
+# `raw` is the name of the captions in Flickr30k's annotation table on Hugging Face.
 CAPTION = (
     "caption", "captions", "caption_text", "image_caption", "comment", "comments", "text",
     "caption_str", "sentence", "sentences", "description", "raw",
@@ -21,13 +21,13 @@ _NUMBERED = re.compile(r"(?:caption|comment|sentence|text)_?\d+")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where the fields of a record are, counted from 0.
+    """The positions of a record's fields, counted from 0.
 
     Attributes:
-        photo: The photo's name.
-        captions: Its captions, one or more; none in a table of splits.
-        split: Its split; None if there is no such column.
-        count: How many columns there are.
+        photo: Position of the photo's name.
+        captions: Positions of its captions; empty for a table of splits.
+        split: Position of its split; None if there is no such column.
+        count: Number of columns.
     """
 
     photo: int
@@ -36,22 +36,22 @@ class Columns:
     count: int
 
     def after_row_names(self) -> "Columns":
-        """Returns the columns of a table whose rows begin with a field that has no header."""
+        """Returns the columns of a table whose rows have an extra first field without a header."""
         split = None if self.split is None else self.split + 1
         captions = tuple(place + 1 for place in self.captions)
         return Columns(self.photo + 1, captions, split, self.count + 1)
 
 
 def find_columns(header: Sequence[str]) -> Columns | None:
-    """Tells the columns of a table from its header; columns of other names do not matter.
+    """Finds the columns of a table by its header; columns with other names are ignored.
 
     Returns:
-        The columns; None if none is called as a photo's, or none as captions' or splits'.
+        The columns; None if there is no column for photos, or none for captions or splits.
     """
     names = [re.sub(r"[ .-]+", "_", name.strip().strip("\ufeff\"'").lower()) for name in header]
     photo = _first(names, PHOTO)
     first = _first(names, CAPTION)
-    # Of several columns of one name, pandas calls the second `caption.1`.
+    # pandas renames the second of two columns with the same name to `caption.1`.
     captions = [
         place
         for place, name in enumerate(names)

@@ -1,4 +1,4 @@
-"""Flickr8k's and Flickr30k's token files: a line for each caption, `photo.jpg#0<TAB>caption`."""
+"""Token files of Flickr8k and Flickr30k: one caption per line, `photo.jpg#0<TAB>caption`."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,8 @@ from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
 from components.ingest.layouts.text import first_line, numbered_lines
 
-# Flickr8k.token.txt, results_20130124.token; Flickr8k.lemma.token.txt has the same in stems.
+# Flickr8k.token.txt, results_20130124.token; Flickr8k.lemma.token.txt has the same captions,
+# lemmatized.
 _NAME = re.compile(r".*\.token(\.txt)?", re.IGNORECASE)
 _RENAMED = (".txt", ".csv", ".tsv")
 _START = re.compile(r"[^\t]+\.(?:jpe?g|png)(?:\.\d)?#\d+\t", re.IGNORECASE)
@@ -16,7 +17,7 @@ _LINE = re.compile(r"(?P<photo>[^\t]+)#\d+(?:\t(?P<caption>.*))?")
 
 
 def find(files: DataFiles) -> list[str]:
-    """Returns the token files, by their names or, if they were renamed, by their first line."""
+    """Returns the token files, found by name or, if they were renamed, by their first line."""
     return [
         name
         for name, path in files.paths.items()
@@ -34,7 +35,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     """Reads a token file's captions.
 
     Args:
-        name: Its path below the data set.
+        name: The file's path below the data set.
         files: All files.
 
     Raises:

@@ -1,4 +1,7 @@
-"""JSON Lines, the layout for one's own data: `{"image": …, "captions": […], "split": …}` a line."""
+"""JSON Lines, the layout recommended for users' own data: one record per line.
+
+A record is `{"image": …, "captions": […], "split": …}`.
+"""
 
 import json
 import re
@@ -18,7 +21,7 @@ from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import first_line, numbered_lines, read_start, read_text
 
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonlines", ".json", ".txt")
-# An `image_id` that is a number is COCO's, and such files hold a model's captions.
+# Files with a numeric `image_id` are results in COCO's format: they contain a model's captions.
 _PHOTO_FIELD = re.compile(
     rf'"(?:{"|".join(name for name in PHOTO if name != "image_id")})"\s*:'
     rf'|"image_id"\s*:\s*"[^"]+(?:{"|".join(map(re.escape, sorted(IMAGE_SUFFIXES)))})"',
@@ -49,7 +52,7 @@ class Record(BaseModel):
 
 
 def find(files: DataFiles) -> list[str]:
-    """Returns the files whose first line is a JSON object of a photo and its captions."""
+    """Returns the files that begin with a JSON object with a photo and its captions."""
     return [
         name
         for name in files.paths
@@ -60,13 +63,13 @@ def find(files: DataFiles) -> list[str]:
 
 
 def _start(path: Path) -> str:
-    # A list of records may be spread over lines.
+    # A list of records may span several lines.
     line = first_line(path, 1 << 16).strip()
     return " ".join(read_start(path, 1 << 16).split()) if line in ("[", "[{") else line
 
 
 def _records(name: str, files: DataFiles) -> Iterator[tuple[str, str]]:
-    """Yields each record's place in words, and its JSON."""
+    """Yields each record's position, as text for messages, and its JSON."""
     path = files.paths[name]
     if not first_line(path).lstrip().startswith("["):
         for number, line in numbered_lines(path):
@@ -81,15 +84,15 @@ def _records(name: str, files: DataFiles) -> Iterator[tuple[str, str]]:
 
 
 def is_record(line: str) -> bool:
-    """Returns whether a line looks like a record, whole or cut, sound or broken."""
+    """Returns whether a line looks like a record, even if it is truncated or malformed."""
     return record_depth(line) == 1
 
 
 def record_depth(text: str) -> int:
-    """Returns how many objects are open where the first record's photo stands.
+    """Returns the nesting depth of the first record's photo field.
 
     Args:
-        text: The beginning of JSON.
+        text: The beginning of a JSON text.
 
     Returns:
         1 for a record or a list of them, 2 for `{"data": [record, …]}`; 0 if there is no record.
@@ -107,11 +110,11 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     """Reads a file's captions and splits.
 
     Args:
-        name: Its path below the data set.
+        name: The file's path below the data set.
         files: All files.
 
     Raises:
-        DataError: If a line is broken, or a photo is given two splits.
+        DataError: If a line is broken, or a photo has two different splits.
     """
     rows: list[CaptionRow] = []
     splits: dict[str, str] = {}
@@ -128,14 +131,14 @@ def read_record(line: str, where: str) -> tuple[str, list[str], Record]:
     """Reads a record.
 
     Args:
-        line: Its JSON.
-        where: The file and the place in it, for the message.
+        line: The record's JSON.
+        where: The file and the position in it, for the message.
 
     Returns:
-        The photo, its captions (one that is empty if there are none), and the record.
+        The photo, its captions (a single empty one if there are none), and the record.
 
     Raises:
-        DataError: If it is broken.
+        DataError: If the record is broken.
     """
     try:
         record = Record.model_validate_json(line)

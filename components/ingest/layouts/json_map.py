@@ -1,4 +1,4 @@
-"""One JSON object of all captions: `{"a.jpg": ["A dog runs.", …], "b.jpg": "A cat"}`."""
+"""JSON objects that map photos to captions: `{"a.jpg": ["A dog runs.", …], "b.jpg": "A cat"}`."""
 
 import json
 import re
@@ -32,12 +32,12 @@ def find(files: DataFiles) -> list[str]:
 
 
 def is_map(name: str, files: DataFiles) -> bool:
-    """Returns whether a file begins as an object whose first key is a photo's name."""
+    """Returns whether a file starts with an object whose first key is a photo's name."""
     return begins_as_map(read_start(files.paths[name], _START), files)
 
 
 def begins_as_map(text: str, files: DataFiles) -> bool:
-    """Returns whether JSON begins as an object whose first key is a photo's name."""
+    """Returns whether a JSON text starts with an object whose first key is a photo's name."""
     found = _FIRST.match(text)
     # `{"a.jpg": "train"}` gives splits.
     if not found or (found["text"] and known_split(found["text"])):
@@ -50,7 +50,7 @@ def begins_as_map(text: str, files: DataFiles) -> bool:
 
 
 def is_photo(name: str, files: DataFiles) -> bool:
-    """Returns whether a name ends like a photo's, or is one of the data set's photos."""
+    """Returns whether a name has an image file extension, or matches a photo of the data set."""
     return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES or any(
         PurePosixPath(file).suffix.lower() in IMAGE_SUFFIXES
         for file in files.index.ending_with(name, Level.ENDING)
@@ -61,26 +61,26 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     """Reads a file's captions.
 
     Args:
-        name: Its path below the data set.
+        name: The file's path below the data set.
         files: All files.
 
     Raises:
-        DataError: If it is broken, or a photo's captions are not texts.
+        DataError: If the file is broken, or a photo's captions are not text.
     """
-    # As pairs, since a photo may stand there twice.
+    # Read as pairs, because a photo may occur twice.
     return CaptionFile("json-map", name, map_rows(load_json(name, files, list), name))
 
 
 def load_json(name: str, files: DataFiles, pairs: Callable[[Any], Any] | None = None) -> Any:
-    """Returns what a JSON file holds.
+    """Returns the content of a JSON file.
 
     Args:
-        name: Its path below the data set.
+        name: The file's path below the data set.
         files: All files.
-        pairs: Makes a value of an object's pairs of key and value; None: a dict.
+        pairs: Converts an object's key-value pairs, see `json.loads`; None for a dict.
 
     Raises:
-        DataError: If it is no JSON.
+        DataError: If the file is not valid JSON.
     """
     try:
         return json.loads(read_text(files.paths[name]), object_pairs_hook=pairs)
@@ -89,10 +89,10 @@ def load_json(name: str, files: DataFiles, pairs: Callable[[Any], Any] | None = 
 
 
 def map_rows(content: Any, name: str) -> list[CaptionRow]:
-    """Returns the captions of pairs of a photo and its text or texts.
+    """Returns the captions in pairs of a photo and its caption or list of captions.
 
     Raises:
-        DataError: If a photo's captions are not texts.
+        DataError: If a photo's captions are not text.
     """
     try:
         entries = _ENTRIES.validate_python(content)

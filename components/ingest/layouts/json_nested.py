@@ -1,9 +1,9 @@
-"""JSON in which captions lie one level deeper.
+"""JSON in which captions are nested one level deeper.
 
-- By split: `{"train": {"a.jpg": ["…"]}, "val": {…}}`, or lists of records for maps.
+- By split: `{"train": {"a.jpg": ["…"]}, "val": {…}}`, or with lists of records instead of maps.
 - By photo: `{"a.jpg": {"captions": ["…"], "split": "train"}, …}`.
-- Beside facts of the data set: `{"version": 1, "data": [{"image": "a.jpg", "caption": "…"}]}`, as
-  in TextCaps.
+- Next to the data set's metadata: `{"version": 1, "data": [{"image": "a.jpg", "caption": "…"}]}`,
+  as in TextCaps.
 """
 
 import json
@@ -23,12 +23,12 @@ from components.ingest.layouts.text import read_start
 _START = 1 << 16
 _OBJECT = re.compile(r'"(?P<name>[^"\\]{1,200})"\s*:\s*(?P<value>\{)')
 _PHOTOS = frozenset(PHOTO) - {"image_id"}
-# The captions of one photo, its split before them or not.
+# An object with the captions of one photo, optionally preceded by its split.
 _INNER_FIELDS = re.compile(rf'\{{\s*(?:"split"\s*:\s*"[^"]*"\s*,\s*)?"(?:{"|".join(CAPTION)})"\s*:')
 
 
 def find(files: DataFiles) -> list[str]:
-    """Returns the JSON files with captions one level down."""
+    """Returns the JSON files with captions nested one level deeper."""
     return [
         name
         for name in files.paths
@@ -37,7 +37,7 @@ def find(files: DataFiles) -> list[str]:
 
 
 def is_nested(name: str, files: DataFiles) -> bool:
-    """Returns whether a file begins as JSON with captions one level down."""
+    """Returns whether a file starts like JSON with captions nested one level deeper."""
     start = " ".join(read_start(files.paths[name], _START).removeprefix("\ufeff").split())
     if record_depth(start) == 2:
         return True
@@ -47,7 +47,7 @@ def is_nested(name: str, files: DataFiles) -> bool:
     first = _OBJECT.search(start)
     return (
         first is not None
-        # COCO's `info` has a `description`, too.
+        # COCO's `info` has a field `description`, too, which is also a usual name for captions.
         and is_photo(photo_path(first["name"]), files)
         and _INNER_FIELDS.match(start, first.start("value")) is not None
     )
@@ -57,17 +57,17 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     """Reads a file's captions and splits.
 
     Args:
-        name: Its path below the data set.
+        name: The file's path below the data set.
         files: All files.
 
     Raises:
-        DataError: If it is broken, or a photo is given two splits.
+        DataError: If the file is broken, or a photo has two different splits.
     """
     rows: list[CaptionRow] = []
     splits: dict[str, str] = {}
     others = SplitFields()
     words: list[str] = []
-    # Objects become `_Pairs`, since a photo may stand in a map twice.
+    # Objects become `_Pairs`, because a photo may occur twice in a map.
     for word, part in _parts(load_json(name, files, _Pairs)):
         where = f"{name}, {word}" if word else name
         words += [f"`{word}`"] if word else []
@@ -87,11 +87,11 @@ def read(name: str, files: DataFiles) -> CaptionFile:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """The keys and values of an object."""
+    """The key-value pairs of a JSON object."""
 
 
 def _parts(content: Any) -> Iterator[tuple[str | None, Any]]:
-    """Yields maps and lists of records, each with the split that it is under, if any."""
+    """Yields maps and lists of records, each with the split it is nested under, if any."""
     if not isinstance(content, _Pairs) or not content:
         return
     if known_split(content[0][0]):
@@ -112,7 +112,7 @@ def _are_records(values: Iterable[Any]) -> bool:
 
 
 def _records(part: Any) -> Iterator[str]:
-    """Yields records as JSON; a record's key is its photo if it names none itself."""
+    """Yields records as JSON; a record without a photo field gets its key as the photo."""
     if isinstance(part, _Pairs):
         for key, value in part:
             record = dict(value) if isinstance(value, _Pairs) else {CAPTION[0]: value}

@@ -1,4 +1,4 @@
-"""Karpathy's JSON of Flickr8k, Flickr30k and COCO: captions and splits in one file."""
+"""Karpathy's JSON for Flickr8k, Flickr30k and COCO: captions and splits in one file."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layo
 from components.ingest.layouts.split_words import note_split
 from components.ingest.layouts.text import read_text
 
-# All keys of its first image stand at the file's beginning.
+# Bytes at the start of the file that contain all keys of the first image.
 _START = 1 << 20
 _MARK = re.compile(rb'"(?:sentences|sentids)"\s*:')
 
@@ -44,21 +44,22 @@ def find(files: DataFiles) -> list[str]:
 
 def _has_sentences(path: Path) -> bool:
     with path.open("rb") as file:
-        # UTF-16 has a zero after each letter.
+        # UTF-16 has a zero byte for each ASCII letter.
         return _MARK.search(file.read(_START).replace(b"\0", b"")) is not None
 
 
 def read(name: str, files: DataFiles) -> CaptionFile:
     """Reads a file's captions and splits.
 
-    Photos are called by `filename`; by folder and name (`filepath`) only if a name stands twice.
+    A photo's name is its `filename`, preceded by its folder (`filepath`) only if the `filename`
+    occurs more than once.
 
     Args:
-        name: Its path below the data set.
+        name: The file's path below the data set.
         files: All files.
 
     Raises:
-        DataError: If it is broken.
+        DataError: If the file is broken.
     """
     try:
         karpathy = _Karpathy.model_validate_json(read_text(files.paths[name]))

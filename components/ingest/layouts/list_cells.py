@@ -1,26 +1,26 @@
-"""Lists of captions in one cell of a table."""
+"""Parses lists of captions in a single cell of a table."""
 
 import ast
 import io
 import json
 import tokenize
 
-# A photo has five captions or so.
+# Far more characters than the captions of one photo, usually five, ever have.
 _LONGEST = 100_000
 _LINE_ENDS = (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER)
 
 
 def split_list(cell: str) -> list[str]:
-    """Returns the texts of a list that was written into one cell.
+    """Returns the strings of a list that was written into one cell.
 
-    Tables saved by pandas have lists of captions as Python writes them (`['A dog', "A dog's"]`),
-    as NumPy does (`['A dog' 'A cat']`) or as JSON.
+    Tables may contain lists as Python prints them (`['A dog', "A dog's"]`), as NumPy prints them
+    (`['A dog' 'A cat']`), for instance if saved by pandas, or as JSON.
 
     Args:
         cell: The cell's text.
 
     Returns:
-        The texts; the cell itself if it is no list of texts.
+        The strings; only the cell itself if it is not a list of strings.
     """
     text = cell.strip()
     if not (text.startswith("[") and text.endswith("]")) or len(text) > _LONGEST:

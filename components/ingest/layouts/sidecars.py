@@ -1,7 +1,8 @@
-"""Sidecar files: a text for each photo, `a.jpg` and `a.txt`, as for fine-tuning diffusion models.
+"""Sidecar files: one text file per photo, `a.txt` for `a.jpg`.
 
-WebDataset's tars (`000.jpg`, `000.txt`, `000.json`) unpack to the same. Texts may also be in a
-folder of their own (`images/cats/a.jpg`, `text/cats/a.txt`).
+This layout is usual for fine-tuning diffusion models, and WebDataset's tars (`000.jpg`, `000.txt`,
+`000.json`) unpack to it. Text files may also be in a parallel folder (`images/cats/a.jpg`,
+`text/cats/a.txt`).
 """
 
 import re
@@ -25,7 +26,7 @@ LOOKED_FOR = "a .txt beside each photo (a.jpg, a.txt)"
 
 _TEXTS = (".txt", ".caption")
 _TEXT_FOLDER = re.compile(r"captions?|descriptions?|labels?|sentences|te?xts?\w*", re.IGNORECASE)
-# Flickr30k Entities marks phrases: `[/EN#1/people Two men] walk .`
+# Flickr30k Entities annotates phrases: `[/EN#1/people Two men] walk .`
 _PHRASE = re.compile(r"\[/EN#\d+/[^\s\[]+ ([^\[\]]*)\]")
 _ABOUT = re.compile(r"(?:readme|licen[cs]e|classes|notes?|requirements)\b.*", re.IGNORECASE)
 
@@ -38,7 +39,7 @@ def find_sidecars(files: DataFiles) -> dict[str, str]:
 
     Returns:
         Photos by text file, both as paths below the data set. Empty if fewer than half of the
-        photos have a text, or if the texts are boxes for object detection.
+        photos have a text file, or if any of these files contains boxes for object detection.
     """
     photos = [name for name in files.paths if _ending(name) in IMAGE_SUFFIXES]
     paired = _pair(_texts(files), photos) or _captioned(_pair(_jsons(files), photos), files)
@@ -50,14 +51,14 @@ def find_sidecars(files: DataFiles) -> dict[str, str]:
 
 
 def find_unpaired(sidecars: Mapping[str, str], files: DataFiles) -> dict[str, str]:
-    """Finds texts that lie among sidecars, and whose photo is not there or not clear.
+    """Finds text files in the same folders as sidecars whose photo is missing or ambiguous.
 
     Args:
-        sidecars: What `find_sidecars` returned.
-        files: The files that are neither sidecars nor captions of another layout.
+        sidecars: The result of `find_sidecars`.
+        files: The files that are neither sidecars nor caption files of another layout.
 
     Returns:
-        By text file, what should be the photo's path, without an ending.
+        The expected path of the photo, without an extension, by text file.
     """
     kinds = {_ending(text) for text in sidecars}
     folders = {PurePosixPath(text).parent for text in sidecars}
@@ -72,10 +73,10 @@ def find_unpaired(sidecars: Mapping[str, str], files: DataFiles) -> dict[str, st
 
 
 def read_sidecars(sidecars: Mapping[str, str], files: DataFiles) -> CaptionFile:
-    """Reads the captions of sidecars; each line of a text is a caption.
+    """Reads the captions of sidecars; each line of a text file is a caption.
 
     Raises:
-        DataError: If a text can't be decoded, JSON is broken, or a photo has two different texts.
+        DataError: If a file can't be decoded, JSON is broken, or the files of a photo differ.
     """
     rows: dict[str, tuple[str, list[str]]] = {}
     for text, photo in sidecars.items():
@@ -107,7 +108,7 @@ def _jsons(files: DataFiles) -> list[str]:
 
 
 def _captioned(jsons: Mapping[str, str], files: DataFiles) -> dict[str, str]:
-    """Returns the JSON files with captions, and those that can't be read, if any has captions."""
+    """Returns the JSON files with captions, plus unreadable ones; empty if none has captions."""
     captioned, unreadable = {}, {}
     for name, photo in jsons.items():
         try:
@@ -123,7 +124,10 @@ def _ending(name: str) -> str:
 
 
 def _pair(texts: Iterable[str], photos: Iterable[str]) -> dict[str, str]:
-    """Returns the photo of each text that has exactly one: beside it, else in its own folder."""
+    """Returns the photo of each text file that has exactly one, beside it or in a parallel folder.
+
+    Text files without a photo, or with several, are not included.
+    """
     beside: dict[tuple[str, ...], list[str]] = defaultdict(list)
     apart: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for photo in photos:
@@ -131,7 +135,7 @@ def _pair(texts: Iterable[str], photos: Iterable[str]) -> dict[str, str]:
         apart[without_containers(photo)].append(photo)
     paired = {}
     for text in texts:
-        # `a.txt`, or `a.jpg.txt`.
+        # The text file is `a.txt` or `a.jpg.txt`.
         name = text.removesuffix(PurePosixPath(text).suffix)
         found = beside.get(comparable(name, Level.ENDING)) or apart.get(_without_text_folders(name))
         if found and len(found) == 1:
@@ -152,10 +156,10 @@ def _captions(text: str, files: DataFiles) -> list[str]:
 
 
 def _json_captions(name: str, files: DataFiles) -> list[str] | None:
-    """Returns the captions of a photo's JSON; None if it has no field of them.
+    """Returns the captions in a photo's JSON; None if it has no field for captions.
 
     Raises:
-        DataError: If it can't be decoded or is no JSON.
+        DataError: If the file can't be decoded or is not valid JSON.
     """
     content = load_json(name, files)
     if not isinstance(content, dict):

@@ -1,4 +1,4 @@
-"""Fields and columns that give splits under another name than `split`, such as `usage`."""
+"""Detects fields and columns that give splits under a name other than `split`, such as `usage`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,10 +11,10 @@ _EMPTY = {"", "nan", "none", "null"}
 
 
 class SplitFields:
-    """Collects the values of fields, and tells which of the fields gives splits.
+    """Collects the values of fields, and determines which field gives splits.
 
-    It is the one whose values all name a split (`train`, `Validation`, …), at least two different
-    ones. A class called `train` is none.
+    A field gives splits if all of its values are names of splits (`train`, `Validation`, …), and at
+    least two different splits occur. So an object class called `train` is not mistaken for a split.
     """
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class SplitFields:
         self._flags: set[str] = set()
 
     def add(self, photo: str, values: Mapping[str, object]) -> None:
-        """Notes a record.
+        """Adds a record.
 
         Args:
-            photo: The photo that it describes.
-            values: Values by field, without the fields of photo and captions.
+            photo: The photo that the record describes.
+            values: Values by field, without the fields for the photo and its captions.
         """
         for field, value in values.items():
             if field in self._others or value is None:
@@ -44,7 +44,7 @@ class SplitFields:
                     self._flags.add(field)
 
     def chosen(self) -> tuple[str, dict[str, str]]:
-        """Returns the field that gives splits, and splits by photo; empty if none does."""
+        """Returns the field that gives splits, and splits by photo; both empty if none does."""
         found = {
             field: splits for field, splits in self._splits.items() if len({*splits.values()}) > 1
         }
@@ -53,7 +53,7 @@ class SplitFields:
         return next(iter(found.items()))
 
     def notes(self) -> list[str]:
-        """Returns sentences about fields that seem to give splits and are not used."""
+        """Returns sentences about fields that seem to give splits but are not used."""
         field, _ = self.chosen()
         several = [one for one, splits in self._splits.items() if len({*splits.values()}) > 1]
         doubtful = self._flags | (set() if field else set(several))
@@ -65,7 +65,7 @@ class SplitFields:
 
 
 def with_split_field(file: CaptionFile, others: SplitFields) -> CaptionFile:
-    """Returns a caption file with the splits of another field, if its own gives none."""
+    """Returns a caption file with the splits of another field, if it has no splits yet."""
     if file.splits:
         return file
     field, splits = others.chosen()

@@ -1,11 +1,12 @@
-"""What data sets call their splits, and what they are called here."""
+"""Maps the names that data sets use for splits to `train`, `dev` and `test`."""
 
 import re
 from functools import cache
 
 from components.errors import DataError
 
-#: Splits by what data sets call them; `restval` is what Karpathy's split of COCO adds to train.
+#: Splits by the names that data sets use for them. `restval` is the part of COCO's validation set
+#: that Karpathy's split adds to train.
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training", "restval"), "train"),
     **dict.fromkeys(("dev", "val", "valid", "validate", "validation"), "dev"),
@@ -22,17 +23,18 @@ _NO_SPLIT = {"", "nan", "none", "null"}
 
 
 def split_of(value: str | None, where: str) -> str | None:
-    """Returns the split that a field or a column of a data set names.
+    """Returns the split for a value of a field or column of a data set.
 
     Args:
-        value: Such as `train`, `validation` or `restval`, in any case; None or empty: no split.
+        value: For instance `train`, `validation` or `restval`, in any letter case; None or empty
+            if there is no split.
         where: The file and the photo, for the message.
 
     Returns:
         `train`, `dev`, `test` or None.
 
     Raises:
-        DataError: If it is none of the usual words.
+        DataError: If the value is not a known name of a split.
     """
     word = (value or "").strip().lower()
     if word in _NO_SPLIT:
@@ -43,23 +45,23 @@ def split_of(value: str | None, where: str) -> str | None:
 
 
 def known_split(word: str) -> str | None:
-    """Returns the split that a word names, such as `Validation`, `train2014` or `test set`."""
+    """Returns the split for a name such as `Validation`, `train2014` or `test set`, else None."""
     word = word.strip().lower()
-    # A sentence may speak of a test.
+    # In a longer text, such as a caption, the word "test" need not mean a split.
     return SPLIT_WORDS.get(word) or (split_in_name(word) if len(word) <= _LONGEST_WORD else None)
 
 
 def note_split(splits: dict[str, str], photo: str, word: str | None, where: str) -> None:
-    """Notes the split that a file gives a photo.
+    """Records the split that a file gives for a photo.
 
     Args:
-        splits: By photo; changed here.
+        splits: Splits by photo; modified in place.
         photo: The photo.
-        word: What the file says, as for `split_of`.
-        where: The file and the place in it, for the message.
+        word: The name of the split in the file, as for `split_of`.
+        where: The file and the position in it, for the message.
 
     Raises:
-        DataError: If the word is unknown, or the photo was given another split before.
+        DataError: If the name is unknown, or the photo already has a different split.
     """
     split = split_of(word, where)
     if split and splits.setdefault(photo, split) != split:
@@ -70,23 +72,23 @@ def note_split(splits: dict[str, str], photo: str, word: str | None, where: str)
 
 
 def split_in_name(name: str) -> str | None:
-    """Returns the one split that a file's or folder's name speaks of; None if none or several."""
+    """Returns the split that a file's or folder's name contains; None if none or several."""
     found = {SPLIT_WORDS[match["split"]] for match in _WORD.finditer(name.lower())}
     return found.pop() if len(found) == 1 else None
 
 
 def speaks_of_splits(name: str) -> bool:
-    """Returns whether a file's name speaks of splits at large: `train_test_split`, `folds`."""
+    """Returns whether a file's name refers to splits in general: `train_test_split`, `folds`."""
     return _OF_SPLITS.search(name.lower()) is not None
 
 
 def is_called_after_splits(name: str) -> bool:
-    """Returns whether a file's name speaks of one split or of splits at large."""
+    """Returns whether a file is named after one split or after splits in general."""
     return split_in_name(name) is not None or speaks_of_splits(name)
 
 
 def split_in_folders(path: str) -> str | None:
-    """Returns the split that the innermost folder of a path speaks of that speaks of any."""
+    """Returns the split of the innermost folder in a path that is named after one; else None."""
     return _split_of_folder(path.rpartition("/")[0])
 
 

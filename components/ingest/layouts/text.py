@@ -1,4 +1,4 @@
-"""Text files of a data set: UTF-8 or UTF-16, whatever their line ends."""
+"""Reads the text files of a data set: UTF-8 or UTF-16, with any line endings."""
 
 import codecs
 import io
@@ -10,10 +10,10 @@ from charset_normalizer import from_bytes
 
 from components.errors import DataError
 
-#: COCO's captions have 90 MB.
+#: Largest text file that is read. COCO's captions have 90 MB.
 MAX_BYTES = 1 << 30
 _GUESSED_FROM = 1 << 16
-# Windows in Western Europe, China, Japan, Korea, Taiwan and Russia.
+# Legacy encodings of Western Europe, China, Japan, Korea, Taiwan (and Hong Kong) and Russia.
 _GUESSES = ["cp1252", "gb18030", "cp932", "cp949", "big5hkscs", "cp1251"]
 
 _MARKS = (  # UTF-32's mark begins with UTF-16's
@@ -25,10 +25,10 @@ _MARKS = (  # UTF-32's mark begins with UTF-16's
 
 
 def read_text(path: Path) -> str:
-    """Reads a text file with its line ends made alike, and without a byte order mark.
+    """Reads a text file, normalizes its line endings and removes a byte order mark.
 
     Raises:
-        DataError: If it is too large, or no text in UTF-8 or UTF-16.
+        DataError: If the file is too large, or not UTF-8 or UTF-16 text.
     """
     if (size := path.stat().st_size) > MAX_BYTES:
         raise DataError(f"{path.name} has {size >> 20} MB; at most {MAX_BYTES >> 20} MB are read")
@@ -36,14 +36,16 @@ def read_text(path: Path) -> str:
 
 
 def decode(content: bytes, name: str) -> str:
-    """Decodes a text by its byte order mark, else as UTF-8, or UTF-16 if it is full of zeros.
+    """Decodes a text according to its byte order mark.
+
+    Without one, it is decoded as UTF-16 if it has many zero bytes, else as UTF-8.
 
     Args:
         content: The whole file.
         name: The file's name, for the message.
 
     Raises:
-        DataError: If it is no such text.
+        DataError: If the content is not text in that encoding.
     """
     try:
         return content.decode(_encoding(content))
@@ -57,7 +59,7 @@ def decode(content: bytes, name: str) -> str:
 
 
 def _advice(content: bytes, line: int) -> str:
-    """Says how to convert a text, by what its encoding seems to be, and what a line then reads."""
+    """Returns the likely encoding, how the given line reads in it, and the command to convert."""
     guess = from_bytes(content[:_GUESSED_FROM], cp_isolation=_GUESSES).best()
     encoding = guess.encoding if guess else _GUESSES[0]
     lines = content.decode(encoding, errors="replace").splitlines()
@@ -67,19 +69,19 @@ def _advice(content: bytes, line: int) -> str:
 
 
 def read_start(path: Path, most: int) -> str:
-    """Returns the text of a file's first bytes, with marks where they are no text."""
+    """Returns a file's first bytes as text, with U+FFFD for bytes that can't be decoded."""
     with path.open("rb") as file:
         start = file.read(most)
     return start.decode(_encoding(start), errors="replace")
 
 
 def first_line(path: Path, most: int = 4096, skip: re.Pattern[str] | None = None) -> str:
-    """Returns a file's first line that is not blank, as far as it can be told from its start.
+    """Returns the first line of a file that is not blank, possibly truncated; empty if none.
 
     Args:
         path: The file.
-        most: How many bytes are read.
-        skip: Lines that do not count.
+        most: Largest number of bytes to read.
+        skip: Pattern of lines to skip.
     """
     text = read_start(path, most)
     lines = (line for line in text.splitlines() if line.strip())
@@ -87,7 +89,7 @@ def first_line(path: Path, most: int = 4096, skip: re.Pattern[str] | None = None
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields a text's lines that are not blank, each with its number from 1.
+    """Yields the lines of a text that are not blank, each with its line number, from 1.
 
     Raises:
         DataError: As `read_text`.
@@ -101,7 +103,7 @@ def _encoding(content: bytes) -> str:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return encoding
-    # Without a mark, every other byte of mostly Latin text is zero in UTF-16.
+    # UTF-16 without a byte order mark: in mostly Latin text, every other byte is zero.
     start = content[:64]
     odd, even = start[1::2].count(0), start[::2].count(0)
     if max(odd, even) * 3 > len(start):
