@@ -1,1 +1,1 @@
-"""What came in and what was left out, as `report.json` and as a table."""
+"""Reports what was read and what was left out, as `report.json` and as a table."""

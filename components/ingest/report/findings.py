@@ -1,7 +1,7 @@
-"""What limits a model of these data: too few photos, captions or known words.
+"""Finds what limits a model trained on a data set: too few photos, captions or known words.
 
-The findings are part of `report.json`, from which
-`captionflow run --check`, the log of `ingest`, the report page and the model card quote them.
+The findings are part of `report.json`. `captionflow run --check`, the log of `ingest`, the report
+page and the model card quote them from there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +17,8 @@ from components.captioning.model.unusual_captions import (
 from components.ingest.captions.words import Words, caption_words
 from components.settings.data import SAMPLE
 
-#: Smallest number of photos per split from which on a result is worth something: with fewer test
-#: photos, the confidence intervals of scores are too wide to compare models.
+#: Smallest number of photos per split for useful results: with fewer test photos, for instance,
+#: the confidence intervals of scores are too wide to compare models.
 MIN_PHOTOS = {"train": 1000, "dev": 100, "test": 200}
 _USES = {
     "train": "with fewer than about {minimum:,}, captions of new photos tend to be poor. Add "
@@ -27,20 +27,20 @@ _USES = {
     "{minimum} are needed",
     "test": "scores mean nothing below about {minimum}",
 }
-# Of Flickr8k's words in dev and test, 1.3 % are unknown.
+# In Flickr8k, 1.3 % of the words in dev and test are unknown.
 _MAX_UNKNOWN_SHARE = 0.05
 # BLEU and CIDEr-D compare a caption with several references.
 _MIN_REFERENCES = 2.0
 
 
 class Finding(TypedDict):
-    """A limit that the data have.
+    """A limitation of the data.
 
     Attributes:
-        kind: Its name, such as `few_test_photos`.
-        value: The number that was found.
-        bound: The bound that it should not cross.
-        text: Both for people, and what follows from them.
+        kind: Its identifier, such as `few_test_photos`.
+        value: The measured value.
+        bound: The limit that the value violates.
+        text: A sentence for the user with the value, the bound and the consequence.
     """
 
     kind: str
@@ -57,15 +57,16 @@ def find_limits(
     layout: str,
     unknown_parent: str = "",
 ) -> list[Finding]:
-    """Finds what limits a model of these data.
+    """Finds what limits a model trained on these data.
 
     Args:
         photos: All photos of a manifest.
         splits: Number of photos by split.
-        words: Obtained from `count_words`.
-        layout: The data set's layout. Drawn scenes are so alike that few of them suffice.
-        unknown_parent: The model that the training continues from, if MLflow does not know its
-            training photos.
+        words: The result of `count_words`.
+        layout: The data set's layout. The generated sample is exempt from the bounds on photos,
+            words and references, because its scenes are so alike that few of them suffice.
+        unknown_parent: The model that the training continues from, if MLflow has no record of its
+            training photos; else empty.
     """
     limits = [] if layout == SAMPLE else list(_limits(photos, splits, words))
     if unknown_parent:

@@ -1,4 +1,4 @@
-"""`report.json`: what came in, what was left out and why, and the data's fingerprints."""
+"""Builds `report.json`: what was read, what was left out and why, and the data's fingerprints."""
 
 import logging
 import re
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 def list_left_out(
     source: Source, texts: CleanCaptions, checks: Sequence[ImageCheck], assignment: SplitAssignment
 ) -> dict[str, list[Any]]:
-    """Lists all that was found and is not in the manifest, by why it is not."""
+    """Lists everything that was found but is not in the manifest, by reason, and loose matches."""
     listed = frozenset().union(*source.splits.lists.values())
     silent = source.images.keys() - texts.captions.keys()
     return {
@@ -41,10 +41,10 @@ def list_left_out(
             {"image_id": image_id, "file": file} for image_id, file in sorted(source.loose.items())
         ],
         "dropped_leakage": list(assignment.leaks),
-        # Dropped from dev and test: the model that the training continues from knows them.
+        # Dropped from dev and test, because the parent model was trained on them.
         "parent_leakage": assignment.parent_leaks,
         "in_no_split": assignment.unlisted,
-        # In a split list, but no captioned photo has the name.
+        # In a split list, but without captions.
         "listed_only": sorted(listed - source.captions.keys()),
         "empty_captions": texts.empty,
         "too_long_captions": texts.too_long,
@@ -64,18 +64,18 @@ def build_report(
     """Builds the report of a finished ingest.
 
     Args:
-        source: What came in.
+        source: The data set as it was read.
         photos: All photos of the manifest.
         perceptual_hashes: Their perceptual hashes by image id.
-        left_out: What is not in the manifest, from `list_left_out`.
-        splits_from: Where the splits come from, in words.
-        language: The captions' language, a BCP 47 tag; empty: detect it.
-        unknown_parent: The model that the training continues from, if MLflow does not know its
-            training photos.
+        left_out: The result of `list_left_out`.
+        splits_from: Description of where the splits come from.
+        language: The captions' language, a BCP 47 tag; empty to detect it.
+        unknown_parent: The model that the training continues from, if MLflow has no record of its
+            training photos; else empty.
 
     Returns:
-        JSON-able: facts about the photos; all lists, whole; under `counts` their lengths; and
-        under `summary` rows for people.
+        A JSON-serializable dict: facts about the photos; all lists in full; their lengths under
+        `counts`; and the rows of the summary table under `summary`.
     """
     splits = {photo.image_id: photo.split for photo in photos}
     same = find_duplicates(splits, {photo.image_id: photo.sha256 for photo in photos})
@@ -130,21 +130,21 @@ def _language(source: Source, captions: Iterable[str], given: str) -> dict[str, 
     if given:
         return {"language": given, "language_from": "set with --language"}
     if source.layout == SAMPLE:
-        # Its grammar has too few words for a detector.
+        # The sample's vocabulary is too small for a language detector.
         return {"language": "en", "language_from": "that of generated captions"}
     return {"language": detect_language(captions), "language_from": "detected"}
 
 
 def _by_reason(quarantined: Iterable[Mapping[str, str]]) -> dict[str, int]:
-    # What a reason says of one photo alone comes after a colon or in its last sentence.
+    # Details of a single photo follow after a colon or in the last sentence of a reason.
     reasons = Counter(re.split(r": |\. ", item["reason"])[0] for item in quarantined)
     return dict(reasons.most_common())
 
 
 def photos_fingerprint(photos: Iterable[Photo]) -> str:
-    """Returns one SHA-256 (64 hex digits) over photos, whatever their order and place.
+    """Returns a SHA-256 (64 hex digits) of photos: their ids, contents, splits and captions.
 
-    What counts is image id, content, split and captions.
+    The order of the photos and where they are stored do not matter.
     """
     return fingerprint_value(
         sorted((photo.image_id, photo.sha256, photo.split, photo.captions) for photo in photos)

@@ -1,4 +1,4 @@
-"""The summary of a data set: what came in, in a few lines; for the log, a terminal, a page."""
+"""A short summary of a data set, for the log, the terminal and the report page."""
 
 import io
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def report_table(report: Mapping[str, Any]) -> Table:
     """Returns a report's summary as a table of two columns.
 
     Args:
-        report: As in the manifest's `report.json`.
+        report: The content of the manifest's `report.json`.
     """
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
@@ -37,13 +37,13 @@ def table_lines(report: Mapping[str, Any]) -> list[str]:
 
 
 def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Summarizes a report for people.
+    """Summarizes a report as rows of text.
 
     Args:
         report: The facts and counts of `build_report`.
 
     Returns:
-        Rows of a title and a text.
+        Rows, each a title and a text.
     """
     counts, words = report["counts"], report["words"]
     rows = [
