@@ -1,4 +1,4 @@
-"""The data set `sample` as a source like any other."""
+"""Generates the data set `sample` as a `Source`, like any other data set."""
 
 import logging
 from pathlib import Path
@@ -20,7 +20,8 @@ _JPEG_QUALITY: Final = 92
 def draw_sample(directory: Path, *, scenes: int, seed: int) -> Source:
     """Generates scenes, their pictures and captions.
 
-    Each scene has its own random generator, so a larger sample begins with the smaller one.
+    Each scene has its own random generator, so a larger sample starts with the same scenes as a
+    smaller one.
 
     Args:
         directory: Output directory for the pictures; it is created.

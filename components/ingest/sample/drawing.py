@@ -48,7 +48,7 @@ def draw_scene(scene: Scene) -> Image.Image:
         An RGB picture of `SIDE` x `SIDE` pixels; the same scene gives the same pixels.
     """
     picture = _gradient((SIDE, SIDE), *_BACKGROUND_COLOURS[scene.background])
-    # The larger first, so that a shape inside another one is drawn on top of it.
+    # Larger shapes first, so that a shape inside another one is drawn on top of it.
     for shape in sorted(scene.shapes, key=lambda shape: -shape.radius):
         _draw_shape(picture, shape)
     return picture
