@@ -1,4 +1,4 @@
-"""The members of zip and tar archives, one after the other, metered as they are read."""
+"""Reads the members of zip and tar archives one by one, and counts the bytes as they are read."""
 
 import contextlib
 import gzip
@@ -27,9 +27,9 @@ class Member:
     """A file in an archive.
 
     Attributes:
-        name: Its path; bytes if the archive does not say in which encoding they are.
+        name: Its path; bytes if the archive does not declare their encoding.
         stream: Its content; None for folders and links.
-        link: The path that a link leads to, from the archive's root; else empty.
+        link: The target of a link, as a path from the archive's root; empty for other members.
     """
 
     name: str | bytes
@@ -39,10 +39,10 @@ class Member:
 
 @contextlib.contextmanager
 def open_zip(archive: Path, meter: Meter) -> Iterator[zipfile.ZipFile]:
-    """Opens a zip.
+    """Opens a zip archive.
 
     Raises:
-        TooMuchError: If its directory has too many members.
+        TooMuchError: If its central directory has too many entries.
     """
     with (
         archive.open("rb") as raw,
@@ -52,7 +52,7 @@ def open_zip(archive: Path, meter: Meter) -> Iterator[zipfile.ZipFile]:
 
 
 def zip_members(archive: Path, meter: Meter) -> Iterator[Member]:
-    """Yields the members of a zip; each stream has to be read before the next member.
+    """Yields the members of a zip; a member's stream must be read before the next is requested.
 
     Raises:
         DataError: If a member is a device or a pipe.
@@ -62,7 +62,7 @@ def zip_members(archive: Path, meter: Meter) -> Iterator[Member]:
         for info in opened.infolist():
             meter.member()
             name = zip_name(info)
-            # Only zips made on Unix have a file type.
+            # Only zips created on Unix record a file type.
             kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
                 raise not_a_file(info.filename)
@@ -80,10 +80,10 @@ def zip_members(archive: Path, meter: Meter) -> Iterator[Member]:
 
 
 def tar_members(archive: Path, meter: Meter) -> Iterator[Member]:
-    """Yields the members of a tar, gzipped or not; as `zip_members`.
+    """Yields the members of a tar, gzipped or not, like `zip_members`.
 
-    Members are never extracted by `tarfile` itself: its filters are missing in early Pythons
-    3.11, and links are resolved without making any.
+    Members are never extracted by `tarfile` itself, because early releases of Python 3.11 lack its
+    extraction filters, and because links are resolved without creating any.
 
     Raises:
         DataError: If a member is a device or a pipe, or sparse (small, but large once read).
@@ -105,7 +105,7 @@ def tar_members(archive: Path, meter: Meter) -> Iterator[Member]:
             )
         )
         while (member := opened.next()) is not None:
-            vars(opened)["members"] = []  # tarfile would keep them all
+            vars(opened)["members"] = []  # else tarfile keeps all members in memory
             meter.member()
             name = tar_name(member)
             if member.isdir():
@@ -118,15 +118,15 @@ def tar_members(archive: Path, meter: Meter) -> Iterator[Member]:
                 yield Member(name, opened.extractfile(member))
             else:
                 raise not_a_file(member.name)
-        # tarfile takes any header that it can't read for the archive's end.
+        # tarfile treats any header that it can't read as the end of the archive.
         metered.seek(opened.offset)
         if any(metered.read(tarfile.BLOCKSIZE)):
             raise tarfile.ReadError(f"there is no valid header at byte {opened.offset}")
 
 
 def _from_root(name: str, target: str) -> str:
-    """Returns the path from the root that a symbolic link in an archive leads to.
+    """Returns the target of a symbolic link as a path from the archive's root.
 
-    Absolute targets stay absolute, and those that lead out begin with `..`.
+    Absolute targets stay absolute, and targets outside the archive begin with `..`.
     """
     return posixpath.normpath(posixpath.join(posixpath.dirname(name), target))

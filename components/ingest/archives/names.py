@@ -1,8 +1,8 @@
-"""Names of the members of archives: their encoding, and whether their paths are safe.
+"""Decodes the names of archive members, and checks that their paths are safe.
 
-Zip files made by macOS' Finder have names in UTF-8 and don't say so; those made by Windows have
-them in the code page of its language; tar files have bytes. Which encoding it was, nothing in the
-archive says but the captions, which name the same photos.
+Zip files created by the macOS Finder have names in UTF-8 without declaring it; those created by
+Windows use the code page of its language; names in tar files are bytes in any encoding. The only
+evidence of the encoding is the captions in the archive, which name the same photos.
 """
 
 import re
@@ -16,15 +16,15 @@ from zipfile import ZipInfo
 from components.errors import DataError
 from components.ingest.files.composing import compose
 
-# UTF-8 fits no other text by chance; the others decode nearly anything. Windows' code pages of
-# Western Europe, China, Japan, Korea, Taiwan, Russia and Central Europe; the last one is the zip
-# format's own, which any bytes fit.
+# UTF-8 comes first, because text in another encoding is hardly ever valid UTF-8, while the others
+# decode nearly anything. They are the Windows code pages of Western Europe, China, Japan, Korea,
+# Taiwan, Russia and Central Europe, and last the zip format's own, which can decode any bytes.
 _ENCODINGS = (
     "utf-8", "cp850", "cp1252", "gb18030", "cp932", "cp949", "big5hkscs", "cp866", "cp1251",
     "cp852", "cp1250", "cp437",
 )  # fmt: skip
 _FALLBACK = "cp437"
-# So many names tell the encoding; more would only take longer.
+# Number of names that suffice to detect the encoding; more would only take longer.
 _SAMPLE = 50
 
 _UTF8_FLAG = 0x800
@@ -33,11 +33,11 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 def zip_name(info: ZipInfo) -> str | bytes:
-    """Returns a member's name; its bytes if the zip does not say in which encoding they are."""
+    """Returns a member's name, as bytes if the zip does not declare their encoding."""
     name = info.orig_filename.partition("\0")[0]
     if info.flag_bits & _UTF8_FLAG or name.isascii():
         return name
-    raw = name.encode(_FALLBACK)  # undoes what zipfile did
+    raw = name.encode(_FALLBACK)  # undoes zipfile's decoding
     extra = info.extra
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
@@ -49,22 +49,22 @@ def zip_name(info: ZipInfo) -> str | bytes:
 
 
 def tar_name(info: TarInfo) -> str | bytes:
-    """Returns a member's name, as `zip_name`; tarfile decoded it with `surrogateescape`."""
+    """Returns a member's name, like `zip_name`; tarfile decoded it with `surrogateescape`."""
     if "path" in info.pax_headers or info.name.isascii():
         return info.name.encode(errors="surrogateescape").decode(errors="replace")
     return info.name.encode(errors="surrogateescape")
 
 
 def choose_encoding(names: Sequence[bytes], texts: Iterable[bytes]) -> str:
-    """Finds out in which encoding names are.
+    """Detects the encoding of names.
 
     Args:
-        names: At least one, each with bytes beyond ASCII.
-        texts: Content of the archive's text files: the captions among them name photos.
+        names: At least one name, each with bytes beyond ASCII.
+        texts: Contents of the archive's text files; the captions among them name photos.
 
     Returns:
-        The encoding in which most names stand in the texts; of equal ones UTF-8 if all names are
-        UTF-8, else the zip format's own.
+        The encoding in which most names occur in the texts. If no name occurs in any encoding,
+        UTF-8 if all names are valid UTF-8, else the zip format's own.
     """
     sample = names[:: max(1, len(names) // _SAMPLE)][:_SAMPLE]
     named = dict.fromkeys(_ENCODINGS, 0)
@@ -79,19 +79,19 @@ def choose_encoding(names: Sequence[bytes], texts: Iterable[bytes]) -> str:
 
 
 def decode_name(name: bytes, encoding: str) -> str:
-    """Returns a name as text; in UTF-8 or the zip format's own encoding if it doesn't fit."""
+    """Decodes a name; if the encoding fails, as UTF-8 or in the zip format's own encoding."""
     decoded = (_strictly(name, each) for each in (encoding, "utf-8", _FALLBACK))
     return next(text for text in decoded if text is not None)
 
 
 def inner_path(name: str) -> Path | None:
-    r"""Returns the relative path that a member's name means; None if it names no file.
+    r"""Returns a member's name as a relative path; None if it can't be the name of a file.
 
     Args:
-        name: With "/" or "\\" between its parts.
+        name: The name, with "/" or "\\" as separators.
 
     Raises:
-        DataError: If the path leads out of the archive's folder.
+        DataError: If the path leads outside the archive's folder.
     """
     parts = re.split(r"[/\\]", name)
     if (not parts[0] and len(parts) > 1) or _DRIVE.match(name) or ".." in parts:
@@ -123,6 +123,6 @@ def _strictly(name: bytes, encoding: str) -> str | None:
 def _decode_text(content: bytes) -> str:
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
     text = content.decode(encoding, errors="ignore")
-    # JSON may escape what is not ASCII.
+    # JSON may escape characters beyond ASCII.
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
     return compose(text)

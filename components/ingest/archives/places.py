@@ -1,4 +1,4 @@
-"""Where the members of an archive go: files to their paths, links as copies of their files."""
+"""Writes the members of an archive: files to their paths, links as copies of their targets."""
 
 import errno
 import filecmp
@@ -14,36 +14,36 @@ from components.ingest.archives.streams import Meter
 from components.ingest.files.data_files import IMAGE_SUFFIXES
 
 _CHUNK = 1 << 20
-# Of the text files, to find out in which encoding names are.
+# Bytes of text files that are read at most to detect the encoding of names.
 _TEXT_BYTES = 64 << 20
 _PHOTO_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM")
-# Links that lead to links.
+# Longest chain of links to links that is followed.
 _LONGEST_CHAIN = 40
 
-# Names that this file system can't have.
+# Errors for names that are not valid on this file system.
 _UNUSABLE_NAMES = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
-# Of two members one would have to be a file, the other a folder.
+# Errors for a path that would have to be both a file and a folder.
 _FILE_AND_FOLDER = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 
 
 def place_members(
     members: Iterator[Member], directory: Path, aside: Path, meter: Meter
 ) -> list[str]:
-    """Writes all files of an archive to their places.
+    """Writes all files of an archive to their paths.
 
     Args:
-        members: In the archive's order.
-        directory: Where their paths begin.
-        aside: An empty directory on the same file system.
+        members: The members, in the archive's order.
+        directory: The folder that their paths are relative to.
+        aside: An empty directory on the same file system, for temporary files.
         meter: Counts the bytes as they are written.
 
     Returns:
-        Names of members that have no place: names that no file here can have, and links to what
-        is no file of the archive.
+        Names of skipped members: names that are not valid on this file system, and links whose
+        target is not a file in the archive.
 
     Raises:
-        DataError: If a path or link leads out, or two files that differ have one path.
-        TooMuchError: If they are too many bytes.
+        DataError: If a path or link leads outside, or two different files have the same path.
+        TooMuchError: If the files have too many bytes.
         OSError: If a file can't be written.
     """
     links: dict[str | bytes, str] = {}
@@ -51,7 +51,7 @@ def place_members(
     skipped = []
     for number, member in enumerate(members):
         if isinstance(member.name, str):
-            # Not every member is a file, but every member's path is checked.
+            # Every member's path is checked, even if the member is not a file.
             path = inner_path(member.name)
         if member.link:
             links[member.name] = member.link
@@ -81,7 +81,7 @@ def _encoding(names: list[bytes], directory: Path, aside: Path) -> str:
 
 
 def _texts(*folders: Path) -> Iterator[bytes]:
-    """Yields the content of text files, 64 MiB at most in all."""
+    """Yields the contents of text files, at most 64 MiB in total."""
     left = _TEXT_BYTES
     for file in (file for folder in folders for file in sorted(folder.rglob("*"))):
         if left > 0 and file.is_file() and file.suffix.lower() not in IMAGE_SUFFIXES:
@@ -93,7 +93,7 @@ def _texts(*folders: Path) -> Iterator[bytes]:
 
 
 def _copy_linked(links: Mapping[str, str], directory: Path, aside: Path, meter: Meter) -> list[str]:
-    """Puts the files that links lead to in the links' places; returns links to anything else."""
+    """Replaces links with copies of their target files; returns the links to anything else."""
     targets = {path: target for name, target in links.items() if (path := inner_path(name))}
     skipped = []
     for path in targets:
@@ -123,7 +123,7 @@ def _link_target(path: Path, target: str) -> Path | None:
 
 
 def _place(file: Path, directory: Path, path: Path | None) -> bool:
-    """Moves a file to its path; returns False if it has none that a file here can have."""
+    """Moves a file to its path; returns False if the path is not valid on this file system."""
     if path is None:
         return False
     target = directory / path

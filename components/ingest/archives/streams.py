@@ -1,30 +1,30 @@
-"""The streams of archives, metered as they are read."""
+"""Streams of archives that enforce limits as they are read."""
 
 import io
 import os
 from dataclasses import dataclass
 from typing import IO
 
-# Whoever copies a member reads it in pieces; only a header can ask for more at once.
+# Members are copied in smaller pieces; only a header can request more than this at once.
 _LARGEST_READ = 1 << 20
 _SMALL_PIECE = 1 << 12
 _ZIP_ENTRY = b"PK\1\2"
 
 
 class TooMuchError(Exception):
-    """An archive holds more than its limits allow."""
+    """An archive exceeds one of its limits."""
 
 
 @dataclass(slots=True)
 class Meter:
-    """Counts what an archive unpacks to, while it does.
+    """Counts the bytes and members of an archive while it is unpacked.
 
     Attributes:
-        size: Bytes allowed at most, whatever the archive's own size.
-        relative: Bytes allowed at most for an archive of this size.
-        files: Members allowed at most.
-        written: Bytes counted so far.
-        members: Members counted so far.
+        size: Maximum number of bytes, whatever the archive's size.
+        relative: Maximum number of bytes for an archive of this size.
+        files: Maximum number of members.
+        written: Number of bytes so far.
+        members: Number of members so far.
     """
 
     size: int
@@ -34,19 +34,19 @@ class Meter:
     members: int = 0
 
     def add(self, size: int) -> None:
-        """Counts bytes that were unpacked.
+        """Counts unpacked bytes.
 
         Raises:
-            TooMuchError: If they are too many.
+            TooMuchError: If there are too many.
         """
         self.written += size
         self.reach(self.written)
 
     def reach(self, position: int) -> None:
-        """Checks that the unpacked bytes up to a position in a stream are not too many.
+        """Checks that a position in an unpacked stream is within the limits.
 
         Raises:
-            TooMuchError: If they are.
+            TooMuchError: If it is not.
         """
         if position > self.size:
             raise TooMuchError(f"at most {self.size} bytes are allowed")
@@ -57,7 +57,7 @@ class Meter:
         """Counts a member.
 
         Raises:
-            TooMuchError: If they are too many.
+            TooMuchError: If there are too many.
         """
         self.members += 1
         if self.members > self.files:
@@ -67,8 +67,8 @@ class Meter:
 class InSmallPieces:
     """A zip member that is read in small pieces.
 
-    zipfile unpacks all of what it reads of BZIP2 and LZMA at once: a megabyte can be many
-    gigabytes.
+    For BZIP2 and LZMA, zipfile decompresses all the bytes that it reads at once: a megabyte can
+    expand to many gigabytes.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -80,9 +80,9 @@ class InSmallPieces:
 
 
 class ZipDirectory(io.BufferedIOBase):
-    """A zip file whose directory is not read before its entries are counted.
+    """A zip file that counts the entries of its central directory before zipfile parses them.
 
-    zipfile reads the directory at once and makes an object of each entry.
+    zipfile reads the whole directory at once and creates an object for each entry.
     """
 
     def __init__(self, stream: io.BufferedIOBase, meter: Meter) -> None:
@@ -90,7 +90,7 @@ class ZipDirectory(io.BufferedIOBase):
         self._meter = meter
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Reads bytes; raises TooMuchError if they are a directory with too many entries."""
+        """Reads bytes; raises TooMuchError if they contain too many directory entries."""
         content = self._stream.read(size)
         if len(content) > _LARGEST_READ and content.count(_ZIP_ENTRY) > self._meter.files:
             raise TooMuchError(f"at most {self._meter.files} files are allowed")
@@ -110,7 +110,7 @@ class ZipDirectory(io.BufferedIOBase):
 
 
 class Metered(io.BufferedIOBase):
-    """A stream whose every place is checked before it is read, skipped ones included."""
+    """A stream that checks every position before reading or seeking, skipped bytes included."""
 
     def __init__(self, stream: io.BufferedIOBase, meter: Meter) -> None:
         self._stream = stream
@@ -118,7 +118,7 @@ class Metered(io.BufferedIOBase):
         self._unread = b""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Reads bytes; raises TooMuchError if they are too many."""
+        """Reads bytes; raises TooMuchError if there are too many."""
         if size is None or not 0 <= size <= _LARGEST_READ:
             raise TooMuchError(f"a header asks for {size} bytes")
         if self._unread:
@@ -128,7 +128,7 @@ class Metered(io.BufferedIOBase):
         return self._stream.read(size)
 
     def unread(self, content: bytes) -> None:
-        """Lets the next read begin with these bytes."""
+        """Pushes bytes back, so that the next read starts with them."""
         self._unread = content + self._unread
 
     def seek(self, position: int, whence: int = os.SEEK_SET, /) -> int:

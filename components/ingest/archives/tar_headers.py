@@ -1,9 +1,9 @@
-"""Headers of tar archives, checked before `tarfile` parses them.
+"""Checks the headers of tar archives before `tarfile` parses them.
 
-A hostile header of a few kilobytes, once gzipped, can keep `tarfile` busy for hours or fill the
-memory: its regular expressions take quadratic time (CVE-2024-6232, in Python before 3.11.10),
-negative sizes lead it back to where it was (CVE-2025-8194, before 3.11.14), records may overlap,
-and maps of sparse files have no end.
+A hostile header that takes only a few kilobytes when gzipped can keep `tarfile` busy for hours or
+exhaust the memory: its regular expressions take quadratic time (CVE-2024-6232, in Python before
+3.11.10), negative sizes make it loop forever (CVE-2025-8194, before 3.11.14), records may overlap,
+and the maps of sparse files are unbounded.
 """
 
 import re
@@ -13,11 +13,13 @@ from typing import Protocol
 
 from components.errors import DataError
 
-# The records of extended headers (POSIX pax) that matter here, and those that a sparse file has.
+# The records of extended headers (POSIX pax) that matter here, and the prefix of those of sparse
+# files.
 _RECORDS = frozenset({b"path", b"linkpath", b"size", b"hdrcharset"})
 _SPARSE = b"GNU.sparse."
 _START = re.compile(rb"([0-9]{1,7}) ")
-# Longer than any path, and than the name of any file: the latter takes quadratic time.
+# No path is this long, and no file name has this many digits in a row. Long runs of digits take
+# quadratic time.
 _LONGEST = 1 << 13
 _DIGITS = re.compile(rb"[0-9]{256}")
 
@@ -31,20 +33,20 @@ def not_a_file(name: str) -> DataError:
 
 
 class PushbackStream(Protocol):
-    """A stream to which bytes can be given back."""
+    """A stream to which bytes can be pushed back."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Reads bytes."""
 
     def unread(self, content: bytes) -> None:
-        """Lets the next read begin with these bytes."""
+        """Pushes bytes back, so that the next read starts with them."""
 
 
 class CheckedHeader(tarfile.TarInfo):
-    """A header of a tar. It overrides the methods that `tarfile` provides for that.
+    """A tar header that is checked, by overriding hooks that `tarfile` provides for subclasses.
 
-    They raise a DataError if the member is sparse (small, but large once read), and a ReadError if
-    the header is broken.
+    They raise a DataError if the member is sparse (small in the archive, but large once read), and
+    a ReadError if the header is broken.
     """
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
@@ -62,7 +64,7 @@ class CheckedHeader(tarfile.TarInfo):
         for keyword, record in _records(stream.read(self._blocks())[: self.size]):
             if keyword.startswith(_SPARSE):
                 raise not_a_file(self.name)
-            # A global header (as of `git archive`) says nothing about single files.
+            # A global header (as written by `git archive`) does not apply to single files.
             if keyword in _RECORDS and self.type != tarfile.XGLTYPE:
                 kept += record
         self.size = len(kept)
@@ -75,10 +77,11 @@ class CheckedHeader(tarfile.TarInfo):
 
 
 def _records(header: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yields the keyword of each record of an extended header, and the record.
+    """Yields the keyword and the bytes of each record of an extended header.
 
     Raises:
-        ReadError: If a record does not follow the one before, or is too long for what it says.
+        ReadError: If a record is malformed or does not follow the previous one, or a value is too
+            long.
     """
     position = 0
     while position < len(header):

@@ -1,4 +1,4 @@
-"""Archives are hostile until they are unpacked: no path leads out, nothing blows up."""
+"""Unpacks archives safely, with checks for unsafe paths and decompression bombs."""
 
 import errno
 import logging
@@ -18,13 +18,14 @@ _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an archive may hold at most.
+    """Limits on what an archive may contain.
 
     Attributes:
-        size: Bytes, unpacked. COCO's photos are 25 GB.
-        files: Members of any kind. COCO has 164,000.
-        ratio: Unpacked bytes for each byte of the archive; photos hardly shrink at all.
-        spared: Unpacked bytes up to which the ratio does not count: they do no harm.
+        size: Maximum number of unpacked bytes. COCO's photos are 25 GB.
+        files: Maximum number of members of any kind. COCO has 164,000.
+        ratio: Maximum number of unpacked bytes per byte of the archive; photos hardly compress.
+        spared: Number of unpacked bytes up to which `ratio` is not applied, because so few are
+            harmless.
     """
 
     size: int = 64 << 30
@@ -34,26 +35,27 @@ class Limits:
 
 
 def is_archive(path: Path) -> bool:
-    """Returns whether a file's name says that it is an archive of a kind that is read here."""
+    """Returns whether a file has the extension of a supported kind of archive."""
     return path.name.lower().endswith((".zip", *_TAR_SUFFIXES))
 
 
 def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> None:
-    """Unpacks an archive: all its files, for what captions name may have any ending.
+    """Unpacks all files of an archive, because captioned photos may have any file extension.
 
-    Bytes are counted as they come, whatever the archive's own headers say. A link to a file of the
-    archive becomes that file; other links inside the archive, and names that no file here can
-    have, are skipped with a warning.
+    Bytes are counted as they are unpacked, whatever the archive's headers declare. A link to a file
+    in the archive becomes a copy of that file. Other links inside the archive, and members whose
+    names are not valid on this file system, are skipped with a warning.
 
     Args:
         archive: A `.zip`, `.tar.gz`, `.tgz` or `.tar`.
-        directory: Where the files go; made here.
-        limits: What the archive may hold at most.
+        directory: The output directory; it is created.
+        limits: Limits on what the archive may contain.
 
     Raises:
-        DataError: If a member's path or link leads out of the archive's folder, two files that
-            differ have one path, a member is a device, a limit is passed, or the archive is broken.
-        CaptionflowError: If the files can't be written here, as on a full disk.
+        DataError: If a member's path or link leads outside the archive's folder, two different
+            files have the same path, a member is a device, a limit is exceeded, or the archive is
+            broken.
+        CaptionflowError: If the files can't be written, for instance because the disk is full.
     """
     limits = limits or Limits()
     meter = Meter(
@@ -64,7 +66,8 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> None
     members = tar_members if archive.name.lower().endswith(_TAR_SUFFIXES) else zip_members
     try:
         directory.mkdir(parents=True)
-        # Written beside it first: of some members the path is known at the end only.
+        # Files are first written to a folder beside it, because some paths are known only once all
+        # members are read.
         with tempfile.TemporaryDirectory(dir=directory.parent) as aside:
             skipped = place_members(members(archive, meter), directory, Path(aside), meter)
     except TooMuchError as error:
@@ -73,7 +76,7 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> None
             "yourself and give the folder"
         ) from error
     except ARCHIVE_ERRORS as error:
-        # EINVAL: the archive refers to bytes before its own start.
+        # EINVAL means that the archive refers to bytes before its own start.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise CaptionflowError(
                 f"{archive.name} could not be unpacked to {directory}: {error.strerror}. The "
