@@ -1,1 +1,1 @@
-"""The files of a data set, found by their paths."""
+"""Lists the files of a data set and finds them by their paths."""

@@ -1,18 +1,18 @@
-"""Unicode's composed form (NFC) in linear time, whatever the text."""
+"""Normalizes Unicode to its composed form (NFC) in linear time, even for hostile text."""
 
 import re
 import unicodedata
 
-# No writing system stacks more on a letter: UAX #15, section 13, "Stream-Safe Text Format".
+# No writing system has more marks on a letter: UAX #15, section 13, "Stream-Safe Text Format".
 _MOST_MARKS = 30
 _RUN = re.compile(rf"[^\x00-\u02ff]{{{_MOST_MARKS + 1},}}")
 
 
 def compose(text: str) -> str:
-    """Composes letters and their marks (NFC).
+    """Composes letters and their combining marks (NFC).
 
-    Sorting the marks of a letter takes time quadratic in their number: a megabyte of them would
-    take an hour. Beyond the first 30 of a letter they are left out.
+    Only the first 30 marks of each letter are kept. Sorting a letter's marks takes time quadratic
+    in their number: a megabyte of them would take an hour.
     """
     return unicodedata.normalize("NFC", _RUN.sub(_limit, text))
 

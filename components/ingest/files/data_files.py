@@ -1,4 +1,4 @@
-"""The files of a data set, by their paths below it."""
+"""Lists the files of a data set, with their paths below it."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -12,17 +12,17 @@ from components.ingest.files.composing import compose
 from components.ingest.files.names import NameIndex
 from components.storage.transfer import RemoteFile
 
-#: Endings of files that are meant to be photos. Whether one is a photo, its content decides later.
+#: Extensions of files that should be photos. Their content is checked later.
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 )
 
-#: Endings of files that may hold captions or splits.
+#: Extensions of files that may contain captions or splits.
 TEXT_SUFFIXES = frozenset(
     {".csv", ".json", ".jsonl", ".list", ".lst", ".ndjson", ".token", ".tsv", ".txt"}
 )
 
-# `__MACOSX` and `._name` are what macOS adds to archives.
+# macOS adds `__MACOSX` and `._name` to archives.
 _HIDDEN_FOLDERS = (".", "__MACOSX")
 _HIDDEN_FILE = "._"
 
@@ -32,9 +32,9 @@ class DataFiles:
     """All files of a data set.
 
     Attributes:
-        root: The folder that the paths begin at.
-        paths: Files by their path below `root`, as `photo_path` writes it, in a fixed order.
-        remote: Those of them that were left in a bucket: the object that each path stands for.
+        root: The folder that the paths are relative to.
+        paths: Files by their path below `root`, normalized by `photo_path`, in a fixed order.
+        remote: The remote object of each of those files that was left in a bucket.
     """
 
     root: Path
@@ -43,11 +43,11 @@ class DataFiles:
 
     @cached_property
     def index(self) -> NameIndex:
-        """Finds files by the last parts of their paths."""
+        """The index that finds files by the last parts of their paths."""
         return NameIndex(self.paths)
 
     def without(self, names: Collection[str]) -> "DataFiles":
-        """Returns the same files but for some."""
+        """Returns the same files except those with the given names."""
         paths = {name: path for name, path in self.paths.items() if name not in names}
         return replace(self, paths=paths)
 
@@ -58,10 +58,10 @@ class DataFiles:
 
 
 def photo_path(text: str) -> str:
-    r"""Returns a path in the one spelling that captions, lists and files are compared in.
+    r"""Normalizes a path, so that paths in captions, lists and file systems can be compared.
 
-    Unicode is composed (NFC), separators are slashes (Windows writes `cats\1.jpg`), and parts that
-    lead nowhere (`.`, empty ones) are gone.
+    Unicode is composed (NFC), separators become slashes (Windows writes `cats\1.jpg`), and `.`,
+    `..` and empty parts are resolved.
     """
     composed = compose(text).replace("\\", "/").strip("\ufeff \t\r\n")
     parts: list[str] = []
@@ -76,15 +76,16 @@ def photo_path(text: str) -> str:
 def list_data_files(folder: Path, remote: Mapping[Path, RemoteFile] | None = None) -> DataFiles:
     """Lists the files of a data set.
 
-    Folders that enclose everything (as many archives have one) do not count as part of the paths.
+    Paths do not include folders that enclose everything, which many archives have.
 
     Args:
-        folder: Where the data set is.
-        remote: Further files that were left in a bucket: paths below `folder`, where there is
-            nothing, and the object that each stands for.
+        folder: The data set's folder.
+        remote: Further files that were left in a bucket: maps paths below `folder`, where no local
+            file exists, to remote objects.
 
     Raises:
-        DataError: If two different files have one name but for how its accents are composed.
+        DataError: If the paths of two different files are the same once they are normalized by
+            `photo_path`.
     """
     remote = remote or {}
     left = [path for path in remote if _is_listed(path.relative_to(folder))]
@@ -110,12 +111,12 @@ def _are_same(one: Path, other: Path, remote: Mapping[Path, RemoteFile]) -> bool
     first, second = remote.get(one), remote.get(other)
     if first is None and second is None:
         return cmp(one, other, shallow=False)
-    # Of one that is here and one that is not, it is unknown.
+    # If one file is local and the other remote, they can't be compared and count as different.
     return first is not None and second is not None and first.checksum == second.checksum
 
 
 def _place(folder: Path, file: Path) -> list[tuple[bool, str]]:
-    """Returns a sort key: the files of a folder before those of its subfolders, as `os.walk`."""
+    """Returns a sort key: a folder's files come before those of its subfolders, as in `os.walk`."""
     *parents, name = file.relative_to(folder).parts
     return [*((True, parent) for parent in parents), (False, name)]
 
@@ -127,9 +128,10 @@ def _is_listed(path: Path) -> bool:
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Returns all files below a folder in a fixed order, without those in hidden folders.
+    """Returns all files below a folder in a fixed order, except those in hidden folders.
 
-    Links to folders are followed (people keep photos on another disk), each folder once.
+    Links to folders are followed, because users may keep photos on another disk. Each folder is
+    visited only once.
     """
     files: list[Path] = []
     seen: set[str] = set()
@@ -145,12 +147,12 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def is_hidden(name: str) -> bool:
-    """Returns whether a file's name begins with a dot: such files are never caption files."""
+    """Returns whether a file's name begins with a dot; such a file is never a caption file."""
     return PurePosixPath(name).name.startswith(".")
 
 
 def _as_text(path: Path) -> str:
-    # Names that are not UTF-8 come from old disks: they are Latin-1 nearly always.
+    # Names that are not valid UTF-8 come from old disks and are nearly always Latin-1.
     content = os.fsencode(path)
     try:
         return content.decode()

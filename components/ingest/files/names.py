@@ -1,4 +1,4 @@
-"""Finding a path by its last parts: as it is written, or less strictly."""
+"""Finds paths by their last parts, exactly or loosely."""
 
 import re
 from collections import defaultdict
@@ -12,9 +12,9 @@ _ENDING = re.compile(
 )
 
 
-# No data set names photos by more folders than this.
+# Names of photos contain no more path parts than this.
 _DEEPEST = 16
-#: Folders whose names say no more than that photos are in them.
+#: Generic folders, whose names tell nothing about the photos in them.
 _CONTAINERS = re.compile(
     r"(?:all|data|dataset|files|imgs?|images?|jpe?g(?:images|s)?|photos?|pics?|pictures?)"
     r"|flick(?:e?r)?(?:8|30)k[_-]?(?:dataset|images?)?|(?:train|val|test)(?:20\d\d|_images)",
@@ -22,20 +22,21 @@ _CONTAINERS = re.compile(
 )
 
 
-# Numbers after a word are ids only if they are padded with zeros to a fixed length.
 # Zero-width space, direction marks, word joiner, byte order mark.
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _ID = re.compile(r"\d+(?:\.0)?", re.ASCII)
+# A number after a word is an id only if it is padded with zeros to a fixed length.
 _NUMBER = re.compile(r"(?:.*_(?=\d{8}))?0*(?P<number>\d{1,18})(?:\.0)?", re.ASCII)
 
 
 class Level(IntEnum):
-    """How strictly two paths are compared, the strictest first.
+    """How strictly two paths are compared, from strict to loose.
 
     Attributes:
-        WRITTEN: Letter by letter.
-        CASE: Whatever the letters' case, the kind of spaces and invisible marks; `%20` is a space.
-        ENDING: Also whatever the ending: `.jpg`, `.JPEG`, `.jpg.1`, `.jpg_large`, or none.
+        WRITTEN: Exactly as written.
+        CASE: Ignoring letter case, kinds of whitespace, invisible characters and
+            percent-encoding.
+        ENDING: Also ignoring the extension: `.jpg`, `.JPEG`, `.jpg.1`, `.jpg_large`, or none.
     """
 
     WRITTEN = 0
@@ -44,7 +45,7 @@ class Level(IntEnum):
 
 
 def comparable(path: str, level: Level) -> tuple[str, ...]:
-    """Returns the parts of a path, such that equal paths have equal parts at this level."""
+    """Returns the parts of a path, normalized so that paths that match at this level are equal."""
     if level == Level.WRITTEN:
         return tuple(path.split("/"))
     path = _INVISIBLE.sub("", unquote(path))
@@ -54,40 +55,40 @@ def comparable(path: str, level: Level) -> tuple[str, ...]:
 
 
 def without_containers(path: str) -> tuple[str, ...]:
-    """Returns a path's parts, comparable at `Level.ENDING`, without folders such as `images`."""
+    """Returns a path's parts, normalized at `Level.ENDING`, without folders such as `images`."""
     *folders, last = comparable(path, Level.ENDING)
     return (*(one for one in folders if not _CONTAINERS.fullmatch(one)), last)
 
 
 def number_of(path: str) -> int | None:
-    """Returns the number that a photo is called by; None if it has another name.
+    """Returns the number that is a photo's name; None if the name is not a number.
 
-    Tables have COCO's ids as numbers (`139`, or `139.0` from a column of floats), and its files
-    are called `000000000139.jpg` or `COCO_val2014_000000000139.jpg`.
+    For instance, tables contain COCO's ids as numbers (`139`, or `139.0` from a column of floats),
+    while its files are named `000000000139.jpg` or `COCO_val2014_000000000139.jpg`.
     """
     found = _NUMBER.fullmatch(_ENDING.sub("", PurePosixPath(path).name))
     return int(found["number"]) if found else None
 
 
 class NameIndex:
-    """Paths, found by their last parts."""
+    """An index that finds paths by their last parts."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         """Indexes paths.
 
         Args:
-            paths: With slashes between their parts.
+            paths: Paths with slashes as separators.
         """
         self._paths = list(paths)
         self._ends: dict[Level, dict[tuple[str, ...], list[str]]] = {}
         self._numbers: dict[int, list[str]] | None = None
 
     def ending_with(self, path: str, level: Level) -> list[str]:
-        """Returns the paths whose last parts are all parts of `path`, in the order of the index."""
+        """Returns the paths that end with all parts of `path`, in the order of the index."""
         return self._index(level).get(comparable(path, level), [])
 
     def ends_of(self, path: str, level: Level) -> list[str]:
-        """Returns the longest paths that `path` ends with."""
+        """Returns the longest indexed paths that `path` ends with."""
         parts = comparable(path, level)
         for start in range(len(parts)):
             ends = self._index(level).get(parts[start:], ())
@@ -96,9 +97,9 @@ class NameIndex:
         return []
 
     def numbered(self, path: str) -> list[str]:
-        """Returns the paths with the same number as `path`, see `number_of`.
+        """Returns the paths with the same number as `path`; see `number_of`.
 
-        One of the two must be nothing but the number: `1.jpg` and `001.jpg` are two photos.
+        One of the two must be only a number: `1.jpg` and `001.jpg` are different photos.
         """
         if self._numbers is None:
             self._numbers = defaultdict(list)
@@ -111,7 +112,8 @@ class NameIndex:
 
     def _index(self, level: Level) -> dict[tuple[str, ...], list[str]]:
         if level not in self._ends:
-            # By each of its ends, as many data sets have thousands of `<id>/image.jpg`.
+            # Every suffix of a path is a key. An index by file name alone would be slow, because
+            # many data sets have thousands of files named `<id>/image.jpg`.
             ends: dict[tuple[str, ...], list[str]] = defaultdict(list)
             for path in self._paths:
                 parts = comparable(path, level)
