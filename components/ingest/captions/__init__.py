@@ -1,1 +1,1 @@
-"""Captions of all files together: merged, cleaned and counted."""
+"""Merges and cleans the captions of all files, counts their words and detects their language."""

@@ -9,24 +9,24 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from components.artifacts.language import UNDETERMINED
 
-# Enough for a certain answer; takes a fraction of a second.
+# Enough for a reliable answer; takes a fraction of a second.
 _CAPTIONS = 500
-# The answer for all captions together counts if it is more likely than not, and if it is also the
-# answer for at least half of them alone. Labels such as "red car" fail: each seems to be of another
-# language.
+# The language of all captions together is accepted if its probability is at least this, and if it
+# is also detected for at least this share of the single captions. Short labels such as "red car"
+# fail the latter: each seems to be in a different language.
 _MIN_PROBABILITY = _MIN_VOTES = 0.5
-# py3langid's label of text in no language, such as `asdf`.
+# py3langid's label for text in no language, such as `asdf`.
 _NO_LANGUAGE = "zxx"
 
 
 def detect_language(captions: Iterable[str]) -> str:
-    """Returns the language of captions, as py3langid finds it (97 languages).
+    """Detects the language of captions with py3langid (97 languages).
 
     Args:
-        captions: As people wrote them; the first 500 different ones count.
+        captions: Raw captions; only the first 500 distinct ones are used.
 
     Returns:
-        The ISO 639-1 code, which is also a BCP 47 tag; `und` if the answer is not certain.
+        The ISO 639-1 code, which is also a BCP 47 tag; `und` if the result is uncertain.
     """
     texts = list(islice(dict.fromkeys(captions), _CAPTIONS))
     language, probability = _identifier().classify(" ".join(texts))

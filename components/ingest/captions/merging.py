@@ -1,4 +1,4 @@
-"""One set of captions from several files: copies count once, contradictions are refused."""
+"""Merges the captions of several files: copies count once, and contradictions are errors."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ _Captions = dict[str, list[str]]
 
 @dataclass(slots=True)
 class MergedCaptions:
-    """Captions of all files together.
+    """The merged captions of all files.
 
     Attributes:
-        captions: By photo id, in the order of the files and of their rows.
-        notes: What was found twice and read once, in sentences.
-        copies: Paths of files that are whole copies of others, whose names say another split: so
-            they say nothing of splits.
+        captions: Captions by photo id, in the order of the files and their rows.
+        notes: Sentences about what was found twice and read once.
+        copies: Paths of files with the same photos and captions that are named after different
+            splits, so their names can't be used for splits.
     """
 
     captions: _Captions = field(default_factory=dict)
@@ -34,16 +34,16 @@ def merge_captions(
 ) -> MergedCaptions:
     """Merges captions of several files.
 
-    A file whose captions are all in another one too (a backup, a `(1)` copy, the same data in
-    another layout) adds nothing. Files of different splits may share photos. Any other two files
-    with captions of one photo are versions of each other: which one counts is for people to say.
+    A file whose captions are all contained in another one (a backup, a `(1)` copy, the same data in
+    another layout) is ignored. Files of different splits may share photos. Any other two files with
+    captions of the same photo are different versions, and the user has to choose one.
 
     Args:
         files: All caption files.
-        ids: For each, photo ids by what it calls a photo.
+        ids: For each file, maps the names that it uses to photo ids.
 
     Raises:
-        DataError: If two files contradict each other, or are of different layouts and data.
+        DataError: If two files contradict each other, or have different layouts and different data.
     """
     merged = MergedCaptions()
     captions = [
@@ -66,7 +66,7 @@ def merge_captions(
 
 
 def split_of_caption_file(path: str) -> str | None:
-    """Returns the split that a caption file's name, else its folders, speak of."""
+    """Returns the split that a caption file, or else one of its folders, is named after."""
     return split_in_name(PurePosixPath(path).stem) or split_in_folders(path)
 
 
@@ -79,7 +79,7 @@ def _of_file(file: CaptionFile, ids: Mapping[str, str], notes: list[str]) -> _Ca
 
 def _without_repetition(file: CaptionFile, notes: list[str]) -> Sequence[CaptionRow]:
     half, odd = divmod(len(file.rows), 2)
-    # More than one photo: people do write the same words twice.
+    # With only one photo, the repetition may be intended: annotators may write the same caption.
     if odd or half < 2 or file.rows[:half] != file.rows[half:]:
         return file.rows
     if len({row.photo for row in file.rows}) < 2:
@@ -106,7 +106,7 @@ def _resolve_pair(
 ) -> None:
     if first in left_out or second in left_out:
         return
-    # Of two that are equal, the one with the shorter path stays: a copy lies deeper.
+    # Of two equal files, the one with the shorter path is kept: the copy usually has the longer.
     larger, smaller = sorted((first, second), key=lambda place: (len(files[place].path), place))
     if not _is_within(captions[smaller], captions[larger]):
         larger, smaller = smaller, larger

@@ -1,4 +1,4 @@
-"""Captions as people wrote them, without those that say nothing."""
+"""Cleans captions, and drops empty and overlong ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from components.ingest.files.composing import compose
 
 #: A caption is a sentence or two. COCO's longest has 250 characters.
 MAX_CHARACTERS = 1_000
-# What programs write where there is no caption.
+# Placeholders that programs write for missing values.
 _MISSING = {"nan", "none", "null", "n/a"}
-# Not a control character, a mark of direction, a zero-width space, or another space.
+# Anything but control characters, direction marks, zero-width spaces and other whitespace.
 _VISIBLE = regex.compile(r"[^\p{Cc}\p{Cf}\p{Cs}\p{Z}]")
 
 
 @dataclass(frozen=True, slots=True)
 class CleanCaptions:
-    """Captions that can be used, and image names of those that can't.
+    """Usable captions, and the images of dropped captions.
 
     Attributes:
-        captions: By image name; images with none left are not in it.
-        empty: The image's name, once for each caption without a visible character, or that
-            says only `nan` or `null`.
-        too_long: The image's name, once for each caption of more than `MAX_CHARACTERS`.
+        captions: Captions by image name, without images that have none left.
+        empty: The image's name, once for each caption that has no visible character or is only a
+            placeholder such as `nan` or `null`.
+        too_long: The image's name, once for each caption of more than `MAX_CHARACTERS` characters.
     """
 
     captions: dict[str, tuple[str, ...]]
@@ -34,19 +34,19 @@ class CleanCaptions:
 def clean_captions(captions: Mapping[str, Sequence[str]]) -> CleanCaptions:
     """Composes each caption's Unicode (NFC), strips it, and drops empty and overlong ones.
 
-    The same words twice for one image stay: people do write the same.
+    Repeated captions of an image are kept, because annotators may write the same caption.
 
     Args:
-        captions: By image name.
+        captions: Captions by image name.
 
     Returns:
-        What is left, and what was dropped.
+        The remaining captions, and what was dropped.
     """
     clean = CleanCaptions({}, [], [])
     for name, texts in captions.items():
         kept = []
         for text in texts:
-            # split() takes line breaks inside quoted captions too.
+            # split() also removes line breaks inside quoted captions.
             caption = compose(" ".join(text.split()))
             if not _VISIBLE.search(caption) or caption.lower() in _MISSING:
                 clean.empty.append(name)

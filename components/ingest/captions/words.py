@@ -1,4 +1,4 @@
-"""How many words captions have, by the rules of the normalizer, and without its TensorFlow."""
+"""Counts the words of captions by the normalizer's rules, but without importing TensorFlow."""
 
 import html
 from collections import Counter
@@ -20,7 +20,7 @@ from components.captioning.model.characters import (
 _DROPPED = regex.compile(
     rf"[{INVISIBLE}]+|(?<=[{LETTERS}])[{APOSTROPHES}']+|(?<=[\p{{Latin}}\p{{Nd}}])[{JOINERS}]+"
 )
-# A word begins with a letter or digit, not with a mark.
+# A word begins with a letter or digit, not with a combining mark.
 _WORD = regex.compile(
     rf"{UNSPACED_CHARACTER}"
     rf"|[[{LETTERS}]--[{UNSPACED}\p{{M}}]][[{LETTERS}{JOINERS}]--[{UNSPACED}]]*",
@@ -29,13 +29,13 @@ _WORD = regex.compile(
 
 
 class Words(TypedDict):
-    """Counts of words in captions, in lower case and without punctuation.
+    """Counts of the words in captions, in lower case and without punctuation.
 
     Attributes:
-        total: All words.
-        distinct: Different words.
-        per_caption: The mean.
-        unknown_share: Of all words in dev and test, the share that no caption of train has.
+        total: Number of words.
+        distinct: Number of distinct words.
+        per_caption: Mean number of words per caption.
+        unknown_share: Share of the words in dev and test that do not occur in train, 0 to 1.
     """
 
     total: int
@@ -68,11 +68,11 @@ def count_words(photos: Sequence[Photo]) -> Words:
 
 
 def caption_words(caption: str) -> list[str]:
-    """Returns a caption's words, as the normalizer divides it.
+    """Splits a caption into words like the normalizer.
 
     Args:
-        caption: As people wrote it.
+        caption: The raw caption.
     """
-    # Twice, as in the normalizer: captions that passed through two web pages say `&amp;#39;`.
+    # Unescaped twice, as in the normalizer: doubly escaped captions contain `&amp;#39;`.
     text = html.unescape(html.unescape(caption)).lower()
     return [word.rstrip(JOINERS) for word in _WORD.findall(_DROPPED.sub("", text))]
