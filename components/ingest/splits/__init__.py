@@ -1,1 +1,1 @@
-"""Train, dev and test: where the splits come from, and what must not be in two of them."""
+"""Splits photos into train, dev and test, and detects leakage between them."""

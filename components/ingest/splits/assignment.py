@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: In messages, the origin of splits that the data set does not define.
+#: The origin, in messages, of splits that the data set does not define itself.
 BY_HASH = "a hash of each photo's content"
 
 
@@ -28,11 +28,12 @@ class SplitAssignment:
     """The split of each photo.
 
     Attributes:
-        splits: Splits by image id, of each photo that is in a split.
-        leaks: Photos dropped from train, and why.
+        splits: Splits by image id, for each photo that is in a split.
+        leaks: Photos dropped from train, with the photos in dev or test that they equal.
         unlisted: Ids of photos that are in none of the data set's own splits.
-        origin: Where the splits come from, in words.
-        parent_leaks: Ids of photos dropped from dev and test, since the parent was trained on them.
+        origin: Description of where the splits come from.
+        parent_leaks: Ids of photos dropped from dev and test, because the parent model was trained
+            on them.
     """
 
     splits: dict[str, str]
@@ -51,19 +52,19 @@ def assign_splits(
     test_share: float,
     parent: "TrainingPhotos | None" = None,
 ) -> SplitAssignment:
-    """Assigns photos to the data set's own splits or, without any, to splits by content hash.
+    """Assigns photos to the data set's own splits or, if it has none, to splits by content hash.
 
-    If the data set names train and test alone, dev is taken from train by content hash.
+    If the data set has only train and test, dev is taken from train by content hash.
 
     Args:
         digests: SHA-256 of the files' bytes by image id.
         own: The data set's own splits; empty if it has none.
         seed: Seed of the hash.
-        dev_share: Expected share of photos in dev if assigned by hash, 0 to 1; of train's if dev is
-            taken from it.
+        dev_share: Expected share of photos in dev if assigned by hash, 0 to 1; if dev is taken from
+            train, a share of train's photos.
         test_share: Expected share of photos in test if assigned by hash, 0 to 1.
-        parent: The photos of the model that the training continues from; None: no such model, or
-            they are unknown.
+        parent: The training photos of the model that the training continues from; None if there is
+            no such model, or if they are unknown.
 
     Returns:
         The assignment, with at least one photo in each split.
@@ -77,7 +78,7 @@ def assign_splits(
     else:
         splits = split_by_hash(digests, seed=seed, dev_share=dev_share, test_share=test_share)
     unlisted = sorted(digests.keys() - splits.keys())
-    # Photos listed for train and for another split are leaks, too.
+    # Photos listed for both train and another split are leaks, too.
     leaks = [
         Leak(image_id=image_id, same_as=image_id, split=split)
         for image_id, split in sorted(splits.items())

@@ -1,4 +1,4 @@
-"""Which photo is in which split: by the data set's own lists, else by a hash of its content."""
+"""Assigns photos to splits, by the data set's own lists or by a hash of their content."""
 
 import hashlib
 from collections.abc import Collection, Mapping
@@ -10,16 +10,17 @@ from components.errors import DataError
 def split_by_lists(
     image_ids: Collection[str], lists: Mapping[str, frozenset[str]]
 ) -> dict[str, str]:
-    """Gives each photo the split whose list names it.
+    """Assigns each photo to the split whose list contains it.
 
-    A name in the list for train and in another one is left to the other: dev and test stay whole.
+    A photo that is listed for both train and another split goes to the other one, so that dev and
+    test stay complete.
 
     Args:
-        image_ids: Of all photos.
-        lists: Image names by split; a split without a list stays empty.
+        image_ids: Ids of all photos.
+        lists: Image ids by split; a split without a list stays empty.
 
     Returns:
-        Splits by image id; photos that no list names are not in it.
+        Splits by image id, without photos that are in no list.
 
     Raises:
         DataError: If a photo is in the lists of both dev and test.
@@ -30,7 +31,7 @@ def split_by_lists(
             "A photo must not be in the lists of both dev and test. Received: "
             f"{len(both)} photos in both, such as {both[0]}. Remove them from one of the lists"
         )
-    # Later splits win: train comes first.
+    # Later splits override earlier ones, and train comes first.
     by_name = {name: split for split in SPLITS for name in lists.get(split, frozenset())}
     return {image_id: by_name[image_id] for image_id in image_ids if image_id in by_name}
 
@@ -38,16 +39,16 @@ def split_by_lists(
 def split_by_hash(
     digests: Mapping[str, str], *, seed: int, dev_share: float, test_share: float
 ) -> dict[str, str]:
-    """Gives each photo a split that hangs on nothing but its bytes and the seed.
+    """Assigns each photo to a split that depends only on its bytes and the seed.
 
-    The SHA-256 of seed and content, read as a number from 0 to 1, falls into the share of test,
-    of dev or of train. So photos that come later move none of those that were there.
+    The SHA-256 of seed and content, scaled to a number from 0 to 1, falls into the interval of
+    test, dev or train. So adding photos does not move existing ones to another split.
 
     Args:
         digests: SHA-256 of the files' bytes by image id.
-        seed: Another seed, another split.
-        dev_share: Expected share of dev, 0 to 1.
-        test_share: Expected share of test, likewise.
+        seed: Seed of the hash; a different seed gives different splits.
+        dev_share: Expected share of photos in dev, 0 to 1.
+        test_share: Expected share of photos in test, 0 to 1.
 
     Returns:
         Splits by image id.
@@ -65,9 +66,9 @@ def split_by_hash(
 
 
 def hash_place(seed: int, digest: str) -> float:
-    """Returns where a content's hash falls between 0 (included) and 1 (excluded)."""
+    """Returns the hash of a seed and a content digest as a number from 0 (inclusive) to 1."""
     hashed = hashlib.sha256(f"{seed}:{digest}".encode()).digest()
-    # 53 bits: as many as a float holds, so that no hash rounds up to 1.
+    # 53 bits, the precision of a float, so that no hash is rounded up to 1.
     return (int.from_bytes(hashed[:8], "big") >> 11) / (1 << 53)
 
 
@@ -77,14 +78,14 @@ def split_sizes(splits: Mapping[str, str]) -> dict[str, int]:
 
 
 def refuse_empty_split(splits: Mapping[str, str], origin: str) -> None:
-    """Makes sure that every split has a photo.
+    """Checks that every split has at least one photo.
 
     Args:
-        splits: By image id.
-        origin: Where the data set says which photo is in which split; empty if it does not.
+        splits: Splits by image id.
+        origin: Description of where the data set's own splits come from; empty if it has none.
 
     Raises:
-        DataError: If a split is empty; names it and says what to do.
+        DataError: If a split is empty; the message names it and says what to do.
     """
     sizes = split_sizes(splits)
     empty = [split for split, size in sizes.items() if size == 0]

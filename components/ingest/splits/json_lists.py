@@ -1,8 +1,8 @@
-"""Splits in JSON: the photos of each split, or the split of each photo.
+"""Reads splits from JSON: the photos of each split, or the split of each photo.
 
-Any of `{"train": ["a.jpg"], …}` (also below another key, also with records for names), `["a.jpg"]`
-in a `train.json`, `{"a.jpg": "train"}`, and records `{"image": "a.jpg", "split": "train"}` in a
-list or in JSON Lines.
+Supported are `{"train": ["a.jpg"], …}` (also nested under another key, also with records instead of
+names), `["a.jpg"]` in a `train.json`, `{"a.jpg": "train"}`, and records
+`{"image": "a.jpg", "split": "train"}` in a list or in JSON Lines.
 """
 
 import json
@@ -20,26 +20,27 @@ from components.ingest.layouts.text import read_start, read_text
 Entries = list[tuple[str, str]]
 
 _START = 1 << 12
-# Of a record that is no more than a photo's name: with an id, perhaps.
+# A record without a split counts as a photo's name if it has at most this many fields, such as the
+# name and an id.
 _MOST_FIELDS = 2
 _SPEAKS = re.compile(r'"(?:train|val|dev|test|splits?|set|subset|partition)', re.IGNORECASE)
 _FIRST_LIST = re.compile(r'\s*\{\s*"(?P<word>[^"\\]*)"\s*:\s*\[')
-# Boxes and captions of COCO, captions of Karpathy: large, and named after splits.
+# COCO's annotations and Karpathy's JSON are large and named after splits, but are not lists.
 _COCO = re.compile(r'"(?:annotations|categories|images|info|licenses|sentences)"\s*:')
 
 
 def json_entries(name: str, files: DataFiles) -> Entries | None:
-    """Returns pairs of what a JSON file calls a photo, and the photo's split.
+    """Returns the photos in a JSON file of splits, each with its split.
 
     Args:
         name: The file's path below the data set.
         files: All files of the data set.
 
     Returns:
-        The pairs; None if the file lists no photos of splits.
+        Pairs of a photo's name in the file and its split; None if it is not a file of splits.
 
     Raises:
-        DataError: If it lists photos of splits, and a list is broken or its split is unknown.
+        DataError: If it is a file of splits, but is broken or contains an unknown split.
     """
     split = split_in_name(PurePosixPath(name).stem)
     start = read_start(files.paths[name], _START)
@@ -69,7 +70,7 @@ def _entries(
         return _of_records(content, split, name)
     if not isinstance(content, dict) or not content:
         return None
-    # `{"train": "images/train"}` gives folders.
+    # `{"train": "images/train"}` names folders, not photos.
     if not content.keys() <= SPLIT_WORDS.keys() and all(
         isinstance(word, str) and known_split(word) for word in content.values()
     ):
@@ -87,7 +88,7 @@ def _by_split(content: dict[str, Any], name: str, files: DataFiles) -> Entries |
         split = known_split(word)
         listed = _of_records(photos, split, name) if split else None
         if listed is None:
-            # Sizes, settings or losses of each split are no lists of photos.
+            # The values may be each split's size, settings or losses rather than its photos.
             if not any(_names_photos(value, files) for value in content.values()):
                 return None
             raise DataError(
@@ -99,7 +100,7 @@ def _by_split(content: dict[str, Any], name: str, files: DataFiles) -> Entries |
 
 
 def _names_photos(value: Any, files: DataFiles) -> bool:
-    """Returns whether a value is a list whose first element is a photo's name, or has one."""
+    """Returns whether a value is a list whose first element is or contains a photo's name."""
     if not isinstance(value, list) or not value:
         return False
     photo = _photo(value[0])
@@ -124,7 +125,7 @@ def _of_records(records: Any, split: str | None, name: str) -> Entries | None:
             if any(field in record for field in CAPTION):
                 return None
             word = next((record[field] for field in SPLIT if field in record), None)
-            # What a file is called after does not make its questions or answers a list.
+            # A file named after a split may contain other records, such as questions and answers.
             if word is None and len(record) > _MOST_FIELDS:
                 return None
         its = split_of(str(word), f"{name}, {photo}") if word is not None else split

@@ -1,4 +1,4 @@
-"""Identical photos: harmless within a split, leakage between train and dev or test."""
+"""Finds identical photos, which are leakage if they are in train and also in dev or test."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -51,9 +51,10 @@ def find_leakage(splits: Mapping[str, str], digests: Mapping[str, str]) -> list[
 def find_parent_leakage(
     splits: Mapping[str, str], digests: Mapping[str, str], parent: "TrainingPhotos"
 ) -> list[str]:
-    """Finds photos in dev or test that the model was trained on from which the training continues.
+    """Finds photos in dev or test that the parent model was trained on.
 
-    Those that only chose the parent's best epoch may be in dev again, but not in test.
+    The parent is the model that the training continues from. Photos of its dev split, which only
+    served to choose the best epoch, may be in dev again, but not in test.
 
     Args:
         splits: Splits by image id.

@@ -1,7 +1,7 @@
-"""Lists of the photos of each split: `Flickr_8k.trainImages.txt`, `train.txt`, and the like.
+"""Reads lists of the photos of each split: `Flickr_8k.trainImages.txt`, `train.txt` and the like.
 
-Also read: a photo and its split on each line of a text (`split.txt`), JSON in several forms (see
-`json_lists`), and tables with columns for photo and split.
+Text files with a photo and its split on each line (`split.txt`), several forms of JSON (see
+`json_lists`) and tables with columns for the photo and the split are also read.
 """
 
 import re
@@ -36,17 +36,18 @@ _OTHER_SUFFIXES = (
     ".yml",
 )
 _LARGEST = 256 << 20
-# More of them are a text for each photo or each class (`dog_train.txt`).
+# If there are more lists, they are text files for each photo or each class (`dog_train.txt`), and
+# only those with exactly the name of a split are read.
 _MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
 class SplitList:
-    """A file that lists photos of splits.
+    """A file that lists the photos of splits.
 
     Attributes:
-        path: Its path below the data set.
-        entries: Pairs of what it calls a photo, and the photo's split.
+        path: The file's path below the data set.
+        entries: Pairs of a photo's name in the file and its split.
     """
 
     path: str
@@ -58,11 +59,12 @@ def find_split_lists(files: DataFiles, used: Iterable[str], notes: list[str]) ->
 
     Args:
         files: All files of the data set.
-        used: Paths of files that were read otherwise, as captions.
-        notes: Gets a sentence for each file that is called after splits and can't be read.
+        used: Paths of files that were already read as captions.
+        notes: Modified in place: a sentence is added for each file that is named after splits but
+            can't be read.
 
     Raises:
-        DataError: If one names a split that is none.
+        DataError: If a file is broken or contains an unknown split.
     """
     captions = set(used)
     others = [
@@ -117,7 +119,7 @@ def _plain(name: str, files: DataFiles) -> SplitList:
 
 
 def _line_by_line(name: str, files: DataFiles) -> list[tuple[str, str]]:
-    """Returns the entries of a text with a photo and its split on each line, else none."""
+    """Returns the entries of a text file with a photo and its split on each line; else empty."""
     entries = []
     for _, line in numbered_lines(files.paths[name]):
         photo, _, word = re.sub(r"[\s,;|:]+", " ", line.strip()).rpartition(" ")
@@ -129,7 +131,7 @@ def _line_by_line(name: str, files: DataFiles) -> list[tuple[str, str]]:
 
 
 def line_names(line: str) -> list[str]:
-    """Returns what of a list's line may be a photo's name, the likeliest first."""
+    """Returns the parts of a list's line that may be the photo's name, the likeliest first."""
     without_number = re.sub(r"#\d+$", "", line)
     names = [line, without_number, *re.split(r"[\t,;]", line)[:1], *line.split()[:1]]
     return list(dict.fromkeys(path for name in names if (path := photo_path(name))))

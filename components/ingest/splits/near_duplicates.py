@@ -1,7 +1,7 @@
-"""Near duplicates: photos in train that look like a photo in dev or test.
+"""Finds near duplicates: photos in train that look like a photo in dev or test.
 
-They inflate scores almost as leakage does. But whether similar photos are copies takes a person to
-decide, so they are reported and not dropped.
+They inflate scores almost as much as leakage. But only a person can decide whether similar photos
+are copies, so they are reported and not dropped.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from typing import TypedDict
 
 import numpy as np
 
-# Of 64 bits. Measured: the closest of Flickr8k's 24 million pairs of different photos differ in 8;
-# resized, greyscale or recompressed (JPEG quality 30) versions of 200 photos differ in at most 4.
+# In bits, out of 64. Measured: the closest of Flickr8k's 24 million pairs of different photos differ
+# in 8; resized, greyscale or recompressed (JPEG quality 30) versions of 200 photos in at most 4.
 _MAX_DISTANCE = 6
 
 
@@ -21,7 +21,7 @@ class NearDuplicate(TypedDict):
         image_id: The photo in train.
         similar_to: The photo in dev or test.
         split: That photo's split.
-        distance: Hamming distance of their perceptual hashes, of 64 bits.
+        distance: Hamming distance of their perceptual hashes, in bits out of 64.
     """
 
     image_id: str

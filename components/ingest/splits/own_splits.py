@@ -1,4 +1,4 @@
-"""The data set's own splits, chosen from all places in it that speak of splits."""
+"""Chooses the data set's own splits from all sources of splits in it."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -9,12 +9,13 @@ from components.ingest.splits.by_hash import hash_place
 
 @dataclass(frozen=True, slots=True)
 class SplitSource:
-    """A place in a data set that says which split photos are in.
+    """A source of splits in a data set, such as a field, a list or the names of folders.
 
     Attributes:
-        origin: The place, in words.
+        origin: Description of the source.
         lists: Photo ids by split.
-        is_binding: Whether it names photos one by one, so that it can't be left unused.
+        is_binding: Whether the source names photos one by one. Then it may be used even if it gives
+            only one split; see `own_splits`.
     """
 
     origin: str
@@ -23,7 +24,7 @@ class SplitSource:
 
     @property
     def splits(self) -> dict[str, str]:
-        """Splits by photo id; those of dev and test go before train."""
+        """Splits by photo id; if a photo is in several, test overrides dev, and dev train."""
         return {
             photo: split
             for split in ("train", "dev", "test")
@@ -33,12 +34,12 @@ class SplitSource:
 
 @dataclass(frozen=True, slots=True)
 class OwnSplits:
-    """The splits that a data set brings.
+    """A data set's own splits.
 
     Attributes:
-        lists: Photo ids by split; empty if it brings none that can be used.
-        origin: Where they come from, in words; empty if there are none.
-        notes: What it says otherwise, and is not used, with the reason: sentences.
+        lists: Photo ids by split; empty if there are no usable splits.
+        origin: Description of where they come from; empty if there are none.
+        notes: Sentences about sources of splits that were not used, with the reason.
     """
 
     lists: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -49,9 +50,9 @@ class OwnSplits:
 def take_dev_from_train(
     own: OwnSplits, digests: Mapping[str, str], *, seed: int, dev_share: float
 ) -> OwnSplits:
-    """Adds a dev split, taken from train by hash, to splits that name train and test alone.
+    """Adds a dev split, taken from train by hash, to splits that have only train and test.
 
-    Test stays as it is, so that scores compare with those of others.
+    Test is unchanged, so that scores can be compared with published ones.
 
     Args:
         own: The data set's own splits.
@@ -75,7 +76,7 @@ def take_dev_from_train(
     }
     dev = frozenset(photo for photo, place in places.items() if place < dev_share)
     if not dev and len(places) > 1:
-        # Of very few photos, the hash may choose none.
+        # If there are very few photos, the hash may select none.
         dev = frozenset({min(places, key=places.__getitem__)})
     origin = (
         f"{own.origin}; no dev split is named, so a share of {dev_share:g} of train is dev, by a "
@@ -85,14 +86,14 @@ def take_dev_from_train(
 
 
 def own_splits(sources: Sequence[SplitSource], photos: Collection[str]) -> OwnSplits:
-    """Chooses the splits of a data set that says them in several places.
+    """Chooses the splits of a data set from several sources.
 
-    The first source counts that tells at least two splits apart. What others say otherwise is
-    noted.
+    The first source with at least two splits is used, or the first binding one with a single split
+    that does not cover all photos. Contradictions in later sources are noted.
 
     Args:
-        sources: All of them, what counts most first.
-        photos: All captioned photos' ids.
+        sources: All sources, in order of precedence.
+        photos: Ids of all captioned photos.
     """
     notes = []
     chosen: SplitSource | None = None
@@ -111,7 +112,7 @@ def own_splits(sources: Sequence[SplitSource], photos: Collection[str]) -> OwnSp
         return OwnSplits(notes=tuple(notes))
     lists = {split: frozenset(names) for split, names in chosen.lists.items() if names}
     origin = chosen.origin
-    # COCO, for instance, withholds the captions of its test split.
+    # COCO, for instance, does not publish the captions of its test split.
     if lists.keys() == {"train", "dev"}:
         test = _half(lists["dev"])
         lists.update(test=test, dev=lists["dev"] - test)
@@ -132,10 +133,10 @@ def _difference(source: SplitSource, said: Mapping[str, str], chosen: SplitSourc
 
 
 def _half(names: frozenset[str]) -> frozenset[str]:
-    # By the name, so that photos that come later move none.
+    # By a hash of the name, so that adding photos does not move existing ones to the other half.
     hashes = {name: hashlib.sha256(name.encode()).digest() for name in names}
     half = frozenset(name for name in names if hashes[name][0] < 128)
     if half and half != names:
         return half
-    # Of very few photos, all may fall to one side.
+    # If there are very few photos, all may fall into the same half.
     return frozenset(sorted(names, key=hashes.__getitem__)[: len(names) // 2])

@@ -1,7 +1,7 @@
-"""All places in which a data set says which split its photos are in.
+"""Finds all sources of splits in a data set.
 
-In the order in which they count: photo by photo (a field, a column, Karpathy's JSON); lists; names
-of caption files, or of their folders; the photos' folders.
+In order of precedence: a field or column for each photo; Karpathy's JSON; lists; names of caption
+files or of their folders; names of the photos' folders.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from components.ingest.splits.own_splits import SplitSource
 
 
 class Resolver:
-    """Finds the photo that a list means."""
+    """Finds the photo that a line of a split list refers to."""
 
     def __init__(self, photos: Iterable[str]) -> None:
         """Indexes photos.
@@ -30,11 +30,11 @@ class Resolver:
         self._index = NameIndex(sorted(self._photos))
 
     def find(self, line: str, folder: str = "") -> str | None:
-        """Returns the id of the one photo that a line of a list means, else None.
+        """Returns the id of the only photo that a line of a list can refer to, else None.
 
         Args:
-            line: As it stands in the list.
-            folder: Of the list: names may begin there.
+            line: The line as written in the list.
+            folder: The list's folder; names may be relative to it.
         """
         for name in line_names(line):
             for exact in (f"{folder}/{name}" if folder else name, name):
@@ -61,21 +61,23 @@ def find_split_sources(
     located: Mapping[str, str],
     copies: Collection[str],
 ) -> tuple[list[SplitSource], list[str]]:
-    """Finds all places in which a data set says which split its photos are in.
+    """Finds all sources of splits in a data set.
 
     Args:
-        captions: Its caption files.
-        ids: For each, photo ids by what it calls a photo.
-        beside: Karpathy's JSON beside captions of another layout: only its splits are read.
-        lists: Lists of splits.
-        located: Files (their paths below the data set) by photo id.
-        copies: Paths of caption files whose names say nothing.
+        captions: The data set's caption files.
+        ids: For each caption file, maps the names that it uses to photo ids.
+        beside: Files of Karpathy's JSON of which only the splits are used, because there are
+            captions in another layout.
+        lists: Split lists.
+        located: Files (paths below the data set) by photo id.
+        copies: Paths of caption files whose names can't be used for splits.
 
     Returns:
-        The places, what counts most first; and notes on what names no photo at all.
+        The sources in order of precedence, and notes about those that can't be used.
 
     Raises:
-        DataError: If lists for splits name no photo.
+        DataError: If one of Flickr's split lists names no captioned photo, or two lists with the
+            same name contradict each other.
     """
     photos = {photo for by_name in ids for photo in by_name.values()}
     resolver = Resolver(photos)
@@ -124,7 +126,7 @@ def _by_lists(
         origins.append(one.path)
         _refuse_versions(one.path, {photo for photo, _, _ in resolved if photo}, earlier)
         for photo, line, split in resolved:
-            # What is listed only is reported under the name in the list.
+            # A listed photo without captions is reported under its name in the list.
             found[split].add(photo or (line_names(line) or [line])[0])
     for one in useless:
         shown = f"{one.entries[0][0][:60]!r}" if one.entries else "it is empty"
@@ -143,7 +145,8 @@ def _by_lists(
 
 
 def _refuse_versions(path: str, photos: set[str], earlier: dict[str, tuple[str, set[str]]]) -> None:
-    # Lists of one name in several folders are copies, or each is of its own folder's photos.
+    # Lists with the same name in several folders are either copies, or each lists only the photos
+    # of its own folder.
     first, same = earlier.setdefault(PurePosixPath(path).name.lower(), (path, photos))
     if same != photos and same & photos:
         raise DataError(
@@ -174,7 +177,7 @@ def _by_folders(located: Mapping[str, str], notes: list[str]) -> list[SplitSourc
         if split := split_in_folders(file):
             found[split].add(photo)
     if len(found) < 2:
-        return []  # one folder alone, such as `test pictures`, divides nothing
+        return []  # a single folder named after a split, such as `test pictures`, gives no splits
     if (inside := sum(map(len, found.values()))) < len(located):
         notes.append(
             f"the photos' folders: not used, since only {inside} of {len(located)} photos are in "
