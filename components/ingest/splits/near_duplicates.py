@@ -9,8 +9,9 @@ from typing import TypedDict
 
 import numpy as np
 
-# In bits, out of 64. Measured: the closest of Flickr8k's 24 million pairs of different photos differ
-# in 8; resized, greyscale or recompressed (JPEG quality 30) versions of 200 photos in at most 4.
+# In bits, out of 64. Measured: the closest of Flickr8k's 24 million pairs of different photos
+# differ in 8; resized, greyscale or recompressed (JPEG quality 30) versions of 200 photos differ in
+# at most 4.
 _MAX_DISTANCE = 6
 
 

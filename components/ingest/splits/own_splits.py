@@ -61,13 +61,13 @@ def take_dev_from_train(
         dev_share: Expected share of train's photos that become dev, 0 to 1.
 
     Returns:
-        The splits with dev, at least one photo; the same ones if they name dev, or lack train or
-        test too.
+        The splits with at least one photo in dev, if train has more than one photo to choose from;
+        unchanged if they already have dev, or lack train or test.
     """
     if own.lists.keys() != {"train", "test"}:
         return own
     train, test = own.lists["train"], own.lists["test"]
-    # Copies of test photos stay, and are then dropped from train as leakage.
+    # Copies of test photos stay in train, from which they are later dropped as leakage.
     in_test = {digests[photo] for photo in test if photo in digests}
     places = {
         photo: hash_place(seed, digests[photo])
