@@ -106,7 +106,7 @@ def _resolve_pair(
 ) -> None:
     if first in left_out or second in left_out:
         return
-    # Of two equal files, the one with the shorter path is kept: the copy usually has the longer.
+    # If two files are equal, the one with the shorter path is kept: a copy usually lies deeper.
     larger, smaller = sorted((first, second), key=lambda place: (len(files[place].path), place))
     if not _is_within(captions[smaller], captions[larger]):
         larger, smaller = smaller, larger

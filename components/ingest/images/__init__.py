@@ -1,1 +1,1 @@
-"""Checks of photos: whether each can be decoded, and how many may fail."""
+"""Checks whether photos can be used, and limits how many may fail."""

@@ -1,4 +1,4 @@
-"""Photo ids: what a photo is called in the manifest."""
+"""Gives each captioned photo its id in the manifest."""
 
 from collections import defaultdict
 from collections.abc import Sequence

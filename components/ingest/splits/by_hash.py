@@ -66,7 +66,7 @@ def split_by_hash(
 
 
 def hash_place(seed: int, digest: str) -> float:
-    """Returns the hash of a seed and a content digest as a number from 0 (inclusive) to 1."""
+    """Returns the hash of a seed and a content digest as a number in the interval [0, 1)."""
     hashed = hashlib.sha256(f"{seed}:{digest}".encode()).digest()
     # 53 bits, the precision of a float, so that no hash is rounded up to 1.
     return (int.from_bytes(hashed[:8], "big") >> 11) / (1 << 53)

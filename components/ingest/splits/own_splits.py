@@ -88,8 +88,9 @@ def take_dev_from_train(
 def own_splits(sources: Sequence[SplitSource], photos: Collection[str]) -> OwnSplits:
     """Chooses the splits of a data set from several sources.
 
-    The first source with at least two splits is used, or the first binding one with a single split
-    that does not cover all photos. Contradictions in later sources are noted.
+    Uses the first source that either has at least two splits, or is binding and assigns a single
+    split to only some of the photos. Earlier sources that can't be used and later ones that
+    contradict it are noted.
 
     Args:
         sources: All sources, in order of precedence.
