@@ -46,8 +46,8 @@ def strip_metadata(content: bytes) -> EssentialImage:
         content: Content of a JPEG, PNG, GIF, WebP or BMP file; other files are returned unchanged.
 
     Raises:
-        CostlyImageError: If it has more blocks or scans than any photo, or is a BMP that is too
-            large for its encoding.
+        CostlyImageError: If it has more blocks or scans than any photo, or is a run-length encoded
+            BMP that is too large.
     """
     for start, strip in _FORMATS:
         if start.match(content):
