@@ -3,7 +3,7 @@
 A directory with `{split}-00000-of-000NN.tfrecord`, whose records `example_records` defines; the
 encoder that computed the features, in `encoder.json` and `encoder.weights.h5` or `encoder.onnx`;
 and the normalizer of the references, in `normalizer.json`. `train`, `evaluate` and `rescore` read
-it, in blocks if a split may be larger than the memory.
+it, in blocks if a split may not fit into memory.
 """
 
 import re

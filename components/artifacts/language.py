@@ -16,9 +16,9 @@ def write_language(directory: Path, tag: str) -> None:
 
 
 def read_language(directory: Path) -> str:
-    """Returns the language of a bundle's captions; `und` if the bundle does not say it.
+    """Returns the language of a bundle's captions; `und` if the bundle does not state it.
 
-    Bundles may come from others: anything but a tag counts as nothing.
+    Bundles may be untrusted: any text that is not a language tag is ignored.
     """
     try:
         with (directory / LANGUAGE_FILE).open(encoding="ascii") as file:

@@ -1,9 +1,9 @@
-"""Places in the report: facts that `evaluate`, which writes it, does not know.
+"""Places in the report: placeholders for facts that are not known when `evaluate` writes it.
 
 `evaluate` is cached, and so is its report. The gate, which is never cached, and `register` fill the
-places: the decision, the version, the run's own command and drift test. A place is a pair of HTML
-comments around a text; what is filled in can be replaced later. Text from the data is escaped, so
-it can't contain a place.
+places with the decision, the version, the run's own command and the drift test. A place is a pair
+of HTML comments around a text, so that the text can be replaced again later. Text from the data is
+escaped, so it can't contain a place.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Final
 
 from components.errors import DataError
 
-#: The places, with what the report says until they are filled.
+#: The places, with the text that the report shows until they are filled.
 PLACES: Final = {
     "model": "Caption model",
     "version": "",

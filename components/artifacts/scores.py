@@ -20,7 +20,7 @@ CONFIDENCE_TITLES = {
     "calibration": "Calibration",
 }
 _BY_SEARCH = ("cider_d", "rouge_l", "meteor")
-# A model that uses a smaller share of the words that it knows says the same of nearly every photo.
+# A model that uses a smaller share of its words says the same about nearly every photo.
 # Good models use a tenth or more on 500 photos.
 _MIN_WORDS_USED = 0.02
 _OF_BEAM = ("distinct_captions", "mean_words", "vocabulary_used")
@@ -81,7 +81,7 @@ def main_figures(scores: Mapping[str, Any]) -> dict[str, float]:
 
 
 def degeneracy(scores: Mapping[str, Any]) -> str:
-    """Returns a sentence if a model says the same of nearly every photo; empty if it does not.
+    """Returns a sentence if a model says the same about nearly every photo; empty if it does not.
 
     Its captions of the test photos then use less than 2 % of the words that it could have used:
     those that it knows, but not more than there are words in its captions.

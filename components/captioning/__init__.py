@@ -1,1 +1,1 @@
-"""The science: encoder, network, decoding, scores and the bundle that carries them."""
+"""The caption model: encoder, network, decoding, metrics, and the bundle that stores them."""

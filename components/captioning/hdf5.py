@@ -1,4 +1,4 @@
-"""Weights files are untrusted: another process tries them first; they are loaded whole or not."""
+"""Loads untrusted weights files: tries them in another process first, then loads all weights."""
 
 import warnings
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 from components.captioning.limited_process import LimitedProcessError, run_limited
 
-# What h5py and Keras raise for a file of another network.
+# What h5py and Keras raise for a broken file or one of another network.
 _FILE_ERRORS = (
     ArithmeticError,
     AssertionError,
@@ -22,10 +22,11 @@ _FILE_ERRORS = (
 )
 
 _TRIAL = Path(__file__).with_name("hdf5_trial.py")
-# Of the process that tries: start-up, and a disk that is slow and far away.
+# Time limit of the trial: a constant for its start, and the speed of a slow, remote disk.
 _SECONDS, _BYTES_A_SECOND = 30.0, 10e6
 _OWN_MEMORY = 1 << 30
-# A file may also hold the classifier, the optimizer's state and 64 bits a number.
+# How much larger than the weights a file may be, as a factor and in bytes: it may also hold the
+# classifier, the optimizer's state and 64-bit numbers.
 _MOST_TIMES = 8
 _MOST_BESIDES = 1 << 30
 
@@ -35,20 +36,20 @@ class WeightsError(Exception):
 
 
 def check_hdf5(file: Path, *, most: int) -> int:
-    """Checks that an HDF5 file can be read, holds its own data, and no more than it may.
+    """Checks that an HDF5 file is readable and self-contained, and that its data are not too large.
 
-    The HDF5 library may crash, take gigabytes or never return for a hostile file: it is read in a
-    process of its own first, whose time and memory are limited.
+    A hostile file can make the HDF5 library crash, allocate gigabytes or never return. It is
+    therefore first read in a process of its own, whose time and memory are limited.
 
     Args:
         file: An HDF5 file.
-        most: Bytes that its data sets may take in memory, all together.
+        most: Maximum size of all its data sets in memory, in bytes.
 
     Returns:
-        Those bytes.
+        The size of all its data sets in memory, in bytes.
 
     Raises:
-        WeightsError: If they are more, the file refers to other files, or can't be read.
+        WeightsError: If they are larger, the file refers to other files, or can't be read.
     """
     try:
         return int(
@@ -80,13 +81,13 @@ def load_weights_strictly(model: keras.Model, file: Path) -> None:
     """Loads all of a model's weights, or fails.
 
     Args:
-        model: Built.
-        file: A `.weights.h5` of Keras 3 or an `.h5` of older versions, checked before.
+        model: A built model.
+        file: A `.weights.h5` of Keras 3 or an `.h5` of older versions, already checked.
 
     Raises:
-        WeightsError: If it is another network's, or lacks some weights.
+        WeightsError: If it is for another network, or lacks weights.
     """
-    # Keras skips what a file lacks with no more than a warning: NaN shows what it skipped.
+    # Keras only warns about weights that a file lacks: those that it does not load stay NaN.
     numbers = [variable for variable in model.weights if variable.dtype == "float32"]
     for variable in numbers:
         variable.assign(np.full(variable.shape, np.nan, np.float32))
@@ -95,7 +96,7 @@ def load_weights_strictly(model: keras.Model, file: Path) -> None:
             warnings.simplefilter("ignore", UserWarning)
             model.load_weights(file)
     except _FILE_ERRORS as error:
-        # Keras goes on to list all layers.
+        # Keras's message goes on with a list of all layers.
         reason = " ".join(str(error).partition("\n\nList of")[0].split()) or type(error).__name__
         raise WeightsError(f"{file.name} does not hold them: {reason}") from error
     missing = [variable.path for variable in numbers if not np.isfinite(variable.numpy()).all()]

@@ -12,13 +12,13 @@ def run(_: bytes, file: str, limit: str) -> str:
 
     Args:
         file: Its path.
-        limit: Bytes that its data sets may take in memory, all together.
+        limit: Maximum size of all its data sets in memory, in bytes.
 
     Returns:
-        Those bytes.
+        The size of all its data sets in memory, in bytes.
 
     Raises:
-        ValueError: If they are more, or the file refers to other files.
+        ValueError: If they are larger, or the file refers to other files.
         Exception: Whatever h5py raises for a broken file.
     """
     total, most = 0, int(limit)
@@ -41,7 +41,7 @@ def _objects(content: h5py.File) -> Iterator[h5py.Group | h5py.Dataset]:
     while waiting:
         group = waiting.pop()
         place = h5py.h5o.get_info(group.id).addr
-        if place in groups:  # groups may hold one another
+        if place in groups:  # groups can contain each other
             continue
         groups.add(place)
         yield group

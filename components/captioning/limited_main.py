@@ -2,8 +2,8 @@
 
     python -P limited_main.py PROGRAM MEMORY SECONDS ARGUMENT...
 
-PROGRAM is a Python file with a function `run(content, *arguments)`; `content` is what comes from
-standard input. Standard output gets the text that it returns, or why it raised an exception.
+PROGRAM is a Python file with a function `run(content, *arguments)`; `content` is read from
+standard input. The text that it returns, or the message of its exception, goes to standard output.
 """
 
 import math
@@ -24,13 +24,13 @@ def main(program: str, memory: str, seconds: str, *arguments: str) -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     if hard == resource.RLIM_INFINITY or end < hard:
         resource.setrlimit(resource.RLIMIT_CPU, (end, hard))
-    if sys.platform == "linux":  # other systems do not tell how much is in use
+    if sys.platform == "linux":  # other systems do not report the memory in use
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + int(memory)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
         outcome, code = run(content, *arguments), 0
-    except Exception as error:  # a hostile file may cause any
+    except Exception as error:  # a hostile file may cause any exception
         outcome, code = " ".join(str(error).split())[:500] or type(error).__name__, 1
     sys.stdout.write(f"{outcome}\n")
     return code

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 _MAIN = Path(__file__).with_name("limited_main.py")
-# On a busy machine, a process computes for a small part of the time only.
+# On a busy machine, a process gets the processor for only a small part of the time.
 _TIMES_BUSY = 10
 
 
@@ -21,11 +21,11 @@ def run_limited(
     """Runs the function `run` of a program, see `limited_main`.
 
     Args:
-        program: A Python file that imports nothing of this package.
+        program: A Python file that imports nothing from this package.
         arguments: For `run`, after the content.
-        memory: Bytes that it may allocate beside what its imports and the content take.
-        seconds: Limit of the time that it computes; it may take ten times as long in all, so that
-            sound data are not refused on a busy machine.
+        memory: Bytes that it may allocate in addition to what its imports and the content take.
+        seconds: Limit of its processor time; it may run for ten times as long in all, so that
+            valid data are not rejected on a busy machine.
         content: Untrusted data for `run`.
 
     Returns:
@@ -42,7 +42,7 @@ def run_limited(
             input=content,
             capture_output=True,
             check=False,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # which take memory for each thread
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each thread takes memory
             timeout=_TIMES_BUSY * seconds,
         )
     except subprocess.TimeoutExpired as error:

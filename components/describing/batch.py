@@ -32,7 +32,7 @@ from components.settings.beam_flags import temp_location
 
 logger = logging.getLogger(__name__)
 
-# Photos that are captioned at once.
+# Photos per batch.
 _BATCH_SIZE = 32
 # Leading digits of the model's fingerprint in each line.
 _DIGITS = 12
@@ -86,7 +86,7 @@ class CaptionPhotos(BatchDoFn[PhotoFile, LoadedPhoto, Captioner]):
         """Loads the captioner; raises as `load_captioner` and `keep_features`."""
         captioner = load_captioner(self._model, batch_size=self.batch_size)
         if self._features is not None:
-            # A file a batch, since a worker may end at any time.
+            # One file per batch, because a worker may end at any time.
             keep_features(captioner, self._features, photos=1)
         return captioner
 
@@ -155,7 +155,7 @@ def caption_to_file(
             "--beam-flags must not have --temp_location here: the workers of `caption` append to "
             f"the output on this machine. Received: {beam_flags!r}"
         )
-    # Of a symbolic link the target is replaced, not the link.
+    # If it is a symbolic link, its target is replaced, not the link.
     output = output.resolve()
     provenance = {
         "model": checksums_fingerprint(model.directory)[:_DIGITS],
@@ -211,7 +211,7 @@ def _find_missing(
             # A bucket lists checksums, so its photos need not be read.
             current = photo.checksum or photo_checksum(photo, read_photo(photo))
         except DataError:
-            # It could be read before; its new line will have the error.
+            # It could be read earlier; its new line will contain the error.
             return True
         return bool(recorded != current)
 

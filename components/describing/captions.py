@@ -57,7 +57,7 @@ def keep_features(captioner: Captioner, uri: str, *, photos: int = 64) -> Featur
     Args:
         captioner: The captioner.
         uri: The folder, local, `gs://` or `s3://`.
-        photos: Photos of a file, as for `FeatureKeeper`.
+        photos: Photos per file, as for `FeatureKeeper`.
 
     Returns:
         The keeper; close it when no photos are described any more.
@@ -79,7 +79,7 @@ def monitor_drift(captioner: Captioner) -> DriftMonitor | None:
 
     Returns:
         The monitor; close it when no photos are described any more. None if the model was trained
-        on a single photo, with which nothing can be compared.
+        on a single photo, with which other photos can't be compared.
     """
     training = captioner.bundle.reranker_data.features
     if len(training) < 2:

@@ -21,7 +21,7 @@ class Model:
         name: Its name in messages.
         directory: Folder of the files.
         registered_name: Its name in MLflow; empty if it is not from there.
-        version: Its version in MLflow, likewise.
+        version: Its version in MLflow; empty if it is not from there.
     """
 
     name: str

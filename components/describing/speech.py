@@ -17,7 +17,7 @@ _PROGRAMS: dict[str, tuple[list[str], str]] = {
 
 
 def find_speech(language: str = UNDETERMINED) -> list[str]:
-    """Returns a command that reads its last argument aloud; the text is to be appended.
+    """Returns a command that reads its last argument aloud; append the text to it.
 
     Args:
         language: The language of the text, a BCP 47 tag; `und`: that of the program's own voice.

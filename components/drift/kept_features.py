@@ -119,7 +119,7 @@ class FeatureKeeper:
         self._write(pending)
 
     def close(self) -> None:
-        """Writes what has not been written yet."""
+        """Writes the features that have not been written yet."""
         with self._lock:
             pending, self._pending = self._pending, []
         if pending:
@@ -163,7 +163,7 @@ def remove_old(uri: str, *, max_age: timedelta, max_bytes: int, max_files: int =
     Args:
         uri: The folder.
         max_age: Older files are removed.
-        max_bytes: Bytes that all files may have together.
+        max_bytes: Maximum size of all files together, in bytes.
         max_files: Number of files that may be kept.
 
     Raises:

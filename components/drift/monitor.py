@@ -16,12 +16,12 @@ from components.drift.mmd import LARGEST_SAMPLE, mmd_test
 
 logger = logging.getLogger(__name__)
 
-#: The test is repeated after so many further photos.
+#: The test is repeated after this many further photos.
 EVERY = 100
 
-# The same training photos are drawn each time, so that p-values differ by the requests alone.
+# The same training photos are drawn each time, so that only the requests change p-values.
 _SEED = 0
-# Of the test's thread, which gets what processor time others leave (Linux).
+# Niceness of the test's thread, which gets only processor time that others leave (Linux).
 _NICENESS = 19
 
 
@@ -30,7 +30,7 @@ class DriftOutcome(NamedTuple):
 
     Attributes:
         p_value: See `mmd.TwoSampleTest`.
-        photos: Number of distinct photos that it rests on.
+        photos: Number of distinct photos tested.
     """
 
     p_value: float
@@ -40,8 +40,8 @@ class DriftOutcome(NamedTuple):
 class DriftMonitor:
     """Tests the latest photos for drift, in a background thread of low priority.
 
-    Only the features of the latest photos are held, in memory. A photo that was asked about several
-    times counts once, since the test takes photos for independent.
+    Only the features of the latest photos are kept, in memory. A photo that was requested several
+    times counts once, because the test assumes independence.
 
     Args:
         training: The training photos' features, float16 [M, D], at least two rows.

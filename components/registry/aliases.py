@@ -12,7 +12,7 @@ Model: TypeAlias = entities.model_registry.RegisteredModel
 
 Version = TypeVar("Version", bound=str | None)
 
-# Of reads, each followed by an attempt to move the alias.
+# Maximum number of reads, each followed by an attempt to move the alias.
 _MOST_READS = 20
 
 
@@ -25,10 +25,10 @@ def aliased_version(model: Model, alias: str) -> str | None:
 def reconcile_alias(
     client: MlflowClient, model_name: str, alias: str, wanted: Callable[[Model], Version]
 ) -> Version:
-    """Moves an alias until the records and the alias, both read anew, agree.
+    """Moves an alias until the records and the alias agree; reads both again after each attempt.
 
-    Other processes may add records and move the alias at the same time; whoever moves it last has
-    read all records.
+    Other processes may add records and move the alias at the same time. The process that moves it
+    last has read all records.
 
     Args:
         client: MLflow's client.

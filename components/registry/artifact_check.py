@@ -20,7 +20,7 @@ def check_artifact_store() -> None:
     """Writes an artifact into MLflow's store, reads it back and removes it.
 
     Raises:
-        CaptionflowError: If one of these fails; with what failed and where the store is.
+        CaptionflowError: If one of these fails; it says what failed and where the store is.
     """
     text = secrets.token_hex()
     run_id = start_run(EXPERIMENT, "doctor", {})
@@ -34,7 +34,7 @@ def check_artifact_store() -> None:
                 found = Path(client.download_artifacts(run_id, _FILE, folder)).read_text()
             action = "removed from"
             get_artifact_repository(uri).delete_artifacts(_FILE)
-        except Exception as error:  # of whichever client of a store: boto's, Google's, requests'
+        except Exception as error:  # from any store's client: boto, Google's or requests
             reason = without_credentials(" ".join(str(error).split()))[:_LONGEST_REASON]
             raise CaptionflowError(
                 f"No artifact can be {action} MLflow's store ({without_credentials(uri)}): check "

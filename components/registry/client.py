@@ -25,11 +25,11 @@ from components.errors import CaptionflowError, SettingError
 from components.registry.sqlite_store import prepare_store
 
 _SQLITE = "sqlite:///"
-# The system's and SQLite's messages.
+# Messages of the system and of SQLite about a full disk.
 _NO_SPACE = (os.strerror(errno.ENOSPC), "database or disk is full")
-# Used unless the environment says otherwise. With these a step gives up on a server that is down
-# after about 15 seconds (MLflow's own defaults: four minutes), and on one that accepts
-# connections but never answers after four minutes (16).
+# Used unless the environment sets other values. With these a step gives up after about 15 seconds
+# on a server that is down (4 minutes with MLflow's own defaults), and after 4 minutes on one that
+# accepts connections but never answers (16 minutes).
 _DEFAULTS = {
     MLFLOW_HTTP_REQUEST_MAX_RETRIES: 3,
     MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR: 2,
@@ -146,7 +146,7 @@ def _connect(uri: str) -> MlflowClient:
         os.close(folder)
         raise SettingError(f"MLFLOW_TRACKING_URI must point to a writable folder: {database}")
     try:
-        # It logs each table that it creates.
+        # MLflow logs each table that it creates.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         # If two processes create the tables of a new store at once, one of them fails.
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -158,7 +158,7 @@ def _connect(uri: str) -> MlflowClient:
 
 def _in_one_line(error: MlflowException | SQLAlchemyError, address: str) -> str:
     if isinstance(error, MlflowException):
-        # MLflow raises its own error while it handles the network's.
+        # MLflow raises its own error while it handles a network error.
         if isinstance(error.__context__, OSError):
             return (
                 f"MLflow at {address} does not respond. Start the server, or set "
@@ -171,7 +171,7 @@ def _in_one_line(error: MlflowException | SQLAlchemyError, address: str) -> str:
                 "MLFLOW_TRACKING_TOKEN"
             )
     if any(reason in str(error) for reason in _NO_SPACE):
-        # MLflow names files first, on lines of their own.
+        # The first line would not help: MLflow's message begins with names of files.
         return f"MLflow at {address} failed: no space is left on the disk"
     first_line = (str(error).splitlines() or [type(error).__name__])[0]
     return f"MLflow at {address} failed: {without_credentials(first_line)}"

@@ -28,7 +28,7 @@ from components.registry.rejected_candidates import last_rejection
 _MODEL_FILE = "MLmodel"
 # The name that `register` gives the bundle among the logged model's files.
 _BUNDLE = "bundle"
-# MLflow's own message about missing files may quote a whole web page; in characters.
+# Maximum characters of MLflow's message about missing files, which may quote a whole web page.
 _LONGEST_MESSAGE = 300
 
 
@@ -42,20 +42,21 @@ class ModelDownload(NamedTuple):
 def download_model(
     model_name: str, version: str | None, directory: Path, *, alias: str | None = None
 ) -> ModelDownload:
-    """Makes the bundle of a registered model available as local files; runs nothing of it.
+    """Makes the bundle of a registered model available as local files; none is executed.
 
     Args:
         model_name: The registered model's name.
         version: The version; None: the one with the alias.
         alias: The alias; None: the champion's.
-        directory: Receives the files of a server; a local store's files are used in place.
+        directory: Where files on a server are downloaded to; those of a local store are used in
+            place.
 
     Raises:
         DataError: If no version has the alias, there is no such version, or its files are missing.
         CaptionflowError: If MLflow can't be used.
     """
     if not store_exists():
-        # Connecting would create it.
+        # Connecting would create the store.
         raise DataError(
             f"There are no runs in MLflow at {printable_tracking_uri()} yet. Start one with "
             "`captionflow run`"
@@ -86,7 +87,7 @@ def download_bundle_file(model_name: str, version: str, name: str, directory: Pa
 
 
 def find_version(model_name: str, alias: str | None) -> str:
-    """Returns the version that has an alias; None: the champion's.
+    """Returns the version that has an alias; None means the alias of the champion.
 
     Raises:
         DataError: If no version has it.

@@ -45,7 +45,7 @@ def find_event(
     Args:
         experiment: The experiment's name.
         tags: Names and values to look for; values must not contain quotes.
-        newer_than: The event's greatest age; None: any age.
+        newer_than: The event's maximum age; None: any age.
 
     Raises:
         CaptionflowError: If MLflow can't be used.

@@ -24,7 +24,8 @@ def experiment_identity(name: str, *, create: bool = True) -> str:
         create: Whether to create the experiment if there is none.
 
     Returns:
-        Address, experiment id and creation time; empty if there is none and `create` is false.
+        Address, experiment id and creation time; empty if there is no experiment and `create` is
+            false.
 
     Raises:
         SettingError: If the experiment was deleted.

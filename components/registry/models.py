@@ -101,10 +101,10 @@ def read_model(name: str | None = None) -> RegisteredModel:
     """Reads a registered model with all its versions.
 
     Args:
-        name: The model; None: the only one that there is.
+        name: The model; None: the only registered model.
 
     Raises:
-        SettingError: If there is no such model, or several and none was named.
+        SettingError: If there is no such model, or there are several and `name` is None.
         CaptionflowError: If no model is registered, or MLflow can't be used.
     """
     if name is None:

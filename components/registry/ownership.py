@@ -86,7 +86,7 @@ def sync_model(client: MlflowClient, model_id: str) -> None:
 
 @contextlib.contextmanager
 def deleted_on_error(client: MlflowClient, model_id: str) -> Iterator[None]:
-    """Deletes a logged model if the block does not end well.
+    """Deletes a logged model if the block fails or is interrupted.
 
     Args:
         client: MLflow's client.

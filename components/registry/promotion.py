@@ -1,4 +1,4 @@
-"""Promotions: which version became champion when, why and by whom; and the way back.
+"""Promotions: which version became champion when, why and by whom; and rollbacks.
 
 MLflow has no transactions, so a promotion takes two steps:
 
@@ -6,9 +6,9 @@ MLflow has no transactions, so a promotion takes two steps:
    `records`).
 2. The alias `champion` is set to the last promotion's version, and both are read until they agree.
 
-No promotion is lost, and whoever sets the alias last reads all promotions recorded before: there is
-one champion. A version that passed the gate was compared with one champion and may replace no
-other: of promotions with the same number, made at the same time, it must be the first.
+No promotion is lost, and the process that sets the alias last has read all earlier promotions, so
+there is one champion. A version that passed the gate was compared with one champion and may replace
+no other: of promotions with the same number, made at the same time, it must be the first.
 """
 
 import time
@@ -79,7 +79,7 @@ def promote(
 
 
 def rollback(model_name: str, *, reason: str = "") -> str:
-    """Makes the previous champion champion again; the next rollback goes back one further.
+    """Makes the previous champion champion again; the next rollback goes back one step further.
 
     Args:
         model_name: The registered model.

@@ -2,7 +2,7 @@
 
 A run with the same training config and the same thresholds against the same champion would be
 rejected again, so `trigger` skips it. Training is not reproducible to the last digit everywhere,
-so without this record every repetition would also be another chance to win by luck.
+so without this record every repetition would also be another chance to pass by luck.
 """
 
 from components.artifacts.fingerprint import fingerprint_value
@@ -18,7 +18,7 @@ def candidate_key(
     """Returns a fingerprint of all that a rejection depends on, 64 hex digits.
 
     Args:
-        training_config: What the candidate was trained from, as `trigger` puts it out.
+        training_config: What the candidate was trained from, an output of `trigger`.
         champion: The version that it was compared with.
         model_name: The registered model.
         floors: The gate's thresholds.

@@ -17,7 +17,7 @@ from components.registry.client import mlflow_client, without_credentials
 from components.registry.runs import run_exists
 
 _FILE = "training_photos.txt"
-# Those of them that were only in dev.
+# The training photos that were only in dev.
 _DEV_FILE = "dev_photos.txt"
 
 
@@ -25,8 +25,8 @@ class TrainingPhotos(NamedTuple):
     """The photos of a training, each as the SHA-256 of its bytes.
 
     Attributes:
-        all: Those of train and of dev, which decides when the training stops.
-        dev: Those that were only in dev; empty in records of older versions.
+        all: Photos of train and dev; dev counts because it decides when the training stops.
+        dev: Photos that were only in dev; empty in records of older versions.
     """
 
     all: frozenset[str]
@@ -34,7 +34,7 @@ class TrainingPhotos(NamedTuple):
 
     @classmethod
     def of(cls, photos: Iterable[Photo]) -> "TrainingPhotos":
-        """Returns those of a manifest's photos."""
+        """Returns the training photos among the photos of a manifest."""
         split = {photo.sha256: photo.split for photo in photos if photo.split != "test"}
         return cls(
             frozenset(split), frozenset(sha256 for sha256 in split if split[sha256] == "dev")
@@ -47,7 +47,7 @@ class TrainingPhotos(NamedTuple):
 
 
 def record_training_photos(run_id: str, photos: TrainingPhotos) -> None:
-    """Stores the SHA-256 of each training photo in the run, one a line.
+    """Stores the SHA-256 of each training photo in the run, one per line.
 
     Args:
         run_id: The MLflow run that trained on them.

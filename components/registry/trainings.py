@@ -1,4 +1,4 @@
-"""The MLflow runs of trainings that ended early: which one to go on with, and which were lost."""
+"""The MLflow runs of trainings that ended early: which one to continue, and which were lost."""
 
 import logging
 import time
@@ -20,8 +20,8 @@ def find_ended_training(
     Args:
         experiment: The experiment's name.
         training: The value of its tag `TRAINING_TAG`.
-        also_running: Whether the caller knows that the training is not running, so that a run which
-            is marked as running was killed.
+        also_running: Whether to include runs marked as running, because the caller knows that the
+            training is not running and such a run was killed.
 
     Raises:
         CaptionflowError: If MLflow can't be used.
@@ -39,12 +39,12 @@ def find_ended_training(
 
 
 def end_lost_trainings(experiment: str, *, older_than: timedelta, tag: str) -> None:
-    """Marks trainings as killed that are still marked as running, but can't be any more.
+    """Marks trainings as killed that are marked as running, but can't be running any more.
 
     Args:
         experiment: The experiment's name.
-        older_than: Age that no running training reaches.
-        tag: Tag of the trainings that this age is true of.
+        older_than: An age that no running training reaches.
+        tag: A tag of the trainings to which this age applies.
 
     Raises:
         CaptionflowError: If MLflow can't be used.

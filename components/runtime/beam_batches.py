@@ -25,9 +25,9 @@ Model = TypeVar("Model")
 
 # Batches loaded while another one is computed.
 _PREFETCHED = 1
-# Largest number of items in a Beam element; a worker that is killed loses one element ...
+# Maximum number of items in a Beam element; a worker that is killed loses one element ...
 _LIST_SIZE = 512
-# ... and smallest number of elements, if there are enough items, so that workers share the work.
+# ... and minimum number of elements, if there are enough items, so that workers share the work.
 _LISTS = 16
 _SECONDS_BETWEEN_LOGS = 5.0
 
@@ -101,7 +101,7 @@ class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
     ) -> Iterator[tuple[Sequence[Item], list[Loaded]]]:
         batch, futures = loading.popleft()
         yield batch, [future.result() for future in futures]
-        # After the caller has processed the batch.
+        # This runs after the caller has processed the batch.
         self._log_progress(len(batch))
 
     def _log_progress(self, items: int) -> None:

@@ -1,8 +1,8 @@
-"""What Beam's workers read: files of this machine, or of a folder that they share with it.
+"""Files that Beam's workers read: this machine's, or those in a folder that they share with it.
 
 Without `--temp_location` in beam_flags, workers must be able to access this machine's files. With
-it they share nothing but that folder: lists of items and photos without an address of their own are
-put there, Beam's sinks write there, and the submitting process collects the results.
+it they share nothing but that folder: lists of items and photos that are not in a bucket are copied
+there, Beam's sinks write there, and the submitting process collects the results.
 """
 
 import logging
@@ -40,7 +40,7 @@ def temporary_folder(flags: str) -> Iterator[str]:
         flags: The setting `beam_flags`.
 
     Yields:
-        Its path, for Beam as well as for `components.storage`; empty if the flag is not there.
+        Its path, for Beam as well as for `components.storage`; empty without the flag.
 
     Raises:
         SettingError, CaptionflowError: If files can't be written and read there.
@@ -49,7 +49,7 @@ def temporary_folder(flags: str) -> Iterator[str]:
     if not location:
         yield ""
         return
-    # Beam knows no file://.
+    # Beam does not support file://.
     base = location if is_remote(location) else str(local_path(location))
     folder = f"{base.rstrip('/')}/captionflow-{uuid4().hex}"
     require_writable(folder)
@@ -59,7 +59,7 @@ def temporary_folder(flags: str) -> Iterator[str]:
         try:
             remove_folder(folder)
         except CaptionflowError as error:
-            # The step's own result or error counts.
+            # Only a warning: the step's own result or error is what counts.
             logger.warning("%s was not removed: %s", folder, error)
 
 

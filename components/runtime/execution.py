@@ -79,7 +79,7 @@ def run_step(name: str, *inputs: Artifact) -> Iterator[Callable[[], None]]:
 
 
 def _end_with_parent() -> None:
-    """Lets the kernel end this step when the local run that started it is killed."""
+    """Makes the kernel end this step when the local run that started it is killed."""
     parent = os.environ.get(PARENT_VARIABLE)
     if sys.platform != "linux" or not parent:
         return

@@ -4,7 +4,8 @@ Kubeflow Pipelines does not say why a step failed. So a step that fails because 
 settings records that in MLflow, where people find it; `submit --wait` shows it. On a cluster that
 retries every failure (KFP configures Argo to retry lost pods only), the step's next attempt in the
 same run finds the record and ends at once with the same error and exit code. Records count for half
-an hour, longer than all retries take, so a run that is retried later, with repaired data, goes on.
+an hour, longer than all retries take, so a run that is retried later, with repaired data,
+continues.
 """
 
 import logging

@@ -49,15 +49,15 @@ INPUT_SIZES = {
     "Xception": 299,
 }
 
-#: Where the folder of an ONNX model has the network; the first that exists is used. The vision
-#: tower comes first: `model.onnx` of a CLIP also takes text.
+#: Paths of the network in the folder of an ONNX model; the first that exists is used. The vision
+#: tower comes first, because a CLIP's `model.onnx` also takes text.
 ONNX_MODEL_FILES = (
     "vision_model.onnx",
     "onnx/vision_model.onnx",
     "model.onnx",
     "onnx/model.onnx",
 )
-#: The file in such a folder in which transformers saves how photos are prepared.
+#: The file in such a folder in which transformers saves the preprocessing of photos.
 PREPROCESSOR_FILE = "preprocessor_config.json"
 
 

@@ -1,4 +1,4 @@
-"""Beam's flags: those of an engine by its name, and what they say about the files workers share."""
+"""Beam's flags: an engine's flags by its name, and what flags say about files workers share."""
 
 import shlex
 from argparse import ArgumentParser
@@ -29,8 +29,8 @@ def beam_arguments(flags: str) -> list[str]:
     """Returns the command line for Beam, in which an engine's flags stand for its name.
 
     Args:
-        flags: The setting `beam_flags`, such as `--engine=flink --temp_location=s3://b/beam`. Flags
-            beside the engine's own replace those of the same name.
+        flags: The setting `beam_flags`, such as `--engine=flink --temp_location=s3://b/beam`. The
+            other flags override the engine's flags of the same name.
 
     Raises:
         ValueError: If quotes are not closed, or there is no such engine.
@@ -52,7 +52,7 @@ def temp_location(flags: str) -> str:
         flags: The setting `beam_flags`.
     """
     parser = ArgumentParser(allow_abbrev=False, add_help=False)
-    # With nargs, a flag without its value is empty instead of an exit.
+    # With `nargs="?"`, a flag without a value gives an empty text; otherwise argparse would exit.
     parser.add_argument("--temp_location", nargs="?", default="", const="")
     known, _ = parser.parse_known_args(shlex.split(flags))
     return str(known.temp_location)

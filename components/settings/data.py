@@ -8,7 +8,7 @@ from components.language_tag import LANGUAGE_TAG
 from components.settings.base import setting
 from components.settings.shared import BeamSettings, Name, SeedSettings, StartSettings
 
-#: The value of `dataset` and of `glove` for what the package contains.
+#: The value of `dataset` and of `glove` for the data that the package contains.
 SAMPLE = "sample"
 #: The value of `glove` for word embeddings that start at random.
 NO_GLOVE = "none"
@@ -45,8 +45,8 @@ class DataSettings(SeedSettings, BeamSettings, StartSettings):
     max_quarantined: _Limit = setting(
         0.05, "Largest share of captioned photos that may be unusable; above it, the run fails"
     )
-    # Larger, since a partial download is often enough; but if most photos are missing, captions and
-    # photos do not belong together.
+    # Larger, because a partial download is often enough; but if most photos are missing, captions
+    # and photos do not belong together.
     max_missing: _Limit = setting(
         0.2, "Largest share of captioned photos that may be missing; above it, the run fails"
     )

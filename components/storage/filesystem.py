@@ -1,9 +1,10 @@
-"""Paths and the file system that each belongs to: this machine's, `gs://` or `s3://`.
+"""Opens the file system that a path belongs to: this machine's, `gs://` or `s3://`.
 
-gcsfs and s3fs repeat what fails for a moment (status 408, 429, 5xx, a broken or silent connection)
-about six times in growing intervals: half a minute if the store refuses, and under 3 (`gs://`) or
-8 minutes (`s3://`) if it never answers. `STORAGE_EMULATOR_HOST` leads gcsfs to an emulator, without
-credentials; `AWS_ENDPOINT_URL` leads s3fs to another server that speaks S3.
+gcsfs and s3fs retry temporary failures (status 408, 429 or 5xx, a broken or silent connection)
+about six times, with growing delays. In total this takes half a minute if the store rejects the
+requests, and less than 3 (`gs://`) or 8 minutes (`s3://`) if it never answers.
+`STORAGE_EMULATOR_HOST` makes gcsfs use an emulator, without credentials; `AWS_ENDPOINT_URL` makes
+s3fs use another server that implements S3.
 """
 
 import logging
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _FILE = "file://"
-# Seconds without a byte after which a request has failed.
+# Seconds without any data after which a request counts as failed.
 _SILENCE = 20
-# Codes that S3 sends with status 403 or 400, and that mean credentials rather than rights.
+# S3's error codes, with status 403 or 400, for invalid credentials rather than missing permissions.
 _S3_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
-# Of a local path; a full disk is not among them.
+# Errors that mean a wrong local path; a full disk is not among them.
 _WRONG_PATH = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
 
 
 class _Provider(NamedTuple):
-    """What to do about an object store that refuses; `{}` stands for the bucket."""
+    """What to do if an object store denies access; `{}` stands for the bucket."""
 
     name: str
     create: str
@@ -58,7 +59,7 @@ _PROVIDERS = {
 
 
 def is_remote(uri: str) -> bool:
-    """Returns whether a path leads to an object store.
+    """Returns whether a path is in an object store.
 
     Raises:
         SettingError: If its scheme is none of `gs://`, `s3://` and `file://`.
@@ -72,7 +73,7 @@ def is_remote(uri: str) -> bool:
 
 
 def is_absolute(uri: str) -> bool:
-    """Returns whether a path names the same place from every working folder."""
+    """Returns whether a path does not depend on the working folder."""
     return is_remote(uri) or PurePosixPath(uri.removeprefix(_FILE)).is_absolute()
 
 
@@ -98,7 +99,7 @@ def require_writable(uri: str) -> None:
 
 @contextmanager
 def open_filesystem(uri: str) -> Iterator[tuple["AbstractFileSystem", str]]:
-    """Yields a path's file system and the path there; what fails in the block becomes one line.
+    """Yields a path's file system and the path in it; errors in the block become one-line messages.
 
     Args:
         uri: A local path, `gs://bucket/name` or `s3://bucket/name`.
@@ -107,9 +108,9 @@ def open_filesystem(uri: str) -> Iterator[tuple["AbstractFileSystem", str]]:
         fsspec's file system, and `bucket/name` or an absolute local path.
 
     Raises:
-        SettingError: If there is no such bucket, no valid credentials, or no right to use it.
-        CaptionflowError: If the object store does not answer, or the disk is full: a later try
-            can help.
+        SettingError: If there is no such bucket, no valid credentials, or no permission to use it.
+        CaptionflowError: If the object store does not answer, or the disk is full: trying again
+            later can help.
     """
     try:
         if not is_remote(uri):
@@ -123,19 +124,19 @@ def open_filesystem(uri: str) -> Iterator[tuple["AbstractFileSystem", str]]:
         yield (_google() if scheme == "gs" else _s3()), path.rstrip("/")
     except CaptionflowError:
         raise
-    except Exception as error:  # of any store's client; an unknown one passes unchanged
+    except Exception as error:  # of any store's client; unknown ones pass unchanged
         if (translated := _translate(error, uri)) is None:
             raise
         raise translated from error
 
 
 # fsspec keeps one instance per process and set of arguments, so connections are reused. Listings
-# are not: other runs change the same folders.
+# are not cached, because other runs change the same folders.
 def _google() -> "AbstractFileSystem":
     from aiohttp import ClientTimeout
     from gcsfs.core import GCSFileSystem
 
-    # It logs each failure with a traceback, and raises it as well.
+    # gcsfs logs each failure with a traceback, although it raises it as well.
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
     emulator = os.environ.get("STORAGE_EMULATOR_HOST")
     return GCSFileSystem(
@@ -157,11 +158,11 @@ def _s3() -> "AbstractFileSystem":
             "read_timeout": _SILENCE,
             "retries": {"mode": "standard", "total_max_attempts": 6},
         },
-        # Files are sent side by side already.
+        # Files are already sent in parallel.
         max_concurrency=1,
         use_listings_cache=False,
     )
-    # On top of botocore's, for what it does not repeat: reading a body.
+    # In addition to botocore's retries, which do not cover reading a body.
     filesystem.retries = 3
     return filesystem
 
@@ -193,7 +194,7 @@ def _translate(error: Exception, uri: str) -> CaptionflowError | None:
 
 
 def _status(error: Exception) -> int:
-    """Returns the HTTP status that an error stands for; 503 if none came; 0 if it is no answer."""
+    """Returns the HTTP status of an error, 503 if the store did not answer; 0 for other errors."""
     from aiohttp import ClientError
     from botocore import exceptions as s3
     from fsspec.exceptions import FSTimeoutError
@@ -207,7 +208,7 @@ def _status(error: Exception) -> int:
             if response.get("Error", {}).get("Code") in _S3_CREDENTIALS:
                 return 401
             return int(response["ResponseMetadata"]["HTTPStatusCode"])
-    # Errors of this machine's files have a number; those that gcsfs makes have none.
+    # Errors of local files have an errno; those that gcsfs raises have none.
     of_server = isinstance(error, OSError) and error.errno is None
     match error:
         case FileNotFoundError() if of_server:
@@ -232,6 +233,6 @@ def _status(error: Exception) -> int:
 def _reason(error: Exception) -> str:
     text = str(error) or ("no answer" if isinstance(error, TimeoutError) else repr(error))
     if text.startswith(("Forbidden: ", "Bad Request: ")):
-        # gcsfs puts the address first, which may be the key to an upload.
+        # gcsfs puts the URL first, which may be a secret: some URLs authorize an upload.
         text = text.partition("\n")[2] or text
     return re.sub(r"upload_id=[\w-]+", "upload_id=…", " ".join(text.split()))

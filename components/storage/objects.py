@@ -1,6 +1,6 @@
 """Single files of an open file system: list, compare, download, upload, remove.
 
-They take fsspec's file system and a path there, as `open_filesystem` yields them.
+They take fsspec's file system and a path in it, as `open_filesystem` yields them.
 """
 
 import base64
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _IN_PARALLEL = 8
-# Large files are sent in parts of this size; after a failure only the part is sent again.
+# Large files are sent in parts of this many bytes; after a failure, only one part is sent again.
 _PART = 16 * 2**20
 
 
 def in_parallel(call: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """Calls a function for several items side by side; after a failure no further one begins."""
+    """Calls a function for several items in parallel; after a failure, no further call begins."""
     with ThreadPoolExecutor(_IN_PARALLEL) as pool:
         return list(pool.map(call, items))
 
@@ -30,15 +30,15 @@ def in_parallel(call: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
 def list_objects(
     filesystem: "AbstractFileSystem", path: str, *, timeout: float | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Returns fsspec's details of all files below a path by their names there.
+    """Returns fsspec's details of all files at or below a path, by their names relative to it.
 
-    The file of just this path has the name "". Nothing there is no error.
+    A file at exactly this path has the name "". If nothing is there, the result is empty.
     """
     found = filesystem.find(path, detail=True, timeout=timeout)
     return {
         name.removeprefix(path).removeprefix("/"): details
         for name, details in found.items()
-        # A name that ends so stands for a folder that someone made in a console.
+        # A name that ends in a slash stands for a folder that someone created in a console.
         if not name.endswith("/")
     }
 
@@ -63,7 +63,7 @@ def has_content(filesystem: "AbstractFileSystem", details: dict[str, Any], local
             return base64.b64encode(digest).decode() == checksum(details)
         if details["size"] < 2 * _PART:
             return hashlib.file_digest(file, _md5).hexdigest() == checksum(details)
-        # Of an object that came in parts, S3 takes the MD5 of the parts' MD5s.
+        # For an object that was sent in parts, S3 uses the MD5 of the parts' MD5s.
         parts = [_md5(part).digest() for part in iter(partial(file.read, _PART), b"")]
     return f"{_md5(b''.join(parts)).hexdigest()}-{len(parts)}" == checksum(details)
 
@@ -72,21 +72,21 @@ def download_file(filesystem: "AbstractFileSystem", path: str, target: Path) -> 
     """Downloads one object.
 
     Raises:
-        FileNotFoundError: If it is not there.
+        FileNotFoundError: If it does not exist.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    # With more than one connection, gcsfs asks for each object's size before it gets it.
+    # With more than one connection, gcsfs asks for each object's size before the download.
     filesystem.get_file(path, str(target), concurrency=1)
 
 
 def upload_file(filesystem: "AbstractFileSystem", local: Path, path: str) -> None:
-    """Makes a local file be at a path; an object appears whole, or the one before it stays."""
+    """Uploads a local file to a path; the object appears complete, or the previous one stays."""
     if _kind(filesystem) != "gs":
         filesystem.put_file(str(local), path, chunksize=_PART)
         return
-    # gcsfs' put_file sends a small file in a MIME envelope with bare line feeds, which takes the
-    # last byte off a file that ends in a carriage return. A file that is committed explicitly
-    # goes as a resumable upload, which has no envelope.
+    # gcsfs' put_file sends a small file in a MIME envelope with bare line feeds, so a file that
+    # ends in a carriage return loses its last byte. A file that is committed explicitly is sent as
+    # a resumable upload, which has no envelope.
     commits = {"autocommit": False, "block_size": _PART, "consistency": "md5"}
     with local.open("rb") as source, filesystem.open(path, "wb", **commits) as target:
         shutil.copyfileobj(source, target, _PART)
@@ -94,7 +94,7 @@ def upload_file(filesystem: "AbstractFileSystem", local: Path, path: str) -> Non
 
 
 def remove_file(filesystem: "AbstractFileSystem", path: str) -> None:
-    """Removes a file; one that is not there is no error."""
+    """Removes a file; does nothing if it does not exist."""
     try:
         filesystem.rm_file(path)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Reading one file, wherever it is."""
+"""Reads a single file, local or in a bucket."""
 
 from collections.abc import Callable
 from errno import ENOENT
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class FileTooLargeError(Exception):
-    """A file has more bytes than are read; its argument is their number."""
+    """A file is larger than the limit; the argument is its size in bytes."""
 
 
 def read_bytes(uri: str, *, most: int | None = None) -> bytes:
@@ -19,11 +19,11 @@ def read_bytes(uri: str, *, most: int | None = None) -> bytes:
 
     Args:
         uri: A plain path, `file://`, `gs://` or `s3://`.
-        most: Bytes that it may have at most; None: any number.
+        most: Maximum size in bytes; None: no limit.
 
     Raises:
-        FileTooLargeError: If it has more.
-        OSError: If the file or object is not there, or a local one can't be read.
+        FileTooLargeError: If it is larger.
+        OSError: If the file or object does not exist, or a local file can't be read.
         SettingError, CaptionflowError: As `open_filesystem`.
     """
     if not is_remote(uri):
@@ -59,5 +59,5 @@ def _read_object(uri: str, read: Callable[["AbstractFileSystem", str], bytes]) -
             return read(filesystem, path)
         except FileNotFoundError:
             gone = FileNotFoundError(ENOENT, "there is no such object", uri)
-    # Outside of the block, which would call a missing object a missing bucket.
+    # Outside the block, which would report a missing object as a missing bucket.
     raise gone

@@ -1,11 +1,11 @@
 """A folder, local or in a bucket, that several runs add files to and remove files from at once.
 
-A file is there whole or not at all, and never changes; but it may be gone a moment later, because
-another run may remove it.
+A file appears only when it is complete, and never changes; but another run may remove it at any
+moment.
 
-When a file was last used is its modification time on a disk, and its custom time in Google Cloud
-Storage, which life-cycle rules can go by too. S3 has no such field: there the file is copied onto
-itself, on the server, which renews its LastModified.
+The time of a file's last use is its modification time on a disk, and its custom time in Google
+Cloud Storage, which lifecycle rules can use too. S3 has no such field: there the server copies the
+file onto itself, which updates its LastModified.
 """
 
 import os
@@ -32,9 +32,9 @@ class StoredFile:
     """A file of a folder.
 
     Attributes:
-        name: Below the folder, with `/` between its parts.
-        size: In bytes.
-        used: When it was put there, or last marked as used; in UTC.
+        name: Its path relative to the folder, with `/` as separator.
+        size: Size in bytes.
+        used: When it was added, or last marked as used; in UTC.
     """
 
     name: str
@@ -43,15 +43,15 @@ class StoredFile:
 
 
 def list_files(folder: str) -> list[StoredFile]:
-    """Lists all files of a folder and of its subfolders by name; none if it is not there.
+    """Lists all files of a folder and its subfolders by name; none if it does not exist.
 
-    Files whose name begins with a dot are left out: they are not complete yet.
+    Files whose names begin with a dot are left out: they are not complete yet.
 
     Args:
-        folder: A plain path, `file://`, `gs://` or `s3://`; so everywhere here.
+        folder: A plain path, `file://`, `gs://` or `s3://`, as for all functions of this module.
 
     Raises:
-        SettingError, CaptionflowError: As `open_filesystem`; so everywhere here.
+        SettingError, CaptionflowError: As `open_filesystem`, like all functions of this module.
     """
     if is_remote(folder):
         with open_filesystem(folder) as (filesystem, path):
@@ -66,15 +66,15 @@ def list_files(folder: str) -> list[StoredFile]:
 
 
 def fetch_files(folder: str, names: Iterable[str], directory: Path) -> list[str]:
-    """Brings files into a local directory, where they stay if others remove them.
+    """Makes files available in a local directory, where they stay if others remove them.
 
     Args:
         folder: See `list_files`.
-        names: As `list_files` gave them.
-        directory: There each file gets its name's last part.
+        names: Names as `list_files` returned them.
+        directory: The directory; in it, each file has the last part of its name.
 
     Returns:
-        The names of those that were still there.
+        The names of the files that still existed.
     """
     with open_filesystem(folder) as (filesystem, path):
 
@@ -94,7 +94,7 @@ def put_file(file: Path, folder: str) -> None:
 
 
 def mark_used(folder: str, names: Iterable[str]) -> None:
-    """Notes that files were used now; those that are gone are no error."""
+    """Marks files as used now; ignores those that no longer exist."""
     now = datetime.now(UTC).isoformat()
     with open_filesystem(folder) as (filesystem, path):
 
@@ -111,13 +111,13 @@ def mark_used(folder: str, names: Iterable[str]) -> None:
 
 
 def remove_files(folder: str, names: Iterable[str]) -> None:
-    """Removes files; those that are gone are no error."""
+    """Removes files; ignores those that no longer exist."""
     with open_filesystem(folder) as (filesystem, path):
         in_parallel(lambda name: remove_file(filesystem, f"{path}/{name}"), names)
 
 
 def _unless_gone(call: Callable[[str], None], names: Iterable[str]) -> list[str]:
-    """Calls a function for names, and returns those of files that were still there."""
+    """Calls a function for each name; returns the names of files that still existed."""
 
     def attempt(name: str) -> bool:
         try:
@@ -136,12 +136,12 @@ def _link(source: Path, target: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:
-        # Another file system, or one without hard links.
+        # The target is on another file system, or on one without hard links.
         shutil.copyfile(source, target)
 
 
 def _list_local(root: Path) -> Iterator[StoredFile]:
-    # fsspec would leave out a whole folder if one of its files vanished meanwhile.
+    # fsspec would skip a whole folder if one of its files vanished in the meantime.
     for path in root.rglob("*"):
         try:
             facts = path.stat()

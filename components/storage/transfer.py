@@ -1,7 +1,7 @@
-"""Files and folders from the place that a path names; `upload` brings them there.
+"""Lists, reads, downloads and removes files and folders, local or in buckets; see also `upload`.
 
-An object appears whole or not at all; the store sees to that. A folder is many objects: while it
-holds one named `UNFINISHED`, its upload is not finished, and it is not read.
+The store ensures that an object appears complete or not at all. A folder consists of many objects:
+while it contains one named `UNFINISHED`, its upload is not finished, and it is not read.
 """
 
 import shutil
@@ -26,10 +26,10 @@ class RemoteFile(NamedTuple):
     """An object of a bucket, as listed.
 
     Attributes:
-        name: Its name below the folder that was listed; empty if it was named itself.
-        uri: Its whole address.
-        size: In bytes.
-        checksum: Of its content, as the store computed it; see `objects.checksum`.
+        name: Its name relative to the listed folder; empty if the object itself was listed.
+        uri: Its full address.
+        size: Size in bytes.
+        checksum: Checksum of its content, computed by the store; see `objects.checksum`.
     """
 
     name: str
@@ -39,10 +39,10 @@ class RemoteFile(NamedTuple):
 
 
 def exists(uri: str, *, timeout: float | None = None) -> bool:
-    """Returns whether a path names a file or a folder that is there.
+    """Returns whether a path names an existing file or folder.
 
     Args:
-        uri: A plain path, `file://`, `gs://` or `s3://`; so everywhere here.
+        uri: A plain path, `file://`, `gs://` or `s3://`, as for all functions of this module.
         timeout: Seconds to wait for the object store, if less than usual.
 
     Raises:
@@ -55,10 +55,10 @@ def exists(uri: str, *, timeout: float | None = None) -> bool:
 
 
 def list_remote(uri: str) -> list[RemoteFile]:
-    """Lists the object of this name, or all objects of this folder; none is no error.
+    """Lists the object with this name, or all objects in this folder; empty if there are none.
 
     Raises:
-        DataError: If the upload of a folder there is not finished.
+        DataError: If it is a folder whose upload is not finished.
         SettingError, CaptionflowError: As `open_filesystem`.
     """
     with open_filesystem(uri) as (filesystem, path):
@@ -79,13 +79,13 @@ def local_copy(uri: str, directory: Path) -> Path:
 
     Args:
         uri: See `exists`.
-        directory: Where objects are downloaded to; not touched for a local path.
+        directory: Where objects are downloaded to; not used for a local path.
 
     Returns:
         The local path itself, or the path of the downloaded file or folder.
 
     Raises:
-        DataError: If nothing is there, or a folder whose upload is not finished.
+        DataError: If it does not exist, or is a folder whose upload is not finished.
         SettingError, CaptionflowError: As `open_filesystem`.
     """
     if not is_remote(uri):
@@ -101,17 +101,17 @@ def local_copy(uri: str, directory: Path) -> Path:
 
 
 def local_targets(uri: str, directory: Path) -> dict[RemoteFile, Path]:
-    """Lists what a path in a bucket names, and where each object would lie in a local copy.
+    """Lists the objects that a path in a bucket names, and the path of each in a local copy.
 
     Args:
         uri: An object or a folder in a bucket.
-        directory: Of the local copy; not touched.
+        directory: Directory of the local copy; it is not changed.
 
     Returns:
         The objects, ordered by name, each with a path below `directory`.
 
     Raises:
-        DataError: If nothing is there, or an object's name leads out of its folder.
+        DataError: If there are no objects, or an object's name points outside its folder.
         SettingError, CaptionflowError: As `open_filesystem`.
     """
     files = list_remote(uri)
@@ -120,7 +120,7 @@ def local_targets(uri: str, directory: Path) -> dict[RemoteFile, Path]:
     root = directory / PurePosixPath(uri).name
     targets = {file: root / file.name for file in files}
     for file, target in targets.items():
-        # A name is free text: neither a folder's nor an object's may lead out.
+        # A name may be any text: neither a folder's nor an object's may point outside.
         if not target.resolve().is_relative_to(directory.resolve() / root.name):
             raise DataError(f"An object's name must stay inside its folder: {file.name!r}")
     return targets
@@ -134,7 +134,7 @@ def download(uri: str, targets: Mapping[str, Path]) -> None:
         targets: The local path of each object, by its address.
 
     Raises:
-        CaptionflowError: If one is gone, or as `open_filesystem`.
+        CaptionflowError: If one no longer exists, or as `open_filesystem`.
         SettingError: As `open_filesystem`.
     """
     with open_filesystem(uri) as (filesystem, _):
@@ -148,7 +148,7 @@ def read_remote(uri: str) -> bytes:
     """Returns the content of an object.
 
     Raises:
-        DataError: If it is not there.
+        DataError: If it does not exist.
         SettingError, CaptionflowError: As `open_filesystem`.
     """
     try:
@@ -158,12 +158,12 @@ def read_remote(uri: str) -> bytes:
 
 
 def path_or_content(uri: str) -> str | bytes:
-    """Returns a local path as it is, and the content of an object; raises as `read_remote`."""
+    """Returns a local path unchanged, or the content of an object; raises as `read_remote`."""
     return read_remote(uri) if is_remote(uri) else uri
 
 
 def remove(uri: str) -> None:
-    """Removes a file; one that is not there is no error.
+    """Removes a file; does nothing if it does not exist.
 
     Raises:
         SettingError, CaptionflowError: As `open_filesystem`.
@@ -173,7 +173,7 @@ def remove(uri: str) -> None:
 
 
 def remove_folder(uri: str) -> None:
-    """Removes a folder with all its files; one that is not there is no error.
+    """Removes a folder with all its files; does nothing if it does not exist.
 
     Raises:
         SettingError, CaptionflowError: As `open_filesystem`.

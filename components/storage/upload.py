@@ -1,8 +1,8 @@
-"""Uploads of files and folders to the place that a path names; `transfer` brings them back.
+"""Uploads files and folders, to a local path or a bucket; `transfer` downloads them.
 
-A folder's upload first writes an object named `UNFINISHED` into it and removes it last: whoever
-finds it there knows that the folder is incomplete. Another object, `UPLOADED`, lists the files of
-the upload, which the next upload to the same place may therefore replace or remove.
+The upload of a folder first writes an object named `UNFINISHED` into it and removes it last: a
+reader that finds it knows that the folder is incomplete. Another object, `UPLOADED`, lists the
+files of the upload, so that the next upload to the same path may replace or remove them.
 """
 
 import json
@@ -32,23 +32,23 @@ logger = logging.getLogger(__name__)
 
 
 def upload(source: str | Path, uri: str) -> int:
-    """Makes what a path names equal to a local file or folder; `local_copy` brings it back.
+    """Uploads a local file or folder to a path; `local_copy` downloads it.
 
-    A file appears whole, or what was there before stays. A folder is refused by readers from the
-    first change to the last; if the upload is interrupted, until it is repeated. Files that are
-    there with the same checksum are not sent again, and those of an earlier upload to the same
-    place that the folder no longer has are removed. Empty folders are not uploaded.
+    A file appears complete, or the previous one stays. Readers reject a folder while its upload is
+    in progress; if the upload is interrupted, until it is repeated. Files that already exist there
+    with the same checksum are not sent again, and files of an earlier upload to the same path that
+    the folder no longer contains are removed. Empty folders are not uploaded.
 
     Args:
         source: A local file or folder.
-        uri: What it is to be; see `exists`.
+        uri: The path to upload to; see `exists`.
 
     Returns:
-        How many files were sent.
+        The number of files sent.
 
     Raises:
-        DataError: If `source` is not there, or a folder without files.
-        SettingError: If `uri` can't name a file, the folder there holds other files too, or as
+        DataError: If `source` does not exist, or is a folder without files.
+        SettingError: If `uri` can't name a file, the folder there has other files too, or as
             `open_filesystem`.
         CaptionflowError: As `open_filesystem`.
     """
@@ -108,7 +108,7 @@ def _copy_whole(source: Path, target: Path) -> None:
     aside = target.with_name(f".{uuid4().hex}-{target.name}")
     try:
         shutil.copyfile(source, aside)
-        # On the disk before it replaces another file: a power cut then loses neither.
+        # Written to the disk before it replaces another file, so that a power cut loses neither.
         sync_tree(aside)
         aside.replace(target)
         sync_tree(target)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from components.captioning.model.ensemble import CaptionNetwork
 from components.captioning.model.vocabulary import END, PAD, START, UNK
 
-# Added to the log-probabilities of tokens that must not be generated: below any real one.
+# Added to the log-probabilities of tokens that must not be generated; lower than any real value.
 _MASKED = -1.0e9
 
 
@@ -94,14 +94,15 @@ class BeamState:
 class _DecodeStep:
     """A network's compiled decode step, for any number of rows.
 
-    The state has dynamic parts, which every token changes, and static parts, which depend on the
-    photo alone (the image projection). A guided step has one more of each, the last: which words a
+    The state has dynamic parts, which every token changes, and static parts, which depend only on
+    the photo (the image projection). A guided step appends one part to each: the words that a
     caption has used, bool [R, V], and the word scores of its photo, float32 [R, V].
 
     Args:
-        network: Its weights may change between steps; no reference keeps it alive.
+        network: The trained network. Its weights may change between steps; only a weak reference
+            to it is kept.
         features: float [1, ...], of any photo.
-        guided: Whether word scores take part in the step.
+        guided: Whether the step uses word scores.
     """
 
     def __init__(

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 
-# People say three words in a row twice in 0.6 % of Flickr8k's captions.
+# Only 0.6 % of Flickr8k's captions, which people wrote, repeat a sequence of three words.
 _PHRASE = 3
 
 
 def repeats(caption: str, train_captions: Sequence[Sequence[str]]) -> bool:
-    """Returns whether a caption repeats words as no train caption does.
+    """Returns whether a caption repeats words in a way that no train caption does.
 
     A repetition is one or more words that immediately follow themselves ("above above", "in a in
     a"), or three words in a row that occur twice. It is normal if a train caption repeats the same
@@ -18,7 +18,7 @@ def repeats(caption: str, train_captions: Sequence[Sequence[str]]) -> bool:
         caption: Normalized.
         train_captions: The normalized captions of each train photo.
     """
-    # Most captions repeat nothing, and the train captions are not searched.
+    # Most captions repeat nothing, so the train captions need not be searched.
     return any(
         not any(repetition.search(text) for photo in train_captions for text in photo)
         for repetition in map(re.compile, _repetitions(caption.split()))

@@ -1,4 +1,4 @@
-"""What the reranker of a bundle is fitted from, and its files."""
+"""The data from which a bundle's reranker is fitted, and the files that hold them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,10 +82,11 @@ def read_features(path: Path) -> NDArray[Any]:
         ValueError: If it is not a NumPy array, or is shorter than its header says.
     """
     try:
-        # Mapped first: a header may announce far more numbers than the file has.
+        # Memory-mapped first, because the header may announce far more numbers than the file has.
         mapped = np.lib.format.open_memmap(path, mode="r")
         if not mapped.dtype.itemsize:
-            # A file of no bytes may have any number of them, and a copy takes a byte for each.
+            # An empty file can announce any number of zero-byte items; a copy would allocate a
+            # byte for each.
             raise ValueError(
                 f"{path.name} must be a NumPy array of numbers. Received: {mapped.dtype.str}"
             )

@@ -1,7 +1,7 @@
-"""Reranking: which caption of a beam is most like those people wrote for similar photos.
+"""Reranking: prefers the captions of a beam that resemble human captions of similar photos.
 
-The most probable caption of a network is often a safe one. Beams score higher if they are also
-ranked by how similar each caption is to what the captions of the train photos predict. This follows
+The caption that a network finds most probable is often a generic one. Scores improve if captions
+are also ranked by their similarity to what the captions of the train photos predict. This follows
 Devlin et al. (2015, arXiv:1505.04467) and Mao et al. (2015, arXiv:1412.6632), who use the nearest
 train photos; here every train photo contributes, weighted by a ridge regression.
 """
@@ -20,7 +20,7 @@ METHOD = "ridge regression"
 
 # N-gram orders, as in CIDEr-D.
 _ORDERS = (1, 2, 3, 4)
-# Ridge penalty, tuned on the dev split of Flickr8k; 0.3 to 1 are as good.
+# Ridge penalty, tuned on the dev split of Flickr8k; 0.3 to 1 work equally well.
 _RIDGE = 0.5
 # Hash buckets per n-gram order: enough to make collisions rare.
 _BUCKETS = 2**18

@@ -1,4 +1,4 @@
-"""A network as a graph with constant weights, computed in batches of one size."""
+"""Compiles a network to a graph with constant weights, and runs it in batches of one size."""
 
 from collections.abc import Callable
 
@@ -18,9 +18,9 @@ def compile_model(
     """Compiles a network and its preprocessing for batches of one shape.
 
     Args:
-        model: The network; later changes of its weights have no effect.
+        model: The network; later changes to its weights have no effect.
         preprocess: Its preprocessing of a batch of photos.
-        shape: Of the batches, uint8.
+        shape: Shape of the batches, which are uint8.
         precision: Computation dtype.
     """
     trainable, non_trainable = (
@@ -48,12 +48,12 @@ def compile_model(
 def compute_in_batches(
     compiled: Compiled, photos: NDArray[np.uint8], shape: tuple[int, ...], batch_size: int
 ) -> NDArray[np.float32]:
-    """Computes photos in batches of one size; the last one is padded with black images.
+    """Runs a network on photos in batches of one size; pads the last one with black images.
 
     Args:
         compiled: From `compile_model`.
         photos: uint8 [B, size, size, 3], any number of them.
-        shape: Of the output for one photo.
+        shape: Shape of the output for one photo.
         batch_size: Photos per batch.
 
     Returns:

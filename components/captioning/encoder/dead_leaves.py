@@ -15,7 +15,7 @@ _SMALLEST, _LARGEST = 0.02, 0.5
 
 
 def draw_dead_leaves(count: int, size: int, seed: int) -> NDArray[np.uint8]:
-    """Draws different images.
+    """Draws random images.
 
     Args:
         count: Number of images.

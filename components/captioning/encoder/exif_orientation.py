@@ -1,22 +1,23 @@
-"""The one EXIF tag that changes how a photo is shown.
+"""Reads the orientation of a photo from its EXIF data.
 
-Pillow reads all tags, each with as many bytes as it claims: of 64 kB of EXIF that can make 300 MB.
-And where EXIF has no orientation, Pillow takes XMP's, which editors leave behind after they turned
-the pixels.
+Pillow is not used, because it reads all tags, each with as many bytes as it claims to have: 64 kB
+of EXIF can become 300 MB. If EXIF has no orientation, Pillow also falls back on XMP's, which
+editors leave unchanged after they have rotated the pixels.
 """
 
 import struct
 
 _ORIENTATION = 0x0112
-#: TIFF's types that the orientation is found in: short, as the standard says, and long.
+#: TIFF types in which files store the orientation: short, as the standard requires, and long.
 _NUMBERS = {3: "H", 4: "I"}
 
 
 def exif_orientation(exif: bytes) -> int:
-    """Returns how a photo is to be turned, 1 (not at all) to 8; 1 if EXIF does not say.
+    """Returns the EXIF orientation, 1 (upright) to 8; 1 if there is none.
 
     Args:
-        exif: With or without `Exif` and two zeros in front; whatever it holds is no error.
+        exif: EXIF data, with or without the prefix `Exif` and two zero bytes. Malformed data are
+            treated like data without an orientation.
     """
     tiff = exif.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
@@ -28,7 +29,7 @@ def exif_orientation(exif: bytes) -> int:
     (count,) = struct.unpack_from(f"{order}H", tiff, directory)
     entries = tiff[directory + 2 : directory + 2 + 12 * count]
     whole = entries[: len(entries) // 12 * 12]
-    # An entry is a tag, its type, how many values, and the first four bytes of them.
+    # An entry has a tag, a type, the number of values, and the first four bytes of the values.
     for tag, kind, _, value in struct.iter_unpack(f"{order}HHI4s", whole):
         if tag == _ORIENTATION and kind in _NUMBERS:
             (orientation,) = struct.unpack_from(f"{order}{_NUMBERS[kind]}", value)

@@ -1,10 +1,10 @@
-"""Image files without their metadata: only what a decoder needs, and the EXIF orientation.
+"""Strips image files of their metadata: keeps what a decoder needs, and the EXIF orientation.
 
-Metadata is where image files hide work: comments that Pillow joins in quadratic time, millions of
-empty blocks, compressed text that unpacks to gigabytes. None of it is needed to see a photo, so it
-is left out before any decoder reads the file. A file may have only so many blocks and scans as
-photos have; each remaining byte is then read once. What can't be followed is left as it is, for the
-decoder to judge.
+Metadata can make a small file very costly to read: comments that Pillow joins in quadratic time,
+millions of empty blocks, compressed text that expands to gigabytes. None of it is needed to show a
+photo, so it is removed before any decoder reads the file. The number of blocks and scans is limited
+to what real photos have, and each remaining byte is read once. Data that can't be parsed are kept,
+and the decoder decides whether they are valid.
 """
 
 import re
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from components.captioning.encoder.exif_orientation import exif_orientation
 
-#: Segments, chunks and sub-blocks of a file. A GIF of 64 MiB has 263,000 sub-blocks.
+#: Maximum number of segments, chunks and sub-blocks in a file. A GIF of 64 MiB has 263,000.
 MAX_BLOCKS = 300_000
-#: Passes of a progressive JPEG over its pixels; encoders write about ten.
+#: Maximum number of scans of a progressive JPEG; encoders write about ten.
 MAX_SCANS = 100
-#: Pixels, and bytes, of a run-length encoded BMP, which Pillow decodes in Python.
+#: Maximum pixels, and bytes, of a run-length encoded BMP, which Pillow decodes in Python.
 MAX_RLE_PIXELS = 2_000_000
 
 
@@ -31,8 +31,8 @@ class EssentialImage:
     """An image file without metadata.
 
     Attributes:
-        content: The file, shortened; the bytes as they were if the format is not known.
-        orientation: As EXIF has it, 1 (upright) to 8; XMP does not count.
+        content: The file without its metadata; unchanged if its format is unknown.
+        orientation: The EXIF orientation, 1 (upright) to 8; XMP is ignored.
     """
 
     content: bytes
@@ -40,13 +40,14 @@ class EssentialImage:
 
 
 def strip_metadata(content: bytes) -> EssentialImage:
-    """Leaves out an image file's metadata. Linear in the file's size.
+    """Removes an image file's metadata, in time linear in the file's size.
 
     Args:
-        content: Of a JPEG, PNG, GIF, WebP or BMP; others come back as they are.
+        content: Content of a JPEG, PNG, GIF, WebP or BMP file; other files are returned unchanged.
 
     Raises:
-        CostlyImageError: If it has more blocks or scans than a photo has.
+        CostlyImageError: If it has more blocks or scans than any photo, or is a run-length encoded
+            BMP that is too large.
     """
     for start, strip in _FORMATS:
         if start.match(content):
@@ -73,11 +74,11 @@ _SOI, _EOI, _SOS, _APP0, _APP1, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE
 _BARE = frozenset({0x01, _SOI, _EOI, *range(0xD0, 0xD8)})
 # APP0 and APP14 tell decoders how colours are coded.
 _JPEG_METADATA = frozenset({*range(_APP0 + 1, 0xF0), _COM}) - {_APP14}
-# Fill bytes may precede it. A pattern with `\xff+` would read them again from each of them.
+# Fill bytes may precede a marker. A pattern with `\xff+` would rescan them from each fill byte.
 _MARKER = re.compile(rb"\xff([\x01-\xfe])")
 _MARKER_IN_SCAN = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
-# Fill bytes before a marker or a stuffed zero. They mean nothing, but whenever libjpeg needs more
-# bytes than Pillow has given it, it reads them again from the first one: quadratic time.
+# Fill bytes before a marker or a stuffed zero. They have no meaning, but whenever libjpeg needs
+# more bytes than Pillow has given it, it rereads them from the first one: quadratic time.
 _FILL = re.compile(rb"\xff{2,}")
 
 
@@ -88,7 +89,7 @@ def _strip_jpeg(content: bytes) -> EssentialImage:
     while found := (_MARKER_IN_SCAN if scans else _MARKER).search(content, position):
         blocks.add()
         marker, start, end = found[1][0], found.start(1) - 1, found.end()
-        if scans:  # what was passed over is pixels
+        if scans:  # the skipped bytes are pixels
             kept.append(_FILL.sub(b"\xff", content[position:start]))
         position = start
         if marker not in _BARE:
@@ -98,7 +99,7 @@ def _strip_jpeg(content: bytes) -> EssentialImage:
             end += length
         segment, position = content[start:end], end
         if marker == _EOI:
-            # What follows is none of the photo: previews, films, a second file.
+            # What follows is not part of the photo: previews, videos, a second file.
             return EssentialImage(b"".join([*kept, segment]), orientation)
         if marker == _SOS:
             scans += 1
@@ -141,7 +142,7 @@ def _strip_png(content: bytes) -> EssentialImage:
     return EssentialImage(b"".join(kept), orientation)
 
 
-# GIF: an image or an extension is a head and sub-blocks, each with its length in one byte.
+# GIF: an image or an extension is a header and sub-blocks, each with its length in one byte.
 _IMAGE, _EXTENSION, _CONTROL = 0x2C, 0x21, 0xF9
 _GIF_END = b";"
 
@@ -153,7 +154,7 @@ def _strip_gif(content: bytes) -> EssentialImage:
     images = 0
     while position + 1 < len(content) and content[position] in (_IMAGE, _EXTENSION):
         start, is_image = position, content[position] == _IMAGE
-        # A second image makes it an animation: its first bytes are enough to tell.
+        # A second image makes the file an animation; the first two are enough to detect that.
         images += is_image
         position += 11 + _colour_table(content, position + 9) if is_image else 2
         while position < len(content) and (size := content[position]):
@@ -165,13 +166,13 @@ def _strip_gif(content: bytes) -> EssentialImage:
             kept.append(content[start:position])
         if images == 2:
             break
-    # What was cut in the middle stays cut.
+    # A truncated file stays truncated.
     kept.append(_GIF_END if position < len(content) else b"")
     return EssentialImage(b"".join(kept))
 
 
 def _colour_table(content: bytes, flags: int) -> int:
-    """Returns the bytes of the colour table that the flags at a position announce."""
+    """Returns the size in bytes of the colour table that the flags at an offset announce."""
     value = content[flags] if flags < len(content) else 0
     return 3 << ((value & 7) + 1) if value & 0x80 else 0
 
@@ -202,7 +203,7 @@ def _strip_webp(content: bytes) -> EssentialImage:
         else:
             dropped += len(chunk)
         position = end
-    # As many bytes as were announced may still be missing: decoders have to notice.
+    # If the file is truncated, the new size still exceeds its content, so that decoders notice.
     size = max(announced - dropped, 0).to_bytes(4, "little")
     return EssentialImage(b"".join([content[:4], size, content[8:12], *kept]), orientation)
 

@@ -1,4 +1,4 @@
-"""Photos as the encoder takes them: upright, RGB, square."""
+"""Decodes photos as input for the encoder: upright, RGB, square."""
 
 import io
 import struct
@@ -14,23 +14,24 @@ from PIL import Image, UnidentifiedImageError
 from components.captioning.encoder.image_metadata import CostlyImageError, strip_metadata
 from components.errors import DataError
 
-#: Formats by content, whatever the file's name says. Pillow tries no other decoder.
+#: Supported formats, detected by content, not by file name. Pillow tries no other decoder.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
-#: More than any camera's photo: a few bytes can announce gigabytes of pixels.
+#: Maximum number of pixels, more than any camera's photo has: a file of a few bytes can announce
+#: gigabytes of pixels.
 MAX_PIXELS = 64_000_000
-#: Nor has any camera's photo a larger file.
+#: Maximum size of a file in bytes, also more than any camera's photo has.
 MAX_BYTES = 64 << 20
-#: An animation tells a story that no single frame does, often with an empty one first.
+#: Animations are rejected: no single frame stands for the whole, and the first is often empty.
 ANIMATION = "is an animation; a photo has one frame"
 
-# A JPEG decoder that halves (quarters, ...) the photo as it decodes is several times faster.
-# It stops at twice the size asked for, so that the last step is still a smooth one.
+# Decoding a JPEG at a half (a quarter, ...) of its size is several times faster. At least twice the
+# requested size is kept, so that the final resize is still smooth.
 _DRAFT = 2
 
 # Pixels of a transparent photo that are blended with white at the same time.
 _STRIP_PIXELS = 1 << 20
 
-# By the EXIF tag Orientation: what brings the photo upright.
+# The transposition that turns a photo upright, by its EXIF orientation.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -41,7 +42,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-#: What Pillow's decoders raise for broken files; the parsers below them are not of one mind.
+#: What Pillow's decoders raise for broken files: each parser has its own kinds of errors.
 DECODER_ERRORS = (
     Image.DecompressionBombError,
     ArithmeticError,
@@ -60,19 +61,19 @@ DECODER_ERRORS = (
 
 
 def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDArray[np.uint8]:
-    """Decodes a photo of any kind to one shape.
+    """Decodes a photo and resizes it to a square.
 
-    Turned upright as its EXIF tag says; greyscale, palette, CMYK and 16 bits a colour become RGB;
-    what is transparent becomes white. Both sides are scaled to `size`, whatever the photo's own
-    ratio, as the networks were trained; bilinear, with antialiasing.
+    The photo is turned upright according to its EXIF orientation; greyscale, palettes, CMYK and
+    16-bit colours become RGB; transparent areas become white. Both sides are resized to `size`,
+    whatever the aspect ratio, as for the training of the networks: bilinear, with antialiasing.
 
     Args:
-        source: A file, or a file's bytes.
+        source: An image file's path or content.
         size: Height and width of the result, in pixels.
-        named: What errors call it; empty: the file's path, or how many bytes it has.
+        named: The photo's name in error messages; empty: its path, or its number of bytes.
 
     Returns:
-        Colours 0 to 255, uint8 [size, size, 3].
+        Pixel values from 0 to 255, uint8 [size, size, 3].
 
     Raises:
         DataError: As `decode_photo`.
@@ -84,17 +85,17 @@ def load_photo(source: str | Path | bytes, size: int, *, named: str = "") -> NDA
 def decode_photo(
     source: str | Path | bytes, *, draft: int | None = None, named: str = ""
 ) -> Image.Image:
-    """Decodes a photo of any kind, upright and RGB.
+    """Decodes a photo to an upright RGB image.
 
     Args:
-        source: A file, or a file's bytes.
-        draft: A JPEG may be halved (quartered, ...) while it is decoded, as long as both sides keep
-            this many pixels; None: all pixels.
-        named: What errors call it; empty: the file's path, or how many bytes it has.
+        source: An image file's path or content.
+        draft: A JPEG may be decoded at a half (a quarter, ...) of its size, as long as both sides
+            have at least this many pixels; None: full size.
+        named: The photo's name in error messages; empty: its path, or its number of bytes.
 
     Raises:
-        DataError: If it can't be read, has more than `MAX_BYTES` or `MAX_PIXELS`, or is no photo,
-            or an animation.
+        DataError: If it can't be read, has more than `MAX_BYTES` or `MAX_PIXELS`, is not a photo,
+            or is an animation.
     """
     name = named or (
         f"a photo of {len(source)} bytes" if isinstance(source, bytes) else str(source)
@@ -116,12 +117,12 @@ def decode_photo(
     except CostlyImageError as error:
         raise DataError(f"{refused} {error}") from error
     except UnidentifiedImageError as error:
-        # Pillow's own words would tell where in memory the bytes lie.
+        # Pillow's own message would contain the memory address of the content.
         raise DataError(
             f"{refused} the content is not an image of a known format ({', '.join(FORMATS)})"
         ) from error
     except Image.DecompressionBombError as error:
-        # Pillow refuses still more pixels by itself.
+        # Pillow itself rejects even larger images.
         raise DataError(too_many) from error
     except DECODER_ERRORS as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -146,7 +147,7 @@ def open_photo(content: bytes) -> Iterator[tuple[Image.Image, int]]:
         The image, and its EXIF orientation, 1 to 8.
 
     Raises:
-        DECODER_ERRORS, UnidentifiedImageError: If it is no image of `FORMATS`, or is broken.
+        DECODER_ERRORS, UnidentifiedImageError: If it is not an image of `FORMATS`, or is broken.
     """
     essential = strip_metadata(content)
     with Image.open(io.BytesIO(essential.content), formats=FORMATS) as image:
@@ -154,24 +155,24 @@ def open_photo(content: bytes) -> Iterator[tuple[Image.Image, int]]:
 
 
 def is_animation(image: Image.Image) -> bool:
-    """Returns whether an open image has frames that follow each other.
+    """Returns whether an open image has several frames.
 
     Raises:
         DECODER_ERRORS: If the file is broken.
     """
-    # Previews that cameras put behind a JPEG (MPO) were left out with the metadata.
+    # Previews that cameras append to a JPEG (MPO) were removed with the metadata.
     return bool(getattr(image, "is_animated", False))
 
 
 def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
-    """Decodes an open image fully, as it is shown.
+    """Decodes an open image fully, as a viewer would show it.
 
     Args:
-        image: Of any mode.
-        orientation: As EXIF has it, 1 (upright) to 8.
+        image: An image of any mode.
+        orientation: Its EXIF orientation, 1 (upright) to 8.
 
     Returns:
-        A new image, RGB, turned upright; what is transparent becomes white.
+        A new RGB image, turned upright, with white instead of transparency.
 
     Raises:
         DECODER_ERRORS: If the file is broken.
@@ -180,7 +181,7 @@ def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
     if turn is not None:
         image = image.transpose(turn)
     if image.mode.startswith("I;16"):
-        # 16 bits a pixel; Pillow would cut all above 255 to white.
+        # 16 bits per pixel; Pillow would clip values above 255, which become white.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         return _on_white(image)
@@ -188,7 +189,7 @@ def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Returns a transparent image on white, RGB; in strips, as each operation copies it."""
+    """Returns an image blended with white, RGB; in strips, as each operation makes a copy."""
     whole = Image.new("RGB", image.size)
     rows = max(1, _STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):

@@ -87,10 +87,10 @@ def has_bfloat16() -> bool:
 def computing_in(precision: Precision) -> Iterator[None]:
     """Runs this thread's TensorFlow functions in a precision inside a `with` block.
 
-    Inputs and outputs stay float32; TensorFlow rewrites the operations in between where it pays.
-    `tf.config.optimizer.set_experimental_options` would apply to the whole process, including the
-    caption network. Here the option is passed with each call, and TensorFlow optimizes a function
-    separately for calls with and without it.
+    Inputs and outputs stay float32; TensorFlow rewrites the operations in between where that is
+    faster. `tf.config.optimizer.set_experimental_options` would apply to the whole process,
+    including the caption network. Here the option is passed with each call, and TensorFlow
+    optimizes a function separately for calls with and without it.
 
     Args:
         precision: float32 has no effect.

@@ -1,4 +1,4 @@
-"""Where an encoder's weights come from: Keras's ImageNet ones, a file, or a seed."""
+"""Loads an encoder's weights: ImageNet weights from Keras, a file, or random ones from a seed."""
 
 import hashlib
 import math
@@ -17,7 +17,7 @@ FILE = "file"
 
 _SUFFIXES = (".h5", ".hdf5")
 
-# Of ImageNet's colours, 0 to 1.
+# Standard deviation of ImageNet's colours, for pixel values from 0 to 1.
 _IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
@@ -25,16 +25,16 @@ def build_with_weights(network: Backbone, weights: str, seed: int = 0) -> keras.
     """Builds a network and gives it its weights.
 
     Args:
-        network: Which one.
-        weights: "imagenet" (Keras fetches them), "random", or the path of a Keras
-            weights file, on this machine.
-        seed: Of random weights.
+        network: The network.
+        weights: "imagenet" (downloaded by Keras), "random", or the local path of a Keras weights
+            file.
+        seed: Seed of random weights.
 
     Returns:
         A model from float32 [B, size, size, 3] to float32 [B, width].
 
     Raises:
-        DataError: If Keras can't fetch the weights, or the file isn't this network's.
+        DataError: If Keras can't download the weights, or the file is not for this network.
         SettingError: If the path has an unknown scheme.
     """
     if weights == IMAGENET:
@@ -48,16 +48,17 @@ def build_with_weights(network: Backbone, weights: str, seed: int = 0) -> keras.
 
 
 def load_weights(model: keras.Model, network: Backbone, file: Path, *, named: str) -> None:
-    """Loads a weights file whole, or fails.
+    """Loads all weights from a file, or fails.
 
     Args:
-        model: As `network.build()` made it.
-        network: Which one it is.
-        file: A `.weights.h5` of Keras 3 or an `.h5` of older ones, with or without the top.
+        model: The result of `network.build()`.
+        network: The network.
+        file: A `.weights.h5` of Keras 3 or an `.h5` of older versions, with or without the
+            classifier.
         named: The file's name in error messages.
 
     Raises:
-        DataError: If it is no weights file, is another network's, or lacks some weights.
+        DataError: If it is not a weights file, is for another network, or lacks weights.
     """
     if not file.name.endswith(_SUFFIXES):
         raise DataError(
@@ -84,8 +85,8 @@ def load_weights(model: keras.Model, network: Backbone, file: Path, *, named: st
 def weights_sha256(model: keras.Model) -> str:
     """Returns the SHA-256 of a model's weights: 64 hex digits, the same for any file format.
 
-    Each variable counts in order with its name (kernel, beta, ...), shape and float32 values;
-    the names that Keras gives layers do not: they go on counting within a process.
+    The hash covers each variable's name (kernel, beta, ...), shape and float32 values, in order. It
+    does not cover the names of layers, because Keras numbers them consecutively within a process.
     """
     digest = hashlib.sha256()
     for variable in model.weights:
@@ -95,10 +96,10 @@ def weights_sha256(model: keras.Model) -> str:
 
 
 def _load_without_top(model: keras.Model, network: Backbone, file: Path) -> bool:
-    """Loads a file that holds the classifier too, which Keras counts as too many layers.
+    """Loads a file that also holds the classifier, which Keras would reject as too many layers.
 
     Returns:
-        Whether it did.
+        Whether the weights were loaded.
     """
     whole = network.build(include_top=True)
     try:
@@ -126,8 +127,8 @@ def _from_imagenet(network: Backbone) -> keras.Model:
 
 
 def _randomise(model: keras.Model, seed: int) -> None:
-    # He's uniform initialisation, from NumPy: the same on every machine, and no state that others
-    # draw from is seeded.
+    # He uniform initialization with NumPy: the same on every machine, without seeding a global
+    # random state.
     generator = np.random.default_rng(seed)
     for layer in model.layers:
         depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
@@ -140,10 +141,10 @@ def _randomise(model: keras.Model, seed: int) -> None:
 
 
 def _settle_normalization(model: keras.Model) -> None:
-    """Makes normalisation layers use what was just loaded, and EfficientNet's as it was meant.
+    """Applies loaded statistics to normalization layers, and corrects those of EfficientNet.
 
     EfficientNet's published weights hold the standard deviation where the variance belongs. Keras
-    makes up for it with one more layer, but only where it fetches the weights itself:
+    compensates for it with another layer, but only if it downloads the weights itself:
     github.com/tensorflow/tensorflow/issues/49930.
     """
     for layer in model.layers:

@@ -1,4 +1,4 @@
-"""Dynamic batching: one request queue before a model that many threads or tasks use."""
+"""Dynamic batching: one request queue for a model that many threads or tasks use."""
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -27,13 +27,14 @@ class DynamicBatcher(Generic[Model, Request, Options, Result]):
     """A model that computes the requests of many callers in batches, in one background thread.
 
     A batch of a few photos costs about as much as one, so requests that arrive while a batch is
-    computed form the next one. And as a single thread computes, many callers need no more memory
-    or processors than one. The thread loads the model first; requests may be submitted meanwhile.
+    computed form the next one. Since only one thread computes, many callers need no more memory or
+    processors than one. The thread loads the model first; requests may be submitted meanwhile.
 
     Args:
         load_model: Loads the model.
         compute: Given the model, the requests of a batch and their options, returns a result for
-            each request, in order; an exception instead is raised for its own caller alone.
+            each request, in order; an exception in place of a result is raised for that caller
+            only.
         max_batch_size: Requests in a batch. Only those with equal options share one.
         max_waiting: Number of slots, see `slot`; None for no limit.
 
@@ -106,7 +107,7 @@ class DynamicBatcher(Generic[Model, Request, Options, Result]):
                 raise CaptionflowError(_CLOSED)
             self._unfinished.add(future)
             self._queue.put(_Queued(request, options, future))
-            # A call for each request; one whose request went with an earlier batch finds none.
+            # One call per request; it does nothing if an earlier batch included the request.
             self._thread.submit(self._run_batch)
         future.add_done_callback(self._unfinished.discard)
         return future

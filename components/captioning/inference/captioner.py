@@ -62,7 +62,7 @@ class Captioner:
         self.on_features: list[Callable[[NDArray[np.float16]], None]] = []
 
     def describe(self, photos: Sequence[bytes | str | Path]) -> list[str]:
-        """Returns a caption for each photo, given as an image file's bytes or path, for people.
+        """Returns a caption, as people write it, for each photo, an image file's bytes or path.
 
         Raises:
             DataError: If a photo can't be read, or in the cases of `alternatives`.

@@ -89,10 +89,10 @@ def photo_cider_d(
 
 
 def human_cider_d(references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """Returns the CIDEr-D of what people wrote: of one reference of a photo against its others.
+    """Returns the CIDEr-D of human captions: one reference of each photo against its others.
 
-    The reference that is left out is the first of the first photo, the second of the second, and so
-    on, so that no one's place in the lists matters.
+    The scored reference is the first one of the first photo, the second one of the second photo,
+    and so on, so that no position in the lists is favoured.
 
     Args:
         references: The normalized references of each photo.

@@ -1,4 +1,4 @@
-"""METEOR, computed by the Java program that `pycocoevalcap` brings; for English only."""
+"""METEOR, computed by the Java program in `pycocoevalcap`; for English only."""
 
 import shutil
 import threading
@@ -30,7 +30,7 @@ def meteor_scores(
     """Scores sets of captions against all references of their photos.
 
     METEOR (Denkowski and Lavie, 2014, "Meteor Universal") aligns a caption with each reference by
-    equal words, stems, synonyms and paraphrases, and combines precision, recall and word order;
+    matching words, stems, synonyms and paraphrases, and combines precision, recall and word order;
     recall counts more, so short captions score lower. The score of a set is computed from the sums
     over its photos, each with its best reference.
 
@@ -46,7 +46,7 @@ def meteor_scores(
         OSError: If Java can't be started.
     """
     targets = {photo: list(captions) for photo, captions in enumerate(references)}
-    # One process for all sets: it takes seconds to read its paraphrases.
+    # One process for all sets: it takes seconds to load its paraphrases.
     program = Meteor()
     scores = {}
     try:

@@ -13,8 +13,8 @@ def at_coverage(confidences: ArrayLike, values: ArrayLike) -> NDArray[np.float64
     """Returns the mean value of the i most confident of N items, for i from 1 to N.
 
     With losses as values this is the risk-coverage curve (Geifman and El-Yaniv, 2017,
-    arXiv:1705.08500): the selective risk at coverage i/N. Items with equal confidence count with
-    their mean, the expectation over all orders of them.
+    arXiv:1705.08500): the selective risk at coverage i/N. Items with equal confidence all
+    get the mean of their values, the expectation over all their orders.
 
     Args:
         confidences: float [N].

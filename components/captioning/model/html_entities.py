@@ -11,28 +11,28 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-# What follows an "&": a name, or a number in base 10 or 16. Browsers take numbers without ";" too.
+# What follows an "&": a name, or a number in base 10 or 16. Browsers accept numbers without ";".
 _REFERENCE = r"(?s)^([0-9A-Za-z]{2,31};|#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?)(.*)$"
 _DECIMAL_DIGITS, _HEX_DIGITS = 7, 6
 _LARGEST_CODE_POINT = 0x10FFFF
 _NO_CODE_POINT = 0xFFFD  # the replacement character
 
-# Numbers 0x80 to 0x9F mean characters of Windows-1252, by the HTML standard.
+# In the HTML standard, the numbers 0x80 to 0x9F mean characters of Windows-1252.
 _WINDOWS = tuple(
     ord(bytes([code]).decode("cp1252", errors="replace")) for code in range(0x80, 0xA0)
 )
 
 
 def unescape_html(captions: tf.Tensor) -> tf.Tensor:
-    """Replaces HTML character references (`&eacute;`, `&#233;`, `&#xe9;`) by their characters.
+    """Replaces HTML character references (`&eacute;`, `&#233;`, `&#xe9;`) with their characters.
 
-    As `html.unescape` does, with one difference: a name counts only with its semicolon.
+    Works like `html.unescape`, with one difference: a name must end with a semicolon.
 
     Args:
         captions: Strings in UTF-8, any shape.
 
     Returns:
-        Strings of the same shape. What is no reference stays as it is.
+        Strings of the same shape. All other text is unchanged.
     """
     flat = tf.reshape(captions, [-1])  # any shape -> [N]
     parts = tf.strings.split(flat, "&")  # [N, (parts)]; only the first follows no "&"
@@ -79,7 +79,7 @@ def _numeric(references: tf.Tensor) -> tf.Tensor:
 
 
 def _number(digits: tf.Tensor, base: int, places: int) -> tf.Tensor:
-    """Returns the numbers that strings of at most `places` digits mean, int32 [P]."""
+    """Returns the numbers that strings of at most `places` digits represent, int32 [P]."""
     padded = tf.strings.substr(tf.strings.join(["0" * places, digits]), -places, places)
     codes = tf.cast(tf.io.decode_raw(padded, tf.uint8, fixed_length=places), tf.int32)  # [P, D]
     values = tf.where(codes > ord("9"), (codes | 0x20) - ord("a") + 10, codes - ord("0"))
@@ -93,7 +93,7 @@ def _fingerprint(texts: tf.Tensor) -> tf.Tensor:
 
 @cache
 def _names() -> tuple[NDArray[np.int64], list[str], list[str]]:
-    """Returns HTML's names by rising fingerprint: fingerprints, names, characters."""
+    """Returns HTML's names sorted by fingerprint: fingerprints, names, characters."""
     names = sorted(name for name in html5 if name.endswith(";"))
     with tf.init_scope():  # computed once, even while a graph is being traced
         fingerprints = _fingerprint(tf.constant(names)).numpy()

@@ -1,7 +1,7 @@
 """Initialization of an ensemble: embeddings from GloVe, and the gain of the image projection.
 
 A `par_inject` decoder adds the image projection to each word embedding. If the projection dominates
-at initialization (high gain), captions become short and safe and score higher BLEU; if the
+at initialization (high gain), captions become short and generic and score higher BLEU; if the
 embeddings dominate (low gain), the decoder learns faster and its captions are more specific.
 Decoders initialized differently make different errors, so an ensemble of both kinds outperforms
 one of either kind (tests/benchmarks/README.md).

@@ -1,13 +1,14 @@
 """The normaliser: how captions become words, the same for training and scoring.
 
-It is data, `NORMALIZER`, saved as `normalizer.json` beside captions, examples and bundle: two of
-them can be compared, and each says by which rules its words were made. It consists of TensorFlow's
-string operations, so that the transform graph which `normalize` saves contains all of it.
+It is data, `NORMALIZER`, saved as `normalizer.json` with captions, examples and the bundle, so that
+each of them states the rules behind its words, and two of them can be compared. It consists of
+TensorFlow's string operations, so the transform graph that `normalize` saves contains all of it.
 
 Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are split into
 characters, each with its combining marks. Much of the literature on Chinese captions does so, and
-sacrebleu's `zh` tokenizer too. A word segmenter (jieba, MeCab, PyThaiNLP) would need a dictionary
-for each language: its version would change the words, and no saved graph could hold it.
+so does sacrebleu's `zh` tokenizer. A word segmenter (jieba, MeCab, PyThaiNLP) would need a
+dictionary for each language; its version would affect the words, and it can't be part of a saved
+graph.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ _Step = (
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Normalizer:
-    """Turns what people write into words with one space between them.
+    """Turns captions as people write them into words separated by single spaces.
 
     The tokens of a caption are its normalised string split at the spaces.
 
@@ -63,7 +64,7 @@ class Normalizer:
             captions: Strings in UTF-8, any shape.
 
         Returns:
-            Strings of the same shape; empty where a caption held no word.
+            Strings of the same shape; empty where a caption has no word.
         """
         for name, *values in self.steps:
             captions = _OPERATIONS[name](captions, *values)
@@ -80,7 +81,7 @@ class Normalizer:
         for name, *values in self.steps:
             if name == _SPLIT:
                 (pattern,) = values
-                # Twice, since a character that a match ends with can't begin the next one.
+                # Twice, because the character that ends a match can't also begin the next one.
                 for _ in range(2):
                     caption = tf.strings.regex_replace(caption, f"({pattern}) ({pattern})", r"\1\2")
         return caption if isinstance(caption, str) else caption.numpy().decode()
@@ -93,7 +94,7 @@ class Normalizer:
     def load(cls, directory: Path) -> "Normalizer":
         """Reads the `normalizer.json` of a directory.
 
-        A directory without one was written before the file existed, by the rules of that time.
+        A directory without this file is older than the file; the rules of that time apply.
 
         Raises:
             DataError: If it does not hold a normaliser.
@@ -113,8 +114,8 @@ class Normalizer:
 
 
 def _lower(captions: tf.Tensor) -> tf.Tensor:
-    # ASCII first: the second operation follows the machine's language, and in Turkish "I" would
-    # become another letter than "i".
+    # ASCII first: the second operation depends on the machine's locale, and in a Turkish one "I"
+    # would not become "i".
     return tf.strings.lower(tf.strings.lower(captions), encoding="utf-8")
 
 
@@ -136,9 +137,9 @@ _OPERATIONS: Mapping[str, Callable[..., tf.Tensor]] = {
     "unescape_html": unescape_html,
 }
 
-# RE2 knows Unicode's categories (letters, marks, decimal digits) and scripts.
+# RE2 supports Unicode's categories (letters, marks, decimal digits) and scripts.
 
-# Never change this one: artifacts and bundles without a `normalizer.json` were made by it.
+# Never change this one: artifacts and bundles without a `normalizer.json` were made with it.
 _FIRST = Normalizer(
     (
         ("lower",),
@@ -150,7 +151,7 @@ _FIRST = Normalizer(
     )
 )
 
-#: The tradition of Show and Tell (lower case, no punctuation), for the scripts of Unicode.
+#: As in *Show and Tell* (lower case, no punctuation), extended to the scripts of Unicode.
 NORMALIZER = Normalizer(
     (
         # Twice: captions that passed through two web pages say `&amp;#39;`.
@@ -159,16 +160,16 @@ NORMALIZER = Normalizer(
         ("lower",),
         ("replace", f"[{APOSTROPHES}]", "'"),
         ("replace", f"[{INVISIBLE}]+", ""),
-        # Apostrophes inside words go (`dog's` -> `dogs`). At a word's end one would become a
-        # space anyway, so what follows does not matter.
+        # Removes apostrophes inside words (`dog's` -> `dogs`). At the end of a word one would
+        # become a space anyway, so the pattern need not check what follows.
         ("replace", r"([\p{L}\p{M}\p{Nd}])'+", r"\1"),
         # Where letters do not join, as in Latin script, a joiner has no meaning.
         ("replace", rf"([\p{{Latin}}\p{{Nd}}])[{JOINERS}]+", r"\1"),
-        # Each run of other characters that are no letter, mark or digit becomes one space
+        # Each run of characters that are not letters, marks or digits becomes one space
         # (`T-shirt` -> `t shirt`).
         ("replace", f"[^{LETTERS}{JOINERS}]+", " "),
         ("split_characters", UNSPACED_CHARACTER),
-        # Joiners at a word's edge go, and marks with no letter to sit on (as emoji leave behind).
+        # Removes joiners at the edges of words, and marks without a letter (left by emoji).
         ("replace", rf"(^| )[\p{{M}}{JOINERS}]+", r"\1"),
         ("replace", f"[{JOINERS}]+( |$)", r"\1"),
         ("replace", r" +", " "),

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-# Many tutorials add such tokens to captions; some data sets were saved after that.
+# Many tutorials add such tokens to captions, and some data sets were saved with them.
 _OPENING = r"<\|?(?:s|start|sos|bos|begin|go|startoftext)\|?>|\[(?:cls|bos|start)\]|startseq\b"
 _CLOSING = r"<\|?/?(?:s|end|eos|stop|endoftext)\|?>|\[(?:sep|eos|end)\]|\bendseq"
 _TYPED = re.compile(

@@ -1,4 +1,4 @@
-"""Limits bodies of requests in size and time, and discards their rest after an early response."""
+"""Limits the size and time of request bodies, and discards their rest after an early response."""
 
 import asyncio
 import time
@@ -69,7 +69,7 @@ class _Body:
         self._announced = int(announced) if announced.isdigit() else 0
         # Whether the whole body has been received.
         self._complete = not self._announced and b"transfer-encoding" not in headers
-        # Whether the client waits for permission to send the body.
+        # Whether the client waits for permission to send the body (`Expect: 100-continue`).
         self._held_back = headers.get(b"expect", b"").lower() == b"100-continue"
         self._received = 0
         self._began = 0.0

@@ -1,4 +1,4 @@
-"""The loopback address, apart from the server, whose libraries take time to import."""
+"""The loopback address, in a module without the server's libraries, which are slow to import."""
 
 #: Only this machine can reach it.
 LOOPBACK = "127.0.0.1"

@@ -58,7 +58,7 @@ def make_application(
     async def captions(request: Request) -> Response:
         if is_cross_origin(request):
             raise HTTPException(403, "Photos must be sent from this page, not from another site")
-        # Before the body is read, which bounds the memory that uploads take.
+        # A slot is needed before the body is read, which limits the memory for uploads.
         with queue.slot():
             upload = Upload(_photo_name(request), await request.body())
             found = await asyncio.wrap_future(queue.submit(upload, options))
@@ -85,7 +85,7 @@ def make_application(
         ],
         middleware=[
             Middleware(SecurityHeaders),
-            # Around all that may refuse a request before its body was read.
+            # Wraps everything that may reject a request before its body has been read.
             Middleware(BodyLimits, max_bytes=MAX_BYTES, too_large=_too_large),
             Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
         ],
@@ -112,7 +112,7 @@ def _render(model: str, language: str, examples: Sequence[Path]) -> bytes:
     )
     page = templates.get_template("page.html.jinja").render(
         model=model,
-        # In HTML, an empty language is an unknown one.
+        # In HTML, an empty value means an unknown language.
         language="" if language == UNDETERMINED else language,
         examples=examples,
         formats=FORMATS,

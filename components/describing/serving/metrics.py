@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from components.describing.model import Model
 
 if TYPE_CHECKING:
-    # This imports SciPy, for which a server would be seconds late to listen.
+    # This imports SciPy, which would delay the start of a server by seconds.
     from components.drift.monitor import DriftMonitor
 
 # Seconds; from a photo on a GPU to hundreds on a busy CPU.

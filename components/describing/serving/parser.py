@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from components.describing.serving.protocol import Invocation
 from components.errors import DataError
 
-#: Commas and opening brackets in a body: pixels in JSON have them, files in base64 do not. A parser
-#: needs up to 300 bytes of memory for each: gigabytes for a body that consists of them.
+#: Maximum number of commas and opening brackets in a body: pixels in JSON have them, files in
+#: base64 do not. A parser needs up to 300 bytes for each: gigabytes for a body full of them.
 MAX_VALUES = 2_000_000
-#: Strings in a body: photos, and keys and values of other columns. Millions of them took gigabytes.
+#: Maximum number of strings in a body: photos, and keys and values of other columns. Millions of
+#: them took gigabytes.
 MAX_STRINGS = 100_000
 
 

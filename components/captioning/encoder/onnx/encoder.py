@@ -50,13 +50,13 @@ class OnnxEncoder:
 
     Attributes:
         spec: Identifies the encoder.
-        batch_size: Photos per batch, unless the model fixes their number.
+        batch_size: Photos per batch, unless the model has a fixed batch size.
     """
 
     def __init__(
         self, opened: _Opened, spec: EncoderSpec, content: bytes | Path, batch_size: int
     ) -> None:
-        assert spec.onnx is not None  # noqa: S101 # as `build` and `load` have it
+        assert spec.onnx is not None  # noqa: S101 # `build` and `load` ensure it
         self.spec = spec
         self.batch_size = opened.graph.batch or batch_size
         self._graph, self._session, self._output, _ = opened
@@ -67,7 +67,7 @@ class OnnxEncoder:
 
     @classmethod
     def build(cls, folder: Path, output: str = "", *, batch_size: int = 32) -> "OnnxEncoder":
-        """Builds an encoder from a folder as Hugging Face and Optimum write it.
+        """Builds an encoder from a folder that Hugging Face's tools or Optimum wrote.
 
         Args:
             folder: A local folder with a model, see `folder.read_model`, and its

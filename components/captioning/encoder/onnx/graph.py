@@ -38,7 +38,7 @@ _TYPES: dict[int, type[np.generic]] = {
     onnx.TensorProto.UINT8: np.uint8,
 }
 _MAX_BATCH = 4096
-#: Numbers that an input or output may have for each photo.
+#: Maximum number of values that an input or output may have per photo.
 MAX_NUMBERS = 1 << 26
 _MAX_OUTPUTS = 1000
 
@@ -69,7 +69,7 @@ def check_model(content: bytes, *, named: str) -> OnnxGraph:
 
     Args:
         content: The serialized model.
-        named: What errors call it.
+        named: The model's name in error messages.
 
     Raises:
         DataError: If it is damaged, refers to other files, has unknown operators, announces sizes

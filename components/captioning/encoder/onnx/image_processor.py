@@ -1,8 +1,8 @@
 """Preprocesses photos as the image processors of Hugging Face's transformers do.
 
-The numbers equal those of transformers' PIL backend (`CLIPImageProcessorPil` and others, version
-5); its torchvision backend resizes slightly differently. Three things differ on purpose, where
-transformers would encode a photo unlike people see it: photos are turned upright as EXIF says,
+The results equal those of transformers' PIL backend (`CLIPImageProcessorPil` and others, version
+5); its torchvision backend resizes slightly differently. Three things differ on purpose, because
+transformers would not encode the photo as people see it: photos are turned upright as EXIF says,
 transparency becomes white, and 16-bit colours are reduced to 8 bits.
 """
 
@@ -20,8 +20,9 @@ MAX_SIDE = 4096
 
 _Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 _Colour = tuple[float, float, float]
-# A longer photo is cut before it is resized by its shorter side: most of it would be cropped
-# afterwards, and if it is a few pixels wide and millions long, it would not fit into memory.
+# Maximum aspect ratio of a photo that is resized by its shorter side. A longer one is cropped
+# first: most of it would be cropped afterwards anyway, and resizing one that is a few pixels wide
+# and millions long would exceed the memory.
 _MAX_RATIO = 16
 
 

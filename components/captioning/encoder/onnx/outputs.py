@@ -1,4 +1,4 @@
-"""Which output of an ONNX model is the feature, and the mean over its tokens or cells."""
+"""Chooses the output of an ONNX model that is the feature; averages its tokens or cells."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from components.errors import DataError, SettingError
 Shapes = Mapping[str, tuple[int, ...]]
 
 _PREFERRED = ("image_embeds", "pooler_output", "last_hidden_state")
-# Scores of classes describe a photo less well than the layer below them.
+# Class scores describe a photo less well than the layer below them.
 _CLASSES = "logits"
 
 
@@ -24,7 +24,7 @@ def choose_output(shapes: Shapes, wanted: str, *, photos: int, named: str) -> st
         wanted: The name that the user gave; empty: the first existing one of `image_embeds`,
             `pooler_output` and `last_hidden_state`, or the only output.
         photos: Photos in the batch.
-        named: What errors call the model.
+        named: The model's name in error messages.
 
     Raises:
         SettingError: If there is no output of the name that the user gave.

@@ -123,11 +123,11 @@ def image_processor(values: dict[str, Any]) -> ImageProcessor:
     ]:  # fmt: skip
         raise ValueError(f"{unknown[0]} is a step that captionflow does not support")
     if kind is None:
-        # A file without a class has the steps for which it has values.
+        # Without a class, the file has the steps for which it has values.
         defaults = {"do_resize": "size" in given, "do_normalize": "image_mean" in given}
     else:
         defaults = _DEFAULTS[kind]
-    # From JSON, where strict pydantic tells a number from a boolean or text, but takes objects.
+    # From JSON, strict pydantic accepts objects, but still no booleans or text as numbers.
     config = _Config.model_validate_json(json.dumps({**_COMMON, **defaults, **given}))
     size, edge, crop = _geometry(config, kind)
     std = _colours(config.image_std, "image_std") if _uses_std(config) else (1.0, 1.0, 1.0)

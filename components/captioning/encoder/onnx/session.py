@@ -35,7 +35,7 @@ def try_model(
         model: The serialized model.
         graph: Its input and outputs.
         side: Height and width of the photos.
-        named: What errors call the model.
+        named: The model's name in error messages.
 
     Returns:
         The shape of each output for one batch of the smallest size.

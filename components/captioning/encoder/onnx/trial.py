@@ -11,7 +11,8 @@ def run(model: bytes, *call: str) -> str:
     """Parses a model, or computes it for a batch of black photos.
 
     Args:
-        model: The serialized model. One of many empty parts takes many times its size in memory.
+        model: The serialized model. Parsing a model of many empty parts takes many times its size
+            in memory.
         call: Name, NumPy type and shape (JSON) of the input; without them, the model is only
             parsed.
 

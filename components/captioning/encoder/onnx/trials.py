@@ -23,7 +23,7 @@ def run_trial(model: bytes, *call: str, named: str) -> dict[str, list[int]]:
         model: The serialized model.
         call: Name, type and shape (JSON) of the input, to compute a checked model; without them, it
             is only parsed.
-        named: What errors call the model.
+        named: The model's name in error messages.
 
     Returns:
         The shape of each output.
