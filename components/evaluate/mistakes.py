@@ -46,8 +46,8 @@ def count_mistakes(
         detokenize: Turns a caption's words into ordinary text.
 
     Returns:
-        All kinds in the order of `KINDS`. Empty if the captions are not in English, because the
-        kinds rely on English word classes.
+        All kinds in the order of `KINDS`. Empty unless the captions are known to be in English,
+        because the kinds rely on English word classes.
     """
     # A tag may have a region: en-GB.
     if language.partition("-")[0] != "en":
