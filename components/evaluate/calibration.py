@@ -48,7 +48,7 @@ def fit_calibration(bundle: Bundle, dev: Iterable[Examples], *, drawn_scenes: bo
 
     1. The dev photos are captioned, and each caption is judged good or not, see `good_cider_d`.
     2. A logistic regression predicts that from the signals, see `fit_logistic`.
-    3. The minimum familiarity is set so that 99 % of the dev photos count as familiar.
+    3. The minimum familiarity is set so that nearly all dev photos count as familiar.
 
     Args:
         bundle: The model.

@@ -39,7 +39,7 @@ def matmul_gflops(size: int = 3072, *, best_of: int = 8, dtype: str = "float32")
     float32 products in TF32 by default, so the result is for TF32.
 
     Args:
-        size: n. It must be a few thousand larger to use a GPU fully.
+        size: n. To use a GPU fully, it must be larger by a few thousand.
         best_of: Number of products to time, after one for warm-up.
         dtype: The dtype of both matrices.
     """
