@@ -1,1 +1,1 @@
-"""The steps of captionflow side by side, and the two ground-floor rooms they stand on."""
+"""The steps of captionflow, and the packages that they share."""

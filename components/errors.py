@@ -1,4 +1,4 @@
-"""Errors for users: their messages have the setting or file, the rule, the value and what to do."""
+"""Errors for users: a message names the setting or file, the rule, the value and what to do."""
 
 import lzma
 import re
@@ -27,28 +27,28 @@ ARCHIVE_ERRORS = (
 )
 
 
-# Control characters (among them those that command a terminal), separators of lines, marks that
-# turn the direction of text, and halves of characters, which can't be printed.
+# Control characters (including terminal escapes), line separators, bidirectional control
+# characters, and lone surrogates, which can't be printed.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-# No path that people write has such a name.
+# Real paths have no name as long as this.
 _LONG_WORD = re.compile(r"\S{400,}")
 
 
 def one_line(text: str) -> str:
-    """Returns a text that may hold what strangers wrote, such as names, as one printable line."""
+    """Returns untrusted text, such as names from an archive, as one printable line."""
     escaped = _UNPRINTABLE.sub(lambda match: repr(match[0])[1:-1], text)
     return _LONG_WORD.sub(lambda match: f"{match[0][:200]}…{match[0][-50:]}", escaped)
 
 
 class CaptionflowError(Exception):
-    """An error whose message is enough for a user; shown without a traceback.
+    """An error whose message tells a user enough; it is shown without a traceback.
 
     Args:
-        message: The message. Names in it may hold any characters.
+        message: The message. Names in it may contain any characters.
     """
 
     exit_code = 1
-    #: Whether messages have lines of their own; others are made one.
+    #: Whether messages may have several lines; otherwise they are joined into one.
     has_lines = False
 
     def __init__(self, message: str) -> None:
@@ -72,12 +72,12 @@ class NoChampionError(DataError):
 
 
 def broken_settings(error: ValidationError) -> SettingError:
-    """Converts pydantic's error: the message has each setting with its rule and value."""
+    """Converts pydantic's error: the message names each setting with its rule and value."""
     return SettingError("; ".join(_message(fault) for fault in error.errors()))
 
 
 def first_fault(error: ValidationError) -> str:
-    """Returns the place in a file and the first fault there: `images.0.id: Field required`."""
+    """Returns the first fault in a file, with its place: `images.0.id: Field required`."""
     fault = error.errors()[0]
     return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
 

@@ -1,6 +1,6 @@
 """Names of files that an upload adds to a folder."""
 
-#: In a folder while it is uploaded, and for as long as the upload is not finished.
+#: A folder contains this file until its upload is finished.
 UNFINISHED = "_UNFINISHED_UPLOAD"
-#: In an uploaded folder: the names of its files, as a JSON list.
+#: An uploaded folder contains this file with the names of its files, as a JSON list.
 UPLOADED = "_UPLOADED_FILES"

@@ -1,1 +1,1 @@
-"""The top floor: what runs, and where."""
+"""The pipeline: which steps run, where they run, and the command line."""

@@ -63,7 +63,7 @@ def make_settings(
 
 
 def preset_for(images: int | None) -> str:
-    """Returns the preset for own data of a number of images; None: an unknown number."""
+    """Returns the preset for a user's own data; None: the number of images is unknown."""
     return "small" if images is not None and images < _FEW_IMAGES else "flickr8k"
 
 

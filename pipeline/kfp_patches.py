@@ -30,7 +30,7 @@ _FUNCTION = "--function_to_execute"
 
 
 def with_interpreter(full_command: list[str], new_executable: str) -> list[str]:
-    """Returns a step's command with the interpreter replaced only where it is called.
+    """Returns a step's command with the interpreter replaced only where the command calls it.
 
     Args:
         full_command: The step's command, one of whose parts is the shell script that runs it.

@@ -88,7 +88,8 @@ def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
     steps and on any node. If several pods train, the step itself has no GPU.
 
     Raises:
-        SettingError: If a value breaks its rule, or is for several workers and there is one.
+        SettingError: If a value breaks its rule, or applies to several workers but there is only
+            one.
     """
     image = given.get("image", IMAGE)
     defaults: dict[str, Any] = {"train_image": f"{image}-gpu", "worker_image": image}
@@ -97,7 +98,7 @@ def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
     if several:
         defaults["gpus"] = 0
     settings = KubernetesSettings.check(defaults | given)
-    # 0 GPUs are also what a single pod gets from it.
+    # 0 is no reason for an error: a single pod gets no GPU from this setting either.
     ignored = {"worker_gpus": settings.worker_gpus, "worker_image": given.get("worker_image")}
     for name, value in ignored.items():
         if value and not several:

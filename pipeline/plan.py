@@ -1,9 +1,9 @@
-"""Which steps a run would take from the cache, which it would run, and why.
+"""Plans which steps a run would take from the cache, which it would run, and why.
 
 A step's result depends on
 
 1. the version of its code (`components.artifacts.code_version`);
-2. its parameters, where a path counts by the content of its files;
+2. its parameters, with paths replaced by the content of their files;
 3. the results of the steps that its inputs come from.
 
 A step's cache key is made from these, and whatever differs from the last run is the reason to run

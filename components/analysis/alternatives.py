@@ -19,7 +19,7 @@ class Alternative:
         image_id: As in the manifest.
         rank: Its rank, from 1.
         score: See `Bundle.alternatives`.
-        caption: As people write it; may be empty.
+        caption: The caption as ordinary text; may be empty.
     """
 
     image_id: str
@@ -36,8 +36,8 @@ def describe_with_alternatives(model: str | Path, photos: Sequence[Photo]) -> li
         photos: At least one photo of the manifest.
 
     Returns:
-        The captions of each photo by rank, in the order of the photos; for each photo up to as many
-        as the model's beam is wide.
+        The captions of each photo by rank, in the order of the photos; at most as many per photo as
+        the model's beam width.
 
     Raises:
         DataError: If the bundle is incomplete or invalid, or a photo can't be read.

@@ -12,7 +12,7 @@ from components.captioning.encoder.images import load_photo
 from components.errors import DataError
 from components.storage.transfer import path_or_content
 
-# In pixels: sharp enough for the size of a photo in the figure.
+# Thumbnail size in pixels: sharp enough for the size of a photo in the figure.
 _LONGEST_SIDE = 400
 # In inches: column width, largest photo width and height, line height, and space between rows.
 _COLUMN, _WIDTH, _HEIGHT, _LINE, _SPACE = 3.6, 3.2, 2.7, 0.17, 0.2

@@ -37,9 +37,9 @@ def build_embeddings(
 
     Args:
         captions: The directory of the captions artifact, whose vocabulary has V words.
-        glove: See `open_glove`; its vectors have E dimensions. Or `none`.
+        glove: `none`, or a GloVe text as for `open_glove`, whose vectors have E dimensions.
         directory: Where the artifact is written.
-        seed: Seed of the vectors of words that GloVe lacks.
+        seed: Seed for the random vectors of words that GloVe lacks.
 
     Returns:
         The content of `coverage.json`: `source`, the name of the GloVe file; `width`, E; `found`,

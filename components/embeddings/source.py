@@ -109,7 +109,7 @@ def _buffered(unpacked: IO[bytes], path: Path) -> io.BufferedReader:
 
 
 class _Unpacked(io.RawIOBase):
-    """A decompressed stream that fails beyond the size that compressed vectors can have."""
+    """A decompressed stream that fails once it is larger than compressed vectors can be."""
 
     def __init__(self, stream: IO[bytes], most: int) -> None:
         self._stream = stream

@@ -23,15 +23,15 @@ _HUMAN_QUANTILE = 0.25
 _DEFAULT_GOOD = 34.5
 # Share of dev photos that count as familiar; all if there are fewer than a hundred.
 _FAMILIAR = 0.99
-# L2 penalty on the coefficients, in captions: as scikit-learn's default.
+# L2 penalty on the coefficients, relative to the loss of one caption; scikit-learn's default.
 _PENALTY = 1.0
 
 
 def good_cider_d(references: Sequence[Sequence[str]]) -> float:
-    """Returns the CIDEr-D, times 100, from which on a caption of a split counts as good.
+    """Returns the lowest CIDEr-D, times 100, at which a caption of a split counts as good.
 
-    CIDEr-D depends on the references of the split, so a fixed number would mean something else for
-    each data set. The bound is the lower quartile of human captions: of the CIDEr-D of one
+    CIDEr-D depends on the references of the split, so a fixed number would mean something different
+    for each data set. The threshold is the lower quartile of human captions: the CIDEr-D of one
     reference of each photo against the others, see `coco.human_cider_d`.
 
     Args:
@@ -46,9 +46,9 @@ def good_cider_d(references: Sequence[Sequence[str]]) -> float:
 def fit_calibration(bundle: Bundle, dev: Iterable[Examples], *, drawn_scenes: bool) -> Calibration:
     """Fits the confidence of a model with its decoding settings.
 
-    1. The dev photos are captioned, and each caption is good or not, see `good_cider_d`.
+    1. The dev photos are captioned, and each caption is judged good or not, see `good_cider_d`.
     2. A logistic regression predicts that from the signals, see `fit_logistic`.
-    3. Photos count as familiar up to the distance of the farthest dev photos.
+    3. The minimum familiarity is set so that nearly all dev photos count as familiar.
 
     Args:
         bundle: The model.
@@ -106,9 +106,9 @@ def fit_logistic(
 ) -> tuple[float, NDArray[np.float64]]:
     """Fits a logistic regression whose coefficients are not negative.
 
-    So a better signal never lowers the confidence, even far from the photos that it was fitted on.
-    The targets are those of Platt (1999): slightly inside 0 and 1, as if each class had been seen
-    once more, which keeps the intercept finite if all captions or none are good.
+    A better signal therefore never lowers the confidence, even far from the photos it was fitted
+    on. The targets are those of Platt (1999): slightly inside 0 and 1, as if each class had been
+    seen once more, which keeps the intercept finite if all captions or none are good.
 
     Args:
         inputs: float64 [N, S], standardized.

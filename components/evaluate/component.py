@@ -21,7 +21,7 @@ def evaluate(
 ) -> None:
     """Scores the model on the test split: BLEU, CIDEr-D, ROUGE-L, and a report.
 
-    `scored_model` is the model with the decoding settings that it was scored with. See
+    `scored_model` is the model with the decoding settings used for scoring. See
     `components.evaluate.run.evaluate_model`.
     """
     import json

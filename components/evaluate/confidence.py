@@ -28,12 +28,12 @@ def measure_confidence(
         references: The normalized references of each photo, at least one.
 
     Returns:
-        JSON-able: `good_cider_d`, the CIDEr-D (times 100) from which on a caption counts as good;
+        JSON-able: `good_cider_d`, the lowest CIDEr-D (times 100) at which a caption counts as good;
         `good`, `likely` and `likely_and_good`, the shares of captions that are good, that are
         called likely, and that are both; `aurc` and `ece`, see `selective.Quality`;
         `cider_d_surest_half`, the mean CIDEr-D of the half with the highest confidence (rounded
         up), and `cider_d_all`; and `curve`, the risk-coverage curve: at each `coverage`, the `risk`
-        (share that is not good) and the mean `cider_d` of the surest captions.
+        (share that is not good) and the mean `cider_d` of the captions with the highest confidence.
     """
     probabilities = [each.probability for each in confidences]
     likely = np.array([each.doubt is None for each in confidences])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from components.captioning.metrics.mistakes import KINDS, find_mistakes
 
-# Mistaken words shown for a kind.
+# Number of mistaken words shown for each kind.
 _WORDS = 6
 
 
@@ -43,11 +43,11 @@ def count_mistakes(
         captions: The normalized captions of N photos.
         references: Each photo's normalized references, at least one.
         language: The captions' language, a BCP 47 tag.
-        detokenize: Turns a caption's words into what people write.
+        detokenize: Turns a caption's words into ordinary text.
 
     Returns:
-        All kinds in the order of `KINDS`. Nothing if they are not known to be English: the
-        word classes of the kinds are those of English.
+        All kinds in the order of `KINDS`. Empty unless the captions are known to be in English,
+        because the kinds rely on English word classes.
     """
     # A tag may have a region: en-GB.
     if language.partition("-")[0] != "en":

@@ -1,4 +1,4 @@
-"""What earlier steps recorded, as far as an evaluation needs it: the training and the data."""
+"""The records of earlier steps that an evaluation needs: those of the training and of the data."""
 
 from typing import Annotated, Any
 
@@ -27,7 +27,8 @@ class Training(BaseModel):
         max_words: Maximum length of a caption in words.
         settings: The training settings.
         history: All epochs.
-        embeddings: Where the word embeddings came from: `source`, `width` and `found` words.
+        embeddings: Where the word embeddings came from: `source`, `width`, and `found`, the number
+            of words with a vector.
         start_from: The model that the training continued from, if any.
     """
 
@@ -41,7 +42,7 @@ class Training(BaseModel):
 
 
 class Finding(BaseModel):
-    """What limits a model of these data; see `ingest`'s `report.json`.
+    """Something in the data that limits a model trained on them; see `ingest`'s `report.json`.
 
     Attributes:
         kind: Its name.
@@ -60,12 +61,12 @@ class Data(BaseModel):
         test_fingerprint: Fingerprint of the test split.
         source: The layout of the data set; `sample` for drawn scenes.
         language: The captions' language, a BCP 47 tag.
-        findings: What limits a model of these data.
+        findings: Whatever in the data limits a model trained on them.
         photos: Number of photos.
         captions: Number of captions.
         splits: Number of photos by split.
         near_duplicates: Pairs of near-duplicate photos, one in train and one in dev or test.
-        summary: What the data set holds, as rows of a title and a text.
+        summary: A description of the data set, as rows of a title and a text.
     """
 
     dataset_fingerprint: _Sha256

@@ -41,7 +41,7 @@ def gallery_sections(
     Args:
         picks: The selected captions.
         photos: By image id; a photo that is missing here is shown without a thumbnail.
-        detokenize: Turns a caption's words into what people write.
+        detokenize: Turns a caption's words into ordinary text.
     """
     groups = (
         ("Best", "The highest scores, best first.", picks.best),
@@ -82,12 +82,12 @@ def render_report(
         scores: The content of `scores.json`.
         training: The record of the model's training.
         data: The description of the data set.
-        mistakes: The captions by kind of mistake; none if that is unknown.
+        mistakes: The captions by kind of mistake; empty if the kinds are unknown.
         sections: The photo gallery.
 
     Returns:
-        A complete HTML page; all text from the data is escaped. It has all places of
-        `artifacts.report`, which later steps fill.
+        A complete HTML page; all text from the data is escaped. It contains all placeholders of
+        `artifacts.report`, which later steps fill in.
     """
     # Autoescaping is explicit, because the template's name does not end in .html.
     environment = Environment(

@@ -3,8 +3,8 @@
 1. Read and validate the model, the test examples and the manifest.
 2. Fit the model's confidence on the dev split.
 3. Decode captions of the test split with beam search and greedily, block by block.
-4. Score both with BLEU, CIDEr-D, ROUGE-L and, where it can be had, METEOR against all references,
-   and measure the confidence.
+4. Score both with BLEU, CIDEr-D, ROUGE-L and, where available, METEOR against all references, and
+   measure the confidence.
 5. Rank the captions of the beam search, and count mistakes by kind, for the report.
 6. Write the scored model, the report and the scores.
 """
@@ -46,7 +46,7 @@ from components.settings.decoding import DecodingSettings
 
 logger = logging.getLogger(__name__)
 
-# What `scores.json` says of the data.
+# The fields of `scores.json` that describe the data.
 _OF_DATA = {
     "dataset_fingerprint",
     "test_fingerprint",
@@ -133,7 +133,7 @@ def evaluate_model(
 
 
 def _link(source: str, target: str) -> None:
-    """Links a file of an artifact, which never changes, or copies it where links are impossible."""
+    """Links a file of an artifact (these never change), or copies it where links do not work."""
     try:
         os.link(source, target)
     except OSError:
@@ -141,7 +141,7 @@ def _link(source: str, target: str) -> None:
 
 
 def _provenance(inputs: Inputs, model_fingerprint: str) -> dict[str, Any]:
-    """Returns what the scores are of: model, decoding settings, data and encoder."""
+    """Returns what was scored: model, decoding settings, data and encoder."""
     return {
         "split": SPLIT,
         "mlflow_run_id": inputs.training.mlflow_run_id,

@@ -39,7 +39,7 @@ class Captions:
 
 @dataclass(frozen=True)
 class CaptionedSplit:
-    """What is known of the photos of a split once they are captioned; not their features.
+    """The photos of a captioned split: everything that is known about them but their features.
 
     Attributes:
         image_ids: As in the manifest.
@@ -106,13 +106,13 @@ def score_captions(
         references: The normalized references of each photo, at least one.
 
     Returns:
-        JSON-able: `bleu` and `greedy`, BLEU-1 to BLEU-4 of beam search and greedy search by name,
-        0 to 100, with their `signature`; `cider_d` and `rouge_l`, times 100, by search (`beam`,
+        JSON-able: `bleu` and `greedy`, BLEU-1 to BLEU-4 of beam search and greedy search by name, 0
+        to 100, with their `signature`; `cider_d` and `rouge_l`, times 100, by search (`beam`,
         `greedy`), with their `coco_signature`; the number of `images` and `references`; and for the
         captions of the beam search `distinct_captions`, `mean_words` and `vocabulary_used`, the
         number of distinct words, and `intervals`: the lower and upper bound of the 95 % bootstrap
         confidence intervals of `bleu4` and `cider_d`. CIDEr-D is resampled by photo, with the
-        document frequencies of the whole split. Beside it, the CIDEr-D of each photo's beam search
+        document frequencies of the whole split. Also the CIDEr-D of each photo's beam search
         caption, float64 [N], times 100.
     """
     beam = corpus_bleu(captions.beam, references)

@@ -13,7 +13,7 @@ from components.settings.backbone_names import is_model_folder
 from components.settings.encoder import EncoderSettings
 from components.storage.transfer import local_copy
 
-# Drawn images that random weights are calibrated on.
+# Number of generated images on which random weights are calibrated.
 _CALIBRATION_IMAGES = 64
 
 
@@ -27,7 +27,7 @@ def build_encoder(settings: EncoderSettings, precision: Precision) -> ImageEncod
     Raises:
         SettingError: If there is no such network or output, or this machine does not support the
             precision.
-        DataError: If weights are missing, damaged, or another network's.
+        DataError: If weights are missing or damaged, or belong to another network.
         CaptionflowError: If an object store does not answer.
     """
     if is_model_folder(settings.encoder):
@@ -44,7 +44,7 @@ def build_encoder(settings: EncoderSettings, precision: Precision) -> ImageEncod
             precision=precision,
         )
     if weights == RANDOM:
-        # Not on photos: the encoder would change with the data.
+        # Not calibrated on photos, because the encoder would then change with the data.
         encoder.calibrate(draw_dead_leaves(_CALIBRATION_IMAGES, encoder.spec.size, seed))
     return encoder
 

@@ -1,6 +1,6 @@
 """Compaction: many small feature shards become a few large ones.
 
-Each object of a bucket takes a request, however small it is.
+Each object in a bucket costs a request, however small it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ def compact_shards(paths: Sequence[Path], directory: Path) -> list[Path]:
         directory: Where the new shards go.
 
     Returns:
-        The new shards. They depend on the given ones only, not on their order.
+        The new shards. They depend only on the given shards, not on the order of these.
 
     Raises:
         DataError: As `read_feature_shard`.

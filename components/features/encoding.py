@@ -1,4 +1,4 @@
-"""Photos to feature shards, as a Beam transform."""
+"""Encodes photos into feature shards, as a Beam transform."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -25,17 +25,17 @@ from components.storage.transfer import exists
 
 
 class EncodeImages(BatchDoFn[PhotoFile, NDArray[np.uint8], ImageEncoder]):
-    """Encodes photos and adds their features to the store, one or more shards for each list.
+    """Encodes photos and adds their features to the store, as one or more shards per list.
 
     Args:
         directory: An encoder that its `save` wrote.
-        shared: Beam's handle of the encoder that a process shares.
+        shared: Beam's handle for the encoder, which a process loads only once.
         store: Where the shards go.
-        batch_size: Photos encoded at once.
-        total: Photos in all, for the log.
-        folder: If workers share no files with this machine, a folder that they share. They load the
-            encoder in the store then, and mark finished lists in the folder, so that an engine
-            that repeats a job repeats none of them.
+        batch_size: Number of photos encoded at once.
+        total: Total number of photos, for the log.
+        folder: A folder that the workers share, if they share no files with this machine. They then
+            load the encoder from the store, and mark finished lists in this folder, so that no list
+            is encoded again if the engine repeats a job.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class EncodeImages(BatchDoFn[PhotoFile, NDArray[np.uint8], ImageEncoder]):
             return self._load(directory)
 
     def _load(self, directory: Path) -> ImageEncoder:
-        # An encoder falls back to float32 and logs it; stored features must not.
+        # Loading an encoder falls back to float32 with only a log line; stored features must not.
         require_precision(EncoderSpec.load(directory).precision)
         return load_encoder(directory, batch_size=self.batch_size)
 

@@ -83,7 +83,7 @@ def choose_evicted(
         encoders: What the store holds.
         older_than: Evict everything that was last used longer ago than this.
         keep_bytes: Evict until at most this many bytes are left.
-        now: Current time; None for the clock's.
+        now: Current time; None reads the clock.
 
     Returns:
         The files to remove.
@@ -102,7 +102,7 @@ def choose_evicted(
 
 
 def _groups(encoder: StoredEncoder) -> list[list[StoredFile]]:
-    """Returns the files that are evicted together: each shard, the last one with the encoder."""
+    """Returns the files that are evicted together: a group per shard, the last with the encoder."""
     shards: list[StoredFile] = []
     others: list[StoredFile] = []
     for file in encoder.files:

@@ -31,7 +31,7 @@ from components.settings.encoder import EncoderSettings
 logger = logging.getLogger(__name__)
 
 _SCRATCH = ".features"
-#: Of workers that share nothing: the largest number of examples that this process writes itself.
+#: If workers share no files with this machine, this process writes up to this many examples itself.
 MOST_EXAMPLES_HERE = 100_000
 
 
@@ -50,10 +50,10 @@ def extract_features(
        store, shard by shard, so a run that is killed continues with the photos that are left.
     3. Examples are written in shards by split, ordered by image id. Equal input gives equal bytes.
 
-    If workers share nothing with this machine (`--temp_location` in beam_flags), they take the
-    encoder from the store. This process fetches the features and writes the examples itself, up to
-    `MOST_EXAMPLES_HERE`; of more, workers index the store and write the shards, and it collects
-    those.
+    If workers share no files with this machine (`--temp_location` in beam_flags), they take the
+    encoder from the store. Up to `MOST_EXAMPLES_HERE` examples, this process fetches the features
+    and writes the examples itself. Beyond that, workers index the store and write the shards, and
+    this process collects them.
 
     Args:
         manifest: Directory of the manifest artifact.
@@ -62,7 +62,7 @@ def extract_features(
         settings: Encoder, feature store, and flags of Beam's runner.
 
     Returns:
-        Metadata of the artifact: the number of photos, in all, by split and encoded in this run;
+        Metadata of the artifact: the number of photos in total, by split, and encoded in this run;
         the encoder's network, weights, precision and width.
 
     Raises:
@@ -77,12 +77,12 @@ def extract_features(
     normalizer = Normalizer.load(Path(captions))
     started = time.perf_counter()
     with atomic_directory(directory) as aside:
-        # Of more photos, the features do not come to this machine at all.
+        # With more photos, the features are never copied to this machine.
         here = not temp_location(settings.beam_flags) or len(tasks) <= MOST_EXAMPLES_HERE
         features = _open_store(settings, aside, precision)
         features.fetch(shards=here)
         locations = _index(features, settings.beam_flags, here=here)
-        # Each photo once, whatever its names.
+        # Each photo once, even if it has several ids.
         missing = list({t.sha256: t for t in tasks if t.sha256 not in locations}.values())
         if settings.store:
             found = len(tasks) - len(missing)
@@ -92,15 +92,16 @@ def extract_features(
             # Workers in this process share this encoder; others load the saved one.
             built = shared.acquire(partial(build_encoder, settings, precision))
             built.save(aside)
-            # Before any feature: if this run is killed, the next one must not take its features
-            # for those of an encoder that it builds itself.
+            # Saved before any feature: if this run is killed, the next one must not mistake its
+            # features for those of an encoder that it builds itself.
             features.save_encoder(aside)
         if missing:
             _encode(missing, aside, shared, features, settings)
             if here and temp_location(settings.beam_flags):
                 features.fetch()
             locations = _index(features, settings.beam_flags, here=here)
-        # If the features are here though workers share nothing, this process writes.
+        # If the features are here although workers share no files, this process writes the
+        # examples.
         flags = "" if here and temp_location(settings.beam_flags) else settings.beam_flags
         with temporary_folder(flags) as folder:
             write_examples(tasks, locations, features, aside, beam_flags=flags, folder=folder)

@@ -6,21 +6,22 @@ from components.artifacts.fingerprint import fingerprint_value
 from components.captioning.encoder.weights import IMAGENET, RANDOM
 from components.settings.backbone_names import canonical_backbone_name, is_model_folder
 
-# Reads and resizes photos, builds and computes the network.
+# The package that reads and resizes photos, and builds and runs the network.
 _CODE = "components.captioning.encoder"
 
 
 def encoder_key(network: str, weights: str, seed: int, precision: str, *, output: str = "") -> str:
-    """Returns the fingerprint of everything that decides a photo's feature, but the photo.
+    """Returns the fingerprint of everything but the photo that determines a photo's feature.
 
-    The encoder's code and libraries count, see `code_version`. Rounding that differs between
-    machines does not.
+    It includes the encoder's code and libraries, see `code_version`, but not rounding differences
+    between machines.
 
     Args:
-        network: A backbone of keras.applications, or the folder of an ONNX model, local or remote,
-            which counts by the content of its files; it has its own weights.
-        weights: "imagenet", "random", or the path of a weights file, local or remote, which counts
-            by its content. (A bucket has another checksum than a disk for the same content.)
+        network: A backbone of keras.applications, or the folder of an ONNX model, local or remote.
+            The folder is identified by the content of its files, which include the weights.
+        weights: "imagenet", "random", or the path of a weights file, local or remote, which is
+            identified by its content. (Buckets and disks have different checksums for the same
+            content.)
         seed: Seed of random weights; ignored for all others.
         precision: "float32" or "bfloat16".
         output: The setting `encoder_output`.

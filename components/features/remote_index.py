@@ -1,4 +1,4 @@
-"""An index of a feature store that Beam's workers make, so that no feature is copied here."""
+"""Indexes a feature store on Beam's workers, so that no feature is copied to this machine."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +50,8 @@ def index_remotely(features: FeatureStore, beam_flags: str) -> dict[str, Feature
                 | "Write" >> beam.io.WriteToParquet(f"{folder}/index/part", _SCHEMA)
             )
         parts = local_copy(f"{folder}/index", Path(temporary)).glob("part*")
-        # In the order in which `index` reads: of a photo in two shards, the last one counts.
+        # In the order in which `index` reads them: if a photo is in two shards, the last one
+        # counts.
         rows = pa.concat_tables([pq.read_table(part) for part in parts]).sort_by("shard")
     return {
         row["photo"]: FeatureLocation(row["shard"], row["row"])

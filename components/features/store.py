@@ -6,9 +6,9 @@ A store is a folder, local or in a bucket, with a subfolder for each encoder, na
 1. feature shards: features by the SHA-256 of the photo's bytes, hundreds to thousands in a file;
 2. the encoder: its weights, and its spec, which names the weights file.
 
-Each file is named by the SHA-256 of its content and never changes, so runs need no locks: each adds
-files and reads what is there. A file appears whole or not at all. A corrupt file does not match its
-name; it is removed, and its features are computed again.
+Each file is named by the SHA-256 of its content and never changes, so runs need no locks: each one
+adds files and reads the existing ones. A file appears whole or not at all. A corrupt file does not
+match its name; it is removed, and its features are computed again.
 """
 
 import hashlib
@@ -46,10 +46,10 @@ from components.storage.shared_folder import (
 
 logger = logging.getLogger(__name__)
 
-# In the spec of a stored encoder: the name of its weights file.
+# Key in the spec of a stored encoder: the name of its weights file.
 _WEIGHTS = "weights_file"
 _ENCODER_FILE = re.compile(r"([0-9a-f]{64})\.(json|h5|onnx)")
-# By the suffix of that name: the weights file in the layout of `Encoder.save`.
+# The name of the weights file in the layout of `Encoder.save`, by suffix.
 _WEIGHTS_FILES = {Path(name).suffix: name for name in (ENCODER_WEIGHTS_FILE, ENCODER_ONNX_FILE)}
 # Small shards are compacted once there are this many.
 _COMPACTED_FROM = 32
@@ -88,7 +88,7 @@ class FeatureStore:
         """Copies the files of the store into the scratch folder.
 
         Args:
-            shards: Copy the feature shards, too, and not only the encoder.
+            shards: Whether to copy the feature shards as well as the encoder.
 
         Raises:
             SettingError: If the store can't be used.
@@ -112,7 +112,7 @@ class FeatureStore:
                 break
 
     def fetch_shards(self, names: Iterable[str]) -> None:
-        """Copies feature shards into the scratch folder; those that are gone are no error."""
+        """Copies feature shards into the scratch folder; skips any that no longer exist."""
         fetch_files(self.folder, names, self.scratch)
 
     def index(self) -> dict[str, FeatureLocation]:
@@ -180,7 +180,7 @@ class FeatureStore:
         content = json.dumps({**read_json(directory / ENCODER_FILE), _WEIGHTS: weights.name})
         spec = self.scratch / f"{hashlib.sha256(content.encode()).hexdigest()}.json"
         spec.write_text(content)
-        # In this order: the weights of any spec in the store are there.
+        # The weights come first, so that no spec in the store lacks its weights.
         self.add(weights)
         self.add(spec)
 

@@ -87,7 +87,7 @@ class PhotoFile:
 
     Attributes:
         image_id: As in the manifest.
-        path: The file's path, of this machine or in a bucket.
+        path: The file's path, on this machine or in a bucket.
         sha256: As in the manifest.
     """
 

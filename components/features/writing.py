@@ -1,4 +1,4 @@
-"""Writes examples as TFRecord shards: one Beam element for each, which keeps their order."""
+"""Writes examples as TFRecord shards, each from one Beam element, which keeps their order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -57,11 +57,11 @@ def write_examples(
         features: The store. Without `folder`, its scratch folder has these features.
         directory: Where the shards go, beside the encoder.
         beam_flags: Flags of Beam's runner.
-        folder: A folder that workers share. They take the features from the store then, and write
-            there, and this process collects the shards.
+        folder: A folder that workers share. If given, they take the features from the store and
+            write the shards to this folder, and this process collects the shards.
 
     Raises:
-        SettingError: If features or shards are missing, since workers write elsewhere.
+        SettingError: If features or shards are missing because workers write elsewhere.
         CaptionflowError: If the object store does not answer.
     """
     lost = [task.image_id for task in tasks if task.sha256 not in locations]
@@ -98,7 +98,7 @@ class WriteShard(beam.DoFn):
     """Writes lists of examples, each as one TFRecord file.
 
     Args:
-        features: The store. If this machine is shared, its scratch folder has the features.
+        features: The store. If `shared`, its scratch folder has the features.
         folder: Where the files go.
         shared: Whether workers share this machine's files.
     """

@@ -23,8 +23,8 @@ MIN_PHOTOS = 10
 class JointScore:
     """The two scores that models are compared by.
 
-    They disagree: BLEU-4 rewards short and safe captions, CIDEr-D specific ones. So neither decides
-    alone.
+    They reward different things: BLEU-4 short and safe captions, CIDEr-D specific ones. So neither
+    decides alone.
 
     Attributes:
         bleu4: 0 to 100.
@@ -92,7 +92,8 @@ def compare(
     interval = percentile_interval(resampled)
     difference = ours.total - theirs.total
     farther = int((np.abs(resampled - resampled.mean()) > abs(difference)).sum())
-    # For equal scores no resampled difference may be larger, and the p-value would be near 0.
+    # For equal scores, possibly no resampled difference is farther, and the p-value would be near
+    # 0.
     testable = difference != 0 and len(references) >= MIN_PHOTOS
     p_value = (farther + 1) / (RESAMPLES + 1) if testable else 1.0
     return Comparison(ours, theirs, interval.low, interval.high, p_value)

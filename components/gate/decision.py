@@ -62,8 +62,8 @@ def decide(
     2. Without a champion, nothing else is required. A champion that can't be compared with is not
        replaced.
     3. BLEU-4 + CIDEr-D must be significantly better than the champion's, by a paired bootstrap test
-       on the same photos. For a model trained on more photos than the champion, it must only not be
-       lower by more than the non-inferiority margin.
+       on the same photos. For a model trained on more photos than the champion, it is enough that
+       the sum is not lower by more than the non-inferiority margin.
 
     Args:
         scores: The content of `scores.json`.
@@ -73,7 +73,7 @@ def decide(
         margin: Non-inferiority margin in points of BLEU-4 + CIDEr-D, 0 to 1100.
 
     Returns:
-        The decision; its reason has the numbers and the champion's version.
+        The decision; its reason states the numbers and the champion's version.
 
     Raises:
         SettingError: If a threshold or the margin breaks its rule.

@@ -39,7 +39,7 @@ def complete_report(
         drift: The outcome of this run's drift test; empty if there was none.
 
     Raises:
-        DataError: If the report lacks one of the places.
+        DataError: If the report lacks one of the placeholders.
     """
     settings = RunSettings.check(yaml.safe_load(run_config))
     outcome, _, reason = decision.reason.partition(": ")
@@ -61,7 +61,7 @@ def complete_report(
 
 
 def _flags(settings: RunSettings) -> list[str]:
-    # For people's own data, `captionflow run` chooses what is not given.
+    # For users' own data, `captionflow run` chooses the settings that are not given.
     return settings.to_flags(defaults=settings.dataset != SAMPLE)
 
 

@@ -76,7 +76,7 @@ def judge(
     Raises:
         SettingError: If a threshold or the margin breaks its rule.
         DataError: If MLflow does not know the run that trained the model, or the report has no
-            place for the decision.
+            placeholder for the decision.
         CaptionflowError: If MLflow can't be used.
     """
     scores_file, captions_file = Path(scores) / SCORES_FILE, Path(scores) / CAPTIONS_FILE
@@ -134,7 +134,7 @@ def _explain_change(champion: ChampionPredictions | None, current: ModelVersion 
 
 
 def _tags(decision: Decision, measured: Mapping[str, Any]) -> dict[str, str]:
-    # Empty ones are removed, so that a repeated gate leaves none of the first.
+    # Empty tags are removed, so that a repeated gate leaves none of the first decision's.
     return {
         "gate_passed": str(decision.passed).lower(),
         "gate_reason": decision.reason,

@@ -1,1 +1,1 @@
-"""Normalises captions and converts them to token ids, with a vocabulary of the train split."""
+"""Normalises captions and converts them to token ids, using a vocabulary of the train split."""

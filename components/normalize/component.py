@@ -12,7 +12,7 @@ from components.settings.data import VocabularySettings
 def normalize(
     settings: dict[str, Any], manifest: Input[Dataset], captions: Output[Dataset]
 ) -> None:
-    """Converts captions to token ids, with a vocabulary of the train split only.
+    """Converts captions to token ids, with a vocabulary built from the train split only.
 
     See `components.normalize.normalization.normalize_captions`.
     """

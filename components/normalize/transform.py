@@ -83,8 +83,8 @@ def transform_captions(
     results = temporary / "results"
     marker = temporary / "marker"
     marker.touch()
-    # TFT writes with tf.io, which can't be pointed at another store: with a temp location, which
-    # says that workers don't see this directory, it runs in this process.
+    # TFT writes with tf.io, which can't be redirected to another store. A temp location means that
+    # workers don't see this directory, so TFT then runs in this process.
     flags = "" if temp_location(beam_flags) else beam_flags
     source = partial(_Batches, beam_flags=flags, marker=marker)
     config = _input_config()

@@ -62,7 +62,7 @@ def model_card(
 
 
 def _quarters(scores: Mapping[str, Any]) -> list[Mapping[str, float]]:
-    """Returns the points of the risk-coverage curve from which on each quarter is covered."""
+    """Returns the first points of the risk-coverage curve with 25, 50, 75 and 100 % coverage."""
     curve = scores["confidence"]["curve"] if "confidence" in scores else []
     return [
         next(point for point in curve if point["coverage"] >= quarter / 4)

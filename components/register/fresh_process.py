@@ -1,12 +1,12 @@
 """Loads a logged model as its users will, and captions photos with it; run as a script.
 
-Nothing of this package is imported, so the copy of the code that MLflow keeps with the model runs.
+This package is not imported, so the copy of the code that MLflow keeps with the model is used.
 
     python -P fresh_process.py CAPTIONS
 
-First, the libraries that every model needs are imported, and MLflow is connected to. Then a line
-of standard input, JSON with `model` (MLflow's URI) and `photos` (paths), says what to do, and the
-list of captions is written to CAPTIONS. Without that line, nothing is done.
+The script first imports the libraries that every model needs, and connects to MLflow. Then it reads
+a line of JSON from standard input, with `model` (MLflow's URI) and `photos` (paths), and writes the
+list of captions to CAPTIONS. If standard input ends without a line, the script does nothing.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
-import tensorflow  # noqa: F401 # it takes longest, and the model is still being logged meanwhile
+import tensorflow  # noqa: F401 # takes longest; the model is logged meanwhile
 
 
 def main(captions: str) -> None:

@@ -17,7 +17,7 @@ from components.errors import DataError, SettingError
 
 
 class InvalidInputError(MlflowException):
-    """A photo or parameter breaks a rule; a client error with a message of one line.
+    """A photo or parameter breaks a rule; a client error with a one-line message.
 
     Args:
         message: The message.
@@ -39,7 +39,7 @@ class CaptioningModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Loads the bundle and warms it up: MLflow's server ends requests after 60 s."""
-        # Here, since these import TensorFlow, which loading the file alone does not need.
+        # Imported here: they import TensorFlow, which merely loading this file does not need.
         from components.captioning.inference.captioner import Captioner
         from components.captioning.inference.scoring import PhotoScorer
 

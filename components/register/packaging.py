@@ -46,16 +46,16 @@ _REQUIREMENTS = (
     "scipy",
     "tensorflow",
 )
-# Those of an encoder from ONNX.
+# Additional libraries for an ONNX encoder.
 _ONNX_REQUIREMENTS = ("onnx", "onnxruntime")
 
 
 class _UntriedPyfunc:
-    """MLflow's flavor `pyfunc` for a model that is logged without a trial.
+    """MLflow's flavor `pyfunc` for a model that is logged without a trial prediction.
 
     Otherwise `Model.log` loads TensorFlow and the model in this process and captions the example,
     which takes as long as the parity check, and shows less: it only logs an error. `Model.log`
-    passes its option `validate_serving_input` on to the flavor, and that of MLflow rejects it.
+    passes its option `validate_serving_input` on to the flavor, and MLflow's own flavor rejects it.
     """
 
     @staticmethod
@@ -115,7 +115,7 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
 
 def _requirements(bundle: Path) -> list[str]:
     onnx = _ONNX_REQUIREMENTS if (bundle / ENCODER_ONNX_FILE).exists() else ()
-    # onnxruntime is also in distributions of other names, such as onnxruntime-gpu.
+    # onnxruntime is also distributed under other names, such as onnxruntime-gpu.
     names = [packages_distributions()[name][0] for name in onnx]
     return [f"{name}=={version(name)}" for name in sorted([*_REQUIREMENTS, *names])]
 

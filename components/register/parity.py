@@ -41,7 +41,7 @@ def check_parity(
 
     Raises:
         DataError: If there is no scored test photo, the model can't be loaded or fails, or it
-            generates another caption.
+            generates a different caption.
     """
     lines = (scores / CAPTIONS_FILE).read_text(encoding="utf-8").splitlines()
     scored = {line["image_id"]: line["hypothesis"] for line in map(json.loads, lines)}
@@ -68,10 +68,10 @@ def check_parity(
 
 
 class _FreshProcess:
-    """A new process that waits for a model to caption photos with.
+    """A new process that waits for a model, and then captions photos with it.
 
     Args:
-        process: It runs `fresh_process.py`.
+        process: The process, which runs `fresh_process.py`.
         folder: Its working directory.
     """
 
@@ -108,8 +108,8 @@ class _FreshProcess:
 def fresh_process() -> Iterator[_FreshProcess]:
     """Starts a process that imports the libraries of a model, and yields it.
 
-    Start it before the model is logged: importing takes as long as that. The process ends with the
-    block.
+    Start it before the model is logged, because importing takes about as long as logging. The
+    process ends with the block.
     """
     script = Path(__file__).with_name("fresh_process.py")
     with TemporaryDirectory(prefix="captionflow-") as name:

@@ -20,7 +20,7 @@ def complete_report(
         released_report: Where to write the report, an HTML file.
 
     Raises:
-        DataError: If the report has no place for the version.
+        DataError: If the report has no placeholder for the version.
         CaptionflowError: If MLflow can't be used.
     """
     waits = registered.approval

@@ -1,4 +1,4 @@
-"""The tags of a registered version: its scores, what they are of, and the gate's decision."""
+"""The tags of a registered version: its scores, what was scored, and the gate's decision."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,7 +37,7 @@ def gate_tags(client: MlflowClient, run_id: str, reason: str) -> dict[str, str]:
     Args:
         client: MLflow.
         run_id: The training run, which has the tags.
-        reason: The gate's reason; with another one recorded, there are no tags.
+        reason: The gate's reason; if a different one is recorded, no tags are returned.
     """
     recorded = client.get_run(run_id).data.tags
     if recorded.get("gate_reason") != reason:
@@ -49,7 +49,7 @@ def gate_tags(client: MlflowClient, run_id: str, reason: str) -> dict[str, str]:
 def update_tags(
     client: MlflowClient, version: entities.model_registry.ModelVersion, tags: dict[str, str]
 ) -> None:
-    """Sets the tags of a version that was registered before, and deletes an earlier decision's."""
+    """Sets the tags of an existing version, and deletes those of an earlier decision."""
     for key, value in tags.items():
         if version.tags.get(key) != value:
             client.set_model_version_tag(version.name, version.version, key, value)

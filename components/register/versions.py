@@ -1,4 +1,4 @@
-"""Versions of a registered model in MLflow: the one of a training run, and a new one."""
+"""Versions of a registered model in MLflow: finds that of a training run, or creates a new one."""
 
 import json
 

@@ -1,1 +1,1 @@
-"""Lets the champion describe the photos that a new model is scored on."""
+"""Captions the photos that a new model is scored on with the champion."""

@@ -1,7 +1,7 @@
 """The champion's captions of this run's test photos: the baseline of the gate's comparison.
 
-The scores that a champion was registered with are of the test photos of that time. So it captions
-this run's test photos, unless it was trained on some of them.
+The scores in a champion's registration are from the test photos of that time. For a fair
+comparison, the champion captions this run's test photos, unless it was trained on some of them.
 """
 
 import logging
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Photos encoded at once.
+# Number of photos encoded at once.
 _BATCH = 32
 # Share of the champion's training photos that must still be training photos for the data to count
 # as grown; below 1, since a few may have become unusable.
@@ -36,7 +36,7 @@ _MIN_OVERLAP = 0.9
 
 
 class _IncomparableError(Exception):
-    """Why the champion can't be compared with, as the predicate of a sentence."""
+    """The champion can't be compared with; the message is the predicate of a sentence."""
 
 
 def rescore_champion(
@@ -46,8 +46,8 @@ def rescore_champion(
 
     1. Without a champion, the artifact says so.
     2. The champion can't be compared with if it was trained on a test photo, has no record of its
-       training photos, was trained on captions normalised by other rules than these references, or
-       has lost its files. The artifact then has the reason.
+       training photos, was trained on captions normalised by different rules from these references,
+       or has lost its files. The artifact then states the reason.
     3. Otherwise the champion captions all test photos with its own weights and decoding settings,
        and with the current code: from the features in the examples if its encoder made them, else
        from the photos.
@@ -98,7 +98,7 @@ def _predict(
     champion_training = new_training if recorded is None else recorded.all
     test = {photo.image_id: photo for photo in photos if photo.split == "test"}
     # A test photo that is also a training photo of the new model (the same photo in dev and test)
-    # is no advantage of the champion.
+    # gives the champion no advantage.
     contaminated = [
         image_id
         for image_id, photo in test.items()

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 # Often enough to show progress, rarely enough to keep the log readable.
 _SECONDS_BETWEEN_LINES = 15.0
-# What a killed run may lose of a long epoch.
+# A killed run loses at most this much of a long epoch.
 _SECONDS_BETWEEN_CHECKPOINTS = 600.0
 
 
@@ -28,7 +28,7 @@ class Progress(keras.callbacks.Callback):
     Args:
         state: The training state; finished epochs are appended to it.
         checkpoint: Where the checkpoint is written: a local path or one in a bucket.
-        batches: The batches, which are set to the epoch that begins.
+        batches: The batches, which are set to each epoch when it begins.
         epochs: Maximum number of epochs, for the log.
         patience: Epochs without a lower dev loss before training stops.
         workers: The workers that train together; only the chief writes.
@@ -68,8 +68,9 @@ class Progress(keras.callbacks.Callback):
         """Logs progress every few seconds, and saves a checkpoint every ten minutes."""
         now, step, steps = time.perf_counter(), self._first_step + batch + 1, self._batches.steps
         if batch == 0 and self._first_step and self._workers.is_chief:
-            # Keras has created the variables of its metrics by now. What is in the checkpoint is
-            # the sum over all workers, and is added up with the others' at the end of the epoch.
+            # Keras has created the variables of its metrics by now. The values in the checkpoint
+            # are sums over all workers, so only the chief adds them; they are part of the sum over
+            # all workers at the end of the epoch.
             self._state.add_metrics(self.model)
         if now - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = now
@@ -124,7 +125,7 @@ class Progress(keras.callbacks.Callback):
             save_checkpoint(self._checkpoint, self.model, self._state)
 
     def _sum_metrics(self) -> None:
-        """Makes the metrics of the epoch those of all workers; Keras reads them afterwards."""
+        """Replaces the epoch's metrics with their sums over all workers, which Keras then reads."""
         if self._workers.count > 1:
             variables = self.model.metrics_variables
             for variable, total in zip(variables, self._workers.sum(variables), strict=True):

@@ -61,7 +61,7 @@ class Captions:
         )
 
     def followed_by(self, others: "Captions") -> "Captions":
-        """Returns these captions, and then the others."""
+        """Returns these captions followed by the others."""
         return Captions(
             np.concatenate([self.features, others.features]),
             np.concatenate([self.photos, len(self.features) + others.photos]),
@@ -87,7 +87,7 @@ class Captions:
         Args:
             rows: The rows of this part, at most B and possibly none.
             batch: The rows of the whole batch, to whose longest caption the part is padded.
-            size: B. Missing captions are padding alone, which no loss counts.
+            size: B. Missing captions are filled with padding, which the loss ignores.
 
         Returns:
             As `batch`.

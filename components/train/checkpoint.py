@@ -62,7 +62,7 @@ class TrainingState:
             self.best_weights = _values(network.variables)
 
     def finish_steps(self, step: int, seconds: float, metrics: list[np.ndarray]) -> None:
-        """Records how far the unfinished epoch is, with its metrics until then."""
+        """Records the progress of the unfinished epoch, with its metrics so far."""
         self.step, self.seconds, self.metrics = step, seconds, metrics
 
     def add_metrics(self, network: keras.Model) -> None:
@@ -85,7 +85,7 @@ def save_checkpoint(path: Path | str, network: keras.Model, state: TrainingState
     """
     arrays = {
         # `variables` includes the seed states of the dropout layers: without them, resumed training
-        # would drop other units than uninterrupted training.
+        # would drop different units from those of uninterrupted training.
         **_numbered("network", _values(network.variables)),
         **_numbered("optimizer", _values(network.optimizer.variables)),
         **_numbered("best", state.best_weights),
@@ -107,8 +107,9 @@ def restore_checkpoint(path: Path | str, network: keras.Model) -> TrainingState 
         network: Built like the one that was saved.
 
     Returns:
-        The training state; None if there is no checkpoint, or it is damaged or of another network:
-        the network is then unchanged, and training starts from the beginning, as the log says.
+        The training state; None if there is no checkpoint, or if it is damaged or belongs to
+        another network. The network is then unchanged, and the log says that training starts from
+        the beginning.
 
     Raises:
         SettingError, CaptionflowError: As `storage.transfer.local_copy`.
@@ -142,7 +143,7 @@ def restore_best(network: keras.Model, state: TrainingState) -> None:
 
 
 class _DamagedCheckpointError(Exception):
-    """Why a checkpoint can't be used."""
+    """A checkpoint can't be used; the message says why."""
 
 
 def _restore(path: Path, network: keras.Model) -> TrainingState:

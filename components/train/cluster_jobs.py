@@ -20,9 +20,9 @@ _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _SECONDS_BETWEEN_LOOKS = 10.0
 # Seconds for which Kubernetes may fail to answer, or a deleted job may take to end.
 _PATIENCE = 600.0
-# Seconds without an answer after which a request has failed; urllib3 repeats a look three times.
+# Seconds after which a request without an answer has failed; urllib3 repeats a read three times.
 _TIMEOUT = 15.0
-# Statuses of HTTP of what a retry can't help: others, such as 429 or 503, pass.
+# HTTP statuses that a retry can't help; others, such as 429 or 503, are transient.
 _REFUSED = (400, 401, 403, 404, 422)
 _FORBIDDEN, _MISSING, _CONFLICT = 403, 404, 409
 # Types of a TrainJob's conditions (pkg/apis/trainer/v1alpha1 of Kubeflow Trainer).
@@ -38,7 +38,7 @@ def connect(group: str, version: str) -> "TrainJobs":
         version: Version of that API.
 
     Raises:
-        SettingError: If this process runs in no pod.
+        SettingError: If this process does not run in a pod.
     """
     try:
         config.load_incluster_config()
@@ -56,7 +56,7 @@ class TrainJobs:
     Args:
         api: Kubernetes' client for custom objects.
         place: API group, version, and namespace.
-        seconds: Time between two looks at a job.
+        seconds: Seconds between two queries of a job's status.
         patience: Seconds for which Kubernetes may fail to answer, or a deleted job may take to end.
         timeout: Seconds after which a request without an answer has failed.
     """
@@ -74,25 +74,25 @@ class TrainJobs:
         self._place = (*place, PLURAL)
         self._seconds = seconds
         self._patience = patience
-        # To connect, and to read: the client ignores a float that is not in a pair.
+        # To connect and to read; the client ignores a single float.
         self._timeout = (timeout, timeout)
 
     def run(self, manifest: Mapping[str, Any]) -> None:
         """Creates a job, and waits for its end.
 
-        If there is a job of that name, an earlier attempt of the step left it. If it has written
-        the same model, nothing is left to do; else the new job replaces it when all its pods have
-        ended, so that no two jobs write a checkpoint.
+        If there is already a job of that name, an earlier attempt of the step left it. If that job
+        has written the same model, nothing is left to do. Otherwise the new job replaces it once
+        all its pods have ended, so that no two jobs write the same checkpoint.
 
-        A job that failed stays, so that its logs can be read, until the pod of the step is deleted.
-        One that can no longer be read is deleted.
+        A failed job is kept until the pod of the step is deleted, so that its logs can be read. A
+        job whose status can no longer be read is deleted.
 
         Args:
             manifest: See `TrainJob.manifest`.
 
         Raises:
             SettingError: If the cluster refuses the job.
-            CaptionflowError: If it failed, or Kubernetes does not answer.
+            CaptionflowError: If the job failed, or Kubernetes does not answer.
         """
         name = manifest["metadata"]["name"]
         uid = self._create(name, manifest)
@@ -108,7 +108,7 @@ class TrainJobs:
             raise CaptionflowError(f"TrainJob {name} failed: {failure}")
 
     def _create(self, name: str, manifest: Mapping[str, Any]) -> str:
-        """Returns the id of a job that was created, or had already written the same model."""
+        """Returns the id of a new job, or of one that has already written the same model."""
         uid = self._post(name, manifest)
         if uid is None:
             existing = self._read(name)
@@ -125,7 +125,7 @@ class TrainJobs:
         return uid
 
     def _post(self, name: str, manifest: Mapping[str, Any]) -> str | None:
-        """Returns the id of a new job; None if there is one of its name."""
+        """Returns the id of a new job; None if a job of that name exists."""
         try:
             created = self._api.create_namespaced_custom_object(
                 *self._place, manifest, _request_timeout=self._timeout
@@ -140,7 +140,7 @@ class TrainJobs:
                     f"infra/trainer on the cluster. Kubernetes refused the TrainJob: "
                     f"{_reason(error)}"
                 ) from error
-            # It may exist: only the answer may have been lost.
+            # The job may exist: perhaps only the answer was lost.
             raise CaptionflowError(
                 f"Kubernetes must create TrainJob {name}: {_reason(error)}{self._delete(name)}"
             ) from error
@@ -195,10 +195,10 @@ class TrainJobs:
 
         Args:
             name: The job's name.
-            uid: Its id, so that one of a later attempt stays; None: any.
+            uid: The job's id, so that a later attempt's job is not deleted; None: any.
 
         Returns:
-            The end of an error's message if the job may still be running; else empty.
+            A clause for an error message if the job may still be running; otherwise empty.
         """
         body = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
         try:
@@ -206,7 +206,7 @@ class TrainJobs:
                 *self._place, name, body=body, _request_timeout=self._timeout
             )
         except (client.ApiException, HTTPError) as error:
-            # No such job, or the id is another.
+            # No such job, or the job has another id.
             if getattr(error, "status", None) in (_MISSING, _CONFLICT):
                 return ""
             logger.warning("TrainJob %s was not deleted: %s", name, _reason(error))

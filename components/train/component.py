@@ -23,7 +23,7 @@ def train(
     worker_image: str,
     model: Output[Model],
 ) -> None:
-    """Trains the caption model, in this pod or in several of Kubeflow Trainer.
+    """Trains the caption model, in this pod or in several pods of Kubeflow Trainer.
 
     `run_config`, `dataset_summary` and `run_name` are recorded in MLflow. See
     `components.train.run.train_model` and `components.train.train_job`.

@@ -20,8 +20,8 @@ Split = Examples | ExampleShards
 # inside each bucket. The captions of a batch then have similar lengths, so there is little padding,
 # and the order still differs from epoch to epoch.
 _BATCHES_PER_BUCKET = 32
-#: Shards of a stream that are in memory, and shuffled, together: 16,000 photos with 1,280 features
-#: each take 41 MB, and their captions about as much.
+#: Number of shards of a stream that are in memory, and shuffled, together: 16,000 photos with 1,280
+#: features each take 41 MB, and their captions about as much.
 SHARDS_PER_POOL = 16
 
 
@@ -32,8 +32,9 @@ class CaptionBatches:
     uninterrupted training.
 
     A split on disk is read pool by pool: in each epoch its shards are shuffled and cut into pools,
-    and the captions of a pool are shuffled in memory. The fewer captions than a batch that remain
-    of a pool join the next one. A split with a single pool has the same batches as in memory.
+    and the captions of a pool are shuffled in memory. Captions left over at the end of a pool,
+    fewer than a batch, join the next pool. A split with a single pool has the same batches as in
+    memory.
 
     Args:
         split: The split.
@@ -76,7 +77,7 @@ class CaptionBatches:
         self._epoch, self._step = epoch, step
 
     def dataset(self) -> tf.data.Dataset:
-        """Returns the batches of the epoch that `start_at` set last when an iteration begins.
+        """Returns the batches of the epoch that `start_at` last set before an iteration begins.
 
         Returns:
             Elements `({"features": float16 [B, D], "tokens": int32 [B, T]}, targets int32 [B, T])`,
@@ -107,7 +108,7 @@ class CaptionBatches:
             yield (*part, np.full((1, 1), workers.count * words, np.float32))
 
     def _batch_rows(self, epoch: int) -> Iterator[tuple[Captions, NDArray[np.intp]]]:
-        """Yields the row indices of each batch of an epoch, with the captions that they are of."""
+        """Yields the row indices of each batch of an epoch, and the captions that they refer to."""
         generator = None if self._seed is None else np.random.default_rng([self._seed, epoch])
         rest: Captions | None = None
         for captions, is_last in self._pools(epoch):
@@ -131,8 +132,8 @@ class CaptionBatches:
     def _read_pools(self, shards: ExampleShards, epoch: int) -> Iterator[tuple[Captions, bool]]:
         paths = shards.paths
         if self._seed is not None:
-            # Another generator than that of the captions, whose order is then the same as in
-            # memory. (A seed sequence takes zeros at the end for nothing.)
+            # Not the generator of the captions, so that their order is the same as in memory. (The
+            # 1 at the end is needed because seed sequences ignore trailing zeros.)
             order = np.random.default_rng([self._seed, epoch, 1]).permutation(len(paths))
             paths = [paths[index] for index in order]
         for start in range(0, len(paths), SHARDS_PER_POOL):

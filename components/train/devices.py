@@ -11,7 +11,7 @@ def require_gpus(gpus: int, *, setting: str = "gpus", image: str = "train_image"
     """Checks that the requested GPUs are available: training never silently falls back to the CPU.
 
     Args:
-        gpus: Number of GPUs; 0 requires none, and uses any that are available.
+        gpus: Number of GPUs; 0 requires none; any that are available are used.
         setting: The setting with this number, for the message.
         image: The setting with this process's container image, for the message.
 

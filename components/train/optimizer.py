@@ -12,11 +12,11 @@ _COSINE_FLOOR = 0.02
 
 
 def make_optimizer(settings: TrainSettings, *, steps: int) -> keras.optimizers.Optimizer:
-    """Returns the optimizer for a training.
+    """Returns the optimizer for a training run.
 
     Args:
         settings: Learning rate and schedule, weight decay and clipping.
-        steps: Training steps in total, over which the learning rate falls.
+        steps: Total number of training steps, over which the learning rate falls.
     """
     rate: float | keras.optimizers.schedules.LearningRateSchedule = settings.learning_rate
     if settings.schedule == "cosine":
@@ -31,7 +31,7 @@ def make_optimizer(settings: TrainSettings, *, steps: int) -> keras.optimizers.O
 
 
 class FusedAdamW(keras.optimizers.AdamW):
-    """Keras's AdamW, with the same numbers but for rounding, in half the time.
+    """Keras's AdamW in half the time, with the same results apart from rounding.
 
     Keras updates an array by a dozen operations, each of which reads and writes all of it.
     TensorFlow's own kernel reads and writes it once.
@@ -41,10 +41,10 @@ class FusedAdamW(keras.optimizers.AdamW):
         """Updates a variable and its two moments.
 
         Args:
-            gradient: A tensor, or `IndexedSlices`, which the kernel does not take: they are left to
-                Keras.
+            gradient: A tensor, or `IndexedSlices`, which are left to Keras because the kernel does
+                not support them.
             variable: The TensorFlow variable.
-            learning_rate: Of this step.
+            learning_rate: The learning rate of this step.
         """
         if isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)

@@ -1,7 +1,7 @@
 """Continues from a trained model: checks that it fits, and copies its weights.
 
 Words are matched by their text. A word that the parent does not know keeps its embedding (from
-GloVe, or random), and its output weights start as the mean of those of all the parent's words: so
+GloVe, or random), and its output weights start as the mean of those of all the parent's words. So
 it hardly changes what the parent predicts (Hewitt, 2021, "Initializing New Word Embeddings for
 Pretrained Language Models").
 """
@@ -26,13 +26,13 @@ from components.settings.train import PARENT_SHAPES, TrainSettings
 
 logger = logging.getLogger(__name__)
 
-# Nothing is decoded with the parent.
+# Placeholders: the parent is not used for decoding.
 _DECODING = DecodingConfig(beam_width=1, length_penalty=1.0, max_words=1, reranking_weight=0.0)
 
 
 @dataclass(frozen=True)
 class LoadedParent:
-    """A parent, loaded.
+    """A loaded parent model.
 
     Attributes:
         source: `models:/NAME/VERSION`, or the folder as the user gave it.
@@ -49,7 +49,7 @@ class LoadedParent:
     vocabulary: Vocabulary
 
     def lineage(self, vocabulary: Vocabulary) -> dict[str, Any]:
-        """Returns what is recorded of the parent in `training.json`."""
+        """Returns what `training.json` records about the parent."""
         words = {*vocabulary.words[len(SPECIAL_TOKENS) :]}
         return {
             "model": self.source,
@@ -88,11 +88,11 @@ def load_parent(settings: TrainSettings, encoder: EncoderSpec) -> LoadedParent |
 
 
 def require_encoder(parent: EncoderSpec, own: EncoderSpec, source: str) -> None:
-    """Checks that a training has the encoder of its parent.
+    """Checks that a training run uses the encoder of its parent.
 
     Args:
         parent: The parent's encoder.
-        own: The encoder of the training.
+        own: The encoder of the training run.
         source: The parent, for the error message.
 
     Raises:
@@ -124,7 +124,8 @@ def continue_from(network: CaptionNetwork, words: Sequence[str], parent: LoadedP
     The statistics that standardize the features are the parent's too: its weights expect them.
 
     Args:
-        network: Initialized; its vocabulary may differ from the parent's, its other shapes not.
+        network: The initialized network. Its vocabulary may differ from the parent's; its other
+            shapes must not.
         words: Its vocabulary, V words.
         parent: The parent.
     """
@@ -159,7 +160,7 @@ def _copy_words(
 def _require_shapes(settings: TrainSettings, config: ModelConfig, source: str) -> None:
     shapes: Mapping[str, Any] = {name: asdict(config)[name] for name in PARENT_SHAPES}
     given = settings.model_dump(include={*PARENT_SHAPES})
-    # 0 stands for the width of the vectors; here, for the parent's.
+    # 0 normally stands for the width of the word vectors, but here for the parent's width.
     given["embedding_width"] = given["embedding_width"] or shapes["embedding_width"]
     wrong = [name for name in PARENT_SHAPES if given[name] != shapes[name]]
     if wrong:

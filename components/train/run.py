@@ -64,13 +64,13 @@ def train_model(
     """Trains a network and writes it as a bundle, without decoding settings.
 
     Decoding settings are not part of the artifact: `evaluate` adds those it scored the model with,
-    so that changing them does not require training again.
+    so changing them does not require retraining.
 
     A checkpoint is named after a fingerprint of everything that determines the result, so a killed
     training is resumed by the next one that would produce the same model, and by no other. On a
-    cluster, only a retry in the same Kubeflow run resumes it. The checkpoint remains, because the
-    process may end after training but before its model is where it is kept: the caller removes it
-    then. A checkpoint in a local folder is removed by the next training after a week.
+    cluster, only a retry in the same Kubeflow run resumes it. The checkpoint is kept at the end,
+    because the process may be killed before the model is stored: the caller removes the checkpoint
+    after that. A checkpoint in a local folder is removed by the next training after a week.
 
     Args:
         examples: The artifact of `features`.

@@ -11,10 +11,10 @@ from components.captioning.decoding.reranker_data import RerankerData
 
 
 def sample_photos(blocks: Iterable[Examples], most: int, seed: int) -> RerankerData:
-    """Draws photos at random, in one pass and in memory for about twice as many photos.
+    """Draws photos at random, in one pass and with memory for about twice as many photos.
 
-    Each photo has a random number that only its id and the seed determine, and those with the
-    lowest numbers are drawn (bottom-k sampling, Cohen and Kaplan, 2007). So the sample does not
+    Each photo gets a random number that depends only on its id and the seed, and the photos with
+    the lowest numbers are drawn (bottom-k sampling, Cohen and Kaplan, 2007). So the sample does not
     depend on how the photos are divided into blocks.
 
     Args:

@@ -12,8 +12,8 @@ def require_shared_checkpoints(
     Args:
         checkpoints: The setting.
         workers: Number of workers.
-        shared: Whether a local path is a folder that all workers share, which the worker's flag
-            `--shared-checkpoints` says; None where there is no such flag.
+        shared: Whether a local path is a folder that all workers share, as the worker's flag
+            `--shared-checkpoints` states; None where there is no such flag.
 
     Raises:
         SettingError: If there are several workers, and the path may be on one worker's disk.

@@ -18,7 +18,7 @@ from components.settings.data import SAMPLE
 from components.settings.train import TrainSettings
 from components.storage.filesystem import is_remote, local_path
 
-#: In the MLflow run of the training: all settings of the pipeline run.
+#: Artifact of the training's MLflow run: all settings of the pipeline run.
 RUN_CONFIG_FILE = "run.yaml"
 
 
@@ -53,7 +53,7 @@ def start_training_run(
 
     Its name consists of data set, encoder and date, such as `flickr8k-InceptionV3-2026-11-30`. All
     settings of the pipeline run are its parameters, the data set is its input, `run.yaml` is one of
-    its artifacts, and tags have the Git commit of this code.
+    its artifacts, and its tags record the Git commit of this code.
 
     Args:
         settings: The training settings.
@@ -80,8 +80,8 @@ def start_training_run(
     cluster_tags = kubeflow_tags(pipeline_run.kfp_name)
     if cluster_tags:
         end_lost_trainings(settings.experiment, older_than=MAX_RUN_AGE, tag=RUN_ID_TAG)
-    # On a cluster, the name of the training has the KFP run's id, and KFP retries a step only when
-    # its last pod has ended.
+    # On a cluster, the name of the training includes the KFP run's id, and KFP retries a step only
+    # when its last pod has ended.
     run_id = find_ended_training(settings.experiment, training, also_running=bool(cluster_tags))
     if run_id:
         reopen_run(run_id)
@@ -124,7 +124,7 @@ def _description(
         f"All settings are in {RUN_CONFIG_FILE}, under Artifacts.",
     ]
     model, dataset = settings.get("model_name"), settings.get("dataset")
-    # A worker's file may have the settings of the training alone.
+    # A worker's file may contain the training settings only.
     if model and dataset:
         counts = f"{data.photos:,} photos with {data.captions:,} captions"
         sentences.insert(0, f"Trains {model} on {dataset_name(dataset)}: {counts}.")

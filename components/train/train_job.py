@@ -29,7 +29,7 @@ RUNTIME = "captionflow"
 
 @dataclass(frozen=True)
 class TrainJob:
-    """What a training by several workers needs.
+    """The workers of a distributed training run, and what they read and write.
 
     Attributes:
         workers: Number of workers, at least 2.
@@ -48,13 +48,13 @@ class TrainJob:
     def manifest(self, pipeline_run: PipelineRun, environment: Mapping[str, str]) -> dict[str, Any]:
         """Returns the Kubernetes object.
 
-        All attempts of the step in a KFP run give it the same name, so that the cluster has one of
-        them at most: two would write the same checkpoint. If the pod of the step is deleted,
+        All attempts of the step in a KFP run give it the same name, so that the cluster has at most
+        one of them: two would write the same checkpoint. If the pod of the step is deleted,
         Kubernetes deletes the TrainJob too.
 
         Args:
-            pipeline_run: Its `config` has the settings of the training, among others.
-            environment: That of the step's pod.
+            pipeline_run: Its `config` includes the training settings.
+            environment: The environment variables of the step's pod.
         """
         arguments = {
             "workers": str(self.workers),
@@ -102,7 +102,7 @@ def run_train_job(
 
     Args:
         job: The workers, and what they read and write.
-        settings: The training settings, which `pipeline_run.config` has too.
+        settings: The training settings, which are also in `pipeline_run.config`.
         pipeline_run: What MLflow records of the pipeline run.
 
     Returns:
@@ -110,7 +110,7 @@ def run_train_job(
 
     Raises:
         SettingError: If artifacts or checkpoints are where workers can't reach them, this process
-            is in no cluster, or the cluster refuses the job.
+            does not run in a cluster, or the cluster refuses the job.
         CaptionflowError: If the job failed, or Kubernetes no longer answers.
     """
     require_shared_checkpoints(settings.checkpoints, job.workers)
@@ -121,10 +121,10 @@ def run_train_job(
                 "defaultPipelineRoot in KFP's ConfigMap kfp-launcher, see infra/trainer. Received "
                 f"with {job.workers} workers: {uri}"
             )
-    # Kubernetes' client takes a second to import, and a training in this pod needs none.
+    # Kubernetes' client takes a second to import, and training in this pod does not need it.
     from components.train.cluster_jobs import connect
 
     connect(GROUP, VERSION).run(job.manifest(pipeline_run, os.environ))
     training: dict[str, Any] = json.loads(read_bytes(f"{job.model}/{TRAINING_FILE}"))
-    # The first worker has removed it.
+    # The first worker has removed the checkpoint.
     return {**training, "checkpoint": ""}

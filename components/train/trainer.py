@@ -54,15 +54,16 @@ def fit_network(
             existing one.
         start_run: Creates the MLflow run of a new training and returns its id.
         words: The vocabulary, needed with a parent.
-        parent: The model to continue from; its shapes are those of the settings.
+        parent: The model to continue from; its shapes must match the settings.
         workers: The workers that train together; only the chief writes checkpoints and metrics.
 
     Returns:
         The network with the weights of its best epoch, and the final training state.
 
     Raises:
-        SettingError: If the loss is no longer finite; the checkpoint of the last good epoch
-            remains. Or if the workers do not all find the same checkpoint, or one has several GPUs.
+        SettingError: If the loss is no longer finite (the checkpoint of the last good epoch
+            remains), if the workers do not all find the same checkpoint, or if one has several
+            GPUs.
         tf.errors.OpError: If another worker has ended.
     """
     make_reproducible(settings.seed)
@@ -171,7 +172,7 @@ def _require_same_start(workers: Workers, state: TrainingState | None) -> None:
 
 
 def _separate_dropout(network: CaptionNetwork, workers: Workers) -> None:
-    """Gives each worker dropout masks of its own; those of the chief are in the checkpoint."""
+    """Gives each worker its own dropout masks; those of the chief are in the checkpoint."""
     if workers.is_chief:
         return
     for decoder in network.decoders:
@@ -181,12 +182,12 @@ def _separate_dropout(network: CaptionNetwork, workers: Workers) -> None:
 
 
 def _complete_metrics(state: TrainingState, start_run: Callable[[], str]) -> None:
-    """Logs to MLflow any metrics that it lacks of a training that is being resumed."""
+    """Logs to MLflow any metrics of a resumed training that are missing there."""
     logger.info(
         "resuming from a checkpoint after epoch %d and %d steps", len(state.history), state.step
     )
-    # The last epoch may not have been logged, unless training went on after it; if the run was
-    # deleted, no epoch is.
+    # The last epoch may be missing, unless training went on after it; if the run was deleted, all
+    # epochs are.
     missing = 0 if state.step else 1
     if run_exists(state.run_id):
         reopen_run(state.run_id)

@@ -1,4 +1,4 @@
-"""One worker of a training on several nodes: the command of the pods of infra/trainer.
+"""One worker of a training run on several nodes: the command that infra/trainer's pods run.
 
 Every worker reads the artifacts; the first one writes the model. If a worker ends early, the others
 fail, and Kubernetes starts all of them again: they resume from the last checkpoint, which is
@@ -21,7 +21,7 @@ from components.runtime.execution import run_step
 if TYPE_CHECKING:
     from components.settings.train import TrainSettings
 
-#: Environment variables with the name of the JobSet, and with the index of the pod in its Job.
+#: Environment variables that hold the name of the JobSet, and the index of the pod in its Job.
 JOB_VARIABLE, INDEX_VARIABLE = "JOBSET_NAME", "JOB_COMPLETION_INDEX"
 #: The port on which a worker listens for the others.
 PORT = 29500
@@ -107,7 +107,7 @@ def _read_config(file: Path) -> str:
 
 
 def _read_settings(text: str) -> tuple[str, "TrainSettings"]:
-    """Returns all settings as YAML, and those of the training."""
+    """Returns all settings as YAML, and the training settings."""
     from components.settings.train import TrainSettings
 
     try:

@@ -1,4 +1,4 @@
-"""Data-parallel training by several processes, each with a part of every batch.
+"""Data-parallel training by several processes, each of which handles a part of every batch.
 
 All workers hold the same weights and read the same batches. Each computes the gradients of its own
 captions. Before each update, a ring all-reduce (Patarasuk and Yuan, 2009) sums the dense gradients,
@@ -29,7 +29,7 @@ _SUMS, _GATHERS = 1, 2
 
 @dataclass(frozen=True)
 class Workers:
-    """The workers of a training, and this one's place among them.
+    """The workers of a training run, and the rank of this one.
 
     Attributes:
         rank: Number of this worker, from 0.
@@ -76,7 +76,7 @@ class Workers:
         return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
 
     def of_chief(self, value: float) -> float:
-        """Returns the chief's value, rounded to float32, so that all workers decide alike.
+        """Returns the chief's value, rounded to float32, so that all workers decide the same.
 
         Raises:
             tf.errors.OpError: If another worker has ended.
@@ -109,12 +109,13 @@ class Workers:
     ) -> list[tf.IndexedSlices]:
         """Returns the gradients of embeddings with the rows of all workers.
 
-        Keras clips and squares each row by itself, also when several rows are of the same word: the
-        rows of all workers give the update of a single worker, and their sums would not.
+        Keras clips and squares each row separately, even if several rows belong to the same word.
+        Concatenating the rows of all workers therefore gives the same update as a single worker;
+        summing them would not.
 
         Args:
-            gradients: Values float32 [R, E] and indices [R] each, with R rows in all of them, and
-                at every worker.
+            gradients: Each has values float32 [R, E] and indices [R]; R is the same for all of
+                them, and for all workers.
             shapes: Shapes of the dense gradients, (V, E) each.
         """
         # A single collective operation. float32 holds indices up to 2 ** 24 exactly.
@@ -151,7 +152,7 @@ class Workers:
             input=values,
             group_size=self.count,
             group_key=_SUMS,
-            # Operations with the same key must have tensors of the same size.
+            # Operations with the same key must use tensors of the same size.
             instance_key=size,
             ordering_token=[],
             merge_op="Add",

@@ -14,7 +14,7 @@ from components.registry.model_uri import is_model_uri
 from components.settings.base import external_settings
 from components.settings.run import ModelSettings
 
-# Fingerprints and what they are of: a change is reported without the hashes.
+# What each fingerprint covers; a change is reported without the hashes.
 _CONTENTS = {
     "data": "the data",
     "code": "the code or a library",
@@ -74,9 +74,9 @@ def make_training_config(data: DatasetSummary, settings: ModelSettings) -> Train
 
     Args:
         data: What the manifest holds; only its fingerprint matters.
-        settings: The settings that determine the model, given the data. Files that they name count
-            by content. (Buckets have other checksums than disks: a file moved there counts as
-            changed.)
+        settings: The settings that determine the model, given the data. Files that they name are
+            compared by content. (Buckets and disks have different checksums, so a file moved to a
+            bucket counts as changed.)
 
     Raises:
         DataError: If a path does not exist.
@@ -89,7 +89,7 @@ def make_training_config(data: DatasetSummary, settings: ModelSettings) -> Train
     external = {
         name: external_content_hash(decisive[name], *words)
         for name, words in external_settings(ModelSettings).items()
-        # A registered model counts by its name: if it is the champion of this very model, each
+        # A registered model is compared by name. If it is the champion of this very model, each
         # release would otherwise be a reason for the next training.
         if not is_model_uri(decisive[name])
     }
@@ -98,5 +98,5 @@ def make_training_config(data: DatasetSummary, settings: ModelSettings) -> Train
 
 
 def _short(value: Any) -> Any:
-    """Returns a setting's value; of the content hash of an ONNX model, the beginning."""
+    """Returns a setting's value; shortens the content hash of an ONNX model."""
     return f"ONNX model {value[:12]}" if _HASH.fullmatch(str(value)) else value

@@ -11,7 +11,7 @@ from components.errors import CaptionflowError, SettingError
 
 #: The exit code after Ctrl-C.
 INTERRUPTED = 130
-# No program can prevent these, and the system's message has the file and the reason. Any other
+# No program can prevent these, and the system's message names the file and the reason. Any other
 # `OSError`, such as a missing file, may be a defect, whose traceback is needed.
 _REFUSALS = frozenset(
     (
@@ -27,8 +27,8 @@ def one_line_errors(
 ) -> Iterator[None]:
     """Runs a command's body; an error that is not a defect ends it with one line.
 
-    These are `CaptionflowError`s, with their exit codes, and what the system refuses: access to a
-    file, space on the disk. SIGTERM is treated like Ctrl-C.
+    Such errors are `CaptionflowError`s, with their exit codes, and refusals of the system, such as
+    denied access to a file or a full disk. SIGTERM is treated like Ctrl-C.
 
     Args:
         interrupted: What to print when the command was interrupted.

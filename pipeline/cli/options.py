@@ -14,8 +14,8 @@ Preset = Annotated[
         show_default="sample; for your own data, `run` chooses one by the number of images",
     ),
 ]
-# readable=False: Typer would report a path that can't be read in a box of seven lines. The commands
-# do it in one.
+# readable=False: Typer would report an unreadable path in a box of seven lines. The commands report
+# it in one line.
 Config = Annotated[
     Path | None,
     typer.Option(

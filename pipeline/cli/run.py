@@ -49,7 +49,7 @@ def run(
         fixed = {**(read_config(config) if config else {}), **given}
         if no_store:
             fixed["store"] = ""
-        # Errors in settings appear at once: what takes seconds to import follows.
+        # Checked first, so that errors in settings appear at once: later imports take seconds.
         make_settings(DEFAULT_PRESET, fixed)
         from pipeline.local.choices.choose import Choices, choose_settings
         from pipeline.local.choices.parent_encoder import require_parent_encoder
@@ -61,7 +61,7 @@ def run(
             choices = choose_settings(preset, fixed, root)
         settings = make_settings(choices.preset, {**choices.values, **fixed})
         show_choices(choices, root)
-        # A plan runs nothing that a wrong encoder could spoil, and the encoder takes time to build.
+        # A plan runs nothing that needs a matching encoder, and building one takes time.
         if settings.start_from and not (check or plan):
             announce(f"Comparing the image encoder with that of {settings.start_from} …")
             require_parent_encoder(settings)

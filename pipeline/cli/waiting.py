@@ -6,10 +6,10 @@ import typer
 
 
 def announce(text: str) -> None:
-    """Prints a line on standard error if that is a terminal: logs and pipes have nobody waiting.
+    """Prints a line on standard error if it is a terminal, where somebody is waiting.
 
     Args:
-        text: What takes time now, such as `Loading the model …`.
+        text: What the command is doing, such as `Loading the model …`.
     """
     if sys.stderr.isatty():
         typer.echo(text, err=True)

@@ -25,13 +25,13 @@ def cluster_arguments(
     """Returns the pipeline's parameters for a run on a cluster.
 
     Args:
-        preset: The preset to start from; None: `sample`, for which own data need other settings.
+        preset: The preset to start from; None: `sample`, which does not suit a user's own data.
         config: A YAML file of settings; None if there is none.
         settings: Settings from the command line.
         kubernetes: `KubernetesSettings` from the command line.
 
     Raises:
-        SettingError: If a setting is invalid, or a path that a pod can't read, or that several
+        SettingError: If a setting is invalid, or is a path that a pod can't read or that several
             workers don't share.
     """
     arguments = make_settings(preset or DEFAULT_PRESET, settings, config=config).model_dump()

@@ -2,7 +2,7 @@
 
 Kubeflow Pipelines (KFP) 2.17 does not report it: `error` is empty on failed runs and tasks. So two
 other sources are consulted, if this machine can reach them: MLflow, where a step records errors in
-data or settings, and Kubernetes, which knows why a pod was terminated.
+its data or settings, and Kubernetes, which knows why a pod was terminated.
 """
 
 import logging

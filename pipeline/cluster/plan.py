@@ -1,7 +1,7 @@
 """`captionflow submit --plan`: what a run on a cluster would do.
 
 On a cluster no step is reused: KFP's cache is off (`pipeline.kubernetes` says why). So the plan
-lists, for each step, what changed since the last successful run, and what work the step skips.
+lists, for each step, what changed since the last successful run, and which work the step skips.
 """
 
 from collections.abc import Mapping

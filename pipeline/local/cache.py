@@ -35,9 +35,9 @@ from pipeline.plan import (
 )
 from pipeline.tasks import Step, steps_of
 
-# Folder of the parts of each step's last key.
+# Folder with the parts of each step's last key.
 _LAST = "last"
-# In an artifact's metadata: the checkpoint that the step would have resumed from.
+# Key in an artifact's metadata: the checkpoint that the step would have resumed from.
 _CHECKPOINT = "checkpoint"
 _REGISTRY = "Never cached: it depends on the registry."
 
@@ -137,7 +137,7 @@ class RunCache(LocalCache):
         }
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Returns the outputs of a step that need not run; None if it has to, and locks it."""
+        """Returns the cached outputs of a step; None, after locking it, if the step has to run."""
         step, artifacts = self._steps[key]
         self._step_lock.acquire(key, lambda: self._on_wait(step.name))
         if step.forced:
@@ -161,7 +161,8 @@ class RunCache(LocalCache):
         write_json(Path(self.cache_root) / _LAST / f"{step.name}.json", step.parts)
         sync_tree(self._entry_path(key))
         for artifact in outputs.values():
-            # Needed until now: without it, a run killed before this point would train again.
+            # The checkpoint was needed until now: without it, a run killed before this point would
+            # train again.
             if isinstance(artifact, Artifact) and (
                 checkpoint := artifact.metadata.get(_CHECKPOINT)
             ):

@@ -82,7 +82,7 @@ class RunView(io.TextIOBase):
             TextColumn("{task.fields[step]:<10}", table_column=Column(no_wrap=True, min_width=10)),
             BarColumn(bar_width=20),
             _TimeColumn(table_column=Column(no_wrap=True, min_width=8, justify="right")),
-            # The rest of the line: a longer message is cut, so that no other column is.
+            # Gets the rest of the line: a longer message is cut off, so that no other column is.
             TextColumn(
                 "{task.description}",
                 style="dim",

@@ -32,7 +32,7 @@ def dry_run(
     Args:
         spec: The pipeline's `PipelineSpec`.
         arguments: The run's parameters.
-        contents: Content hashes of the files and experiments that parameters name.
+        contents: Content hashes of the files and experiments that the parameters name.
         cache: Folder of kfp.local's cache.
         reuse: Whether earlier results may be reused.
 

@@ -92,7 +92,7 @@ def arguments_of(settings: RunSettings, root: Path) -> dict[str, Any]:
     kubernetes: KubernetesSettings = make_kubernetes_settings({"gpus": "0"})
     arguments = {**settings.model_dump(), **kubernetes.model_dump()}
     for name in ("checkpoints", "store"):
-        # Empty: no such folder.
+        # An empty setting means that there is no such folder.
         if arguments[name] and not is_remote(arguments[name]):
             arguments[name] = str(root / local_path(arguments[name]))
     return arguments

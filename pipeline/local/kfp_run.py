@@ -26,7 +26,7 @@ _GRACE = 10
 
 
 class StepFailedError(CaptionflowError):
-    """A step of the DAG failed; the message is the step's own error, below the log's place."""
+    """A step of the DAG failed; the message is the location of the log, then the step's error."""
 
     has_lines = True
 

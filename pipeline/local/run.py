@@ -54,7 +54,7 @@ def run_pipeline(
         DataError: If a path in the settings does not exist.
         StepFailedError: If a step failed; with its name and its error.
     """
-    # Refer to the real standard output, which `RunView` is about to replace.
+    # Keep the real standard output, which `RunView` is about to replace.
     console = console or Console(file=sys.stdout)
     root = root.absolute()
     make_root(root)
@@ -120,7 +120,7 @@ def _print_wait(console: Console, step: str) -> None:
 
 
 def _findings(spec: Any, planned: list[PlannedStep], cache: Path) -> list[str]:
-    """Returns what limits a model of a data set that `ingest` does not read again."""
+    """Returns the findings on a data set that `ingest` does not read again."""
     ingest = next(step for step in planned if step.name == "ingest")
     outputs = step_outputs(spec, "ingest", cache) if ingest.reused else None
     if outputs is None:

@@ -1,8 +1,8 @@
 """The folder of a run, and what killed runs leave behind.
 
 A run holds a lock (`flock`) on a file in its folder. The kernel releases the lock when the process
-ends, for whatever reason. So a later run in the same work folder may remove what belongs to a run
-whose lock is free.
+ends, for whatever reason. If a run's lock is free, a later run in the same work folder may
+therefore remove what the earlier run left behind.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ class RunFolder:
     Attributes:
         path: Where kfp.local stores the artifacts of each step. Its name starts with the time in
             UTC, so names sort by time, and identifies the run.
-        temporary: For temporary files of the steps; removed when the run ends.
+        temporary: A folder for temporary files of the steps; removed when the run ends.
     """
 
     path: Path

@@ -1,8 +1,8 @@
 """Finds matching artifacts of local runs in a work folder, for notebooks and tools.
 
 A run keeps each artifact that it produced in `ROOT/artifacts/RUN/STEP/ARTIFACT`; artifacts from the
-cache stay in the folder of the run that produced them. So the newest artifact of one step is taken,
-and from other steps the newest ones that match it by their content.
+cache stay in the folder of the run that produced them. So the newest artifact of one step is
+chosen, and from the other steps the newest artifacts whose content matches it.
 
 Artifacts are ordered by the time at which they were written. The names of the run folders are in
 local time, which goes back an hour when daylight saving time ends.
@@ -22,7 +22,7 @@ from components.artifacts.manifest import MANIFEST_FILE, REPORT_FILE
 from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
 
-#: Instead of the name of a run: any run.
+#: Stands for any run, instead of the name of one.
 ANY = "*"
 
 

@@ -1,4 +1,4 @@
-"""Locks by which runs in one work folder do the same work once."""
+"""Locks that keep runs in one work folder from doing the same work twice."""
 
 import contextlib
 import fcntl
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 class StepLock:
-    """The lock of a step's result, of one step at a time.
+    """A lock on a step's result; it locks one result at a time.
 
     Args:
-        folder: The folder of the locks' files. Their names are hidden and they exist only as long
-            as a lock is held; a file that a killed process left is free.
+        folder: The folder of the lock files. Their names are hidden, and they exist only while a
+            lock is held; a file left by a killed process is not locked.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,7 +25,7 @@ class StepLock:
 
         Args:
             key: The result.
-            on_wait: Called if another process or `StepLock` holds it, before waiting for it.
+            on_wait: Called before waiting, if another process or `StepLock` holds the lock.
         """
         self.release()
         path = self._folder / f".{key}.lock"
@@ -37,7 +37,7 @@ class StepLock:
                 except BlockingIOError:
                     on_wait()
                     fcntl.flock(descriptor, fcntl.LOCK_EX)
-                # The holder before may have removed the file; then its lock locks nothing.
+                # The previous holder may have removed the file; a lock on it is then worthless.
                 if _is_file(path, descriptor):
                     self._path, self._descriptor = path, descriptor
                     return

@@ -7,7 +7,7 @@ from components.artifacts.files import read_json, write_json
 from pipeline.local.console import Seconds
 from pipeline.plan import PlannedStep
 
-# Folder in the cache; a file for each step.
+# Folder in the cache, with a file for each step.
 _TIMES = "times"
 
 
@@ -29,7 +29,7 @@ def record_times(
 
 
 def earlier_times(cache: Path, planned: Iterable[PlannedStep]) -> dict[str, Seconds]:
-    """Returns the time that each reused step took when it ran; without those that are unknown.
+    """Returns the time that each reused step took when it ran; unknown times are left out.
 
     Args:
         cache: Folder of the cache.

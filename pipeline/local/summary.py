@@ -39,7 +39,7 @@ class Summary:
         model_name: The model's name in the registry.
         outputs: Each step's parameters and artifacts, by step and name.
         seconds: Time that each step took; steps from the cache are left out.
-        earlier: Time that steps from the cache took when they ran, as far as it is known.
+        earlier: Time that steps from the cache took when they ran, if it is known.
     """
 
     root: Path
@@ -147,7 +147,7 @@ def _model_version(summary: Summary) -> str:
 
 def _report(summary: Summary) -> str:
     outputs = summary.outputs
-    # With the version, if there is one.
+    # The report with the version, if there is one.
     report = outputs["register"]["released_report"] if summary.passed else None
     # KFP's file has no suffix, which browsers need.
     target = summary.root / "report.html"
@@ -160,7 +160,7 @@ def _mlflow(summary: Summary) -> Iterator[tuple[str, str]]:
     from components.registry.client import printable_tracking_uri
     from components.registry.experiments import runs_page
 
-    # A server's address is its page; a local store needs a command that starts the page.
+    # A server's address opens its page; a local store needs a command that starts one.
     address, page = printable_tracking_uri(), runs_page(_settings(summary).experiment)
     if address.startswith(("http://", "https://")):
         yield "MLflow", f"{address.rstrip('/')}{page}"

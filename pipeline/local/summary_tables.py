@@ -24,7 +24,7 @@ def steps_table(
     Args:
         files: The paths of each step's artifacts, by step and name.
         seconds: Time that each step took; steps from the cache are left out.
-        earlier: Time that steps from the cache took when they ran, as far as it is known.
+        earlier: Time that steps from the cache took when they ran, if it is known.
         folder: The folder of all artifacts.
     """
     table = Table(

@@ -1,6 +1,6 @@
-"""Confidence benchmark: how much better are the captions that a model is surest of, at what cost?
+"""Confidence benchmark: how much better are a model's most confident captions, at what cost?
 
-The confidence of a model that `quality.py --models FOLDER` kept is fitted on dev and measured on
+The confidence of a model kept by `quality.py --models FOLDER` is fitted on dev and measured on
 test, with all references, as in the step `evaluate`; the captions are those of beam search with the
 preset's other decoding settings.
 

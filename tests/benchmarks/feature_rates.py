@@ -1,4 +1,4 @@
-"""The measurements of `features.py`, each to be run in a separate process."""
+"""The measurements of `features.py`; each must run in a separate process."""
 
 import time
 from collections.abc import Sequence
@@ -120,7 +120,7 @@ def bare_rate(paths: Sequence[str], weights: str, batch_size: int, batches: int)
 
 
 def bare_onnx_rate(paths: Sequence[str], folder: Path, batch_size: int, batches: int) -> float:
-    """Returns the photos per second of onnxruntime alone, as it comes, on full batches in memory.
+    """Returns the photos per second of plain onnxruntime on full batches in memory.
 
     Args:
         paths: At least one batch of photos.
@@ -148,7 +148,7 @@ def predict_rate(paths: Sequence[str], weights: str) -> float:
     """Returns the photos per second of the original project's loop: one photo per `predict`.
 
     Args:
-        paths: The photos; the first few are for warm-up.
+        paths: The photos; the first few are used for warm-up.
         weights: See `build_with_weights`.
     """
     network = find_backbone(NETWORK)

@@ -1,10 +1,10 @@
 """Benchmark of the features step: throughput, accuracy, memory, and the feature store.
 
-Every measurement runs in a separate process, in this order: the step with an encoder from ONNX, in
-turn with bare onnxruntime; the loop of the original project and the bare network; the step over all
-photos; both baselines again, to reveal a drift of the machine's speed; the similarity of the step's
-features to float32; the memory of the step over few and over all photos; and the step with a
-feature store that is empty, lacks 1 % of the photos, or has all.
+Every measurement runs in a separate process, in this order: the step with an ONNX encoder,
+alternating with bare onnxruntime; the loop of the original project and the bare network; the step
+over all photos; both baselines again, to reveal any drift in the machine's speed; the similarity of
+the step's features to float32; the memory of the step over few and over all photos; and the step
+with a feature store that is empty, lacks 1 % of the photos, or has all of them.
 
     .venv/bin/python tests/benchmarks/features.py
     .venv/bin/python tests/benchmarks/features.py --onnx-only

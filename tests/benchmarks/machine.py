@@ -39,9 +39,9 @@ def matmul_gflops(size: int = 3072, *, best_of: int = 8, dtype: str = "float32")
     float32 products in TF32 by default, so the result is for TF32.
 
     Args:
-        size: n. A GPU needs a few thousand more to be fully used.
+        size: n. To use a GPU fully, it must be larger by a few thousand.
         best_of: Number of products to time, after one for warm-up.
-        dtype: Of both matrices.
+        dtype: The dtype of both matrices.
     """
     left, right = (tf.cast(tf.random.normal((size, size)), dtype) for _ in range(2))
 

@@ -29,7 +29,7 @@ _UNCOUNTED = {"Einsum", "PartitionedCall", "StatefulPartitionedCall", "While", "
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The result of a training.
+    """The result of a training run.
 
     Attributes:
         seconds: Duration of an epoch, see `train_ours`.

@@ -55,7 +55,7 @@ def seconds_per_epoch(
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
-    # The dataset shuffles already.
+    # The dataset is already shuffled.
     model.fit(dataset.take(_WARM_UP_STEPS), shuffle=False, verbose=0)
     started = time.perf_counter()
     model.fit(dataset, shuffle=False, verbose=0)

@@ -6,8 +6,8 @@ only: test is for final models.
 
     .venv/bin/python tests/benchmarks/quality.py --seeds 1 2 3 --splits dev test
 
-With `--models FOLDER`, models are kept there and not trained again, for example to score them with
-other decoding settings or on another split.
+With `--models FOLDER`, models are kept there and not retrained, for example to score them with
+different decoding settings or on another split.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def train(
 def score(
     folder: Path, examples: dict[str, Examples], splits: list[str], changed: dict[str, Any]
 ) -> Outcome:
-    """Scores a model as `evaluate` does, in another process than its training.
+    """Scores a model as `evaluate` does, in a different process from its training.
 
     Args:
         folder: The model that `train` wrote.

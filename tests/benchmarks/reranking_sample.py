@@ -1,10 +1,10 @@
-"""What it costs to rerank with a sample of the train photos (the setting `reranking_photos`).
+"""Measures what reranking with a sample of the train photos costs (setting `reranking_photos`).
 
 The dev split is decoded once; then its beams are reranked with samples of several sizes.
 
     .venv/bin/python tests/benchmarks/reranking_sample.py MODEL
 
-MODEL is a model that `quality.py --models` keeps.
+MODEL is a model kept by `quality.py --models`.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main() -> None:
     train, dev = examples["train"], examples["dev"]
     decoding = decoding_of(preset_settings(), beam_width=args.beam)
     reranked = Bundle.load(args.model, decoding)
-    # With the guidance of all train photos, if the preset has any: only the reranking is sampled.
+    # Guidance, if the preset uses it, comes from all train photos: only the reranking is sampled.
     bundle = replace(reranked, decoding=replace(decoding, reranking_weight=0.0))
     beams = bundle.alternatives(dev.features)
     table = Table("train photos", "BLEU-4", "CIDEr-D", title=f"dev, {dev.photos} photos")

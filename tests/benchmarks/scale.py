@@ -1,16 +1,17 @@
 """Rehearsal of a million photos: ingest, features and training, with processes killed at random.
 
-Tiny photos are drawn; the encoder takes as long as a real one (`--rate`), but computes next to
-nothing; everything else is what the pipeline runs. At random moments, the process group of a step
-is killed (SIGKILL), and the same step is started again. At the end, the examples are compared with
-the photos: none is missing, none is there twice, and each has its own feature.
+The photos are tiny generated images. The encoder takes as long as a real one (`--rate`), but
+computes next to nothing. Everything else is what the pipeline runs. At random moments, the process
+group of a step is killed (SIGKILL), and the same step is started again. At the end, the examples
+are compared with the photos: none is missing, none appears twice, and each has its own feature.
 
     .venv/bin/python tests/benchmarks/scale.py
     .venv/bin/python tests/benchmarks/scale.py --photos 8000 40000 --rate 600 --kills 2
 
 The steps run on Beam's engine in their own process: Beam's local job service waits forever for a
 worker that was killed, so only a whole step can be killed here. With `--folder`, the same command
-goes on after the last step that has ended. A million photos take 4 GB, and 10 GB for the rest.
+continues after the last finished step. A million photos take 4 GB of disk space, and the artifacts
+another 10 GB.
 """
 
 import argparse
@@ -41,18 +42,18 @@ from components.features.shards import entry_count
 _FOLDER = Path(__file__).parent
 _ENCODER = _FOLDER.parent / "faults/tiny_encoder.py"
 _MILLION = 1_000_000
-# Steps that are killed: normalize takes minutes, and starts from the beginning.
+# Steps that are killed. normalize is not: it takes minutes, and starts again from the beginning.
 _KILLED = ("ingest", "features", "train")
 _COMPARED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step took.
+    """The cost of a step.
 
     Attributes:
         step: Its name.
-        units: Photos, or training steps.
+        units: Number of photos, or of training steps.
         done: The same, counted in all attempts.
         kills: Number of attempts that were killed.
         seconds: Duration of all attempts.
@@ -96,7 +97,7 @@ def rehearse(folder: Path, photos: int, args: argparse.Namespace) -> list[Outcom
     """Runs the steps one after the other, and kills them.
 
     Args:
-        folder: Has the photos; the artifacts go there.
+        folder: The folder with the photos, where the artifacts are written too.
         photos: Number of photos.
         args: The command line.
     """
@@ -113,7 +114,7 @@ def rehearse(folder: Path, photos: int, args: argparse.Namespace) -> list[Outcom
     units = photos
     for step in STEPS:
         kills = args.kills if step in _KILLED else 0
-        # A killed ingest starts from the beginning, so once is enough.
+        # A killed ingest starts again from the beginning, so killing it once is enough.
         moments = sorted(generator.integers(0, units, min(kills, 1) if step == "ingest" else kills))
         outcomes.append(_once(step, given, units, moments))
         if step == "normalize":
@@ -152,7 +153,7 @@ def _run(step: str, given: dict[str, Any], units: int, moments: list[int]) -> Ou
 
 
 def _killed(process: subprocess.Popen[bytes], journal: Journal, moments: list[int]) -> bool:
-    """Waits for a process, or kills its group at the next moment, which is removed."""
+    """Waits for a process, or kills its group at the next moment and removes that moment."""
     try:
         while process.poll() is None:
             if moments and journal.units() > moments[0]:
@@ -171,14 +172,14 @@ def check(folder: Path, photos: int) -> list[str]:
     """Compares the examples with the photos.
 
     Args:
-        folder: Has the artifacts.
+        folder: The folder with the artifacts.
         photos: Number of photos.
 
     Returns:
-        What was found, for people.
+        The results, as text for people.
 
     Raises:
-        RuntimeError: If a photo is missing, or there twice, or has the feature of another one.
+        RuntimeError: If a photo is missing, appears twice, or has the feature of another one.
     """
     manifest = {photo.image_id: photo for photo in read_manifest(folder / "manifest")}
     found: list[str] = []

@@ -1,4 +1,4 @@
-"""A drawn data set of any size: tiny photos, each with bytes of its own, and captions."""
+"""A generated data set of any size: tiny photos, no two with the same bytes, and captions."""
 
 import json
 from pathlib import Path
@@ -13,18 +13,18 @@ _WORDS, _SEED = 2500, 17
 
 
 def draw_dataset(folder: Path, photos: int, captions: int) -> None:
-    """Draws photos, and writes `captions.jsonl` beside them, unless that file exists.
+    """Generates photos, and writes `captions.jsonl` beside them, unless that file exists.
 
     Args:
-        folder: Where they go.
+        folder: Where the photos are written.
         photos: Number of photos.
-        captions: Captions of each.
+        captions: Number of captions per photo.
     """
     lines = folder / "captions.jsonl"
     if lines.exists():
         return
     generator = np.random.default_rng(_SEED)
-    # Frequencies of words fall as in Zipf's law, as in real captions.
+    # Word frequencies follow Zipf's law, as in real captions.
     shares = 1 / np.arange(1, _WORDS + 1)
     words = np.array([f"word{number}" for number in range(_WORDS)])
     aside = lines.with_suffix(".part")
@@ -36,7 +36,7 @@ def draw_dataset(folder: Path, photos: int, captions: int) -> None:
             path.parent.mkdir(exist_ok=True)
             pixels = generator.integers(0, 256, _BLOCKS, np.uint8)
             image = Image.fromarray(pixels).resize(_SIZE, Image.Resampling.NEAREST)
-            # The number makes the bytes differ, should two photos be drawn alike.
+            # The number makes the bytes differ even if two photos have the same pixels.
             image.save(path, comment=f"{number}".encode())
             lengths = generator.integers(7, 15, captions)
             chosen = generator.choice(words, lengths.sum(), p=shares / shares.sum())

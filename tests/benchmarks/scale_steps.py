@@ -1,7 +1,7 @@
 """One step of `scale.py`, in a process that may be killed: `scale_steps.py STEP SETTINGS`.
 
-Each step counts its work in a journal, a file that grows by a byte per photo or training step, so
-that what a killed process had done is known. The result is written when the step has ended.
+Each step counts its work in a journal, a file that grows by a byte per photo or training step. It
+shows how much a killed process had done. The result is written when the step has ended.
 """
 
 import json
@@ -30,26 +30,26 @@ class Journal:
     """Counts work.
 
     Attributes:
-        path: A file of as many bytes.
+        path: The file, whose size in bytes is the count.
     """
 
     path: Path
 
     def add(self, units: int) -> None:
-        """Counts work that begins."""
+        """Counts work that is about to begin."""
         with self.path.open("ab") as file:
             file.write(b"." * units)
 
     def units(self) -> int:
-        """Returns the work that has been begun."""
+        """Returns how much work has begun."""
         return self.path.stat().st_size if self.path.exists() else 0
 
 
 class PacedEncoder:
-    """An encoder that takes as long as a slower one.
+    """Slows an encoder down to a given rate.
 
     Args:
-        encoder: A fast one, whose features it returns.
+        encoder: A fast encoder, which computes the features.
         journal: Counts the photos.
         rate: Photos per second.
     """

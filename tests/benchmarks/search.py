@@ -138,7 +138,7 @@ def _ratio(timings: dict[str, list[float]], base: str, name: str) -> float:
 def _with_all_penalties(
     network: Any, features: NDArray[np.float32], config: DecodingConfig
 ) -> NDArray[np.int32]:
-    """Searches once, ranks by each length penalty, and returns the captions for the config's."""
+    """Searches once, ranks by each length penalty, and returns the captions for `config`'s."""
     beams = beam_search(network, features, beam_width=config.beam_width, max_words=config.max_words)
     for penalty in _PENALTIES:
         beams.ranked(penalty)

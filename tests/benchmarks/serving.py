@@ -1,8 +1,8 @@
 """Load test of the registered model behind `mlflow models serve`, with many clients.
 
-The server is started on a champion. Each client posts a photo, waits for its caption and posts the
-next. The benchmark reports responses and failures, response times, and the memory of the server's
-processes before, halfway through and at the end.
+The server is started with a champion. Each client posts a photo, waits for its caption, and posts
+the next one. The benchmark reports responses and failures, response times, and the memory of the
+server's processes before, halfway through and at the end.
 
     .venv/bin/python tests/benchmarks/serving.py --root runs --clients 50 --seconds 60
 """

@@ -1,9 +1,9 @@
-"""Quality of the preset `small`: trains it on few photos of Flickr8k, as a user's own data are few.
+"""Quality of the preset `small`: trains it on a few photos of Flickr8k, like a user's own data.
 
-Of N photos from the official train split, 3/4 are trained on and 1/8 choose the best epoch, as in
-`captionflow run`. The last 1/8, on which it would test, is left out: the whole official dev or test
-split is scored instead, which is more reliable. Features are precomputed, and the word embeddings
-start at random.
+Of N photos from the official train split, 3/4 are used for training and 1/8 to choose the best
+epoch, as in `captionflow run`. The last 1/8, which `captionflow run` would use for testing, is left
+out: the whole official dev or test split is scored instead, which is more reliable. Features are
+precomputed, and the word embeddings start at random.
 
     .venv/bin/python tests/benchmarks/small.py --photos 400 1000 2000 --seeds 1 2 3
 """
@@ -38,11 +38,11 @@ PRESET = "small"
 
 @dataclass(frozen=True, slots=True)
 class FewPhotos:
-    """Examples of few photos.
+    """The examples of a few photos.
 
     Attributes:
         train: The photos to train on.
-        dev: The photos that choose the best epoch.
+        dev: The photos used to choose the best epoch.
         vocabulary: The words of `train`.
     """
 
@@ -72,7 +72,7 @@ def main() -> None:
 def train_and_score(
     examples: dict[str, Examples], split: str, photos: int, seed: int, changed: dict[str, Any]
 ) -> dict[str, float]:
-    """Trains on few photos, and returns the scores on a whole split, with the time of training.
+    """Trains on a few photos, and returns the scores on a whole split, with the training time.
 
     Args:
         examples: Examples by split.
@@ -106,7 +106,7 @@ def train_and_score(
 
 
 def choose_few(train: Examples, photos: int, seed: int, min_count: int) -> FewPhotos:
-    """Draws photos, divides them, and counts the vocabulary in those to train on.
+    """Draws photos, splits them, and counts the vocabulary of the training photos.
 
     Args:
         train: The photos to draw from.

@@ -1,14 +1,14 @@
-"""Memory and speed of training from a stream, by the number of photos.
+"""Memory and speed of training from a stream, by number of photos.
 
-For each number, shards with drawn features and captions are written, and the trainer of
-`components/train` trains on them for two epochs that are cut short: the passes over all shards
-(counting captions, standardization, the sample for reranking) are whole. Each training runs in a
-process of its own.
+For each number, shards with random features and captions are written, and the trainer of
+`components/train` trains on them for two shortened epochs. The passes over all shards (counting
+captions, standardization, the sample for reranking) are complete. Each training runs in its own
+process.
 
     .venv/bin/python tests/benchmarks/streaming.py --photos 5996 100000 1000000
 
-Only the first 16,000 photos are drawn; the other shards are copies of theirs. A million photos take
-3 GB in the temporary folder.
+Only the first 16,000 photos are generated; the other shards are copies of theirs. A million photos
+take 3 GB in the temporary folder.
 """
 
 import argparse
@@ -43,12 +43,12 @@ _GLOVE_WIDTH = 50
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a training took.
+    """The cost of a training run.
 
     Attributes:
         start: Memory of the process before training, in MiB.
-        peak: Its peak, in MiB.
-        sample: Seconds of the pass that draws the sample for reranking, the longest of the passes.
+        peak: Peak memory of the process, in MiB.
+        sample: Duration in seconds of the longest pass, which draws the sample for reranking.
         rate: Captions per second in the second epoch.
     """
 
@@ -112,15 +112,15 @@ def train(folder: Path, data: str, steps: int, settings: TrainSettings) -> Outco
 
     Args:
         folder: The shards.
-        data: memory or stream.
+        data: `memory` or `stream`.
         steps: Steps per epoch.
-        settings: Two epochs.
+        settings: Training settings with two epochs.
     """
     start = peak_memory()
     shards = [ExampleShards(folder, split) for split in ("train", "dev")]
     train, dev = [each.read(each.paths) if data == "memory" else each for each in shards]
     matrix = np.random.default_rng(0).normal(size=(_WORDS, _GLOVE_WIDTH)).astype(np.float32)
-    # Keras reads no more batches than this from an epoch.
+    # Keras reads at most this many batches per epoch.
     with mock.patch.object(CaptionBatches, "steps", steps):
         _, state = fit_ours(train, dev, matrix, settings)
     began = time.perf_counter()

@@ -10,7 +10,7 @@ PHOTOS = 200
 
 @pytest.fixture(autouse=True)
 def scripts_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scripts import one another as from their own folder."""
+    """The scripts import one another as if run from their own folder."""
     for folder in (BENCHMARKS, BENCHMARKS.parent / "faults"):
         monkeypatch.syspath_prepend(folder)
 

@@ -21,7 +21,7 @@ from components.captioning.model.vocabulary import END, PAD, START
 
 _UNITS = 256
 _DROPOUT = 0.5
-# The tutorials use one photo's samples per batch: its five captions have about as many words.
+# The tutorials use one photo's samples per batch: its five captions have about this many words.
 BATCH_SIZE = 64
 _WARM_UP_STEPS = 3
 

@@ -119,7 +119,7 @@ def describe_train_photos(root: Path, count: int, search: str) -> Scored:
 
     Args:
         root: A work folder with a finished run.
-        count: The number of photos, from the first on.
+        count: The number of photos, starting with the first.
         search: As in `read_captions`.
     """
     # Imports TensorFlow, which scoring a file does not need.
@@ -129,7 +129,7 @@ def describe_train_photos(root: Path, count: int, search: str) -> Scored:
     from pipeline.local.runs import find_scores
 
     found = find_scores(root)
-    # The newest, which may be from an earlier run, if the features came from the cache.
+    # The newest examples, which may be from an earlier run if the features came from the cache.
     train = read_examples(max(root.glob("artifacts/*/features/examples")), "train")
     captions = search_both(Bundle.load(found.model), train.features[:count])
     texts = captions.greedy if search == "greedy" else captions.beam

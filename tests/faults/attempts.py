@@ -20,12 +20,12 @@ SETTINGS = (
 STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
 ENDED = re.compile(r"Task .*?'([\w-]+)'.* finished with status .*SUCCESS")
 _FUNCTION = "--function_to_execute"
-# Seconds; a step takes minutes to start on a machine that is very busy.
+# Seconds. On a very busy machine, a step takes minutes to start.
 _TIMEOUT = 3600.0
 
 
 class Attempt:
-    """A run of the pipeline in a process group of its own.
+    """A run of the pipeline in its own process group.
 
     Args:
         root: The work folder.
@@ -38,7 +38,7 @@ class Attempt:
     ) -> None:
         self._before = set((root / "logs").glob("*.log"))
         self._root = root
-        # Beside the work folder, so that what is left there belongs to its runs.
+        # Beside the work folder, so that anything left there belongs to its runs.
         temporary = root.parent / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "MLFLOW_TRACKING_URI": "", "PYTHONPATH": str(PROJECT)}
@@ -72,11 +72,11 @@ class Attempt:
             time.sleep(0.1)
 
     def limit_files(self, step: str, size: int) -> None:
-        """Waits for the process of a step, in which files can't grow beyond a size from then on.
+        """Waits for the process of a step, and then limits the size of the files that it can write.
 
         Args:
             step: A step that has started.
-            size: In bytes. What exceeds it is an error, as on a full disk.
+            size: In bytes. Writing beyond it is an error, as on a full disk.
         """
         while self.process.poll() is None and step not in ENDED.findall(self.log()):
             running = step_process(self.process.pid)
@@ -89,7 +89,7 @@ class Attempt:
 
     def kill(self) -> None:
         """Kills the whole process group."""
-        with contextlib.suppress(ProcessLookupError):  # it has ended
+        with contextlib.suppress(ProcessLookupError):  # already ended
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
 

@@ -3,8 +3,8 @@
     python tests/faults/conditions.py
     python tests/faults/conditions.py first_run two_runs    # only some, the first among them
 
-The work folder has an unusual name and lies on a small disk (a tmpfs, if root may mount one). After
-the first run only the steps that depend on the registry run again, under another model name.
+The work folder has an unusual name and is on a small disk (a tmpfs, if root may mount one). After
+the first run, only the steps that depend on the registry run again, with a different model name.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ def first_run(root: Path) -> list[str]:
 
 
 def killed_step(root: Path) -> list[str]:
-    """A step, not the run, gets SIGKILL, as from the kernel when memory runs out."""
+    """A step, not the run, is killed by SIGKILL, as the kernel does when memory runs out."""
     attempt = Attempt(root, (*settings_of(root), "--model-name", "killed", "--force"))
     if not attempt.wait_for("train"):
         return [attempt.finish()[1]]
@@ -61,7 +61,7 @@ def killed_step(root: Path) -> list[str]:
 
 
 def full_disk(root: Path) -> list[str]:
-    """The disk is full when register logs the model; then there is room again."""
+    """The disk is full when register logs the model; then space is freed."""
     settings = (*settings_of(root), "--model-name", "full")
     attempt = Attempt(root, settings)
     if not attempt.wait_for("register"):
@@ -90,7 +90,7 @@ def two_runs(root: Path) -> list[str]:
 
 
 def identical_runs(root: Path) -> list[str]:
-    """The same run is started twice at once: it trains once, and both end well."""
+    """The same run is started twice at once: it trains once, and both succeed."""
     settings = (*settings_of(root), "--epochs", "5", "--model-name", "same")
     before = set((root / "logs").glob("*.log"))
     runs = [Attempt(root, settings) for _ in range(2)]
@@ -167,7 +167,7 @@ def _small_disk() -> Iterator[Path]:
 
 
 def main() -> int:
-    """Runs all conditions; returns how many lost something."""
+    """Runs all conditions; returns the number that lost something."""
     failed = 0
     with _small_disk() as folder:
         root = folder / "it's #1, 100%" / "runs"
@@ -193,7 +193,7 @@ def _asked() -> list[Callable[[Path], list[str]]]:
 def _tried(condition: Callable[[Path], list[str]], root: Path) -> list[str]:
     try:
         return condition(root)
-    except Exception as error:  # whatever it is, the other conditions are still tried
+    except Exception as error:  # whatever it is, still try the other conditions
         return [f"{type(error).__name__}: {error}"]
 
 

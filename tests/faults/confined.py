@@ -1,14 +1,14 @@
-"""Runs with fewer rights than root has: another user's, or on a read-only root file system."""
+"""Runs with fewer rights than root: as another user, or on a read-only root file system."""
 
 import os
 from pathlib import Path
 
 from attempts import SETTINGS, Attempt
 
-#: Folder of the encoder, beside that of the work folder.
+#: Name of the encoder's folder, which is beside the folder of the work folder.
 ENCODER = "encoder"
 _USER = 65534  # nobody: a user without a home
-# Who may still read the interpreter, wherever it is.
+# This user may still read the interpreter, wherever it is.
 _AS_USER = (
     "env", "-u", "HOME", "setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups",
     "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search",
@@ -21,7 +21,7 @@ def settings_of(root: Path) -> tuple[str, ...]:
 
 
 def user_without_a_home(root: Path) -> list[str]:
-    """A whole run of an ordinary user, whose only writable folder is that of the work folder."""
+    """A whole run as an ordinary user, who can write only to the folder of the work folder."""
     folder = root.parent / "nobody"
     (folder / "tmp").mkdir(parents=True)
     for path in (folder, folder / "tmp"):
@@ -35,7 +35,7 @@ def read_only_system(root: Path) -> list[str]:
     """A whole run on a read-only root file system, as in a pod; /tmp is on it here."""
     folder = root.parent / "read only"
     (folder / "tmp").mkdir(parents=True)
-    # A mount of its own, which stays writable.
+    # A separate mount, which stays writable.
     script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro / && cd "$0/tmp" && exec "$@"'
     confined = ("unshare", "--mount", "sh", "-c", script, str(folder))
     code, output = Attempt(folder / "runs", settings_of(root), confined).finish()

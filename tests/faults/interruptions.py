@@ -6,9 +6,9 @@ import time
 from attempts import ENDED, Attempt
 from disks import Disk
 
-#: By the name on the command line.
+#: Kinds of interruption, by their names on the command line.
 KILL, POWER_CUT, FULL_DISK = "kill", "power-cut", "full-disk"
-# Bytes that a file may have on a disk that is "full".
+# Maximum file sizes, in bytes, on a disk that is "full".
 _SIZES = (0, 1 << 12, 1 << 16)
 _POLL = 0.05
 
@@ -27,7 +27,7 @@ def kill(attempt: Attempt, step: str, seconds: float) -> str:
 
 
 def cut_power(attempt: Attempt, step: str, seconds: float, disk: Disk) -> str:
-    """Cuts the power of the disk with the work folder, and returns the run's log until then.
+    """Cuts the power of the disk with the work folder, and returns the run's log up to then.
 
     Args:
         attempt: The run; the step has started.
@@ -36,7 +36,7 @@ def cut_power(attempt: Attempt, step: str, seconds: float, disk: Disk) -> str:
         disk: The disk.
     """
     attempt.wait_until(step, seconds)
-    # After the cut most of it is lost.
+    # Read before the cut, which loses most of the log.
     log = attempt.log()
     disk.power_off()
     attempt.kill()
@@ -49,11 +49,11 @@ def fill_disk(attempt: Attempt, step: str, chance: random.Random) -> tuple[str, 
 
     Args:
         attempt: The run; the step has started.
-        step: The step. If it does not mind the limit, the run is killed after it.
+        step: The step. If the limit does not affect it, the run is killed after the step.
         chance: Draws the limit.
 
     Returns:
-        The run's log, and what is wrong with how the run ended; empty if nothing is.
+        The run's log, and what was wrong with the end of the run; empty if nothing was.
     """
     attempt.limit_files(step, chance.choice(_SIZES))
     while attempt.process.poll() is None and step not in ENDED.findall(attempt.log()):

@@ -1,14 +1,14 @@
-"""Interrupts runs of the pipeline at random moments and checks what the next run makes of it.
+"""Interrupts runs of the pipeline at random moments, and checks how the next run recovers.
 
     python tests/faults/killed_runs.py --rounds 10 --seed 1 --folder build/kills
 
-A round is a new work folder, in which the same command is started until it ends by itself. It is
-interrupted once in each of the ten steps, at a random moment: killed (SIGKILL to the whole process
-group), or by a power cut, or by a full disk. Then the state of the work folder is compared with
-that of a run that nobody interrupted.
+Each round has a new work folder, in which the same command is started again until it ends by
+itself. It is interrupted once in each of the ten steps, at a random moment: by SIGKILL to the whole
+process group, by a power cut, or by a full disk. Then the state of the work folder is compared with
+that of an uninterrupted run.
 
-Moments are measured in processor time, which unlike the clock does not depend on how busy the
-machine is. The folder keeps the uninterrupted run and counts the interruptions of all calls.
+Moments are measured in processor time, which, unlike wall-clock time, does not depend on how busy
+the machine is. The folder keeps the uninterrupted run and counts the interruptions of all calls.
 """
 
 import argparse
@@ -42,14 +42,14 @@ class Base(NamedTuple):
 
 
 class Kill(NamedTuple):
-    """An interruption: the step in which the run was, and what was lost; empty: nothing."""
+    """An interruption: the step that was running, and what was lost; empty if nothing was."""
 
     step: str
     lost: str
 
 
 def uninterrupted(folder: Path, settings: tuple[str, ...]) -> Base:
-    """Returns the uninterrupted run of a folder; runs it if that has not been done yet."""
+    """Returns the uninterrupted run of a folder; runs it if it does not exist yet."""
     file = folder / "base.json"
     if not file.exists():
         root, seconds = folder / "base" / "runs", dict.fromkeys(STEPS, 0.0)
@@ -74,11 +74,11 @@ def run_round(
         chance: Draws the moments.
         settings: Settings of the run.
         base: The uninterrupted run.
-        kind: Of interruption.
+        kind: The kind of interruption.
 
     Returns:
-        All interruptions. If the final state is not that of the uninterrupted run, each of them
-        lost it, and the work folder is kept.
+        All interruptions. If the final state differs from that of the uninterrupted run, all of
+        them count as having lost something, and the work folder is kept.
     """
     folder = Path(tempfile.mkdtemp(prefix="captionflow-kills-"))
     disk = Disk(folder) if kind == POWER_CUT else None
@@ -95,7 +95,7 @@ def run_round(
         if faults:
             _show(f"kept: {f'{disk.image} (ext4)' if disk else folder}")
     if faults:
-        # Also if the first step did not even start.
+        # There is at least one entry, even if the first step did not start.
         lossy = kills or [Kill(STEPS[0], "")]
         return [Kill(step, lost or "; ".join(faults)) for step, lost in lossy]
     _show("final state: as of the uninterrupted run")
@@ -114,13 +114,13 @@ def _interrupt(
     """Interrupts the runs of a round in a folder, or on a disk in it.
 
     Returns:
-        All interruptions, and in what the final state differs from the uninterrupted run's.
+        All interruptions, and how the final state differs from that of the uninterrupted run.
     """
     root = (disk.path if disk else folder) / "runs"
     logs, kills = list[str](), list[Kill]()
     for step in STEPS:
         if step not in REPEATED and any(step in ENDED.findall(log) for log in logs):
-            # Two steps that do not depend on each other run in any order.
+            # Two steps that do not depend on each other may run in any order.
             continue
         with _attempted(root, settings) as attempt:
             if not attempt.wait_for(step):
@@ -147,7 +147,7 @@ def _interrupt(
 
 @contextlib.contextmanager
 def _attempted(root: Path, settings: tuple[str, ...]) -> Iterator[Attempt]:
-    """A run that does not outlive an error here."""
+    """A run that is killed if an error occurs here."""
     attempt = Attempt(root, settings)
     try:
         yield attempt
@@ -169,7 +169,7 @@ def _summary(kills: list[Kill]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Runs what the command line asks for; returns 1 if something was lost."""
+    """Runs the rounds that the command line asks for; returns 1 if something was lost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=10, help="with ten kills each (10)")
     parser.add_argument("--seed", default=str(random.randrange(10**6)), help="default: any")  # noqa: S311
@@ -178,7 +178,7 @@ def main() -> int:
     asked = parser.parse_args()
     folder = (asked.folder or Path(tempfile.mkdtemp(prefix="captionflow-base-"))).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    # With an encoder that costs nothing, most of a round is the start of its processes.
+    # With an encoder that costs nothing, a round spends most of its time starting processes.
     settings = (*SETTINGS, "--encoder", str(write_encoder(folder / "encoder")))
     base = uninterrupted(folder, settings)
     file = folder / f"{asked.kind}.jsonl"

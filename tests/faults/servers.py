@@ -1,4 +1,4 @@
-"""Sends the demo and the model server what crowds and hostile clients send.
+"""Sends the demo and the model server the requests of crowds and hostile clients.
 
     python tests/faults/servers.py BUNDLE
 
@@ -34,10 +34,10 @@ _SECONDS = 300.0
 
 
 class Server:
-    """A server in a process of its own, and the most memory that it has taken."""
+    """A server in its own process, and its peak memory."""
 
     def __init__(self, command: str, bundle: Path, *options: str) -> None:
-        # In files: a server that fills a pipe which nobody reads waits forever.
+        # Output goes to files: a server that fills a pipe that nobody reads waits forever.
         self._folder = tempfile.TemporaryDirectory(prefix="captionflow-server-")
         self._output = Path(self._folder.name) / "output"
         self._errors = Path(self._folder.name) / "errors"
@@ -72,13 +72,13 @@ class Server:
             time.sleep(0.2)
 
     def stop(self) -> str:
-        """Stops it as Kubernetes does; returns how it ended."""
+        """Stops the server as Kubernetes does; returns how it ended."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=120)
         return f"exit code {code}, {self._errors.stat().st_size} bytes of errors"
 
     def close(self) -> None:
-        """Kills it, unless it has ended, and removes its output."""
+        """Kills the server, unless it has ended, and removes its output."""
         self.process.kill()
         self.process.wait()
         self._folder.cleanup()

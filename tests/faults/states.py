@@ -1,4 +1,4 @@
-"""What a work folder contains after a run, and which work was done twice."""
+"""Finds what a work folder contains after a run, and which work was done twice."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _IDENTITY = {"mlflow_run_id", "model_fingerprint"}
 
 
 def state(root: Path) -> dict[str, Any]:
-    """Returns what is in a work folder after a run; what must not be left there is empty."""
+    """Returns the state of a work folder after a run; lists of what must not be left are empty."""
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{root}/mlflow.db"
     from mlflow import MlflowClient
 
@@ -52,7 +52,7 @@ def state(root: Path) -> dict[str, Any]:
 
 
 def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    """Returns what differs between two states, a line each."""
+    """Returns the differences between two states, one per line."""
     return [
         f"{name}: expected {expected[name]}, found {found[name]}"
         for name in expected
@@ -61,7 +61,7 @@ def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
 
 
 def repetitions(logs: list[str]) -> list[str]:
-    """Returns which finished work was done again, a line each.
+    """Returns the finished work that was done again, one item per line.
 
     Args:
         logs: The logs of all attempts, in order; each but the last was killed.

@@ -25,7 +25,7 @@ def script() -> ModuleType:
 
 @pytest.fixture
 def attempt(script: ModuleType, tmp_path: Path) -> Iterator[Any]:
-    """A run in a process group of its own."""
+    """A run in its own process group."""
     started = script.Attempt(tmp_path / "runs")
     yield started
     if started.process.poll() is None:
@@ -68,7 +68,7 @@ def test_killed_step_is_named_with_its_signal(attempt: Any, tmp_path: Path) -> N
 
 def test_steps_end_with_a_run_that_is_killed_alone(attempt: Any) -> None:
     attempt.wait_for("trigger")
-    # Until then, a step imports kfp; that takes a second.
+    # Before that, a step imports kfp, which takes a second.
     step = _step(psutil.Process(attempt.process.pid))
     attempt.process.kill()
     attempt.process.communicate()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-# Root may write everywhere. So it becomes another user, who still may read the interpreter.
+# Root may write everywhere, so it becomes another user, who may still read the interpreter.
 _AS_ANOTHER_USER = (
     "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
     "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search",
@@ -36,7 +36,7 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder that an ordinary user may reach and write to."""
-    # Above it are pytest's own folders, one more in a worker of xdist.
+    # Its parents are pytest's own folders; an xdist worker has one more.
     for parent in tmp_path.parents:
         if parent.owner() == tmp_path.owner() and parent.stat().st_mode & 0o777 == 0o700:
             parent.chmod(0o755)

@@ -14,7 +14,7 @@ def write_encoder(folder: Path, *, side: int = 64, width: int = 32) -> Path:
 
     Args:
         folder: Where it is written.
-        side: Pixels a side of its photos.
+        side: Width and height of its photos, in pixels.
         width: Features per photo.
 
     Returns:

@@ -18,7 +18,7 @@ def chosen_model(
 
     Args:
         name: The registered model.
-        version: Its version; None: the champion.
+        version: The model's version; None: the champion.
         bundle: Folder of a model bundle to use instead; None: the registered model.
         root: The work folder.
 

@@ -12,7 +12,7 @@ from components.errors import DataError, NoChampionError
 
 @contextmanager
 def naming_last_model(root: Path, option: str = "--bundle") -> Iterator[None]:
-    """Adds the last run's model to the error that no model has been approved.
+    """Adds the last run's model to the error raised when no model has been approved.
 
     Args:
         root: The work folder.

@@ -1,4 +1,4 @@
-"""What is printed and read aloud of each photo."""
+"""The text that is printed or read aloud for each photo."""
 
 from collections.abc import Mapping
 from pathlib import Path

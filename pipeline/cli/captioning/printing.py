@@ -33,7 +33,7 @@ def print_captions(
         options: Decoding options.
         as_json: Whether to print JSON Lines.
         speech: Command of the speech program; empty to print only.
-        always: Whether to print and read captions that the model is not sure of like all others.
+        always: See `sentences.as_sentence`.
         features: Folder to keep the photos' features in; None: they are not kept.
 
     Returns:

@@ -11,7 +11,7 @@ from components.describing.model import DecodeOptions, Model
 from pipeline.cli.captioning.process import load_tensorflow
 from pipeline.cli.errors import print_error
 
-# Errors that are printed after a batch; the file has all of them.
+# Number of errors that are printed after a batch; the file contains all of them.
 _MAX_ERRORS = 10
 
 
@@ -63,7 +63,7 @@ def _log_progress() -> Iterator[None]:
     own.addHandler(handler)
     own.setLevel(logging.INFO)
     own.propagate = False
-    # Beam logs the traceback of an error that is then raised, and printed in one line.
+    # Beam logs the traceback of an error that it then raises; the error is printed in one line.
     beam = logging.getLogger("apache_beam")
     level = beam.level
     beam.setLevel(logging.CRITICAL)

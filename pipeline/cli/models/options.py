@@ -1,4 +1,4 @@
-"""What the commands `captionflow models` share: options, and access to MLflow."""
+"""What the `captionflow models` commands share: options, and access to MLflow."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

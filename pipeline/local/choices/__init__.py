@@ -1,1 +1,1 @@
-"""What a local run on a user's own data chooses by what it finds, and the table that says so."""
+"""Chooses settings for a local run on a user's own data, and shows them in a table."""

@@ -1,4 +1,4 @@
-"""Chooses the settings of a run on a user's own data, as far as the user has not set them."""
+"""Chooses those settings of a run on a user's own data that the user has not set."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ def choose_settings(preset: str | None, fixed: Mapping[str, Any], root: Path) ->
     if own and "floors" not in taken:
         floors = preset_values(preset).get("floors") or "none"
         rows.append(Choice("required scores", floors, f"preset {preset}", "--floors"))
-    # A file of an earlier run sets everything but the preset, which then has no effect.
+    # An earlier run's file sets everything but the preset, which then has no effect.
     return Choices(preset, values, tuple(rows) if values else ())
 
 

@@ -14,7 +14,7 @@ from components.ingest.files.data_files import IMAGE_SUFFIXES, list_files
 from components.storage.filesystem import is_remote, local_path
 from components.storage.transfer import list_remote
 
-# A few seconds of unpacking.
+# Unpacking this much takes a few seconds.
 _UNPACKED_BYTES = 500 << 20
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -34,7 +34,7 @@ def require_exists(dataset: str) -> None:
     """Checks that something is at the path of a local data set.
 
     Raises:
-        DataError: If there is nothing.
+        DataError: If the path does not exist.
         SettingError: If the path is malformed.
     """
     if not local_path(dataset).exists():
@@ -48,9 +48,9 @@ def count_images(dataset: str) -> int | None:
         dataset: The setting `dataset`.
 
     Returns:
-        The number; None if it is unknown: of a remote archive, which would have to be downloaded;
-        of a compressed tar that unpacks to more than half a gigabyte; and of an archive that can't
-        be read, which `ingest` explains.
+        The number; None if it is unknown. That is the case for a remote archive, which would have
+        to be downloaded; for a compressed tar that unpacks to more than half a gigabyte; and for an
+        archive that can't be read, which `ingest` explains.
     """
     if is_remote(dataset):
         return _count(file.name for file in list_remote(dataset)) or None

@@ -14,10 +14,10 @@ _NAMES = ("glove*.txt", "glove*.txt.gz", "glove*.zip", "*.vec", "*.vec.gz")
 def find_glove(folders: Sequence[Path]) -> str:
     """Returns a value for the setting `glove`: a file of vectors, else `none`.
 
-    Of a zip with several files, such as Stanford's, the smallest one is taken.
+    If a zip has several files, such as Stanford's, the smallest one is chosen.
 
     Args:
-        folders: Where to look; the first file counts.
+        folders: Where to look; the first file found is used.
     """
     for folder in folders:
         for file in sorted(folder.iterdir()):

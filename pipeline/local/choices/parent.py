@@ -103,7 +103,7 @@ def _encoder_files(
 
 
 def _agree(name: str, given: Any, value: Any) -> bool:
-    # These stand for the width of the word vectors, and for the model's first output.
+    # These values stand for the width of the word vectors, and for the model's first output.
     open_choice = {"embedding_width": 0, "encoder_output": ""}
     return given == value or (name in open_choice and given == open_choice[name])
 

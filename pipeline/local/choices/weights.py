@@ -1,4 +1,4 @@
-"""Looks for a trained encoder: beside the data set, in Keras's cache, for download."""
+"""Looks for a trained encoder: beside the data set, in Keras's cache, or for download."""
 
 import os
 import re
@@ -22,7 +22,7 @@ DEFAULT_ENCODER: str = EncoderSettings.model_fields["encoder"].default
 
 _SECONDS = 5
 _SUFFIXES = (".h5", ".hdf5")
-# Each file of an image processor has one of these, and no file of a speech model has any.
+# Each file of an image processor has one of these keys, and no file of a speech model has any.
 _OF_IMAGE_PROCESSORS = {"image_processor_type", "size", "image_mean"}
 _WITHOUT_TOP = re.compile(r"no_?top")
 
