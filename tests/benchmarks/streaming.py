@@ -17,7 +17,9 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -113,21 +115,32 @@ def train(folder: Path, data: str, steps: int, settings: TrainSettings) -> Outco
     Args:
         folder: The shards.
         data: `memory` or `stream`.
-        steps: Steps per epoch.
+        steps: Maximum number of steps per epoch.
         settings: Training settings with two epochs.
     """
     start = peak_memory()
     shards = [ExampleShards(folder, split) for split in ("train", "dev")]
     train, dev = [each.read(each.paths) if data == "memory" else each for each in shards]
     matrix = np.random.default_rng(0).normal(size=(_WORDS, _GLOVE_WIDTH)).astype(np.float32)
-    # Keras reads at most this many batches per epoch.
-    with mock.patch.object(CaptionBatches, "steps", steps):
+    with _shortened(steps):
+        done = CaptionBatches(
+            train, batch_size=settings.batch_size, max_words=settings.max_words
+        ).steps
         _, state = fit_ours(train, dev, matrix, settings)
     began = time.perf_counter()
     sample_photos(train.blocks(), settings.reranking_photos, settings.seed)
     seconds = time.perf_counter() - began
-    return Outcome(
-        start, peak_memory(), seconds, steps * settings.batch_size / state.history[1]["seconds"]
+    rate = min(train.captions, done * settings.batch_size) / state.history[1]["seconds"]
+    return Outcome(start, peak_memory(), seconds, rate)
+
+
+def _shortened(steps: int) -> Any:
+    """Returns a context in which no epoch has more than a number of steps."""
+    count, batches = vars(CaptionBatches)["steps"].fget, CaptionBatches._epoch_batches
+    return mock.patch.multiple(
+        CaptionBatches,
+        steps=property(lambda self: min(steps, count(self))),
+        _epoch_batches=lambda self: islice(batches(self), steps),
     )
 
 
