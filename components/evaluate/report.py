@@ -114,7 +114,7 @@ def render_report(
         warning=degeneracy(scores),
         mistakes=mistakes,
         # Constant texts, which are escaped already.
-        place={name: Markup(place(name)) for name in PLACES},  # noqa: S704
+        place={name: Markup(place(name)) for name in PLACES},  # noqa: S704 # no user input
         sections=sections,
     )
 

@@ -52,14 +52,14 @@ class CheckedHeader(tarfile.TarInfo):
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.size < 0:
             raise tarfile.ReadError(f"the size of {self.name!r} is negative: {self.size}")
-        checked: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        checked: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc] # private: no stub
         return checked
 
     def _proc_sparse(self, _: tarfile.TarFile) -> tarfile.TarInfo:
         raise not_a_file(self.name)
 
     def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        stream: PushbackStream = archive.fileobj  # type: ignore[assignment]
+        stream: PushbackStream = archive.fileobj  # type: ignore[assignment] # as opened
         kept = b""
         for keyword, record in _records(stream.read(self._blocks())[: self.size]):
             if keyword.startswith(_SPARSE):
@@ -69,7 +69,7 @@ class CheckedHeader(tarfile.TarInfo):
                 kept += record
         self.size = len(kept)
         stream.unread(kept.ljust(self._blocks(), b"\0"))
-        checked: tarfile.TarInfo = super()._proc_pax(archive)  # type: ignore[misc]
+        checked: tarfile.TarInfo = super()._proc_pax(archive)  # type: ignore[misc] # private: no stub
         return checked
 
     def _blocks(self) -> int:
