@@ -1,14 +1,12 @@
 """Kubernetes' own client, against a server of this test that answers as Kubernetes' API does."""
 
-import json
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 from kubernetes import client
+from train_job_api import Api
 
 from components.errors import CaptionflowError, SettingError
 from components.train.cluster_jobs import TrainJobs
@@ -25,107 +23,6 @@ CREATE, LOOK, DELETE = ("POST", PATH), ("GET", f"{PATH}/{NAME}"), ("DELETE", f"{
 COMPLETE = {"type": "Complete", "status": "True", "message": "all workers have ended"}
 FAILED = {"type": "Failed", "status": "True", "message": "worker 1 exited with 2"}
 RUNNING = {"type": "Suspended", "status": "False", "message": "resumed"}
-
-
-class Api(ThreadingHTTPServer):
-    """Holds one job, as Kubernetes does.
-
-    Attributes:
-        answers: What each look at the job gives: a status of HTTP, or the job's conditions. The
-            last one is given from then on.
-        statuses: By method, the status of HTTP with which the server refuses all requests; 0 if it
-            never answers.
-        job: The job, with an id of its own; None if there is none.
-        lingers: Number of looks at a job that is being deleted, until its pods have ended.
-        calls: Method and path of each request.
-        deletions: The body of each request to delete the job.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: list[Any] = []
-        self.statuses: dict[str, int] = {}
-        self.job: Any = None
-        self.lingers = 0
-        self.deleted = False
-        self.creations = 0
-        self.calls: list[tuple[str, str]] = []
-        self.deletions: list[Any] = []
-        self.closes = threading.Event()
-
-    def create(self, body: Any) -> None:
-        self.creations += 1
-        metadata = {**body["metadata"], "uid": f"uid-{self.creations}"}
-        self.job, self.deleted = {**body, "metadata": metadata}, False
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Api
-
-    def do_POST(self) -> None:
-        body = self._body()
-        if self._refuses():
-            return
-        if self.server.job:
-            self._send(409, {"message": "it already exists"})
-            return
-        self.server.create(body)
-        self._send(201, self.server.job)
-
-    def do_GET(self) -> None:
-        if self._refuses():
-            return
-        if self.server.job and self.server.deleted:
-            self.server.lingers -= 1
-            if self.server.lingers < 0:
-                self.server.job = None
-        if not self.server.job:
-            self._send(404, {"message": "there is none"})
-            return
-        answers = self.server.answers
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, int):
-            self._send(answer, {"message": "not now"})
-        else:
-            status = {"conditions": answer} if answer else {}
-            self._send(200, {**self.server.job, "status": status})
-
-    def do_DELETE(self) -> None:
-        body = self._body()
-        self.server.deletions.append(body)
-        if self._refuses():
-            return
-        if not self.server.job:
-            self._send(404, {"message": "there is none"})
-        elif body["preconditions"]["uid"] not in (None, self.server.job["metadata"]["uid"]):
-            self._send(409, {"message": "the id is another"})
-        else:
-            self.server.deleted = True
-            self._send(200, {})
-
-    def _body(self) -> Any:
-        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-
-    def _refuses(self) -> bool:
-        status = self.server.statuses.get(self.command)
-        if status:
-            self._send(status, {"message": "trainjobs is forbidden"})
-        elif status == 0:
-            self.server.calls.append((self.command, self.path))
-            self.server.closes.wait()
-        return status is not None
-
-    def _send(self, status: int, body: Any) -> None:
-        self.server.calls.append((self.command, self.path))
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 # the base class's name
-        pass
 
 
 @pytest.fixture
