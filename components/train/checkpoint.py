@@ -147,7 +147,6 @@ class _DamagedCheckpointError(Exception):
 
 
 def _restore(path: Path, network: keras.Model) -> TrainingState:
-    network.optimizer.build(network.trainable_variables)
     try:
         with np.load(path) as arrays:
             progress: dict[str, Any] = json.loads(str(arrays["progress"]))

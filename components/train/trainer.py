@@ -91,6 +91,9 @@ def fit_network(
             metrics=[WordLoss()],
             jit_compile=False,
         )
+        # Otherwise its variables are created while the training step is traced, which TensorFlow
+        # then traces again.
+        network.optimizer.build(network.trainable_variables)
         workers.average_gradients(network.optimizer)
         state = restore_checkpoint(checkpoint, network)
     _require_same_start(workers, state)

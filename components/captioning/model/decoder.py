@@ -110,6 +110,22 @@ class Decoder(layers.Layer):
         # float32 under mixed precision too: a softmax over thousands of tokens needs it.
         self.output_projection = dense(config.vocabulary_size, "output_projection", dtype="float32")
 
+    def build(
+        self, features_shape: tuple[int | None, ...], tokens_shape: tuple[int | None, ...]
+    ) -> None:
+        """Creates the weights; without this method, Keras would trace `call` to find their shapes.
+
+        Args:
+            features_shape: The shape of standardized features, [B, D].
+            tokens_shape: The shape of tokens, [B, T].
+        """
+        for layer in (self.start_hidden, self.start_cell, self.image_projection):
+            if layer is not None:
+                layer.build(features_shape)
+        self.embedding.build(tokens_shape)
+        self.lstm.build((*tokens_shape, self.embedding.output_dim))
+        self.output_projection.build((None, self.lstm.units))
+
     @property
     def dropouts(self) -> tuple[layers.Dropout, ...]:
         """The dropout layers."""

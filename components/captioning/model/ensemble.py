@@ -34,6 +34,16 @@ class CaptionNetwork(keras.Model):
             )
         ]
 
+    def build(self, input_shape: dict[str, tuple[int | None, ...]]) -> None:
+        """Creates the weights.
+
+        Args:
+            input_shape: The shapes of `features`, [B, D], and `tokens`, [B, T].
+        """
+        self.standardize.build(input_shape["features"])
+        for decoder in self.decoders:
+            decoder.build(input_shape["features"], input_shape["tokens"])
+
     def start(self, features: Any) -> State:
         """Returns the initial state for features, float [B, D]: all decoders' parts in sequence."""
         standardized = self.standardize(features)
@@ -152,10 +162,5 @@ def _mean_and_variance(
 def build_network(config: ModelConfig, seed: int = 0) -> CaptionNetwork:
     """Returns a network with all its weights created, ready for loading or training."""
     network = CaptionNetwork(config, seed)
-    network(
-        {
-            "features": np.zeros((1, config.feature_width), np.float32),
-            "tokens": np.zeros((1, 1), np.int32),
-        }
-    )
+    network.build({"features": (None, config.feature_width), "tokens": (None, None)})
     return network
