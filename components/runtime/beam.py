@@ -8,6 +8,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from components.errors import CaptionflowError, DataError, SettingError
+from components.runtime.beam_patches import patch_beam
 from components.settings.beam_flags import beam_arguments
 
 # By its full name: "DirectRunner" may download another runner.
@@ -59,6 +60,7 @@ def compute_hints(flags: str) -> dict[str, str]:
 
 def beam_pipeline(flags: str = "") -> beam.Pipeline:
     """Returns a Beam pipeline for `with`; see `beam_options` for the flags."""
+    patch_beam()
     return beam.Pipeline(options=beam_options(flags))
 
 
