@@ -23,8 +23,6 @@ _WINDOWS = tuple(
 )
 
 
-# Its hundred operations are traced once; TFT traces the normaliser five times.
-@tf.function(reduce_retracing=True)
 def unescape_html(captions: tf.Tensor) -> tf.Tensor:
     """Replaces HTML character references (`&eacute;`, `&#233;`, `&#xe9;`) with their characters.
 
