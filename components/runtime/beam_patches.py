@@ -8,7 +8,7 @@ interpreter is still starting, is not told: it connects, waits for work, and bot
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 
 
-class _Connection(worker_handlers.ControlConnection):  # type: ignore[misc] # Beam has no types
+class _Connection(worker_handlers.ControlConnection):
     def close(self) -> None:
         """Closes the connection; a worker that connects later is told to exit at once."""
         unstarted = self._state == worker_handlers.BeamFnControlServicer.UNSTARTED_STATE

@@ -94,14 +94,10 @@ class Normalizer:
     def load(cls, directory: Path) -> "Normalizer":
         """Reads the `normalizer.json` of a directory.
 
-        A directory without this file is older than the file; the rules of that time apply.
-
         Raises:
-            DataError: If it does not hold a normaliser.
+            DataError: If it is missing or does not hold a normaliser.
         """
         path = directory / NORMALIZER_FILE
-        if not path.exists():
-            return _FIRST
         try:
             normalizer = TypeAdapter(cls).validate_json(path.read_bytes())
             normalizer(tf.constant(""))
@@ -138,18 +134,6 @@ _OPERATIONS: Mapping[str, Callable[..., tf.Tensor]] = {
 }
 
 # RE2 supports Unicode's categories (letters, marks, decimal digits) and scripts.
-
-# Never change this one: artifacts and bundles without a `normalizer.json` were made with it.
-_FIRST = Normalizer(
-    (
-        ("lower",),
-        ("replace", r"([\p{L}\p{M}\p{Nd}])['\x{2019}]", r"\1"),
-        ("replace", r"[^\p{L}\p{M}\p{Nd}]+", " "),
-        ("replace", r"(^| )\p{M}+", r"\1"),
-        ("replace", r" +", " "),
-        ("strip",),
-    )
-)
 
 #: As in *Show and Tell* (lower case, no punctuation), extended to the scripts of Unicode.
 NORMALIZER = Normalizer(

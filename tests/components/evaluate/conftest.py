@@ -81,6 +81,7 @@ def one_caption_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_model(tmp_path: Path, one_caption_model: Path) -> Callable[..., Path]:
     """Writes a model that generates "dog dog dog", or with a seed, one with random weights."""
     from components.artifacts.checksums import write_checksums
+    from components.captioning.model.normalizer import NORMALIZER
 
     def write(seed: int | None = None, width: int = ENCODER["width"]) -> Path:
         directory = tmp_path / "model"
@@ -91,6 +92,7 @@ def write_model(tmp_path: Path, one_caption_model: Path) -> Callable[..., Path]:
             _save_model(directory, seed, width)
         (directory / "encoder.json").write_text(json.dumps(ENCODER | {"width": width}))
         (directory / "training.json").write_text(json.dumps(TRAINING))
+        NORMALIZER.save(directory)
         write_checksums(directory)
         return directory
 

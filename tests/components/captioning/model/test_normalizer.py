@@ -196,8 +196,13 @@ def test_detokenize_joins_what_was_split(caption: str, shown: str) -> None:
     assert _normalize(shown) == [words]
 
 
-def test_detokenize_by_a_normalizer_that_splits_nothing(tmp_path: Path) -> None:
-    assert Normalizer.load(tmp_path).detokenize("\u72d7 \u5728") == "\u72d7 \u5728"
+def test_normalizer_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=rf"{NORMALIZER_FILE} must hold .* No such file"):
+        Normalizer.load(tmp_path)
+
+
+def test_detokenize_by_a_normalizer_that_splits_nothing() -> None:
+    assert Normalizer((("lower",),)).detokenize("\u72d7 \u5728") == "\u72d7 \u5728"
 
 
 def test_normalizer_json_says_what_is_split(tmp_path: Path) -> None:
