@@ -111,7 +111,8 @@ def test_approve_of_the_first_model_makes_a_champion(client: MlflowClient) -> No
 def test_approve_after_the_champion_changed_is_refused_and_keeps_the_candidate() -> None:
     _propose("2")
     promote(MODEL, "3", reason="by hand")
-    with pytest.raises(DataError, match="compared it with version 1, but version 3 is champion"):
+    facts = r"compared with version 1, but version 3 is champion .*promote 2 --why"
+    with pytest.raises(DataError, match=facts):
         approve(MODEL, "2", reason="good")
     assert (_aliases(), _waiting()) == ({"champion": "3", "candidate": "2"}, "2")
     # Compared with the present champion, by another run of the pipeline.
@@ -125,16 +126,16 @@ def test_approve_interrupted_before_the_alias_is_finished_by_the_next(
     from components.registry import promotion
 
     _propose("2")
-    reconcile = promotion.reconcile_champion
+    reconcile = promotion.reconcile_aliases
 
     def killed(*_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(promotion, "reconcile_champion", killed)
+    monkeypatch.setattr(promotion, "reconcile_aliases", killed)
     with pytest.raises(KeyboardInterrupt):
         approve(MODEL, "2", reason="good")
     assert _aliases() == {"champion": "1", "candidate": "2"}
-    monkeypatch.setattr(promotion, "reconcile_champion", reconcile)
+    monkeypatch.setattr(promotion, "reconcile_aliases", reconcile)
     assert approve(MODEL, "2", reason="good") == "2"
     assert _aliases() == {"champion": "2"}
     assert len(read_history(read_model(MODEL).tags)) == 2
