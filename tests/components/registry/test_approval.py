@@ -1,10 +1,8 @@
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
 from mlflow import MlflowClient
-from promotions import MODEL
+from promotions import MODEL, at_once
 
 from components.errors import CaptionflowError, DataError, SettingError
 from components.registry import approval
@@ -208,23 +206,9 @@ def test_decision_about_an_unknown_version_is_an_error(decide: Callable[..., obj
         decide(MODEL, "7", reason="x")
 
 
-def _at_once(*actions: Callable[[], object]) -> list[object]:
-    start = Barrier(len(actions))
-
-    def act(action: Callable[[], object]) -> object:
-        start.wait()
-        try:
-            return action()
-        except CaptionflowError as error:
-            return error
-
-    with ThreadPoolExecutor(len(actions)) as pool:
-        return list(pool.map(act, actions))
-
-
 def test_approve_and_reject_at_the_same_time_leave_one_decision_or_say_so() -> None:
     _propose("2")
-    results = _at_once(
+    results = at_once(
         lambda: approve(MODEL, "2", reason="yes"), lambda: reject(MODEL, "2", reason="no")
     )
     assert _waiting() is None and "candidate" not in _aliases()
@@ -236,7 +220,7 @@ def test_approve_and_reject_at_the_same_time_leave_one_decision_or_say_so() -> N
 
 def test_approve_and_promote_at_the_same_time_leave_one_champion() -> None:
     _propose("2")
-    _at_once(lambda: approve(MODEL, "2", reason="yes"), lambda: promote(MODEL, "3", reason="hand"))
+    at_once(lambda: approve(MODEL, "2", reason="yes"), lambda: promote(MODEL, "3", reason="hand"))
     champion = find_champion(MODEL)
     history = read_history(read_model(MODEL).tags)
     assert champion is not None and champion.version in {"2", "3"}
@@ -244,6 +228,6 @@ def test_approve_and_promote_at_the_same_time_leave_one_champion() -> None:
 
 
 def test_three_proposals_at_the_same_time_leave_one_candidate() -> None:
-    _at_once(*(lambda v=v: _propose(v) for v in ("2", "3", "4")))
+    at_once(*(lambda v=v: _propose(v) for v in ("2", "3", "4")))
     assert _waiting() == _aliases()["candidate"]
     assert len(read_candidacies(read_model(MODEL).tags)) == 3

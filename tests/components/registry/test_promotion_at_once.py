@@ -1,15 +1,23 @@
 """Promotions by several processes or threads at the same time."""
 
 import multiprocessing
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier, Event
+from threading import Event
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from promotions import MODEL, champion, failing, history, promote_all, promotion, record_only
+from promotions import (
+    MODEL,
+    at_once,
+    champion,
+    failing,
+    history,
+    promote_all,
+    promotion,
+    record_only,
+)
 
 from components.errors import DataError
 from components.registry import promotion as promotion_module
@@ -88,23 +96,9 @@ def test_of_two_registered_at_the_same_time_the_first_takes_effect(client: Mlflo
     assert (history(), in_effect(read_model(MODEL).tags)) == ([first, second], [first])
 
 
-def _at_once(*actions: Callable[[], str]) -> list[str | DataError]:
-    start = Barrier(len(actions))
-
-    def act(action: Callable[[], str]) -> str | DataError:
-        start.wait()
-        try:
-            return action()
-        except DataError as error:
-            return error
-
-    with ThreadPoolExecutor(len(actions)) as pool:
-        return list(pool.map(act, actions))
-
-
 def test_register_three_at_the_same_time_promotes_one() -> None:
     promote_all("1")
-    results = _at_once(
+    results = at_once(
         *(lambda v=v: promote(MODEL, v, reason="x", compared_with="1") for v in ("2", "3", "4"))
     )
     assert champion() == in_effect(read_model(MODEL).tags)[-1].version
@@ -114,7 +108,7 @@ def test_register_three_at_the_same_time_promotes_one() -> None:
 
 def test_promotion_and_rollback_at_the_same_time_leave_one_champion() -> None:
     promote_all("1", "2")
-    results = _at_once(
+    results = at_once(
         lambda: promote(MODEL, "3", reason="one"), lambda: rollback(MODEL, reason="other")
     )
     recorded = history()
