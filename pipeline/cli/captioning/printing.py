@@ -41,7 +41,8 @@ def print_captions(
     """
     photos = find_photos(sources)
     captioner = load_captioner(model)
-    from components.describing.captions import caption_one_by_one, keep_features
+    from components.describing.captions import caption_one_by_one
+    from components.describing.drift import keep_features
 
     succeeded = True
     several = len(photos) > 1
