@@ -21,7 +21,7 @@ from rich.table import Column, Table
 
 from components.artifacts.code_version import code_version
 from components.artifacts.fingerprint import fingerprint_value
-from components.settings.base import is_decisive
+from components.settings.base import decisive_settings
 from components.settings.run import RunSettings
 from components.storage.filesystem import is_remote
 from pipeline.tasks import Argument, Step
@@ -73,6 +73,7 @@ def result_inputs(
         an experiment; and `after …` for each step that provides inputs, with the fingerprint of
         that step's own parts.
     """
+    decisive = decisive_settings(RunSettings)
     parts: dict[str, dict[str, str]] = {}
     for step in steps:
         if step.name in DEPEND_ON_REGISTRY:
@@ -83,9 +84,7 @@ def result_inputs(
                 continue
             if source.name in contents:
                 parts[step.name][f"{name} content"] = contents[source.name]
-            elif source.name in RunSettings.model_fields and is_decisive(
-                RunSettings.model_fields[source.name]
-            ):
+            elif source.name in decisive:
                 parts[step.name][name] = str(arguments[source.name])
         for output in step.artifacts.values():
             parts[step.name][f"after {output.step}"] = fingerprint_value(parts[output.step])

@@ -10,33 +10,22 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice, pairwise
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.artifacts.example_records import FEATURE_TYPE, shard_name
+from components.artifacts.example_shards import Row, read_shard
 from components.artifacts.files import ENCODER_FILE, read_json
 from components.errors import DataError
 
-_RECORDS_A_BATCH = 500
 #: Photos per block. A multiple of the batch size of beam search, so that a split is captioned in
 #: the same batches whether it is read in blocks or at once.
 PHOTOS_A_BLOCK = 1024
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.tfrecord$")
-
-_SPECIFICATION = {
-    "image_id": tf.io.FixedLenFeature([], tf.string),
-    "feature": tf.io.FixedLenFeature([], tf.string),
-    "tokens": tf.io.RaggedFeature(
-        tf.int64, partitions=[tf.io.RaggedFeature.RowLengths("token_counts")], validate=True
-    ),
-    "references": tf.io.RaggedFeature(tf.string),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +111,7 @@ class ExampleShards:
             DataError: If one is damaged, none has a record, or a feature's dimension is not that of
                 `encoder.json`.
         """
-        rows = list(chain.from_iterable(_read_shard(path, 2 * self.width) for path in paths))
+        rows = list(chain.from_iterable(read_shard(path, 2 * self.width) for path in paths))
         if not rows:
             raise DataError(self._empty)
         return _examples(sorted(rows, key=itemgetter(0)), self.width)
@@ -133,7 +122,7 @@ class ExampleShards:
         Raises:
             DataError: As `read`.
         """
-        rows = chain.from_iterable(_read_shard(path, 2 * self.width) for path in self.paths)
+        rows = chain.from_iterable(read_shard(path, 2 * self.width) for path in self.paths)
         block = list(islice(rows, PHOTOS_A_BLOCK))
         if not block:
             raise DataError(self._empty)
@@ -160,10 +149,7 @@ def read_examples(directory: str | Path, split: str) -> Examples:
     return shards.read(shards.paths)
 
 
-_Row = tuple[str, bytes, tuple[tuple[int, ...], ...], tuple[str, ...]]
-
-
-def _examples(rows: Sequence[_Row], width: int) -> Examples:
+def _examples(rows: Sequence[Row], width: int) -> Examples:
     image_ids, features, tokens, references = zip(*rows, strict=True)
     return Examples(
         image_ids=list(image_ids),
@@ -196,45 +182,3 @@ def _shards(directory: Path, split: str) -> list[Path]:
             f"Missing or unexpected: {', '.join(wrong) or 'all'}"
         )
     return shards
-
-
-def _read_shard(path: Path, feature_bytes: int) -> list[_Row]:
-    rows: list[_Row] = []
-    try:
-        for batch in tf.data.TFRecordDataset(str(path)).batch(_RECORDS_A_BATCH):
-            rows += _parse(tf.io.parse_example(batch, _SPECIFICATION))
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} is damaged: run the step features again (--no-cache). {error}"
-        ) from error
-    for image_id, feature, tokens, references in rows:
-        if len(feature) != feature_bytes:
-            raise DataError(
-                f"Features must have {feature_bytes // 2} dimensions, as in {ENCODER_FILE}. "
-                f"Received in {path}, {image_id}: {len(feature) / 2:g}"
-            )
-        if len(tokens) != len(references):
-            raise DataError(
-                f"A record must have one list of tokens per reference. Received in {path}, "
-                f"{image_id}: {len(tokens)} and {len(references)}"
-            )
-    return rows
-
-
-def _parse(batch: dict[str, Any]) -> Iterator[_Row]:
-    # Two ragged levels: photos, captions, tokens. RaggedTensor.to_list takes a hundred times as
-    # long, since it slices tensor by tensor.
-    tokens, references = batch["tokens"], batch["references"]
-    captions = _split(tokens.flat_values.numpy().tolist(), tokens.values.row_splits)
-    texts = [text.decode() for text in references.values.numpy()]
-    return zip(
-        [image_id.decode() for image_id in batch["image_id"].numpy()],
-        batch["feature"].numpy(),
-        _split(captions, tokens.row_splits),
-        _split(texts, references.row_splits),
-        strict=True,
-    )
-
-
-def _split(values: list[Any], splits: tf.Tensor) -> list[tuple[Any, ...]]:
-    return [tuple(values[start:end]) for start, end in pairwise(splits.numpy().tolist())]

@@ -13,10 +13,10 @@ from components.captioning.inference.captioner import Captioner
 from components.describing.captions import (
     LoadedPhoto,
     caption_photos,
-    keep_features,
     load_captioner,
     load_photo,
 )
+from components.describing.drift import keep_features
 from components.describing.jsonl import (
     append_lines,
     end_partial_line,

@@ -1,7 +1,6 @@
 """Captions of photos as JSON objects: a caption and its score, or the reason why there is none."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +10,7 @@ from components.captioning.inference.captioner import Captioner, Description
 from components.captioning.inference.scoring import SCORE_DECIMALS
 from components.describing.model import DecodeOptions, Model
 from components.describing.photo_files import PhotoFile, photo_checksum, read_photo
-from components.drift.kept_features import FeatureKeeper
-from components.drift.monitor import DriftMonitor
 from components.errors import DataError
-from components.settings.release import DriftSettings
 
 # Decimals of a saliency map, which is shown as brightness.
 _SALIENCY_DECIMALS = 2
@@ -49,44 +45,6 @@ def load_captioner(model: Model, *, batch_size: int = _BATCH_SIZE) -> Captioner:
     except DataError as error:
         # The temporary folder of a registered model means nothing to a user.
         raise DataError(str(error).replace(str(model.directory), model.name)) from error
-
-
-def keep_features(captioner: Captioner, uri: str, *, photos: int = 64) -> FeatureKeeper:
-    """Keeps the features of all photos that a captioner describes from now on, for drift tests.
-
-    Args:
-        captioner: The captioner.
-        uri: The folder, local, `gs://` or `s3://`.
-        photos: Photos per file, as for `FeatureKeeper`.
-
-    Returns:
-        The keeper; close it when no photos are described any more.
-
-    Raises:
-        SettingError: If files can't be written there.
-        CaptionflowError: If an object store does not answer.
-    """
-    keeper = FeatureKeeper(uri, asdict(captioner.encoder.spec), photos=photos)
-    captioner.on_features.append(keeper.add)
-    return keeper
-
-
-def monitor_drift(captioner: Captioner) -> DriftMonitor | None:
-    """Monitors all photos that a captioner describes from now on.
-
-    Args:
-        captioner: The captioner; its bundle has the training photos' features, for reranking.
-
-    Returns:
-        The monitor; close it when no photos are described any more. None if the model was trained
-        on a single photo, with which other photos can't be compared.
-    """
-    training = captioner.bundle.reranker_data.features
-    if len(training) < 2:
-        return None
-    monitor = DriftMonitor(training, min_photos=DriftSettings().min_requests)
-    captioner.on_features.append(monitor.add)
-    return monitor
 
 
 def load_photo(photo: PhotoFile, captioner: Captioner) -> LoadedPhoto:

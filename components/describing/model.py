@@ -12,6 +12,10 @@ from components.artifacts.files import read_json
 from components.artifacts.language import read_language
 from components.errors import DataError, SettingError
 
+#: Alternatives to show to a person, unless another number is given. More would be too many to take
+#: in at a glance, or to listen to.
+DEFAULT_ALTERNATIVES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -93,13 +97,14 @@ def _checked(model: Model) -> Model:
     return model
 
 
-def decode_options(model: Model, beam_width: int | None, alternatives: int) -> DecodeOptions:
+def decode_options(model: Model, beam_width: int | None, alternatives: int | None) -> DecodeOptions:
     """Returns the decoding options for a model.
 
     Args:
         model: The model.
         beam_width: Candidates kept per step; None for the width that the model was scored with.
-        alternatives: Captions to return besides the best one.
+        alternatives: Captions to return besides the best one; None for `DEFAULT_ALTERNATIVES`, or
+            as many as the beam has.
 
     Raises:
         DataError: If the model is incomplete.
@@ -110,6 +115,8 @@ def decode_options(model: Model, beam_width: int | None, alternatives: int) -> D
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"{model.name} must be a whole model bundle: {error}") from error
     width = own if beam_width is None else beam_width
+    if alternatives is None:
+        alternatives = min(DEFAULT_ALTERNATIVES, width - 1)
     if alternatives >= width:
         raise SettingError(
             f"--alternatives must be less than the beam width {width}: reduce it, or raise --beam. "

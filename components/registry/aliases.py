@@ -1,30 +1,26 @@
 """Moves an alias of a registered model to the version that the model's records name."""
 
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
-from mlflow import MlflowClient, entities
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from components.errors import CaptionflowError
+from components.registry.models import RegisteredModel, with_versions
 
-Model: TypeAlias = entities.model_registry.RegisteredModel
-
-Version = TypeVar("Version", bound=str | None)
+_Version = TypeVar("_Version", bound=str | None)
 
 # Maximum number of reads, each followed by an attempt to move the alias.
 _MOST_READS = 20
 
 
-def aliased_version(model: Model, alias: str) -> str | None:
-    """Returns the version that has an alias; None if no version has it."""
-    number = model.aliases.get(alias)
-    return None if number is None else str(number)
-
-
 def reconcile_alias(
-    client: MlflowClient, model_name: str, alias: str, wanted: Callable[[Model], Version]
-) -> Version:
+    client: MlflowClient,
+    model_name: str,
+    alias: str,
+    wanted: Callable[[RegisteredModel], _Version],
+) -> _Version:
     """Moves an alias until the records and the alias agree; reads both again after each attempt.
 
     Other processes may add records and move the alias at the same time. The process that moves it
@@ -43,9 +39,9 @@ def reconcile_alias(
         CaptionflowError: If another program keeps moving the alias.
     """
     for attempt in range(_MOST_READS):
-        model = client.get_registered_model(model_name)
+        model = with_versions(client, client.get_registered_model(model_name))
         version = wanted(model)
-        if aliased_version(model, alias) == version:
+        if model.aliases.get(alias) == version:
             return version
         try:
             if version is None:

@@ -4,12 +4,10 @@ from datetime import UTC, datetime
 
 from mlflow import MlflowClient
 
-from components.errors import CaptionflowError, DataError, SettingError
+from components.errors import CaptionflowError, SettingError
 from components.registry.candidacy import (
     Candidacy,
-    append_candidacy,
     approval_notice,
-    can_be_approved,
     candidate_of,
     read_candidacies,
     reconcile_candidate,
@@ -17,10 +15,11 @@ from components.registry.candidacy import (
 from components.registry.client import mlflow_client
 from components.registry.history import in_effect, read_history, recorded_champion
 from components.registry.models import RegisteredModel, read_model
-from components.registry.promotion import champion_changed, promote, reconcile_champion
+from components.registry.promotion import champion_changed, promote, reconcile_aliases
 from components.registry.records import (
+    append_record,
     current_author,
-    next_number,
+    new_record,
     shorten_reason,
     to_the_minute,
 )
@@ -58,34 +57,33 @@ def propose(
         CaptionflowError: If MLflow can't be used.
     """
     model = read_model(model_name)
-    number = model.version(version).version
+    model.version(version)  # must exist
     if compared_with != (model.champion or ""):
-        raise champion_changed(compared_with, model.champion)
+        raise champion_changed(compared_with, model.champion, version)
     waiting = candidate_of(model)
-    proposed = (number, compared_with, key)
-    if waiting and (waiting.version, waiting.compared_with, waiting.key) == proposed:
-        candidacy = waiting
-        with mlflow_client() as client:
-            reconcile_candidate(client, model.name)
-    else:
-        candidacy = Candidacy(
-            number=next_number(read_candidacies(model.tags)),
-            action="propose",
-            version=number,
-            reason=shorten_reason(reason),
-            author=current_author(),
-            compared_with=compared_with,
-            promotions=next_number(read_history(model.tags)) - 1,
-            experiment=experiment,
-            key=key,
-        )
-        with mlflow_client() as client:
-            append_candidacy(client, model.name, candidacy)
+    proposed = (version, compared_with, key)
     with mlflow_client() as client:
-        _announce(client, model.name, number, approval_notice(candidacy), waits=True)
-        if waiting and waiting.version != number:
-            text = f"replaced by version {number}, {_now()}"
-            _announce(client, model.name, waiting.version, text)
+        if waiting and (waiting.version, waiting.compared_with, waiting.key) == proposed:
+            candidacy = waiting
+        else:
+            history = read_history(model.tags)
+            candidacy = new_record(
+                Candidacy,
+                model.tags,
+                version=version,
+                reason=reason,
+                action="propose",
+                compared_with=compared_with,
+                promotions=history[-1].number if history else 0,
+                experiment=experiment,
+                key=key,
+            )
+            append_record(client, model_name, candidacy)
+        reconcile_candidate(client, model_name)
+        _announce(client, model_name, version, approval_notice(candidacy), waits=True)
+        if waiting and waiting.version != version:
+            text = f"replaced by version {version}, {_now()}"
+            _announce(client, model_name, waiting.version, text)
     return candidacy
 
 
@@ -106,27 +104,19 @@ def approve(model_name: str, version: str, *, reason: str) -> str:
         CaptionflowError: If the version was rejected at the same time, or MLflow can't be used.
     """
     model = read_model(model_name)
-    number = model.version(version).version
-    if number == recorded_champion(model.tags):
+    model.version(version)  # must exist
+    if version == recorded_champion(model.tags):
         # Finish an approval that was interrupted.
         with mlflow_client() as client:
-            champion = reconcile_champion(client, model.name)
-            reconcile_candidate(client, model.name)
+            champion = reconcile_aliases(client, model_name)
     else:
-        candidacy = _require_candidate(model, number)
-        if not can_be_approved(candidacy, model.champion):
-            raise _outdated(candidacy, model.champion)
+        compared_with = _require_candidate(model, version).compared_with
         champion = promote(
-            model.name,
-            number,
-            reason=reason,
-            compared_with=candidacy.compared_with,
-            approved=True,
+            model_name, version, reason=reason, compared_with=compared_with, approved=True
         )
     with mlflow_client() as client:
-        text = f"approved by {current_author()}, {_now()}: {shorten_reason(reason)}"
-        _announce(client, model.name, number, text)
-    _require_one_decision(model.name, number)
+        _announce(client, model_name, version, _decided("approved", reason))
+    _require_one_decision(model_name, version)
     return champion
 
 
@@ -143,23 +133,17 @@ def reject(model_name: str, version: str, *, reason: str) -> None:
         CaptionflowError: If the version was approved at the same time, or MLflow can't be used.
     """
     model = read_model(model_name)
-    number = model.version(version).version
-    candidacy = _require_candidate(model, number)
-    author, why = current_author(), shorten_reason(reason)
-    text = f"rejected by {author}, {_now()}: {why}"
+    model.version(version)  # must exist
+    candidacy = _require_candidate(model, version)
+    text = _decided("rejected", reason)
     # First of all: without this record, `trigger` would train the same model again.
-    record_rejected_candidate(candidacy.experiment, candidacy.key, f"version {number} was {text}")
-    rejection = Candidacy(
-        number=next_number(read_candidacies(model.tags)),
-        action="reject",
-        version=number,
-        reason=why,
-        author=author,
-    )
+    record_rejected_candidate(candidacy.experiment, candidacy.key, f"version {version} was {text}")
+    rejection = new_record(Candidacy, model.tags, version=version, reason=reason, action="reject")
     with mlflow_client() as client:
-        append_candidacy(client, model.name, rejection)
-        _announce(client, model.name, number, text)
-    _require_one_decision(model.name, number)
+        append_record(client, model_name, rejection)
+        reconcile_candidate(client, model_name)
+        _announce(client, model_name, version, text)
+    _require_one_decision(model_name, version)
 
 
 def _require_candidate(model: RegisteredModel, number: str) -> Candidacy:
@@ -173,27 +157,13 @@ def _require_candidate(model: RegisteredModel, number: str) -> Candidacy:
     )
 
 
-def _outdated(candidacy: Candidacy, champion: str | None) -> DataError:
-    then, now = (
-        f"version {each}" if each else "no version" for each in (candidacy.compared_with, champion)
-    )
-    return DataError(
-        f"Version {candidacy.version} can't be approved: the gate compared it with {then}, but "
-        f"{now} is champion now. Run the pipeline again to compare it with that one "
-        "(finished steps are reused), or decide without a comparison: `captionflow models promote "
-        f"{candidacy.version} --why …` or `captionflow models reject {candidacy.version} --why …`"
-    )
-
-
 def _require_one_decision(model_name: str, number: str) -> None:
     """Checks that a version was not approved and rejected at the same time."""
     tags = read_model(model_name).tags
     candidacies = [each for each in read_candidacies(tags) if each.version == number]
     proposed = max((each.promotions for each in candidacies), default=0)
     approved = [
-        each
-        for each in in_effect(read_history(tags))
-        if each.version == number and each.number > proposed
+        each for each in in_effect(tags) if each.version == number and each.number > proposed
     ]
     if approved and candidacies and (last := candidacies[-1]).action == "reject":
         raise CaptionflowError(
@@ -218,6 +188,10 @@ def _announce(
         client.update_model_version(model_name, number, card)
     if version.run_id and run_exists(version.run_id):
         client.set_tag(version.run_id, APPROVAL_TAG, f"version {number} {text}")
+
+
+def _decided(verb: str, reason: str) -> str:
+    return f"{verb} by {current_author()}, {_now()}: {shorten_reason(reason)}"
 
 
 def _now() -> str:

@@ -6,20 +6,17 @@ was proposed last, until it is rejected or becomes champion. It has the alias `c
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
-from components.registry.aliases import Model, aliased_version, reconcile_alias
-from components.registry.history import in_effect, read_history
-from components.registry.models import CHAMPION, RegisteredModel, find_model
-from components.registry.records import Record, append_record, read_records, to_the_minute
+from components.registry.aliases import reconcile_alias
+from components.registry.history import in_effect
+from components.registry.models import RegisteredModel, find_model
+from components.registry.records import Record, read_records, to_the_minute
 
 #: The alias of the version that waits for approval.
 CANDIDATE = "candidate"
-
-_TAG = "candidate."
 
 
 class Candidacy(Record, frozen=True):
@@ -36,6 +33,7 @@ class Candidacy(Record, frozen=True):
             `rejected_candidates.candidate_key`.
     """
 
+    prefix: ClassVar[str] = "candidate."
     action: Literal["propose", "reject"]
     compared_with: str = ""
     promotions: int = 0
@@ -45,29 +43,25 @@ class Candidacy(Record, frozen=True):
 
 def read_candidacies(tags: Mapping[str, str]) -> list[Candidacy]:
     """Returns all proposals and rejections in a registered model's tags, oldest first."""
-    return read_records(tags, _TAG, Candidacy)
-
-
-def append_candidacy(client: MlflowClient, model_name: str, candidacy: Candidacy) -> None:
-    """Records a proposal or a rejection, and updates the alias `candidate`.
-
-    Args:
-        client: MLflow's client.
-        model_name: The registered model.
-        candidacy: The proposal or rejection.
-    """
-    append_record(client, model_name, _TAG, candidacy)
-    reconcile_candidate(client, model_name)
+    return read_records(Candidacy, tags)
 
 
 def candidate_of(model: RegisteredModel) -> Candidacy | None:
     """Returns the proposal of the version that waits for approval; None if none waits."""
-    proposed = _proposed(model.tags)
+    proposed: Candidacy | None = None
+    for each in read_candidacies(model.tags):
+        if each.action == "propose":
+            proposed = each
+        elif proposed is not None and each.version == proposed.version:
+            proposed = None
     if proposed is None or proposed.version == model.champion:
         return None
-    # A deleted version no longer waits.
-    exists = any(version.version == proposed.version for version in model.versions)
-    return proposed if exists else None
+    promoted = any(
+        each.version == proposed.version and each.number > proposed.promotions
+        for each in in_effect(model.tags)
+    )
+    deleted = all(version.version != proposed.version for version in model.versions)
+    return None if promoted or deleted else proposed
 
 
 def find_candidate(model_name: str) -> Candidacy | None:
@@ -100,34 +94,9 @@ def reconcile_candidate(client: MlflowClient, model_name: str) -> None:
     Raises:
         CaptionflowError: If another program keeps moving the alias.
     """
-    reconcile_alias(client, model_name, CANDIDATE, lambda model: _wanted_alias(client, model))
 
+    def wanted(model: RegisteredModel) -> str | None:
+        waiting = candidate_of(model)
+        return waiting.version if waiting else None
 
-def _wanted_alias(client: MlflowClient, model: Model) -> str | None:
-    proposed = _proposed(model.tags)
-    if proposed is None or proposed.version == aliased_version(model, CHAMPION):
-        return None
-    try:
-        client.get_model_version(model.name, proposed.version)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return None
-    return proposed.version
-
-
-def _proposed(tags: Mapping[str, str]) -> Candidacy | None:
-    """Returns the last proposal that was neither rejected nor followed by a promotion."""
-    proposed: Candidacy | None = None
-    for each in read_candidacies(tags):
-        if each.action == "propose":
-            proposed = each
-        elif proposed is not None and each.version == proposed.version:
-            proposed = None
-    if proposed is None:
-        return None
-    promoted = any(
-        each.version == proposed.version and each.number > proposed.promotions
-        for each in in_effect(read_history(tags))
-    )
-    return None if promoted else proposed
+    reconcile_alias(client, model_name, CANDIDATE, wanted)

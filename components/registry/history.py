@@ -1,12 +1,9 @@
 """The history of a registered model's champions: which version, when, why, and promoted by whom."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from components.registry.records import Record, read_records
-
-#: Prefix of the names of the tags that hold promotions.
-PROMOTION_TAG = "promotion."
 
 Action = Literal["register", "approve", "promote", "rollback"]
 # The version was compared with one champion, and may replace no other.
@@ -21,16 +18,18 @@ class Promotion(Record, frozen=True):
             person's approval; `promote` or `rollback`: by a person.
     """
 
+    prefix: ClassVar[str] = "promotion."
     action: Action
 
 
 def read_history(tags: Mapping[str, str]) -> list[Promotion]:
     """Returns all promotions in a registered model's tags, oldest first."""
-    return read_records(tags, PROMOTION_TAG, Promotion)
+    return read_records(Promotion, tags)
 
 
-def in_effect(history: Sequence[Promotion]) -> list[Promotion]:
-    """Returns the promotions that took effect; the last of them names the champion."""
+def in_effect(tags: Mapping[str, str]) -> list[Promotion]:
+    """Returns the promotions that took effect, oldest first; the last names the champion."""
+    history = read_history(tags)
     numbers = [each.number for each in history]
     return [
         each
@@ -41,5 +40,5 @@ def in_effect(history: Sequence[Promotion]) -> list[Promotion]:
 
 def recorded_champion(tags: Mapping[str, str]) -> str | None:
     """Returns the champion according to a registered model's history; None if that is empty."""
-    promotions = in_effect(read_history(tags))
+    promotions = in_effect(tags)
     return promotions[-1].version if promotions else None

@@ -8,7 +8,6 @@ from mlflow import MlflowClient, entities
 from mlflow.exceptions import MlflowException
 
 from components.errors import CaptionflowError, SettingError
-from components.registry.aliases import aliased_version
 from components.registry.client import mlflow_client, printable_tracking_uri
 
 #: The alias of the version in use.
@@ -43,15 +42,20 @@ class RegisteredModel:
 
     Attributes:
         name: Its name.
-        champion: The version with the alias `champion`; None if no version has it.
+        aliases: The versions that have an alias, by alias.
         tags: The model's own tags, among them its promotion history.
         versions: All versions, newest first.
     """
 
     name: str
-    champion: str | None
+    aliases: Mapping[str, str]
     tags: Mapping[str, str]
     versions: Sequence[ModelVersion]
+
+    @property
+    def champion(self) -> str | None:
+        """The version with the alias `champion`; None if no version has it."""
+        return self.aliases.get(CHAMPION)
 
     def version(self, number: str) -> ModelVersion:
         """Returns a version.
@@ -80,10 +84,9 @@ def find_champion(model_name: str) -> ModelVersion | None:
     """
     with mlflow_client() as client:
         found = _find(client, model_name)
-        number = None if found is None else aliased_version(found, CHAMPION)
-        if number is None:
+        if found is None or CHAMPION not in found.aliases:
             return None
-        return _version(client.get_model_version(model_name, number))
+        return _version(client.get_model_version(model_name, str(found.aliases[CHAMPION])))
 
 
 def models_with_champion() -> list[str]:
@@ -94,7 +97,7 @@ def models_with_champion() -> list[str]:
     """
     with mlflow_client() as client:
         found = client.search_registered_models(max_results=_MAX_MODELS)
-        return sorted(str(model.name) for model in found if aliased_version(model, CHAMPION))
+        return sorted(str(model.name) for model in found if CHAMPION in model.aliases)
 
 
 def read_model(name: str | None = None) -> RegisteredModel:
@@ -109,7 +112,7 @@ def read_model(name: str | None = None) -> RegisteredModel:
     """
     if name is None:
         with mlflow_client() as client:
-            return _with_versions(client, _only_model(client))
+            return with_versions(client, _only_model(client))
     found = find_model(name)
     if found is None:
         raise SettingError(f"There is no model {name} in MLflow at {printable_tracking_uri()}")
@@ -124,16 +127,17 @@ def find_model(name: str) -> RegisteredModel | None:
     """
     with mlflow_client() as client:
         found = _find(client, name)
-        return None if found is None else _with_versions(client, found)
+        return None if found is None else with_versions(client, found)
 
 
-def _with_versions(
+def with_versions(
     client: MlflowClient, found: entities.model_registry.RegisteredModel
 ) -> RegisteredModel:
+    """Returns a registered model that MLflow found, with all its versions."""
     versions = client.search_model_versions(f"name = '{found.name}'")
     return RegisteredModel(
         name=str(found.name),
-        champion=aliased_version(found, CHAMPION),
+        aliases={alias: str(number) for alias, number in found.aliases.items()},
         tags=dict(found.tags),
         versions=sorted(map(_version, versions), key=lambda v: int(v.version), reverse=True),
     )

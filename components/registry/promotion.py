@@ -1,9 +1,8 @@
 """Promotions: which version became champion when, why and by whom; and rollbacks.
 
-MLflow has no transactions, so a promotion takes two steps:
+A promotion takes two steps:
 
-1. It is recorded as a tag of the registered model, which is never changed or removed (see
-   `records`).
+1. It is recorded as a tag of the registered model (see `records`).
 2. The alias `champion` is set to the last promotion's version, and both are read until they agree.
 
 No promotion is lost, and the process that sets the alias last has read all earlier promotions, so
@@ -19,21 +18,9 @@ from components.errors import CaptionflowError, DataError
 from components.registry.aliases import reconcile_alias
 from components.registry.candidacy import reconcile_candidate
 from components.registry.client import mlflow_client
-from components.registry.history import (
-    PROMOTION_TAG,
-    Action,
-    Promotion,
-    in_effect,
-    read_history,
-    recorded_champion,
-)
+from components.registry.history import Action, Promotion, in_effect, recorded_champion
 from components.registry.models import CHAMPION, RegisteredModel, read_model
-from components.registry.records import (
-    append_record,
-    current_author,
-    next_number,
-    shorten_reason,
-)
+from components.registry.records import append_record, new_record
 
 _WAIT_SECONDS = 3.0  # for another promotion to set the alias
 
@@ -65,17 +52,14 @@ def promote(
         CaptionflowError: If MLflow can't be used.
     """
     model = _read_reconciled(model_name)
-    number = model.version(version).version
-    if number == model.champion == recorded_champion(model.tags):
-        return number
-    if compared_with not in (None, model.champion or "") and number != model.champion:
-        raise champion_changed(compared_with, model.champion)
+    model.version(version)  # must exist
+    if version == model.champion == recorded_champion(model.tags):
+        return version
+    if compared_with not in (None, model.champion or "") and version != model.champion:
+        raise champion_changed(compared_with, model.champion, version)
     compared: Action = "approve" if approved else "register"
     action: Action = "promote" if compared_with is None else compared
-    recorded, champion = _record(model, action, number, reason)
-    if champion != number and recorded not in in_effect(read_history(read_model(model_name).tags)):
-        raise champion_changed(compared_with, champion)
-    return champion
+    return _record(model, action, version, reason, compared_with)
 
 
 def rollback(model_name: str, *, reason: str = "") -> str:
@@ -94,7 +78,7 @@ def rollback(model_name: str, *, reason: str = "") -> str:
     """
     model = _read_reconciled(model_name)
     line: list[str] = []
-    for each in in_effect(read_history(model.tags)):
+    for each in in_effect(model.tags):
         if each.action == "rollback" and each.version in line:
             while line[-1] != each.version:
                 line.pop()
@@ -107,47 +91,49 @@ def rollback(model_name: str, *, reason: str = "") -> str:
             f"{model_name} has no earlier champion. Choose one with `captionflow models promote`"
         )
     reason = reason or f"version {model.champion} rolled back"
-    return _record(model, "rollback", earlier[-1], reason)[1]
+    return _record(model, "rollback", earlier[-1], reason)
 
 
-def champion_changed(compared_with: str | None, champion: str | None) -> DataError:
-    """Returns the error for a version that the gate compared with another champion."""
+def champion_changed(
+    compared_with: str | None, champion: str | None, version: str = ""
+) -> DataError:
+    """Returns the error for a version, if it is registered, compared with another champion."""
     then, now = (f"version {each}" if each else "no version" for each in (compared_with, champion))
+    without = f", or promote it without one: `captionflow models promote {version} --why …`"
     return DataError(
-        f"The gate compared with {then}, but {now} is champion now: run the pipeline again"
+        f"The gate compared with {then}, but {now} is champion now. Run the pipeline again for a "
+        f"new comparison (finished steps are reused){without if version else ''}"
     )
 
 
-def reconcile_champion(client: MlflowClient, model_name: str) -> str:
-    """Sets the alias `champion` to the version that the history names, and returns it.
+def reconcile_aliases(client: MlflowClient, model_name: str) -> str:
+    """Moves the aliases to the versions that the records name, and returns the champion.
 
     Raises:
-        CaptionflowError: If another program keeps moving the alias.
+        CaptionflowError: If another program keeps moving an alias.
     """
-    return reconcile_alias(
-        client,
-        model_name,
-        CHAMPION,
-        lambda model: in_effect(read_history(model.tags))[-1].version,
+    champion = reconcile_alias(
+        client, model_name, CHAMPION, lambda model: in_effect(model.tags)[-1].version
     )
+    # A candidate that became champion no longer waits.
+    reconcile_candidate(client, model_name)
+    return champion
 
 
 def _record(
-    model: RegisteredModel, action: Action, version: str, reason: str
-) -> tuple[Promotion, str]:
-    promotion = Promotion(
-        number=next_number(read_history(model.tags)),
-        action=action,
-        version=version,
-        reason=shorten_reason(reason),
-        author=current_author(),
-    )
+    model: RegisteredModel,
+    action: Action,
+    version: str,
+    reason: str,
+    compared_with: str | None = None,
+) -> str:
+    promotion = new_record(Promotion, model.tags, version=version, reason=reason, action=action)
     with mlflow_client() as client:
-        append_record(client, model.name, PROMOTION_TAG, promotion)
-        champion = reconcile_champion(client, model.name)
-        # A candidate that became champion no longer waits.
-        reconcile_candidate(client, model.name)
-        return promotion, champion
+        append_record(client, model.name, promotion)
+        champion = reconcile_aliases(client, model.name)
+    if champion != version and promotion not in in_effect(read_model(model.name).tags):
+        raise champion_changed(compared_with, champion, version)
+    return champion
 
 
 def _read_reconciled(model_name: str) -> RegisteredModel:

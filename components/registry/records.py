@@ -2,15 +2,15 @@
 
 MLflow has no transactions. So each decision about a model is a tag of its own, which is never
 changed or removed, and the current state follows from all records. A record's number is one more
-than the largest that its writer saw, so the order does not depend on clocks alone.
+than the largest that its author saw, so the order does not depend on clocks alone.
 """
 
 import logging
 import socket
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import psutil
 from mlflow import MlflowClient
@@ -25,6 +25,7 @@ class Record(BaseModel, frozen=True):
     """A decision about a version.
 
     Attributes:
+        prefix: Prefix of the names of the tags that hold records of this kind.
         number: Its position among the records of its kind, from 1; records that were made at the
             same time can share a number.
         time: When it was recorded.
@@ -33,6 +34,7 @@ class Record(BaseModel, frozen=True):
         author: User and machine.
     """
 
+    prefix: ClassVar[str]
     number: int
     time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     version: str
@@ -43,17 +45,11 @@ class Record(BaseModel, frozen=True):
 _Kind = TypeVar("_Kind", bound=Record)
 
 
-def read_records(tags: Mapping[str, str], prefix: str, kind: type[_Kind]) -> list[_Kind]:
-    """Returns all records of a kind in a registered model's tags, oldest first.
-
-    Args:
-        tags: The model's tags.
-        prefix: Prefix of the tags' names.
-        kind: The record's type.
-    """
+def read_records(kind: type[_Kind], tags: Mapping[str, str]) -> list[_Kind]:
+    """Returns all records of a kind in a registered model's tags, oldest first."""
     records = []
     for key, value in sorted(tags.items()):
-        if key.startswith(prefix):
+        if key.startswith(kind.prefix):
             try:
                 records.append(kind.model_validate_json(value))
             except ValidationError:
@@ -62,21 +58,31 @@ def read_records(tags: Mapping[str, str], prefix: str, kind: type[_Kind]) -> lis
     return sorted(records, key=lambda each: (each.number, each.time))
 
 
-def next_number(records: Sequence[Record]) -> int:
-    """Returns the number of the next record after the given ones."""
-    return max((each.number for each in records), default=0) + 1
-
-
-def append_record(client: MlflowClient, model_name: str, prefix: str, record: Record) -> None:
-    """Stores a record as a new tag of a registered model.
+def new_record(
+    kind: type[_Kind], tags: Mapping[str, str], *, version: str, reason: str, **details: Any
+) -> _Kind:
+    """Returns a decision that this process's user makes now; it is not stored yet.
 
     Args:
-        client: MLflow's client.
-        model_name: The registered model.
-        prefix: Prefix of the tags' names, as for `read_records`.
-        record: The record.
+        kind: The record's type.
+        tags: The tags of the registered model when the decision was made.
+        version: The version.
+        reason: Why.
+        **details: The other fields of this kind.
     """
-    key = f"{prefix}{record.number:06d}.{uuid.uuid4().hex[:12]}"
+    earlier = read_records(kind, tags)
+    return kind(
+        number=earlier[-1].number + 1 if earlier else 1,
+        version=version,
+        reason=shorten_reason(reason),
+        author=current_author(),
+        **details,
+    )
+
+
+def append_record(client: MlflowClient, model_name: str, record: Record) -> None:
+    """Stores a record as a new tag of a registered model."""
+    key = f"{record.prefix}{record.number:06d}.{uuid.uuid4().hex[:12]}"
     client.set_registered_model_tag(model_name, key, record.model_dump_json())
 
 

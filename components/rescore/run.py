@@ -149,8 +149,6 @@ def _caption(
     test_set: _TestSet, test: dict[str, Photo], model_name: str, version: str
 ) -> dict[str, str]:
     from components.captioning.encoder.spec import EncoderSpec
-    from components.captioning.inference.bundle import Bundle
-    from components.captioning.inference.captioner import Captioner
     from components.captioning.model.normalizer import Normalizer
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
@@ -161,26 +159,35 @@ def _caption(
             )
         own, current = EncoderSpec.load(bundle), test_set.encoder
         if (own.sha256, own.precision) == (current.sha256, current.precision):
-            loaded = Bundle.load(bundle)
-            return {
-                image_id: caption
-                for block in test_set.examples.blocks()
-                for image_id, caption in zip(
-                    block.image_ids, loaded.captions(block.features), strict=True
-                )
-            }
-        captioner = Captioner(bundle, batch_size=_BATCH)
-        image_ids = list(test)
-        captions: dict[str, str] = {}
-        for start in range(0, len(image_ids), _BATCH):
-            batch = image_ids[start : start + _BATCH]
-            pixels = [
-                captioner.load(path_or_content(test[image_id].uri), named=image_id)
-                for image_id in batch
-            ]
-            results = captioner.alternatives_or_errors(pixels)
-            for image_id, result in zip(batch, results, strict=True):
-                if isinstance(result, DataError):
-                    raise DataError(f"{image_id}: {result}")
-                captions[image_id] = result[0].text
-        return captions
+            return _caption_features(bundle, test_set.examples)
+        return _caption_photos(bundle, test)
+
+
+def _caption_features(bundle: Path, examples: "ExampleShards") -> dict[str, str]:
+    from components.captioning.inference.bundle import Bundle
+
+    loaded = Bundle.load(bundle)
+    captions: dict[str, str] = {}
+    for block in examples.blocks():
+        captions |= zip(block.image_ids, loaded.captions(block.features), strict=True)
+    return captions
+
+
+def _caption_photos(bundle: Path, test: dict[str, Photo]) -> dict[str, str]:
+    from components.captioning.inference.captioner import Captioner
+
+    captioner = Captioner(bundle, batch_size=_BATCH)
+    image_ids = list(test)
+    captions: dict[str, str] = {}
+    for start in range(0, len(image_ids), _BATCH):
+        batch = image_ids[start : start + _BATCH]
+        pixels = [
+            captioner.load(path_or_content(test[image_id].uri), named=image_id)
+            for image_id in batch
+        ]
+        results = captioner.alternatives_or_errors(pixels)
+        for image_id, result in zip(batch, results, strict=True):
+            if isinstance(result, DataError):
+                raise DataError(f"{image_id}: {result}")
+            captions[image_id] = result[0].text
+    return captions

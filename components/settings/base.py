@@ -86,11 +86,7 @@ class SettingsGroup(BaseModel):
 
     def decisive(self) -> dict[str, Any]:
         """Returns the settings that results depend on, by name, as JSON-serialisable values."""
-        return {
-            name: value
-            for name, value in self.model_dump().items()
-            if is_decisive(type(self).model_fields[name])
-        }
+        return self.model_dump(include=decisive_settings(type(self)))
 
 
 def flag(name: str) -> str:
@@ -98,9 +94,14 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def is_decisive(field: FieldInfo) -> bool:
-    """Returns whether results depend on a setting."""
-    return bool(_metadata(field)["decisive"])
+def decisive_settings(*groups: type[BaseModel]) -> set[str]:
+    """Returns the names of the settings of some groups that results depend on."""
+    return {
+        name
+        for group in groups
+        for name, field in group.model_fields.items()
+        if _metadata(field)["decisive"]
+    }
 
 
 def external_settings(group: type[BaseModel]) -> dict[str, tuple[str, ...]]:

@@ -9,14 +9,14 @@ s3fs use another server that implements S3.
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from components.errors import CaptionflowError, SettingError
+from components.storage.store_errors import PROVIDERS, one_line_error
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -24,38 +24,6 @@ if TYPE_CHECKING:
 _FILE = "file://"
 # Seconds without any data after which a request counts as failed.
 _SILENCE = 20
-# S3's error codes, with status 403 or 400, for invalid credentials rather than missing permissions.
-_S3_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
-# Errors that mean a wrong local path; a full disk is not among them.
-_WRONG_PATH = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
-
-
-class _Provider(NamedTuple):
-    """What to do if an object store denies access; `{}` stands for the bucket."""
-
-    name: str
-    create: str
-    grant: str
-    log_in: str
-
-
-_PROVIDERS = {
-    "gs": _Provider(
-        "Google Cloud Storage",
-        "gcloud storage buckets create gs://{}",
-        "`gcloud storage buckets add-iam-policy-binding gs://{} --member=ACCOUNT "
-        "--role=roles/storage.objectUser` (to read only: objectViewer)",
-        "run `gcloud auth application-default login`, or name a key file in "
-        "GOOGLE_APPLICATION_CREDENTIALS",
-    ),
-    "s3": _Provider(
-        "S3",
-        "aws s3 mb s3://{}",
-        "a policy that allows s3:ListBucket on {} and s3:GetObject, s3:PutObject and "
-        "s3:DeleteObject on its objects (to read only: the first two)",
-        "run `aws configure`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    ),
-}
 
 
 def is_remote(uri: str) -> bool:
@@ -65,11 +33,11 @@ def is_remote(uri: str) -> bool:
         SettingError: If its scheme is none of `gs://`, `s3://` and `file://`.
     """
     scheme, separator, _ = uri.partition("://")
-    if separator and scheme not in (*_PROVIDERS, "file"):
+    if separator and scheme not in (*PROVIDERS, "file"):
         raise SettingError(
             f"A path must be local or begin with gs://, s3:// or file://. Received: {uri}"
         )
-    return bool(separator) and scheme in _PROVIDERS
+    return bool(separator) and scheme in PROVIDERS
 
 
 def is_absolute(uri: str) -> bool:
@@ -125,7 +93,7 @@ def open_filesystem(uri: str) -> Iterator[tuple["AbstractFileSystem", str]]:
     except CaptionflowError:
         raise
     except Exception as error:  # of any store's client; unknown ones pass unchanged
-        if (translated := _translate(error, uri)) is None:
+        if (translated := one_line_error(error, uri)) is None:
             raise
         raise translated from error
 
@@ -165,74 +133,3 @@ def _s3() -> "AbstractFileSystem":
     # In addition to botocore's retries, which do not cover reading a body.
     filesystem.retries = 3
     return filesystem
-
-
-def _translate(error: Exception, uri: str) -> CaptionflowError | None:
-    status, reason = (_status(error) if is_remote(uri) else 0), _reason(error)
-    if not status:
-        if not isinstance(error, OSError):
-            return None
-        kind = SettingError if isinstance(error, _WRONG_PATH) else CaptionflowError
-        return kind(f"{uri} must be readable and writable: {reason}")
-    scheme, _, path = uri.partition("://")
-    provider, bucket = _PROVIDERS[scheme], path.partition("/")[0]
-    match status:
-        case 404:
-            rule = f"The bucket must exist: create it with `{provider.create.format(bucket)}`, or "
-            return SettingError(f"{rule}correct its name. Received: {uri}")
-        case 401:
-            rule = f"{uri} needs valid credentials: {provider.log_in}"
-        case 403:
-            rule = f"This account must be allowed to use {scheme}://{bucket}: grant it "
-            rule += provider.grant.format(bucket)
-        case _ if status >= 500 or status in (408, 429):
-            rule = f"{provider.name} must answer: check the network, or try again later"
-            return CaptionflowError(f"{rule}. Received for {uri}: {reason}")
-        case _:
-            rule = f"{provider.name} refuses {uri}"
-    return SettingError(f"{rule}. Received: {reason}")
-
-
-def _status(error: Exception) -> int:
-    """Returns the HTTP status of an error, 503 if the store did not answer; 0 for other errors."""
-    from aiohttp import ClientError
-    from botocore import exceptions as s3
-    from fsspec.exceptions import FSTimeoutError
-    from gcsfs.retry import ChecksumError, NonRetryableError
-    from google.auth.exceptions import GoogleAuthError, TransportError
-    from requests import RequestException
-
-    for each in (error, error.__cause__):
-        response = getattr(each, "response", None)
-        if isinstance(response, dict):
-            if response.get("Error", {}).get("Code") in _S3_CREDENTIALS:
-                return 401
-            return int(response["ResponseMetadata"]["HTTPStatusCode"])
-    # Errors of local files have an errno; those that gcsfs raises have none.
-    of_server = isinstance(error, OSError) and error.errno is None
-    match error:
-        case FileNotFoundError() if of_server:
-            return 404
-        case OSError() if of_server and str(error).startswith("Forbidden"):
-            return 403
-        case (
-            FSTimeoutError() | ClientError() | RequestException() | TransportError()
-            | ChecksumError() | s3.HTTPClientError() | s3.ConnectionError()
-        ):  # fmt: skip
-            return 503
-        case (
-            GoogleAuthError() | NonRetryableError()
-            | s3.NoCredentialsError() | s3.PartialCredentialsError()
-        ):  # fmt: skip
-            return 401
-        case ValueError() | s3.BotoCoreError():
-            return 400
-    return int(getattr(error, "code", None) or 0)
-
-
-def _reason(error: Exception) -> str:
-    text = str(error) or ("no answer" if isinstance(error, TimeoutError) else repr(error))
-    if text.startswith(("Forbidden: ", "Bad Request: ")):
-        # gcsfs puts the URL first, which may be a secret: some URLs authorize an upload.
-        text = text.partition("\n")[2] or text
-    return re.sub(r"upload_id=[\w-]+", "upload_id=…", " ".join(text.split()))

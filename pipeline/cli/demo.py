@@ -8,27 +8,21 @@ Only this machine can reach the page, and no photo is saved.
 
 import threading
 import webbrowser
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from components.describing.http.loopback import LOOPBACK
+from components.describing.model import DEFAULT_ALTERNATIVES, decode_options
 from pipeline.cli.captioning.options import DEFAULT_MODEL, Beam, Bundle, Name, Version
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
 from pipeline.cli.waiting import announce
 
-if TYPE_CHECKING:
-    from components.captioning.inference.captioner import Captioner
-    from components.describing.model import DecodeOptions, Model
-
 # Photos to try the model on; only a checkout has them.
 _EXAMPLES = Path(__file__).parents[2] / "notebooks" / "photos"
-
-# More would be too many to take in at a glance, or to listen to.
-_ALTERNATIVES = 3
 
 _Port = Annotated[int, typer.Option(help="Port of the page; 0: any free port.", min=0, max=65535)]
 _Browser = Annotated[bool, typer.Option(help="Open the page in the browser.")]
@@ -36,7 +30,7 @@ _Alternatives = Annotated[
     int | None,
     typer.Option(
         help="Number of next best captions to show.", min=0,
-        show_default=f"{_ALTERNATIVES}, or as many as the beam has",
+        show_default=f"{DEFAULT_ALTERNATIVES}, or as many as the beam has",
     ),
 ]  # fmt: skip
 
@@ -58,19 +52,14 @@ def demo(
         from components.describing.http.server import listen
         from components.describing.page.server import serve
         from pipeline.cli.captioning.chosen_model import chosen_model
-        from pipeline.cli.captioning.process import exit_at_once, load_tensorflow, temporary_files
+        from pipeline.cli.captioning.process import exit_at_once, load_captioner, temporary_files
 
         with (
             temporary_files(),
             listen(LOOPBACK, port) as listener,
             chosen_model(model_name, model_version, bundle, root) as model,
         ):
-
-            def load() -> "Captioner":
-                load_tensorflow()
-                from components.describing.captions import load_captioner
-
-                return load_captioner(model, batch_size=1)
+            options = decode_options(model, beam, alternatives)
 
             def open_page(url: str) -> None:
                 typer.echo(f"{model.name} captions photos at {url}. Press Ctrl-C to stop.")
@@ -78,16 +67,6 @@ def demo(
                     # Some browsers return only when they are closed.
                     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-            options = _options(model, beam, alternatives)
-            examples = sorted(_EXAMPLES.glob("*.jpg"))
-            serve(listener, load, options, model.name, model.language, open_page, examples)
+            load = partial(load_captioner, model, batch_size=1)
+            serve(listener, load, model, options, open_page, sorted(_EXAMPLES.glob("*.jpg")))
         exit_at_once()
-
-
-def _options(model: "Model", beam: int | None, alternatives: int | None) -> "DecodeOptions":
-    from components.describing.model import decode_options
-
-    if alternatives is not None:
-        return decode_options(model, beam, alternatives)
-    options = decode_options(model, beam, 0)
-    return replace(options, alternatives=min(_ALTERNATIVES, options.beam_width - 1))

@@ -7,8 +7,9 @@ captionflow serve --model FOLDER
 It speaks MLflow's scoring protocol; `/docs` describes it.
 """
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,9 +19,6 @@ from pipeline.cli.captioning.options import DEFAULT_MODEL, KeepFeatures
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Root
 from pipeline.cli.waiting import announce
-
-if TYPE_CHECKING:
-    from components.captioning.inference.captioner import Captioner
 
 _Model = Annotated[
     str,
@@ -51,7 +49,7 @@ def serve_model(
         from pipeline.cli.captioning.last_model import naming_last_model
         from pipeline.cli.captioning.process import (
             exit_at_once,
-            load_tensorflow,
+            load_captioner,
             prepare,
             temporary_files,
         )
@@ -66,13 +64,7 @@ def serve_model(
             # FastAPI takes half a second to load.
             from components.describing.serving.server import serve
 
-            def load() -> "Captioner":
-                load_tensorflow()
-                from components.describing.captions import load_captioner
-
-                return load_captioner(opened)
-
             address = "http://{}:{}".format(*listener.getsockname())
             typer.echo(f"{opened.name} captions photos at {address}. Press Ctrl-C to stop.")
-            serve(listener, load, opened, features=keep_features)
+            serve(listener, partial(load_captioner, opened), opened, features=keep_features)
         exit_at_once()

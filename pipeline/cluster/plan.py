@@ -11,7 +11,7 @@ import kfp
 import typer
 from google.protobuf import json_format
 
-from components.settings.base import is_decisive
+from components.settings.base import decisive_settings
 from components.settings.run import RunSettings
 from pipeline.cluster.runs import FinishedRun, last_run
 from pipeline.kubernetes_settings import KubernetesSettings
@@ -19,12 +19,7 @@ from pipeline.plan import PlannedStep, setting_change, show_plan
 from pipeline.tasks import Argument, Step, steps_of
 
 # Settings that only say where something is stored or runs are not compared.
-_DECISIVE = {
-    name
-    for group in (RunSettings, KubernetesSettings)
-    for name, field in group.model_fields.items()
-    if is_decisive(field)
-}
+_DECISIVE = decisive_settings(RunSettings, KubernetesSettings)
 # Remarks on steps, printed after the changes.
 _NOTES = {
     "ingest": "Reads the data set every time, to see whether it changed.",

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Requests whose bodies may be in memory at the same time, being received or waiting for the model.
@@ -21,6 +23,8 @@ LINGER_SECONDS = 30.0
 LINGER_IDLE_SECONDS = 5.0
 
 _CLOSE = (b"connection", b"close")
+# nginx's code for a connection that the client closed; only logs and metrics show it.
+_CLIENT_CLOSED = 499
 
 
 class BodyLimits:
@@ -49,6 +53,11 @@ class BodyLimits:
             return
         body = _Body(scope, receive, send, self._max_bytes, self._too_large)
         await self.app(scope, body.receive, body.send)
+
+
+async def client_closed(_: Request, __: Exception) -> Response:
+    """Answers a request whose client closed the connection; nobody receives the answer."""
+    return Response(status_code=_CLIENT_CLOSED)
 
 
 class _Body:

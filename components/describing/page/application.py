@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from components.artifacts.language import UNDETERMINED
 from components.captioning.encoder.images import FORMATS, MAX_BYTES, MAX_PIXELS
-from components.describing.http.bodies import BodyLimits
+from components.describing.http.bodies import BodyLimits, client_closed
 from components.describing.model import DecodeOptions
 from components.describing.page.guard import HOSTS, SecurityHeaders, is_cross_origin
 from components.describing.page.request_queue import RequestQueue, Upload
@@ -29,8 +29,6 @@ _HERE = Path(__file__).parent
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 # Longer file names are cut off in messages.
 _NAME_LENGTH = 100
-# nginx's code for a connection that the client closed; only a debugger sees it.
-_CLIENT_CLOSED = 499
 
 
 def make_application(
@@ -92,7 +90,7 @@ def make_application(
         exception_handlers={
             HTTPException: _refused,
             CaptionflowError: _unavailable,
-            ClientDisconnect: _disconnected,
+            ClientDisconnect: client_closed,
             Exception: _failed,
         },
         lifespan=lifespan,
@@ -142,10 +140,6 @@ async def _refused(_: Request, error: Any) -> Response:
 
 async def _unavailable(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 503)
-
-
-async def _disconnected(_: Request, __: Exception) -> Response:
-    return Response(status_code=_CLIENT_CLOSED)
 
 
 async def _failed(_: Request, error: Exception) -> Response:

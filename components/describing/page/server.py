@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.describing.http.server import make_server, run_server
-from components.describing.model import DecodeOptions
+from components.describing.model import DecodeOptions, Model
 from components.describing.page.application import make_application
 from components.describing.page.request_queue import make_request_queue
 
@@ -20,9 +20,8 @@ _GRACE = 1
 def serve(
     listener: socket.socket,
     load_captioner: "Callable[[], Captioner]",
+    model: Model,
     options: DecodeOptions,
-    model: str,
-    language: str,
     on_start: Callable[[str], None],
     examples: Sequence[Path] = (),
 ) -> None:
@@ -31,9 +30,8 @@ def serve(
     Args:
         listener: Obtained from `listen`.
         load_captioner: Loads the captioner.
+        model: The model, whose name and language the page shows.
         options: Decoding options.
-        model: Name of the model, for the page.
-        language: Language of its captions, a BCP 47 tag.
         on_start: Called with the page's address before the server starts.
         examples: JPEG files that the page offers to try the model on.
 
@@ -41,7 +39,7 @@ def serve(
         CaptionflowError: If the model can't be loaded.
     """
     queue = make_request_queue(load_captioner, options)
-    application = make_application(queue, options, model, language, examples)
+    application = make_application(queue, options, model.name, model.language, examples)
     # The queue is closed first, so that no photo waits for the model.
     server = make_server(application, grace=_GRACE, on_stop=queue.close)
     on_start("http://{}:{}".format(*listener.getsockname()))

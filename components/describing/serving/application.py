@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from components.captioning.encoder.images import MAX_BYTES
 from components.captioning.inference.scoring import PhotoScorer
-from components.describing.http.bodies import BodyLimits
+from components.describing.http.bodies import BodyLimits, client_closed
 from components.describing.model import Model
 from components.describing.serving.metrics import Measured, Metrics
 from components.describing.serving.parser import Parser
@@ -27,8 +27,6 @@ from components.errors import CaptionflowError, DataError, SettingError
 _INVOCATIONS = "/invocations"
 _JSON = "application/json"
 _SCHEMAS = "#/components/schemas/{model}"
-# nginx's code for a connection that the client closed; nobody receives it.
-_CLIENT_CLOSED = 499
 # MLflow's codes for client errors (True) and server errors (False).
 _CODES = {True: "BAD_REQUEST", False: "INTERNAL_ERROR"}
 
@@ -73,7 +71,7 @@ def make_application(scorer: PhotoScorer, model: Model, metrics: Metrics) -> Fas
             DataError: _invalid,
             SettingError: _invalid,
             CaptionflowError: _unavailable,
-            ClientDisconnect: _disconnected,
+            ClientDisconnect: client_closed,
             Exception: _failed,
         },
     )
@@ -167,10 +165,6 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 async def _unavailable(_: Request, error: Exception) -> Response:
     return _error(503, str(error), {"Retry-After": "1"})
-
-
-async def _disconnected(_: Request, __: Exception) -> Response:
-    return Response(status_code=_CLIENT_CLOSED)
 
 
 async def _failed(_: Request, error: Exception) -> Response:

@@ -43,7 +43,7 @@ def serve(
 
         def watch_features(captioner: "Captioner") -> None:
             # This imports TensorFlow, which is loaded by now.
-            from components.describing.captions import keep_features, monitor_drift
+            from components.describing.drift import keep_features, monitor_drift
 
             if features is not None:
                 stack.enter_context(keep_features(captioner, features))

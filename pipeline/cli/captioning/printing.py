@@ -11,7 +11,7 @@ from components.describing.photo_files import find_photos
 from components.describing.speech import speak
 from components.errors import CaptionflowError
 from pipeline.cli.captioning.line_texts import line_speech, line_text
-from pipeline.cli.captioning.process import load_tensorflow
+from pipeline.cli.captioning.process import load_captioner
 from pipeline.cli.errors import print_error
 
 
@@ -40,12 +40,12 @@ def print_captions(
         Whether every photo was captioned and, if asked for, read aloud.
     """
     photos = find_photos(sources)
-    load_tensorflow()
-    from components.describing.captions import caption_one_by_one, keep_features, load_captioner
+    captioner = load_captioner(model)
+    from components.describing.captions import caption_one_by_one
+    from components.describing.drift import keep_features
 
     succeeded = True
     several = len(photos) > 1
-    captioner = load_captioner(model)
     with nullcontext() if features is None else keep_features(captioner, features):
         for line in caption_one_by_one(captioner, photos, options):
             if as_json:

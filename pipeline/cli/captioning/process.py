@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from PIL import Image
 
+from components.describing.model import Model
 from pipeline.local.environment import set_environment
+
+if TYPE_CHECKING:
+    from components.captioning.inference.captioner import Captioner
 
 
 def prepare(root: Path, *, needs_registry: bool) -> None:
@@ -47,6 +51,22 @@ def load_tensorflow() -> None:
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(null)
+
+
+def load_captioner(model: Model, **options: int) -> "Captioner":
+    """Loads TensorFlow and then a model.
+
+    Args:
+        model: The model's files.
+        **options: See `captions.load_captioner`.
+
+    Raises:
+        DataError: If the model is incomplete.
+    """
+    load_tensorflow()
+    from components.describing import captions
+
+    return captions.load_captioner(model, **options)
 
 
 @contextmanager

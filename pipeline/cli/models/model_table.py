@@ -19,7 +19,7 @@ def show_model(model: RegisteredModel, console: Console | None = None) -> None:
     """Prints all versions of a model, and its promotions with reason and author, newest first."""
     console = console or Console()
     history = read_history(model.tags)
-    effective = in_effect(history)
+    effective = in_effect(model.tags)
     versions = _table(
         "version",
         "registered",

@@ -5,7 +5,7 @@ from rich.markup import escape
 
 from components.artifacts.scores import TITLES
 from components.errors import CaptionflowError
-from components.registry.history import in_effect, read_history
+from components.registry.history import in_effect
 from components.registry.models import RegisteredModel
 from components.registry.records import to_the_minute
 from pipeline.cli.models.cells import ACTIONS, alias_of
@@ -46,7 +46,7 @@ def show_version(
         *other.items(),
         *(
             (ACTIONS[each.action], f"{to_the_minute(each.time)} by {each.author}: {each.reason}")
-            for each in in_effect(read_history(model.tags))
+            for each in in_effect(model.tags)
             if each.version == number
         ),
     ]

@@ -18,6 +18,13 @@ def test_decode_options_default_to_the_models_beam_width(model: Model) -> None:
     assert decode_options(model, 7, 0) == DecodeOptions(7, 0)
 
 
+def test_decode_options_default_to_three_alternatives_or_as_many_as_the_beam_has(
+    model: Model,
+) -> None:
+    assert decode_options(model, None, None) == DecodeOptions(5, 3)
+    assert decode_options(model, 2, None) == DecodeOptions(2, 1)
+
+
 def test_decode_options_with_too_many_alternatives_are_refused(model: Model) -> None:
     with pytest.raises(SettingError, match=r"less than the beam width 3.* Received: 3"):
         decode_options(model, 3, 3)

@@ -1,10 +1,8 @@
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
 from mlflow import MlflowClient
-from promotions import MODEL
+from promotions import MODEL, at_once
 
 from components.errors import CaptionflowError, DataError, SettingError
 from components.registry import approval
@@ -111,7 +109,8 @@ def test_approve_of_the_first_model_makes_a_champion(client: MlflowClient) -> No
 def test_approve_after_the_champion_changed_is_refused_and_keeps_the_candidate() -> None:
     _propose("2")
     promote(MODEL, "3", reason="by hand")
-    with pytest.raises(DataError, match="compared it with version 1, but version 3 is champion"):
+    facts = r"compared with version 1, but version 3 is champion .*promote 2 --why"
+    with pytest.raises(DataError, match=facts):
         approve(MODEL, "2", reason="good")
     assert (_aliases(), _waiting()) == ({"champion": "3", "candidate": "2"}, "2")
     # Compared with the present champion, by another run of the pipeline.
@@ -125,16 +124,16 @@ def test_approve_interrupted_before_the_alias_is_finished_by_the_next(
     from components.registry import promotion
 
     _propose("2")
-    reconcile = promotion.reconcile_champion
+    reconcile = promotion.reconcile_aliases
 
     def killed(*_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(promotion, "reconcile_champion", killed)
+    monkeypatch.setattr(promotion, "reconcile_aliases", killed)
     with pytest.raises(KeyboardInterrupt):
         approve(MODEL, "2", reason="good")
     assert _aliases() == {"champion": "1", "candidate": "2"}
-    monkeypatch.setattr(promotion, "reconcile_champion", reconcile)
+    monkeypatch.setattr(promotion, "reconcile_aliases", reconcile)
     assert approve(MODEL, "2", reason="good") == "2"
     assert _aliases() == {"champion": "2"}
     assert len(read_history(read_model(MODEL).tags)) == 2
@@ -207,23 +206,9 @@ def test_decision_about_an_unknown_version_is_an_error(decide: Callable[..., obj
         decide(MODEL, "7", reason="x")
 
 
-def _at_once(*actions: Callable[[], object]) -> list[object]:
-    start = Barrier(len(actions))
-
-    def act(action: Callable[[], object]) -> object:
-        start.wait()
-        try:
-            return action()
-        except CaptionflowError as error:
-            return error
-
-    with ThreadPoolExecutor(len(actions)) as pool:
-        return list(pool.map(act, actions))
-
-
 def test_approve_and_reject_at_the_same_time_leave_one_decision_or_say_so() -> None:
     _propose("2")
-    results = _at_once(
+    results = at_once(
         lambda: approve(MODEL, "2", reason="yes"), lambda: reject(MODEL, "2", reason="no")
     )
     assert _waiting() is None and "candidate" not in _aliases()
@@ -235,7 +220,7 @@ def test_approve_and_reject_at_the_same_time_leave_one_decision_or_say_so() -> N
 
 def test_approve_and_promote_at_the_same_time_leave_one_champion() -> None:
     _propose("2")
-    _at_once(lambda: approve(MODEL, "2", reason="yes"), lambda: promote(MODEL, "3", reason="hand"))
+    at_once(lambda: approve(MODEL, "2", reason="yes"), lambda: promote(MODEL, "3", reason="hand"))
     champion = find_champion(MODEL)
     history = read_history(read_model(MODEL).tags)
     assert champion is not None and champion.version in {"2", "3"}
@@ -243,6 +228,6 @@ def test_approve_and_promote_at_the_same_time_leave_one_champion() -> None:
 
 
 def test_three_proposals_at_the_same_time_leave_one_candidate() -> None:
-    _at_once(*(lambda v=v: _propose(v) for v in ("2", "3", "4")))
+    at_once(*(lambda v=v: _propose(v) for v in ("2", "3", "4")))
     assert _waiting() == _aliases()["candidate"]
     assert len(read_candidacies(read_model(MODEL).tags)) == 3

@@ -6,7 +6,7 @@ from promotions import MODEL, champion, failing, history, promote_all, promotion
 
 from components.errors import CaptionflowError, DataError, SettingError
 from components.registry import promotion as promotion_module
-from components.registry.promotion import promote, reconcile_champion, rollback
+from components.registry.promotion import promote, reconcile_aliases, rollback
 
 pytestmark = pytest.mark.usefixtures("client")
 
@@ -120,7 +120,7 @@ def test_read_history_orders_by_number_then_time_and_skips_what_is_no_promotion(
     client.set_registered_model_tag(MODEL, "promotion.000011.0", '{"version": "2"}')
     assert history() == ordered
     assert "promotion.000011.0" in caplog.text
-    assert reconcile_champion(client, MODEL) == "4"
+    assert reconcile_aliases(client, MODEL) == "4"
 
 
 @pytest.mark.parametrize("compared_with", ["1", "", "7"])

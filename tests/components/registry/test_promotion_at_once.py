@@ -1,26 +1,34 @@
 """Promotions by several processes or threads at the same time."""
 
 import multiprocessing
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier, Event
+from threading import Event
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from promotions import MODEL, champion, failing, history, promote_all, promotion, record_only
+from promotions import (
+    MODEL,
+    at_once,
+    champion,
+    failing,
+    history,
+    promote_all,
+    promotion,
+    record_only,
+)
 
 from components.errors import DataError
 from components.registry import promotion as promotion_module
 from components.registry.history import in_effect
 from components.registry.models import RegisteredModel, read_model
-from components.registry.promotion import promote, reconcile_champion, rollback
+from components.registry.promotion import promote, reconcile_aliases, rollback
 
 pytestmark = pytest.mark.usefixtures("client")
 
 
-def test_reconcile_champion_overtaken_by_another_promotion_follows_that(
+def test_reconcile_aliases_overtaken_by_another_promotion_follows_that(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(promotion_module, "_WAIT_SECONDS", 0.1)
@@ -32,10 +40,10 @@ def test_reconcile_champion_overtaken_by_another_promotion_follows_that(
             super().set_registered_model_alias(name, alias, version)
 
     record_only(client, promotion(1, "2"))
-    assert (reconcile_champion(Overtaken(), MODEL), champion()) == ("3", "3")
+    assert (reconcile_aliases(Overtaken(), MODEL), champion()) == ("3", "3")
 
 
-def test_reconcile_champion_tries_again_when_another_process_creates_the_alias(
+def test_reconcile_aliases_tries_again_when_another_process_creates_the_alias(
     client: MlflowClient, mlflow_root: Path
 ) -> None:
     class Late(MlflowClient):
@@ -52,7 +60,7 @@ def test_reconcile_champion_tries_again_when_another_process_creates_the_alias(
             raise caught.value
 
     record_only(client, promotion(1, "2"))
-    assert (reconcile_champion(Late(), MODEL), champion()) == ("2", "2")
+    assert (reconcile_aliases(Late(), MODEL), champion()) == ("2", "2")
 
 
 def test_promote_waits_for_a_promotion_in_progress(
@@ -73,7 +81,7 @@ def test_promote_waits_for_a_promotion_in_progress(
         late = pool.submit(promote, MODEL, "3", reason="passed", compared_with="1")
         # It has seen the promotion in progress.
         assert polled.wait(60)
-        assert reconcile_champion(client, MODEL) == "2"
+        assert reconcile_aliases(client, MODEL) == "2"
         with pytest.raises(DataError, match="version 2 is champion now"):
             late.result()
 
@@ -82,39 +90,25 @@ def test_of_two_registered_at_the_same_time_the_first_takes_effect(client: Mlflo
     first = promotion(1, "2", second=1, action="register")
     second = promotion(1, "3", second=2, action="register")
     record_only(client, second)
-    assert reconcile_champion(client, MODEL) == "3"
+    assert reconcile_aliases(client, MODEL) == "3"
     record_only(client, second, first)
-    assert (reconcile_champion(client, MODEL), champion()) == ("2", "2")
-    assert (history(), in_effect(history())) == ([first, second], [first])
-
-
-def _at_once(*actions: Callable[[], str]) -> list[str | DataError]:
-    start = Barrier(len(actions))
-
-    def act(action: Callable[[], str]) -> str | DataError:
-        start.wait()
-        try:
-            return action()
-        except DataError as error:
-            return error
-
-    with ThreadPoolExecutor(len(actions)) as pool:
-        return list(pool.map(act, actions))
+    assert (reconcile_aliases(client, MODEL), champion()) == ("2", "2")
+    assert (history(), in_effect(read_model(MODEL).tags)) == ([first, second], [first])
 
 
 def test_register_three_at_the_same_time_promotes_one() -> None:
     promote_all("1")
-    results = _at_once(
+    results = at_once(
         *(lambda v=v: promote(MODEL, v, reason="x", compared_with="1") for v in ("2", "3", "4"))
     )
-    assert champion() == in_effect(history())[-1].version
+    assert champion() == in_effect(read_model(MODEL).tags)[-1].version
     assert champion() in results
     assert any(isinstance(each, DataError) for each in results)
 
 
 def test_promotion_and_rollback_at_the_same_time_leave_one_champion() -> None:
     promote_all("1", "2")
-    results = _at_once(
+    results = at_once(
         lambda: promote(MODEL, "3", reason="one"), lambda: rollback(MODEL, reason="other")
     )
     recorded = history()

@@ -1,4 +1,4 @@
-"""A proxy that breaks the requests to an object store."""
+"""A proxy that breaks the requests to an object store, and a small file."""
 
 import asyncio
 import http.client
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -52,6 +53,13 @@ class Proxy:
     def uploads(self) -> int:
         """Returns how many requests brought the content of a file."""
         return sum(asked.is_upload for asked in self.asked)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "glove.txt"
+    path.write_text("dog 1 2")
+    return path
 
 
 @pytest.fixture

@@ -12,28 +12,28 @@ from components.ingest.reading.sources import read_folder
 Dataset = Callable[[dict[str, Any]], Path]
 
 
-def test_csv_stray_quote_swallows_nothing(tmp_path: Path) -> None:
-    text = (
-        'image,caption\na.jpg,"A dog runs\nb.jpg,A cat "sits\nc.jpg,A bird\n'
-        'd.jpg,"A 5" pipe\ne.jpg,"the end"\nf.jpg,"\n'
-    )
-    assert captions_of(tmp_path, text) == {
-        "a.jpg": ["A dog runs"],
-        "b.jpg": ['A cat "sits'],
-        "c.jpg": ["A bird"],
-        "d.jpg": ["A 5 pipe"],
-        "e.jpg": ["the end"],
-        "f.jpg": [""],
-    }
-
-
-def test_csv_stray_quote_where_the_photo_comes_last(tmp_path: Path) -> None:
-    text = 'caption,image\n"A dog runs,a.jpg\nA cat "sits,b.jpg\nA "big" bird,c.jpg\n'
-    assert captions_of(tmp_path, text) == {
-        "a.jpg": ["A dog runs"],
-        "b.jpg": ['A cat "sits'],
-        "c.jpg": ['A "big" bird'],
-    }
+@pytest.mark.parametrize(
+    ("text", "captions"),
+    [
+        pytest.param(
+            'image,caption\na.jpg,"A dog runs\nb.jpg,A cat "sits\nc.jpg,A bird\n'
+            'd.jpg,"A 5" pipe\ne.jpg,"the end"\nf.jpg,"\n',
+            {"a": "A dog runs", "b": 'A cat "sits', "c": "A bird", "d": "A 5 pipe", "e": "the end",
+             "f": ""},
+            id="photo first",
+        ),
+        pytest.param(
+            'caption,image\n"A dog runs,a.jpg\nA cat "sits,b.jpg\nA "big" bird,c.jpg\n',
+            {"a": "A dog runs", "b": 'A cat "sits', "c": 'A "big" bird'},
+            id="photo last",
+        ),
+    ],
+)  # fmt: skip
+def test_csv_stray_quote_swallows_nothing(
+    text: str, captions: dict[str, str], tmp_path: Path
+) -> None:
+    expected = {f"{name}.jpg": [caption] for name, caption in captions.items()}
+    assert captions_of(tmp_path, text) == expected
 
 
 def test_csv_unquoted_commas_in_a_table_with_more_columns(tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ def test_load_of_a_model_with_a_custom_operator_creates_no_session(
 ) -> None:
     # A bundle from elsewhere: its checksum may well fit.
     from components.captioning.encoder.onnx import encoder as module
+    from components.captioning.encoder.onnx import network
 
     model = make_model()
     model.graph.node.append(helper.make_node("Steal", ["scale"], ["x"], domain="evil"))
@@ -179,8 +180,8 @@ def test_load_of_a_model_with_a_custom_operator_creates_no_session(
     identity = module._identity(content, spec.onnx.image_processor, spec.onnx.output)
     replace(spec, sha256=identity).save(saved)
     (saved / "encoder.onnx").write_bytes(content)
-    monkeypatch.setattr(module, "open_session", None)
-    monkeypatch.setattr(module, "try_model", None)
+    monkeypatch.setattr(network, "open_session", None)
+    monkeypatch.setattr(network, "try_model", None)
     with pytest.raises(DataError, match="the operator 'Steal' of the domain 'evil'"):
         load_encoder(saved)
 
