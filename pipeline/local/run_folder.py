@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from components.errors import CaptionflowError
+from components.storage.durability import sync_tree
 from pipeline.local.summary import ARTIFACTS
 from pipeline.names import PIPELINE
 
@@ -69,8 +71,12 @@ def new_run_folder(root: Path) -> Iterator[RunFolder]:
         lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
+        temporary = Path(tempfile.gettempdir(), f"{_TEMPORARY}{uuid4().hex[:8]}")
         os.write(lock, json.dumps(str(temporary)).encode())
+        # The path is on the disk before the folder exists: otherwise, after a power cut, no later
+        # run would know what to remove.
+        sync_tree(path / LOCK_FILE)
+        temporary.mkdir(mode=0o700)
         try:
             yield RunFolder(path, temporary)
         except KeyboardInterrupt:
