@@ -1,5 +1,6 @@
 """Runs that end in each way; a killed one is a process of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -45,6 +46,12 @@ def _work(folder: RunFolder) -> None:
     (folder.path / "ingest" / "executor_output.json").write_text("{}")
     (folder.path / "train" / ".model-x1").mkdir()
     (folder.temporary / "tmp.1").mkdir()
+
+
+def _cache(root: Path, artifact: Path) -> None:
+    """Stores what the cache stores of an artifact."""
+    (root / "cache").mkdir()
+    (root / "cache" / "0.json").write_text(json.dumps({"made": {"uri": str(artifact)}}))
 
 
 @pytest.fixture
@@ -117,6 +124,7 @@ def test_clear_killed_runs_removes_what_a_killed_run_left(
     for aside in asides:
         aside.parent.mkdir(exist_ok=True)
         aside.touch()
+    _cache(mlflow_root, folder.path / "ingest" / "made")
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
@@ -130,6 +138,21 @@ def test_clear_killed_runs_removes_what_a_killed_run_left(
     remaining = client.search_logged_models([experiment])
     assert [model.model_id for model in remaining] == [registered.model_id]
     assert clear_killed_runs(mlflow_root) == []
+
+
+def test_clear_killed_runs_removes_the_result_of_a_step_that_was_not_cached_yet(
+    other: tuple[subprocess.Popen[str], RunFolder], mlflow_root: Path
+) -> None:
+    process, folder = other
+    for step in ("evaluate", "gate"):
+        (folder.path / step / "made").mkdir(parents=True)
+        (folder.path / step / "executor_output.json").write_text("{}")
+    _cache(mlflow_root, folder.path / "ingest" / "made")
+    process.kill()
+    process.communicate()
+    clear_killed_runs(mlflow_root)
+    # The result of the gate is never cached.
+    assert {path.name for path in folder.path.iterdir()} == {"ingest", "gate"}
 
 
 def test_clear_killed_runs_removes_the_temporary_folder_of_a_run_that_a_power_cut_ended(
