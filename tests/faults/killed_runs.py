@@ -15,6 +15,7 @@ the machine is. The folder keeps the uninterrupted run and counts the interrupti
 import argparse
 import contextlib
 import json
+import os
 import random
 import shutil
 import sys
@@ -186,6 +187,9 @@ def main() -> int:
     # With an encoder that costs nothing, a round spends most of its time starting processes.
     settings = (*SETTINGS, "--encoder", str(write_encoder(folder / "encoder")))
     base = uninterrupted(folder, settings)
+    if asked.kind == FULL_DISK:
+        # Python does not notice that only the first bytes of a compiled module were written.
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     file = folder / f"{asked.kind}.jsonl"
     for number in range(asked.rounds):
         _show(f"round {number} of seed {asked.seed}")

@@ -1,4 +1,5 @@
 import errno
+import marshal
 import os
 from typing import Annotated
 
@@ -27,6 +28,20 @@ def test_one_line_errors_reports_what_the_system_refuses(app: typer.Typer, numbe
     assert ended.exit_code == 2
     (line,) = ended.stderr.splitlines()
     assert "dog.jpg" in line and os.strerror(number) in line
+
+
+def test_one_line_errors_keeps_the_traceback_of_a_file_that_ends_early() -> None:
+    app = typer.Typer(pretty_exceptions_enable=False)
+
+    @app.command()
+    def main() -> None:
+        with one_line_errors():
+            # What Python raises if it compiled a module while the disk was full.
+            marshal.loads(marshal.dumps([1, 2])[:-1])
+
+    ended = CliRunner().invoke(app, [])
+    assert isinstance(ended.exception, RuntimeError) and "EOFError" in str(ended.exception)
+    assert "Aborted" not in ended.output
 
 
 def test_one_line_errors_keeps_the_traceback_of_a_missing_file(app: typer.Typer) -> None:
