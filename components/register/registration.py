@@ -18,6 +18,7 @@ from components.registry.client import mlflow_client
 from components.registry.models import TRAINING_CONFIG_TAG, find_champion
 from components.registry.ownership import deleted_on_error, sync_model
 from components.registry.promotion import champion_changed, promote
+from components.registry.registration_lock import registration_lock
 from components.registry.rejected_candidates import candidate_key
 from components.registry.runs import require_run
 from components.registry.training_photos import (
@@ -44,6 +45,7 @@ class Registered(NamedTuple):
     approval: str = ""
 
 
+@registration_lock()
 def register_model(
     model: str | Path,
     scores: str | Path,
@@ -66,6 +68,9 @@ def register_model(
     4. The version becomes champion last, with the gate's reason: a failure before that leaves the
        champion as it was. With `release` set to `approve`, it becomes the candidate instead, and
        waits for a person (`components.registry.approval`).
+
+    Runs in one work folder register one after the other, so two that reuse the same training make
+    one version of it.
 
     If the champion is not the one that the gate compared with, nothing is registered. If it
     changes during registration, the version is registered but not promoted.

@@ -40,8 +40,8 @@ def prepare_store(database: Path) -> None:
         database: The database file; one that does not exist or is empty is left to MLflow.
 
     Raises:
-        SettingError: If the file can't be opened, is damaged or locked, or has the schema of
-            another version of MLflow.
+        SettingError: If the file can't be opened, is damaged or locked, must be restored from its
+            journal by somebody who may write, or has the schema of another version of MLflow.
     """
     if not database.exists():
         return
@@ -50,7 +50,7 @@ def prepare_store(database: Path) -> None:
     if not database.stat().st_size:
         return
     try:
-        with _opened(database, "ro") as connection:
+        with _opened(database) as connection:
             revision = _revision(connection)
             moved = list(_moved(connection, database.parent / ARTIFACTS)) if revision else []
     except sqlite3.Error as error:
@@ -89,7 +89,7 @@ def _moved(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
 
 
 def _move(database: Path, old: str, new: str) -> None:
-    with contextlib.suppress(sqlite3.Error), _opened(database, "rw") as connection, connection:
+    with contextlib.suppress(sqlite3.Error), _opened(database) as connection, connection:
         for table, column in _PATHS:
             connection.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 # both are constants
@@ -99,8 +99,10 @@ def _move(database: Path, old: str, new: str) -> None:
 
 
 @contextlib.contextmanager
-def _opened(database: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    address = f"file:{quote(str(database))}?mode={mode}"
+def _opened(database: Path) -> Iterator[sqlite3.Connection]:
+    # For writing, even to read: if a process was killed while it wrote, SQLite first restores the
+    # former content from the journal. A file that may only be read is opened for reading.
+    address = f"file:{quote(str(database))}?mode=rw"
     with contextlib.closing(sqlite3.connect(address, _PATIENCE, uri=True)) as connection:
         yield connection
 
@@ -136,6 +138,11 @@ def _explain(database: Path, error: str) -> str:
         )
     if "unable to open" in error:
         return f"{database} must be a file that you may read and write"
+    if "readonly" in error:
+        return (
+            f"{database} was being written when its process was killed. Somebody who may write to "
+            "it and its folder has to use it once, which restores its former content"
+        )
     return (
         f"{database} is damaged ({error}). Restore it from a copy, or move it away: the next run "
         "creates a new one, without the runs and models of this one"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
@@ -25,6 +26,8 @@ _TIMEOUT = 15.0
 # HTTP statuses that a retry can't help; others, such as 429 or 503, are transient.
 _REFUSED = (400, 401, 403, 404, 422)
 _FORBIDDEN, _MISSING, _CONFLICT = 403, 404, 409
+# Annotation that identifies the call of `TrainJobs.run` that created a job.
+_CREATOR = "captionflow/creator"
 # Types of a TrainJob's conditions (pkg/apis/trainer/v1alpha1 of Kubeflow Trainer).
 _COMPLETE = "Complete"
 _ENDS = (_COMPLETE, "Failed")
@@ -109,6 +112,8 @@ class TrainJobs:
 
     def _create(self, name: str, manifest: Mapping[str, Any]) -> str:
         """Returns the id of a new job, or of one that has already written the same model."""
+        metadata = {**manifest["metadata"], "annotations": {_CREATOR: uuid4().hex}}
+        manifest = {**manifest, "metadata": metadata}
         uid = self._post(name, manifest)
         if uid is None:
             existing = self._read(name)
@@ -125,26 +130,40 @@ class TrainJobs:
         return uid
 
     def _post(self, name: str, manifest: Mapping[str, Any]) -> str | None:
-        """Returns the id of a new job; None if a job of that name exists."""
-        try:
-            created = self._api.create_namespaced_custom_object(
-                *self._place, manifest, _request_timeout=self._timeout
-            )
-        except (client.ApiException, HTTPError) as error:
-            status = getattr(error, "status", None)
-            if status == _CONFLICT:
-                return None
-            if status in _REFUSED:
-                raise SettingError(
-                    "train_workers above 1 needs Kubeflow Trainer and the manifests of "
-                    f"infra/trainer on the cluster. Kubernetes refused the TrainJob: "
-                    f"{_reason(error)}"
-                ) from error
-            # The job may exist: perhaps only the answer was lost.
-            raise CaptionflowError(
-                f"Kubernetes must create TrainJob {name}: {_reason(error)}{self._delete(name)}"
-            ) from error
-        return str(created["metadata"]["uid"])
+        """Returns the id of a new job; None if another attempt's job of that name exists."""
+        give_up = time.monotonic() + self._patience
+        unanswered = False
+        while True:
+            try:
+                created = self._api.create_namespaced_custom_object(
+                    *self._place, manifest, _request_timeout=self._timeout
+                )
+                return str(created["metadata"]["uid"])
+            except (client.ApiException, HTTPError) as error:
+                status, reason = getattr(error, "status", None), _reason(error)
+                if status == _CONFLICT:
+                    # An earlier request may have created the job, and only its answer was lost.
+                    return self._created_before(name, manifest) if unanswered else None
+                if status in _REFUSED:
+                    raise SettingError(
+                        "train_workers above 1 needs Kubeflow Trainer and the manifests of "
+                        f"infra/trainer on the cluster. Kubernetes refused the TrainJob: {reason}"
+                    ) from error
+                if time.monotonic() >= give_up:
+                    raise CaptionflowError(
+                        f"Kubernetes must create TrainJob {name}: {reason}{self._delete(name)}"
+                    ) from error
+                logger.warning("TrainJob %s can't be created yet: %s", name, reason)
+            unanswered = True
+            time.sleep(self._seconds)
+
+    def _created_before(self, name: str, manifest: Mapping[str, Any]) -> str | None:
+        """Returns the id of the existing job if it was created from this manifest."""
+        existing = self._read(name)
+        annotations = existing["metadata"].get("annotations", {}) if existing else {}
+        if annotations.get(_CREATOR) != manifest["metadata"]["annotations"][_CREATOR]:
+            return None
+        return str(existing["metadata"]["uid"])
 
     def _remove(self, name: str) -> None:
         """Deletes the job of an earlier attempt, and waits until its pods have ended."""

@@ -35,6 +35,7 @@ def one_line_errors(
 
     Raises:
         typer.Exit: If the body failed or was interrupted.
+        RuntimeError: For an `EOFError`, a defect of which Typer would only print "Aborted."
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -51,6 +52,8 @@ def one_line_errors(
             raise
         print_error(str(error))
         raise typer.Exit(SettingError.exit_code) from None
+    except EOFError as error:
+        raise RuntimeError(f"EOFError: {error}") from error
     except KeyboardInterrupt:
         print_error(interrupted)
         raise typer.Exit(INTERRUPTED) from None

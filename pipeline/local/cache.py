@@ -10,9 +10,9 @@ A step's result is stored as soon as the step has ended and its files are on the
 killed run nor a power cut loses a finished step.
 """
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from kfp.local.cache import LocalCache
 
 from components.artifacts.files import read_json, write_json
 from components.artifacts.fingerprint import fingerprint_value
+from components.errors import CaptionflowError
 from components.storage.durability import sync_tree
 from components.storage.transfer import remove
 from pipeline.local.damage import cached_outputs, result_damage
@@ -146,6 +147,10 @@ class RunCache(LocalCache):
         # The files of a result that the plan reuses were checked for the plan.
         if outputs is None or (not step.reused and result_damage(outputs)):
             return None
+        # There is one if the earlier run was killed, or the power cut, before it was gone. A later
+        # `--force` would resume it instead of training.
+        with contextlib.suppress(CaptionflowError):  # a bucket that can't be reached now
+            _remove_checkpoints(outputs)
         self.close()
         self.outputs[step.name] = outputs
         return outputs
@@ -160,13 +165,8 @@ class RunCache(LocalCache):
         super().put(key, outputs)
         write_json(Path(self.cache_root) / _LAST / f"{step.name}.json", step.parts)
         sync_tree(self._entry_path(key))
-        for artifact in outputs.values():
-            # The checkpoint was needed until now: without it, a run killed before this point would
-            # train again.
-            if isinstance(artifact, Artifact) and (
-                checkpoint := artifact.metadata.get(_CHECKPOINT)
-            ):
-                remove(checkpoint)
+        # Needed until now: without it, a run killed before this point would train again.
+        _remove_checkpoints(outputs)
         self.close()
 
     def close(self) -> None:
@@ -174,7 +174,7 @@ class RunCache(LocalCache):
         self._step_lock.release()
 
 
-@contextmanager
+@contextlib.contextmanager
 def restored_spec(spec: Any) -> Iterator[Any]:
     """Yields a spec and undoes all changes to it, which a package compiled later must not have."""
     original = copy.deepcopy(spec)
@@ -191,6 +191,12 @@ def step_outputs(spec: Any, name: str, cache: Path) -> Mapping[str, Any] | None:
         return None
     store = LocalCache(str(cache))
     return store.get(_entry(store, step))
+
+
+def _remove_checkpoints(outputs: Mapping[str, Any]) -> None:
+    for artifact in outputs.values():
+        if isinstance(artifact, Artifact) and (checkpoint := artifact.metadata.get(_CHECKPOINT)):
+            remove(checkpoint)
 
 
 def _cached(spec: Any, store: LocalCache | None, step: Step) -> Any:

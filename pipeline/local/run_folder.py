@@ -15,10 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from components.errors import CaptionflowError
+from components.storage.durability import sync_tree
 from pipeline.local.summary import ARTIFACTS
 from pipeline.names import PIPELINE
+from pipeline.plan import DEPEND_ON_REGISTRY
 
 #: File in the folder of a run that has not ended or was killed; contains its temporary folder.
 LOCK_FILE = ".running"
@@ -69,8 +72,12 @@ def new_run_folder(root: Path) -> Iterator[RunFolder]:
         lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
+        temporary = Path(tempfile.gettempdir(), f"{_TEMPORARY}{uuid4().hex[:8]}")
         os.write(lock, json.dumps(str(temporary)).encode())
+        # The path is on the disk before the folder exists: otherwise, after a power cut, no later
+        # run would know what to remove.
+        sync_tree(path / LOCK_FILE)
+        temporary.mkdir(mode=0o700)
         try:
             yield RunFolder(path, temporary)
         except KeyboardInterrupt:
@@ -111,6 +118,7 @@ def clear_killed_runs(root: Path) -> list[str]:
                 continue
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove_unknown(path, root / "cache")
                 _end(path)
                 killed.append(path.name)
             except BlockingIOError:
@@ -148,6 +156,20 @@ def _remove_unfinished(path: Path) -> None:
         # Somebody may have edited the file: remove nothing but a temporary folder of a run.
         if temporary.name.startswith(_TEMPORARY) and not temporary.is_symlink():
             _remove(temporary)
+
+
+def _remove_unknown(path: Path, cache: Path) -> None:
+    """Removes the results that were not cached yet when the run was killed: no run will use them.
+
+    Args:
+        path: The run's folder.
+        cache: The cache's folder. Its entries contain the paths of artifacts.
+    """
+    entries = "".join(entry.read_text(errors="replace") for entry in cache.glob("*.json"))
+    for step in path.iterdir():
+        known = step.name in DEPEND_ON_REGISTRY or f"/{path.name}/{step.name}/" in entries
+        if step.is_dir() and not known:
+            _remove(step)
 
 
 def _remove_hidden(path: Path) -> None:

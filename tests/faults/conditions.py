@@ -30,8 +30,8 @@ from confined import (
 from states import EPOCH
 from tiny_encoder import write_encoder
 
-#: Bytes that are free when the disk is full: less than a logged model needs.
-_FREE = 6 << 20
+#: Bytes that are free when the disk is full: less than a logged model needs, which is 0.9 MB.
+_FREE = 512 << 10
 _SIZE = 400 << 20
 
 

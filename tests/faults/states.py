@@ -30,7 +30,8 @@ def state(root: Path) -> dict[str, Any]:
     runs = client.search_runs([experiment.experiment_id])
     trainings = [run for run in runs if "training" in run.data.tags]
     versions = client.search_model_versions("name = 'captionflow-sample'")
-    (scores,) = root.glob("artifacts/*/evaluate/scores/scores.json")
+    # The newest; `artifacts` below names all.
+    scores = max(root.glob("artifacts/*/evaluate/scores/scores.json"))
     content = json.loads(scores.read_text())
     return {
         "scores": {name: value for name, value in content.items() if name not in _IDENTITY},

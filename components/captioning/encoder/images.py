@@ -19,6 +19,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 #: Maximum number of pixels, more than any camera's photo has: a file of a few bytes can announce
 #: gigabytes of pixels.
 MAX_PIXELS = 64_000_000
+#: Maximum width and height in pixels, which are also the limits of JPEG and GIF. Pillow needs
+#: memory for each row, however short: 1.7 GB for 1 x 64,000,000 pixels.
+MAX_SIDE = 65_535
 #: Maximum size of a file in bytes, also more than any camera's photo has.
 MAX_BYTES = 64 << 20
 #: Animations are rejected: no single frame stands for the whole, and the first is often empty.
@@ -94,21 +97,20 @@ def decode_photo(
         named: The photo's name in error messages; empty: its path, or its number of bytes.
 
     Raises:
-        DataError: If it can't be read, has more than `MAX_BYTES` or `MAX_PIXELS`, is not a photo,
-            or is an animation.
+        DataError: If it can't be read, has more than `MAX_BYTES`, `MAX_PIXELS` or `MAX_SIDE`, is
+            not a photo, or is an animation.
     """
     name = named or (
         f"a photo of {len(source)} bytes" if isinstance(source, bytes) else str(source)
     )
     refused = f"{name} can't be read as a photo:"
-    too_many = f"{refused} it must not have more than {MAX_PIXELS} pixels"
     try:
         content = source if isinstance(source, bytes) else _read(Path(source))
         if len(content) > MAX_BYTES:
             raise DataError(f"{refused} its file must not be larger than {MAX_BYTES} bytes")
         with open_photo(content) as (image, orientation):
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(f"{too_many}. Received: {image.width} x {image.height}")
+            if fault := size_fault(*image.size):
+                raise DataError(f"{refused} it {fault}")
             if is_animation(image):
                 raise DataError(f"{refused} it {ANIMATION}")
             if draft:
@@ -123,12 +125,29 @@ def decode_photo(
         ) from error
     except Image.DecompressionBombError as error:
         # Pillow itself rejects even larger images.
-        raise DataError(too_many) from error
+        raise DataError(f"{refused} it must not have more than {MAX_PIXELS} pixels") from error
     except DECODER_ERRORS as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"{refused} {error}") from error
         why = str(error) or type(error).__name__
         raise DataError(f"{refused} the file is broken or not whole ({why})") from error
+
+
+def size_fault(width: int, height: int) -> str:
+    """Returns which limit an image of a given size exceeds.
+
+    Args:
+        width: In pixels.
+        height: In pixels.
+
+    Returns:
+        The end of a sentence about the image; empty if no limit is exceeded.
+    """
+    if width * height > MAX_PIXELS:
+        return f"must not have more than {MAX_PIXELS} pixels. Received: {width} x {height}"
+    if max(width, height) > MAX_SIDE:
+        return f"must not be wider or higher than {MAX_SIDE} pixels. Received: {width} x {height}"
+    return ""
 
 
 def _read(path: Path) -> bytes:

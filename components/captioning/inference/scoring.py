@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.captioning.encoder.images import MAX_BYTES, MAX_PIXELS
+from components.captioning.encoder.images import MAX_BYTES, size_fault
 from components.captioning.inference.batching import DynamicBatcher
 from components.errors import DataError, SettingError
 from components.settings.bounds import MAX_BEAM_WIDTH
@@ -210,10 +210,8 @@ def _as_file(pixels: Any) -> bytes:
         ) from error
     height, width, _ = array.shape
     # Before they are copied.
-    if height * width > MAX_PIXELS:
-        raise DataError(
-            f"a photo must not have more than {MAX_PIXELS} pixels. Received: {width} x {height}"
-        )
+    if fault := size_fault(width, height):
+        raise DataError(f"a photo {fault}")
     # As a lossless file, so that pixels pass the same checks and limits as files.
     file = io.BytesIO()
     Image.fromarray(array.astype(np.uint8)).save(file, "BMP")

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from components.captioning.encoder.images import FORMATS, MAX_BYTES, MAX_PIXELS
+from components.captioning.encoder.images import FORMATS, MAX_BYTES, MAX_PIXELS, MAX_SIDE
 from components.settings.bounds import MAX_BEAM_WIDTH
 
 #: Maximum number of photos per request.
@@ -27,8 +27,9 @@ COLUMN = "photo"
 _PHOTO_SCHEMA = {
     "title": "Photo",
     "description": (
-        f"An image file ({', '.join(FORMATS)}) of at most {MAX_PIXELS} pixels, in base64; or its "
-        f"RGB pixels, as [height, width, 3]. The whole body may have {MAX_BYTES >> 20} MiB."
+        f"An image file ({', '.join(FORMATS)}) of at most {MAX_PIXELS} pixels, at most {MAX_SIDE} "
+        "wide or high, in base64; or its RGB pixels, as [height, width, 3]. The whole body may "
+        f"have {MAX_BYTES >> 20} MiB."
     ),
     "anyOf": [
         {"type": "string", "contentEncoding": "base64", "maxLength": MAX_BYTES},

@@ -13,9 +13,9 @@ from components.captioning.encoder.images import (
     DECODER_ERRORS,
     FORMATS,
     MAX_BYTES,
-    MAX_PIXELS,
     is_animation,
     open_photo,
+    size_fault,
     upright_rgb,
 )
 from components.storage.reading import FileTooLargeError, read_bytes
@@ -121,9 +121,7 @@ def _check_header(image: Image.Image) -> None:
         raise _UnusableError(
             f"each side must have at least {MIN_SIDE} pixels. Received: {width} x {height}"
         )
-    if width * height > MAX_PIXELS:
-        raise _UnusableError(
-            f"an image must not have more than {MAX_PIXELS} pixels. Received: {width} x {height}"
-        )
+    if fault := size_fault(width, height):
+        raise _UnusableError(f"the image {fault}")
     if is_animation(image):
         raise _UnusableError(f"the image {ANIMATION}")

@@ -2,6 +2,8 @@
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ from mlflow import MlflowClient
 
 from components.captioning.decoding.search import DecodingConfig
 from components.errors import DataError
+from components.register import registration
 from components.register.registration import Registered
 from components.registry.models import find_champion
-from components.registry.runs import start_run
+from components.registry.runs import end_run, start_run
 
 
 @pytest.mark.usefixtures("store")
@@ -30,6 +33,26 @@ def test_register_model_same_run_twice_makes_one_version(
         "captioner version 1 is already registered from this training run",
         "The champion is version 1",
     ]
+
+
+def test_register_model_same_run_by_two_processes_at_once_makes_one_version(
+    mlflow_root: Path,
+    artifacts: dict[str, Path],
+    of_run: Any,
+    register: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_id = start_run("photos", "first", {})
+    end_run(run_id)
+    inputs = of_run(artifacts, run_id)
+    # They load the model in a new process, which takes long and does not matter here.
+    monkeypatch.setattr(registration, "fresh_process", nullcontext)
+    monkeypatch.setattr(registration, "check_parity", lambda *_: None)
+    with ThreadPoolExecutor() as processes:
+        runs = [processes.submit(register, inputs, "Passed: first model", "") for _ in range(2)]
+        registered = {run.result() for run in runs}
+    assert registered == {Registered("1", "models:/captioner/1")}
+    assert len(list(mlflow_root.glob("mlartifacts/models/*"))) == 1
 
 
 @pytest.mark.usefixtures("store")

@@ -1,6 +1,8 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +74,55 @@ def test_locked_database_is_one_line_within_seconds(mlflow_root: Path) -> None:
     assert time.monotonic() - started < 5
     other.close()
     check_connection()
+
+
+# Writes more than fits into the cache, so that the file changes before the transaction ends.
+_KILLED_WRITER = """
+import os, signal, sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute("PRAGMA cache_size = 1")
+for number in range(200):
+    row = (f"{number}", "x" * 1000)
+    database.execute("INSERT INTO registered_models (name, description) VALUES (?, ?)", row)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def half_written(mlflow_root: Path) -> Path:
+    """A database whose writer was killed in a transaction."""
+    database = mlflow_root / "mlflow.db"
+    subprocess.run([sys.executable, "-c", _KILLED_WRITER, str(database)], check=False)
+    assert (mlflow_root / "mlflow.db-journal").stat().st_size
+    return database
+
+
+def test_database_whose_writer_was_killed_is_restored(half_written: Path) -> None:
+    check_connection()
+    assert MlflowClient().search_registered_models() == []
+    assert not half_written.with_name("mlflow.db-journal").exists()
+
+
+def test_database_whose_writer_was_killed_is_not_called_damaged_if_it_may_only_be_read(
+    half_written: Path,
+) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from components.registry.sqlite_store import prepare_store\n"
+        "prepare_store(Path(sys.argv[1]))"
+    )
+    # Root may write to any file, unless it gives up that right.
+    bound = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override"]
+    for path in (half_written, half_written.with_name("mlflow.db-journal")):
+        path.chmod(0o444)
+    half_written.parent.chmod(0o555)
+    ended = subprocess.run(
+        [*bound, sys.executable, "-c", program, str(half_written)],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
+    )  # fmt: skip
+    half_written.parent.chmod(0o755)
+    assert "SettingError" in ended.stderr and "killed" in ended.stderr, ended.stderr
+    assert "damaged" not in ended.stderr
 
 
 def test_moved_store_finds_and_keeps_its_artifacts(

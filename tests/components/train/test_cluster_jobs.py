@@ -119,8 +119,31 @@ def test_run_without_trainer_or_rights_names_the_manifests(
         jobs.run(JOB)
 
 
+@pytest.mark.parametrize("created", [True, False], ids=["created", "not created"])
+@pytest.mark.parametrize("status", [0, 429, 500, 503])
+def test_run_outlasts_a_server_that_can_not_create_the_job_for_a_while(
+    jobs: TrainJobs, api: Api, status: int, created: bool
+) -> None:
+    api.failing_creations = [(status, created)]
+    api.answers = [[COMPLETE]]
+    jobs.run(JOB)
+    assert api.calls.count(CREATE) == 2
+    # What an unanswered request created is used, not replaced.
+    assert (api.creations, api.deletions) == (1, [])
+
+
+def test_run_whose_request_was_not_answered_still_replaces_the_job_of_an_earlier_attempt(
+    jobs: TrainJobs, api: Api
+) -> None:
+    api.create({**JOB, "spec": {"trainer": {"args": ["--model=gs://b/first"]}}})
+    api.failing_creations = [(503, False)]
+    api.answers = [[RUNNING], [RUNNING], [COMPLETE]]
+    jobs.run(JOB)
+    assert (api.job["metadata"]["uid"], api.job["spec"]) == ("uid-2", JOB["spec"])
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_run_at_a_server_that_can_not_create_the_job_now_may_be_retried(
+def test_run_at_a_server_that_can_not_create_the_job_may_be_retried(
     jobs: TrainJobs, api: Api, status: int
 ) -> None:
     api.statuses = {"POST": status}
@@ -130,6 +153,7 @@ def test_run_at_a_server_that_can_not_create_the_job_now_may_be_retried(
     assert error.value.exit_code == CaptionflowError.exit_code
     # An answer was not needed for the job to be created.
     assert DELETE in api.calls
+    assert api.calls.count(CREATE) > 2
 
 
 def test_run_replaces_the_job_of_an_earlier_attempt_when_its_pods_have_ended(

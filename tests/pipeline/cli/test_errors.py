@@ -29,5 +29,19 @@ def test_one_line_errors_reports_what_the_system_refuses(app: typer.Typer, numbe
     assert "dog.jpg" in line and os.strerror(number) in line
 
 
+def test_one_line_errors_keeps_the_traceback_of_a_file_that_ends_early() -> None:
+    app = typer.Typer(pretty_exceptions_enable=False)
+
+    @app.command()
+    def main() -> None:
+        with one_line_errors():
+            # What Python raises if it compiled a module while the disk was full.
+            raise EOFError("marshal data too short")
+
+    ended = CliRunner().invoke(app, [])
+    assert isinstance(ended.exception, RuntimeError) and "EOFError" in str(ended.exception)
+    assert "Aborted" not in ended.output
+
+
 def test_one_line_errors_keeps_the_traceback_of_a_missing_file(app: typer.Typer) -> None:
     assert isinstance(CliRunner().invoke(app, [str(errno.ENOENT)]).exception, FileNotFoundError)

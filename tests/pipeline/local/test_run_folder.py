@@ -1,5 +1,6 @@
 """Runs that end in each way; a killed one is a process of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from disks import Disk
 from mlflow import MlflowClient
 
 from components.registry.ownership import RUN_TAG, RUN_VARIABLE
 from components.registry.runs import start_run
+from components.storage.durability import sync_tree
 from pipeline.local.run_folder import LOCK_FILE, RunFolder, clear_killed_runs, new_run_folder
 
 _KILLED = """
@@ -25,6 +28,17 @@ with new_run_folder(Path(sys.argv[1])) as folder:
 """
 
 
+def _start(root: Path, temporary: Path) -> tuple[subprocess.Popen[str], RunFolder]:
+    """Starts a run that waits, in another process."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _KILLED, str(root)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3],
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    return process, RunFolder(*(Path(process.stdout.readline().strip()) for _ in range(2)))
+
+
 def _work(folder: RunFolder) -> None:
     """Does what a run has done when its second step is killed."""
     for step in ("ingest", "train"):
@@ -34,17 +48,16 @@ def _work(folder: RunFolder) -> None:
     (folder.temporary / "tmp.1").mkdir()
 
 
+def _cache(root: Path, artifact: Path) -> None:
+    """Stores what the cache stores of an artifact."""
+    (root / "cache").mkdir()
+    (root / "cache" / "0.json").write_text(json.dumps({"made": {"uri": str(artifact)}}))
+
+
 @pytest.fixture
 def other(mlflow_root: Path, tmp_path: Path) -> tuple[subprocess.Popen[str], RunFolder]:
     """A living run, in another process."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _KILLED, str(mlflow_root)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3],
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )  # fmt: skip
-    assert process.stdout is not None
-    path, temporary = (Path(process.stdout.readline().strip()) for _ in range(2))
-    folder = RunFolder(path, temporary)
+    process, folder = _start(mlflow_root, tmp_path)
     _work(folder)
     return process, folder
 
@@ -111,6 +124,7 @@ def test_clear_killed_runs_removes_what_a_killed_run_left(
     for aside in asides:
         aside.parent.mkdir(exist_ok=True)
         aside.touch()
+    _cache(mlflow_root, folder.path / "ingest" / "made")
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
@@ -124,6 +138,37 @@ def test_clear_killed_runs_removes_what_a_killed_run_left(
     remaining = client.search_logged_models([experiment])
     assert [model.model_id for model in remaining] == [registered.model_id]
     assert clear_killed_runs(mlflow_root) == []
+
+
+def test_clear_killed_runs_removes_the_result_of_a_step_that_was_not_cached_yet(
+    other: tuple[subprocess.Popen[str], RunFolder], mlflow_root: Path
+) -> None:
+    process, folder = other
+    for step in ("evaluate", "gate"):
+        (folder.path / step / "made").mkdir(parents=True)
+        (folder.path / step / "executor_output.json").write_text("{}")
+    _cache(mlflow_root, folder.path / "ingest" / "made")
+    process.kill()
+    process.communicate()
+    clear_killed_runs(mlflow_root)
+    # The result of the gate is never cached.
+    assert {path.name for path in folder.path.iterdir()} == {"ingest", "gate"}
+
+
+def test_clear_killed_runs_removes_the_temporary_folder_of_a_run_that_a_power_cut_ended(
+    disk: Disk, mlflow_root: Path
+) -> None:
+    process, folder = _start(disk.path / "runs", disk.path)
+    # As when a step syncs its result, after which the disk knows the run's folders.
+    (folder.temporary / "made").touch()
+    sync_tree(folder.temporary)
+    disk.power_off()
+    process.kill()
+    process.communicate()
+    disk.power_on()
+    assert folder.temporary.is_dir()
+    assert clear_killed_runs(disk.path / "runs") == [folder.path.name]
+    assert not folder.temporary.exists()
 
 
 def test_clear_killed_runs_removes_no_folder_that_is_not_temporary(

@@ -167,6 +167,21 @@ def test_load_photo_of_too_many_pixels_is_not_decoded(monkeypatch: pytest.Monkey
         load_photo(encoded(Image.new("L", (9, 9))), 8, named="big.png")
 
 
+@pytest.mark.parametrize("size", [(1, 65_536), (65_536, 1)])
+@pytest.mark.parametrize("kind", ["PNG", "BMP"])
+def test_load_photo_with_a_side_that_no_jpeg_has_is_not_decoded(
+    kind: str, size: tuple[int, int]
+) -> None:
+    # Formats with longer sides. Every row takes memory: 1 x 64,000,000 pixels took 1.7 GB.
+    with pytest.raises(DataError, match=f"65535 pixels. Received: {size[0]} x {size[1]}"):
+        load_photo(encoded(Image.new("1", size), kind), 8)
+
+
+def test_load_photo_of_the_longest_side_is_read() -> None:
+    for size in ((1, 65_535), (65_535, 1)):
+        assert load_photo(encoded(Image.new("1", size, 1)), 4).tolist() == [[[255] * 3] * 4] * 4
+
+
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "GIF", "BMP"])
 def test_load_photo_that_is_cut_says_so_whatever_the_format(kind: str) -> None:
     content = encoded(Image.radial_gradient("L").convert("RGB"), kind)

@@ -44,6 +44,11 @@ def test_predict_names_the_row_of_a_photo_that_cant_be_captioned(scorer: PhotoSc
         scorer.predict([("a", GREY), ("b", WHITE)], {})
 
 
+def test_predict_pixels_with_a_side_that_is_too_long_names_the_limit(scorer: PhotoScorer) -> None:
+    with pytest.raises(DataError, match=r"65535 pixels\. Received: 1 x 65536"):
+        scorer.predict([(0, np.zeros((65_536, 1, 3), np.uint8))], {})
+
+
 def test_predict_none_means_the_default(scorer: PhotoScorer) -> None:
     photos = [(0, GREY)]
     defaults = scorer.predict(photos, {"beam_width": None, "alternatives": None})

@@ -129,6 +129,12 @@ def test_check_image_too_small(check: Check, encode: Encode) -> None:
     assert reason == "each side must have at least 16 pixels. Received: 200 x 15"
 
 
+def test_check_image_too_long(check: Check) -> None:
+    long = io.BytesIO()
+    Image.new("1", (16, 65_536), 1).save(long, "PNG")
+    assert check(long.getvalue()).reason.endswith("65535 pixels. Received: 16 x 65536")
+
+
 def test_check_image_too_many_pixels(check: Check) -> None:
     # 8,001 x 8,000 white pixels in a few kilobytes; and a header that declares 20,000 x 20,000.
     large = io.BytesIO()

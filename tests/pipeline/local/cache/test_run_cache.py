@@ -49,6 +49,20 @@ def test_run_cache_removes_a_checkpoint_when_its_model_is_stored(tmp_path: Path)
     assert not checkpoint.exists()
 
 
+def test_run_cache_removes_a_checkpoint_that_a_power_cut_brought_back(tmp_path: Path) -> None:
+    cache, checkpoint = tmp_path / "cache", tmp_path / "training.npz"
+    spec, planned = plan(cache)
+    first = RunCache(cache, spec, planned)
+    key = key_of(first, spec, "train")
+    first.put(key, artifact(tmp_path / "train", checkpoint=str(checkpoint)))
+    # Its removal was not yet on the disk.
+    checkpoint.touch()
+    spec, planned = plan(cache)
+    with closing(RunCache(cache, spec, planned)) as later:
+        assert later.get(key)
+    assert not checkpoint.exists()
+
+
 def test_run_cache_keeps_old_results_until_there_are_new_ones(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     run(cache, tmp_path)
