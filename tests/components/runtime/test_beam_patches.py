@@ -33,7 +33,7 @@ def test_failed_pipeline_does_not_wait_for_a_worker_that_connects_late(tmp_path:
         [sys.executable, "-c", _PIPELINE, str(interpreter), str(tmp_path / "failed")],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     )
