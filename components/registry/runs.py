@@ -92,6 +92,16 @@ def log_metrics(run_id: str, metrics: Mapping[str, float], step: int = 0) -> Non
         )
 
 
+def metric_steps(run_id: str, name: str) -> set[int]:
+    """Returns the steps for which a run has values of a metric.
+
+    Raises:
+        CaptionflowError: If MLflow can't be used, or has no such run.
+    """
+    with mlflow_client() as client:
+        return {metric.step for metric in client.get_metric_history(run_id, name)}
+
+
 def log_tags(run_id: str, tags: Mapping[str, str]) -> None:
     """Sets tags of a run, in one request; a tag that exists is overwritten.
 

@@ -13,7 +13,13 @@ from components.captioning.model.ensemble import CaptionNetwork, build_network
 from components.captioning.model.initialization import initialize_ensemble
 from components.captioning.model.losses import WordCrossEntropy, WordLoss
 from components.errors import SettingError
-from components.registry.runs import ended_on_error, log_metrics, reopen_run, run_exists
+from components.registry.runs import (
+    ended_on_error,
+    log_metrics,
+    metric_steps,
+    reopen_run,
+    run_exists,
+)
 from components.settings.train import RANDOM_EMBEDDING_WIDTH, TrainSettings
 from components.train.callbacks import Progress
 from components.train.checkpoint import (
@@ -189,15 +195,14 @@ def _complete_metrics(state: TrainingState, start_run: Callable[[], str]) -> Non
     logger.info(
         "resuming from a checkpoint after epoch %d and %d steps", len(state.history), state.step
     )
-    # The last epoch may be missing, unless training went on after it; if the run was deleted, all
-    # epochs are.
-    missing = 0 if state.step else 1
     if run_exists(state.run_id):
         reopen_run(state.run_id)
     else:
-        state.run_id, missing = start_run(), len(state.history)
-    for number, epoch in list(enumerate(state.history, 1))[max(0, len(state.history) - missing) :]:
-        log_metrics(state.run_id, epoch, step=number)
+        state.run_id = start_run()
+    logged = metric_steps(state.run_id, "loss")
+    for number, epoch in enumerate(state.history, 1):
+        if number not in logged:
+            log_metrics(state.run_id, epoch, step=number)
 
 
 def _network_config(

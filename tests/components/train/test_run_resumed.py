@@ -125,6 +125,9 @@ def test_train_model_in_a_local_run_keeps_its_checkpoint_until_the_model_is_cach
     assert again["history"] == trained["history"]
     assert again["mlflow_run_id"] == trained["mlflow_run_id"]
     assert _status(again["mlflow_run_id"]) == "FINISHED"
+    # The last epoch, which might have been killed before it was logged, is not logged again.
+    logged = MlflowClient().get_metric_history(again["mlflow_run_id"], "dev_word_loss")
+    assert [metric.step for metric in logged] == [1, 2]
 
 
 def test_train_model_on_a_cluster_keeps_its_checkpoint_until_the_model_is_uploaded(
