@@ -13,7 +13,8 @@ def flowchart(spec: Any) -> str:
     """Returns the DAG of a `PipelineSpec` of KFP as a Mermaid flowchart.
 
     A condition becomes a subgraph. Solid arrows stand for artifacts. A dotted arrow leads to a step
-    that waits for another one without reading its artifacts, such as the first step of a condition.
+    that waits for another one in the same subgraph without reading its artifacts, or to the first
+    step of a condition that does.
     """
     return "\n".join(["flowchart TB", *_tasks(spec, spec.root.dag), *_artifacts(spec)])
 

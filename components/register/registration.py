@@ -69,8 +69,8 @@ def register_model(
        champion as it was. With `release` set to `approve`, it becomes the candidate instead, and
        waits for a person (`components.registry.approval`).
 
-    Runs in one work folder register one after the other, so two that reuse the same training make
-    one version of it.
+    Runs that use the MLflow store of one work folder register one after the other, so two that
+    reuse the same training make one version of it.
 
     If the champion is not the one that the gate compared with, nothing is registered. If it
     changes during registration, the version is registered but not promoted.

@@ -97,12 +97,19 @@ def rollback(model_name: str, *, reason: str = "") -> str:
 def champion_changed(
     compared_with: str | None, champion: str | None, version: str = ""
 ) -> DataError:
-    """Returns the error for a version, if it is registered, compared with another champion."""
+    """Returns the error for a model that the gate compared with a champion that is none any more.
+
+    Args:
+        compared_with: The version that it was compared with; empty if there was no champion.
+        champion: The champion now; None if there is none.
+        version: The model's own version; empty if it is not registered.
+    """
     then, now = (f"version {each}" if each else "no version" for each in (compared_with, champion))
-    without = f", or promote it without one: `captionflow models promote {version} --why …`"
+    model = f"version {version}" if version else "this model"
+    without = f", or promote it all the same: `captionflow models promote {version} --why …`"
     return DataError(
-        f"The gate compared with {then}, but {now} is champion now. Run the pipeline again for a "
-        f"new comparison (finished steps are reused){without if version else ''}"
+        f"The gate compared {model} with {then}, but {now} is champion now. Run the pipeline again "
+        f"for a new comparison (finished steps are reused){without if version else ''}"
     )
 
 

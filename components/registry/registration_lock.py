@@ -17,8 +17,8 @@ def registration_lock() -> Iterator[None]:
     """Waits while another process registers a model in the same store, and keeps others waiting.
 
     Two runs at once that reuse the same training would otherwise both find no version of it, and
-    both create one. With an MLflow server nothing is locked: on a cluster, each run has a training
-    run of its own.
+    both create one. With an MLflow server nothing is locked: there the runs of a cluster register,
+    and each has a training run of its own.
 
     Raises:
         SettingError: If `MLFLOW_TRACKING_URI` is not set.

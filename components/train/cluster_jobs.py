@@ -97,8 +97,13 @@ class TrainJobs:
             SettingError: If the cluster refuses the job.
             CaptionflowError: If the job failed, or Kubernetes does not answer.
         """
-        name = manifest["metadata"]["name"]
-        uid = self._create(name, manifest)
+        name, creator = manifest["metadata"]["name"], uuid4().hex
+        metadata = {**manifest["metadata"], "annotations": {_CREATOR: creator}}
+        try:
+            uid = self._create(name, {**manifest, "metadata": metadata})
+        except KeyboardInterrupt:
+            self._delete_unanswered(creator, name)
+            raise
         logger.info("Training in TrainJob %s: %s", name, _logs(name))
         try:
             failure = self._wait(name, uid)
@@ -112,8 +117,6 @@ class TrainJobs:
 
     def _create(self, name: str, manifest: Mapping[str, Any]) -> str:
         """Returns the id of a new job, or of one that has already written the same model."""
-        metadata = {**manifest["metadata"], "annotations": {_CREATOR: uuid4().hex}}
-        manifest = {**manifest, "metadata": metadata}
         uid = self._post(name, manifest)
         if uid is None:
             existing = self._read(name)
@@ -131,6 +134,7 @@ class TrainJobs:
 
     def _post(self, name: str, manifest: Mapping[str, Any]) -> str | None:
         """Returns the id of a new job; None if another attempt's job of that name exists."""
+        creator = manifest["metadata"]["annotations"][_CREATOR]
         give_up = time.monotonic() + self._patience
         unanswered = False
         while True:
@@ -143,27 +147,34 @@ class TrainJobs:
                 status, reason = getattr(error, "status", None), _reason(error)
                 if status == _CONFLICT:
                     # An earlier request may have created the job, and only its answer was lost.
-                    return self._created_before(name, manifest) if unanswered else None
+                    return self._created_by(creator, name) if unanswered else None
                 if status in _REFUSED:
                     raise SettingError(
                         "train_workers above 1 needs Kubeflow Trainer and the manifests of "
                         f"infra/trainer on the cluster. Kubernetes refused the TrainJob: {reason}"
                     ) from error
                 if time.monotonic() >= give_up:
+                    remains = self._delete_unanswered(creator, name)
                     raise CaptionflowError(
-                        f"Kubernetes must create TrainJob {name}: {reason}{self._delete(name)}"
+                        f"Kubernetes must create TrainJob {name}: {reason}{remains}"
                     ) from error
                 logger.warning("TrainJob %s can't be created yet: %s", name, reason)
             unanswered = True
             time.sleep(self._seconds)
 
-    def _created_before(self, name: str, manifest: Mapping[str, Any]) -> str | None:
-        """Returns the id of the existing job if it was created from this manifest."""
+    def _created_by(self, creator: str, name: str) -> str | None:
+        """Returns the id of the existing job if this call of `run` created it."""
         existing = self._read(name)
         annotations = existing["metadata"].get("annotations", {}) if existing else {}
-        if annotations.get(_CREATOR) != manifest["metadata"]["annotations"][_CREATOR]:
-            return None
-        return str(existing["metadata"]["uid"])
+        return str(existing["metadata"]["uid"]) if annotations.get(_CREATOR) == creator else None
+
+    def _delete_unanswered(self, creator: str, name: str) -> str:
+        """Deletes the job if a request of this call of `run` created it; returns as `_delete`."""
+        try:
+            created = self._created_by(creator, name)
+        except CaptionflowError as error:
+            return f". It may exist all the same: {error}"
+        return self._delete(name, created) if created else ""
 
     def _remove(self, name: str) -> None:
         """Deletes the job of an earlier attempt, and waits until its pods have ended."""
@@ -209,12 +220,12 @@ class TrainJobs:
                 logger.warning("TrainJob %s can't be read: %s", name, reason)
             time.sleep(self._seconds)
 
-    def _delete(self, name: str, uid: str | None = None) -> str:
+    def _delete(self, name: str, uid: str) -> str:
         """Deletes a job; Kubernetes keeps it until its pods have ended.
 
         Args:
             name: The job's name.
-            uid: The job's id, so that a later attempt's job is not deleted; None: any.
+            uid: The job's id, so that a later attempt's job is not deleted.
 
         Returns:
             A clause for an error message if the job may still be running; otherwise empty.

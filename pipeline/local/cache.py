@@ -10,9 +10,10 @@ A step's result is stored as soon as the step has ended and its files are on the
 killed run nor a power cut loses a finished step.
 """
 
-import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from kfp.local.cache import LocalCache
 
 from components.artifacts.files import read_json, write_json
 from components.artifacts.fingerprint import fingerprint_value
-from components.errors import CaptionflowError
 from components.storage.durability import sync_tree
+from components.storage.filesystem import is_remote
 from components.storage.transfer import remove
 from pipeline.local.damage import cached_outputs, result_damage
 from pipeline.local.step_lock import StepLock
@@ -147,10 +148,10 @@ class RunCache(LocalCache):
         # The files of a result that the plan reuses were checked for the plan.
         if outputs is None or (not step.reused and result_damage(outputs)):
             return None
-        # There is one if the earlier run was killed, or the power cut, before it was gone. A later
-        # `--force` would resume it instead of training.
-        with contextlib.suppress(CaptionflowError):  # a bucket that can't be reached now
-            _remove_checkpoints(outputs)
+        # There is one if the power was cut before its removal was on the disk. A later `--force`
+        # would resume it instead of training. A bucket is not asked each time.
+        for checkpoint in filterfalse(is_remote, _checkpoints(outputs)):
+            remove(checkpoint)
         self.close()
         self.outputs[step.name] = outputs
         return outputs
@@ -166,7 +167,8 @@ class RunCache(LocalCache):
         write_json(Path(self.cache_root) / _LAST / f"{step.name}.json", step.parts)
         sync_tree(self._entry_path(key))
         # Needed until now: without it, a run killed before this point would train again.
-        _remove_checkpoints(outputs)
+        for checkpoint in _checkpoints(outputs):
+            remove(checkpoint)
         self.close()
 
     def close(self) -> None:
@@ -174,7 +176,7 @@ class RunCache(LocalCache):
         self._step_lock.release()
 
 
-@contextlib.contextmanager
+@contextmanager
 def restored_spec(spec: Any) -> Iterator[Any]:
     """Yields a spec and undoes all changes to it, which a package compiled later must not have."""
     original = copy.deepcopy(spec)
@@ -193,10 +195,10 @@ def step_outputs(spec: Any, name: str, cache: Path) -> Mapping[str, Any] | None:
     return store.get(_entry(store, step))
 
 
-def _remove_checkpoints(outputs: Mapping[str, Any]) -> None:
+def _checkpoints(outputs: Mapping[str, Any]) -> Iterator[str]:
     for artifact in outputs.values():
         if isinstance(artifact, Artifact) and (checkpoint := artifact.metadata.get(_CHECKPOINT)):
-            remove(checkpoint)
+            yield checkpoint
 
 
 def _cached(spec: Any, store: LocalCache | None, step: Step) -> Any:

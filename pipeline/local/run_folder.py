@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,10 +94,11 @@ def new_run_folder(root: Path) -> Iterator[RunFolder]:
 
 
 def clear_killed_runs(root: Path) -> list[str]:
-    """Removes what killed runs left behind, except the results of finished steps.
+    """Removes what killed runs left behind, except the results that the cache refers to.
 
     Removes unfinished artifacts, temporary folders, and models in MLflow that no version refers to.
-    Marks MLflow runs that are still marked as running as killed.
+    Marks MLflow runs that are still marked as running as killed. While another run is running,
+    finished results stay, since it may be reading them.
 
     Args:
         root: The work folder.
@@ -105,7 +106,8 @@ def clear_killed_runs(root: Path) -> list[str]:
     Returns:
         The names of the killed runs.
     """
-    killed, living = [], False
+    killed: list[Path] = []
+    living = False
     with _locked(root / ARTIFACTS):
         for path in sorted((root / ARTIFACTS).glob(f"{PIPELINE}-*")):
             try:
@@ -118,17 +120,17 @@ def clear_killed_runs(root: Path) -> list[str]:
                 continue
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove_unknown(path, root / "cache")
                 _end(path)
-                killed.append(path.name)
+                killed.append(path)
             except BlockingIOError:
                 living = True
             finally:
                 os.close(lock)
         if not living:
+            _remove_uncached(killed, root / "cache")
             for folder, pattern in _ASIDES.items():
                 _remove(*(root / folder).glob(pattern))
-    return killed
+    return [path.name for path in killed]
 
 
 def _end(path: Path) -> None:
@@ -158,18 +160,27 @@ def _remove_unfinished(path: Path) -> None:
             _remove(temporary)
 
 
-def _remove_unknown(path: Path, cache: Path) -> None:
-    """Removes the results that were not cached yet when the run was killed: no run will use them.
+def _remove_uncached(runs: Sequence[Path], cache: Path) -> None:
+    """Removes results that were not cached yet when their run was killed: no run will use them.
 
     Args:
-        path: The run's folder.
+        runs: The folders of the runs.
         cache: The cache's folder. Its entries contain the paths of artifacts.
     """
-    entries = "".join(entry.read_text(errors="replace") for entry in cache.glob("*.json"))
-    for step in path.iterdir():
-        known = step.name in DEPEND_ON_REGISTRY or f"/{path.name}/{step.name}/" in entries
-        if step.is_dir() and not known:
-            _remove(step)
+    if not runs:
+        return
+    try:
+        entries = "".join(entry.read_text(errors="replace") for entry in cache.glob("*.json"))
+    except OSError:
+        return  # an entry that is replaced now, or of another user
+    for run in runs:
+        for step in run.glob("*/"):
+            # Some steps are never cached; the results that they finished stay.
+            known = step.name in DEPEND_ON_REGISTRY or f"/{run.name}/{step.name}/" in entries
+            if not known:
+                _remove(step)
+        with contextlib.suppress(OSError):
+            run.rmdir()  # if nothing is left
 
 
 def _remove_hidden(path: Path) -> None:

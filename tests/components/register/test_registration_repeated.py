@@ -35,7 +35,7 @@ def test_register_model_same_run_twice_makes_one_version(
     ]
 
 
-def test_register_model_same_run_by_two_processes_at_once_makes_one_version(
+def test_register_model_same_run_twice_at_once_makes_one_version(
     mlflow_root: Path,
     artifacts: dict[str, Path],
     of_run: Any,
@@ -48,8 +48,8 @@ def test_register_model_same_run_by_two_processes_at_once_makes_one_version(
     # They load the model in a new process, which takes long and does not matter here.
     monkeypatch.setattr(registration, "fresh_process", nullcontext)
     monkeypatch.setattr(registration, "check_parity", lambda *_: None)
-    with ThreadPoolExecutor() as processes:
-        runs = [processes.submit(register, inputs, "Passed: first model", "") for _ in range(2)]
+    with ThreadPoolExecutor() as threads:
+        runs = [threads.submit(register, inputs, "Passed: first model", "") for _ in range(2)]
         registered = {run.result() for run in runs}
     assert registered == {Registered("1", "models:/captioner/1")}
     assert len(list(mlflow_root.glob("mlartifacts/models/*"))) == 1

@@ -116,11 +116,13 @@ def test_database_whose_writer_was_killed_is_not_called_damaged_if_it_may_only_b
     for path in (half_written, half_written.with_name("mlflow.db-journal")):
         path.chmod(0o444)
     half_written.parent.chmod(0o555)
-    ended = subprocess.run(
-        [*bound, sys.executable, "-c", program, str(half_written)],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
-    )  # fmt: skip
-    half_written.parent.chmod(0o755)
+    try:
+        ended = subprocess.run(
+            [*bound, sys.executable, "-c", program, str(half_written)],
+            capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
+        )  # fmt: skip
+    finally:
+        half_written.parent.chmod(0o755)
     assert "SettingError" in ended.stderr and "killed" in ended.stderr, ended.stderr
     assert "damaged" not in ended.stderr
 

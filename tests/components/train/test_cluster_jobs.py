@@ -151,9 +151,23 @@ def test_run_at_a_server_that_can_not_create_the_job_may_be_retried(
         jobs.run(JOB)
     # A retry of the step finds no record of it.
     assert error.value.exit_code == CaptionflowError.exit_code
-    # An answer was not needed for the job to be created.
-    assert DELETE in api.calls
+    # There is none to delete.
+    assert api.deletions == []
     assert api.calls.count(CREATE) > 2
+
+
+def test_run_interrupted_after_an_unanswered_request_deletes_what_it_created(
+    jobs: TrainJobs, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    api.failing_creations = [(503, True)]
+    api.answers = [[RUNNING]]
+    with pytest.raises(KeyboardInterrupt):
+        jobs.run(JOB)
+    assert [body["preconditions"] for body in api.deletions] == [{"uid": "uid-1"}]
 
 
 def test_run_replaces_the_job_of_an_earlier_attempt_when_its_pods_have_ended(
