@@ -119,7 +119,7 @@ def test_register_model_not_compared_with_the_champion_is_not_registered(
     compared_with: str, then: str, first: dict[str, Path], register: Any, of_run: Any
 ) -> None:
     inputs = of_run(first, start_run("photos", "late", {}))
-    with pytest.raises(DataError, match=f"compared with {then}, but version 1 is champion now"):
+    with pytest.raises(DataError, match=f"with {then}, but version 1 is champion now"):
         register(inputs, "Passed: better", compared_with)
     client = MlflowClient()
     assert len(client.search_model_versions("name = 'captioner'")) == 1

@@ -98,7 +98,7 @@ def test_register_model_champion_of_the_same_run_changed_since_the_gate_is_an_er
     # The same training with a third beam width.
     client.create_model_version("captioner", "file:///nowhere", run_id, tags={"beam_width": "7"})
     client.set_registered_model_alias("captioner", "champion", "2")
-    with pytest.raises(DataError, match="compared with version 1, but version 2 is champion now"):
+    with pytest.raises(DataError, match="with version 1, but version 2 is champion now"):
         register(inputs, "Passed: wider")
     assert len(client.search_model_versions("name = 'captioner'")) == 2
     assert len(client.search_logged_models(["1"])) == 1

@@ -109,7 +109,7 @@ def test_approve_of_the_first_model_makes_a_champion(client: MlflowClient) -> No
 def test_approve_after_the_champion_changed_is_refused_and_keeps_the_candidate() -> None:
     _propose("2")
     promote(MODEL, "3", reason="by hand")
-    facts = r"compared with version 1, but version 3 is champion .*promote 2 --why"
+    facts = r"compared version 2 with version 1, but version 3 is champion .*promote 2 --why"
     with pytest.raises(DataError, match=facts):
         approve(MODEL, "2", reason="good")
     assert (_aliases(), _waiting()) == ({"champion": "3", "candidate": "2"}, "2")

@@ -127,6 +127,6 @@ def test_read_history_orders_by_number_then_time_and_skips_what_is_no_promotion(
 def test_promote_compared_with_another_than_the_champion_is_refused(compared_with: str) -> None:
     promote_all("1", "2")
     then = f"version {compared_with}" if compared_with else "no version"
-    with pytest.raises(DataError, match=f"compared with {then}, but version 2 is champion now"):
+    with pytest.raises(DataError, match=f"with {then}, but version 2 is champion now"):
         promote(MODEL, "3", reason="passed", compared_with=compared_with)
     assert (champion(), len(history())) == ("2", 2)
