@@ -95,20 +95,23 @@ def artifacts(
 @pytest.fixture(scope="session")
 def register() -> Register:
     """A function that registers a model."""
+    from components.register import captioning_process
     from components.register.registration import register_model
     from components.settings.release import RegisterSettings
 
     def register(
         inputs: dict[str, Path], reason: str, compared_with: str = "1", **settings: Any
     ) -> Any:
-        return register_model(
-            **inputs,
-            training_config='{"data": "d"}',
-            cause="Training: there is no champion yet",
-            reason=reason,
-            compared_with=compared_with,
-            settings=RegisterSettings(model_name="captioner", experiment="photos", **settings),
-        )
+        with captioning_process.fresh_process() as process:
+            return register_model(
+                **inputs,
+                training_config='{"data": "d"}',
+                cause="Training: there is no champion yet",
+                reason=reason,
+                compared_with=compared_with,
+                settings=RegisterSettings(model_name="captioner", experiment="photos", **settings),
+                process=process,
+            )
 
     return register
 

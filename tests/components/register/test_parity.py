@@ -10,7 +10,8 @@ import pytest
 from components.artifacts.files import read_json
 from components.artifacts.manifest import read_manifest
 from components.errors import DataError
-from components.register.parity import check_parity, fresh_process
+from components.register.captioning_process import fresh_process
+from components.register.parity import check_parity
 from components.registry.client import local_tracking_uri
 from components.registry.download import download_model
 from components.registry.models import find_champion
