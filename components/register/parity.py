@@ -36,7 +36,7 @@ def check_parity(
             generates a different caption.
     """
     lines = (scores / CAPTIONS_FILE).read_text(encoding="utf-8").splitlines()
-    scored = {line["image_id"]: line["hypothesis"] for line in map(json.loads, lines)}
+    scored = {line["image_id"]: line["caption"] for line in map(json.loads, lines)}
     test = [photo for photo in photos if photo.split == "test" and photo.image_id in scored]
     if not test:
         raise DataError(

@@ -76,7 +76,7 @@ def artifacts(
     captions = captioner.describe(list(photos.values()))
     lines = zip(("2.png", "3.png"), captions, strict=True)
     (root / "scores" / "captions.jsonl").write_text(
-        "".join(json.dumps({"image_id": name, "hypothesis": text}) + "\n" for name, text in lines)
+        "".join(json.dumps({"image_id": name, "caption": text}) + "\n" for name, text in lines)
     )
     (root / "manifest" / "photos").mkdir(parents=True)
     for name, content in photos.items():
@@ -193,7 +193,7 @@ def rescored(
         with (tmp_path / "scores" / "captions.jsonl").open("w") as written:
             for line in map(json.loads, lines):
                 (caption,) = captioner.describe([photos[line["image_id"]]])
-                written.write(json.dumps(line | {"hypothesis": caption}) + "\n")
+                written.write(json.dumps(line | {"caption": caption}) + "\n")
         return artifacts | {"model": model, "scores": tmp_path / "scores"}
 
     return rescored
