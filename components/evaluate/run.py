@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,9 @@ def evaluate_model(
         aside.write_text(page, encoding="utf-8")
     with atomic_directory(scores) as aside:
         write_json(aside / SCORES_FILE, measured)
-        (aside / CAPTIONS_FILE).write_text(_caption_lines(test), encoding="utf-8")
+        (aside / CAPTIONS_FILE).write_text(
+            _caption_lines(test, normalizer.detokenize), encoding="utf-8"
+        )
     shown = sum(len(section.cards) for section in sections)
     logger.info("Wrote the report with %d photos (%.1f MB): %s", shown, len(page) / 1e6, report)
     return measured
@@ -154,7 +157,8 @@ def _provenance(inputs: Inputs, model_fingerprint: str) -> dict[str, Any]:
     }
 
 
-def _caption_lines(test: CaptionedSplit) -> str:
+def _caption_lines(test: CaptionedSplit, detokenize: Callable[[str], str]) -> str:
+    """Returns a line of JSON for each photo; `caption` is what the model shows to people."""
     rows = zip(
         test.image_ids, test.captions.beam, test.confidences, test.captions.greedy, test.references,
         strict=True,
@@ -164,6 +168,7 @@ def _caption_lines(test: CaptionedSplit) -> str:
             {
                 "image_id": image_id,
                 "hypothesis": hypothesis,
+                "caption": detokenize(hypothesis),
                 "confidence": confidence.probability,
                 "greedy": greedy,
                 "references": references,

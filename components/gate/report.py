@@ -67,7 +67,7 @@ def _flags(settings: RunSettings) -> list[str]:
 
 def _comparison(decision: Decision, champion: ChampionPredictions | None) -> str:
     if champion is None:
-        return "There is no champion yet"
+        return "There was no champion to compare with"
     name = f"Champion v{champion.version}"
     if champion.incomparable:
         return f"{name} {champion.incomparable}"

@@ -26,9 +26,14 @@ def register(
     `released_report` is the report with the version. See
     `components.register.registration.register_model`.
     """
+    from components.register.captioning_process import fresh_process
     from components.runtime.execution import run_step
 
-    with run_step("register", model, scores, manifest, report) as ready:
+    # The new process imports TensorFlow while this one imports MLflow and logs the model.
+    with (
+        run_step("register", model, scores, manifest, report) as ready,
+        fresh_process() as process,
+    ):
         from components.artifacts.checksums import METADATA_KEY
         from components.artifacts.fingerprint import fingerprint_file
         from components.register.registration import register_model
@@ -40,6 +45,7 @@ def register(
             model.path, scores.path, manifest.path,
             training_config=training_config, cause=cause, reason=reason,
             compared_with=compared_with, settings=RegisterSettings.check(settings),
+            process=process,
         )  # fmt: skip
         complete_report(model.path, report.path, registered, released_report.path)
         released_report.metadata[METADATA_KEY] = fingerprint_file(released_report.path)

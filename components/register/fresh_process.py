@@ -5,11 +5,13 @@ This package is not imported, so the copy of the code that MLflow keeps with the
     python -P fresh_process.py CAPTIONS
 
 The script first imports the libraries that every model needs, and connects to MLflow. Then it reads
-a line of JSON from standard input, with `model` (MLflow's URI) and `photos` (paths), and writes the
-list of captions to CAPTIONS. If standard input ends without a line, the script does nothing.
+a line of JSON from standard input, with `model` (MLflow's URI), `photos` (paths) and `environment`
+(variables to set), and writes the list of captions to CAPTIONS. If standard input ends without a
+line, the script does nothing.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -26,6 +28,7 @@ def main(captions: str) -> None:
     if not line:
         return
     request = json.loads(line)
+    os.environ.update(request["environment"])
     table = pd.DataFrame({"photo": [Path(path).read_bytes() for path in request["photos"]]})
     predicted = mlflow.pyfunc.load_model(request["model"]).predict(table)["caption"]
     Path(captions).write_text(json.dumps(list(predicted)), encoding="utf-8")
@@ -33,3 +36,5 @@ def main(captions: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    # Python would first wait for TensorFlow's threads to end.
+    os._exit(0)

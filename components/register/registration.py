@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from components.artifacts.files import SCORES_FILE, TRAINING_FILE, read_json
 from components.artifacts.manifest import Photo, read_manifest
+from components.register.captioning_process import CaptioningProcess
 from components.register.card import model_card
 from components.register.packaging import log_bundle
-from components.register.parity import check_parity, fresh_process
+from components.register.parity import check_parity
 from components.register.tags import gate_tags, score_tags, update_tags
 from components.register.versions import create_version, find_version
 from components.registry.approval import propose
@@ -56,6 +57,7 @@ def register_model(
     reason: str,
     compared_with: str,
     settings: RegisterSettings,
+    process: CaptioningProcess,
 ) -> Registered:
     """Registers a model as a version with its scores as tags, and promotes or proposes it.
 
@@ -85,6 +87,7 @@ def register_model(
         compared_with: The champion that the gate compared with; empty if there was none.
         settings: The registered model's name, which is created on first use; whether a person
             approves the version; and what a rejection depends on.
+        process: A new process for the parity check, from `fresh_process`.
 
     Returns:
         The version, its URI, and what has to be done before it becomes champion.
@@ -116,14 +119,13 @@ def register_model(
         tags |= gate_tags(client, run_id, reason)
         if version is None:
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
-            with fresh_process() as process:
-                logger.info("Packaging the model in MLflow; this takes seconds")
-                logged = log_bundle(Path(model), photos, run_id)
-                with deleted_on_error(client, logged):
-                    sync_model(client, logged)
-                    logger.info("Captioning test photos with it in a new process")
-                    check_parity(process, f"models:/{logged}", Path(scores), photos)
-                    version = create_version(client, model_name, run_id, logged, tags, card)
+            logger.info("Packaging the model in MLflow; this takes seconds")
+            logged = log_bundle(Path(model), photos, run_id)
+            with deleted_on_error(client, logged):
+                sync_model(client, logged)
+                logger.info("Captioning test photos with it in a new process")
+                check_parity(process, f"models:/{logged}", Path(scores), photos)
+                version = create_version(client, model_name, run_id, logged, tags, card)
             logger.info("%s has a new version: %s", model_name, version.version)
         else:
             logger.info(

@@ -29,7 +29,10 @@ def advice(
             f"--epochs {2 * settings.epochs}."
         )
     if real and splits["train"] < MIN_PHOTOS["train"]:
-        yield f"Add photos: {splits['train']:,} is a small training set."
+        continued = (
+            "" if settings.start_from else ", or continue from a trained model (--start-from)"
+        )
+        yield f"Add photos{continued}: {splits['train']:,} is a small training set."
     if splits["test"] < MIN_PHOTOS["test"]:
         yield (
             f"Add test photos: with {splits['test']}, scores are uncertain. Compare models on at "

@@ -14,7 +14,7 @@ from rich.progress import (
     TaskID,
     TextColumn,
 )
-from rich.table import Column
+from rich.table import Column, Table
 from rich.text import Text
 
 from components.runtime.execution import FAILED_MARK, TOOK_MARK
@@ -141,8 +141,13 @@ class RunView(io.TextIOBase):
 
     def _show(self, step: str, text: str) -> None:
         # Indented lines belong to a table at a step's end; they remain on the screen.
-        if not self._console.is_terminal or text.startswith("  "):
+        if not self._console.is_terminal:
             self._console.print(f"[{step}] {text}", markup=False, highlight=False, soft_wrap=True)
+        elif text.startswith("  "):
+            # Lines that are too long break between words.
+            line = Table.grid()
+            line.add_row(Text(f"[{step}] "), Text(text))
+            self._console.print(line)
         elif self._bar is not None:
             self._progress.update(self._bar, description=text)
             if match := _PROGRESS.match(text):

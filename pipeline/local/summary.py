@@ -20,7 +20,7 @@ from components.artifacts.scores import degeneracy
 from components.settings.run import RunSettings
 from pipeline.local.advice import advice
 from pipeline.local.console import Seconds
-from pipeline.local.summary_tables import scores_table, short_path, steps_table
+from pipeline.local.summary_tables import outcome_line, scores_table, short_path, steps_table
 
 #: Folder in the work folder where kfp.local stores artifacts.
 ARTIFACTS = "artifacts"
@@ -80,8 +80,10 @@ class Summary:
 
     @property
     def artifacts(self) -> Path:
-        """The folder of all artifacts."""
-        return self.root / ARTIFACTS
+        """The folder of this run's artifacts; those of reused steps may be in another one."""
+        # The names of these folders begin with the time.
+        runs = {file.parents[1] for files in self.files.values() for file in files.values()}
+        return max(runs, default=self.root / ARTIFACTS)
 
     @property
     def scores(self) -> Any:
@@ -95,15 +97,19 @@ def show_summary(summary: Summary, console: Console | None = None) -> None:
     console.print(
         steps_table(summary.files, summary.seconds, summary.earlier, folder=summary.artifacts)
     )
+    console.print(f"Artifacts are in {short_path(summary.artifacts)}", soft_wrap=True)
     if summary.trained:
         data = summary.outputs["ingest"]["manifest"].metadata
         console.print(scores_table(summary.scores, data["photos"], data["captions"]))
-    for title, text in _lines(summary):
+    for title, text in _outcome(summary):
+        console.print(outcome_line(title, text, terminal=console.is_terminal), soft_wrap=True)
+    for title, text in _places(summary):
         # On one line, so that it can be copied.
-        console.print(f"{title:<8}{text}", soft_wrap=True, highlight=False)
+        console.print(f"{title:<8}{text}", markup=False, soft_wrap=True, highlight=False)
 
 
-def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
+def _outcome(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Yields sentences with their titles, as markup."""
     if not summary.trained:
         yield "Model", f"{_model_version(summary)} [green]unchanged[/]"
         yield "Trigger", escape(summary.reason)
@@ -117,15 +123,20 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
                 yield ("Next" if number == 1 else ""), escape(f"{number}. {text}")
         if summary.approval:
             yield "To do", f"[yellow]{escape(summary.approval)}[/]"
-        yield "Report", escape(_report(summary))
     if drift := summary.outputs["trigger"]["drift"]:
         yield "Drift", escape(str(drift))
-    yield "Config", escape(short_path(summary.config_file))
-    yield "Log", escape(short_path(summary.log_file))
-    yield from ((title, escape(text)) for title, text in _mlflow(summary))
+
+
+def _places(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Yields files, addresses and commands with their titles."""
+    if summary.trained:
+        yield "Report", _report(summary)
+    yield "Config", short_path(summary.config_file)
+    yield "Log", short_path(summary.log_file)
+    yield from _mlflow(summary)
     photo, model = _test_photo(summary), _model_flags(summary)
-    yield "Caption", escape(_command("captionflow", "caption", photo, *model))
-    yield "Demo", escape(_command("captionflow", "demo", *model))
+    yield "Caption", _command("captionflow", "caption", photo, *model)
+    yield "Demo", _command("captionflow", "demo", *model)
 
 
 def _verdict(summary: Summary) -> str:

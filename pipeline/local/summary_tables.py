@@ -1,4 +1,4 @@
-"""The two tables of a local run's summary: its steps, and the model's scores."""
+"""The parts of a local run's summary: steps, scores, and sentences with their titles."""
 
 import os
 from collections.abc import Mapping
@@ -7,9 +7,13 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
+from rich.text import Text
 
 from components.artifacts.scores import TITLES, search_scores
 from pipeline.local.console import Seconds
+
+# Width of the titles beside the sentences.
+_TITLE = 8
 
 
 def steps_table(
@@ -25,14 +29,13 @@ def steps_table(
         files: The paths of each step's artifacts, by step and name.
         seconds: Time that each step took; steps from the cache are left out.
         earlier: Time that steps from the cache took when they ran, if it is known.
-        folder: The folder of all artifacts.
+        folder: The folder of the run's artifacts, to which the paths are relative.
     """
     table = Table(
         "step",
         Column("start-up", justify="right"),
         Column("work", justify="right"),
-        # Relative to that folder, each path fits on one line.
-        Column(f"artifact in {short_path(folder)}", overflow="fold"),
+        Column("artifact", overflow="fold"),
         box=None,
         pad_edge=False,
         padding=(0, 2, 0, 0),
@@ -73,6 +76,22 @@ def scores_table(scores: Mapping[str, Any], photos: float, captions: float) -> T
         "used."
     )
     return table
+
+
+def outcome_line(title: str, text: str, *, terminal: bool) -> Text | Table:
+    """Returns a sentence after its title; on a terminal, its lines break between words.
+
+    Args:
+        title: The title; may be empty.
+        text: The sentence, as markup.
+        terminal: Whether it is for a terminal; a log keeps it on one line.
+    """
+    marked = Text.from_markup(text)
+    if not terminal:
+        return Text(f"{title:<{_TITLE}}").append_text(marked)
+    line = Table.grid(Column(width=_TITLE), Column())
+    line.add_row(title, marked)
+    return line
 
 
 def short_path(path: str | Path) -> str:

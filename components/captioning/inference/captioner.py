@@ -1,6 +1,7 @@
 """The captioner: describes photos with a bundle and its image encoder."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -120,13 +121,37 @@ class Captioner:
         self, pixels: Sequence[NDArray[np.uint8]], *, beam_width: int | None = None
     ) -> list[Description | DataError]:
         """Returns what `alternatives_or_errors` does, with the confidence in each best caption."""
+        return self._of_finite(
+            pixels, lambda features: self._describe(features, beam_width=beam_width)
+        )
 
-        def describe(features: NDArray[np.float16]) -> list[Description]:
-            beams = self.bundle.alternatives(features, beam_width=beam_width)
-            best = [captions[0].text for captions in beams]
-            return list(map(Description, beams, self.bundle.confidences(features, best)))
+    def warm_up(self, *, beam_width: int) -> NDArray[np.uint8]:
+        """Makes TensorFlow compile all graphs, which it does when they are first called.
 
-        return self._of_finite(pixels, describe)
+        The encoder and the caption network are compiled at the same time: optimizing a graph does
+        not keep Python busy.
+
+        Args:
+            beam_width: The beam width to compile for.
+
+        Returns:
+            The photo that was encoded, which is black, uint8 [S, S, 3].
+        """
+        size, width = self.encoder.spec.size, self.encoder.spec.width
+        black = np.zeros((size, size, 3), np.uint8)
+        with ThreadPoolExecutor(1) as thread:
+            encoded = thread.submit(self.encoder.encode, black[np.newaxis])
+            self._describe(np.zeros((1, width), np.float16), beam_width=beam_width)
+            encoded.result()
+        return black
+
+    def _describe(
+        self, features: NDArray[np.float16], *, beam_width: int | None
+    ) -> list[Description]:
+        """Returns the description of each photo, from features float16 [N, D]."""
+        beams = self.bundle.alternatives(features, beam_width=beam_width)
+        best = [captions[0].text for captions in beams]
+        return list(map(Description, beams, self.bundle.confidences(features, best)))
 
     def _of_finite(
         self,

@@ -60,7 +60,7 @@ class PhotoScorer:
     ) -> None:
         def load() -> "Captioner":
             captioner = load_captioner()
-            warm_up(captioner, captioner.bundle.decoding.beam_width)
+            captioner.warm_up(beam_width=captioner.bundle.decoding.beam_width)
             if on_warm is not None:
                 on_warm(captioner)
             return captioner
@@ -117,22 +117,6 @@ class PhotoScorer:
                 return captioner.load(value if isinstance(value, Path) else _file_content(value))
         except DataError as error:
             raise _unusable(row, error) from error
-
-
-def warm_up(captioner: "Captioner", beam_width: int) -> NDArray[np.uint8]:
-    """Captions a black photo, since TensorFlow compiles its graphs when it is first called.
-
-    Args:
-        captioner: The captioner.
-        beam_width: The beam width to compile for.
-
-    Returns:
-        The photo, uint8 [S, S, 3].
-    """
-    size = captioner.encoder.spec.size
-    black = np.zeros((size, size, 3), np.uint8)
-    captioner.descriptions_or_errors([black], beam_width=beam_width)
-    return black
 
 
 def _caption(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from components.captioning.inference.batching import DynamicBatcher
-from components.captioning.inference.scoring import warm_up
 from components.describing.http.bodies import MAX_BODIES
 from components.describing.model import DecodeOptions
 from components.describing.photo_files import PhotoFile
@@ -41,7 +40,7 @@ def make_request_queue(
 
     def load() -> "Captioner":
         captioner = load_captioner()
-        black = warm_up(captioner, options.beam_width)
+        black = captioner.warm_up(beam_width=options.beam_width)
         captioner.saliency(black, captioner.bundle.vocabulary.words[-1])
         return captioner
 

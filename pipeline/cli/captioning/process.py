@@ -26,10 +26,11 @@ def prepare(root: Path, *, needs_registry: bool) -> None:
         root: The work folder, which holds the MLflow store unless MLFLOW_TRACKING_URI is set.
         needs_registry: Whether the model comes from MLflow.
     """
+    # TensorFlow logs even harmless remarks about the processor as errors, and a screen reader reads
+    # them all. What fails is raised as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if needs_registry:
         set_environment(root)
-    # TensorFlow's start-up messages are of no use to users.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Our own error reports photos with too many pixels, in one line.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 

@@ -53,7 +53,7 @@ def test_report_of_a_model_that_always_says_the_same_calls_it_useless() -> None:
 
 def test_report_shows_mistakes_by_kind() -> None:
     words = Page(render_report(SCORES, TRAINING, DATA, MISTAKES, [])).words
-    assert "colour has a wrong colour 150 10 % blue 80" in words
+    assert "colour has a wrong colour 150 10 % blue (80)" in words
     # Those of another language are unknown.
     assert "Mistakes by kind" not in Page(render_report(SCORES, TRAINING, DATA, [], [])).words
 

@@ -11,9 +11,11 @@ from components.artifacts import examples
 from components.artifacts.checksums import (
     checksums_fingerprint,
     directory_damage,
+    write_checksums,
 )
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
+from components.captioning.model.normalizer import NORMALIZER
 from components.errors import DataError
 from components.evaluate.run import evaluate_model
 from components.settings.decoding import DecodingSettings
@@ -152,13 +154,28 @@ def test_evaluate_model_writes_every_caption_with_its_references(
         "scores.json",
     ]
     lines = (tmp_path / "scores" / "captions.jsonl").read_text().splitlines()
-    captions = {"hypothesis": "dog dog dog", "greedy": "dog dog dog"}
+    captions = dict.fromkeys(("hypothesis", "caption", "greedy"), "dog dog dog")
     rows = [json.loads(line) for line in lines]
     assert all(0 < row.pop("confidence") < 1 for row in rows)
     assert rows == [
         {"image_id": "1.png", **captions, "references": ["dog dog dog", "dog"]},
         {"image_id": "2.png", **captions, "references": ["a dog"]},
     ]
+
+
+def test_evaluate_model_of_a_language_without_spaces_writes_captions_as_people_do(
+    artifacts: Any, tmp_path: Path
+) -> None:
+    vocabulary = artifacts.model / "vocabulary.txt"
+    words = vocabulary.read_text().replace("dog", "狗")
+    vocabulary.unlink()
+    vocabulary.write_text(words, encoding="utf-8")
+    NORMALIZER.save(artifacts.model)
+    write_checksums(artifacts.model)
+    _evaluate(artifacts, tmp_path)
+    line, _ = (tmp_path / "scores" / "captions.jsonl").read_text("utf-8").splitlines()
+    row = json.loads(line)
+    assert (row["hypothesis"], row["caption"]) == ("狗 狗 狗", "狗狗狗")
 
 
 def test_evaluate_model_writes_a_report_despite_a_missing_photo(

@@ -76,7 +76,7 @@ def artifacts(
     captions = captioner.describe(list(photos.values()))
     lines = zip(("2.png", "3.png"), captions, strict=True)
     (root / "scores" / "captions.jsonl").write_text(
-        "".join(json.dumps({"image_id": name, "hypothesis": text}) + "\n" for name, text in lines)
+        "".join(json.dumps({"image_id": name, "caption": text}) + "\n" for name, text in lines)
     )
     (root / "manifest" / "photos").mkdir(parents=True)
     for name, content in photos.items():
@@ -95,20 +95,23 @@ def artifacts(
 @pytest.fixture(scope="session")
 def register() -> Register:
     """A function that registers a model."""
+    from components.register import captioning_process
     from components.register.registration import register_model
     from components.settings.release import RegisterSettings
 
     def register(
         inputs: dict[str, Path], reason: str, compared_with: str = "1", **settings: Any
     ) -> Any:
-        return register_model(
-            **inputs,
-            training_config='{"data": "d"}',
-            cause="Training: there is no champion yet",
-            reason=reason,
-            compared_with=compared_with,
-            settings=RegisterSettings(model_name="captioner", experiment="photos", **settings),
-        )
+        with captioning_process.fresh_process() as process:
+            return register_model(
+                **inputs,
+                training_config='{"data": "d"}',
+                cause="Training: there is no champion yet",
+                reason=reason,
+                compared_with=compared_with,
+                settings=RegisterSettings(model_name="captioner", experiment="photos", **settings),
+                process=process,
+            )
 
     return register
 
@@ -190,7 +193,7 @@ def rescored(
         with (tmp_path / "scores" / "captions.jsonl").open("w") as written:
             for line in map(json.loads, lines):
                 (caption,) = captioner.describe([photos[line["image_id"]]])
-                written.write(json.dumps(line | {"hypothesis": caption}) + "\n")
+                written.write(json.dumps(line | {"caption": caption}) + "\n")
         return artifacts | {"model": model, "scores": tmp_path / "scores"}
 
     return rescored

@@ -156,16 +156,16 @@ def test_predict_photo_that_the_model_cant_caption_names_its_row(
 
 def test_load_context_warms_the_model_up(dim_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # TensorFlow compiles at the first photo, and MLflow's server ends requests after 60 s.
-    batches = []
-    caption = Captioner.descriptions_or_errors
+    widths = []
+    warm_up = Captioner.warm_up
 
-    def spy(captioner: Captioner, pixels: Any, **options: Any) -> Any:
-        batches.append(len(pixels))
-        return caption(captioner, pixels, **options)
+    def spy(captioner: Captioner, *, beam_width: int) -> Any:
+        widths.append(beam_width)
+        return warm_up(captioner, beam_width=beam_width)
 
-    monkeypatch.setattr(Captioner, "descriptions_or_errors", spy)
+    monkeypatch.setattr(Captioner, "warm_up", spy)
     model_code.CaptioningModel().load_context(PythonModelContext({"bundle": str(dim_bundle)}, None))
-    assert batches == [1]
+    assert widths == [2]
 
 
 def test_predict_photos_over_the_limits_are_refused_before_they_are_decoded(loaded: Any) -> None:

@@ -7,13 +7,20 @@ from typing import Any
 
 import pytest
 
+from components.artifacts.checksums import write_checksums
 from components.artifacts.files import read_json
 from components.artifacts.manifest import read_manifest
+from components.captioning.inference.captioner import Captioner
+from components.captioning.model.normalizer import NORMALIZER
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
-from components.register.parity import check_parity, fresh_process
+from components.register.captioning_process import fresh_process
+from components.register.packaging import log_bundle
+from components.register.parity import check_parity
 from components.registry.client import local_tracking_uri
 from components.registry.download import download_model
 from components.registry.models import find_champion
+from components.registry.runs import start_run
 
 MODEL = "models:/captioner@champion"
 
@@ -27,7 +34,7 @@ def _scored(artifacts: dict[str, Path], directory: Path, caption: str) -> Path:
     """Returns scores whose last caption is replaced."""
     scores = shutil.copytree(artifacts["scores"], directory / "scores")
     *lines, last = (scores / "captions.jsonl").read_text().splitlines()
-    lines.append(json.dumps(json.loads(last) | {"hypothesis": caption}))
+    lines.append(json.dumps(json.loads(last) | {"caption": caption}))
     (scores / "captions.jsonl").write_text("\n".join(lines))
     return scores
 
@@ -55,6 +62,30 @@ def test_check_parity_another_caption_names_photo_and_both(
         ),
     ):
         check_parity(process, MODEL, scores, read_manifest(artifacts["manifest"]))
+
+
+def test_check_parity_of_a_language_without_spaces_compares_captions_as_people_write_them(
+    artifacts: dict[str, Path], photos: dict[str, bytes], mlflow_root: Path, tmp_path: Path
+) -> None:
+    bundle = Path(shutil.copytree(artifacts["model"], tmp_path / "bundle"))
+    words = ["一", "红", "蓝", "圆"]
+    Vocabulary([*SPECIAL_TOKENS, *words]).save(bundle / "vocabulary.txt")
+    NORMALIZER.save(bundle)
+    write_checksums(bundle)
+    captions = Captioner(bundle).describe(list(photos.values()))
+    assert all(len(caption) > 1 and " " not in caption for caption in captions)
+    scores = tmp_path / "scores"
+    scores.mkdir()
+    rows = zip(("2.png", "3.png"), captions, strict=True)
+    lines = [
+        json.dumps({"image_id": name, "hypothesis": " ".join(caption), "caption": caption})
+        for name, caption in rows
+    ]
+    (scores / "captions.jsonl").write_text("\n".join(lines))
+    manifest = read_manifest(artifacts["manifest"])
+    with fresh_process() as process:
+        logged = log_bundle(bundle, manifest, start_run("photos", "first", {}))
+        check_parity(process, f"models:/{logged}", scores, manifest)
 
 
 def test_check_parity_model_that_does_not_load_says_why(artifacts: dict[str, Path]) -> None:

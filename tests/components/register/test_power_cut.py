@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from disks import Disk
 
-from components.register import registration
+from components.register import captioning_process, registration
 from components.registry.client import local_tracking_uri
 from components.registry.runs import end_run, start_run
 
@@ -25,7 +25,7 @@ def test_version_survives_a_power_cut_with_all_files_of_its_model(
     run_id = start_run("photos", "first", {})
     end_run(run_id)
     # Without the check in a new process: after 30 seconds the kernel writes everything by itself.
-    monkeypatch.setattr(registration, "fresh_process", nullcontext)
+    monkeypatch.setattr(captioning_process, "fresh_process", nullcontext)
     monkeypatch.setattr(registration, "check_parity", lambda *_: None)
     register(of_run(artifacts, run_id), "Passed: first model", "")
     models = disk.path / "mlartifacts" / "models"

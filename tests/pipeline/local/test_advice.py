@@ -36,3 +36,12 @@ def test_advice_names_a_split_that_is_small(splits: dict[str, int], number: str)
 def test_advice_for_drawn_scenes_asks_for_no_photos() -> None:
     (only,) = advice(RunSettings(epochs=3), _training(3, 3), {**_ENOUGH, "train": 300})
     assert "--epochs 6" in only
+
+
+def test_advice_with_few_photos_names_start_from_unless_the_run_used_it() -> None:
+    few = {**_ENOUGH, "train": 37}
+    (only,) = advice(_REAL, _training(3, 4), few)
+    assert "--start-from" in only
+    continued = _REAL.model_copy(update={"start_from": "models:/photos@champion"})
+    (only,) = advice(continued, _training(3, 4), few)
+    assert "--start-from" not in only

@@ -54,6 +54,16 @@ def test_run_view_on_a_terminal_leaves_a_closing_table() -> None:
     assert "[train]   captions  12" in screen
 
 
+def test_run_view_on_a_terminal_breaks_a_long_line_of_the_table_between_words() -> None:
+    words = [f"word{number}" for number in range(20)]
+    screen, _, _ = _shown(f"{_RUN}    [train]   note  {' '.join(words)}\n", terminal=True)
+    lines = [line for line in screen.splitlines() if "word" in line]
+    assert len(lines) == 2
+    assert [word for line in lines for word in line.split() if "word" in word] == words
+    # The second line is indented below the first.
+    assert lines[1].startswith(" " * len("[train] "))
+
+
 @pytest.mark.parametrize(
     ("line", "completed", "total"),
     [

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from components.artifacts.checksums import write_checksums
+from components.captioning.decoding.beam_state import _STEPS
 from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
+from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.captioner import Captioner
@@ -38,6 +40,21 @@ def test_alternatives_or_errors_returns_captions_of_the_other_photos(dim: Captio
     assert isinstance(error, DataError) and isinstance(other_error, DataError)
     assert first == second == dim.alternatives([DARK])[0]
     assert [str(result) for result in dim.alternatives_or_errors([BRIGHT])] == [str(error)]
+
+
+def test_warm_up_compiles_encoder_and_decoder_and_leaves_captions_and_watchers_alone(
+    tiny_bundle: Path,
+) -> None:
+    grey = np.full((224, 224, 3), 120, np.uint8)
+    (expected,) = Captioner(tiny_bundle).descriptions_or_errors([grey])
+    captioner, seen = Captioner(tiny_bundle), []
+    captioner.on_features.append(seen.append)
+    black = captioner.warm_up(beam_width=2)
+    assert black.shape == (224, 224, 3) and not black.any()
+    assert isinstance(captioner.encoder, Encoder) and captioner.encoder._features is not None
+    assert captioner.bundle.network in _STEPS
+    assert seen == []
+    assert captioner.descriptions_or_errors([grey]) == [expected]
 
 
 def test_saliency_is_of_the_captions_words_and_the_encoders_feature_map(tiny_bundle: Path) -> None:
