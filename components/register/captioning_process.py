@@ -83,6 +83,8 @@ def fresh_process() -> Iterator[CaptioningProcess]:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 text=True,
+                # The script ends without removing its libraries' temporary files.
+                env={**os.environ, "TMPDIR": name},
             )
         try:
             yield CaptioningProcess(process, folder)

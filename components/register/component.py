@@ -29,7 +29,8 @@ def register(
     from components.register.captioning_process import fresh_process
     from components.runtime.execution import run_step
 
-    # The new process imports TensorFlow while this one imports MLflow and logs the model.
+    # The new process imports TensorFlow while this one imports MLflow and logs the model. If the
+    # version exists already, it was not needed.
     with (
         run_step("register", model, scores, manifest, report) as ready,
         fresh_process() as process,

@@ -80,7 +80,7 @@ class Summary:
 
     @property
     def artifacts(self) -> Path:
-        """The folder of this run's artifacts; those of reused steps may be in another one."""
+        """The newest folder of artifacts; those of reused steps may be in older ones."""
         # The names of these folders begin with the time.
         runs = {file.parents[1] for files in self.files.values() for file in files.values()}
         return max(runs, default=self.root / ARTIFACTS)
@@ -97,7 +97,10 @@ def show_summary(summary: Summary, console: Console | None = None) -> None:
     console.print(
         steps_table(summary.files, summary.seconds, summary.earlier, folder=summary.artifacts)
     )
-    console.print(f"Artifacts are in {short_path(summary.artifacts)}", soft_wrap=True)
+    console.print(
+        f"Artifacts are in {short_path(summary.artifacts)}",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
     if summary.trained:
         data = summary.outputs["ingest"]["manifest"].metadata
         console.print(scores_table(summary.scores, data["photos"], data["captions"]))

@@ -126,7 +126,7 @@ class Captioner:
         )
 
     def warm_up(self, *, beam_width: int) -> NDArray[np.uint8]:
-        """Makes TensorFlow compile all graphs, which it does when they are first called.
+        """Makes TensorFlow compile the graphs that caption a photo, before the first request.
 
         The encoder and the caption network are compiled at the same time: optimizing a graph does
         not keep Python busy.

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from components.captioning.decoding.search import DecodingConfig
 from components.errors import DataError
-from components.register import registration
+from components.register import captioning_process, registration
 from components.register.registration import Registered
 from components.registry.models import find_champion
 from components.registry.runs import end_run, start_run
@@ -46,7 +46,7 @@ def test_register_model_same_run_twice_at_once_makes_one_version(
     end_run(run_id)
     inputs = of_run(artifacts, run_id)
     # They load the model in a new process, which takes long and does not matter here.
-    monkeypatch.setattr(registration, "fresh_process", nullcontext)
+    monkeypatch.setattr(captioning_process, "fresh_process", nullcontext)
     monkeypatch.setattr(registration, "check_parity", lambda *_: None)
     with ThreadPoolExecutor() as threads:
         runs = [threads.submit(register, inputs, "Passed: first model", "") for _ in range(2)]
