@@ -16,6 +16,12 @@ pytest_plugins = (
 )  # fmt: skip
 
 
+def pytest_configure() -> None:
+    # As in the image, whatever the shell has set: tests of commands require that they print nothing
+    # but their own messages.
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+
 # Module scope, since Playwright keeps an event loop running in this thread.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:

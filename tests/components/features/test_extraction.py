@@ -163,6 +163,7 @@ def test_extract_features_found_in_the_store_loads_no_network_and_reads_no_photo
     write_manifest(tmp_path / "manifest", moved)
     captioned = [CaptionedPhoto(p.image_id, p.split, ("a",), ((4,),)) for p in moved[:5]]
     write_captions(tmp_path / "captions", captioned)
+    Normalizer((("lower",),)).save(tmp_path / "captions")
     again = extract_features(
         tmp_path / "manifest",
         tmp_path / "captions",
