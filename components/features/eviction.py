@@ -11,16 +11,18 @@ from components.artifacts.files import read_json
 from components.features.shards import entry_count
 from components.storage.shared_folder import StoredFile, fetch_files, list_files
 
-# ENCODER_KEY/FILE, as `components.features.store` names them; other files are left alone.
-_FILE = re.compile(r"([0-9a-f]{64})/([0-9a-f]{64}(?:\.json|\.h5|\.onnx|-\d+\.npy))")
+# ENCODER_KEY/FILE, as `components.features.store` names them, and the checks of photos, as `ingest`
+# names them; other files are left alone.
+_FILE = re.compile(r"([0-9a-f]{64})/([0-9a-f]{64}(?:\.json|\.h5|\.onnx|-\d+\.(?:npy|parquet)))")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEncoder:
-    """The files of one encoder in a feature store.
+    """The files of one encoder in a feature store, or the checks of photos.
 
     Attributes:
-        name: Network, weights and precision; empty if its spec is missing.
+        name: Network, weights and precision, or that these are checks; empty if the encoder's spec
+            is missing.
         key: See `components.features.key`.
         features: Number of features.
         files: Its feature shards, its weights and its spec.
@@ -77,7 +79,8 @@ def choose_evicted(
 ) -> list[StoredFile]:
     """Chooses the files to remove: the least recently used feature shards.
 
-    An encoder's weights and spec are evicted with the last of its shards.
+    An encoder's weights and spec are evicted with the last of its shards, and all checks of photos
+    together.
 
     Args:
         encoders: What the store holds.
@@ -117,6 +120,8 @@ def _used(files: Iterable[StoredFile]) -> datetime:
 
 
 def _name(store: str, key: str, files: list[StoredFile]) -> str:
+    if any(file.name.endswith(".parquet") for file in files):
+        return "checks of photos, by ingest"
     specs = [file.name for file in files if file.name.endswith(".json")]
     with tempfile.TemporaryDirectory(prefix="captionflow-store-") as directory:
         for name in fetch_files(store, specs[:1], Path(directory)):

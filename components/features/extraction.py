@@ -11,7 +11,7 @@ from typing import Any
 from apache_beam.utils.shared import Shared
 
 from components.artifacts.captions import read_captions
-from components.artifacts.files import ENCODER_FILE, atomic_directory
+from components.artifacts.files import atomic_directory
 from components.artifacts.manifest import read_manifest
 from components.captioning.encoder.precision import Precision, choose_precision
 from components.captioning.encoder.spec import EncoderSpec
@@ -163,5 +163,5 @@ def _encode(
         step = EncodeImages(
             directory, shared, features, settings.encoder_batch, len(photos), folder
         )
-        marker = directory / ENCODER_FILE
-        run_in_batches(step, photos, flags, folder=folder, needed=paths, marker=marker)
+        lists = folder or str(features.scratch)
+        run_in_batches(step, photos, flags, folder=lists, needed=paths)

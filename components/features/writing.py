@@ -10,7 +10,6 @@ import apache_beam as beam
 import tensorflow as tf
 
 from components.artifacts.example_records import to_example
-from components.artifacts.files import ENCODER_FILE
 from components.features.shards import read_feature_shard
 from components.features.store import FeatureLocation, FeatureStore
 from components.features.tasks import EncodingTask
@@ -69,9 +68,8 @@ def write_examples(
         lists = _rows(tasks, locations)
         results = f"{folder}/examples" if folder else str(directory)
         write = WriteShard(features, results, shared=not folder)
-        source = ReadLists(
-            lists, beam_flags=beam_flags, folder=folder, marker=directory / ENCODER_FILE
-        )
+        scratch = folder or str(features.scratch)
+        source = ReadLists(lists, beam_flags=beam_flags, folder=scratch)
         with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
             _ = pipeline | "Shards" >> source | "Write" >> beam.ParDo(write)
         names = [rows[0].shard for rows in lists]

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Generic, TypeVar
 
 import apache_beam as beam
@@ -123,7 +122,6 @@ def run_in_batches(
     *,
     folder: str = "",
     needed: Sequence[str] = (),
-    marker: Path | None = None,
 ) -> None:
     """Runs a transform over items in a Beam pipeline of its own.
 
@@ -136,7 +134,6 @@ def run_in_batches(
         beam_flags: Flags of Beam's runner, see `components.runtime.beam.beam_options`.
         folder: See `components.runtime.beam_workers.ReadLists`, also for what follows.
         needed: Files that the transform reads.
-        marker: A file of the folder that the transform writes to, on this machine.
 
     Raises:
         SettingError: If the flags are invalid, or workers can't read what they need.
@@ -144,8 +141,8 @@ def run_in_batches(
     """
     batches = min(_LIST_SIZE // step.batch_size, len(items) // (_LISTS * step.batch_size))
     size = max(batches, 1) * step.batch_size
-    lists = [items[start : start + size] for start in range(0, len(items), size)]
-    source = ReadLists(lists, beam_flags=beam_flags, folder=folder, needed=needed, marker=marker)
+    lists = (items[start : start + size] for start in range(0, len(items), size))
+    source = ReadLists(lists, beam_flags=beam_flags, folder=folder, needed=needed)
     compute = beam.ParDo(step).with_resource_hints(**compute_hints(beam_flags))
     with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
         _ = pipeline | "Lists" >> source | "Compute" >> compute
