@@ -11,7 +11,7 @@
 
 import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,14 +103,19 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
         )
         left_out = list_left_out(source, texts, failed, assignment)
 
-        in_split = sorted(assignment.splits.items())
+        in_split = sorted(assignment.splits)
         photos = (
-            _photo(passed[image_id], uris[image_id], split, texts.captions[image_id])
-            for image_id, split in in_split
+            _photo(
+                passed[image_id],
+                uris[image_id],
+                assignment.splits[image_id],
+                texts.captions[image_id],
+            )
+            for image_id in in_split
         )
         if not source.uri and root.is_relative_to(work):
             base = PHOTOS_DIRECTORY
-            kept = (uris[image_id] for image_id, _ in in_split)
+            kept = (uris[image_id] for image_id in in_split)
             _move_photos(kept, root, aside / PHOTOS_DIRECTORY)
         write_manifest(aside, photos, base)
         # From here on, captions are read from the manifest: they need not stay in memory.
@@ -138,8 +143,9 @@ def _parent_photos(start_from: str) -> "TrainingPhotos | None":
     return parent_photos(start_from)
 
 
-def _photo(check: ImageCheck, uri: str, split: str, captions: tuple[str, ...]) -> Photo:
-    return Photo(check.image_id, uri, check.sha256, check.width, check.height, split, captions)
+def _photo(check: ImageCheck, uri: str, split: str, captions: Sequence[str]) -> Photo:
+    size = check.width, check.height
+    return Photo(check.image_id, uri, check.sha256, *size, split, tuple(captions))
 
 
 def _move_photos(uris: Iterable[str], root: Path, directory: Path) -> None:
