@@ -113,15 +113,18 @@ class ManifestPhotos(Collection[Photo]):
 
     Attributes:
         directory: The manifest's directory.
+        captions: Whether to read the captions too; without them, photos have none.
     """
 
     directory: str | Path
+    captions: bool = True
 
     def __iter__(self) -> Iterator[Photo]:
         """Yields the photos, with `uri` made absolute."""
         base = Path(self.directory).absolute()
         root = read_json(base / ROOT_FILE)["root"] if (base / ROOT_FILE).exists() else ""
-        for batch in self._file().iter_batches(_BATCH):
+        columns = [name for name in _SCHEMA.names if self.captions or name != "captions"]
+        for batch in self._file().iter_batches(_BATCH, columns=columns):
             for row in batch.to_pylist():
                 yield Photo(
                     image_id=row["image_id"],
@@ -131,7 +134,7 @@ class ManifestPhotos(Collection[Photo]):
                     height=row["height"],
                     # One text for all photos of a split.
                     split=sys.intern(row["split"]),
-                    captions=tuple(row["captions"]),
+                    captions=tuple(row.get("captions", ())),
                 )
 
     def __len__(self) -> int:
