@@ -6,6 +6,8 @@ A store is a folder, local or in a bucket, with a subfolder for each encoder, na
 1. feature shards: features by the SHA-256 of the photo's bytes, hundreds to thousands in a file;
 2. the encoder: its weights, and its spec, which names the weights file.
 
+`ingest` keeps the checks of photos beside these subfolders, in one of its own.
+
 Each file is named by the SHA-256 of its content and never changes, so runs need no locks: each one
 adds files and reads the existing ones. A file appears whole or not at all. A corrupt file does not
 match its name; it is removed, and its features are computed again.

@@ -32,7 +32,8 @@ def test_manifest_photos_are_read_again_whenever_they_are_iterated(
     monkeypatch.setattr(manifest, "_ROW_GROUP", 4)
     written = [replace(PHOTO, image_id=f"{number}") for number in range(photos)]
     write_manifest(tmp_path, iter(written))
-    assert pq.ParquetFile(tmp_path / manifest.MANIFEST_FILE).num_row_groups == max(1, -(-photos // 4))
+    groups = pq.ParquetFile(tmp_path / manifest.MANIFEST_FILE).num_row_groups
+    assert groups == max(1, -(-photos // 4))
     found = ManifestPhotos(tmp_path)
     assert len(found) == photos
     assert list(found) == written
