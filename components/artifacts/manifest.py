@@ -6,7 +6,7 @@ that the table of a data set is the same, byte for byte, wherever the data set w
 
 import posixpath
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -72,12 +72,15 @@ def write_manifest(directory: Path, photos: Iterable[Photo], root: str = "") -> 
 
     Args:
         directory: The artifact's directory.
-        photos: The photos, ordered by image id; their `uri` is relative to `root`, or absolute.
+        photos: The photos; their `uri` is relative to `root`, or absolute. A sequence is sorted; an
+            iterator is written as it comes, and must be ordered by image id.
         root: Where relative URIs begin: an absolute path, a URI, or a path relative to `directory`.
 
     Raises:
-        ValueError: If they are not ordered by image id.
+        ValueError: If an iterator's photos are not ordered by image id.
     """
+    if isinstance(photos, Sequence):
+        photos = sorted(photos, key=lambda photo: photo.image_id)
     tables, rows = _tables(photos), 0
     group: list[pa.Table] = []
     with pq.ParquetWriter(directory / MANIFEST_FILE, _SCHEMA) as writer:

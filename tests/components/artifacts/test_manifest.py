@@ -18,10 +18,10 @@ PHOTO = Photo("b.jpg", "/data/b.jpg", "0" * 64, 40, 30, "train", ("A dog.", "Ein
 
 def test_read_manifest_returns_what_was_written_ordered_by_id(tmp_path: Path) -> None:
     first = replace(PHOTO, image_id="a.jpg", uri="/data/a.jpg", split="dev")
-    write_manifest(tmp_path, [first, PHOTO])
+    write_manifest(tmp_path, [PHOTO, first])
     assert read_manifest(tmp_path) == [first, PHOTO]
     with pytest.raises(ValueError, match=r"'a\.jpg', 'b\.jpg'"):
-        write_manifest(tmp_path, [PHOTO, first])
+        write_manifest(tmp_path, iter([PHOTO, first]))
 
 
 @pytest.mark.parametrize("photos", [0, 1, 3, 8, 9])
