@@ -73,6 +73,18 @@ def test_choose_evicted_leaves_at_most_keep_bytes(store: Path) -> None:
     assert len(_chosen(store, keep_bytes=0)) == 8
 
 
+def test_survey_and_eviction_take_the_checks_of_photos_as_one(tmp_path: Path) -> None:
+    for number in "12":
+        file = tmp_path / KEYS["old"] / f"{number * 64}-512.parquet"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(bytes(100))
+    [checks] = survey(str(tmp_path))
+    assert "checks of photos" in checks.name
+    assert (checks.features, checks.size) == (0, 200)
+    assert len(_chosen(tmp_path, keep_bytes=199)) == 2
+    assert _chosen(tmp_path, keep_bytes=200) == []
+
+
 def test_choose_evicted_takes_an_encoder_without_shards_by_its_own_age(store: Path) -> None:
     for path in (store / KEYS["old"]).glob("*.npy"):
         path.unlink()
