@@ -38,8 +38,8 @@ def train(
         from components.train.tracking import PipelineRun
         from components.train.train_job import TrainJob, run_train_job
 
-        require_one_kind_of_pod(int(train_workers), int(gpus), int(worker_gpus))
         ready()
+        require_one_kind_of_pod(int(train_workers), int(gpus), int(worker_gpus))
         checked = TrainSettings.check(settings)
         pipeline_run = PipelineRun(run_config, dataset_summary, run_name)
         if int(train_workers) > 1:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from kfp import dsl
 
+from components.artifacts.files import atomic_directory
 from components.errors import SettingError
 from components.settings.train import TrainSettings
 from components.train.component import train
@@ -22,6 +23,9 @@ def test_train_component_refuses_gpus_of_pods_that_do_not_train(
         name: dsl.Artifact(uri=str(tmp_path / name))
         for name in ("examples", "captions", "matrix", "model")
     }
+    for name in artifacts:
+        with atomic_directory(tmp_path / name):
+            pass
     texts = dict.fromkeys(("run_config", "dataset_summary", "run_name", "worker_image"), "")
     with pytest.raises(SystemExit) as caught:
         train.python_func(
