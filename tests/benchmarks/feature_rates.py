@@ -47,7 +47,7 @@ class StepRun:
 def prepare(dataset: Path, work: Path) -> int:
     """Writes the artifacts of `ingest` and `normalize`, and returns the number of photos."""
     report = ingest_dataset(
-        DataSettings(dataset=str(dataset), seed=_SEED, dev_share=0.1, test_share=0.1),
+        DataSettings(dataset=str(dataset), seed=_SEED, dev_share=0.1, test_share=0.1, store=""),
         work / "manifest",
     )
     normalize_captions(work / "manifest", work / "captions", min_count=5)
