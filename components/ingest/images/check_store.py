@@ -133,7 +133,8 @@ class StoredChecks:
         names = [file.name for file in self._new_files(folder)]
         for start in range(0, len(names), _FILES):
             for name in fetch_files(folder, names[start : start + _FILES], scratch):
-                self._read[name] = self._read_file(folder, scratch / name)
+                if self._is_intact(folder, scratch / name):
+                    self._read[name] = self._read_file(scratch / name)
                 (scratch / name).unlink()
 
     def missing(self) -> NDArray[np.intp]:
@@ -162,16 +163,21 @@ class StoredChecks:
             if file.name not in self._read and _NAME.fullmatch(file.name):
                 yield file
 
-    def _read_file(self, folder: str, path: Path) -> bool:
+    def _is_intact(self, folder: str, path: Path) -> bool:
+        """Returns whether a file matches its name; if not, removes it from the folder."""
+        if fingerprint_file(path) == path.name.partition("-")[0]:
+            return True
+        # Its name is not noted as read: the file that replaces it may have the same name.
+        logger.warning(
+            "Removed a corrupt file from the feature store: %s does not have the SHA-256 in "
+            "its name. Its photos are checked again",
+            path.name,
+        )
+        remove_files(folder, [path.name])
+        return False
+
+    def _read_file(self, path: Path) -> bool:
         """Reads the checks of a file that are wanted; returns whether there are any."""
-        if fingerprint_file(path) != path.name.partition("-")[0]:
-            logger.warning(
-                "Removed a corrupt file from the feature store: %s does not have the SHA-256 in "
-                "its name. Its photos are checked again",
-                path.name,
-            )
-            remove_files(folder, [path.name])
-            return False
         found = pq.ParquetFile(path).read().to_pylist()
         keys = np.array([check["key"] for check in found], KEYS)
         rows = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)

@@ -149,6 +149,25 @@ def test_check_images_removes_a_damaged_file_of_the_store_and_says_so(
     assert checked == ["39.jpg"]
 
 
+@pytest.mark.parametrize("photos", [2, 40])
+def test_check_images_replaces_damaged_files_by_files_of_the_same_content(
+    photos: int,
+    images: dict[str, str],
+    check: Callable[..., PhotoChecks],
+    checked: list[str],
+    tmp_path: Path,
+) -> None:
+    images = dict(list(images.items())[:photos])
+    first = dict(check(images))
+    files = {file: file.read_bytes() for file in tmp_path.glob("store/*/*.parquet")}
+    for file in files:
+        file.write_bytes(b"no parquet")
+    checked.clear()
+    assert dict(check(images)) == first
+    assert sorted(checked) == sorted(images)
+    assert {file: file.read_bytes() for file in tmp_path.glob("store/*/*.parquet")} == files
+
+
 def test_check_images_that_workers_wrote_elsewhere_is_an_error(
     images: dict[str, str], tmp_path: Path
 ) -> None:
