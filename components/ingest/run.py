@@ -88,7 +88,7 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
             work,
             settings.beam_flags,
             store=settings.store,
-            checksums=source.checksums,
+            versions=source.versions,
         )
         failed, passed = checks.failed(), checks.passed()
         refuse_quarantined(failed, len(checks), settings.max_quarantined)

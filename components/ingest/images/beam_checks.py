@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.ingest.images.check_store import StoredChecks, add_checks, checks_folder
-from components.ingest.images.checks import check_image
+from components.ingest.images.checks import ImageCheck, check_image
 from components.ingest.images.file_keys import file_keys
 from components.ingest.images.photo_checks import PhotoChecks
 from components.runtime.beam import beam_pipeline, unwrapped_errors
@@ -22,7 +22,7 @@ from components.runtime.beam_workers import (
     stage_files,
     temporary_folder,
 )
-from components.storage.filesystem import require_writable
+from components.storage.filesystem import is_remote, require_writable
 
 logger = logging.getLogger(__name__)
 
@@ -40,23 +40,28 @@ class ImageFile:
         image_id: Its id.
         path: Its file's path.
         key: Its file's key, as hex digits; see `file_keys`.
+        lasting: 1 if the key identifies the content in later runs too, else 0.
     """
 
     image_id: str
     path: str
     key: str
+    lasting: int
 
 
 class CheckImages(beam.DoFn):
-    """Checks lists of images, and adds the checks of each list to a folder as one file.
+    """Checks lists of images, and adds the checks of each list to folders, as one file in each.
 
     Args:
-        folder: The folder, which workers and this machine share.
+        store: The folder, shared by workers and this machine, of checks that later runs may reuse.
+        results: The folder, also shared, of the others: those of images that could not be read,
+            which may succeed later, or whose keys are not lasting. It may be the same.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, store: str, results: str) -> None:
         super().__init__()
-        self._folder = folder
+        self._store = store
+        self._results = results
 
     def process(self, element: Sequence[ImageFile]) -> None:
         """Checks a list.
@@ -64,8 +69,13 @@ class CheckImages(beam.DoFn):
         Raises:
             SettingError, CaptionflowError: If a bucket can't be used.
         """
-        checks = [(file.key, check_image(file.image_id, file.path)) for file in element]
-        add_checks(checks, self._folder)
+        checks: dict[str, list[tuple[str, ImageCheck]]] = {}
+        for file in element:
+            check = check_image(file.image_id, file.path)
+            folder = self._store if file.lasting and check.sha256 else self._results
+            checks.setdefault(folder, []).append((file.key, check))
+        for folder, each in checks.items():
+            add_checks(each, folder)
 
 
 def check_images(
@@ -75,7 +85,7 @@ def check_images(
     beam_flags: str,
     *,
     store: str = "",
-    checksums: Mapping[str, str] = MappingProxyType({}),
+    versions: Mapping[str, str] = MappingProxyType({}),
 ) -> PhotoChecks:
     """Checks images with Beam, list by list, so a run that is killed continues with what is left.
 
@@ -85,7 +95,7 @@ def check_images(
         work: A temporary directory for intermediate files.
         beam_flags: Flags for Beam's runner; see `runtime.beam.beam_options`.
         store: The feature store, which keeps the checks; empty: they are not kept.
-        checksums: Checksums of images in a bucket, by image id, as the bucket lists them.
+        versions: For each image in a bucket, by image id: a text that changes with its content.
 
     Returns:
         One check per image.
@@ -94,14 +104,16 @@ def check_images(
         SettingError: If Beam's workers can't read the images or can't write their checks.
     """
     started = time.perf_counter()
-    files = ((paths[image_id], checksums.get(image_id, "")) for image_id in image_ids)
-    keys = file_keys(files, len(image_ids), work)
+    located = ((image_id, paths[image_id]) for image_id in image_ids)
+    files = ((path, versions[name] if is_remote(path) else "") for name, path in located)
+    keys, lasting = file_keys(files, len(image_ids), work)
     # Several ids may have the same file.
     unique, first, rows = np.unique(keys, return_index=True, return_inverse=True)
     stored = StoredChecks(unique)
     scratch = work / "checks"
     with temporary_folder(beam_flags) as folder:
-        place = checks_folder(store) if store else f"{folder or work}/results"
+        results = f"{folder or work}/results"
+        place = checks_folder(store) if store else results
         if store:
             require_writable(place)
             stored.read(place, scratch)
@@ -115,18 +127,20 @@ def check_images(
         if len(missing):
             # In the order of the ids, which is usually that of the files on the disk.
             missing = missing[np.argsort(first[missing])]
-            names = [image_ids[place] for place in first[missing].tolist()]
-            located = stage_files([paths[name] for name in names], folder)
+            names = [image_ids[row] for row in first[missing].tolist()]
+            staged = stage_files([paths[name] for name in names], folder)
             source = ReadLists(
-                _lists(names, located, unique[missing]),
+                _lists(names, staged, unique[missing], lasting[first[missing]]),
                 beam_flags=beam_flags,
                 folder=folder or str(work),
-                needed=located,
+                needed=staged,
             )
+            check = CheckImages(place, results)
             with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
-                _ = pipeline | "Lists" >> source | "Check" >> beam.ParDo(CheckImages(place))
-            stored.read(place, scratch)
-        if unknown := stored.unknown():
+                _ = pipeline | "Lists" >> source | "Check" >> beam.ParDo(check)
+            for written in dict.fromkeys((place, results)):
+                stored.read(written, scratch)
+        if unknown := len(stored.missing()):
             found = f"{len(unique) - unknown} checks of {len(unique)} images"
             raise results_missing(found, beam_flags)
         if store:
@@ -137,12 +151,18 @@ def check_images(
 
 
 def _lists(
-    names: Sequence[str], paths: Sequence[str], keys: NDArray[np.bytes_]
+    names: Sequence[str],
+    paths: Sequence[str],
+    keys: NDArray[np.bytes_],
+    lasting: NDArray[np.bool_],
 ) -> Iterator[list[ImageFile]]:
     size = min(_LIST, -(-len(names) // _LISTS))
     for start in range(0, len(names), size):
         part = slice(start, start + size)
+        # NumPy drops zero bytes at the end of a key.
+        digits = [key.ljust(keys.itemsize, b"\0").hex() for key in keys[part].tolist()]
+        columns = names[part], paths[part], digits, lasting[part].tolist()
         yield [
-            ImageFile(name, path, key.ljust(keys.itemsize, b"\0").hex())
-            for name, path, key in zip(names[part], paths[part], keys[part].tolist(), strict=True)
+            ImageFile(name, path, key, int(is_lasting))
+            for name, path, key, is_lasting in zip(*columns, strict=True)
         ]

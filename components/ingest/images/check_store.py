@@ -59,8 +59,8 @@ _ROW = np.dtype(
         ("perceptual_hash", "<u8"),
     ]
 )
-# Not checked; checked but not read, which may succeed later; checked.
-MISSING, UNREAD, CHECKED = 0, 1, 2
+# Not checked; checked without being read; read and checked.
+_MISSING, _UNREAD, _CHECKED = 0, 1, 2
 
 
 def checks_folder(store: str) -> str:
@@ -138,17 +138,13 @@ class StoredChecks:
                 (scratch / name).unlink()
 
     def missing(self) -> NDArray[np.intp]:
-        """Returns the rows of files that must be checked, ascending."""
-        return np.flatnonzero(self._rows["state"] != CHECKED)
-
-    def unknown(self) -> int:
-        """Returns the number of files without any check."""
-        return int((self._rows["state"] == MISSING).sum())
+        """Returns the rows of files without a check, ascending."""
+        return np.flatnonzero(self._rows["state"] == _MISSING)
 
     def check(self, row: int, image_id: str) -> ImageCheck:
         """Returns the check of a file, as that of an image with this id."""
         facts = self._rows[row]
-        digest = bytes(facts["sha256"]).hex() if facts["state"] == CHECKED else ""
+        digest = bytes(facts["sha256"]).hex() if facts["state"] == _CHECKED else ""
         reason = self.reasons.get(row, "")
         seen = "" if reason else f"{int(facts['perceptual_hash']):016x}"
         return ImageCheck(image_id, reason, digest, int(facts["width"]), int(facts["height"]), seen)
@@ -187,9 +183,7 @@ class StoredChecks:
         return len(wanted) > 0
 
     def _set(self, row: int, check: dict[str, object]) -> None:
-        state = CHECKED if check["sha256"] else UNREAD
-        if state < self._rows["state"][row]:
-            return
+        state = _CHECKED if check["sha256"] else _UNREAD
         digest = check["sha256"] or bytes(_DIGEST_BYTES)
         size = check["width"], check["height"], check["perceptual_hash"]
         self._rows[row] = (state, digest, *size)

@@ -102,11 +102,11 @@ def _read_remote_folder(
     source = read_folder(folder, dataset, photos)
     place = source.root.relative_to(folder).as_posix()
     root = dataset.rstrip("/")
-    checksums = {path: file.checksum for file, path in targets.items()}
+    versions = {path: f"{file.size} {file.checksum}" for path, file in photos.items()}
     return replace(
         source,
         uri=root if place == "." else f"{root}/{place}",
-        checksums=Mapped(source.images, checksums.__getitem__),
+        versions=Mapped(source.images, versions.__getitem__),
     )
 
 

@@ -71,7 +71,11 @@ def test_read_source_leaves_photos_in_a_bucket(
     for photo, file in source.images.items():
         assert not file.exists()
         name = file.relative_to(source.root).as_posix()
-        assert read_bytes(f"{source.uri}/{name}") == expected.images[photo].read_bytes()
+        content = expected.images[photo].read_bytes()
+        assert read_bytes(f"{source.uri}/{name}") == content
+        size, checksum = source.versions[photo].split(" ")
+        assert int(size) == len(content)
+        assert checksum
 
 
 def test_list_data_files_compares_photos_in_a_bucket_by_their_checksums(tmp_path: Path) -> None:
