@@ -19,7 +19,7 @@ from tfx_bsl.public.tfxio import TensorAdapterConfig
 from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK
 from components.runtime.beam import beam_pipeline, unwrapped_errors
-from components.runtime.beam_workers import RequireReadable, results_missing
+from components.runtime.beam_workers import ReadRowGroups, results_missing
 from components.settings.beam_flags import temp_location
 
 #: Names in the TFT graph: raw captions as input; normalised captions and token ids as outputs.
@@ -94,8 +94,8 @@ def transform_captions(
     # TFT writes with tf.io, which can't be redirected to another store. A temp location means that
     # workers don't see this directory, so TFT then runs in this process.
     flags = "" if temp_location(beam_flags) else beam_flags
-    train_source = _Batches(train, temporary / "train.parquet", beam_flags=flags)
-    source = _Batches(captions, temporary / "captions.parquet", beam_flags=flags)
+    train_source = _batches(train, temporary / "train.parquet", flags)
+    source = _batches(captions, temporary / "captions.parquet", flags)
     config = _input_config()
     preprocessing = partial(preprocessing_fn, min_count=min_count)
     keys = {_PHOTO, _POSITION}
@@ -154,27 +154,15 @@ def _input_config() -> TensorAdapterConfig:
     return TensorAdapterConfig(_BATCH_SCHEMA, {CAPTION: caption})
 
 
-class _Batches(beam.PTransform):
+def _batches(captions: Iterable[Caption], path: Path, beam_flags: str) -> beam.PTransform:
     """Reads captions as Arrow record batches with `_BATCH_SCHEMA`, each photo's in one batch.
 
     The captions are written to a file first: the graph of the job would hold all that `beam.Create`
     is given.
     """
-
-    def __init__(self, captions: Iterable[Caption], path: Path, *, beam_flags: str) -> None:
-        super().__init__()
-        self._count = _write_batches(captions, path)
-        self._path = str(path)
-        self._require = RequireReadable([self._path], beam_flags)
-
-    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
-        return (
-            pipeline
-            | "Numbers" >> beam.Create(range(self._count))
-            | "Require" >> beam.ParDo(self._require)
-            | "Distribute" >> beam.Reshuffle()
-            | "Read" >> beam.Map(_read_batch, self._path)
-        )
+    read = partial(_read_batch, str(path))
+    count = _write_batches(captions, path)
+    return ReadRowGroups(count, read, beam_flags=beam_flags, needed=[str(path)])
 
 
 def _write_batches(captions: Iterable[Caption], path: Path) -> int:
@@ -201,7 +189,7 @@ def _table(captions: Sequence[Caption]) -> pa.Table:
     return pa.Table.from_pydict(columns, _FILE_SCHEMA)
 
 
-def _read_batch(number: int, path: str) -> pa.RecordBatch:
+def _read_batch(path: str, number: int) -> pa.RecordBatch:
     table = pq.ParquetFile(path).read_row_group(number)
     # [B] -> [B, 1]
     starts = pa.array(range(len(table) + 1), pa.int32())

@@ -7,7 +7,7 @@ there, Beam's sinks write there, and the submitting process collects the results
 
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import partial
@@ -125,18 +125,46 @@ class ReadLists(beam.PTransform):
             return (
                 pipeline
                 | "Create" >> beam.Create(self._lists)
-                | "Require" >> beam.ParDo(RequireReadable(self._checked, self._flags))
                 | "Distribute" >> beam.Reshuffle()
+                | "Require" >> beam.ParDo(RequireReadable(self._checked, self._flags))
             )
         path = f"{self._folder}/lists-{uuid4().hex}.parquet"
         kind, count = write_lists(self._lists, path)
-        require = RequireReadable([path, *self._checked], self._flags)
+        return pipeline | "Lists" >> ReadRowGroups(
+            count,
+            partial(_read_list, kind, path),
+            beam_flags=self._flags,
+            needed=[path, *self._checked],
+        )
+
+
+class ReadRowGroups(beam.PTransform):
+    """Reads the row groups of a file on workers, which first check that they can read it.
+
+    Args:
+        count: Number of row groups.
+        read: Reads one, given its number.
+        beam_flags: The setting, for the error message.
+        needed: Files that workers will read, such as this one, and that this process can read.
+    """
+
+    def __init__(
+        self, count: int, read: Callable[[int], Any], *, beam_flags: str, needed: Sequence[str]
+    ) -> None:
+        super().__init__()
+        self._count = count
+        self._read = read
+        self._require = RequireReadable(needed, beam_flags)
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Returns what was read, in any order, distributed over the workers."""
+        # The check comes after the distribution: every worker that reads is checked.
         return (
             pipeline
-            | "Numbers" >> beam.Create(range(count))
-            | "Require" >> beam.ParDo(require)
+            | "Numbers" >> beam.Create(range(self._count))
             | "Distribute" >> beam.Reshuffle()
-            | "Read" >> beam.Map(partial(_read_list, kind, path))
+            | "Require" >> beam.ParDo(self._require)
+            | "Read" >> beam.Map(self._read)
         )
 
 
