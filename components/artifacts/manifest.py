@@ -141,11 +141,11 @@ class ManifestPhotos(Collection[Photo]):
                 )
 
     def __len__(self) -> int:
-        """Returns how many there are."""
+        """Number of photos."""
         return int(self._file().metadata.num_rows)
 
     def __contains__(self, photo: object) -> bool:
-        """Returns whether there is this one."""
+        """Whether a photo is in the manifest."""
         return any(photo == each for each in self)
 
     def _file(self) -> pq.ParquetFile:

@@ -20,17 +20,17 @@ class Mapped(Mapping[Key, Value]):
         self._function = function
 
     def __getitem__(self, key: Key) -> Value:
-        """Returns the value of a key."""
+        """The value of a key."""
         return self._function(self._mapping[key])
 
     def __contains__(self, key: object) -> bool:
-        """Returns whether there is this one."""
+        """Whether a key is present."""
         return key in self._mapping
 
     def __iter__(self) -> Iterator[Key]:
-        """Yields the keys."""
+        """The keys, in the order of the mapping."""
         return iter(self._mapping)
 
     def __len__(self) -> int:
-        """Returns how many there are."""
+        """Number of keys."""
         return len(self._mapping)

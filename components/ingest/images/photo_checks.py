@@ -27,22 +27,22 @@ class PhotoChecks(Mapping[str, ImageCheck]):
         self._stored = stored
 
     def __getitem__(self, image_id: str) -> ImageCheck:
-        """Returns the value of a key."""
+        """The check of a photo."""
         place = self._place(image_id)
         if place is None:
             raise KeyError(image_id)
         return self._stored.check(int(self._rows[place]), image_id)
 
     def __contains__(self, image_id: object) -> bool:
-        """Returns whether there is this one."""
+        """Whether a photo has a check."""
         return isinstance(image_id, str) and self._place(image_id) is not None
 
     def __iter__(self) -> Iterator[str]:
-        """Yields the keys."""
+        """The ids of the photos, ascending."""
         return iter(self._ids)
 
     def __len__(self) -> int:
-        """Returns how many there are."""
+        """Number of photos."""
         return len(self._ids)
 
     def failed(self) -> list[ImageCheck]:
