@@ -74,7 +74,7 @@ class BeamSettings(SettingsGroup):
 class StoreSettings(BeamSettings):
     """What runs keep for one another."""
 
-    title: ClassVar[str] = "Image encoder"
+    title: ClassVar[str] = "Feature store"
 
     store: str = setting(
         "features",
@@ -88,8 +88,8 @@ class StoreSettings(BeamSettings):
         if temp_location(self.beam_flags) and not self.store.startswith(URIS):
             raise ValueError(
                 f"store must begin with one of {', '.join(URIS)} if beam_flags has "
-                "--temp_location: Beam's workers put the features there, and they share no files "
-                f"with this machine. Received: {self.store!r}"
+                "--temp_location: Beam's workers put features and checks of photos there, and "
+                f"they share no files with this machine. Received: {self.store!r}"
             )
         return self
 
