@@ -1,7 +1,7 @@
 """Checks of photos in the feature store: a run that was killed continues with the photos left.
 
 Beside the folders of encoders (`components.features.store`), the store has one for each version of
-the code that checks photos. It holds Parquet files of some hundred checks each, named by the
+the code that checks a photo. It holds Parquet files of some hundred checks each, named by the
 SHA-256 of their content and the number of checks. They appear whole or not at all, and never
 change. A corrupt file does not match its name; it is removed, and its photos are checked again.
 """
@@ -33,8 +33,8 @@ from components.storage.shared_folder import (
 
 logger = logging.getLogger(__name__)
 
-# The package that checks photos.
-_CODE = "components.ingest.images"
+# The module that decides what a check says. Changes of other code do not affect its results.
+_CODE = "components.ingest.images.checks"
 _NAME = re.compile(r"([0-9a-f]{64})-\d+\.parquet")
 # Files that are fetched at once.
 _FILES = 64
@@ -64,12 +64,13 @@ _MISSING, _UNREAD, _CHECKED = 0, 1, 2
 
 
 def checks_folder(store: str) -> str:
-    """Returns the folder of a feature store that has the checks made by this version of the code.
+    """Returns the folder of a feature store with the checks of this version of `check_image`.
 
     Args:
         store: The setting.
     """
-    return f"{store.rstrip('/')}/{fingerprint_value({'checks': code_version(_CODE)})}"
+    version = {"checks": code_version(_CODE), "columns": str(_SCHEMA)}
+    return f"{store.rstrip('/')}/{fingerprint_value(version)}"
 
 
 def add_checks(checks: Iterable[tuple[str, ImageCheck]], folder: str) -> None:
