@@ -6,7 +6,7 @@ that the table of a data set is the same, byte for byte, wherever the data set w
 
 import posixpath
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -72,19 +72,15 @@ def write_manifest(directory: Path, photos: Iterable[Photo], root: str = "") -> 
 
     Args:
         directory: The artifact's directory.
-        photos: The photos; their `uri` is relative to `root`, or absolute. A sequence is sorted; an
-            iterator is written as it comes, and must be ordered by image id.
+        photos: The photos, ordered by image id; their `uri` is relative to `root`, or absolute.
         root: Where relative URIs begin: an absolute path, a URI, or a path relative to `directory`.
 
     Raises:
-        ValueError: If an iterator's photos are not ordered by image id.
+        ValueError: If they are not ordered by image id.
     """
-    if isinstance(photos, Sequence):
-        photos = sorted(photos, key=lambda photo: photo.image_id)
-    tables, rows = _tables(photos), 0
-    group: list[pa.Table] = []
+    group, rows = list[pa.Table](), 0
     with pq.ParquetWriter(directory / MANIFEST_FILE, _SCHEMA) as writer:
-        for table in tables:
+        for table in _tables(photos):
             group.append(table)
             rows += len(table)
             if rows >= _ROW_GROUP:
@@ -97,17 +93,15 @@ def write_manifest(directory: Path, photos: Iterable[Photo], root: str = "") -> 
 
 
 def _tables(photos: Iterable[Photo]) -> Iterator[pa.Table]:
-    """Yields photos as tables of `_BATCH` rows; one without rows if there are none."""
-    each, last, batch = iter(photos), "", list[Photo]()
-    while (batch := list(islice(each, _BATCH))) or not last:
+    """Yields photos as tables of up to `_BATCH` rows."""
+    each, last = iter(photos), ""
+    while batch := list(islice(each, _BATCH)):
         for photo in batch:
             if photo.image_id < last:
                 raise ValueError(f"Photos must be ordered by id: {photo.image_id!r}, {last!r}")
             last = photo.image_id
         rows = [{name: getattr(photo, name) for name in _SCHEMA.names} for photo in batch]
         yield pa.Table.from_pylist(rows, _SCHEMA)
-        if not batch:
-            return
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def take_photos(work: Path, photos: int) -> tuple[Path, list[str]]:
     """
     rows = read_manifest(work / "manifest")
     order = np.random.default_rng(_SEED).permutation(len(rows))
-    chosen = [rows[row] for row in order[:photos]]
+    chosen = [rows[row] for row in sorted(order[:photos])]
     directory = work / f"manifest-{len(chosen)}"
     directory.mkdir(exist_ok=True)
     write_manifest(directory, chosen)
