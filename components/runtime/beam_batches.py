@@ -44,7 +44,7 @@ class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
 
     Attributes:
         batch_size: As given.
-        model: What `load_model` returned; set by `setup`.
+        model: What `load_model` returned; set by `start_bundle`.
     """
 
     def __init__(self, shared: Shared, *, batch_size: int, total: int) -> None:
@@ -63,10 +63,18 @@ class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
         raise NotImplementedError
 
     def setup(self) -> None:
-        """Loads the model, unless this process has it; Beam calls this once per worker."""
-        self.model: Model = self._shared.acquire(self.load_model)
+        """Starts the threads; Beam calls this once per worker."""
         self._threads = ThreadPoolExecutor()
-        self._started = self._logged = time.perf_counter()
+
+    def start_bundle(self) -> None:
+        """Loads the model, unless this process has it.
+
+        Beam sets up all transforms of a worker, the last one first, before it starts a bundle. So
+        `ReadLists` has checked by now that this worker can read the model's files.
+        """
+        self.model: Model = self._shared.acquire(self.load_model)
+        if not self._done:
+            self._started = self._logged = time.perf_counter()
 
     def teardown(self) -> None:
         """Stops the threads."""
