@@ -72,6 +72,7 @@ RESOURCES = {
 #: Claim and mount path of the volumes that outlive a run, by the step that mounts them. The steps'
 #: working directory is /work, and the settings `store` and `checkpoints` are relative to it.
 VOLUMES = {
+    "ingest": ("captionflow-features", "/work/features"),
     "features": ("captionflow-features", "/work/features"),
     "train": ("captionflow-checkpoints", "/work/checkpoints"),
 }

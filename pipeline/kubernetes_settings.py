@@ -9,6 +9,7 @@ from components.errors import SettingError
 from components.runtime.image import IMAGE
 from components.settings.base import SettingsGroup, setting
 from components.settings.shared import Name
+from components.train.pod_settings import needs_several_workers, require_one_kind_of_pod
 
 SPOT = "cloud.google.com/gke-spot"
 
@@ -72,12 +73,11 @@ class KubernetesSettings(SettingsGroup):
 
     @model_validator(mode="after")
     def _one_pod_or_several_with_gpus(self) -> Self:
-        if self.train_workers > 1 and self.gpus:
-            raise ValueError(
-                "gpus must be 0 if train_workers is above 1: the pod of the step only waits, and "
-                f"worker_gpus is for the workers. Received: {self.gpus} with {self.train_workers} "
-                "workers"
-            )
+        # make_kubernetes_settings checks worker_gpus, as it does worker_image.
+        try:
+            require_one_kind_of_pod(self.train_workers, self.gpus, 0)
+        except SettingError as error:
+            raise ValueError(str(error)) from error
         return self
 
 
@@ -102,10 +102,7 @@ def make_kubernetes_settings(given: dict[str, Any]) -> KubernetesSettings:
     ignored = {"worker_gpus": settings.worker_gpus, "worker_image": given.get("worker_image")}
     for name, value in ignored.items():
         if value and not several:
-            raise SettingError(
-                f"{name} needs train_workers above 1. Received: {value} with 1 worker. For one "
-                "pod, set gpus and train_image"
-            )
+            raise needs_several_workers(name, value)
     if settings.worker_gpus:
         defaults["worker_image"] = f"{image}-gpu"
     if not settings.gpus:

@@ -6,8 +6,10 @@ A directory with `captions.parquet`; `vocabulary.txt` (see `captioning.model.voc
 `embeddings` and `train`.
 """
 
+import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +18,9 @@ import pyarrow.parquet as pq
 CAPTIONS_FILE = "captions.parquet"
 VOCABULARY_FILE = "vocabulary.txt"
 TRANSFORM_DIRECTORY = "transform"
+
+# Photos that are dictionaries at once, while the file is read or written.
+_BATCH = 1 << 12
 
 _SCHEMA = pa.schema(
     [
@@ -47,20 +52,25 @@ class CaptionedPhoto:
 
 def write_captions(directory: Path, photos: Iterable[CaptionedPhoto]) -> None:
     """Writes `captions.parquet` into a directory, ordered by image id."""
-    rows = [asdict(photo) for photo in sorted(photos, key=lambda photo: photo.image_id)]
-    pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), directory / CAPTIONS_FILE)
+    each = iter(sorted(photos, key=lambda photo: photo.image_id))
+    tables = [_SCHEMA.empty_table()]
+    while batch := list(islice(each, _BATCH)):
+        rows = [{name: getattr(photo, name) for name in _SCHEMA.names} for photo in batch]
+        tables.append(pa.Table.from_pylist(rows, _SCHEMA))
+    pq.write_table(pa.concat_tables(tables).combine_chunks(), directory / CAPTIONS_FILE)
 
 
 def read_captions(directory: str | Path) -> list[CaptionedPhoto]:
     """Returns the captioned photos of a captions artifact, ordered by image id."""
     # Not read_table, which imports pandas.
-    rows = pq.ParquetFile(Path(directory) / CAPTIONS_FILE).read().to_pylist()
+    file = pq.ParquetFile(Path(directory) / CAPTIONS_FILE)
     return [
         CaptionedPhoto(
             image_id=row["image_id"],
-            split=row["split"],
+            split=sys.intern(row["split"]),
             references=tuple(row["references"]),
             tokens=tuple(tuple(ids) for ids in row["tokens"]),
         )
-        for row in rows
+        for batch in file.iter_batches(_BATCH)
+        for row in batch.to_pylist()
     ]

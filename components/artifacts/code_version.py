@@ -1,4 +1,4 @@
-"""Fingerprints of code: a package, everything it imports, and the versions of the libraries used.
+"""Fingerprints of code: a package or module, all it imports, and the versions of its libraries.
 
 The cache of local runs, the trigger, checkpoints and the feature store all use it, so none of them
 reuses a result of different code.
@@ -20,31 +20,33 @@ _CACHE = "__pycache__"  # also holds temporary files while Python compiles
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def code_version(package: str) -> str:
-    """Returns a fingerprint of a package's code.
+def code_version(name: str) -> str:
+    """Returns a fingerprint of the code of a package or a module.
 
-    It covers all files in the package's folder, every module of this project that they import,
-    directly or indirectly, and the versions of all libraries that these import. So existing
-    features stay valid when the trainer changes, but not when TensorFlow does. Comments, docstrings
-    and formatting do not count.
+    It covers all files in the package's folder, or the module alone; every module of this project
+    that they import, directly or indirectly; and the versions of all libraries that these import.
+    So existing features stay valid when the trainer changes, but not when TensorFlow does.
+    Comments, docstrings and formatting do not count.
 
     Args:
-        package: The dotted name of a package of this project, such as `components.train`.
+        name: The dotted name of a package of this project, such as `components.train`, or of a
+            module.
 
     Returns:
         64 hex digits.
 
     Raises:
-        FileNotFoundError: If there is no such package.
+        FileNotFoundError: If there is no such package or module.
     """
-    folder = _PROJECT.joinpath(*package.split("."))
+    folder = _PROJECT.joinpath(*name.split("."))
+    module = folder.with_suffix(".py")
     own = sorted(
         path
-        for path in folder.rglob("*")
+        for path in (module, *folder.rglob("*"))
         if path.is_file() and path.suffix != ".md" and _CACHE not in path.parts
     )
     if not own:
-        raise FileNotFoundError(f"There is no package {package}")
+        raise FileNotFoundError(f"There is no package or module {name}")
     contents = {path: fingerprint_file(path) for path in own if path.suffix != ".py"}
     pending = [path for path in own if path.suffix == ".py"]
     names, libraries = set[str](), set[str]()
@@ -53,11 +55,11 @@ def code_version(package: str) -> str:
         if path in contents:
             continue
         contents[path], imported = _parse(path.read_bytes())
-        for name in imported - names:
-            if name.partition(".")[0] not in _PACKAGES:
-                libraries.add(name.partition(".")[0])
-            elif module := _module_file(name):
-                pending.append(module)
+        for each in imported - names:
+            if each.partition(".")[0] not in _PACKAGES:
+                libraries.add(each.partition(".")[0])
+            elif file := _module_file(each):
+                pending.append(file)
         names |= imported
     distributions = _distributions()
     return fingerprint_value(

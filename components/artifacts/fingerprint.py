@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,16 @@ from components.errors import DataError
 def fingerprint_value(value: Any) -> str:
     """Returns the SHA-256 (64 hex digits) of a JSON-serialisable value, whatever its key order."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint_list(values: Iterable[Any]) -> str:
+    """Returns what `fingerprint_value` returns for a list, without holding the list in memory."""
+    digest = hashlib.sha256(b"[")
+    for number, value in enumerate(values):
+        text = json.dumps(value, sort_keys=True)
+        digest.update(f"{', ' if number else ''}{text}".encode())
+    digest.update(b"]")
+    return digest.hexdigest()
 
 
 def fingerprint_file(path: str | Path) -> str:

@@ -5,8 +5,10 @@ that the table of a data set is the same, byte for byte, wherever the data set w
 """
 
 import posixpath
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +23,10 @@ REPORT_FILE = "report.json"
 PHOTOS_DIRECTORY = "photos"
 #: `{"root": "/data/flickr8k"}`: where the `uri` column begins. Absent: at the manifest's directory.
 ROOT_FILE = "photos_root.json"
+
+# Photos in a row group, and photos that are Python objects at once.
+_ROW_GROUP = 1 << 16
+_BATCH = 1 << 12
 
 _SCHEMA = pa.schema(
     [
@@ -62,35 +68,88 @@ class Photo:
 
 
 def write_manifest(directory: Path, photos: Iterable[Photo], root: str = "") -> None:
-    """Writes `manifest.parquet` into a directory, ordered by image id.
+    """Writes `manifest.parquet` into a directory, some thousand photos at a time.
 
     Args:
         directory: The artifact's directory.
-        photos: The photos; their `uri` is relative to `root`, or absolute.
+        photos: The photos, ordered by image id; their `uri` is relative to `root`, or absolute.
         root: Where relative URIs begin: an absolute path, a URI, or a path relative to `directory`.
+
+    Raises:
+        ValueError: If they are not ordered by image id.
     """
-    rows = [asdict(photo) for photo in sorted(photos, key=lambda photo: photo.image_id)]
-    pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), directory / MANIFEST_FILE)
+    group, rows = list[pa.Table](), 0
+    with pq.ParquetWriter(directory / MANIFEST_FILE, _SCHEMA) as writer:
+        for table in _tables(photos):
+            group.append(table)
+            rows += len(table)
+            if rows >= _ROW_GROUP:
+                writer.write_table(pa.concat_tables(group).combine_chunks())
+                group, rows = [], 0
+        if group:
+            writer.write_table(pa.concat_tables(group).combine_chunks())
     if root:
         write_json(directory / ROOT_FILE, {"root": root})
 
 
+def _tables(photos: Iterable[Photo]) -> Iterator[pa.Table]:
+    """Yields photos as tables of up to `_BATCH` rows."""
+    each, last = iter(photos), ""
+    while batch := list(islice(each, _BATCH)):
+        for photo in batch:
+            if photo.image_id < last:
+                raise ValueError(f"Photos must be ordered by id: {photo.image_id!r}, {last!r}")
+            last = photo.image_id
+        rows = [{name: getattr(photo, name) for name in _SCHEMA.names} for photo in batch]
+        yield pa.Table.from_pylist(rows, _SCHEMA)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestPhotos(Collection[Photo]):
+    """The photos of a manifest, ordered by image id, read from the file whenever they are iterated.
+
+    Attributes:
+        directory: The manifest's directory.
+        captions: Whether to read the captions too; without them, photos have none.
+    """
+
+    directory: str | Path
+    captions: bool = True
+
+    def __iter__(self) -> Iterator[Photo]:
+        """Yields the photos, with `uri` made absolute."""
+        base = Path(self.directory).absolute()
+        root = read_json(base / ROOT_FILE)["root"] if (base / ROOT_FILE).exists() else ""
+        columns = [name for name in _SCHEMA.names if self.captions or name != "captions"]
+        for batch in self._file().iter_batches(_BATCH, columns=columns):
+            for row in batch.to_pylist():
+                yield Photo(
+                    image_id=row["image_id"],
+                    uri=resolve_uri(row["uri"], root, str(base)),
+                    sha256=row["sha256"],
+                    width=row["width"],
+                    height=row["height"],
+                    # One text for all photos of a split.
+                    split=sys.intern(row["split"]),
+                    captions=tuple(row.get("captions", ())),
+                )
+
+    def __len__(self) -> int:
+        """Number of photos."""
+        return int(self._file().metadata.num_rows)
+
+    def __contains__(self, photo: object) -> bool:
+        """Whether a photo is in the manifest."""
+        return any(photo == each for each in self)
+
+    def _file(self) -> pq.ParquetFile:
+        # Not read_table, which imports pandas.
+        return pq.ParquetFile(Path(self.directory) / MANIFEST_FILE)
+
+
 def read_manifest(directory: str | Path) -> list[Photo]:
     """Returns the photos of a manifest, ordered by image id, with `uri` made absolute."""
-    base = Path(directory).absolute()
-    root = read_json(base / ROOT_FILE)["root"] if (base / ROOT_FILE).exists() else ""
-    # Not read_table, which imports pandas.
-    rows = pq.ParquetFile(base / MANIFEST_FILE).read().to_pylist()
-    return [
-        Photo(
-            **{
-                **row,
-                "uri": resolve_uri(row["uri"], root, str(base)),
-                "captions": tuple(row["captions"]),
-            }
-        )
-        for row in rows
-    ]
+    return list(ManifestPhotos(directory))
 
 
 def resolve_uri(uri: str, root: str, directory: str) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from components.artifacts.examples import ExampleShards
 from components.artifacts.files import TRAINING_FILE
-from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
+from components.artifacts.manifest import REPORT_FILE, ManifestPhotos, Photo
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import Bundle
@@ -31,7 +31,7 @@ class Inputs:
         training: The record of the model's training.
         test: The test split.
         dev: The dev split, on which the confidence is fitted.
-        photos: All photos of the manifest, by image id.
+        photos: The photos of the test split, by image id.
         data: The description of the data.
     """
 
@@ -74,7 +74,9 @@ def read_inputs(
         training=training,
         test=test,
         dev=dev,
-        photos={photo.image_id: photo for photo in read_manifest(manifest)},
+        photos={
+            photo.image_id: photo for photo in ManifestPhotos(manifest) if photo.split == SPLIT
+        },
         data=data,
     )
 

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,24 +12,26 @@ from components.artifacts.files import read_json
 from components.features.shards import entry_count
 from components.storage.shared_folder import StoredFile, fetch_files, list_files
 
-# ENCODER_KEY/FILE, as `components.features.store` names them; other files are left alone.
-_FILE = re.compile(r"([0-9a-f]{64})/([0-9a-f]{64}(?:\.json|\.h5|\.onnx|-\d+\.npy))")
+# ENCODER_KEY/FILE, as `components.features.store` names them, and the checks of photos, as `ingest`
+# names them; other files are left alone.
+_FILE = re.compile(r"([0-9a-f]{64})/([0-9a-f]{64}(?:\.json|\.h5|\.onnx|-(\d+)\.(?:npy|parquet)))")
 
 
 @dataclass(frozen=True, slots=True)
-class StoredEncoder:
-    """The files of one encoder in a feature store.
+class StoreFolder:
+    """A folder of a feature store: an encoder and its features, or checks of photos.
 
     Attributes:
-        name: Network, weights and precision; empty if its spec is missing.
-        key: See `components.features.key`.
-        features: Number of features.
-        files: Its feature shards, its weights and its spec.
+        name: Network, weights and precision of the encoder, empty if its spec is missing; or that
+            these are checks.
+        key: The folder's name; for encoders, see `components.features.key`.
+        entries: Number of features, or of checks.
+        files: Feature shards, weights and spec of the encoder; or files of checks.
     """
 
     name: str
     key: str
-    features: int
+    entries: int
     files: tuple[StoredFile, ...]
 
     @property
@@ -42,8 +45,8 @@ class StoredEncoder:
         return max(file.used for file in self.files)
 
 
-def survey(store: str) -> list[StoredEncoder]:
-    """Lists the encoders of a feature store, the most recently used first.
+def survey(store: str) -> list[StoreFolder]:
+    """Lists the folders of a feature store, the most recently used first.
 
     Args:
         store: Folder of the store, local or in a bucket.
@@ -53,34 +56,32 @@ def survey(store: str) -> list[StoredEncoder]:
         CaptionflowError: If the object store does not answer.
     """
     by_key: dict[str, list[StoredFile]] = {}
+    entries = Counter[str]()
     for file in list_files(store):
         if match := _FILE.fullmatch(file.name):
             by_key.setdefault(match[1], []).append(file)
+            entries[match[1]] += int(match[3] or 0)
     found = [
-        StoredEncoder(
-            _name(store, key, files),
-            key,
-            sum(entry_count(Path(file.name).name) or 0 for file in files),
-            tuple(files),
-        )
+        StoreFolder(_name(store, key, files), key, entries[key], tuple(files))
         for key, files in by_key.items()
     ]
-    return sorted(found, key=lambda encoder: encoder.used, reverse=True)
+    return sorted(found, key=lambda folder: folder.used, reverse=True)
 
 
 def choose_evicted(
-    encoders: Iterable[StoredEncoder],
+    folders: Iterable[StoreFolder],
     *,
     older_than: timedelta | None = None,
     keep_bytes: int | None = None,
     now: datetime | None = None,
 ) -> list[StoredFile]:
-    """Chooses the files to remove: the least recently used feature shards.
+    """Chooses the files to remove: the least recently used feature shards, and checks of photos.
 
-    An encoder's weights and spec are evicted with the last of its shards.
+    An encoder's weights and spec are evicted with the last of its shards. The checks of a folder
+    are evicted together.
 
     Args:
-        encoders: What the store holds.
+        folders: What the store holds.
         older_than: Evict everything that was last used longer ago than this.
         keep_bytes: Evict until at most this many bytes are left.
         now: Current time; None reads the clock.
@@ -89,7 +90,7 @@ def choose_evicted(
         The files to remove.
     """
     cutoff = (now or datetime.now(UTC)) - older_than if older_than is not None else None
-    groups = [group for encoder in encoders for group in _groups(encoder)]
+    groups = [group for folder in folders for group in _groups(folder)]
     left = sum(file.size for group in groups for file in group)
     chosen: list[StoredFile] = []
     for group in sorted(groups, key=_used):
@@ -101,11 +102,11 @@ def choose_evicted(
     return chosen
 
 
-def _groups(encoder: StoredEncoder) -> list[list[StoredFile]]:
+def _groups(folder: StoreFolder) -> list[list[StoredFile]]:
     """Returns the files that are evicted together: a group per shard, the last with the encoder."""
     shards: list[StoredFile] = []
     others: list[StoredFile] = []
-    for file in encoder.files:
+    for file in folder.files:
         is_shard = entry_count(Path(file.name).name) is not None
         (shards if is_shard else others).append(file)
     shards.sort(key=lambda file: file.used)
@@ -117,6 +118,8 @@ def _used(files: Iterable[StoredFile]) -> datetime:
 
 
 def _name(store: str, key: str, files: list[StoredFile]) -> str:
+    if any(file.name.endswith(".parquet") for file in files):
+        return "checks of photos"
     specs = [file.name for file in files if file.name.endswith(".json")]
     with tempfile.TemporaryDirectory(prefix="captionflow-store-") as directory:
         for name in fetch_files(store, specs[:1], Path(directory)):

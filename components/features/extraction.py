@@ -11,8 +11,8 @@ from typing import Any
 from apache_beam.utils.shared import Shared
 
 from components.artifacts.captions import read_captions
-from components.artifacts.files import ENCODER_FILE, atomic_directory
-from components.artifacts.manifest import read_manifest
+from components.artifacts.files import atomic_directory
+from components.artifacts.manifest import ManifestPhotos
 from components.captioning.encoder.precision import Precision, choose_precision
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.model.normalizer import Normalizer
@@ -73,7 +73,7 @@ def extract_features(
         CaptionflowError: If the object store does not answer.
     """
     precision = choose_precision(settings.precision, settings.encoder, settings.encoder_weights)
-    tasks = plan_tasks(read_manifest(manifest), read_captions(captions))
+    tasks = plan_tasks(ManifestPhotos(manifest, captions=False), read_captions(captions))
     normalizer = Normalizer.load(Path(captions))
     started = time.perf_counter()
     with atomic_directory(directory) as aside:
@@ -163,5 +163,5 @@ def _encode(
         step = EncodeImages(
             directory, shared, features, settings.encoder_batch, len(photos), folder
         )
-        marker = directory / ENCODER_FILE
-        run_in_batches(step, photos, flags, folder=folder, needed=paths, marker=marker)
+        lists = folder or str(features.scratch)
+        run_in_batches(step, photos, flags, folder=lists, needed=paths)

@@ -6,6 +6,8 @@ A store is a folder, local or in a bucket, with a subfolder for each encoder, na
 1. feature shards: features by the SHA-256 of the photo's bytes, hundreds to thousands in a file;
 2. the encoder: its weights, and its spec, which names the weights file.
 
+`ingest` keeps the checks of photos beside these subfolders, in one of its own.
+
 Each file is named by the SHA-256 of its content and never changes, so runs need no locks: each one
 adds files and reads the existing ones. A file appears whole or not at all. A corrupt file does not
 match its name; it is removed, and its features are computed again.
@@ -16,9 +18,8 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ from components.artifacts.files import (
     write_json,
 )
 from components.artifacts.fingerprint import fingerprint_file
-from components.errors import DataError, SettingError
+from components.errors import DataError
 from components.features.compaction import SMALL_BYTES, compact_shards
 from components.features.shards import entry_count, read_feature_shard
 from components.storage.filesystem import require_writable
@@ -39,7 +40,7 @@ from components.storage.shared_folder import (
     StoredFile,
     fetch_files,
     list_files,
-    mark_used,
+    mark_used_daily,
     put_file,
     remove_files,
 )
@@ -53,8 +54,6 @@ _ENCODER_FILE = re.compile(r"([0-9a-f]{64})\.(json|h5|onnx)")
 _WEIGHTS_FILES = {Path(name).suffix: name for name in (ENCODER_WEIGHTS_FILE, ENCODER_ONNX_FILE)}
 # Small shards are compacted once there are this many.
 _COMPACTED_FROM = 32
-# Files that are in use are marked as used at most this often.
-_MARK_INTERVAL = timedelta(days=1)
 # Attempts to fetch all files: another run may compact shards between listing and download.
 _ATTEMPTS = 5
 
@@ -196,21 +195,12 @@ class FeatureStore:
         if not self.folder:
             return
         files = list_files(self.folder)
-        self._mark_used(files, set(used))
+        kept = set(used)
+        mark_used_daily(
+            self.folder,
+            [file for file in files if file.name in kept or _ENCODER_FILE.fullmatch(file.name)],
+        )
         self._compact(files)
-
-    def _mark_used(self, files: Iterable[StoredFile], used: Collection[str]) -> None:
-        due = [
-            file.name
-            for file in files
-            if (file.name in used or _ENCODER_FILE.fullmatch(file.name))
-            and file.used < datetime.now(UTC) - _MARK_INTERVAL
-        ]
-        try:
-            mark_used(self.folder, due)
-        except SettingError as error:
-            # In a bucket this needs one more permission than adding and removing files.
-            logger.warning("Could not mark features as used: %s", error)
 
     def _compact(self, files: Iterable[StoredFile]) -> None:
         small = [

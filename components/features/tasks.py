@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,11 +40,13 @@ class EncodingTask:
     references: tuple[str, ...]
 
 
-def plan_tasks(photos: list[Photo], captions: list[CaptionedPhoto]) -> list[EncodingTask]:
+def plan_tasks(
+    photos: Collection[Photo], captions: Collection[CaptionedPhoto]
+) -> list[EncodingTask]:
     """Joins photos with their captions, and assigns each to a shard.
 
     Args:
-        photos: The manifest.
+        photos: The manifest; its captions are not used.
         captions: The captions; photos without any are left out.
 
     Returns:
@@ -54,18 +56,22 @@ def plan_tasks(photos: list[Photo], captions: list[CaptionedPhoto]) -> list[Enco
         DataError: If no photo has captions.
     """
     captioned = {photo.image_id: photo for photo in captions}
-    tasks = []
-    for split in SPLITS:
-        chosen = [photo for photo in photos if photo.split == split and photo.image_id in captioned]
+    by_split: dict[str, list[Photo]] = {split: [] for split in SPLITS}
+    for photo in photos:
+        if photo.image_id in captioned:
+            by_split[photo.split].append(photo)
+    tasks: list[EncodingTask] = []
+    for split, chosen in by_split.items():
         shards = shard_count(len(chosen))
+        names = [shard_name(split, number, shards) for number in range(shards)]
+        # In order, and evenly: sizes of shards differ by one at most.
         tasks += [
             EncodingTask(
                 image_id=photo.image_id,
                 path=photo.uri,
                 sha256=photo.sha256,
                 split=split,
-                # In order, and evenly: sizes of shards differ by one at most.
-                shard=shard_name(split, index * shards // len(chosen), shards),
+                shard=names[index * shards // len(chosen)],
                 tokens=captioned[photo.image_id].tokens,
                 references=captioned[photo.image_id].references,
             )

@@ -1,6 +1,6 @@
 """Writes examples as TFRecord shards, each from one Beam element, which keeps their order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -10,7 +10,6 @@ import apache_beam as beam
 import tensorflow as tf
 
 from components.artifacts.example_records import to_example
-from components.artifacts.files import ENCODER_FILE
 from components.features.shards import read_feature_shard
 from components.features.store import FeatureLocation, FeatureStore
 from components.features.tasks import EncodingTask
@@ -69,12 +68,11 @@ def write_examples(
         lists = _rows(tasks, locations)
         results = f"{folder}/examples" if folder else str(directory)
         write = WriteShard(features, results, shared=not folder)
-        source = ReadLists(
-            lists, beam_flags=beam_flags, folder=folder, marker=directory / ENCODER_FILE
-        )
+        scratch = folder or str(features.scratch)
+        source = ReadLists(lists, beam_flags=beam_flags, folder=scratch)
         with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
             _ = pipeline | "Shards" >> source | "Write" >> beam.ParDo(write)
-        names = [rows[0].shard for rows in lists]
+        names = list(dict.fromkeys(task.shard for task in tasks))
         if folder:
             fetch_files(results, {file.name for file in list_files(results)}, directory)
         lost = [name for name in names if not (directory / name).exists()]
@@ -84,14 +82,12 @@ def write_examples(
 
 def _rows(
     tasks: Sequence[EncodingTask], locations: Mapping[str, FeatureLocation]
-) -> list[list[Row]]:
-    return [
-        [
+) -> Iterator[list[Row]]:
+    for name, of_shard in groupby(tasks, key=lambda task: task.shard):
+        yield [
             Row(name, task.image_id, task.tokens, task.references, *locations[task.sha256])
             for task in of_shard
         ]
-        for name, of_shard in groupby(tasks, key=lambda task: task.shard)
-    ]
 
 
 class WriteShard(beam.DoFn):

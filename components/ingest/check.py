@@ -20,5 +20,7 @@ def check_dataset(settings: DataSettings) -> dict[str, Any]:
     Raises:
         DataError, SettingError: As `ingest_dataset`.
     """
+    # A check changes nothing, so it keeps nothing in the store either.
+    settings = settings.model_copy(update={"store": ""})
     with tempfile.TemporaryDirectory(prefix="captionflow-") as folder:
         return ingest_dataset(settings, Path(folder) / "manifest")

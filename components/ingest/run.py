@@ -11,14 +11,22 @@
 
 import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.artifacts.files import atomic_directory, write_json
-from components.artifacts.manifest import PHOTOS_DIRECTORY, REPORT_FILE, Photo, write_manifest
+from components.artifacts.manifest import (
+    PHOTOS_DIRECTORY,
+    REPORT_FILE,
+    ManifestPhotos,
+    Photo,
+    write_manifest,
+)
 from components.errors import DataError
 from components.ingest.captions.texts import clean_captions
+from components.ingest.files.mapped import Mapped
 from components.ingest.images.beam_checks import check_images
 from components.ingest.images.checks import ImageCheck
 from components.ingest.images.quarantine import refuse_quarantined
@@ -63,47 +71,60 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
             leave_photos = bool(temp_location(settings.beam_flags))
             source = read_source(settings.dataset, work, leave_photos=leave_photos)
         texts = clean_captions(source.captions)
-        images = {name: path for name, path in source.images.items() if name in texts.captions}
-        if not images:
+        image_ids = sorted(name for name in source.images if name in texts.captions)
+        if not image_ids:
             raise DataError(nothing_matched(source, texts.captions, settings.dataset))
-        missing = texts.captions.keys() - images.keys()
+        missing = texts.captions.keys() - source.images.keys()
         refuse_missing(missing, len(texts.captions), source.uncaptioned, settings.max_missing)
-        refuse_undecodable(images)
+        refuse_undecodable(source.images[image_id] for image_id in image_ids)
 
-        uris = {name: path.relative_to(source.root).as_posix() for name, path in images.items()}
-        paths = {
-            name: f"{source.uri}/{uris[name]}" if source.uri else str(path)
-            for name, path in images.items()
-        }
-        checks = check_images(paths, work, settings.beam_flags)
-        refuse_quarantined(checks, settings.max_quarantined)
-        passed = {check.image_id: check for check in checks if not check.reason}
+        # Computed when needed: a million photos have a million paths.
+        root = source.root
+        uris = Mapped(source.images, lambda path: path.relative_to(root).as_posix())
+        base = source.uri or str(root)
+        checks = check_images(
+            image_ids,
+            Mapped(uris, lambda uri: f"{base}/{uri}"),
+            work,
+            settings.beam_flags,
+            store=settings.store,
+            versions=source.versions,
+        )
+        failed, passed = checks.failed(), checks.passed()
+        refuse_quarantined(failed, len(checks), settings.max_quarantined)
         parent = _parent_photos(settings.start_from) if settings.start_from else None
         assignment = assign_splits(
-            {image_id: check.sha256 for image_id, check in passed.items()},
+            passed.each("sha256"),
             source.splits,
             seed=settings.seed,
             dev_share=settings.dev_share,
             test_share=settings.test_share,
             parent=parent,
         )
+        left_out = list_left_out(source, texts, failed, assignment)
 
-        photos = [
-            _photo(passed[image_id], uris[image_id], split, texts.captions[image_id])
-            for image_id, split in assignment.splits.items()
-        ]
-        root = source.uri or str(source.root)
-        if not source.uri and source.root.is_relative_to(work):
-            root = PHOTOS_DIRECTORY
-            kept = [uris[image_id] for image_id in assignment.splits]
-            _move_photos(kept, source.root, aside / PHOTOS_DIRECTORY)
-        write_manifest(aside, photos, root)
-        hashes = {image_id: check.perceptual_hash for image_id, check in passed.items()}
-        left_out = list_left_out(source, texts, checks, assignment)
+        in_split = sorted(assignment.splits)
+        photos = (
+            _photo(
+                passed[image_id],
+                uris[image_id],
+                assignment.splits[image_id],
+                texts.captions[image_id],
+            )
+            for image_id in in_split
+        )
+        if not source.uri and root.is_relative_to(work):
+            base = PHOTOS_DIRECTORY
+            kept = (uris[image_id] for image_id in in_split)
+            _move_photos(kept, root, aside / PHOTOS_DIRECTORY)
+        write_manifest(aside, photos, base)
+        # From here on, captions are read from the manifest: they need not stay in memory.
+        source = replace(source, captions={}, images={})
+        del texts, photos, uris, in_split
         report = build_report(
             source,
-            photos,
-            hashes,
+            ManifestPhotos(aside),
+            passed.each("perceptual_hash"),
             left_out,
             splits_from=assignment.origin,
             language=settings.language,
@@ -122,8 +143,9 @@ def _parent_photos(start_from: str) -> "TrainingPhotos | None":
     return parent_photos(start_from)
 
 
-def _photo(check: ImageCheck, uri: str, split: str, captions: tuple[str, ...]) -> Photo:
-    return Photo(check.image_id, uri, check.sha256, check.width, check.height, split, captions)
+def _photo(check: ImageCheck, uri: str, split: str, captions: Sequence[str]) -> Photo:
+    size = check.width, check.height
+    return Photo(check.image_id, uri, check.sha256, *size, split, tuple(captions))
 
 
 def _move_photos(uris: Iterable[str], root: Path, directory: Path) -> None:

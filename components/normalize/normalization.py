@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ from components.artifacts.captions import (
     write_captions,
 )
 from components.artifacts.files import atomic_directory, write_json
-from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
+from components.artifacts.manifest import REPORT_FILE, SPLITS, ManifestPhotos, Photo
 from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.unusual_captions import explain_typed_tokens
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
 from components.normalize.report import caption_report
-from components.normalize.transform import RESULT_SCHEMA, Caption, transform_captions
+from components.normalize.transform import Caption, transform_captions
 
 logger = logging.getLogger(__name__)
+
+# Photos whose results are dictionaries at once.
+_BATCH = 1 << 12
 
 
 def normalize_captions(
@@ -45,10 +49,9 @@ def normalize_captions(
     Raises:
         DataError: If no word occurs that often, or the train split has no captions.
     """
-    photos = read_manifest(manifest)
-    captions = _captions(photos)
-    train = [caption for caption in captions if photos[caption.photo].split == "train"]
-    if not train:
+    photos = ManifestPhotos(manifest)
+    train_captions = sum(len(photo.captions) for photo in photos if photo.split == "train")
+    if not train_captions:
         raise DataError(
             f"The train split must have captions, from which the vocabulary is learned: {manifest}"
         )
@@ -57,8 +60,8 @@ def normalize_captions(
         tempfile.TemporaryDirectory(prefix="captionflow-normalize-") as temporary,
     ):
         words, results = transform_captions(
-            train,
-            captions,
+            _captions(photos, ("train",)),
+            _captions(photos, SPLITS),
             aside / TRANSFORM_DIRECTORY,
             min_count=min_count,
             beam_flags=beam_flags,
@@ -67,12 +70,12 @@ def normalize_captions(
         if len(words) == len(SPECIAL_TOKENS):
             raise DataError(
                 "The vocabulary must have at least one word, but none occurs often enough in the "
-                f"{len(train)} train captions: lower min_count. Received: {min_count}"
+                f"{train_captions} train captions: lower min_count. Received: {min_count}"
             )
         vocabulary = Vocabulary(words)
         vocabulary.save(aside / VOCABULARY_FILE)
         NORMALIZER.save(aside)
-        normalised = _captioned_photos(photos, results)
+        normalised = _captioned_photos(ManifestPhotos(manifest, captions=False), results)
         write_captions(aside, normalised)
         report = caption_report(photos, normalised, vocabulary, min_count)
         write_json(aside / REPORT_FILE, report)
@@ -80,25 +83,25 @@ def normalize_captions(
     return report
 
 
-def _captions(photos: list[Photo]) -> list[Caption]:
-    return [
+def _captions(photos: Iterable[Photo], splits: Collection[str]) -> Iterator[Caption]:
+    return (
         Caption(number, position, text)
         for number, photo in enumerate(photos)
+        if photo.split in splits
         for position, text in enumerate(photo.captions)
-    ]
+    )
 
 
-def _captioned_photos(photos: list[Photo], results: Path) -> list[CaptionedPhoto]:
-    rows = pq.read_table(results, schema=RESULT_SCHEMA).to_pylist()
-    return [
-        CaptionedPhoto(
-            image_id=photos[row["photo"]].image_id,
-            split=photos[row["photo"]].split,
-            references=tuple(row["references"]),
-            tokens=tuple(tuple(ids) for ids in row["tokens"]),
-        )
-        for row in rows
-    ]
+def _captioned_photos(photos: Iterable[Photo], results: Path) -> list[CaptionedPhoto]:
+    known = [(photo.image_id, photo.split) for photo in photos]
+    captioned = []
+    for part in sorted(results.iterdir()):
+        for batch in pq.ParquetFile(part).iter_batches(_BATCH):
+            for row in batch.to_pylist():
+                image_id, split = known[row["photo"]]
+                tokens = tuple(tuple(ids) for ids in row["tokens"])
+                captioned.append(CaptionedPhoto(image_id, split, tuple(row["references"]), tokens))
+    return captioned
 
 
 def _log(report: dict[str, Any]) -> None:

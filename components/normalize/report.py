@@ -1,6 +1,6 @@
 """The report of the captions artifact: counts, and warnings about unusual captions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from components.artifacts.captions import CaptionedPhoto
@@ -10,7 +10,7 @@ from components.captioning.model.vocabulary import UNK, Vocabulary
 
 
 def caption_report(
-    photos: Sequence[Photo],
+    photos: Collection[Photo],
     normalised: Sequence[CaptionedPhoto],
     vocabulary: Vocabulary,
     min_count: int,

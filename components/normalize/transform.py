@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.parquet as pq
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
@@ -17,7 +19,7 @@ from tfx_bsl.public.tfxio import TensorAdapterConfig
 from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK
 from components.runtime.beam import beam_pipeline, unwrapped_errors
-from components.runtime.beam_workers import RequireReadable, results_missing
+from components.runtime.beam_workers import ReadRowGroups, results_missing
 from components.settings.beam_flags import temp_location
 
 #: Names in the TFT graph: raw captions as input; normalised captions and token ids as outputs.
@@ -27,6 +29,8 @@ _VOCABULARY = "vocabulary"
 _PHOTO, _POSITION = "photo", "position"
 _BATCH = 1024
 
+# Captions in a file, with a row group for each batch.
+_FILE_SCHEMA = pa.schema([(CAPTION, pa.binary()), (_PHOTO, pa.int64()), (_POSITION, pa.int64())])
 # TFX requires list columns, even for single values.
 _BATCH_SCHEMA = pa.schema(
     [
@@ -48,7 +52,13 @@ _normalized = tf.function(NORMALIZER)
 
 
 class Caption(NamedTuple):
-    """A raw caption: its photo's index, its position among the photo's captions, its text."""
+    """A raw caption.
+
+    Attributes:
+        photo: Its photo's index.
+        position: Its position among the photo's captions.
+        text: Its text.
+    """
 
     photo: int
     position: int
@@ -67,7 +77,7 @@ def transform_captions(
     """Learns the vocabulary from the train captions and applies it to all captions.
 
     Args:
-        train: The captions from which the vocabulary is learned.
+        train: The captions from which the vocabulary is learned, photo by photo.
         captions: All captions to transform, including those of train.
         directory: Output directory of the TFT graph.
         min_count: Minimum number of occurrences of a word in `train`.
@@ -84,12 +94,11 @@ def transform_captions(
         SettingError: If Beam's workers can't read and write this machine's files.
     """
     results = temporary / "results"
-    marker = temporary / "marker"
-    marker.touch()
     # TFT writes with tf.io, which can't be redirected to another store. A temp location means that
     # workers don't see this directory, so TFT then runs in this process.
     flags = "" if temp_location(beam_flags) else beam_flags
-    source = partial(_Batches, beam_flags=flags, marker=marker)
+    train_source = _batches(train, temporary / "train.parquet", flags)
+    source = _batches(captions, temporary / "captions.parquet", flags)
     config = _input_config()
     preprocessing = partial(preprocessing_fn, min_count=min_count)
     keys = {_PHOTO, _POSITION}
@@ -98,8 +107,8 @@ def transform_captions(
         beam_pipeline(flags) as pipeline,
         tft_beam.Context(temp_dir=str(temporary), passthrough_keys=keys),
     ):
-        train_batches = pipeline | "Train captions" >> source(list(train))
-        all_batches = pipeline | "All captions" >> source(list(captions))
+        train_batches = pipeline | "Train captions" >> train_source
+        all_batches = pipeline | "All captions" >> source
         graph = (train_batches, config) | "Learn" >> tft_beam.AnalyzeDataset(preprocessing)
         graph | "Save graph" >> tft_beam.WriteTransformFn(str(directory))
         transformed, _ = ((all_batches, config), graph) | "Apply" >> tft_beam.TransformDataset(
@@ -107,7 +116,7 @@ def transform_captions(
         )
         (
             transformed
-            | "By photo" >> _ByPhoto()
+            | "By photo" >> beam.FlatMapTuple(_photo_rows)
             | "Write" >> WriteToParquet(str(results / "part"), RESULT_SCHEMA)
         )
     if not results.exists() or not (directory / "transform_fn").exists():
@@ -148,57 +157,62 @@ def _input_config() -> TensorAdapterConfig:
     return TensorAdapterConfig(_BATCH_SCHEMA, {CAPTION: caption})
 
 
-class _Batches(beam.PTransform):
-    """Converts captions to Arrow record batches with `_BATCH_SCHEMA`."""
+def _batches(captions: Iterable[Caption], path: Path, beam_flags: str) -> beam.PTransform:
+    """Reads captions as Arrow record batches with `_BATCH_SCHEMA`, each photo's in one batch.
 
-    def __init__(self, captions: Sequence[Caption], *, beam_flags: str, marker: Path) -> None:
-        super().__init__()
-        self._captions = captions
-        self._require = RequireReadable([str(marker)], beam_flags)
-
-    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
-        return (
-            pipeline
-            | "Create" >> beam.Create(self._captions)
-            | "Require" >> beam.ParDo(self._require)
-            | "Batch" >> beam.BatchElements(min_batch_size=_BATCH, max_batch_size=_BATCH)
-            | "To Arrow" >> beam.Map(_record_batch)
-        )
+    The captions are written to a file first: the graph of the job would hold all that `beam.Create`
+    is given.
+    """
+    read = partial(_read_batch, str(path))
+    count = _write_batches(captions, path)
+    return ReadRowGroups(count, read, beam_flags=beam_flags, needed=[str(path)])
 
 
-def _record_batch(captions: list[Caption]) -> pa.RecordBatch:
+def _write_batches(captions: Iterable[Caption], path: Path) -> int:
+    """Writes captions as one row group per batch, and returns the number of batches."""
+    count, batch = 0, list[Caption]()
+    with pq.ParquetWriter(path, _FILE_SCHEMA) as writer:
+        for _, of_photo in groupby(captions, key=lambda caption: caption.photo):
+            batch += of_photo
+            if len(batch) >= _BATCH:
+                writer.write_table(_table(batch))
+                count, batch = count + 1, []
+        if batch:
+            writer.write_table(_table(batch))
+            count += 1
+    return count
+
+
+def _table(captions: Sequence[Caption]) -> pa.Table:
     columns = {
-        CAPTION: [[caption.text.encode()] for caption in captions],
-        _PHOTO: [[caption.photo] for caption in captions],
-        _POSITION: [[caption.position] for caption in captions],
+        CAPTION: [caption.text.encode() for caption in captions],
+        _PHOTO: [caption.photo for caption in captions],
+        _POSITION: [caption.position for caption in captions],
     }
-    return pa.RecordBatch.from_pydict(columns, _BATCH_SCHEMA)
+    return pa.Table.from_pydict(columns, _FILE_SCHEMA)
 
 
-class _ByPhoto(beam.PTransform):
-    """Groups transformed captions into rows of `RESULT_SCHEMA`, in their photo's order."""
+def _read_batch(path: str, number: int) -> pa.RecordBatch:
+    table = pq.ParquetFile(path).read_row_group(number)
+    # [B] -> [B, 1]
+    starts = pa.array(range(len(table) + 1), pa.int32())
+    columns = [
+        pa.ListArray.from_arrays(starts, table[name].combine_chunks())
+        for name in _BATCH_SCHEMA.names
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=_BATCH_SCHEMA)
 
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        return (
-            batches
-            | "Captions" >> beam.FlatMapTuple(_normalised_captions)
-            | "Group" >> beam.GroupByKey()
-            | "Photos" >> beam.MapTuple(_photo_row)
-        )
 
-
-def _normalised_captions(
+def _photo_rows(
     batch: pa.RecordBatch, _: dict[str, pa.Array]
-) -> Iterator[tuple[int, tuple[int, str, list[int]]]]:
-    for row in batch.to_pylist():
-        # Captions without a word, such as punctuation only, are dropped.
-        if row[TOKENS]:
-            reference = row[REFERENCE][0].decode()
-            yield row[_PHOTO][0], (row[_POSITION][0], reference, row[TOKENS])
-
-
-def _photo_row(
-    photo: int, captions: Iterable[tuple[int, str, list[int]]]
-) -> dict[str, int | list[str] | list[list[int]]]:
-    _, references, tokens = zip(*sorted(captions), strict=True)
-    return {_PHOTO: photo, "references": list(references), "tokens": list(tokens)}
+) -> Iterator[dict[str, int | list[str] | list[list[int]]]]:
+    """Yields a row of `RESULT_SCHEMA` for each photo of a transformed batch."""
+    # Captions without a word, such as punctuation only, are dropped.
+    rows = [row for row in batch.to_pylist() if row[TOKENS]]
+    for photo, of_photo in groupby(rows, key=lambda row: row[_PHOTO][0]):
+        captions = sorted(of_photo, key=lambda row: row[_POSITION][0])
+        yield {
+            _PHOTO: photo,
+            "references": [row[REFERENCE][0].decode() for row in captions],
+            "tokens": [row[TOKENS] for row in captions],
+        }

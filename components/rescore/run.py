@@ -14,7 +14,7 @@ from components.artifacts.champion_predictions import (
     write_champion_predictions,
 )
 from components.artifacts.files import atomic_directory, read_json
-from components.artifacts.manifest import REPORT_FILE, Photo, read_manifest
+from components.artifacts.manifest import REPORT_FILE, ManifestPhotos, Photo
 from components.errors import DataError
 from components.registry.download import download_model
 from components.registry.models import ModelVersion, find_champion
@@ -88,7 +88,7 @@ def _predict(
     champion: ModelVersion, examples: Path, manifest: Path, model_name: str
 ) -> ChampionPredictions:
     version = champion.version
-    photos = read_manifest(manifest)
+    photos = ManifestPhotos(manifest)
     new_training = TrainingPhotos.of(photos).all
     fingerprint = read_json(manifest / REPORT_FILE)["dataset_fingerprint"]
     same_data = champion.tags.get("dataset_fingerprint") == fingerprint

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Generic, TypeVar
 
 import apache_beam as beam
@@ -45,7 +44,7 @@ class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
 
     Attributes:
         batch_size: As given.
-        model: What `load_model` returned; set by `setup`.
+        model: What `load_model` returned; set by `start_bundle`.
     """
 
     def __init__(self, shared: Shared, *, batch_size: int, total: int) -> None:
@@ -64,10 +63,18 @@ class BatchDoFn(beam.DoFn, Generic[Item, Loaded, Model]):
         raise NotImplementedError
 
     def setup(self) -> None:
-        """Loads the model, unless this process has it; Beam calls this once per worker."""
-        self.model: Model = self._shared.acquire(self.load_model)
+        """Starts the threads; Beam calls this once per worker."""
         self._threads = ThreadPoolExecutor()
-        self._started = self._logged = time.perf_counter()
+
+    def start_bundle(self) -> None:
+        """Loads the model, unless this process has it.
+
+        Beam sets up all transforms of a worker, the last one first, before it starts a bundle. So
+        `ReadLists` has checked by now that this worker can read the model's files.
+        """
+        self.model: Model = self._shared.acquire(self.load_model)
+        if not self._done:
+            self._started = self._logged = time.perf_counter()
 
     def teardown(self) -> None:
         """Stops the threads."""
@@ -123,7 +130,6 @@ def run_in_batches(
     *,
     folder: str = "",
     needed: Sequence[str] = (),
-    marker: Path | None = None,
 ) -> None:
     """Runs a transform over items in a Beam pipeline of its own.
 
@@ -136,7 +142,6 @@ def run_in_batches(
         beam_flags: Flags of Beam's runner, see `components.runtime.beam.beam_options`.
         folder: See `components.runtime.beam_workers.ReadLists`, also for what follows.
         needed: Files that the transform reads.
-        marker: A file of the folder that the transform writes to, on this machine.
 
     Raises:
         SettingError: If the flags are invalid, or workers can't read what they need.
@@ -144,8 +149,8 @@ def run_in_batches(
     """
     batches = min(_LIST_SIZE // step.batch_size, len(items) // (_LISTS * step.batch_size))
     size = max(batches, 1) * step.batch_size
-    lists = [items[start : start + size] for start in range(0, len(items), size)]
-    source = ReadLists(lists, beam_flags=beam_flags, folder=folder, needed=needed, marker=marker)
+    lists = (items[start : start + size] for start in range(0, len(items), size))
+    source = ReadLists(lists, beam_flags=beam_flags, folder=folder, needed=needed)
     compute = beam.ParDo(step).with_resource_hints(**compute_hints(beam_flags))
     with unwrapped_errors(), beam_pipeline(beam_flags) as pipeline:
         _ = pipeline | "Lists" >> source | "Compute" >> compute

@@ -6,7 +6,13 @@ from pydantic import Field, model_validator
 
 from components.language_tag import LANGUAGE_TAG
 from components.settings.base import setting
-from components.settings.shared import BeamSettings, Name, SeedSettings, StartSettings
+from components.settings.shared import (
+    BeamSettings,
+    Name,
+    SeedSettings,
+    StartSettings,
+    StoreSettings,
+)
 
 #: The value of `dataset` and of `glove` for the data that the package contains.
 SAMPLE = "sample"
@@ -17,7 +23,7 @@ _SplitShare = Annotated[float, Field(gt=0, lt=1)]
 _Limit = Annotated[float, Field(ge=0, le=1)]
 
 
-class DataSettings(SeedSettings, BeamSettings, StartSettings):
+class DataSettings(SeedSettings, StoreSettings, StartSettings):
     """The data set and its splits."""
 
     title: ClassVar[str] = "Data"

@@ -11,15 +11,14 @@ from components.settings.backbone_names import (
     is_model_folder,
 )
 from components.settings.base import setting
-from components.settings.beam_flags import URIS, temp_location
-from components.settings.shared import BeamSettings, Name, PrecisionSettings, SeedSettings
+from components.settings.shared import Name, PrecisionSettings, SeedSettings, StoreSettings
 
 #: Values of `encoder_weights` that name no file.
 WEIGHTS = ("imagenet", "random")
 
 
-class EncoderSettings(SeedSettings, PrecisionSettings, BeamSettings):
-    """The image encoder and the feature store."""
+class EncoderSettings(SeedSettings, PrecisionSettings, StoreSettings):
+    """The image encoder."""
 
     title: ClassVar[str] = "Image encoder"
 
@@ -43,11 +42,6 @@ class EncoderSettings(SeedSettings, PrecisionSettings, BeamSettings):
     encoder_batch: int = setting(
         32, "Batch size of the encoder, in photos", decisive=False, ge=32, le=4096
     )
-    store: str = setting(
-        "features",
-        "Feature store: a folder, local, gs:// or s3://, with earlier runs' features; empty: none",
-        decisive=False,
-    )
 
     @field_validator("encoder")
     @classmethod
@@ -56,16 +50,6 @@ class EncoderSettings(SeedSettings, PrecisionSettings, BeamSettings):
             return encoder if is_model_folder(encoder) else canonical_backbone_name(encoder)
         except SettingError as error:
             raise ValueError(str(error)) from error
-
-    @model_validator(mode="after")
-    def _store_that_workers_share(self) -> Self:
-        if temp_location(self.beam_flags) and not self.store.startswith(URIS):
-            raise ValueError(
-                f"store must begin with one of {', '.join(URIS)} if beam_flags has "
-                "--temp_location: Beam's workers put the features there, and they share no files "
-                f"with this machine. Received: {self.store!r}"
-            )
-        return self
 
     @model_validator(mode="after")
     def _settings_of_one_kind_of_encoder(self) -> Self:

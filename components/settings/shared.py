@@ -1,8 +1,8 @@
 """Settings that several steps share."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.settings.base import SettingsGroup, setting
 from components.settings.beam_flags import URIS, beam_arguments, temp_location
@@ -69,6 +69,29 @@ class BeamSettings(SettingsGroup):
                 f"folder that all of Beam's workers can access. Received: {location!r}"
             )
         return flags
+
+
+class StoreSettings(BeamSettings):
+    """What runs keep for one another."""
+
+    title: ClassVar[str] = "Feature store"
+
+    store: str = setting(
+        "features",
+        "Feature store: a folder, local, gs:// or s3://, with earlier runs' features and checks of "
+        "photos; empty: none",
+        decisive=False,
+    )
+
+    @model_validator(mode="after")
+    def _store_that_workers_share(self) -> Self:
+        if temp_location(self.beam_flags) and not self.store.startswith(URIS):
+            raise ValueError(
+                f"store must begin with one of {', '.join(URIS)} if beam_flags has "
+                "--temp_location: Beam's workers put features and checks of photos there, and "
+                f"they share no files with this machine. Received: {self.store!r}"
+            )
+        return self
 
 
 class LengthSettings(SettingsGroup):

@@ -8,15 +8,17 @@ Cloud Storage, which lifecycle rules can use too. S3 has no such field: there th
 file onto itself, which updates its LastModified.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import compress
 from pathlib import Path
 from typing import Any
 
+from components.errors import SettingError
 from components.storage.filesystem import is_remote, local_path, open_filesystem
 from components.storage.objects import (
     download_file,
@@ -25,6 +27,11 @@ from components.storage.objects import (
     remove_file,
 )
 from components.storage.upload import upload
+
+logger = logging.getLogger(__name__)
+
+# Files that are in use are marked as used at most this often.
+_MARK_INTERVAL = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,19 @@ def fetch_files(folder: str, names: Iterable[str], directory: Path) -> list[str]
 def put_file(file: Path, folder: str) -> None:
     """Puts a local file into a folder under its own name, unless it is there already."""
     upload(file, f"{folder}/{file.name}")
+
+
+def mark_used_daily(folder: str, files: Iterable[StoredFile]) -> None:
+    """Marks files as used now, except those that were marked in the last 24 hours.
+
+    If the account may not do that, there is only a warning: in a bucket it needs one more
+    permission than adding and removing files.
+    """
+    due = [file.name for file in files if file.used < datetime.now(UTC) - _MARK_INTERVAL]
+    try:
+        mark_used(folder, due)
+    except SettingError as error:
+        logger.warning("Could not mark files of the feature store as used: %s", error)
 
 
 def mark_used(folder: str, names: Iterable[str]) -> None:

@@ -33,11 +33,13 @@ def train(
     with run_step("train", examples, captions, matrix) as ready:
         from components.settings.train import TrainSettings
         from components.train.devices import require_gpus
+        from components.train.pod_settings import require_one_kind_of_pod
         from components.train.run import train_model
         from components.train.tracking import PipelineRun
         from components.train.train_job import TrainJob, run_train_job
 
         ready()
+        require_one_kind_of_pod(int(train_workers), int(gpus), int(worker_gpus))
         checked = TrainSettings.check(settings)
         pipeline_run = PipelineRun(run_config, dataset_summary, run_name)
         if int(train_workers) > 1:

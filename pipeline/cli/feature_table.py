@@ -1,4 +1,4 @@
-"""A table of the feature store: one row for each encoder."""
+"""A table of the feature store: a row for each encoder, and for each version of the checks."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,38 +7,38 @@ from pydantic import ByteSize
 from rich.console import Console
 from rich.table import Column, Table
 
-from components.features.eviction import StoredEncoder
+from components.features.eviction import StoreFolder
 from components.storage.shared_folder import StoredFile
 
 
-def show_encoders(encoders: Sequence[StoredEncoder], location: str) -> None:
-    """Prints what a feature store holds for each encoder, and its total size.
+def show_store(folders: Sequence[StoreFolder], location: str) -> None:
+    """Prints what a feature store holds, folder by folder, and its total size.
 
     Args:
-        encoders: Obtained from `survey`.
+        folders: Obtained from `survey`.
         location: The store's folder or URI.
     """
     table = Table(
-        Column("encoder", overflow="fold"),
+        Column("encoder or checks", overflow="fold"),
         "key",
-        *(Column(name, justify="right") for name in ("features", "files", "size")),
+        *(Column(name, justify="right") for name in ("entries", "files", "size")),
         "used",
         box=None,
         pad_edge=False,
         padding=(0, 2, 0, 0),
     )
-    for each in encoders:
+    for each in folders:
         table.add_row(
             each.name or "unknown",
             each.key[:8],
-            str(each.features),
+            str(each.entries),
             str(len(each.files)),
             total_size(each.files),
             f"{each.used:%Y-%m-%d}",
         )
-    if encoders:
+    if folders:
         Console().print(table)
-    files = [file for each in encoders for file in each.files]
+    files = [file for each in folders for file in each.files]
     typer.echo(f"{len(files)} files, {total_size(files)} in {location}")
 
 

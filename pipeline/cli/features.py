@@ -4,7 +4,7 @@ captionflow features show
 captionflow features prune --older-than 30 --dry-run
 captionflow features prune --keep-bytes 2GB --store gs://bucket/features
 
-The next run that needs a pruned feature computes it again; runs in progress are not affected.
+The next run that needs what was pruned computes it again; runs in progress are not affected.
 """
 
 from datetime import timedelta
@@ -24,14 +24,14 @@ app = typer.Typer(no_args_is_help=True, help="Show or prune the feature store.")
 
 @app.command("show")
 def show(root: Root = Path("runs"), store: Store = DEFAULT_STORE) -> None:
-    """Show what the store holds, by encoder."""
+    """Show the features of each encoder, and the checks of photos, that the store holds."""
     with one_line_errors():
         announce("Reading the feature store …")
         from components.features.eviction import survey
-        from pipeline.cli.feature_table import show_encoders
+        from pipeline.cli.feature_table import show_store
 
         location = store_location(root, store)
-        show_encoders(survey(location), location)
+        show_store(survey(location), location)
 
 
 @app.command("prune")
@@ -50,7 +50,7 @@ def prune(
         bool, typer.Option("--dry-run", help="Show how much would be removed; remove nothing.")
     ] = False,
 ) -> None:
-    """Remove features that have not been used for some time."""
+    """Remove features and checks of photos that have not been used for some time."""
     with one_line_errors():
         if older_than is None and keep_bytes is None and not everything:
             raise SettingError("prune needs one of --older-than, --keep-bytes and --all")

@@ -47,7 +47,7 @@ class StepRun:
 def prepare(dataset: Path, work: Path) -> int:
     """Writes the artifacts of `ingest` and `normalize`, and returns the number of photos."""
     report = ingest_dataset(
-        DataSettings(dataset=str(dataset), seed=_SEED, dev_share=0.1, test_share=0.1),
+        DataSettings(dataset=str(dataset), seed=_SEED, dev_share=0.1, test_share=0.1, store=""),
         work / "manifest",
     )
     normalize_captions(work / "manifest", work / "captions", min_count=5)
@@ -62,7 +62,7 @@ def take_photos(work: Path, photos: int) -> tuple[Path, list[str]]:
     """
     rows = read_manifest(work / "manifest")
     order = np.random.default_rng(_SEED).permutation(len(rows))
-    chosen = [rows[row] for row in order[:photos]]
+    chosen = [rows[row] for row in sorted(order[:photos])]
     directory = work / f"manifest-{len(chosen)}"
     directory.mkdir(exist_ok=True)
     write_manifest(directory, chosen)

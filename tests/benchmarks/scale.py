@@ -114,8 +114,7 @@ def rehearse(folder: Path, photos: int, args: argparse.Namespace) -> list[Outcom
     units = photos
     for step in STEPS:
         kills = args.kills if step in _KILLED else 0
-        # A killed ingest starts again from the beginning, so killing it once is enough.
-        moments = sorted(generator.integers(0, units, min(kills, 1) if step == "ingest" else kills))
+        moments = sorted(generator.integers(0, units, kills))
         outcomes.append(_once(step, given, units, moments))
         if step == "normalize":
             captions = json.loads((folder / "normalize.json").read_text())["train_captions"]
@@ -232,7 +231,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rate", type=float, default=71, help="photos per second of the encoder; more to rehearse"
     )
-    parser.add_argument("--kills", type=int, default=20, help="of features and of train; ingest: 1")
+    parser.add_argument("--kills", type=int, default=20, help="of ingest, features and train each")
     parser.add_argument("--batch-size", type=int, default=1024)
     parser.add_argument("--units", type=int, default=128, help="of the network that is trained")
     parser.add_argument(

@@ -12,15 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
 from processes import peak_memory
 
-from components.captioning.encoder.image_encoder import ImageEncoder
-from components.captioning.encoder.onnx.encoder import OnnxEncoder
+if TYPE_CHECKING:
+    # Imports TensorFlow, which takes half a gigabyte, and which ingest does not need.
+    from components.captioning.encoder.image_encoder import ImageEncoder
 
 _SEED = 17
 
@@ -54,7 +55,7 @@ class PacedEncoder:
         rate: Photos per second.
     """
 
-    def __init__(self, encoder: ImageEncoder, journal: Journal, rate: float) -> None:
+    def __init__(self, encoder: "ImageEncoder", journal: Journal, rate: float) -> None:
         self.spec = encoder.spec
         self.save = encoder.save
         self.load_photo = encoder.load_photo
@@ -77,7 +78,13 @@ def ingest(folder: Path, journal: Journal, given: dict[str, Any]) -> dict[str, A
     from components.ingest.run import ingest_dataset
     from components.settings.data import DataSettings
 
-    settings = DataSettings(dataset=given["dataset"], seed=_SEED, dev_share=0.02, test_share=0.02)
+    settings = DataSettings(
+        dataset=given["dataset"],
+        seed=_SEED,
+        dev_share=0.02,
+        test_share=0.02,
+        store=str(folder / "store"),
+    )
     check = partial(_counted, beam_checks.check_image, journal)
     with mock.patch.object(beam_checks, "check_image", check):
         report = ingest_dataset(settings, folder / "manifest")
@@ -104,7 +111,7 @@ def features(folder: Path, journal: Journal, given: dict[str, Any]) -> dict[str,
     from components.features import encoding, extraction
     from components.settings.encoder import EncoderSettings
 
-    def paced(load: Callable[..., ImageEncoder], *args: Any, **named: Any) -> PacedEncoder:
+    def paced(load: Callable[..., "ImageEncoder"], *args: Any, **named: Any) -> PacedEncoder:
         return PacedEncoder(load(*args, **named), journal, given["rate"])
 
     settings = EncoderSettings(encoder=given["encoder"], store=str(folder / "store"))
@@ -158,6 +165,8 @@ def train(folder: Path, journal: Journal, given: dict[str, Any]) -> dict[str, An
 
 def encode_again(examples: Path, photos: Sequence[str]) -> NDArray[np.float32]:
     """Returns the features of photos by the encoder of the examples, float32 [N, D]."""
+    from components.captioning.encoder.onnx.encoder import OnnxEncoder
+
     encoder = OnnxEncoder.load(examples)
     return encoder.encode(np.stack([encoder.load_photo(photo) for photo in photos]))
 

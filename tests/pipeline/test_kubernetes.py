@@ -114,6 +114,7 @@ def test_package_mounts_volumes_where_settings_point(
     # The settings are relative to the steps' working folder, /work.
     settings = Settings()
     assert mounts == {
+        "exec-ingest": [("captionflow-features", f"/work/{settings.store}")],
         "exec-features": [("captionflow-features", f"/work/{settings.store}")],
         "exec-train": [("captionflow-checkpoints", f"/work/{settings.checkpoints}")],
     }

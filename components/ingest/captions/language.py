@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
-from itertools import islice
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
@@ -28,7 +27,12 @@ def detect_language(captions: Iterable[str]) -> str:
     Returns:
         The ISO 639-1 code, which is also a BCP 47 tag; `und` if the result is uncertain.
     """
-    texts = list(islice(dict.fromkeys(captions), _CAPTIONS))
+    distinct: dict[str, None] = {}
+    for caption in captions:
+        distinct[caption] = None
+        if len(distinct) == _CAPTIONS:
+            break
+    texts = list(distinct)
     language, probability = _identifier().classify(" ".join(texts))
     votes = Counter(_identifier().classify(text)[0] for text in texts)
     certain = probability >= _MIN_PROBABILITY and votes[language] >= _MIN_VOTES * len(texts)

@@ -1,16 +1,17 @@
 """Merges the captions of several files: copies count once, and contradictions are errors."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, islice
+from operator import eq
 from pathlib import PurePosixPath
 
 from components.errors import DataError
+from components.ingest.captions.packed import PackedCaptions
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow
+from components.ingest.layouts.caption_rows import grouped
 from components.ingest.layouts.split_words import split_in_folders, split_in_name
-
-_Captions = dict[str, list[str]]
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class MergedCaptions:
             splits, so their names can't be used for splits.
     """
 
-    captions: _Captions = field(default_factory=dict)
+    captions: PackedCaptions = field(default_factory=PackedCaptions)
     notes: list[str] = field(default_factory=list)
     copies: set[str] = field(default_factory=set)
 
@@ -55,14 +56,23 @@ def merge_captions(
     kept = [place for place in range(len(files)) if place not in left_out]
     _refuse_two_layouts([files[place] for place in kept])
     for place in kept:
-        for photo, texts in captions[place].items():
-            earlier = merged.captions.setdefault(photo, [])
-            more = Counter(texts) - Counter(earlier)
-            for text in texts:
-                if more[text] > 0:
-                    more[text] -= 1
-                    earlier.append(text)
+        for photo in captions[place]:
+            if photo in merged.captions:
+                texts = _union(merged.captions[photo], captions[place][photo])
+                merged.captions[photo] = texts
+            else:
+                merged.captions.take(photo, captions[place])
     return merged
+
+
+def _union(earlier: Sequence[str], texts: Sequence[str]) -> list[str]:
+    union = list(earlier)
+    more = Counter(texts) - Counter(earlier)
+    for text in texts:
+        if more[text] > 0:
+            more[text] -= 1
+            union.append(text)
+    return union
 
 
 def split_of_caption_file(path: str) -> str | None:
@@ -70,25 +80,27 @@ def split_of_caption_file(path: str) -> str | None:
     return split_in_name(PurePosixPath(path).stem) or split_in_folders(path)
 
 
-def _of_file(file: CaptionFile, ids: Mapping[str, str], notes: list[str]) -> _Captions:
-    captions: _Captions = defaultdict(list)
-    for row in _without_repetition(file, notes):
-        captions[ids[row.photo]].append(row.caption)
-    return dict(captions)
+def _of_file(file: CaptionFile, ids: Mapping[str, str], notes: list[str]) -> PackedCaptions:
+    captions = PackedCaptions()
+    for photo, packed in grouped(_without_repetition(file, notes)):
+        captions.add(ids[photo], packed)
+    return captions
 
 
-def _without_repetition(file: CaptionFile, notes: list[str]) -> Sequence[CaptionRow]:
+def _without_repetition(file: CaptionFile, notes: list[str]) -> Iterable[CaptionRow]:
     half, odd = divmod(len(file.rows), 2)
     # With only one photo, the repetition may be intended: annotators may write the same caption.
-    if odd or half < 2 or file.rows[:half] != file.rows[half:]:
+    if odd or half < 2 or not all(map(eq, file.rows, islice(file.rows, half, None))):
         return file.rows
     if len({row.photo for row in file.rows}) < 2:
         return file.rows
     notes.append(f"{file.path} contains all of its captions twice; they were read once")
-    return file.rows[:half]
+    return islice(file.rows, half)
 
 
-def _sharing(captions: Sequence[_Captions]) -> list[tuple[int, int]]:
+def _sharing(captions: Sequence[PackedCaptions]) -> list[tuple[int, int]]:
+    if len(captions) < 2:
+        return []
     places: dict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(captions):
         for photo in one:
@@ -100,7 +112,7 @@ def _resolve_pair(
     first: int,
     second: int,
     files: Sequence[CaptionFile],
-    captions: Sequence[_Captions],
+    captions: Sequence[PackedCaptions],
     left_out: set[int],
     merged: MergedCaptions,
 ) -> None:
@@ -129,7 +141,7 @@ def _resolve_pair(
     )
 
 
-def _is_within(captions: _Captions, others: _Captions) -> bool:
+def _is_within(captions: PackedCaptions, others: PackedCaptions) -> bool:
     return captions.keys() <= others.keys() and all(
         Counter(map(_plain, texts)) <= Counter(map(_plain, others[photo]))
         for photo, texts in captions.items()

@@ -1,10 +1,11 @@
 """Cleans captions, and drops empty and overlong ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import regex
 
+from components.ingest.captions.packed import PackedCaptions
 from components.ingest.files.composing import compose
 
 #: A caption is a sentence or two. COCO's longest has 250 characters.
@@ -26,7 +27,7 @@ class CleanCaptions:
         too_long: The image's name, once for each caption of more than `MAX_CHARACTERS` characters.
     """
 
-    captions: dict[str, tuple[str, ...]]
+    captions: MutableMapping[str, Sequence[str]]
     empty: list[str]
     too_long: list[str]
 
@@ -42,7 +43,8 @@ def clean_captions(captions: Mapping[str, Sequence[str]]) -> CleanCaptions:
     Returns:
         The remaining captions, and what was dropped.
     """
-    clean = CleanCaptions({}, [], [])
+    cleaned = PackedCaptions()
+    clean = CleanCaptions(cleaned, [], [])
     for name, texts in captions.items():
         kept = []
         for text in texts:
@@ -54,6 +56,8 @@ def clean_captions(captions: Mapping[str, Sequence[str]]) -> CleanCaptions:
                 clean.too_long.append(name)
             else:
                 kept.append(caption)
-        if kept:
-            clean.captions[name] = tuple(kept)
+        if kept == texts:
+            cleaned.take(name, captions)
+        elif kept:
+            cleaned[name] = kept
     return clean

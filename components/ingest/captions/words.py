@@ -2,7 +2,7 @@
 
 import html
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import TypedDict
 
 import regex
@@ -44,7 +44,7 @@ class Words(TypedDict):
     unknown_share: float
 
 
-def count_words(photos: Sequence[Photo]) -> Words:
+def count_words(photos: Collection[Photo]) -> Words:
     """Counts the words of all captions.
 
     Args:

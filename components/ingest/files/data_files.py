@@ -1,14 +1,15 @@
 """Lists the files of a data set, with their paths below it."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from filecmp import cmp
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from components.errors import DataError
 from components.ingest.files.composing import compose
+from components.ingest.files.mapped import Mapped
 from components.ingest.files.names import NameIndex
 from components.storage.transfer import RemoteFile
 
@@ -33,23 +34,31 @@ class DataFiles:
 
     Attributes:
         root: The folder that the paths are relative to.
-        paths: Files by their path below `root`, normalized by `photo_path`, in a fixed order.
+        places: Files by their path below `root`, normalized by `photo_path`, in a fixed order; each
+            as the path below `root` that it has on the disk.
         remote: The remote object of each of those files that was left in a bucket.
     """
 
     root: Path
-    paths: Mapping[str, Path]
+    places: Mapping[str, str]
     remote: Mapping[Path, RemoteFile] = field(default_factory=dict)
+
+    @cached_property
+    def paths(self) -> Mapping[str, Path]:
+        """The same files, each with its whole path."""
+        return Mapped(self.places, self.root.joinpath)
 
     @cached_property
     def index(self) -> NameIndex:
         """The index that finds files by the last parts of their paths."""
-        return NameIndex(self.paths)
+        return NameIndex(self.places)
 
     def without(self, names: Collection[str]) -> "DataFiles":
         """Returns the same files except those with the given names."""
-        paths = {name: path for name, path in self.paths.items() if name not in names}
-        return replace(self, paths=paths)
+        if not names:
+            return self
+        places = {name: place for name, place in self.places.items() if name not in names}
+        return replace(self, places=places)
 
     def are_same(self, names: list[str]) -> bool:
         """Returns whether all of these files have the same bytes."""
@@ -88,23 +97,28 @@ def list_data_files(folder: Path, remote: Mapping[Path, RemoteFile] | None = Non
             `photo_path`.
     """
     remote = remote or {}
-    left = [path for path in remote if _is_listed(path.relative_to(folder))]
-    files = sorted([*list_files(folder), *left], key=partial(_place, folder))
-    visible = [str(file.parent) for file in files if not file.name.startswith(".")]
-    root = Path(os.path.commonpath(visible)) if visible else folder
-    paths: dict[str, Path] = {}
+    files = list(list_files(folder))
+    below = (path.relative_to(folder) for path in remote)
+    if left := [str(path) for path in below if _is_listed(path)]:
+        files = sorted([*files, *left], key=_order)
+    parents = {file.rpartition("/")[0] for file in files if not is_hidden(file)}
+    root = folder / os.path.commonpath(parents or [""])
+    enclosing = "" if root == folder else f"{root.relative_to(folder)}/"
+    places: dict[str, str] = {}
     for file in files:
-        if not file.is_relative_to(root):
+        if not file.startswith(enclosing):
             continue  # a hidden file beside an enclosing folder
-        name = photo_path(_as_text(file.relative_to(root)))
-        first = paths.setdefault(name, file)
-        if first != file and not _are_same(first, file, remote):
+        place = file.removeprefix(enclosing)
+        name = photo_path(_as_text(place))
+        # Most names are places: one text for both.
+        first = places.setdefault(place if name == place else name, place)
+        if first != place and not _are_same(root / first, root / place, remote):
             raise DataError(
                 f"Two different files have the same name, {name}, once separators and accents are "
-                f"written alike: {str(first)!r} and {str(file)!r}. Rename one of them, also in the "
-                "captions"
+                f"written alike: {str(root / first)!r} and {str(root / place)!r}. Rename one of "
+                "them, also in the captions"
             )
-    return DataFiles(root, paths, remote)
+    return DataFiles(root, places, remote)
 
 
 def _are_same(one: Path, other: Path, remote: Mapping[Path, RemoteFile]) -> bool:
@@ -115,9 +129,9 @@ def _are_same(one: Path, other: Path, remote: Mapping[Path, RemoteFile]) -> bool
     return first is not None and second is not None and first.checksum == second.checksum
 
 
-def _place(folder: Path, file: Path) -> list[tuple[bool, str]]:
+def _order(file: str) -> list[tuple[bool, str]]:
     """Returns a sort key: a folder's files come before those of its subfolders, as in `os.walk`."""
-    *parents, name = file.relative_to(folder).parts
+    *parents, name = file.split("/")
     return [*((True, parent) for parent in parents), (False, name)]
 
 
@@ -127,13 +141,15 @@ def _is_listed(path: Path) -> bool:
     return not hidden and not path.name.startswith(_HIDDEN_FILE)
 
 
-def list_files(folder: Path) -> list[Path]:
-    """Returns all files below a folder in a fixed order, except those in hidden folders.
+def list_files(folder: Path) -> Iterator[str]:
+    """Yields all files below a folder in a fixed order, except those in hidden folders.
 
     Links to folders are followed, because users may keep photos on another disk. Each folder is
     visited only once.
+
+    Yields:
+        Paths below the folder.
     """
-    files: list[Path] = []
     seen: set[str] = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
@@ -142,8 +158,10 @@ def list_files(folder: Path) -> list[Path]:
             continue
         seen.add(real)
         folders[:] = sorted(f for f in folders if not f.startswith(_HIDDEN_FOLDERS))
-        files += [Path(parent, name) for name in sorted(names) if not name.startswith(_HIDDEN_FILE)]
-    return files
+        below = os.path.relpath(parent, folder)
+        for name in sorted(names):
+            if not name.startswith(_HIDDEN_FILE):
+                yield name if below == "." else f"{below}/{name}"
 
 
 def is_hidden(name: str) -> bool:
@@ -151,7 +169,7 @@ def is_hidden(name: str) -> bool:
     return PurePosixPath(name).name.startswith(".")
 
 
-def _as_text(path: Path) -> str:
+def _as_text(path: str) -> str:
     # Names that are not valid UTF-8 come from old disks and are nearly always Latin-1.
     content = os.fsencode(path)
     try:

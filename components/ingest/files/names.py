@@ -1,11 +1,15 @@
 """Finds paths by their last parts, exactly or loosely."""
 
 import re
+from array import array
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import PurePosixPath
 from urllib.parse import unquote
+
+import numpy as np
 
 _ENDING = re.compile(
     r"\.(?:bmp|gif|jfif|jpe|jpeg|jpg|png|tif|tiff|webp)(?:[._:~-]\w{0,12})?$", re.IGNORECASE
@@ -80,18 +84,18 @@ class NameIndex:
             paths: Paths with slashes as separators.
         """
         self._paths = list(paths)
-        self._ends: dict[Level, dict[tuple[str, ...], list[str]]] = {}
+        self._ends: dict[Level, tuple[array[int], array[int]]] = {}
         self._numbers: dict[int, list[str]] | None = None
 
     def ending_with(self, path: str, level: Level) -> list[str]:
         """Returns the paths that end with all parts of `path`, in the order of the index."""
-        return self._index(level).get(comparable(path, level), [])
+        return self._with_end(comparable(path, level), level)
 
     def ends_of(self, path: str, level: Level) -> list[str]:
         """Returns the longest indexed paths that `path` ends with."""
         parts = comparable(path, level)
         for start in range(len(parts)):
-            ends = self._index(level).get(parts[start:], ())
+            ends = self._with_end(parts[start:], level)
             if whole := [one for one in ends if one.count("/") == len(parts) - start - 1]:
                 return whole
         return []
@@ -110,14 +114,35 @@ class NameIndex:
         found = [] if number is None else self._numbers.get(number, [])
         return [one for one in found if _ID.fullmatch(path) or _ID.fullmatch(one)]
 
-    def _index(self, level: Level) -> dict[tuple[str, ...], list[str]]:
+    def _with_end(self, end: tuple[str, ...], level: Level) -> list[str]:
+        hashes, numbers = self._index(level)
+        wanted, found = hash(end), []
+        for place in range(bisect_left(hashes, wanted), len(hashes)):
+            if hashes[place] != wanted:
+                break
+            path = self._paths[numbers[place]]
+            if comparable(path, level)[-len(end) :] == end:
+                found.append(path)
+        return found
+
+    def _index(self, level: Level) -> "tuple[array[int], array[int]]":
+        """Returns the hashes of all ends of all paths, ascending, and the places of these paths.
+
+        A dictionary of a million paths' ends would take a gigabyte.
+        """
         if level not in self._ends:
             # Every suffix of a path is a key. An index by file name alone would be slow, because
             # many data sets have thousands of files named `<id>/image.jpg`.
-            ends: dict[tuple[str, ...], list[str]] = defaultdict(list)
-            for path in self._paths:
+            hashes, numbers = array("q"), array("l")
+            for number, path in enumerate(self._paths):
                 parts = comparable(path, level)
                 for start in range(max(0, len(parts) - _DEEPEST), len(parts)):
-                    ends[parts[start:]].append(path)
-            self._ends[level] = dict(ends)
+                    hashes.append(hash(parts[start:]))
+                    numbers.append(number)
+            # Stable, so that paths with the same end stay in order.
+            order = np.argsort(np.asarray(hashes), kind="stable")
+            self._ends[level] = (
+                array("q", np.asarray(hashes)[order].tobytes()),
+                array("l", np.asarray(numbers)[order].tobytes()),
+            )
         return self._ends[level]

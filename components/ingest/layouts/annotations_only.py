@@ -48,14 +48,14 @@ def is_yolo(line: str) -> bool:
 
 
 def _found(files: DataFiles) -> Iterator[tuple[str, str]]:
-    for name, path in files.paths.items():
+    for name in files.paths:
         if is_hidden(name):
             continue
         ending = name.lower().rpartition(".")[2]
         if ending == "json" and (example := _coco_example(files, name)):
             yield name, example
         elif ending in ("csv", "txt", "xml"):
-            line = first_line(path).strip()
+            line = first_line(files.paths[name]).strip()
             if (
                 (ending == "csv" and _BOX_COLUMNS.search(line.lower()))
                 or (ending == "txt" and is_yolo(line))

@@ -1,6 +1,6 @@
 """The interface of a layout's reader, and the result that all readers return."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ class CaptionFile:
 
     layout: str
     path: str
-    rows: Sequence[CaptionRow]
+    rows: Collection[CaptionRow]
     splits: dict[str, str] = field(default_factory=dict)
     split_field: str = "the field `split`"
     notes: tuple[str, ...] = ()

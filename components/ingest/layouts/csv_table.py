@@ -10,6 +10,7 @@ from components.errors import DataError
 from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, is_hidden, photo_path
 from components.ingest.files.names import Level, comparable
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.caption_rows import CaptionRows
 from components.ingest.layouts.csv_records import csv_records, split_fields
 from components.ingest.layouts.fields import Columns, find_columns
 from components.ingest.layouts.list_cells import split_list
@@ -73,7 +74,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     """
     delimiter, columns = header_of(files, name)
     lines = read_text(files.paths[name]).split("\n")
-    rows: list[CaptionRow] = []
+    rows = CaptionRows()
     splits: dict[str, str] = {}
     notes: Counter[str] = Counter()
     others = SplitFields()
@@ -99,11 +100,11 @@ def read(name: str, files: DataFiles) -> CaptionFile:
         if mended:
             notes["lines without a delimiter after the caption's number, corrected: {}"] += 1
         photo = photo_path(whole[columns.photo])
-        rows += [
+        rows.extend(
             CaptionRow(photo, text)
             for place in columns.captions
             for text in split_list(whole[place])
-        ]
+        )
         if columns.split is not None and columns.split < len(whole):
             note_split(splits, photo, whole[columns.split], f"{name}, line {number}")
         else:

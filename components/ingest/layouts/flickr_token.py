@@ -1,7 +1,6 @@
 """Token files of Flickr8k and Flickr30k: one caption per line, `photo.jpg#0<TAB>caption`."""
 
 import re
-from pathlib import Path
 
 from components.errors import DataError
 from components.ingest.files.data_files import DataFiles, is_hidden, photo_path
@@ -20,14 +19,14 @@ def find(files: DataFiles) -> list[str]:
     """Returns the token files, found by name or, if they were renamed, by their first line."""
     return [
         name
-        for name, path in files.paths.items()
-        if not is_hidden(name) and "lemma" not in name.lower() and _is_token_file(name, path)
+        for name in files.paths
+        if not is_hidden(name) and "lemma" not in name.lower() and _is_token_file(name, files)
     ]
 
 
-def _is_token_file(name: str, path: Path) -> bool:
+def _is_token_file(name: str, files: DataFiles) -> bool:
     return _NAME.fullmatch(name.split("/")[-1]) is not None or (
-        name.lower().endswith(_RENAMED) and _START.match(first_line(path)) is not None
+        name.lower().endswith(_RENAMED) and _START.match(first_line(files.paths[name])) is not None
     )
 
 

@@ -14,6 +14,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from components.errors import DataError
 from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, is_hidden, photo_path
 from components.ingest.layouts.caption_file import CaptionFile, CaptionRow, Layout
+from components.ingest.layouts.caption_rows import CaptionRows
 from components.ingest.layouts.fields import CAPTION, PHOTO, SPLIT
 from components.ingest.layouts.list_cells import split_list
 from components.ingest.layouts.split_fields import SplitFields, with_split_field
@@ -116,12 +117,12 @@ def read(name: str, files: DataFiles) -> CaptionFile:
     Raises:
         DataError: If a line is broken, or a photo has two different splits.
     """
-    rows: list[CaptionRow] = []
+    rows = CaptionRows()
     splits: dict[str, str] = {}
     others = SplitFields()
     for where, line in _records(name, files):
         photo, captions, record = read_record(line, where)
-        rows += [CaptionRow(photo, caption) for caption in captions]
+        rows.extend(CaptionRow(photo, caption) for caption in captions)
         note_split(splits, photo, record.split, where)
         others.add(photo, record.model_extra or {})
     return with_split_field(CaptionFile("json-lines", name, rows, splits), others)

@@ -37,8 +37,10 @@ def find(files: DataFiles) -> list[str]:
     """Returns the JSON files whose images have `sentences`."""
     return [
         name
-        for name, path in files.paths.items()
-        if name.lower().endswith(".json") and not is_hidden(name) and _has_sentences(path)
+        for name in files.paths
+        if name.lower().endswith(".json")
+        and not is_hidden(name)
+        and _has_sentences(files.paths[name])
     ]
 
 

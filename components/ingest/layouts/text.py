@@ -13,6 +13,8 @@ from components.errors import DataError
 #: Largest text file that is read. COCO's captions have 90 MB.
 MAX_BYTES = 1 << 30
 _GUESSED_FROM = 1 << 16
+# Bytes from which an encoding without a byte order mark is detected.
+_DETECTED_FROM = 64
 # Legacy encodings of Western Europe, China, Japan, Korea, Taiwan (and Hong Kong) and Russia.
 _GUESSES = ["cp1252", "gb18030", "cp932", "cp949", "big5hkscs", "cp1251"]
 
@@ -30,8 +32,7 @@ def read_text(path: Path) -> str:
     Raises:
         DataError: If the file is too large, or not UTF-8 or UTF-16 text.
     """
-    if (size := path.stat().st_size) > MAX_BYTES:
-        raise DataError(f"{path.name} has {size >> 20} MB; at most {MAX_BYTES >> 20} MB are read")
+    _refuse_large(path)
     return io.StringIO(decode(path.read_bytes(), path.name), newline=None).read()
 
 
@@ -91,12 +92,28 @@ def first_line(path: Path, most: int = 4096, skip: re.Pattern[str] | None = None
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yields the lines of a text that are not blank, each with its line number, from 1.
 
+    Only one line is in memory at a time.
+
     Raises:
         DataError: As `read_text`.
     """
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if line.strip():
-            yield number, line
+    _refuse_large(path)
+    with path.open("rb") as start:
+        encoding = _encoding(start.read(_DETECTED_FROM))
+    try:
+        # Reads any line ending as "\n", like `read_text`.
+        with path.open(encoding=encoding, newline=None) as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line.removesuffix("\n")
+    except UnicodeDecodeError:
+        decode(path.read_bytes(), path.name)  # raises an error that shows the line
+        raise
+
+
+def _refuse_large(path: Path) -> None:
+    if (size := path.stat().st_size) > MAX_BYTES:
+        raise DataError(f"{path.name} has {size >> 20} MB; at most {MAX_BYTES >> 20} MB are read")
 
 
 def _encoding(content: bytes) -> str:
@@ -104,7 +121,7 @@ def _encoding(content: bytes) -> str:
         if content.startswith(mark):
             return encoding
     # UTF-16 without a byte order mark: in mostly Latin text, every other byte is zero.
-    start = content[:64]
+    start = content[:_DETECTED_FROM]
     odd, even = start[1::2].count(0), start[::2].count(0)
     if max(odd, even) * 3 > len(start):
         return "utf-16-le" if odd > even else "utf-16-be"

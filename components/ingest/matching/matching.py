@@ -68,6 +68,8 @@ def match_photos(captions: Sequence[CaptionFile], files: DataFiles) -> list[Matc
         matches.append(matched)
     _leave_to_longest(matches)
     _leave_to_named_split(captions, matches)
+    if all(matched.found.keys() >= set(matched.names.values()) for matched in matches):
+        return matches
     for level in (Level.CASE, Level.ENDING):
         _match_loosely(matches, partial(files.index.ending_with, level=level), files)
     by_rest: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -140,13 +142,13 @@ def _one(name: str, found: list[str], path: str, matched: Matched, files: DataFi
 
 def _leave_to_longest(matches: Sequence[Matched]) -> None:
     """Keeps only the longest of the names that match a file; the others lose their match."""
-    names_of: dict[str, set[str]] = defaultdict(set)
+    longest: dict[str, int] = defaultdict(int)
     for matched in matches:
         for name, file in matched.found.items():
-            names_of[file].add(name)
+            longest[file] = max(longest[file], len(name))
     for matched in matches:
         for name, file in list(matched.found.items()):
-            if len(name) < max(map(len, names_of[file])):
+            if len(name) < longest[file]:
                 del matched.found[name]
 
 
@@ -156,6 +158,8 @@ def _leave_to_named_split(captions: Sequence[CaptionFile], matches: Sequence[Mat
     If captions of both train and val match `val/1.jpg`, train's `1.jpg` is missing.
     """
     splits = [split_in_name(PurePosixPath(one.path).stem) for one in captions]
+    if not any(splits):
+        return
     claims: dict[str, set[str | None]] = defaultdict(set)
     for split, matched in zip(splits, matches, strict=True):
         for file in matched.found.values():

@@ -1,6 +1,5 @@
 """Gives each captioned photo its id in the manifest."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,15 +36,15 @@ def name_photos(matches: Sequence[Matched]) -> PhotoIds:
          for name in matched.names.values()}
         for matched in matches
     ]  # fmt: skip
-    targets_of: dict[str, set[str]] = defaultdict(set)
+    first_target: dict[str, str] = {}
+    ambiguous: set[str] = set()
     for one in targets:
         for name, target in one.items():
-            targets_of[name].add(target)
+            if first_target.setdefault(name, target) != target:
+                ambiguous.add(name)
     ids = PhotoIds([], {}, {})
     for matched, one in zip(matches, targets, strict=True):
-        id_of = {
-            name: name if len(targets_of[name]) == 1 else target for name, target in one.items()
-        }
+        id_of = {name: target if name in ambiguous else name for name, target in one.items()}
         ids.by_name.append({given: id_of[name] for given, name in matched.names.items()})
         for name, file in matched.found.items():
             ids.files[id_of[name]] = file

@@ -1,7 +1,7 @@
 """Limits the share of captioned photos that may be missing or have unusable paths."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from components.errors import DataError, one_line
@@ -39,16 +39,16 @@ def refuse_missing(
     )
 
 
-def refuse_undecodable(images: Mapping[str, Path]) -> None:
+def refuse_undecodable(paths: Iterable[Path]) -> None:
     """Checks that all paths are valid UTF-8, as the manifest requires.
 
     Args:
-        images: Files by photo id.
+        paths: The photos' files.
 
     Raises:
         DataError: If any path is not; the message names the first.
     """
-    broken = [path for path in images.values() if not _is_text(str(path))]
+    broken = [path for path in paths if not _is_text(str(path))]
     if broken:
         raise DataError(
             f"The paths of {len(broken)} photos are not UTF-8. The first is {broken[0]!r}. Rename "

@@ -18,6 +18,8 @@ class Source:
         images: Files by photo id, for captioned photos that exist.
         uri: The URI of `root` in a bucket, if the photos were left there; empty if `images` are
             local files.
+        versions: For each of those photos by photo id, its size and checksum, as the bucket lists
+            them: a text that changes with its content.
         uncaptioned: Other files that look like photos, as paths below the data set.
         splits: The data set's own splits.
         loose: Files by photo id, for photos that were only matched loosely; see `matching`.
@@ -29,6 +31,7 @@ class Source:
     captions: Mapping[str, Sequence[str]]
     images: Mapping[str, Path]
     uri: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
     uncaptioned: Sequence[str] = ()
     splits: OwnSplits = field(default_factory=OwnSplits)
     loose: Mapping[str, str] = field(default_factory=dict)

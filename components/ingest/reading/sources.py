@@ -9,6 +9,7 @@ from components.errors import DataError, SettingError, one_line
 from components.ingest.archives.unpacking import is_archive, unpack
 from components.ingest.captions.merging import merge_captions
 from components.ingest.files.data_files import IMAGE_SUFFIXES, DataFiles, list_data_files
+from components.ingest.files.mapped import Mapped
 from components.ingest.layouts import (
     coco,
     csv_table,
@@ -101,7 +102,12 @@ def _read_remote_folder(
     source = read_folder(folder, dataset, photos)
     place = source.root.relative_to(folder).as_posix()
     root = dataset.rstrip("/")
-    return replace(source, uri=root if place == "." else f"{root}/{place}")
+    versions = {path: f"{file.size} {file.checksum}" for path, file in photos.items()}
+    return replace(
+        source,
+        uri=root if place == "." else f"{root}/{place}",
+        versions=Mapped(source.images, versions.__getitem__),
+    )
 
 
 def read_folder(
@@ -161,7 +167,7 @@ def read_folder(
         layout=", ".join(dict.fromkeys(file.layout for file in found)),
         root=files.root,
         captions=merged.captions,
-        images={photo: files.paths[file] for photo, file in ids.files.items()},
+        images=Mapped(ids.files, files.paths.__getitem__),
         uncaptioned=[name for name in _photos(files) if name not in matched],
         splits=splits,
         loose=ids.loose,

@@ -4,7 +4,7 @@ The findings are part of `report.json`. `captionflow run --check`, the log of `i
 page and the model card quote them from there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import TypedDict
 
 from components.artifacts.manifest import Photo
@@ -50,7 +50,7 @@ class Finding(TypedDict):
 
 
 def find_limits(
-    photos: Sequence[Photo],
+    photos: Collection[Photo],
     splits: Mapping[str, int],
     words: Words,
     *,
@@ -78,7 +78,9 @@ def find_limits(
     return [*limits, *_unusual_captions(photos, words)]
 
 
-def _limits(photos: Sequence[Photo], splits: Mapping[str, int], words: Words) -> Iterator[Finding]:
+def _limits(
+    photos: Collection[Photo], splits: Mapping[str, int], words: Words
+) -> Iterator[Finding]:
     for split, minimum in MIN_PHOTOS.items():
         count = splits[split]
         if count < minimum:
@@ -102,12 +104,12 @@ def _limits(photos: Sequence[Photo], splits: Mapping[str, int], words: Words) ->
         yield Finding(kind="few_references", value=mean, bound=_MIN_REFERENCES, text=text)
 
 
-def _unusual_captions(photos: Sequence[Photo], words: Words) -> Iterator[Finding]:
-    captions = [caption for photo in photos for caption in photo.captions]
-    typed = count_typed_tokens(captions)
+def _unusual_captions(photos: Collection[Photo], words: Words) -> Iterator[Finding]:
+    typed = count_typed_tokens(caption for photo in photos for caption in photo.captions)
     if text := explain_typed_tokens(typed):
         yield Finding(kind="typed_tokens", value=sum(typed.values()), bound=0, text=text)
-    example = " ".join(caption_words(captions[0])) if captions else ""
-    if text := explain_few_words(words["total"], len(captions), example):
+    first = next((caption for photo in photos for caption in photo.captions), "")
+    count = sum(len(photo.captions) for photo in photos)
+    if text := explain_few_words(words["total"], count, " ".join(caption_words(first))):
         mean = words["per_caption"]
         yield Finding(kind="few_words", value=mean, bound=FEW_WORDS, text=text)

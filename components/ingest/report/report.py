@@ -3,10 +3,12 @@
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from components.artifacts.fingerprint import fingerprint_value
+import numpy as np
+
+from components.artifacts.fingerprint import fingerprint_list
 from components.artifacts.manifest import REPORT_FILE, Photo
 from components.errors import one_line
 from components.ingest.captions.language import detect_language
@@ -53,7 +55,7 @@ def list_left_out(
 
 def build_report(
     source: Source,
-    photos: Sequence[Photo],
+    photos: Collection[Photo],
     perceptual_hashes: Mapping[str, str],
     left_out: dict[str, list[Any]],
     *,
@@ -65,7 +67,7 @@ def build_report(
 
     Args:
         source: The data set as it was read.
-        photos: All photos of the manifest.
+        photos: All photos of the manifest, ordered by image id.
         perceptual_hashes: Their perceptual hashes by image id.
         left_out: The result of `list_left_out`.
         splits_from: Description of where the splits come from.
@@ -77,8 +79,12 @@ def build_report(
         A JSON-serializable dict: facts about the photos; all lists in full; their lengths under
         `counts`; and the rows of the summary table under `summary`.
     """
-    splits = {photo.image_id: photo.split for photo in photos}
-    same = find_duplicates(splits, {photo.image_id: photo.sha256 for photo in photos})
+    splits = {}
+    digests = np.empty(len(photos), "S64")
+    for place, photo in enumerate(photos):
+        splits[photo.image_id] = photo.split
+        digests[place] = photo.sha256
+    same = find_duplicates(list(splits), digests)
     across = [group for group in same if len({splits[image_id] for image_id in group}) > 1]
     if across:
         logger.warning(
@@ -103,12 +109,12 @@ def build_report(
         "same_in_dev_and_test": across,
         "near_duplicates": near,
     }
-    captions = [caption for photo in photos for caption in photo.captions]
+    captions = (caption for photo in photos for caption in photo.captions)
     words, sizes = count_words(photos), split_sizes(splits)
     report = {
         "source": source.layout,
         "photos": len(photos),
-        "captions": len(captions),
+        "captions": sum(len(photo.captions) for photo in photos),
         "splits": sizes,
         "splits_from": splits_from,
         "words": words,
@@ -144,8 +150,11 @@ def _by_reason(quarantined: Iterable[Mapping[str, str]]) -> dict[str, int]:
 def photos_fingerprint(photos: Iterable[Photo]) -> str:
     """Returns a SHA-256 (64 hex digits) of photos: their ids, contents, splits and captions.
 
-    The order of the photos and where they are stored do not matter.
+    Where they are stored does not matter.
+
+    Args:
+        photos: The photos, ordered by image id.
     """
-    return fingerprint_value(
-        sorted((photo.image_id, photo.sha256, photo.split, photo.captions) for photo in photos)
+    return fingerprint_list(
+        (photo.image_id, photo.sha256, photo.split, photo.captions) for photo in photos
     )

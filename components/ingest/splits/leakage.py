@@ -1,8 +1,11 @@
 """Finds identical photos, which are leakage if they are in train and also in dev or test."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from components.registry.training_photos import TrainingPhotos
@@ -72,9 +75,17 @@ def find_parent_leakage(
     ]
 
 
-def find_duplicates(splits: Mapping[str, str], digests: Mapping[str, str]) -> list[list[str]]:
-    """Returns groups of image ids whose files have the same bytes."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for image_id in sorted(splits):
-        groups[digests[image_id]].append(image_id)
-    return [group for group in groups.values() if len(group) > 1]
+def find_duplicates(image_ids: Sequence[str], digests: NDArray[np.bytes_]) -> list[list[str]]:
+    """Returns groups of image ids whose files have the same bytes.
+
+    Args:
+        image_ids: Ids of N photos, ascending.
+        digests: SHA-256 of their files' bytes, texts of shape [N].
+    """
+    _, first, group, sizes = np.unique(
+        digests, return_index=True, return_inverse=True, return_counts=True
+    )
+    groups: dict[int, list[str]] = defaultdict(list)
+    for place in np.flatnonzero(sizes[group] > 1).tolist():
+        groups[int(first[group[place]])].append(image_ids[place])
+    return list(groups.values())

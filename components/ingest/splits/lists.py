@@ -69,11 +69,11 @@ def find_split_lists(files: DataFiles, used: Iterable[str], notes: list[str]) ->
     captions = set(used)
     others = [
         name
-        for name, path in files.paths.items()
+        for name in files.paths
         if name.lower().endswith((*_SUFFIXES, *_JSON_SUFFIXES, *_OTHER_SUFFIXES))
         and name not in captions
         and not is_hidden(name)
-        and 0 < path.stat().st_size <= _LARGEST
+        and 0 < files.paths[name].stat().st_size <= _LARGEST
     ]
     with_split_column = set(tables(files))
     plain = [name for name in others if _is_list(name) and name not in with_split_column]

@@ -49,7 +49,8 @@ def find_near_duplicates(
         All such pairs, ordered by the id of the photo in dev or test, then by distance.
     """
     train = sorted(image_id for image_id, split in splits.items() if split == "train")
-    hashes = np.array([int(perceptual_hashes[image_id], 16) for image_id in train], np.uint64)
+    numbers = (int(perceptual_hashes[image_id], 16) for image_id in train)
+    hashes = np.fromiter(numbers, np.uint64, len(train))
     pairs = []
     for image_id, split in sorted(splits.items()):
         if split == "train":

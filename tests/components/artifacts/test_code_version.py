@@ -39,6 +39,20 @@ def test_code_version_covers_the_packages_files(
     assert code_version("components.embeddings") != before
 
 
+def test_code_version_of_a_module_does_not_cover_its_package(
+    append: Callable[[str, str], None],
+) -> None:
+    checks = "components.ingest.images.checks"
+    before = code_version(checks)
+    append("components/ingest/images/beam_checks.py", "\nMORE = 1\n")
+    append("components/ingest/images/check_store.py", "\nMORE = 1\n")
+    assert code_version(checks) == before
+    append("components/captioning/encoder/images.py", "\nMORE = 1\n")  # which it imports
+    imported = code_version(checks)
+    append("components/ingest/images/checks.py", "\nMORE = 1\n")
+    assert len({before, imported, code_version(checks)}) == 3
+
+
 def test_code_version_ignores_what_python_writes_while_it_compiles(project: Path) -> None:
     before = code_version("components.embeddings")
     temporary = project / "components/embeddings/__pycache__/run.cpython-311.pyc.140234"

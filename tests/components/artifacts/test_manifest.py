@@ -1,17 +1,43 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from components.artifacts.manifest import Photo, read_manifest, resolve_uri, write_manifest
+from components.artifacts import manifest
+from components.artifacts.manifest import (
+    ManifestPhotos,
+    Photo,
+    read_manifest,
+    resolve_uri,
+    write_manifest,
+)
 
 PHOTO = Photo("b.jpg", "/data/b.jpg", "0" * 64, 40, 30, "train", ("A dog.", "Ein Hund läuft."))
 
 
 def test_read_manifest_returns_what_was_written_ordered_by_id(tmp_path: Path) -> None:
     first = replace(PHOTO, image_id="a.jpg", uri="/data/a.jpg", split="dev")
-    write_manifest(tmp_path, [PHOTO, first])
+    write_manifest(tmp_path, [first, PHOTO])
     assert read_manifest(tmp_path) == [first, PHOTO]
+    with pytest.raises(ValueError, match=r"'a\.jpg', 'b\.jpg'"):
+        write_manifest(tmp_path, [PHOTO, first])
+
+
+@pytest.mark.parametrize("photos", [0, 1, 3, 8, 9])
+def test_manifest_photos_are_read_again_whenever_they_are_iterated(
+    photos: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "_BATCH", 2)
+    monkeypatch.setattr(manifest, "_ROW_GROUP", 4)
+    written = [replace(PHOTO, image_id=f"{number}") for number in range(photos)]
+    write_manifest(tmp_path, iter(written))
+    groups = pq.ParquetFile(tmp_path / manifest.MANIFEST_FILE).num_row_groups
+    assert groups == -(-photos // 4)
+    found = ManifestPhotos(tmp_path)
+    assert len(found) == photos
+    assert list(found) == written
+    assert list(found) == written
 
 
 def test_read_manifest_resolves_relative_uris_after_a_move(tmp_path: Path) -> None:

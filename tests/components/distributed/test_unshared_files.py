@@ -35,7 +35,8 @@ def test_step_names_the_flag_that_is_missing(step: Callable[[Path], Path], tmp_p
 def test_step_names_a_temp_location_that_workers_do_not_see(
     engine: Any, photos: Path, tmp_path: Path
 ) -> None:
-    steps = Steps(f"{engine.flags} --temp_location=file://{tmp_path}/temp")
+    flags = f"{engine.flags} --temp_location=file://{tmp_path}/temp"
+    steps = Steps(flags, store=f"file://{tmp_path}/store")
     with pytest.raises(SettingError, match=r"read and write in its --temp_location"):
         steps.ingest(str(photos), tmp_path / "output")
     assert not (tmp_path / "output").exists()

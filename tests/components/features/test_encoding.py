@@ -37,6 +37,7 @@ def test_encode_images_keeps_batches_in_order(
 ) -> None:
     step = EncodeImages(encoder, Shared(), FeatureStore("", tmp_path), batch_size=2, total=5)
     step.setup()
+    step.start_bundle()
     with caplog.at_level(logging.INFO):
         [name] = step.process(tasks)
     step.teardown()
@@ -62,6 +63,7 @@ def test_encode_images_of_workers_that_share_nothing_takes_the_encoder_from_the_
         tmp_path / "gone", Shared(), features, batch_size=2, total=5, folder=f"{store.uri}/temp"
     )
     step.setup()
+    step.start_bundle()
     [name] = step.process(tasks)
     assert f"features/{name}" in store.content()
     # An engine that repeats the list after its worker died encodes nothing again.
@@ -81,6 +83,7 @@ def test_encode_images_without_an_encoder_in_the_store_is_refused(
     step = EncodeImages(tmp_path, Shared(), features, 2, 5, folder=f"{store.uri}/temp")
     with pytest.raises(DataError, match=rf"must have an encoder: {store.uri}/features"):
         step.setup()
+        step.start_bundle()
 
 
 def test_encode_images_in_bfloat16_on_a_machine_without_it_is_refused(
@@ -91,6 +94,7 @@ def test_encode_images_in_bfloat16_on_a_machine_without_it_is_refused(
     step = EncodeImages(tmp_path, Shared(), FeatureStore("", tmp_path), batch_size=2, total=5)
     with pytest.raises(SettingError, match=r"must be float32 .* Received: bfloat16.* --precision"):
         step.setup()
+        step.start_bundle()
 
 
 def test_require_finite_names_the_first_photo_that_is_not(tasks: list[PhotoFile]) -> None:

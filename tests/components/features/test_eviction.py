@@ -42,7 +42,7 @@ def test_survey_lists_the_most_recently_used_encoder_first(store: Path) -> None:
     new, old = survey(str(store))
     assert (new.name, new.key) == ("new, file, bfloat16", KEYS["new"])
     assert (old.name, old.key) == ("old, file, float32", KEYS["old"])
-    assert [(each.features, len(each.files)) for each in (new, old)] == [(410, 4), (1300, 4)]
+    assert [(each.entries, len(each.files)) for each in (new, old)] == [(410, 4), (1300, 4)]
     assert new.used == NOW - timedelta(days=1)
     assert new.size == 1200 + len(_spec("new"))
 
@@ -71,6 +71,18 @@ def test_choose_evicted_leaves_at_most_keep_bytes(store: Path) -> None:
     assert _chosen(store, keep_bytes=size - 1) == ["a 0 .npy"]
     assert len(_chosen(store, keep_bytes=size - 200)) > 1
     assert len(_chosen(store, keep_bytes=0)) == 8
+
+
+def test_survey_and_eviction_take_the_checks_of_photos_as_one(tmp_path: Path) -> None:
+    for number in "12":
+        file = tmp_path / KEYS["old"] / f"{number * 64}-512.parquet"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(bytes(100))
+    [checks] = survey(str(tmp_path))
+    assert "checks of photos" in checks.name
+    assert (checks.entries, checks.size) == (1024, 200)
+    assert len(_chosen(tmp_path, keep_bytes=199)) == 2
+    assert _chosen(tmp_path, keep_bytes=200) == []
 
 
 def test_choose_evicted_takes_an_encoder_without_shards_by_its_own_age(store: Path) -> None:

@@ -117,6 +117,7 @@ def ingest(tmp_path: Path) -> Ingest:
             "test_share": 0.3,
             "max_quarantined": 0.0,
             "beam_flags": "",
+            "store": "",
         }
         return ingest_dataset(
             DataSettings.check({"dataset": str(dataset), **settings, **changed}),

@@ -16,6 +16,7 @@ def _run(dataset: Path, artifact: dsl.Dataset) -> None:
         max_quarantined=0.2,
         max_missing=0.0,
         beam_flags="",
+        store="",
         start_from="",
         language="",
         manifest=artifact,

@@ -39,7 +39,7 @@ def _photos() -> list[Photo]:
 
 def _manifest(directory: Path, photos: Sequence[Photo]) -> Path:
     directory.mkdir()
-    write_manifest(directory, photos)
+    write_manifest(directory, sorted(photos, key=lambda photo: photo.image_id))
     return directory
 
 

@@ -49,7 +49,7 @@ def scored(files: dict[str, dict[str, Path]]) -> dict[str, str]:
 
 def _write_changed(directory: Path, photos: list[Photo]) -> Path:
     directory.mkdir()
-    write_manifest(directory, photos)
+    write_manifest(directory, sorted(photos, key=lambda photo: photo.image_id))
     (directory / "report.json").write_text('{"dataset_fingerprint": "changed"}')
     return directory
 

@@ -94,6 +94,7 @@ def test_batches_loads_one_batch_ahead_while_another_is_computed(tmp_path: Path)
 
     step = Recorded(tmp_path, 12)
     step.setup()
+    step.start_bundle()
     batches = step.batches(range(12))
     assert next(batches) == (range(4), [0, 1, 2, 3])
     # The caller is computing the first batch.
@@ -110,6 +111,7 @@ def test_batches_logs_progress_when_the_last_batch_is_done(
 ) -> None:
     step = Multiply(tmp_path, 6)
     step.setup()
+    step.start_bundle()
     with caplog.at_level(logging.INFO):
         batches = step.batches(range(6))
         next(batches), next(batches)

@@ -6,6 +6,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.testing.util import assert_that, equal_to
 
 from components.errors import SettingError
@@ -73,6 +74,36 @@ def test_require_readable_names_the_flag_and_the_file(
         beam_pipeline() as pipeline,
     ):
         _ = pipeline | beam.Create([1]) | beam.ParDo(RequireReadable([gone], flags))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_read_lists_checks_each_worker_that_reads_a_list(shared: bool, tmp_path: Path) -> None:
+    (tmp_path / "here").touch()
+    source = ReadLists(
+        LISTS,
+        beam_flags="",
+        folder=str(tmp_path) if shared else "",
+        needed=[str(tmp_path / "here")],
+    )
+    pipeline = beam.Pipeline()
+    _ = pipeline | source
+    names = _Names()
+    pipeline.visit(names)
+    order = ["Distribute", "Require", *(["Read"] if shared else [])]
+    assert [name for name in names.names if name in {"Distribute", "Require", "Read"}] == order
+
+
+class _Names(PipelineVisitor):
+    """Notes the last part of each transform's name, in the order of the graph."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def enter_composite_transform(self, transform_node: AppliedPTransform) -> None:
+        self.visit_transform(transform_node)
+
+    def visit_transform(self, transform_node: AppliedPTransform) -> None:
+        self.names.append(transform_node.full_label.rpartition("/")[2])
 
 
 def test_stage_files_uploads_those_of_this_machine(store: Any, tmp_path: Path) -> None:

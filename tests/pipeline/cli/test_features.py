@@ -33,6 +33,16 @@ def test_show_prints_size_and_encoders(root: Path) -> None:
     assert f"2 files, 381B in {root}/features" in shown
 
 
+def test_show_counts_the_checks_of_photos(root: Path) -> None:
+    for number, checks in (("1", 512), ("2", 40)):
+        file = root / "features" / ("b" * 64) / f"{number * 64}-{checks}.parquet"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(bytes(10))
+    lines = _invoke("show", "--root", str(root)).output.splitlines()
+    row = next(line.split() for line in lines if line.startswith("checks of photos"))
+    assert row[3:6] == ["bbbbbbbb", "552", "2"]
+
+
 def test_show_without_a_store_prints_zero_files(tmp_path: Path) -> None:
     shown = _invoke("show", "--root", str(tmp_path))
     assert shown.output == f"0 files, 0B in {tmp_path}/features\n"

@@ -64,6 +64,7 @@ def test_folder_zip_and_tar_give_the_same_manifest(folder: Path, tmp_path: Path)
     files_of = {compose(name): name for name in (*NAMES, "cats/p000.jpg", "same.jpg")}
     for name, source in sources.items():
         settings = {"dataset": str(source), "seed": 3, "dev_share": 0.3, "test_share": 0.3}
+        settings["store"] = ""
         ingest_dataset(DataSettings.check(settings), tmp_path / name)
         files = [tmp_path / name / file for file in ("manifest.parquet", "report.json")]
         contents[name] = [file.read_bytes() for file in files]

@@ -27,6 +27,6 @@ def test_refuse_missing_none(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_refuse_undecodable_names_the_path_and_the_remedy() -> None:
-    refuse_undecodable({"a": Path("/data/Bücher/a.jpg")})
+    refuse_undecodable([Path("/data/Bücher/a.jpg")])
     with pytest.raises(DataError, match=r"paths of 1 photos are not UTF-8.*B\\udcfccher.*convmv"):
-        refuse_undecodable({"a": Path(os.fsdecode(b"/data/B\xfccher/a.jpg"))})
+        refuse_undecodable([Path(os.fsdecode(b"/data/B\xfccher/a.jpg"))])

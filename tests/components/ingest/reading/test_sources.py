@@ -43,7 +43,7 @@ def test_read_source_in_a_bucket(kaggle: Path, kind: str, remote: Any, tmp_path:
         packed = _pack(kaggle, tmp_path / "data.zip", "")
         remote.write("sets/data.zip", packed.read_bytes())
     else:
-        for file in list_files(kaggle):
+        for file in map(kaggle.joinpath, list_files(kaggle)):
             remote.write(f"sets/data.zip/{file.relative_to(kaggle).as_posix()}", file.read_bytes())
     source = read_source(f"{remote.uri}/sets/data.zip", tmp_path / "work")
     assert source.captions == expected.captions
@@ -59,7 +59,7 @@ def test_read_source_leaves_photos_in_a_bucket(
 ) -> None:
     root: Path = request.getfixturevalue(layout)
     expected = read_folder(root, layout)
-    for file in list_files(root):
+    for file in map(root.joinpath, list_files(root)):
         name = file.relative_to(root.parent if enclosed else root).as_posix()
         remote.write(f"sets/{name}", file.read_bytes())
     remote.write("sets/.hidden/a.jpg", b"")
@@ -71,7 +71,11 @@ def test_read_source_leaves_photos_in_a_bucket(
     for photo, file in source.images.items():
         assert not file.exists()
         name = file.relative_to(source.root).as_posix()
-        assert read_bytes(f"{source.uri}/{name}") == expected.images[photo].read_bytes()
+        content = expected.images[photo].read_bytes()
+        assert read_bytes(f"{source.uri}/{name}") == content
+        size, checksum = source.versions[photo].split(" ")
+        assert int(size) == len(content)
+        assert checksum
 
 
 def test_list_data_files_compares_photos_in_a_bucket_by_their_checksums(tmp_path: Path) -> None:
@@ -90,7 +94,7 @@ def test_list_data_files_compares_photos_in_a_bucket_by_their_checksums(tmp_path
 
 
 def _pack(root: Path, archive: Path, prefix: str) -> Path:
-    files = [(file, prefix + str(file.relative_to(root))) for file in list_files(root)]
+    files = [(root / name, prefix + name) for name in list_files(root)]
     if archive.suffix == ".zip":
         with zipfile.ZipFile(archive, "w") as packed:
             for file, name in files:
@@ -223,7 +227,7 @@ def test_list_files_hidden_ones_left_out(tmp_path: Path) -> None:
     for name in ("b.jpg", "a/c.jpg", ".d.jpg", "._b.jpg", "__MACOSX/b.jpg", ".git/b.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert list_files(tmp_path) == [tmp_path / name for name in (".d.jpg", "b.jpg", "a/c.jpg")]
+    assert list(list_files(tmp_path)) == [".d.jpg", "b.jpg", "a/c.jpg"]
 
 
 def test_list_files_linked_folders_once(tmp_path: Path) -> None:
@@ -232,4 +236,4 @@ def test_list_files_linked_folders_once(tmp_path: Path) -> None:
     (tmp_path / "disk" / "loop").symlink_to(tmp_path / "data")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "Images").symlink_to(tmp_path / "disk")
-    assert list_files(tmp_path / "data") == [tmp_path / "data" / "Images" / "a.jpg"]
+    assert list(list_files(tmp_path / "data")) == ["Images/a.jpg"]

@@ -1,3 +1,5 @@
+import numpy as np
+
 from components.ingest.splits.leakage import (
     find_duplicates,
     find_leakage,
@@ -27,8 +29,8 @@ def test_find_leakage_none_within_a_split_or_between_dev_and_test() -> None:
 
 
 def test_find_duplicates_groups_equal_photos() -> None:
-    splits = {"c": "train", "a": "train", "b": "dev", "d": "train"}
-    assert find_duplicates(splits, {"a": "1", "b": "2", "c": "1", "d": "1"}) == [["a", "c", "d"]]
+    groups = find_duplicates(list("abcde"), np.array(["2", "1", "2", "3", "1"], "S64"))
+    assert groups == [["a", "c"], ["b", "e"]]
 
 
 def test_find_parent_leakage_drops_what_the_parent_was_trained_on() -> None:
