@@ -24,6 +24,7 @@ from components.artifacts.champion_predictions import ChampionPredictions
 from components.artifacts.manifest import read_manifest, write_manifest
 from components.embeddings.source import open_glove
 from components.errors import CaptionflowError
+from components.register.captioning_process import fresh_process
 from components.register.registration import register_model
 from components.registry.models import find_champion
 from components.rescore.run import rescore_champion
@@ -179,13 +180,14 @@ def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_
     outputs, before = finished.outputs, _uploaded(server)
 
     def register() -> str:
-        return register_model(
-            outputs["evaluate"]["scored_model"].path,
-            outputs["evaluate"]["scores"].path,
-            outputs["ingest"]["manifest"].path,
-            training_config="", cause="", reason="", compared_with="",
-                settings=RegisterSettings(model_name="second"),
-        ).version  # fmt: skip
+        with fresh_process() as process:
+            return register_model(
+                outputs["evaluate"]["scored_model"].path,
+                outputs["evaluate"]["scores"].path,
+                outputs["ingest"]["manifest"].path,
+                training_config="", cause="", reason="", compared_with="",
+                settings=RegisterSettings(model_name="second"), process=process,
+            ).version  # fmt: skip
 
     # Four requests fail, with four attempts each, which takes most of a minute.
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
