@@ -111,6 +111,7 @@ def make_captioner(
         bundle.mkdir()
         # The checksums of all files are written last.
         encoder.save(bundle)
+        NORMALIZER.save(bundle)
         Bundle(network, vocabulary, decoding, reranker_data, calibration).save(bundle)
         return Captioner(bundle)
 

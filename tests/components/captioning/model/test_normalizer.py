@@ -143,18 +143,6 @@ def test_normalizer_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert Normalizer.load(tmp_path)(tf.constant([" A dog "])).numpy().tolist() == [b"A-doog"]
 
 
-def test_normalizer_of_before_there_was_a_file(tmp_path: Path) -> None:
-    # `NORMALIZER` may change, but not this one: bundles were made by it.
-    assert Normalizer.load(tmp_path).steps == (
-        ("lower",),
-        ("replace", r"([\p{L}\p{M}\p{Nd}])['\x{2019}]", r"\1"),
-        ("replace", r"[^\p{L}\p{M}\p{Nd}]+", " "),
-        ("replace", r"(^| )\p{M}+", r"\1"),
-        ("replace", " +", " "),
-        ("strip",),
-    )
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
