@@ -86,7 +86,8 @@ def test_run_after_a_killed_worker_encodes_only_the_rest(
         step = subprocess.Popen(command, stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while not list(store.glob("*/*-32.npy")):
+        # Not the hidden file that becomes it: the worker must not be killed while it writes.
+        while not list(store.glob("*/[!.]*-32.npy")):
             assert step.poll() is None, f"the step ended\n{_logs(tmp_path)}"
             assert time.monotonic() < deadline, f"no list was stored\n{_logs(tmp_path)}"
             time.sleep(0.05)
