@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from components.features.shards import entry_count
 from components.features.store import FeatureLocation, FeatureStore
 from components.runtime.beam import beam_pipeline, unwrapped_errors
-from components.runtime.beam_workers import ReadLists, temporary_folder
+from components.runtime.beam_lists import ReadLists
+from components.runtime.beam_workers import temporary_folder
 from components.storage.shared_folder import list_files
 from components.storage.transfer import local_copy
 

@@ -14,7 +14,8 @@ from components.features.shards import read_feature_shard
 from components.features.store import FeatureLocation, FeatureStore
 from components.features.tasks import EncodingTask
 from components.runtime.beam import beam_pipeline, unwrapped_errors
-from components.runtime.beam_workers import ReadLists, results_missing
+from components.runtime.beam_lists import ReadLists
+from components.runtime.beam_workers import results_missing
 from components.storage.shared_folder import fetch_files, list_files, put_file
 
 

@@ -19,7 +19,8 @@ from tfx_bsl.public.tfxio import TensorAdapterConfig
 from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK
 from components.runtime.beam import beam_pipeline, unwrapped_errors
-from components.runtime.beam_workers import ReadRowGroups, results_missing
+from components.runtime.beam_lists import ReadRowGroups
+from components.runtime.beam_workers import results_missing
 from components.settings.beam_flags import temp_location
 
 #: Names in the TFT graph: raw captions as input; normalised captions and token ids as outputs.

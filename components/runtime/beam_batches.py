@@ -16,7 +16,7 @@ import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
 from components.runtime.beam import beam_pipeline, compute_hints, unwrapped_errors
-from components.runtime.beam_workers import ReadLists
+from components.runtime.beam_lists import ReadLists
 
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
@@ -140,7 +140,7 @@ def run_in_batches(
         step: The transform.
         items: Its items, at least one.
         beam_flags: Flags of Beam's runner, see `components.runtime.beam.beam_options`.
-        folder: See `components.runtime.beam_workers.ReadLists`, also for what follows.
+        folder: See `components.runtime.beam_lists.ReadLists`, also for what follows.
         needed: Files that the transform reads.
 
     Raises:

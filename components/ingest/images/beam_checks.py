@@ -16,12 +16,8 @@ from components.ingest.images.checks import ImageCheck, check_image
 from components.ingest.images.file_keys import file_keys
 from components.ingest.images.photo_checks import PhotoChecks
 from components.runtime.beam import beam_pipeline, unwrapped_errors
-from components.runtime.beam_workers import (
-    ReadLists,
-    results_missing,
-    stage_files,
-    temporary_folder,
-)
+from components.runtime.beam_lists import ReadLists
+from components.runtime.beam_workers import results_missing, stage_files, temporary_folder
 from components.storage.filesystem import is_remote, require_writable
 
 logger = logging.getLogger(__name__)
