@@ -12,6 +12,7 @@ from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
 from components.errors import CaptionflowError, SettingError
+from components.train.job_status import COMPLETE, job_end, same_training
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +29,6 @@ _REFUSED = (400, 401, 403, 404, 422)
 _FORBIDDEN, _MISSING, _CONFLICT = 403, 404, 409
 # Annotation that identifies the call of `TrainJobs.run` that created a job.
 _CREATOR = "captionflow/creator"
-# Types of a TrainJob's conditions (pkg/apis/trainer/v1alpha1 of Kubeflow Trainer).
-_COMPLETE = "Complete"
-_ENDS = (_COMPLETE, "Failed")
 
 
 def connect(group: str, version: str) -> "TrainJobs":
@@ -122,8 +120,8 @@ class TrainJobs:
             existing = self._read(name)
             if (
                 existing
-                and _same_training(existing, manifest)
-                and _end(existing) == (_COMPLETE, "")
+                and same_training(existing, manifest)
+                and job_end(existing) == (COMPLETE, "")
             ):
                 return str(existing["metadata"]["uid"])
             self._remove(name)
@@ -198,9 +196,9 @@ class TrainJobs:
                 return "it was deleted"
             if job["metadata"]["uid"] != uid:
                 return "another attempt of this step has replaced it"
-            if end := _end(job):
+            if end := job_end(job):
                 kind, message = end
-                return "" if kind == _COMPLETE else f"{message}. See `{_logs(name)}`"
+                return "" if kind == COMPLETE else f"{message}. See `{_logs(name)}`"
             time.sleep(self._seconds)
 
     def _read(self, name: str) -> Any:
@@ -245,20 +243,6 @@ class TrainJobs:
                 f"`kubectl delete trainjob {name}`"
             )
         return ""
-
-
-def _end(job: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Returns how a job ended, and the message of a failure; None if it has not ended."""
-    for condition in job.get("status", {}).get("conditions", []):
-        if condition["status"] == "True" and condition["type"] in _ENDS:
-            kind = condition["type"]
-            return kind, "" if kind == _COMPLETE else condition["message"]
-    return None
-
-
-def _same_training(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Returns whether two jobs read the same artifacts and write the same model."""
-    return bool(one["spec"]["trainer"]["args"] == other["spec"]["trainer"]["args"])
 
 
 def _logs(name: str) -> str:
