@@ -9,7 +9,7 @@ from components.errors import SettingError
 from components.runtime.image import IMAGE
 from components.settings.base import SettingsGroup, setting
 from components.settings.shared import Name
-from components.train.pod_settings import needs_several_workers, require_one_kind_of_pod
+from components.train.cluster.pod_settings import needs_several_workers, require_one_kind_of_pod
 
 SPOT = "cloud.google.com/gke-spot"
 

@@ -26,17 +26,17 @@ def train(
     """Trains the caption model, in this pod or in several pods of Kubeflow Trainer.
 
     `run_config`, `dataset_summary` and `run_name` are recorded in MLflow. See
-    `components.train.run.train_model` and `components.train.train_job`.
+    `components.train.run.train_model` and `components.train.cluster.train_job`.
     """
     from components.runtime.execution import run_step
 
     with run_step("train", examples, captions, matrix) as ready:
         from components.settings.train import TrainSettings
+        from components.train.cluster.pod_settings import require_one_kind_of_pod
+        from components.train.cluster.train_job import TrainJob, run_train_job
         from components.train.devices import require_gpus
-        from components.train.pod_settings import require_one_kind_of_pod
         from components.train.run import train_model
         from components.train.tracking import PipelineRun
-        from components.train.train_job import TrainJob, run_train_job
 
         ready()
         require_one_kind_of_pod(int(train_workers), int(gpus), int(worker_gpus))

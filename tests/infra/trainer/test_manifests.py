@@ -10,8 +10,8 @@ import pytest
 import yaml
 from manifests import INFRA, Manifest, assert_refuses_misspelt, assert_valid, kinds, only, render
 
-from components.train.cluster_jobs import PLURAL
-from components.train.train_job import GROUP, RUNTIME
+from components.train.cluster.jobs import PLURAL
+from components.train.cluster.train_job import GROUP, RUNTIME
 from components.train.worker import INDEX_VARIABLE, JOB_VARIABLE, PORT, cluster_config
 
 SCHEMAS = json.loads(Path(__file__).with_name("specs.schema.json").read_text())

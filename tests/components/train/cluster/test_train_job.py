@@ -11,10 +11,10 @@ from components.runtime.kubeflow_run import POD_ID_VARIABLE, POD_VARIABLE
 from components.runtime.retry_policy import RUN_ID_VARIABLE
 from components.settings.train import TrainSettings
 from components.train import worker
+from components.train.cluster.train_job import RUNTIME, TrainJob, run_train_job
 from components.train.tracking import PipelineRun
-from components.train.train_job import RUNTIME, TrainJob, run_train_job
 
-SCHEMA = Path(__file__).parents[2] / "infra/trainer/specs.schema.json"
+SCHEMA = Path(__file__).parents[3] / "infra/trainer/specs.schema.json"
 ARTIFACTS = {name: f"gs://b/{name}" for name in ("examples", "captions", "matrix")}
 JOB = TrainJob(4, 1, "here/captionflow:1-gpu", ARTIFACTS, "gs://b/model")
 RUN = PipelineRun("experiment: $(HOME)\nseed: 3\n", '{"photos": 2}', "first")

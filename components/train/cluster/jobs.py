@@ -1,6 +1,5 @@
 """TrainJobs of Kubeflow Trainer on the cluster in which this process runs."""
 
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
 from components.errors import CaptionflowError, SettingError
-from components.train.job_status import COMPLETE, job_end, same_training
+from components.train.cluster.job_status import COMPLETE, error_reason, job_end, same_training
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +141,7 @@ class TrainJobs:
                 )
                 return str(created["metadata"]["uid"])
             except (client.ApiException, HTTPError) as error:
-                status, reason = getattr(error, "status", None), _reason(error)
+                status, reason = getattr(error, "status", None), error_reason(error)
                 if status == _CONFLICT:
                     # An earlier request may have created the job, and only its answer was lost.
                     return self._created_by(creator, name) if unanswered else None
@@ -210,7 +209,7 @@ class TrainJobs:
                     *self._place, name, _request_timeout=self._timeout
                 )
             except (client.ApiException, HTTPError) as error:
-                status, reason = getattr(error, "status", None), _reason(error)
+                status, reason = getattr(error, "status", None), error_reason(error)
                 if status == _MISSING:
                     return None
                 if status == _FORBIDDEN or time.monotonic() >= give_up:
@@ -237,9 +236,10 @@ class TrainJobs:
             # No such job, or the job has another id.
             if getattr(error, "status", None) in (_MISSING, _CONFLICT):
                 return ""
-            logger.warning("TrainJob %s was not deleted: %s", name, _reason(error))
+            reason = error_reason(error)
+            logger.warning("TrainJob %s was not deleted: %s", name, reason)
             return (
-                f". It may still be running, since it can't be deleted ({_reason(error)}): use "
+                f". It may still be running, since it can't be deleted ({reason}): use "
                 f"`kubectl delete trainjob {name}`"
             )
         return ""
@@ -247,11 +247,3 @@ class TrainJobs:
 
 def _logs(name: str) -> str:
     return f"kubectl logs --selector jobset.sigs.k8s.io/jobset-name={name}"
-
-
-def _reason(error: Exception) -> str:
-    body = getattr(error, "body", None)
-    try:
-        return str(json.loads(body)["message"]) if body else str(error)
-    except (ValueError, KeyError, TypeError):
-        return str(body)

@@ -122,7 +122,7 @@ def run_train_job(
                 f"with {job.workers} workers: {uri}"
             )
     # Kubernetes' client takes a second to import, and training in this pod does not need it.
-    from components.train.cluster_jobs import connect
+    from components.train.cluster.jobs import connect
 
     connect(GROUP, VERSION).run(job.manifest(pipeline_run, os.environ))
     training: dict[str, Any] = json.loads(read_bytes(f"{job.model}/{TRAINING_FILE}"))

@@ -9,8 +9,8 @@ from kubernetes import client
 from train_job_api import Api
 
 from components.errors import CaptionflowError, SettingError
-from components.train.cluster_jobs import TrainJobs
-from components.train.train_job import GROUP, VERSION
+from components.train.cluster.jobs import TrainJobs
+from components.train.cluster.train_job import GROUP, VERSION
 
 PATH = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/kubeflow/trainjobs"
 NAME = "captionflow-train-abcde"
@@ -208,7 +208,7 @@ def test_run_of_a_job_that_a_later_attempt_replaced_leaves_that_alone(
 ) -> None:
     api.answers = [[RUNNING]]
     # While the first attempt waits.
-    monkeypatch.setattr("components.train.cluster_jobs.time.sleep", lambda _: api.create(dict(JOB)))
+    monkeypatch.setattr("components.train.cluster.jobs.time.sleep", lambda _: api.create(dict(JOB)))
     with pytest.raises(CaptionflowError, match="another attempt"):
         jobs.run(JOB)
     assert DELETE not in api.calls
@@ -223,7 +223,7 @@ def test_run_that_is_interrupted_after_a_later_attempt_replaced_its_job_leaves_t
         api.create(dict(JOB))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("components.train.cluster_jobs.time.sleep", interrupt)
+    monkeypatch.setattr("components.train.cluster.jobs.time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         jobs.run(JOB)
     assert (api.job["metadata"]["uid"], api.deleted) == ("uid-2", False)
@@ -237,7 +237,7 @@ def test_run_that_is_interrupted_deletes_the_job(
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("components.train.cluster_jobs.time.sleep", interrupt)
+    monkeypatch.setattr("components.train.cluster.jobs.time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         jobs.run(JOB)
     assert (api.calls[-1], api.deleted) == (DELETE, True)

@@ -1,5 +1,6 @@
-"""What a TrainJob of Kubeflow Trainer says of itself."""
+"""The status of a TrainJob of Kubeflow Trainer, and the reasons of Kubernetes' errors."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,3 +21,12 @@ def job_end(job: Mapping[str, Any]) -> tuple[str, str] | None:
 def same_training(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Returns whether two jobs read the same artifacts and write the same model."""
     return bool(one["spec"]["trainer"]["args"] == other["spec"]["trainer"]["args"])
+
+
+def error_reason(error: Exception) -> str:
+    """Returns the reason in an error of Kubernetes' client."""
+    body = getattr(error, "body", None)
+    try:
+        return str(json.loads(body)["message"]) if body else str(error)
+    except (ValueError, KeyError, TypeError):
+        return str(body)

@@ -1,0 +1,1 @@
+"""Training by several pods: TrainJobs of Kubeflow Trainer."""
