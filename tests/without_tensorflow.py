@@ -24,7 +24,8 @@ from pipeline.cli.app import app
 from pipeline.config import make_settings
 
 _HEAVY = ("tensorflow", "keras", "apache_beam", "mlflow")
-_SETTINGS = make_settings("sample", {"scenes": 40}).model_dump()
+# Without a store, which would lie in the current directory.
+_SETTINGS = make_settings("sample", {"scenes": 40, "store": ""}).model_dump()
 
 
 def _invoke(*arguments: str) -> None:
