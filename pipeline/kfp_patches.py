@@ -3,10 +3,8 @@
 To run a step, kfp.local replaces `python3` by this interpreter's path everywhere in the step's
 command, including its inputs, and without quotes. So it would look for a data set in
 `python3-course/` somewhere else, and could not run a project in a folder with a space in its name.
-
-kfp.local starts a step through a shell. Here the step replaces the shell, so that its exit code
-tells which signal ended it, and the step can notice when this process ends. kfp discards the exit
-code; here it is reported.
+Then it starts the command through a shell, and discards which signal ended it. Here the caller runs
+the step (`local/step_processes.py`).
 
 kfp.local names the folder of a run after the local time, which goes back an hour when daylight
 saving time ends; here the caller chooses the name.
@@ -15,8 +13,7 @@ Each `set_…` method of a task inspects the whole call stack, for an error mess
 container never need. For our DAG this takes a second, half the start-up time of a command.
 """
 
-import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -24,50 +21,23 @@ from typing import Any
 from kfp.dsl import PipelineTask
 from kfp.local import cache, executor_input_utils, subprocess_task_handler
 
-_COMMAND = "python3 -m kfp.dsl.executor_main"
-# The argument before the step's name.
-_FUNCTION = "--function_to_execute"
-
-
-def with_interpreter(full_command: list[str], new_executable: str) -> list[str]:
-    """Returns a step's command with the interpreter replaced only where the command calls it.
-
-    Args:
-        full_command: The step's command, one of whose parts is the shell script that runs it.
-        new_executable: The interpreter's path.
-    """
-    quoted = _COMMAND.replace("python3", f"exec {shlex.quote(new_executable)}", 1)
-    return [part.replace(_COMMAND, quoted) for part in full_command]
-
 
 @contextmanager
 def patched_kfp(
-    folder: str,
-    store: cache.LocalCache,
-    *,
-    variables: Mapping[str, str],
-    on_exit: Callable[[str, int], None],
+    folder: str, store: cache.LocalCache, *, run_step: Callable[[list[str], dict[str, str]], int]
 ) -> Iterator[None]:
     """Changes kfp.local within the block.
 
     Args:
         folder: Name of the run's folder in kfp.local's pipeline root.
         store: The cache that kfp uses.
-        variables: Environment variables of the steps.
-        on_exit: Called when the process of a step has ended, with the step's name and the exit
-            code, which is negative if a signal ended it.
+        run_step: Runs a step and returns its exit code. Its arguments, `full_command` and
+            `env_vars`, are the step's command and its environment variables.
     """
-    run = subprocess_task_handler.run_local_subprocess
-
-    def run_step(full_command: list[str], env_vars: dict[str, str] | None = None) -> int:
-        code: int = run(full_command, {**(env_vars or {}), **variables})
-        on_exit(full_command[full_command.index(_FUNCTION) + 1], code)
-        return code
-
     with (
         _replaced(
             subprocess_task_handler,
-            replace_python_executable=with_interpreter,
+            replace_python_executable=lambda command, _: command,
             run_local_subprocess=run_step,
         ),
         _replaced(executor_input_utils, get_local_pipeline_resource_name=lambda _: folder),

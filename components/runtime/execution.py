@@ -1,6 +1,5 @@
 """Runs a step's body: start, log and end. Separate from the decorator, which imports KFP's SDK."""
 
-import ctypes
 import logging
 import os
 import signal
@@ -17,11 +16,6 @@ from components.runtime.retry_policy import raise_permanent_failure, record_perm
 
 #: First word of a step's last line, if it failed and if it succeeded.
 FAILED_MARK, TOOK_MARK = "FAILED", "TOOK"
-#: Environment variable with the id of the process that runs the pipeline on this machine.
-PARENT_VARIABLE = "CAPTIONFLOW_PARENT"
-
-# Of prctl(2): the signal that this process receives when its parent ends.
-_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -48,7 +42,6 @@ def run_step(name: str, *inputs: Artifact) -> Iterator[Callable[[], None]]:
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, force=True)
     start_up = _age()
-    _end_with_parent()
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def ready() -> None:
@@ -76,17 +69,6 @@ def run_step(name: str, *inputs: Artifact) -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGTERM, previous)
     work = _age() - start_up
     _last_line(f"{TOOK_MARK} {name}: {start_up:.1f} s to start, {work:.1f} s of work")
-
-
-def _end_with_parent() -> None:
-    """Makes the kernel end this step when the local run that started it is killed."""
-    parent = os.environ.get(PARENT_VARIABLE)
-    if sys.platform != "linux" or not parent:
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(parent):
-        # The parent was killed before the call took effect.
-        raise SystemExit(1)
 
 
 def _age() -> float:

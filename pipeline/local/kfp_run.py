@@ -1,28 +1,22 @@
-"""Runs the DAG with kfp.local: starts and stops its processes, and reads the outputs of steps."""
+"""Runs the DAG with kfp.local, and reads the outputs of its steps."""
 
 import contextlib
-import os
-import signal
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
 from kfp import dsl
 
 from components.artifacts.files import read_json
 from components.errors import CaptionflowError
-from components.runtime.execution import PARENT_VARIABLE
 from pipeline.dag import captioning_pipeline
 from pipeline.kfp_patches import patched_kfp
 from pipeline.local.cache import RunCache
 from pipeline.local.console import RunView
 from pipeline.local.run_folder import RunFolder
+from pipeline.local.step_server import StepServer, step_name
 from pipeline.tasks import steps_of
-
-# Seconds that a step's processes have to exit after an interrupted run.
-_GRACE = 10
 
 
 class StepFailedError(CaptionflowError):
@@ -33,15 +27,17 @@ class StepFailedError(CaptionflowError):
 
 def run_dag(
     arguments: Mapping[str, Any],
+    server: StepServer,
     view: RunView,
     folder: RunFolder,
     cache: RunCache,
     log: Path,
 ) -> None:
-    """Runs the DAG in this process with kfp.local, which starts a process for each step.
+    """Runs the DAG with kfp.local.
 
     Args:
         arguments: The pipeline's parameters.
+        server: Runs the steps.
         view: Shows the progress.
         folder: The run's folder.
         cache: Supplies and keeps the outputs of steps.
@@ -52,15 +48,17 @@ def run_dag(
     """
     from components.registry.ownership import RUN_VARIABLE
 
-    variables = {
-        "TMPDIR": str(folder.temporary),
-        RUN_VARIABLE: folder.path.name,
-        PARENT_VARIABLE: str(os.getpid()),
-    }
+    variables = {"TMPDIR": str(folder.temporary), RUN_VARIABLE: folder.path.name}
+
+    def run(full_command: list[str], env_vars: dict[str, str]) -> int:
+        code = server.run(full_command, {**env_vars, **variables})
+        view.end(step_name(full_command), code)
+        return code
+
     try:
         with (
             contextlib.redirect_stdout(view),
-            patched_kfp(folder.path.name, cache, variables=variables, on_exit=view.end),
+            patched_kfp(folder.path.name, cache, run_step=run),
             warnings.catch_warnings(),
         ):
             # kfp.local warns that it ignores display names.
@@ -72,7 +70,7 @@ def run_dag(
             raise
         raise StepFailedError(f"All output of the run: {log}\n{view.failure}") from error
     except KeyboardInterrupt:
-        _stop_children()
+        server.interrupt()
         raise
 
 
@@ -98,14 +96,3 @@ def read_outputs(spec: Any, folder: Path, cache: RunCache) -> dict[str, Mapping[
             }
             outputs[step.name] = {**written.get("parameterValues", {}), **artifacts}
     return outputs
-
-
-def _stop_children() -> None:
-    # Ctrl-C in a terminal also reaches the steps; other signals reach only this process.
-    children = psutil.Process().children(recursive=True)
-    for child in children:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child.send_signal(signal.SIGINT)
-    for child in psutil.wait_procs(children, timeout=_GRACE)[1]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child.kill()

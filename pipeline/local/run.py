@@ -5,9 +5,9 @@ kfp.local runs the same DAG as a cluster, each step in a process of its own. One
 `MLFLOW_TRACKING_URI` is set, the MLflow store.
 """
 
-import contextlib
 import sys
 from collections.abc import Mapping
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,19 @@ from pipeline.local.environment import (
 )
 from pipeline.local.kfp_run import read_outputs, run_dag
 from pipeline.local.run_folder import clear_killed_runs, new_run_folder
+from pipeline.local.step_server import StepServer
 from pipeline.local.step_times import earlier_times, record_times
 from pipeline.local.summary import ARTIFACTS, Summary
 from pipeline.plan import PlannedStep
 
 
 def run_pipeline(
-    settings: Settings, root: Path, *, reuse: bool = True, console: Console | None = None
+    settings: Settings,
+    root: Path,
+    *,
+    reuse: bool = True,
+    console: Console | None = None,
+    server: StepServer | None = None,
 ) -> Summary:
     """Runs the whole DAG on this machine.
 
@@ -46,6 +52,7 @@ def run_pipeline(
         reuse: Whether to reuse the cached results of steps whose code, settings and data did not
             change.
         console: Where progress is shown; standard output if None.
+        server: Runs the steps; if None, a server of this run's own.
 
     Returns:
         The outcome of the run, with the paths of its artifacts.
@@ -59,6 +66,14 @@ def run_pipeline(
     root = root.absolute()
     make_root(root)
     set_environment(root)
+    # It imports the libraries of the steps while this process prepares the run.
+    with nullcontext(server) if server else StepServer(captioning_pipeline.pipeline_spec) as steps:
+        return _run(settings, root, reuse, console, steps)
+
+
+def _run(
+    settings: Settings, root: Path, reuse: bool, console: Console, server: StepServer
+) -> Summary:
     arguments, contents = arguments_of(settings, root), contents_of(settings)
     # A model that was trained with one MLflow store is missing in another.
     contents["experiment"] = experiment_fingerprint(settings.experiment, create=True)
@@ -78,7 +93,7 @@ def run_pipeline(
         for text in _findings(spec, planned, root / "cache"):
             console.print(f"Data: {text}", style="yellow", markup=False, soft_wrap=True)
         with (
-            contextlib.closing(cache),
+            closing(cache),
             log_file.open("w", encoding="utf-8", buffering=1) as log,
             RunView(console, log) as view,
             new_run_folder(root) as folder,
@@ -92,7 +107,7 @@ def run_pipeline(
                 workspace_root=str(folder.temporary / "workspace"),
             )
             try:
-                run_dag(arguments, view, folder, cache, log_file)
+                run_dag(arguments, server, view, folder, cache, log_file)
             finally:
                 record_times(root / "cache", planned, view.seconds)
         outputs = read_outputs(spec, folder.path, cache)

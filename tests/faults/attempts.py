@@ -19,7 +19,8 @@ SETTINGS = (
 )  # fmt: skip
 STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
 ENDED = re.compile(r"Task .*?'([\w-]+)'.* finished with status .*SUCCESS")
-_FUNCTION = "--function_to_execute"
+# Beginning of the name of a step's process.
+_NAME = "step "
 # Seconds. On a very busy machine, a step takes minutes to start.
 _TIMEOUT = 3600.0
 
@@ -121,7 +122,7 @@ def step_process(run: int) -> tuple[str, psutil.Process] | None:
     """
     with contextlib.suppress(psutil.NoSuchProcess):
         for child in psutil.Process(run).children(recursive=True):
-            command = child.cmdline()
-            if _FUNCTION in command:
-                return command[command.index(_FUNCTION) + 1], child
+            # The step's own process comes before those that it has started.
+            if child.name().startswith(_NAME):
+                return child.name().removeprefix(_NAME), child
     return None

@@ -18,8 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
-from attempts import PROJECT, Attempt
+from attempts import PROJECT, Attempt, step_process
 from confined import (
     ENCODER,
     read_only_system,
@@ -47,12 +46,10 @@ def killed_step(root: Path) -> list[str]:
     attempt = Attempt(root, (*settings_of(root), "--model-name", "killed", "--force"))
     if not attempt.wait_for("train"):
         return [attempt.finish()[1]]
-    step = None
-    while step is None:
-        children = psutil.Process(attempt.process.pid).children(recursive=True)
-        step = next((c for c in children if "kfp.dsl.executor_main" in " ".join(c.cmdline())), None)
-    time.sleep(6)
-    step.send_signal(signal.SIGKILL)
+    while not (step := step_process(attempt.process.pid)):
+        time.sleep(0.02)
+    time.sleep(2)
+    step[1].send_signal(signal.SIGKILL)
     code, output = attempt.finish()
     last = output.splitlines()[-1]
     expected = ("captionflow: train: ", "SIGKILL", "memory")

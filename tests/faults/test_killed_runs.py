@@ -32,11 +32,11 @@ def attempt(script: ModuleType, tmp_path: Path) -> Iterator[Any]:
         started.kill()
 
 
-def _step(run: psutil.Process) -> psutil.Process:
-    while run.is_running():
-        for child in run.children(recursive=True):
-            if "kfp.dsl.executor_main" in " ".join(child.cmdline()):
-                return child
+def _step(script: ModuleType, attempt: Any) -> psutil.Process:
+    while attempt.process.poll() is None:
+        if running := script.step_process(attempt.process.pid):
+            process: psutil.Process = running[1]
+            return process
         time.sleep(0.02)
     raise AssertionError("the run ended")
 
@@ -55,9 +55,11 @@ def test_killed_run_keeps_the_steps_that_ended(
     assert "from the cache" in first
 
 
-def test_killed_step_is_named_with_its_signal(attempt: Any, tmp_path: Path) -> None:
+def test_killed_step_is_named_with_its_signal(
+    script: ModuleType, attempt: Any, tmp_path: Path
+) -> None:
     attempt.wait_for("ingest")
-    _step(psutil.Process(attempt.process.pid)).kill()
+    _step(script, attempt).kill()
     code, output = attempt.finish()
     assert code == 1
     last = output.splitlines()[-1]
@@ -66,10 +68,9 @@ def test_killed_step_is_named_with_its_signal(attempt: Any, tmp_path: Path) -> N
     assert not list((tmp_path / "tmp").iterdir())
 
 
-def test_steps_end_with_a_run_that_is_killed_alone(attempt: Any) -> None:
+def test_steps_end_with_a_run_that_is_killed_alone(script: ModuleType, attempt: Any) -> None:
     attempt.wait_for("trigger")
-    # Before that, a step imports kfp, which takes a second.
-    step = _step(psutil.Process(attempt.process.pid))
+    step = _step(script, attempt)
     attempt.process.kill()
     attempt.process.communicate()
     psutil.wait_procs([step], timeout=60)

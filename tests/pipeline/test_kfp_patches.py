@@ -6,71 +6,39 @@ from kfp import dsl, local
 from kfp.local import subprocess_task_handler
 from kfp.local.cache import LocalCache
 
-from pipeline.dag import captioning_pipeline
-from pipeline.kfp_patches import patched_kfp, quick_settings, with_interpreter
-
-
-@pytest.fixture
-def command() -> list[str]:
-    # As kfp compiles it, with the inputs that its runner puts in.
-    spec = captioning_pipeline.pipeline_spec
-    container = spec.deployment_spec["executors"]["exec-ingest"]["container"]
-    return [*container["command"], "--executor_input", '{"dataset": "/data/python3-course"}']
-
-
-def test_with_interpreter_puts_it_where_it_is_called_and_nowhere_else(command: list[str]) -> None:
-    replaced = with_interpreter(command, "/my projects/venv/bin/python")
-    changed = [new for old, new in zip(command, replaced, strict=True) if old != new]
-    assert len(changed) == 1
-    assert (
-        "_KFP_RUNTIME=true exec '/my projects/venv/bin/python' -m kfp.dsl.executor_main"
-        in changed[0]
-    )
-    assert replaced[-1] == command[-1]
+from pipeline.kfp_patches import patched_kfp, quick_settings
 
 
 @dsl.component(base_image="python", install_kfp_package=False)
-def ending(how: str) -> str:
-    import os
-
-    if how == "killed":
-        os.kill(os.getpid(), 9)
-    if how == "failed":
-        os._exit(3)
-    return os.environ["WHERE"]
+def copying(text: str) -> str:
+    return text
 
 
-@pytest.mark.parametrize(
-    ("how", "code", "result"), [("killed", -9, ""), ("failed", 3, ""), ("well", 0, "here")]
-)
-def test_patched_kfp_reports_how_a_step_ended(
-    how: str, code: int, result: str, tmp_path: Path
-) -> None:
-    ended: list[tuple[str, int]] = []
+@pytest.mark.parametrize("code", [0, -9])
+def test_patched_kfp_runs_a_step_by_the_given_function(code: int, tmp_path: Path) -> None:
+    received: list[list[str]] = []
+
+    def run_step(full_command: list[str], env_vars: dict[str, str]) -> int:
+        received.append(full_command)
+        return code
 
     @dsl.pipeline(name="outer")
-    def outer() -> str:
-        return ending(how=how).output
+    def outer() -> None:
+        copying(text="/data/python3-course")
 
     runner = local.SubprocessRunner(use_venv=False)
     local.init(runner, pipeline_root=str(tmp_path / "artifacts"), raise_on_error=False)
-    with patched_kfp(
-        "first",
-        LocalCache(str(tmp_path / "cache")),
-        variables={"WHERE": "here"},
-        on_exit=lambda step, code: ended.append((step, code)),
-    ):
+    with patched_kfp("first", LocalCache(str(tmp_path / "cache")), run_step=run_step):
         run = outer()
-    assert ended == [("ending", code)]
-    assert run.outputs.get("Output", "") == result
-    assert (tmp_path / "artifacts" / "first").exists() == (not code)
-    assert len(list((tmp_path / "cache").iterdir())) == (not code)
+    # Not with the interpreter's path in it.
+    assert "/data/python3-course" in " ".join(received[0])
+    assert (run.status.value == "SUCCESS") == (not code)
 
 
 def test_patched_kfp_lasts_for_its_block(tmp_path: Path) -> None:
     before = dict(vars(subprocess_task_handler))
-    with patched_kfp("first", LocalCache(str(tmp_path)), variables={}, on_exit=print):
-        assert subprocess_task_handler.replace_python_executable is with_interpreter
+    with patched_kfp("first", LocalCache(str(tmp_path)), run_step=lambda *_: 0):
+        assert subprocess_task_handler.run_local_subprocess != before["run_local_subprocess"]
     assert dict(vars(subprocess_task_handler)) == before
 
 

@@ -6,7 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 from kfp.dsl import Artifact
 
@@ -133,30 +132,3 @@ def test_run_step_is_interrupted_by_sigterm() -> None:
         output, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert output == "FAILED train: interrupted\n"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
-def test_run_step_ends_when_the_run_that_started_it_is_killed() -> None:
-    run = f"""
-import os, subprocess, sys
-from components.runtime.execution import PARENT_VARIABLE
-step = subprocess.Popen(
-    [sys.executable, "-c", {_STEP!r}], stdin=subprocess.PIPE,
-    env={{**os.environ, PARENT_VARIABLE: str(os.getpid())}},
-)
-print(step.pid, flush=True)
-step.wait()
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", run], stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parents[3],
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        step = psutil.Process(int(process.stdout.readline()))
-        assert process.stdout.readline() == "works\n"
-        assert step.is_running()
-        process.kill()
-        # At its end, the step closes the pipe.
-        process.stdout.read()
-    psutil.wait_procs([step], timeout=10)
-    assert not step.is_running()

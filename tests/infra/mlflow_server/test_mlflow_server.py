@@ -3,7 +3,6 @@
 What needs no MLflow, and was made by the small run, is taken from there.
 """
 
-import io
 import json
 import shutil
 import threading
@@ -18,7 +17,7 @@ import mlflow
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from rich.console import Console
+from small_runs import RunWhole
 
 from components.artifacts.champion_predictions import ChampionPredictions
 from components.artifacts.manifest import read_manifest, write_manifest
@@ -31,7 +30,6 @@ from components.rescore.run import rescore_champion
 from components.settings.release import RegisterSettings
 from pipeline.config import Settings, make_settings
 from pipeline.local.kfp_run import StepFailedError
-from pipeline.local.run import run_pipeline
 from pipeline.local.summary import Summary
 
 _EPOCHS = 12
@@ -54,10 +52,6 @@ def root(finished_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     shutil.copytree(finished_run.root / "cache", root / "cache")
     return root
-
-
-def _run(settings: Settings, root: Path) -> Summary:
-    return run_pipeline(settings, root, console=Console(file=io.StringIO(), width=200))
 
 
 @contextmanager
@@ -87,7 +81,9 @@ def _uploaded(server: Any) -> set[Path]:
 
 
 @pytest.fixture(scope="module")
-def died_in_train(settings: Settings, root: Path, server: Any) -> tuple[str, float]:
+def died_in_train(
+    run_whole: RunWhole, settings: Settings, root: Path, server: Any
+) -> tuple[str, float]:
     """The error of a run whose server died during training, and the seconds until the error."""
 
     def two_epochs_are_noted() -> bool:
@@ -98,7 +94,7 @@ def died_in_train(settings: Settings, root: Path, server: Any) -> tuple[str, flo
         _killed_when(server, two_epochs_are_noted) as killed,
         pytest.raises(StepFailedError) as raised,
     ):
-        _run(settings, root)
+        run_whole(settings, root)
     assert killed, raised.value
     seconds = time.monotonic() - killed[0]
     server.start()
@@ -106,9 +102,9 @@ def died_in_train(settings: Settings, root: Path, server: Any) -> tuple[str, flo
 
 
 @pytest.fixture(scope="module")
-def finished(settings: Settings, root: Path, died_in_train: object) -> Summary:
+def finished(run_whole: RunWhole, settings: Settings, root: Path, died_in_train: object) -> Summary:
     """The next run."""
-    return _run(settings, root)
+    return run_whole(settings, root)[0]
 
 
 def test_run_whose_server_dies_in_train_ends_in_one_line_within_a_minute(

@@ -123,7 +123,7 @@ def test_command_help_shows_every_setting_once_with_its_meaning() -> None:
 
 def _is_step(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
-        return any("kfp.dsl.executor_main" in argument for argument in process.cmdline())
+        return process.name().startswith("step ")
     return False
 
 

@@ -1,6 +1,5 @@
 """Every artifact of a real run, damaged in every way, and a run after that."""
 
-import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,14 +9,13 @@ from typing import Any
 import pytest
 from kfp.dsl import Artifact, Metrics
 from kfp.local.cache import LocalCache
-from rich.console import Console
+from small_runs import RunWhole
 
 from components.artifacts.checksums import CHECKSUMS_FILE, artifact_damage
 from components.artifacts.fingerprint import fingerprint_file
 from components.registry.client import local_tracking_uri
 from pipeline.config import make_settings
 from pipeline.local.damage import cached_outputs, result_damage
-from pipeline.local.run import run_pipeline
 from pipeline.local.summary import Summary
 
 ARTIFACTS = (
@@ -129,7 +127,7 @@ def test_cached_outputs_of_a_damaged_entry_are_none(
 
 
 def test_run_pipeline_makes_damaged_results_anew_and_says_so(
-    summary: Summary, small_settings: dict[str, Any]
+    run_whole: RunWhole, summary: Summary, small_settings: dict[str, Any]
 ) -> None:
     matrix = Path(summary.outputs["embeddings"]["matrix"].path, "matrix.npy")
     report = Path(summary.outputs["evaluate"]["report"].path)
@@ -140,11 +138,10 @@ def test_run_pipeline_makes_damaged_results_anew_and_says_so(
     settings = make_settings(
         "sample", {**small_settings, "floors": "bleu4=99.5", "model_name": "damaged"}
     )
-    shown = io.StringIO()
-    again = run_pipeline(settings, summary.root, console=Console(file=shown, width=200))
+    again, shown = run_whole(settings, summary.root)
     assert set(again.seconds) == {"trigger", "embeddings", "evaluate", "rescore", "gate"}
     for step, file in (("embeddings", matrix), ("evaluate", report)):
-        for output in (shown.getvalue(), again.log_file.read_text()):
+        for output in (shown, again.log_file.read_text()):
             (line,) = (line for line in output.splitlines() if str(file) in line)
             assert line.startswith(step)
             assert fingerprint_file(file) in line
