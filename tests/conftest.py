@@ -1,5 +1,6 @@
 """Fixtures for all tests; more are in `fixtures/`, by what they provide."""
 
+import gc
 import logging
 import os
 import shutil
@@ -12,11 +13,15 @@ import pytest
 
 # First that which the others import.
 pytest_plugins = (
-    "workers", "disks", "mlflow_stores", "object_stores", "small_runs", "tiny_bundles",
+    "workers", "warm_processes", "disks", "mlflow_stores", "object_stores", "small_runs",
+    "tiny_bundles",
 )  # fmt: skip
 
 
 def pytest_configure() -> None:
+    # The libraries consist of two million objects. By default, Python looks through all of them so
+    # often that this takes a twelfth of the time of the tests.
+    gc.set_threshold(50_000, 20, 50)
     # As in the image, whatever the shell has set: tests of commands require that they print nothing
     # but their own messages.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

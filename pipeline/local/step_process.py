@@ -6,6 +6,7 @@ would break: TensorFlow creates its devices and threads when it is first used.
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -35,9 +36,13 @@ def main(descriptor: str, *modules: str) -> None:
     _end_with_parent()
     # Ctrl-C in a terminal reaches this process, too; the steps alone should end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # As the documentation of `gc.freeze` advises: without collections, importing takes a fifth less
+    # time, and forks share the memory of what was imported.
+    gc.disable()
     for module in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    gc.freeze()
     with Connection(int(descriptor)) as connection, contextlib.suppress(EOFError):
         while request := connection.recv_bytes():
             output = recv_handle(connection)
@@ -56,6 +61,7 @@ def _run(
     """Runs a step in this process, as the script in KFP's command does, and ends the process."""
     code = 1
     try:
+        gc.enable()
         _end_with_parent()
         _set_name(f"step {name}")
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -40,7 +40,7 @@ from components.artifacts.manifest import SPLITS, read_manifest
 from components.features.shards import entry_count
 
 _FOLDER = Path(__file__).parent
-_ENCODER = _FOLDER.parent / "faults/tiny_encoder.py"
+_ENCODER = _FOLDER.parent / "fixtures/tiny_encoder.py"
 _MILLION = 1_000_000
 # Steps that are killed. normalize is not: it takes minutes, and starts again from the beginning.
 _KILLED = ("ingest", "features", "train")

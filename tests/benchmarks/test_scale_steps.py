@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_encoder import write_encoder
 
 BENCHMARKS = Path(__file__).parent
 PHOTOS = 200
@@ -11,14 +12,13 @@ PHOTOS = 200
 @pytest.fixture(autouse=True)
 def scripts_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripts import one another as if run from their own folder."""
-    for folder in (BENCHMARKS, BENCHMARKS.parent / "faults"):
-        monkeypatch.syspath_prepend(folder)
+    monkeypatch.syspath_prepend(BENCHMARKS)
 
 
 def test_steps_replace_what_the_pipeline_calls_and_count_each_photo(tmp_path: Path) -> None:
     steps: Any = import_module("scale_steps")
     import_module("scale_photos").draw_dataset(tmp_path / "photos", PHOTOS, 1)
-    encoder = import_module("tiny_encoder").write_encoder(tmp_path / "encoder", side=32, width=8)
+    encoder = write_encoder(tmp_path / "encoder", side=32, width=8)
     given = {"dataset": str(tmp_path / "photos"), "encoder": str(encoder), "rate": 1e6}
     facts, counted = dict[str, int](), dict[str, int]()
     for step in ("ingest", "normalize", "features"):

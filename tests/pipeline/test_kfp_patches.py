@@ -29,10 +29,11 @@ def test_patched_kfp_runs_a_step_by_the_given_function(code: int, tmp_path: Path
     runner = local.SubprocessRunner(use_venv=False)
     local.init(runner, pipeline_root=str(tmp_path / "artifacts"), raise_on_error=False)
     with patched_kfp("first", LocalCache(str(tmp_path / "cache")), run_step=run_step):
-        run = outer()
-    # Not with the interpreter's path in it.
+        outer()
+    # Without the interpreter's path in it, and in the given folder.
     assert "/data/python3-course" in " ".join(received[0])
-    assert (run.status.value == "SUCCESS") == (not code)
+    assert str(tmp_path / "artifacts" / "first") in " ".join(received[0])
+    assert len(list((tmp_path / "cache").iterdir())) == (not code)
 
 
 def test_patched_kfp_lasts_for_its_block(tmp_path: Path) -> None:

@@ -92,6 +92,11 @@ def artifacts(
     return {name: root / name for name in ("model", "scores", "manifest")}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_parity(warm_processes: None) -> None:
+    """All tests here but one fork the process of the parity check."""
+
+
 @pytest.fixture(scope="session")
 def register() -> Register:
     """A function that registers a model."""

@@ -2,7 +2,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -11,19 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
-import pandas
 import pytest
 
-from components.artifacts.checksums import write_checksums
 from components.artifacts.manifest import read_manifest
-from components.captioning.decoding.reranker_data import RerankerData
-from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.inference.captioner import Captioner
-from components.captioning.inference.model_files import save_model
-from components.captioning.model.decoder import ModelConfig
-from components.captioning.model.ensemble import build_network
-from components.captioning.model.vocabulary import Vocabulary
 from components.errors import DataError
 from components.register.packaging import log_bundle
 from components.registry.client import local_tracking_uri
@@ -69,6 +59,18 @@ def logged(store: str) -> Path:
 
 
 @pytest.fixture(scope="module")
+def logged_with_keras(
+    store: str, keras_bundle: Path, artifacts: dict[str, Path]
+) -> tuple[str, Path]:
+    """The same model with an encoder that Keras computes: its URI, and its files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", store)
+        run_id = start_run("keras", "first", {})
+        uri = f"models:/{log_bundle(keras_bundle, read_manifest(artifacts['manifest']), run_id)}"
+        return uri, Path(mlflow.artifacts.download_artifacts(uri))
+
+
+@pytest.fixture(scope="module")
 def loaded(logged: Path) -> Any:
     return mlflow.pyfunc.load_model(str(logged))
 
@@ -79,12 +81,16 @@ def test_log_bundle_holds_no_pickle(logged: Path) -> None:
     assert not [file for file in files if file.suffix in {".pkl", ".pickle", ".pyc", ".joblib"}]
 
 
-def test_log_bundle_pins_its_requirements(logged: Path) -> None:
-    lines = (logged / "requirements.txt").read_text().split()
-    assert f"tensorflow=={version('tensorflow')}" in lines
-    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in lines)
-    # Only an encoder from ONNX needs it.
-    assert not [line for line in lines if line.startswith("onnx")]
+def test_log_bundle_pins_its_requirements(
+    logged: Path, logged_with_keras: tuple[str, Path]
+) -> None:
+    for folder in (logged, logged_with_keras[1]):
+        lines = (folder / "requirements.txt").read_text().split()
+        assert f"tensorflow=={version('tensorflow')}" in lines
+        assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in lines)
+        # Only an encoder from ONNX needs them.
+        for name in ("onnx", "onnxruntime"):
+            assert (f"{name}=={version(name)}" in lines) == (folder == logged)
 
 
 def test_log_bundle_has_signature_and_example(
@@ -112,12 +118,13 @@ def test_log_bundle_has_signature_and_example(
 
 def test_registered_model_loads_outside_this_repository(
     store: str,
-    logged: Path,
+    logged_with_keras: tuple[str, Path],
+    keras_bundle: Path,
     first: dict[str, Path],
-    captioner: Any,
     photos: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
+    uri, logged = logged_with_keras
     # -S: ignore an editable installation of this package.
     command = [sys.executable, "-P", "-S", "-c", _LOAD_ELSEWHERE]
     encoded = [base64.b64encode(photo).decode() for photo in photos.values()]
@@ -126,7 +133,7 @@ def test_registered_model_loads_outside_this_repository(
         "MLFLOW_TRACKING_URI": store,
     }
     result = subprocess.run(
-        [*command, "models:/captioner@champion", *encoded],
+        [*command, uri, *encoded],
         cwd=tmp_path,
         env=os.environ | environment,
         capture_output=True,
@@ -134,7 +141,7 @@ def test_registered_model_loads_outside_this_repository(
     )
     assert result.returncode == 0, result.stderr + result.stdout
     report = json.loads(result.stdout.splitlines()[-1])
-    captions = captioner.describe(list(photos.values()))
+    captions = Captioner(keras_bundle).describe(list(photos.values()))
     assert report["captions"] == captions
     assert captions[0] and captions[0] != captions[1]
     models = first["model"].parent / "mlartifacts" / "models"
@@ -148,32 +155,3 @@ def test_log_bundle_without_a_photo_is_an_error(artifacts: dict[str, Path]) -> N
     run_id = start_run("photos", "first", {})
     with pytest.raises(DataError, match="must have at least one photo"):
         log_bundle(artifacts["model"], [], run_id)
-
-
-def test_logged_model_with_an_encoder_from_onnx_requires_onnxruntime_and_loads(
-    artifacts: dict[str, Path],
-    photos: dict[str, bytes],
-    mlflow_root: Path,
-    tmp_path: Path,
-    make_model: Any,
-    write_onnx_folder: Any,
-) -> None:
-    config = {"size": 8, "do_normalize": False}
-    bundle = Path(shutil.copytree(artifacts["model"], tmp_path / "bundle"))
-    (bundle / "encoder.weights.h5").unlink()
-    OnnxEncoder.build(write_onnx_folder(tmp_path / "net", make_model(), config)).save(bundle)
-    vocabulary = Vocabulary.load(bundle / "vocabulary.txt")
-    network = build_network(ModelConfig(len(vocabulary), 3, 4, 8, 0.0, True), seed=1)
-    reranker_data = RerankerData(np.zeros((1, 3), np.float16), [("a",)])
-    save_model(network, vocabulary, reranker_data, bundle)
-    write_checksums(bundle)
-    run_id = start_run("onnx", "first", {})
-    logged = log_bundle(bundle, read_manifest(artifacts["manifest"]), run_id)
-    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{logged}"))
-    lines = (folder / "requirements.txt").read_text().split()
-    assert f"onnxruntime=={version('onnxruntime')}" in lines
-    assert f"onnx=={version('onnx')}" in lines
-    assert (folder / "artifacts" / "bundle" / "encoder.onnx").exists()
-    table = pandas.DataFrame({"photo": list(photos.values())})
-    predicted = mlflow.pyfunc.load_model(str(folder)).predict(table)["caption"]
-    assert list(predicted) == Captioner(bundle).describe(list(photos.values()))

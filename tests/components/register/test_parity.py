@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from components.captioning.inference.captioner import Captioner
 from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
+from components.register import captioning_process
 from components.register.captioning_process import fresh_process
 from components.register.packaging import log_bundle
 from components.register.parity import check_parity
@@ -40,8 +42,12 @@ def _scored(artifacts: dict[str, Path], directory: Path, caption: str) -> Path:
 
 
 def test_check_parity_of_a_model_that_generates_the_scored_captions_passes(
-    artifacts: dict[str, Path], caplog: pytest.LogCaptureFixture
+    artifacts: dict[str, Path],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # This one in a new process that imports everything itself.
+    monkeypatch.setattr(captioning_process, "subprocess", subprocess)
     caplog.set_level("INFO", logger="components.register")
     with fresh_process() as process:
         check_parity(process, MODEL, artifacts["scores"], read_manifest(artifacts["manifest"]))

@@ -222,5 +222,5 @@ def test_registered_model_can_be_downloaded(tiny_bundle: Path, tmp_path: Path) -
     version, files = download_model("captioner", None, tmp_path / "copy")
     assert version == "1"
     assert {path.name for path in files.iterdir()} >= {path.name for path in tiny_bundle.iterdir()}
-    weights = "encoder.weights.h5"
+    weights = "network.weights.h5"
     assert (files / weights).read_bytes() == (tiny_bundle / weights).read_bytes()

@@ -43,11 +43,11 @@ def test_alternatives_or_errors_returns_captions_of_the_other_photos(dim: Captio
 
 
 def test_warm_up_compiles_encoder_and_decoder_and_leaves_captions_and_watchers_alone(
-    tiny_bundle: Path,
+    keras_bundle: Path,
 ) -> None:
     grey = np.full((224, 224, 3), 120, np.uint8)
-    (expected,) = Captioner(tiny_bundle).descriptions_or_errors([grey])
-    captioner, seen = Captioner(tiny_bundle), []
+    (expected,) = Captioner(keras_bundle).descriptions_or_errors([grey])
+    captioner, seen = Captioner(keras_bundle), []
     captioner.on_features.append(seen.append)
     black = captioner.warm_up(beam_width=2)
     assert black.shape == (224, 224, 3) and not black.any()
@@ -57,8 +57,8 @@ def test_warm_up_compiles_encoder_and_decoder_and_leaves_captions_and_watchers_a
     assert captioner.descriptions_or_errors([grey]) == [expected]
 
 
-def test_saliency_is_of_the_captions_words_and_the_encoders_feature_map(tiny_bundle: Path) -> None:
-    captioner = Captioner(tiny_bundle)
+def test_saliency_is_of_the_captions_words_and_the_encoders_feature_map(keras_bundle: Path) -> None:
+    captioner = Captioner(keras_bundle)
     photo = np.zeros((224, 224, 3), np.uint8)
     photo[:, :112] = 255
     saliency = captioner.saliency(photo, "a red unknown")
