@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from google.cloud import storage
 from PIL import Image
+from tiny_encoder import write_encoder
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.fingerprint import fingerprint_file
@@ -60,7 +61,8 @@ def test_extract_features_whose_encoder_is_not_saved_stores_no_features(
         raise SettingError("the store is full")
 
     monkeypatch.setattr(FeatureStore, "save_encoder", save_encoder)
-    settings = {**SETTINGS, "store": str(tmp_path / "store")}
+    encoder = str(write_encoder(tmp_path / "encoder"))
+    settings = {**SETTINGS, "encoder": encoder, "store": str(tmp_path / "store")}
     with pytest.raises(SettingError, match="the store is full"):
         extract_features(
             data_set.manifest, data_set.captions, tmp_path / "examples", EncoderSettings(**settings)
@@ -88,7 +90,8 @@ def test_extract_features_after_a_failed_run_encodes_the_remaining_photos(
     shutil.move(last, tmp_path / "away")
 
     def extract(store: str) -> dict[str, Any]:
-        output, settings = tmp_path / "examples", {**SETTINGS, "store": store}
+        encoder = str(write_encoder(tmp_path / "encoder"))
+        output, settings = tmp_path / "examples", {**SETTINGS, "encoder": encoder, "store": store}
         return extract_features(
             data_set.manifest, data_set.captions, output, EncoderSettings(**settings)
         )

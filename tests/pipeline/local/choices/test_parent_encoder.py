@@ -1,25 +1,23 @@
 import os
 import signal
-from typing import Any
+from pathlib import Path
 
 import pytest
+from tiny_encoder import write_encoder
 
 from components.artifacts.files import TRAINING_FILE, atomic_directory, write_json
+from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.errors import CaptionflowError, SettingError
-from components.features.building import build_encoder
 from components.settings.run import RunSettings
 from pipeline.local.choices import parent_encoder
 from pipeline.local.choices.parent_encoder import _compare, require_parent_encoder
 
-# The smallest network that Keras has.
-_ENCODER = {"encoder": "MobileNet", "encoder_weights": "random", "precision": "float32"}
 
-
-@pytest.fixture(scope="module")
-def parent(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("parents") / "parent"
+@pytest.fixture
+def parent(tmp_path: Path) -> str:
+    folder = tmp_path / "parent"
     with atomic_directory(folder) as aside:
-        build_encoder(RunSettings.check(_ENCODER), "float32").spec.save(aside)
+        OnnxEncoder.build(write_encoder(tmp_path / "one-convolution")).spec.save(aside)
         write_json(aside / TRAINING_FILE, {"mlflow_run_id": "run"})
     return str(folder)
 
@@ -29,20 +27,23 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _settings(parent: str, **changed: Any) -> RunSettings:
-    return RunSettings.check({**_ENCODER, "start_from": parent, **changed})
+def _settings(parent: str, encoder: str = "one-convolution") -> RunSettings:
+    return RunSettings.check(
+        {"encoder": str(Path(parent).with_name(encoder)), "start_from": parent}
+    )
 
 
-def test_require_parent_encoder_refuses_other_weights(parent: str) -> None:
-    with pytest.raises(SettingError, match=r"encoder must be that of .*parent.*MobileNet"):
-        require_parent_encoder(_settings(parent, seed=4))
+def test_require_parent_encoder_refuses_other_weights(parent: str, tmp_path: Path) -> None:
+    write_encoder(tmp_path / "other", gain=1)
+    with pytest.raises(SettingError, match=r"encoder must be that of .*parent.*one-convolution"):
+        require_parent_encoder(_settings(parent, "other"))
 
 
 def test_require_parent_encoder_names_the_likely_reason_of_a_killed_process(
     parent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parent_encoder, "_silence", _die)
-    with pytest.raises(CaptionflowError, match=r"MobileNet.*memory") as raised:
+    with pytest.raises(CaptionflowError, match=r"one-convolution.*memory") as raised:
         require_parent_encoder(_settings(parent))
     assert parent in str(raised.value)
 
