@@ -2,7 +2,7 @@
 
 import io
 import re
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -34,21 +34,14 @@ _PROGRESS = re.compile(
 )
 
 
-class Seconds(NamedTuple):
-    """Seconds that a step took to start, and then to work."""
-
-    start_up: float
-    work: float
-
-
 class _TimeColumn(ProgressColumn):
     """The time that a step took, or has taken so far."""
 
     def render(self, task: Task) -> Text:
         """Returns the time in seconds."""
-        took: Seconds | None = task.fields["took"]
+        took: float | None = task.fields["took"]
         if took is not None:
-            return Text(f"{sum(took):.1f} s", style="progress.elapsed")
+            return Text(f"{took:.1f} s", style="progress.elapsed")
         return Text(f"{task.elapsed or 0:.0f} s", style="progress.elapsed")
 
 
@@ -63,13 +56,13 @@ class RunView(io.TextIOBase):
         log: Where all output is written.
 
     Attributes:
-        seconds: Time that each finished step took.
+        seconds: Time that each finished step took, in seconds.
         failure: The step that failed first, and its error.
     """
 
     def __init__(self, console: Console, log: TextIO) -> None:
         super().__init__()
-        self.seconds: dict[str, Seconds] = {}
+        self.seconds: dict[str, float] = {}
         self.failure: str | None = None
         self._console = console
         self._log = log
@@ -137,7 +130,7 @@ class RunView(io.TextIOBase):
             # Steps that do not depend on the failed one still run.
             self.failure = self.failure or match["error"]
         elif match := _TOOK.match(line):
-            self._finish(match["step"], Seconds(float(match["start_up"]), float(match["work"])))
+            self._finish(match["step"], float(match["start_up"]) + float(match["work"]))
 
     def _show(self, step: str, text: str) -> None:
         # Indented lines belong to a table at a step's end; they remain on the screen.
@@ -155,7 +148,7 @@ class RunView(io.TextIOBase):
                 done = int(match["done"]) - 1 + fraction
                 self._progress.update(self._bar, completed=done, total=int(match["total"]))
 
-    def _finish(self, step: str, seconds: Seconds) -> None:
+    def _finish(self, step: str, seconds: float) -> None:
         self.seconds[step] = seconds
         if self._bar is not None:
             self._progress.update(self._bar, completed=1, total=1, took=seconds)

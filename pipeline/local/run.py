@@ -20,7 +20,7 @@ from components.artifacts.manifest import REPORT_FILE
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
 from pipeline.local.cache import RunCache, plan_steps, restored_spec, step_outputs
-from pipeline.local.console import RunView, Seconds
+from pipeline.local.console import RunView
 from pipeline.local.environment import (
     arguments_of,
     contents_of,
@@ -115,10 +115,10 @@ def _run(
 
 
 def _print_reused(
-    console: Console, planned: list[PlannedStep], earlier: Mapping[str, Seconds]
+    console: Console, planned: list[PlannedStep], earlier: Mapping[str, float]
 ) -> None:
     reused = [
-        f"{step.name} ({sum(earlier[step.name]):.1f} s then)" if step.name in earlier else step.name
+        f"{step.name} ({earlier[step.name]:.1f} s then)" if step.name in earlier else step.name
         for step in planned
         if step.reused
     ]

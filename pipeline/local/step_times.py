@@ -4,32 +4,29 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from components.artifacts.files import read_json, write_json
-from pipeline.local.console import Seconds
 from pipeline.plan import PlannedStep
 
 # Folder in the cache, with a file for each step.
 _TIMES = "times"
 
 
-def record_times(
-    cache: Path, planned: Iterable[PlannedStep], seconds: Mapping[str, Seconds]
-) -> None:
+def record_times(cache: Path, planned: Iterable[PlannedStep], seconds: Mapping[str, float]) -> None:
     """Writes the times of the steps that ran, if their results are in the cache.
 
     Args:
         cache: Folder of the cache.
         planned: All steps.
-        seconds: Time that each step took, by step.
+        seconds: Seconds that each step took, by step.
     """
     for step in planned:
         if step.key and step.name in seconds:
-            times = {"key": step.key, "seconds": list(seconds[step.name])}
+            times = {"key": step.key, "seconds": seconds[step.name]}
             (cache / _TIMES).mkdir(parents=True, exist_ok=True)
             write_json(cache / _TIMES / f"{step.name}.json", times)
 
 
-def earlier_times(cache: Path, planned: Iterable[PlannedStep]) -> dict[str, Seconds]:
-    """Returns the time that each reused step took when it ran; unknown times are left out.
+def earlier_times(cache: Path, planned: Iterable[PlannedStep]) -> dict[str, float]:
+    """Returns the seconds that each reused step took when it ran; unknown times are left out.
 
     Args:
         cache: Folder of the cache.
@@ -41,5 +38,5 @@ def earlier_times(cache: Path, planned: Iterable[PlannedStep]) -> dict[str, Seco
         if step.reused and file.exists():
             recorded = read_json(file)
             if recorded["key"] == step.key:
-                times[step.name] = Seconds(*recorded["seconds"])
+                times[step.name] = recorded["seconds"]
     return times

@@ -19,7 +19,6 @@ from components.artifacts.manifest import read_manifest
 from components.artifacts.scores import degeneracy
 from components.settings.run import RunSettings
 from pipeline.local.advice import advice
-from pipeline.local.console import Seconds
 from pipeline.local.summary_tables import outcome_line, scores_table, short_path, steps_table
 
 #: Folder in the work folder where kfp.local stores artifacts.
@@ -47,8 +46,8 @@ class Summary:
     config_file: Path
     model_name: str
     outputs: Mapping[str, Mapping[str, Any]]
-    seconds: Mapping[str, Seconds]
-    earlier: Mapping[str, Seconds] = field(default_factory=dict)
+    seconds: Mapping[str, float]
+    earlier: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def trained(self) -> bool:

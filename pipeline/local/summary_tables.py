@@ -10,7 +10,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from components.artifacts.scores import TITLES, search_scores
-from pipeline.local.console import Seconds
 
 # Width of the titles beside the sentences.
 _TITLE = 8
@@ -18,23 +17,22 @@ _TITLE = 8
 
 def steps_table(
     files: Mapping[str, Mapping[str, Path]],
-    seconds: Mapping[str, Seconds],
-    earlier: Mapping[str, Seconds],
+    seconds: Mapping[str, float],
+    earlier: Mapping[str, float],
     *,
     folder: Path,
 ) -> Table:
-    """Returns a row for each step: its times and the paths of its artifacts.
+    """Returns a row for each step: its time and the paths of its artifacts.
 
     Args:
         files: The paths of each step's artifacts, by step and name.
-        seconds: Time that each step took; steps from the cache are left out.
-        earlier: Time that steps from the cache took when they ran, if it is known.
+        seconds: Seconds that each step took; steps from the cache are left out.
+        earlier: Seconds that steps from the cache took when they ran, if it is known.
         folder: The folder of the run's artifacts, to which the paths are relative.
     """
     table = Table(
         "step",
-        Column("start-up", justify="right"),
-        Column("work", justify="right"),
+        Column("time", justify="right"),
         Column("artifact", overflow="fold"),
         box=None,
         pad_edge=False,
@@ -42,13 +40,13 @@ def steps_table(
     )
     for step, artifacts in files.items():
         if step in seconds:
-            times = (f"{seconds[step].start_up:.1f} s", f"{seconds[step].work:.1f} s")
+            time = f"{seconds[step]:.1f} s"
         elif step in earlier:
-            times = ("cached", f"({sum(earlier[step]):.1f} s)")
+            time = f"cached ({earlier[step]:.1f} s)"
         else:
-            times = ("", "cached")
+            time = "cached"
         paths = (os.path.relpath(file, folder) for file in artifacts.values())
-        table.add_row(step, *times, "\n".join(paths))
+        table.add_row(step, time, "\n".join(paths))
     return table
 
 

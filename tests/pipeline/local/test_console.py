@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.local.console import RunView, Seconds
+from pipeline.local.console import RunView
 
 _RUN = """\
 10:00:00.000 - INFO - Executing task \x1b[96m'train'\x1b[0m
@@ -35,7 +35,7 @@ def test_run_view_in_a_log_prints_the_lines_of_steps_alone() -> None:
         "[train] epoch 2/4  loss 2.000",
     ]
     assert log == _RUN
-    assert view.seconds == {"train": Seconds(start_up=8.5, work=12.5)}
+    assert view.seconds == {"train": 21.0}
     assert view.failure is None
 
 

@@ -68,10 +68,7 @@ def test_run_pipeline_shows_progress_scores_paths_and_the_next_command(
     assert "[ingest] Drew 48 scenes" in shown
     assert "[train] epoch 2/2" in shown
     for step, seconds in summary.seconds.items():
-        # Measured separately from work; nothing but a fork and KFP's executor.
-        assert seconds.start_up >= 0
-        took = rf"\n{step} +{seconds.start_up:.1f} s +{seconds.work:.1f} s"
-        assert re.search(took, shown), step
+        assert re.search(rf"\n{step} +{seconds:.1f} s", shown), step
     assert {"ingest", "train", "register"} < set(summary.seconds)
     for name, artifact in (("ingest", "manifest"), ("train", "model"), ("evaluate", "scores")):
         assert Path(summary.outputs[name][artifact].path).exists()

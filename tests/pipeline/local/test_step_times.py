@@ -1,6 +1,5 @@
 from pathlib import Path
 
-from pipeline.local.console import Seconds
 from pipeline.local.step_times import earlier_times, record_times
 from pipeline.plan import PlannedStep
 
@@ -10,9 +9,9 @@ def _planned(key: str, *, reused: bool) -> list[PlannedStep]:
 
 
 def test_earlier_times_are_those_of_the_reused_result(tmp_path: Path) -> None:
-    times = {"train": Seconds(8.5, 12.25), "gate": Seconds(1, 2)}
+    times = {"train": 20.75, "gate": 3.0}
     record_times(tmp_path, _planned("k", reused=False), times)
-    assert earlier_times(tmp_path, _planned("k", reused=True)) == {"train": Seconds(8.5, 12.25)}
+    assert earlier_times(tmp_path, _planned("k", reused=True)) == {"train": 20.75}
     assert earlier_times(tmp_path, _planned("other", reused=True)) == {}
     assert earlier_times(tmp_path, _planned("k", reused=False)) == {}
 
