@@ -93,7 +93,7 @@ def artifacts(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_parity(warm_processes: None) -> None:
+def quick_parity(warm_parity: None) -> None:
     """All tests here but one fork the process of the parity check."""
 
 

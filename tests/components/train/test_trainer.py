@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from warm_processes import start_warm
 
 from components.artifacts.examples import Examples, ExampleShards
 from components.captioning.decoding.search import DecodingConfig, search_alternatives
@@ -114,10 +115,9 @@ def test_fit_network_resumed_after_a_kill_equals_uninterrupted_training(
     # Between two epochs, and within one.
     for steps in (0, 4):
         checkpoint = f"killed-{steps}.npz"
-        killed = subprocess.run(
-            [sys.executable, script, tmp_path, tmp_path / checkpoint, str(steps)], check=False
-        )
-        assert killed.returncode == -signal.SIGKILL
+        killed = start_warm(script, tmp_path, tmp_path / checkpoint, steps, log=tmp_path / "log")
+        killed.join()
+        assert killed.exitcode == -signal.SIGKILL, (tmp_path / "log").read_text()
 
         resumed, state = fit(settings, checkpoint, train_shards, dev_shards)
 

@@ -4,15 +4,15 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from warm_processes import start_warm
 
 from components.artifacts.examples import ExampleShards
 from components.captioning.model.decoder import ModelConfig
@@ -77,19 +77,23 @@ def test_each_worker_has_its_own_dropout() -> None:
 
 def _start(
     ports: list[int], rank: int, folder: Path, checkpoint: Path, *arguments: str
-) -> subprocess.Popen[str]:
+) -> BaseProcess:
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     config = {"cluster": cluster, "task": {"type": "worker", "index": rank}}
-    return subprocess.Popen(
-        [sys.executable, SCRIPT, folder, checkpoint, *arguments],
-        env={**os.environ, CLUSTER_VARIABLE: json.dumps(config)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    environment = {**os.environ, CLUSTER_VARIABLE: json.dumps(config)}
+    log = folder / f"log-{rank}"
+    return start_warm(SCRIPT, folder, checkpoint, *arguments, log=log, environment=environment)
 
 
-def _end(*workers: subprocess.Popen[str]) -> list[str]:
-    return [worker.communicate(timeout=PATIENCE)[1] for worker in workers]
+def _end(folder: Path, *workers: BaseProcess) -> list[str]:
+    """Waits for the end of workers; returns what each has written."""
+    for worker in workers:
+        worker.join(PATIENCE)
+    logs = [folder / f"log-{rank}" for rank in range(len(workers))]
+    written = [log.read_text() for log in logs]
+    for log in logs:
+        log.unlink()
+    return written
 
 
 def test_two_workers_train_like_one_also_after_a_kill(
@@ -123,17 +127,17 @@ def test_two_workers_train_like_one_also_after_a_kill(
     ports = [free_port(), free_port()]
     chief = _start(ports, 0, tmp_path, checkpoint)
     other = _start(ports, 1, tmp_path, checkpoint, "4")
-    [error, _] = _end(chief, other)
-    assert other.returncode == -signal.SIGKILL
+    [error, _] = _end(tmp_path, chief, other)
+    assert other.exitcode == -signal.SIGKILL
     # The other worker's end does not leave it waiting for ever.
-    assert chief.returncode > 0, error[-2000:]
+    assert chief.exitcode, error[-2000:]
     assert "aborted" in error or "unhealthy" in error, error[-2000:]
     assert not (tmp_path / "losses-0.json").exists()
 
     ports = [free_port(), free_port()]
     workers = [_start(ports, rank, tmp_path, checkpoint) for rank in (0, 1)]
-    errors = _end(*workers)
-    assert [worker.returncode for worker in workers] == [0, 0], errors
+    errors = _end(tmp_path, *workers)
+    assert [worker.exitcode for worker in workers] == [0, 0], errors
     # The chief may not have finished step 4 when the other worker was killed.
     assert re.search(r"after epoch 1 and [34] steps", errors[0]), errors[0]
 

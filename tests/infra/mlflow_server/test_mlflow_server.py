@@ -170,7 +170,7 @@ def test_champion_serves_captions_and_training_photos_over_http(
     assert refused.incomparable.startswith(f"was trained on {known} of the ")
 
 
-@pytest.mark.usefixtures("warm_processes")
+@pytest.mark.usefixtures("warm_parity")
 def test_server_that_dies_in_an_upload_leaves_no_version_and_the_next_try_makes_one(
     finished: Summary, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
