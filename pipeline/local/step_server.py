@@ -35,13 +35,15 @@ class StepServer:
     def __init__(self, spec: Any) -> None:
         executors = spec.deployment_spec["executors"].values()
         sources = [executor["container"]["command"][-1] for executor in executors]
-        modules = sorted({module for source in sources for module in _imports(source)})
+        modules = {module for source in sources for module in _imports(source)}
+        # The frameworks of macOS do not survive a fork, so there each step imports its libraries.
+        preloaded = sorted({"kfp.dsl.executor_main", *modules}) if sys.platform == "linux" else []
         self._connection, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 # our own program, without a shell
                 [
                     *(sys.executable, "-m", f"{__package__}.step_process"),
-                    *(str(theirs.fileno()), "kfp.dsl.executor_main", *modules),
+                    *(str(theirs.fileno()), *preloaded),
                 ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
