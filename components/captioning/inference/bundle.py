@@ -5,7 +5,8 @@
 model was scored with; `evaluate` adds them), `confidence.json` (the fitted confidence;
 `evaluate` adds it),
 `reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
-`language.txt` (the language of its captions; `evaluate` adds it),
+`training_photos.npy` (the SHA-256 of all photos that it was trained on, see
+`artifacts.training_photos`), `language.txt` (the language of its captions; `evaluate` adds it),
 `encoder.json` and `encoder.weights.h5` or `encoder.onnx` (the image encoder), and `SHA256SUMS`
 (checksums of all files). A bundle may come from an untrusted source: its files are validated before
 a network is built.
