@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from components.artifacts.files import TRAINING_FILE, atomic_directory, write_json
+from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
 from pipeline.config import Settings
 from pipeline.local.__main__ import app
 
@@ -74,10 +75,14 @@ def test_command_check_with_a_model_to_continue_from(tmp_path: Path, mlflow_data
     shutil.copy(mlflow_database, root)
     with atomic_directory(tmp_path / "parent") as aside:
         write_json(aside / TRAINING_FILE, {"mlflow_run_id": "unknown"})
+        TrainingPhotos(frozenset(), frozenset()).save(aside)
     given = ["--root", str(root), "--check", "--scenes", "40"]
     ended = CliRunner().invoke(app, [*given, "--start-from", str(tmp_path / "parent")])
     assert ended.exit_code == 0, ended.output
-    assert "MLflow has no record" in " ".join(ended.stdout.split())
+    (tmp_path / "parent" / TRAINING_PHOTOS_FILE).unlink()
+    ended = CliRunner().invoke(app, [*given, "--start-from", str(tmp_path / "parent")])
+    assert ended.exit_code == 3
+    assert TRAINING_PHOTOS_FILE in ended.stderr
     ended = CliRunner().invoke(app, [*given, "--start-from", "models:/nothing@champion"])
     assert ended.exit_code in (2, 3)
     assert "nothing" in ended.stderr and "MLFLOW_TRACKING_URI" not in ended.stderr
@@ -93,6 +98,7 @@ def test_command_plan_with_a_model_to_continue_from_builds_no_encoder(
     shapes = {"decoder": "par_inject", "ensemble_size": 1, "units": 8, "embedding_width": 50}
     with atomic_directory(tmp_path / "parent") as aside:
         write_json(aside / TRAINING_FILE, {"mlflow_run_id": "unknown"})
+        TrainingPhotos(frozenset(), frozenset()).save(aside)
         write_json(aside / "network.json", shapes)
         # A whole run would refuse its weights.
         write_json(aside / "encoder.json", encoder)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from components.artifacts.files import TRAINING_FILE, atomic_directory, write_json
+from components.artifacts.training_photos import TrainingPhotos
 from components.errors import CaptionflowError, SettingError
 from components.features.building import build_encoder
 from components.settings.run import RunSettings
@@ -21,6 +22,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> str:
     with atomic_directory(folder) as aside:
         build_encoder(RunSettings.check(_ENCODER), "float32").spec.save(aside)
         write_json(aside / TRAINING_FILE, {"mlflow_run_id": "run"})
+        TrainingPhotos(frozenset(), frozenset()).save(aside)
     return str(folder)
 
 
