@@ -8,6 +8,7 @@ from components.language_tag import LANGUAGE_TAG
 from components.settings.base import setting
 from components.settings.shared import (
     BeamSettings,
+    LengthSettings,
     Name,
     SeedSettings,
     StartSettings,
@@ -23,7 +24,7 @@ _SplitShare = Annotated[float, Field(gt=0, lt=1)]
 _Limit = Annotated[float, Field(ge=0, le=1)]
 
 
-class DataSettings(SeedSettings, StoreSettings, StartSettings):
+class DataSettings(SeedSettings, StoreSettings, LengthSettings, StartSettings):
     """The data set and its splits."""
 
     title: ClassVar[str] = "Data"

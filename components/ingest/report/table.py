@@ -9,6 +9,7 @@ from rich.table import Table
 
 from components.artifacts.language import UNDETERMINED
 from components.errors import one_line
+from components.ingest.captions.lengths import unit_of
 
 _WIDTH = 96
 _KNOWN = "left out of dev and test, since the model to continue from was trained on them"
@@ -46,11 +47,12 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         Rows, each a title and a text.
     """
     counts, words = report["counts"], report["words"]
+    unit = unit_of(words)
     rows = [
         ("photos", f"{report['photos']:,} ({report['source']})"),
         (
             "captions",
-            f"{report['captions']:,}, {words['per_caption']:.1f} words on average"
+            f"{report['captions']:,}, {words['per_caption']:.1f} {unit} on average"
             + _also(counts, empty_captions="empty", too_long_captions="too long"),
         ),
         (
@@ -65,9 +67,9 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         ("splits from", report["splits_from"]),
         (
-            "words",
-            f"{words['distinct']:,} distinct; {words['unknown_share']:.1%} of the words in dev and "
-            "test are not in train",
+            unit,
+            f"{words['distinct']:,} distinct; {words['unknown_share']:.1%} of the {unit} in dev "
+            "and test are not in train",
         ),
         ("language", _language(report)),
         ("missing", _missing(report["captions_without_image"])),

@@ -76,7 +76,7 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     ]
     hashes = {"a": "f" * 16, "b": "0" * 16, "c": "00ff" * 4, "d": "00ff" * 4, "e": "0" * 15 + "1"}
     left_out = {key: [] for key in _LISTS} | {"in_no_split": ["x", "y"], "quarantined": broken}
-    report = build_report(_SOURCE, photos, hashes, left_out, splits_from="two lists")
+    report = build_report(_SOURCE, photos, hashes, left_out, splits_from="two lists", max_words=20)
     assert report["source"] == "flickr-token"
     assert report["photos"] == 5
     assert report["captions"] == 6
@@ -84,7 +84,8 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     assert report["splits_from"] == "two lists"
     assert report["notes"] == ["read once"]
     assert report["words"] == {
-        "total": 6, "distinct": 3, "per_caption": 1.0, "unknown_share": 0.0
+        "total": 6, "distinct": 3, "per_caption": 1.0, "unknown_share": 0.0,
+        "unspaced_share": 0.0, "lengths": [0, 6],
     }  # fmt: skip
     findings = {finding["kind"]: finding for finding in report["findings"]}
     assert "1.0 words on average, such as 'one'" in findings["few_words"]["text"]

@@ -15,7 +15,13 @@ _REPORT: dict[str, Any] = {
     "captions": 34980,
     "splits": {"train": 5996, "dev": 500, "test": 500},
     "splits_from": "train.txt, val.txt, test.txt",
-    "words": {"total": 9, "distinct": 8290, "per_caption": 10.81, "unknown_share": 0.0133},
+    "words": {
+        "total": 9,
+        "distinct": 8290,
+        "per_caption": 10.81,
+        "unknown_share": 0.0133,
+        "unspaced_share": 0.01,
+    },
     "language": "und",
     "language_from": "detected",
     "findings": [],
@@ -65,3 +71,10 @@ def test_table_lines_tell_all_that_was_left_out() -> None:
         r"two\nlines\x1b[31m.csv: read twice",
     ):  # fmt: skip
         assert fact in text
+
+
+def test_table_lines_of_a_script_without_spaces_count_characters() -> None:
+    words = {**_REPORT["words"], "unspaced_share": 0.9}
+    rows = dict(summarize({**_REPORT, "words": words}))
+    assert rows["captions"].endswith("10.8 characters on average")
+    assert rows["characters"].startswith("8,290 distinct; 1.3% of the characters")
