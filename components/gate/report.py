@@ -1,6 +1,5 @@
 """Completes the report with the decision of the gate and the facts of this run."""
 
-import shlex
 from datetime import UTC, datetime
 
 import yaml
@@ -8,10 +7,10 @@ import yaml
 from components.artifacts.champion_predictions import ChampionPredictions
 from components.artifacts.git_commit import Commit
 from components.artifacts.report import fill_places
+from components.gate.command import command_of
 from components.gate.decision import Decision
 from components.registry.datasets import dataset_name
 from components.registry.records import to_the_minute
-from components.settings.data import SAMPLE
 from components.settings.run import RunSettings
 
 _NO_COMMIT = "Unknown: the model was not trained from a Git checkout"
@@ -53,16 +52,11 @@ def complete_report(
         "dataset": dataset_name(settings.dataset),
         "champion": _comparison(decision, champion),
         "commit": _NO_COMMIT if commit is None else str(commit),
-        "command": shlex.join(["captionflow", "run", *_flags(settings)]),
+        "command": command_of(settings),
     }
     if drift:
         texts["drift"] = drift
     return fill_places(page, texts)
-
-
-def _flags(settings: RunSettings) -> list[str]:
-    # For users' own data, `captionflow run` chooses the settings that are not given.
-    return settings.to_flags(defaults=settings.dataset != SAMPLE)
 
 
 def _comparison(decision: Decision, champion: ChampionPredictions | None) -> str:

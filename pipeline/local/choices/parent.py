@@ -10,8 +10,9 @@ from components.errors import DataError, SettingError
 from components.settings.backbone_names import is_model_folder
 from components.settings.base import flag
 from components.settings.encoder import WEIGHTS
+from components.settings.presets import DEFAULT_PRESET
 from components.settings.train import PARENT_SHAPES
-from pipeline.config import DEFAULT_PRESET, make_settings
+from pipeline.config import make_settings
 from pipeline.local.choices.weights import onnx_model, weights_file
 from pipeline.local.environment import set_environment
 
