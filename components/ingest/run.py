@@ -127,7 +127,6 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
             passed.each("perceptual_hash"),
             left_out,
             splits_from=assignment.origin,
-            max_words=settings.max_words,
             language=settings.language,
         )
         write_json(aside / REPORT_FILE, report)

@@ -93,7 +93,11 @@ def _predict(
     try:
         champion_training = _training_photos(model_name, version)
     except (DataError, OSError, ValueError) as error:
-        reason = f"has no valid record of its training photos: {error}"
+        logger.warning("Training photos of champion v%s: %s", version, error)
+        reason = (
+            f"has no valid record of its training photos ({TRAINING_PHOTOS_FILE}, which older "
+            "versions of captionflow did not write)"
+        )
         return ChampionPredictions(version, incomparable=reason)
     test = {photo.image_id: photo for photo in photos if photo.split == "test"}
     # A test photo that is also a training photo of the new model (the same photo in dev and test)

@@ -8,7 +8,6 @@ from components.language_tag import LANGUAGE_TAG
 from components.settings.base import setting
 from components.settings.shared import (
     BeamSettings,
-    LengthSettings,
     Name,
     SeedSettings,
     StartSettings,
@@ -24,7 +23,7 @@ _SplitShare = Annotated[float, Field(gt=0, lt=1)]
 _Limit = Annotated[float, Field(ge=0, le=1)]
 
 
-class DataSettings(SeedSettings, StoreSettings, LengthSettings, StartSettings):
+class DataSettings(SeedSettings, StoreSettings, StartSettings):
     """The data set and its splits."""
 
     title: ClassVar[str] = "Data"

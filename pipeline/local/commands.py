@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from components.captioning.model.caption_lengths import explain_long_captions
 from components.storage.filesystem import require_writable
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
@@ -91,4 +92,7 @@ def show_dataset(settings: Settings, root: Path, console: Console | None = None)
     from components.ingest.report.table import report_table
 
     report = check_dataset(settings)
+    words = report["words"]
+    if text := explain_long_captions(words["lengths"], words["unspaced_share"], settings.max_words):
+        report["summary"].append(["warning", text])
     (console or Console(markup=False)).print(report_table(report))

@@ -1,4 +1,4 @@
-"""Finds what limits a model trained on a data set: too few photos or known words, long captions.
+"""Finds what limits a model trained on a data set: too few photos, captions or known words.
 
 The findings are part of `report.json`. `captionflow run --check`, the log of `ingest`, the report
 page and the model card quote them from there.
@@ -14,7 +14,6 @@ from components.captioning.model.unusual_captions import (
     explain_few_words,
     explain_typed_tokens,
 )
-from components.ingest.captions.lengths import MAX_LONG_SHARE, find_long_captions
 from components.ingest.captions.words import Words, caption_words
 from components.settings.data import SAMPLE
 
@@ -56,7 +55,6 @@ def find_limits(
     words: Words,
     *,
     layout: str,
-    max_words: int,
 ) -> list[Finding]:
     """Finds what limits a model trained on these data.
 
@@ -66,10 +64,9 @@ def find_limits(
         words: The result of `count_words`.
         layout: The data set's layout. The generated sample is exempt from the bounds on photos,
             words and references, because its scenes are so alike that few of them suffice.
-        max_words: The setting; training truncates longer captions.
     """
     limits = [] if layout == SAMPLE else list(_limits(photos, splits, words))
-    return [*limits, *_unusual_captions(photos, words), *_long_captions(words, max_words)]
+    return [*limits, *_unusual_captions(photos, words)]
 
 
 def _limits(
@@ -107,15 +104,3 @@ def _unusual_captions(photos: Collection[Photo], words: Words) -> Iterator[Findi
     if text := explain_few_words(words["total"], count, " ".join(caption_words(first))):
         mean = words["per_caption"]
         yield Finding(kind="few_words", value=mean, bound=FEW_WORDS, text=text)
-
-
-def _long_captions(words: Words, max_words: int) -> Iterator[Finding]:
-    if long := find_long_captions(words, max_words):
-        text = (
-            f"{long.share:.0%} of the captions ({long.captions:,}) have more than {max_words} "
-            f"{long.unit}: training truncates them, and the model generates none that are longer. "
-            f"--max-words {long.enough} leaves {long.whole_share:.0%} of them whole"
-        )
-        if long.unit == "characters":
-            text += "; it counts characters, since this script has no spaces between words"
-        yield Finding(kind="long_captions", value=long.share, bound=MAX_LONG_SHARE, text=text)

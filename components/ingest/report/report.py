@@ -60,7 +60,6 @@ def build_report(
     left_out: dict[str, list[Any]],
     *,
     splits_from: str,
-    max_words: int,
     language: str = "",
 ) -> dict[str, Any]:
     """Builds the report of a finished ingest.
@@ -71,7 +70,6 @@ def build_report(
         perceptual_hashes: Their perceptual hashes by image id.
         left_out: The result of `list_left_out`.
         splits_from: Description of where the splits come from.
-        max_words: The setting; training truncates longer captions.
         language: The captions' language, a BCP 47 tag; empty to detect it.
 
     Returns:
@@ -118,7 +116,7 @@ def build_report(
         "splits_from": splits_from,
         "words": words,
         **_language(source, captions, language),
-        "findings": find_limits(photos, sizes, words, layout=source.layout, max_words=max_words),
+        "findings": find_limits(photos, sizes, words, layout=source.layout),
         "quarantined_by_reason": _by_reason(left_out["quarantined"]),
         "notes": list(source.notes),
         "dataset_fingerprint": photos_fingerprint(photos),

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from components.artifacts.language import UNDETERMINED
+from components.captioning.model.caption_lengths import unit_of
 from components.errors import one_line
-from components.ingest.captions.lengths import unit_of
 
 _WIDTH = 96
 _KNOWN = "left out of dev and test, since the model to continue from was trained on them"
@@ -47,7 +47,7 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         Rows, each a title and a text.
     """
     counts, words = report["counts"], report["words"]
-    unit = unit_of(words)
+    unit = unit_of(words["unspaced_share"])
     rows = [
         ("photos", f"{report['photos']:,} ({report['source']})"),
         (

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from components.artifacts.manifest import Photo
+from components.captioning.model.caption_lengths import LongCaptions, find_long_captions
 from components.errors import DataError
-from components.ingest.captions.lengths import LongCaptions, find_long_captions
 from components.ingest.captions.words import count_words
 from components.ingest.reading.sources import read_folder
 from components.storage.filesystem import is_remote, local_path
@@ -45,7 +45,8 @@ def long_captions(dataset: str, images: int | None, max_words: int) -> LongCapti
         return None
     finally:
         quiet.setLevel(level)
-    return find_long_captions(count_words(list(_sample(captions))), max_words)
+    words = count_words(list(_sample(captions)))
+    return find_long_captions(words["lengths"], words["unspaced_share"], max_words)
 
 
 def _sample(captions: Mapping[str, Sequence[str]]) -> Iterator[Photo]:

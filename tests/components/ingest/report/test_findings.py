@@ -14,7 +14,7 @@ _WORDS = Words(
 
 
 def _found(photo: Photo = _PHOTO, words: Words = _WORDS, **sizes: int) -> dict[str, Any]:
-    found = find_limits([photo], {**MIN_PHOTOS, **sizes}, words, layout="csv", max_words=20)
+    found = find_limits([photo], {**MIN_PHOTOS, **sizes}, words, layout="csv")
     return {finding["kind"]: finding for finding in found}
 
 
@@ -47,22 +47,5 @@ def test_find_limits_of_drawn_scenes_are_only_unusual_captions() -> None:
     words = Words(**{**_WORDS, "total": 2, "per_caption": 1.0, "unknown_share": 0.9})
     photo = Photo("a", "a", "a", 9, 9, "test", ("<start> dog", "cat"))
     splits = dict.fromkeys(MIN_PHOTOS, 1)
-    found = find_limits([photo], splits, words, layout="sample", max_words=20)
+    found = find_limits([photo], splits, words, layout="sample")
     assert [finding["kind"] for finding in found] == ["typed_tokens", "few_words"]
-
-
-def test_find_limits_names_captions_that_max_words_truncates() -> None:
-    # Of 100 captions, 5 have 21 words, and 1 of these has 30.
-    lengths = [0] * 10 + [95] + [0] * 10 + [4] + [0] * 8 + [1]
-    (found,) = _found(words=Words(**{**_WORDS, "lengths": lengths})).values()
-    assert (found["kind"], found["value"], found["bound"]) == ("long_captions", 0.05, 0.04)
-    for fact in ("5% of the captions (5)", "20 words", "--max-words 21", "99% of them"):
-        assert fact in found["text"]
-    assert "characters" not in found["text"]
-
-
-def test_find_limits_of_a_script_without_spaces_counts_characters() -> None:
-    words = Words(**{**_WORDS, "lengths": [0] * 33 + [10], "unspaced_share": 0.98})
-    (found,) = _found(words=words).values()
-    for fact in ("100% of the captions (10)", "20 characters", "--max-words 33", "no spaces"):
-        assert fact in found["text"]

@@ -76,7 +76,7 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     ]
     hashes = {"a": "f" * 16, "b": "0" * 16, "c": "00ff" * 4, "d": "00ff" * 4, "e": "0" * 15 + "1"}
     left_out = {key: [] for key in _LISTS} | {"in_no_split": ["x", "y"], "quarantined": broken}
-    report = build_report(_SOURCE, photos, hashes, left_out, splits_from="two lists", max_words=20)
+    report = build_report(_SOURCE, photos, hashes, left_out, splits_from="two lists")
     assert report["source"] == "flickr-token"
     assert report["photos"] == 5
     assert report["captions"] == 6
