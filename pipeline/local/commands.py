@@ -16,6 +16,7 @@ from pipeline.local.environment import (
     experiment_fingerprint,
     set_environment,
 )
+from pipeline.local.quiet import quiet
 from pipeline.local.run import run_pipeline
 from pipeline.local.summary import show_summary
 from pipeline.local.upload import upload_artifacts
@@ -91,7 +92,9 @@ def show_dataset(settings: Settings, root: Path, console: Console | None = None)
     from components.ingest.check import check_dataset
     from components.ingest.report.table import report_table
 
-    report = check_dataset(settings)
+    # What these warn of is in the table too.
+    with quiet(*(f"components.ingest.{package}" for package in ("images", "reading", "report"))):
+        report = check_dataset(settings)
     words = report["words"]
     if text := explain_long_captions(words["lengths"], words["unspaced_share"], settings.max_words):
         report["summary"].append(["warning", text])

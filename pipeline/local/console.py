@@ -34,6 +34,10 @@ _PROGRESS = re.compile(
 )
 
 
+# A row of a table: a title and two spaces or more before the text; or the text alone.
+_ROW = re.compile(r"( +(?:\S+(?: \S+)*  +)?)(.*)")
+
+
 class Seconds(NamedTuple):
     """Seconds that a step took to start, and then to work."""
 
@@ -144,9 +148,10 @@ class RunView(io.TextIOBase):
         if not self._console.is_terminal:
             self._console.print(f"[{step}] {text}", markup=False, highlight=False, soft_wrap=True)
         elif text.startswith("  "):
-            # Lines that are too long break between words.
-            line = Table.grid()
-            line.add_row(Text(f"[{step}] "), Text(text))
+            # Lines that are too long break between words, and continue below the text.
+            title, content = _ROW.fullmatch(text).groups()
+            line = Table.grid(Column(no_wrap=True), Column(overflow="fold"))
+            line.add_row(Text(f"[{step}] {title}"), Text(content))
             self._console.print(line)
         elif self._bar is not None:
             self._progress.update(self._bar, description=text)

@@ -1,6 +1,5 @@
 """Chooses the longest caption for a data set whose captions the preset would truncate."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -10,6 +9,7 @@ from components.errors import DataError
 from components.ingest.captions.words import count_words
 from components.ingest.reading.sources import read_folder
 from components.storage.filesystem import is_remote, local_path
+from pipeline.local.quiet import quiet
 
 # Reading the captions of more images takes more than some seconds; `ingest` reports long ones.
 _MOST_IMAGES = 50_000
@@ -35,16 +35,12 @@ def long_captions(dataset: str, images: int | None, max_words: int) -> LongCapti
     folder = local_path(dataset)
     if not folder.is_dir():
         return None
-    quiet = logging.getLogger("components.ingest")
-    level = quiet.level
     # `ingest` reads the data set again and logs the same warnings.
-    quiet.setLevel(logging.ERROR)
     try:
-        captions = read_folder(folder.absolute(), dataset).captions
+        with quiet("components.ingest"):
+            captions = read_folder(folder.absolute(), dataset).captions
     except DataError:
         return None
-    finally:
-        quiet.setLevel(level)
     words = count_words(list(_sample(captions)))
     return find_long_captions(words["lengths"], words["unspaced_share"], max_words)
 

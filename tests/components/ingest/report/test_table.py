@@ -50,6 +50,16 @@ def test_table_lines_of_a_sound_data_set() -> None:
     ]
 
 
+def test_table_lines_are_one_for_each_row() -> None:
+    notes = [" ".join(f"word{number}" for number in range(60))]
+    assert [
+        line for line in _lines({**_REPORT, "notes": notes}) if line[:5] in ("words", "note ")
+    ] == [
+        "words        8,290 distinct; 1.3% of the words in dev and test are not in train",
+        f"note         {notes[0]}",
+    ]
+
+
 def test_table_lines_tell_all_that_was_left_out() -> None:
     report = {
         **_REPORT,
