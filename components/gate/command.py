@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from components.settings.data import SAMPLE
 from components.settings.presets import DEFAULT_PRESET, PRESETS, preset_values
@@ -12,14 +13,20 @@ from components.settings.run import RunSettings
 _CHOSEN = ("encoder", "encoder_weights", "glove", "model_name")
 
 
+# A local run keeps these below its work folder, and records their absolute paths.
+_IN_WORK_FOLDER = ("checkpoints", "store")
+
+
 def command_of(settings: RunSettings) -> str:
     """Returns the shortest command that runs with the same settings.
 
-    It names a preset, and only the settings that differ from it.
+    It names a preset, and only the settings that differ from it. It leaves the work folder to the
+    user.
 
     Args:
         settings: All settings of a run.
     """
+    settings = _anywhere(settings)
     commands = (_arguments(settings, preset) for preset in PRESETS)
     return shlex.join(["captionflow", "run", *min(commands, key=len)])
 
@@ -33,3 +40,15 @@ def _arguments(settings: RunSettings, preset: str) -> Sequence[str]:
     # Without a preset, one is chosen for users' own data.
     named = ["--preset", preset] if own or preset != DEFAULT_PRESET else []
     return [*named, *settings.to_flags(values, always=chosen)]
+
+
+def _anywhere(settings: RunSettings) -> RunSettings:
+    """Returns settings with the default of each folder that is in the work folder."""
+    root = Path(settings.checkpoints).parent
+    defaults = {name: RunSettings.model_fields[name].default for name in _IN_WORK_FOLDER}
+    inside = {
+        name: default
+        for name, default in defaults.items()
+        if root.is_absolute() and Path(getattr(settings, name)) == root / default
+    }
+    return settings.model_copy(update=inside)

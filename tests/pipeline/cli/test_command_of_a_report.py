@@ -9,9 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from components.gate.command import command_of
+from components.settings.run import RunSettings
 from pipeline.cli.app import app
 from pipeline.config import Settings, make_settings
 from pipeline.local import commands
+from pipeline.local.environment import arguments_of
 
 Parse = Callable[[str], Settings]
 
@@ -57,6 +59,15 @@ def test_command_of_generated_scenes_names_what_differs(parse: Parse) -> None:
     command = command_of(settings)
     assert sorted(shlex.split(command)[2:]) == sorted(["--epochs", "9", "--floors", "", "--force"])
     assert parse(command) == settings
+
+
+def test_command_of_a_local_run_leaves_its_work_folder_to_the_user(parse: Parse) -> None:
+    # What the steps of a local run receive.
+    received = arguments_of(make_settings("sample", {"epochs": 9}), Path("/work/runs"))
+    settings = RunSettings.check({k: v for k, v in received.items() if k in Settings.model_fields})
+    assert command_of(settings) == "captionflow run --epochs 9"
+    elsewhere = settings.model_copy(update={"store": "/data/features"})
+    assert command_of(elsewhere) == "captionflow run --epochs 9 --store /data/features"
 
 
 @pytest.mark.parametrize(
