@@ -16,8 +16,8 @@ TITLES = {
 #: Display names of the scores of a model's confidence.
 CONFIDENCE_TITLES = {
     "surest_half_cider_d": "CIDEr-D of the surest half",
-    "selective_accuracy": "Selective accuracy",
-    "calibration": "Calibration",
+    "selective_accuracy": "Selective accuracy (100 - AURC in %)",
+    "calibration": "Calibration (100 - expected calibration error in %)",
 }
 _BY_SEARCH = ("cider_d", "rouge_l", "meteor")
 # A model that uses a smaller share of its words says the same about nearly every photo.

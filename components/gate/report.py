@@ -71,6 +71,7 @@ def _comparison(decision: Decision, champion: ChampionPredictions | None) -> str
     theirs = compared.champion
     return (
         f"{name}: BLEU-4 {theirs.bleu4:.2f} and CIDEr-D {theirs.cider_d:.2f} on the same photos. "
-        f"Difference of their sum {compared.difference:+.2f}, 95 % confidence interval "
-        f"{compared.low:+.2f} to {compared.high:+.2f} (p = {compared.p_value:.3f})"
+        f"Difference of BLEU-4 + CIDEr-D, this model minus the champion: "
+        f"{compared.difference:+.2f}, 95 % confidence interval {compared.low:+.2f} to "
+        f"{compared.high:+.2f} (p = {compared.p_value:.3f})"
     )
