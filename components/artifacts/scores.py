@@ -96,7 +96,7 @@ def degeneracy(scores: Mapping[str, Any]) -> str:
     if used >= _MIN_WORDS_USED * possible:
         return ""
     return (
-        f"Words used: {used:,} of {known:,}. This model is useless: it says nearly the same of "
+        f"Words used: {used:,} of {known:,}. This model is useless: it says nearly the same about "
         f"every photo ({scores['distinct_captions']:,} distinct captions of "
         f"{scores['images']:,} photos)."
     )

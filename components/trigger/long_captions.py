@@ -20,4 +20,4 @@ def warn_of_long_captions(manifest: str | Path, max_words: int) -> None:
     words = read_json(Path(manifest) / REPORT_FILE)["words"]
     if text := explain_long_captions(words["lengths"], words["unspaced_share"], max_words):
         # Indented, so that it remains on the screen of a local run.
-        logger.warning("  %s", text)
+        logger.warning("  warning  %s", text)

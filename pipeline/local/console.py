@@ -34,8 +34,8 @@ _PROGRESS = re.compile(
 )
 
 
-# A row of a table: a title and two spaces or more before the text; or the text alone.
-_ROW = re.compile(r"( +(?:\S+(?: \S+)*  +)?)(.*)")
+# A row of a table: a title of a few words, two spaces or more, and a text; or a text alone.
+_ROW = re.compile(r"(?P<title>  +(?:\S{1,20}(?: \S{1,20}){0,3}  +)?)(?P<text>.*)")
 
 
 class Seconds(NamedTuple):
@@ -147,11 +147,10 @@ class RunView(io.TextIOBase):
         # Indented lines belong to a table at a step's end; they remain on the screen.
         if not self._console.is_terminal:
             self._console.print(f"[{step}] {text}", markup=False, highlight=False, soft_wrap=True)
-        elif text.startswith("  "):
+        elif match := _ROW.fullmatch(text):
             # Lines that are too long break between words, and continue below the text.
-            title, content = _ROW.fullmatch(text).groups()
             line = Table.grid(Column(no_wrap=True), Column(overflow="fold"))
-            line.add_row(Text(f"[{step}] {title}"), Text(content))
+            line.add_row(Text(f"[{step}] {match['title']}"), Text(match["text"]))
             self._console.print(line)
         elif self._bar is not None:
             self._progress.update(self._bar, description=text)

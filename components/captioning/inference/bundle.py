@@ -108,15 +108,15 @@ class Bundle:
             load_weights_strictly(network, root / NETWORK_WEIGHTS_FILE)
         except ValidationError as error:
             raise DataError(
-                f"{root} must be a whole model bundle. Received in {error.title}: "
+                f"{root} must be a complete model bundle. Received in {error.title}: "
                 f"{first_fault(error)}"
             ) from error
         except WeightsError as error:
             raise DataError(
-                f"{root} must be a whole model bundle, with all weights of its network. {error}"
+                f"{root} must be a complete model bundle, with all weights of its network. {error}"
             ) from error
         except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
-            raise DataError(f"{root} must be a whole model bundle: {error}") from error
+            raise DataError(f"{root} must be a complete model bundle: {error}") from error
         reranked = decoding.reranking_weight or decoding.guidance_weight
         if reranked and reranker_data.method != METHOD:
             raise DataError(

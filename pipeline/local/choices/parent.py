@@ -63,7 +63,7 @@ def parent_settings(
             encoder = read_json(parent.bundle / ENCODER_FILE)
             values = {name: network[name] for name in PARENT_SHAPES} | _encoder_settings(encoder)
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise DataError(f"start_from must be a whole model bundle: {error!r}") from error
+            raise DataError(f"start_from must be a complete model bundle: {error!r}") from error
     for name, value in values.items():
         if name in fixed and not _agree(name, getattr(given, name), value):
             raise SettingError(

@@ -146,7 +146,7 @@ def test_register_model_broken_bundle_leaves_the_champion(
     experiment = MlflowClient().get_run(run_of(first)).info.experiment_id
     logged = MlflowClient().search_logged_models([experiment])
     files = sorted(first["model"].parent.glob("mlartifacts/models/*"))
-    with pytest.raises(DataError, match=r"a whole model bundle\. .*vocabulary\.txt is missing"):
+    with pytest.raises(DataError, match=r"a complete model bundle\. .*vocabulary\.txt is missing"):
         register(inputs, "Passed: better")
     assert len(MlflowClient().search_model_versions("name = 'captioner'")) == 1
     found = find_champion("captioner")
