@@ -46,7 +46,8 @@ def complete_report(
     texts = {
         "model": model_name,
         "passed" if decision.passed else "failed": outcome,
-        "reason": f"{reason}.",
+        # HTML, in which backticks have no meaning.
+        "reason": f"{reason}.".replace("`", ""),
         "release": released,
         "date": to_the_minute(datetime.now(UTC)),
         "dataset": dataset_name(settings.dataset),

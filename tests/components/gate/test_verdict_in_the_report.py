@@ -62,7 +62,9 @@ def test_judge_below_a_threshold_shows_that_nothing_was_compared(
     artifacts: dict[str, str],
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
-    judged(artifacts, floors="bleu4=70")
+    decision = judged(artifacts, floors="bleu4=70")
+    assert "`--floors`" in decision.reason
+    assert "(--floors)." in _shown(artifacts, "reason")
     assert (_shown(artifacts, "passed"), _shown(artifacts, "failed")) == ("", "Not released")
     assert _shown(artifacts, "champion") == "Champion v1: not compared"
     incomparable = ChampionPredictions("1", incomparable="has no record of its training photos")
