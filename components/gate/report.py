@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import yaml
+from markupsafe import Markup
 
 from components.artifacts.champion_predictions import ChampionPredictions
 from components.artifacts.git_commit import Commit
@@ -53,11 +54,17 @@ def complete_report(
         "dataset": dataset_name(settings.dataset),
         "champion": _comparison(decision, champion),
         "commit": _NO_COMMIT if commit is None else str(commit),
-        "command": command_of(settings),
+        "command": _in_words(command_of(settings)),
     }
     if drift:
         texts["drift"] = drift
     return fill_places(page, texts)
+
+
+def _in_words(command: str) -> Markup:
+    """Returns a command as HTML that breaks between words, not after the hyphens of a flag."""
+    word = Markup('<span class="word">{}</span>')
+    return Markup(" ").join(word.format(each) for each in command.split(" "))
 
 
 def _comparison(decision: Decision, champion: ChampionPredictions | None) -> str:
