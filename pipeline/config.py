@@ -1,8 +1,6 @@
 """The settings of a run: from a preset, a YAML file and the command line, in this order."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,8 @@ from pydantic import field_validator
 from components.errors import SettingError
 from components.gate.thresholds import read_thresholds
 from components.settings.base import flag
+from components.settings.presets import DEFAULT_PRESET, preset_values
 from components.settings.run import RunSettings
-
-#: Names of the presets: YAML files in `pipeline/presets` that also state costs and scores.
-PRESETS = ("sample", "small", "flickr8k")
-DEFAULT_PRESET = PRESETS[0]
 
 # The preset `small` suits fewer images, `flickr8k` more.
 _FEW_IMAGES = 2000
@@ -67,26 +62,8 @@ def preset_for(images: int | None) -> str:
     return "small" if images is not None and images < _FEW_IMAGES else "flickr8k"
 
 
-def _or(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
-
-
 def _metavar(name: str) -> str:
     return "NAME" if name.endswith("_name") else "PATH"
-
-
-@cache
-def preset_values(preset: str) -> Mapping[str, Any]:
-    """Returns the settings of a preset; None marks those that the user has to give.
-
-    Raises:
-        SettingError: If there is no such preset.
-    """
-    if preset not in PRESETS:
-        raise SettingError(f"preset must be {_or(PRESETS)}. Received: {preset!r}")
-    text = (files("pipeline") / "presets" / f"{preset}.yaml").read_text(encoding="utf-8")
-    values: Mapping[str, Any] = yaml.safe_load(text)
-    return values
 
 
 def read_config(file: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def _invoke(*arguments: str) -> None:
 
 _REPORT = {
     "dataset_fingerprint": "d", "photos": 0, "captions": 0,
-    "splits": {"train": 0, "dev": 0, "test": 0},
+    "splits": {"train": 0, "dev": 0, "test": 0}, "words": {"lengths": [], "unspaced_share": 0.0},
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ class ChampionPredictions:
         version: The champion's version in the registry.
         captions: Generated captions by image id; empty if the champion can't be compared with.
         incomparable: Why the champion can't be compared with, as the predicate of a sentence, such
-            as "has no record of its training photos"; empty if it can.
+            as "was trained on 3 of the 9 test photos"; empty if it can.
         data_grew: Whether the new model was trained on more photos than the champion.
     """
 

@@ -91,8 +91,8 @@ def check_bundle(directory: str | Path) -> None:
     """
     if damage := directory_damage(directory):
         raise DataError(
-            f"{directory} must be a whole model bundle. {damage}. Restore the bundle from a copy, "
-            "choose another model (--model-version, --bundle), or train again with "
+            f"{directory} must be a complete model bundle. {damage}. Restore the bundle from a "
+            "copy, choose another model (--model-version, --bundle), or train again with "
             "`captionflow run`"
         )
 
@@ -136,7 +136,7 @@ def directory_damage(directory: str | Path) -> str:
         for name in sorted(expected.keys() - present)
     ]
     damage += [
-        f"{root / name} must not be there: {CHECKSUMS_FILE} does not list it"
+        f"{root / name} is unexpected: {CHECKSUMS_FILE} does not list it"
         for name in sorted(present - expected.keys())
     ]
     if not damage:

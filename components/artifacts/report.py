@@ -39,7 +39,7 @@ def fill_places(page: str, texts: Mapping[str, str]) -> str:
 
     Args:
         page: The report, HTML.
-        texts: Plain text by place.
+        texts: By place, plain text, or HTML that MarkupSafe marks as such.
 
     Raises:
         DataError: If the report does not have one of the places.
@@ -51,7 +51,8 @@ def fill_places(page: str, texts: Mapping[str, str]) -> str:
             raise DataError(
                 f"The report must have a place for {name}: {place(name)}. Run again with --no-cache"
             )
-        page = f"{head}{begin}{escape(text)}{end}{tail}"
+        shown = text if hasattr(text, "__html__") else escape(text)
+        page = f"{head}{begin}{shown}{end}{tail}"
     return page
 
 

@@ -16,8 +16,8 @@ TITLES = {
 #: Display names of the scores of a model's confidence.
 CONFIDENCE_TITLES = {
     "surest_half_cider_d": "CIDEr-D of the surest half",
-    "selective_accuracy": "Selective accuracy",
-    "calibration": "Calibration",
+    "selective_accuracy": "Selective accuracy (100 - AURC in %)",
+    "calibration": "Calibration (100 - expected calibration error in %)",
 }
 _BY_SEARCH = ("cider_d", "rouge_l", "meteor")
 # A model that uses a smaller share of its words says the same about nearly every photo.
@@ -96,7 +96,7 @@ def degeneracy(scores: Mapping[str, Any]) -> str:
     if used >= _MIN_WORDS_USED * possible:
         return ""
     return (
-        f"Words used: {used:,} of {known:,}. This model is useless: it says nearly the same of "
+        f"Words used: {used:,} of {known:,}. This model is useless: it says nearly the same about "
         f"every photo ({scores['distinct_captions']:,} distinct captions of "
         f"{scores['images']:,} photos)."
     )

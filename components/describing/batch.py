@@ -171,7 +171,7 @@ def caption_to_file(
         done = {photo.name for photo in photos} - {photo.name for photo in missing}
         already_done = sum("caption" in lines[name] for name in done)
         if done:
-            logger.info("Skipping %d of %d photos, which were done before", len(done), len(photos))
+            logger.info("Skipping %d of %d photos, which are done already", len(done), len(photos))
         if missing:
             step = CaptionPhotos(
                 model, Shared(), output, options, provenance, len(missing), features

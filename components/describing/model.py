@@ -113,7 +113,7 @@ def decode_options(model: Model, beam_width: int | None, alternatives: int | Non
     try:
         own = int(read_json(decoding_file(model.directory))["beam_width"])
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DataError(f"{model.name} must be a whole model bundle: {error}") from error
+        raise DataError(f"{model.name} must be a complete model bundle: {error}") from error
     width = own if beam_width is None else beam_width
     if alternatives is None:
         alternatives = min(DEFAULT_ALTERNATIVES, width - 1)

@@ -4,12 +4,15 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from components.captioning.encoder.images import MAX_BYTES
 from components.errors import DataError
 from components.storage.filesystem import is_remote, local_path
 from components.storage.transfer import list_remote, read_remote
+
+# Files in a folder of photos that are no photos: captions, the output, a README.
+_TEXTS = frozenset({".csv", ".html", ".json", ".jsonl", ".md", ".tsv", ".txt", ".yaml", ".yml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ def find_photos(sources: Sequence[str], *, besides: Path | None = None) -> list[
 
     Args:
         sources: Files and folders, local or in buckets. A folder stands for all files in it and in
-            its subfolders, whatever their names, except hidden ones (a name that starts with a dot,
-            of the file or of a folder).
+            its subfolders, except texts, such as `captions.jsonl`, and hidden files (a name that
+            starts with a dot, of the file or of a folder).
         besides: A local file to leave out, such as the output.
 
     Returns:
@@ -41,7 +44,7 @@ def find_photos(sources: Sequence[str], *, besides: Path | None = None) -> list[
         missing is among them: reading it will raise an error.
 
     Raises:
-        DataError: If a folder has no files, or can't be listed.
+        DataError: If a folder has no photos, or can't be listed.
         SettingError: If a path has an unknown scheme, or a bucket can't be used.
         CaptionflowError: If the object store does not answer.
     """
@@ -55,7 +58,7 @@ def find_photos(sources: Sequence[str], *, besides: Path | None = None) -> list[
         else:
             files = [PhotoFile(str(path))]
         if not files:
-            raise DataError(f"A folder must have files in it. Received an empty one: {source}")
+            raise DataError(f"A folder must have photos in it. There are none in {source}")
         found.update((file.name, file) for file in files)
     return list(found.values())
 
@@ -102,7 +105,7 @@ def _below(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
-            if not name.startswith(".") and path.is_file():
+            if not name.startswith(".") and not _is_text(name) and path.is_file():
                 yield path
 
 
@@ -114,4 +117,9 @@ def _below_remote(uri: str) -> list[PhotoFile]:
         PhotoFile(file.uri, file.size, file.checksum)
         for file in files
         if not any(part.startswith(".") for part in file.name.split("/"))
+        and not _is_text(file.name)
     ]
+
+
+def _is_text(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in _TEXTS

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.decoding.reranker_data import read_features
+from components.artifacts.arrays import read_array
 from components.drift.kept_features import MAX_BYTES, encoder_folder, list_kept
 from components.storage.filesystem import open_filesystem
 from components.storage.objects import download_file
@@ -71,7 +71,7 @@ def read_requests(uri: str, encoder: Mapping[str, Any], width: int) -> Requests:
 
 
 def _read(file: Path, width: int) -> NDArray[np.float16]:
-    features = read_features(file)
+    features = read_array(file)
     if features.dtype != np.float16 or features.ndim != 2 or features.shape[1] != width:
         raise ValueError(f"it must be float16 [N, {width}]. Received: {features.shape}")
     if not np.isfinite(features).all():

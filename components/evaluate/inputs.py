@@ -12,8 +12,9 @@ from components.artifacts.manifest import REPORT_FILE, ManifestPhotos, Photo
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import Bundle
+from components.captioning.model.caption_lengths import explain_long_captions
 from components.errors import DataError
-from components.evaluate.records import Data, Training
+from components.evaluate.records import Data, Finding, Training
 from components.settings.decoding import DecodingSettings
 
 SPLIT = "test"
@@ -57,7 +58,7 @@ def read_inputs(
             encoders, the test split is empty or lacks references, or the dev split is empty.
     """
     training = _read(Training, Path(model) / TRAINING_FILE)
-    data = _read(Data, Path(manifest) / REPORT_FILE)
+    data = _with_long_captions(_read(Data, Path(manifest) / REPORT_FILE), training.max_words)
     test, dev = (ExampleShards(examples, split) for split in (SPLIT, "dev"))
     _require_references(test)
     decoding = DecodingConfig(
@@ -79,6 +80,13 @@ def read_inputs(
         },
         data=data,
     )
+
+
+def _with_long_captions(data: Data, max_words: int) -> Data:
+    """Returns the description of the data with a finding on the captions that were truncated."""
+    text = explain_long_captions(data.words.lengths, data.words.unspaced_share, max_words)
+    found = [Finding(kind="long_captions", text=text)] if text else []
+    return data.model_copy(update={"findings": [*data.findings, *found]})
 
 
 def _require_references(test: ExampleShards) -> None:

@@ -53,6 +53,18 @@ class Finding(BaseModel):
     text: str
 
 
+class Words(BaseModel):
+    """Counts of the words in the captions.
+
+    Attributes:
+        lengths: Number of captions with no word, with one word, with two words and so on.
+        unspaced_share: Share of the words that are single characters of scripts without spaces.
+    """
+
+    lengths: list[int]
+    unspaced_share: float
+
+
 class Data(BaseModel):
     """The description of the data in the manifest's `report.json`.
 
@@ -61,6 +73,7 @@ class Data(BaseModel):
         test_fingerprint: Fingerprint of the test split.
         source: The layout of the data set; `sample` for drawn scenes.
         language: The captions' language, a BCP 47 tag.
+        words: Counts of the words in the captions.
         findings: Whatever in the data limits a model trained on them.
         photos: Number of photos.
         captions: Number of captions.
@@ -75,6 +88,7 @@ class Data(BaseModel):
     photos: int
     captions: int
     splits: dict[str, int]
+    words: Words
     language: str = UNDETERMINED
     findings: list[Finding] = []
     near_duplicates: Annotated[int, Field(validation_alias=AliasPath("counts", "near_duplicates"))]

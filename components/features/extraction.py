@@ -13,6 +13,7 @@ from apache_beam.utils.shared import Shared
 from components.artifacts.captions import read_captions
 from components.artifacts.files import atomic_directory
 from components.artifacts.manifest import ManifestPhotos
+from components.artifacts.training_photos import TrainingPhotos
 from components.captioning.encoder.precision import Precision, choose_precision
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.model.normalizer import Normalizer
@@ -109,6 +110,7 @@ def extract_features(
         shutil.rmtree(features.scratch)
         # Examples hold normalized references, so the normalizer is part of the artifact.
         normalizer.save(aside)
+        TrainingPhotos.of(tasks).save(aside)
         spec = EncoderSpec.load(aside)
     seconds = time.perf_counter() - started
     rate = len(tasks) / seconds

@@ -1,17 +1,17 @@
 """Completes the report with the decision of the gate and the facts of this run."""
 
-import shlex
 from datetime import UTC, datetime
 
 import yaml
+from markupsafe import Markup
 
 from components.artifacts.champion_predictions import ChampionPredictions
 from components.artifacts.git_commit import Commit
 from components.artifacts.report import fill_places
+from components.gate.command import command_of
 from components.gate.decision import Decision
 from components.registry.datasets import dataset_name
 from components.registry.records import to_the_minute
-from components.settings.data import SAMPLE
 from components.settings.run import RunSettings
 
 _NO_COMMIT = "Unknown: the model was not trained from a Git checkout"
@@ -47,22 +47,24 @@ def complete_report(
     texts = {
         "model": model_name,
         "passed" if decision.passed else "failed": outcome,
-        "reason": f"{reason}.",
+        # HTML, in which backticks have no meaning.
+        "reason": f"{reason}.".replace("`", ""),
         "release": released,
         "date": to_the_minute(datetime.now(UTC)),
         "dataset": dataset_name(settings.dataset),
         "champion": _comparison(decision, champion),
         "commit": _NO_COMMIT if commit is None else str(commit),
-        "command": shlex.join(["captionflow", "run", *_flags(settings)]),
+        "command": _in_words(command_of(settings)),
     }
     if drift:
         texts["drift"] = drift
     return fill_places(page, texts)
 
 
-def _flags(settings: RunSettings) -> list[str]:
-    # For users' own data, `captionflow run` chooses the settings that are not given.
-    return settings.to_flags(defaults=settings.dataset != SAMPLE)
+def _in_words(command: str) -> Markup:
+    """Returns a command as HTML that breaks between words, not after the hyphens of a flag."""
+    word = Markup('<span class="word">{}</span>')
+    return Markup(" ").join(word.format(each) for each in command.split(" "))
 
 
 def _comparison(decision: Decision, champion: ChampionPredictions | None) -> str:
@@ -77,6 +79,7 @@ def _comparison(decision: Decision, champion: ChampionPredictions | None) -> str
     theirs = compared.champion
     return (
         f"{name}: BLEU-4 {theirs.bleu4:.2f} and CIDEr-D {theirs.cider_d:.2f} on the same photos. "
-        f"Difference of their sum {compared.difference:+.2f}, 95 % confidence interval "
-        f"{compared.low:+.2f} to {compared.high:+.2f} (p = {compared.p_value:.3f})"
+        f"Difference of BLEU-4 + CIDEr-D, this model minus the champion: "
+        f"{compared.difference:+.2f}, 95 % confidence interval {compared.low:+.2f} to "
+        f"{compared.high:+.2f} (p = {compared.p_value:.3f})"
     )

@@ -41,7 +41,7 @@ from components.settings.beam_flags import temp_location
 from components.settings.data import SAMPLE, DataSettings
 
 if TYPE_CHECKING:
-    from components.registry.training_photos import TrainingPhotos
+    from components.artifacts.training_photos import TrainingPhotos
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,6 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
             left_out,
             splits_from=assignment.origin,
             language=settings.language,
-            unknown_parent=settings.start_from if parent is None else "",
         )
         write_json(aside / REPORT_FILE, report)
     for line in table_lines(report):
@@ -136,7 +135,7 @@ def ingest_dataset(settings: DataSettings, directory: str | Path) -> dict[str, A
     return report
 
 
-def _parent_photos(start_from: str) -> "TrainingPhotos | None":
+def _parent_photos(start_from: str) -> "TrainingPhotos":
     # Imported here because importing MLflow takes seconds, and nothing else in ingest needs it.
     from components.registry.parents import parent_photos
 

@@ -20,7 +20,7 @@ from components.captioning.model.normalizer import NORMALIZER
 from components.captioning.model.unusual_captions import explain_typed_tokens
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError
-from components.normalize.report import caption_report
+from components.normalize.report import caption_report, report_lines
 from components.normalize.transform import Caption, transform_captions
 
 logger = logging.getLogger(__name__)
@@ -105,20 +105,8 @@ def _captioned_photos(photos: Iterable[Photo], results: Path) -> list[CaptionedP
 
 
 def _log(report: dict[str, Any]) -> None:
-    logger.info(
-        "Vocabulary: %d words seen at least %d times in train, plus %d special tokens",
-        report["vocabulary_size"] - len(SPECIAL_TOKENS),
-        report["min_count"],
-        len(SPECIAL_TOKENS),
-    )
-    for split, counts in report["splits"].items():
-        logger.info(
-            "%s: %d captions, %d words, %.2f %% of them not in the vocabulary",
-            split,
-            counts["captions"],
-            counts["words"],
-            100 * counts["unknown_share"],
-        )
+    for line in report_lines(report):
+        logger.info("%s", line)
     if report["captions_emptied"]:
         logger.info(
             "Dropped %d captions without a word, and %d photos that had no other caption",

@@ -1,12 +1,12 @@
 """The report of the captions artifact: counts, and warnings about unusual captions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.artifacts.captions import CaptionedPhoto
 from components.artifacts.manifest import SPLITS, Photo
 from components.captioning.model.unusual_captions import count_typed_tokens, explain_few_words
-from components.captioning.model.vocabulary import UNK, Vocabulary
+from components.captioning.model.vocabulary import SPECIAL_TOKENS, UNK, Vocabulary
 
 
 def caption_report(
@@ -56,6 +56,27 @@ def caption_report(
         ),
         "few_words": explain_few_words(sum(lengths), len(lengths), example),
     }
+
+
+def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yields lines for the log on the vocabulary and on each split.
+
+    Args:
+        report: The result of `caption_report`.
+    """
+    words = report["vocabulary_size"] - len(SPECIAL_TOKENS)
+    times = "once" if report["min_count"] == 1 else f"{report['min_count']} times"
+    yield (
+        f"Vocabulary: {words} words seen at least {times} in train, plus {len(SPECIAL_TOKENS)} "
+        "special tokens"
+    )
+    for split, counts in report["splits"].items():
+        unknown = counts["unknown_share"]
+        known = f"{100 * unknown:.2f} % of them are not" if unknown else "all of them are"
+        yield (
+            f"{split}: {counts['captions']} captions, {counts['words']} words; {known} in the "
+            "vocabulary"
+        )
 
 
 def _split_report(normalised: Sequence[CaptionedPhoto], split: str) -> dict[str, Any]:

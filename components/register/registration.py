@@ -1,12 +1,11 @@
 """Registers a model that passed the gate, once per training run, and promotes or proposes it."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from components.artifacts.files import SCORES_FILE, TRAINING_FILE, read_json
-from components.artifacts.manifest import Photo, read_manifest
+from components.artifacts.manifest import read_manifest
 from components.register.captioning_process import CaptioningProcess
 from components.register.card import model_card
 from components.register.packaging import log_bundle
@@ -22,11 +21,6 @@ from components.registry.promotion import champion_changed, promote
 from components.registry.registration_lock import registration_lock
 from components.registry.rejected_candidates import candidate_key
 from components.registry.runs import require_run
-from components.registry.training_photos import (
-    TrainingPhotos,
-    read_training_photos,
-    record_training_photos,
-)
 from components.settings.release import RegisterSettings
 
 logger = logging.getLogger(__name__)
@@ -61,13 +55,11 @@ def register_model(
 ) -> Registered:
     """Registers a model as a version with its scores as tags, and promotes or proposes it.
 
-    1. The training photos are recorded in the training run; later test sets are checked against
-       them.
-    2. If the training run already has a version with the same decoding settings (the step is
+    1. If the training run already has a version with the same decoding settings (the step is
        repeated, or training came from the cache), that version is reused and its tags updated.
-    3. Otherwise the bundle is logged in the training run as an MLflow model. Once a new process
+    2. Otherwise the bundle is logged in the training run as an MLflow model. Once a new process
        has generated the scored captions with it, it becomes a new version, with a model card.
-    4. The version becomes champion last, with the gate's reason: a failure before that leaves the
+    3. The version becomes champion last, with the gate's reason: a failure before that leaves the
        champion as it was. With `release` set to `approve`, it becomes the candidate instead, and
        waits for a person (`components.registry.approval`).
 
@@ -115,7 +107,6 @@ def register_model(
         # When the step is repeated, its own version may be the champion already.
         if now != compared_with and (version is None or now != str(version.version)):
             raise champion_changed(compared_with, now)
-        record_training_photos(run_id, _training_photos(photos, scored))
         tags |= gate_tags(client, run_id, reason)
         if version is None:
             card = model_card(scored, photos, name=model_name, cause=cause, reason=reason)
@@ -157,11 +148,3 @@ def register_model(
     champion_now = promote(model_name, number, reason=reason, compared_with=compared_with)
     logger.info("The champion is version %s", champion_now)
     return Registered(number, uri)
-
-
-def _training_photos(photos: Sequence[Photo], scores: dict[str, Any]) -> TrainingPhotos:
-    """Returns the photos of a training, with those of the model that it continued from."""
-    own = TrainingPhotos.of(photos)
-    start = scores.get("start_from")
-    parent = read_training_photos(start["mlflow_run_id"]) if start else None
-    return own.with_parent(parent) if parent else own

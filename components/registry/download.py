@@ -125,7 +125,7 @@ def _champion_of(model_name: str) -> str:
     elif others := models_with_champion():
         message += f" Models with an approved version (--model-name): {', '.join(others)}."
     elif rejection := last_rejection(model_name):
-        message += f" The gate's decision on the last model: {rejection}."
+        message += f" The last model was {rejection[0].lower()}{rejection[1:]}."
     raise NoChampionError(f"{message} Train a model with `captionflow run`")
 
 

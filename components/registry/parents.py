@@ -9,10 +9,10 @@ from typing import NamedTuple
 from components.artifacts.checksums import CHECKSUMS_FILE, check_bundle
 from components.artifacts.files import TRAINING_FILE, read_json
 from components.artifacts.fingerprint import fingerprint_file
+from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
 from components.errors import DataError
 from components.registry.download import download_bundle_file, download_model, find_version
 from components.registry.model_uri import is_model_uri, parse_model_uri
-from components.registry.training_photos import TrainingPhotos, read_training_photos
 from components.storage.transfer import local_copy
 
 
@@ -23,11 +23,13 @@ class Parent(NamedTuple):
         source: `models:/NAME/VERSION`, or the folder as the user gave it.
         bundle: The local folder of its bundle.
         run_id: The MLflow run that trained it.
+        photos: The photos that it was trained on, and those of its own parent.
     """
 
     source: str
     bundle: Path
     run_id: str
+    photos: TrainingPhotos
 
 
 @contextmanager
@@ -50,7 +52,7 @@ def open_parent(start_from: str) -> Iterator[Parent]:
         else:
             source, bundle = start_from, local_copy(start_from, Path(folder))
         check_bundle(bundle)
-        yield Parent(source, bundle, _run_id(bundle / TRAINING_FILE))
+        yield Parent(source, bundle, _run_id(bundle / TRAINING_FILE), _photos(bundle, source))
 
 
 def parent_fingerprint(start_from: str) -> str:
@@ -63,15 +65,17 @@ def parent_fingerprint(start_from: str) -> str:
         return fingerprint_file(_file(start_from, CHECKSUMS_FILE, Path(folder)))
 
 
-def parent_photos(start_from: str) -> TrainingPhotos | None:
-    """Returns the photos that a parent was trained on; None if MLflow has no record of them.
+def parent_photos(start_from: str) -> TrainingPhotos:
+    """Returns the photos that a parent was trained on, and those of its own parent.
+
+    Only their file is downloaded. `train` compares it with the checksums of the bundle.
 
     Raises:
         DataError, SettingError, CaptionflowError: As `open_parent`.
     """
     with TemporaryDirectory(prefix="captionflow-parent-") as folder:
-        run_id = _run_id(_file(start_from, TRAINING_FILE, Path(folder)))
-    return read_training_photos(run_id)
+        file = _file(start_from, TRAINING_PHOTOS_FILE, Path(folder))
+        return _photos(file.parent, start_from)
 
 
 def _version(start_from: str) -> tuple[str, str]:
@@ -83,6 +87,17 @@ def _file(start_from: str, name: str, folder: Path) -> Path:
     if is_model_uri(start_from):
         return download_bundle_file(*_version(start_from), name, folder)
     return local_copy(f"{start_from.rstrip('/')}/{name}", folder)
+
+
+def _photos(bundle: Path, source: str) -> TrainingPhotos:
+    try:
+        return TrainingPhotos.load(bundle)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{source}, from which the training continues, must have a record of the photos that "
+            f"it was trained on, {TRAINING_PHOTOS_FILE}: otherwise it could be tested on photos "
+            f"that it has learnt. Received: {error}"
+        ) from error
 
 
 def _run_id(file: Path) -> str:

@@ -106,7 +106,7 @@ def champion_changed(
     """
     then, now = (f"version {each}" if each else "no version" for each in (compared_with, champion))
     model = f"version {version}" if version else "this model"
-    without = f", or promote it all the same: `captionflow models promote {version} --why …`"
+    without = f", or promote it anyway: `captionflow models promote {version} --why …`"
     return DataError(
         f"The gate compared {model} with {then}, but {now} is champion now. Run the pipeline again "
         f"for a new comparison (finished steps are reused){without if version else ''}"

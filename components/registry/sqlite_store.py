@@ -140,8 +140,8 @@ def _explain(database: Path, error: str) -> str:
         return f"{database} must be a file that you may read and write"
     if "readonly" in error:
         return (
-            f"{database} was being written when its process was killed. Somebody who may write to "
-            "it and its folder has to use it once, which restores its former content"
+            f"{database} was being written when its process was killed. Open it once as a user who "
+            "may write to it and its folder: that restores its previous content"
         )
     return (
         f"{database} is damaged ({error}). Restore it from a copy, or move it away: the next run "

@@ -13,12 +13,12 @@ from components.artifacts.champion_predictions import (
     ChampionPredictions,
     write_champion_predictions,
 )
-from components.artifacts.files import atomic_directory, read_json
-from components.artifacts.manifest import REPORT_FILE, ManifestPhotos, Photo
+from components.artifacts.files import atomic_directory
+from components.artifacts.manifest import ManifestPhotos, Photo
+from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
 from components.errors import DataError
-from components.registry.download import download_model
+from components.registry.download import download_bundle_file, download_model
 from components.registry.models import ModelVersion, find_champion
-from components.registry.training_photos import TrainingPhotos, read_training_photos
 from components.storage.transfer import path_or_content
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def rescore_champion(
     """Generates the champion's captions of the test photos, and writes the baseline artifact.
 
     1. Without a champion, the artifact says so.
-    2. The champion can't be compared with if it was trained on a test photo, has no record of its
-       training photos, was trained on captions normalised by different rules from these references,
-       or has lost its files. The artifact then states the reason.
+    2. The champion can't be compared with if it was trained on a test photo, has no valid record of
+       its training photos, was trained on captions normalised by different rules from these
+       references, or has lost its files. The artifact then states the reason.
     3. Otherwise the champion captions all test photos with its own weights and decoding settings,
        and with the current code: from the features in the examples if its encoder made them, else
        from the photos.
@@ -90,12 +90,15 @@ def _predict(
     version = champion.version
     photos = ManifestPhotos(manifest)
     new_training = TrainingPhotos.of(photos).all
-    fingerprint = read_json(manifest / REPORT_FILE)["dataset_fingerprint"]
-    same_data = champion.tags.get("dataset_fingerprint") == fingerprint
-    recorded = read_training_photos(champion.run_id)
-    if recorded is None and not same_data:
-        return ChampionPredictions(version, incomparable="has no record of its training photos")
-    champion_training = new_training if recorded is None else recorded.all
+    try:
+        champion_training = _training_photos(model_name, version)
+    except (DataError, OSError, ValueError) as error:
+        logger.warning("Training photos of champion v%s: %s", version, error)
+        reason = (
+            f"has no valid record of its training photos ({TRAINING_PHOTOS_FILE}, which older "
+            "versions of captionflow did not write)"
+        )
+        return ChampionPredictions(version, incomparable=reason)
     test = {photo.image_id: photo for photo in photos if photo.split == "test"}
     # A test photo that is also a training photo of the new model (the same photo in dev and test)
     # gives the champion no advantage.
@@ -123,6 +126,12 @@ def _predict(
         champion_training
     )
     return ChampionPredictions(version, captions=captions, data_grew=grew)
+
+
+def _training_photos(model_name: str, version: str) -> frozenset[str]:
+    with TemporaryDirectory(prefix="captionflow-") as folder:
+        file = download_bundle_file(model_name, version, TRAINING_PHOTOS_FILE, Path(folder))
+        return TrainingPhotos.load(file.parent).all
 
 
 class _TestSet(NamedTuple):

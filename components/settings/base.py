@@ -1,6 +1,7 @@
 """Settings groups: pydantic models whose fields also declare their effect on results."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
 import yaml
@@ -67,16 +68,19 @@ class SettingsGroup(BaseModel):
         values = {name: getattr(self, name) for name, _, _ in titled_fields(type(self))}
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
-    def to_flags(self, *, defaults: bool = False) -> list[str]:
-        """Returns the settings as command-line flags.
+    def to_flags(
+        self, base: Mapping[str, Any] = MappingProxyType({}), *, always: Collection[str] = ()
+    ) -> list[str]:
+        """Returns the settings that differ from those of a preset as command-line flags.
 
         Args:
-            defaults: Include settings that have their default.
+            base: The preset's settings by name; those that it lacks have their defaults.
+            always: Names of settings to include in any case.
         """
         flags = []
         for name, field, _ in titled_fields(type(self)):
             value = getattr(self, name)
-            if value == field.default and not defaults:
+            if value == base.get(name, field.default) and name not in always:
                 continue
             if isinstance(value, bool):
                 flags.append(flag(name) if value else f"--no-{flag(name)[2:]}")

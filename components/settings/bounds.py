@@ -15,6 +15,7 @@ EmbeddingWidth = Annotated[int, Field(ge=1, le=8192)]
 MAX_BEAM_WIDTH = 100
 BeamWidth = Annotated[int, Field(ge=1, le=MAX_BEAM_WIDTH)]
 LengthPenalty = Annotated[float, Field(ge=0, le=5)]
-MaxWords = Annotated[int, Field(ge=1, le=200)]
+MOST_WORDS = 200
+MaxWords = Annotated[int, Field(ge=1, le=MOST_WORDS)]
 RerankingWeight = Annotated[float, Field(ge=0, le=1000)]
 GuidanceWeight = Annotated[float, Field(ge=0, le=1000)]

@@ -43,7 +43,7 @@ class DataSettings(SeedSettings, StoreSettings, StartSettings):
     dev_share: _SplitShare = setting(
         0.125,
         "Share of photos for dev, if the data set has no splits of its own; share of its train "
-        "photos, if it has train and test alone",
+        "photos, if it has only train and test",
     )
     test_share: _SplitShare = setting(
         0.125, "Share of photos for test, if the data set has no splits of its own"

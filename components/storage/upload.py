@@ -78,7 +78,7 @@ def _upload_folder(filesystem: "AbstractFileSystem", folder: Path, path: str, ur
         raise DataError(f"A folder must hold files to be uploaded: {folder}")
     there = list_objects(filesystem, path)
     if "" in there:
-        raise SettingError(f"A folder's place must not be a file's. Received: {uri}")
+        raise SettingError(f"A folder can't be uploaded to where a file is. Received: {uri}")
     notes = [name for name in (UPLOADED, UNFINISHED) if there.pop(name, None)]
     ours = {name for note in notes for name in _names(filesystem.cat_file(f"{path}/{note}"))}
     left_over = sorted(there.keys() - files.keys())

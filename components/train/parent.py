@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from components.artifacts.checksums import checksums_fingerprint
+from components.artifacts.training_photos import TrainingPhotos
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import Bundle
@@ -40,6 +41,7 @@ class LoadedParent:
         fingerprint: Identifies its content.
         network: Its network.
         vocabulary: Its words.
+        photos: The photos that it was trained on.
     """
 
     source: str
@@ -47,6 +49,7 @@ class LoadedParent:
     fingerprint: str
     network: CaptionNetwork
     vocabulary: Vocabulary
+    photos: TrainingPhotos
 
     def lineage(self, vocabulary: Vocabulary) -> dict[str, Any]:
         """Returns what `training.json` records about the parent."""
@@ -84,6 +87,7 @@ def load_parent(settings: TrainSettings, encoder: EncoderSpec) -> LoadedParent |
             checksums_fingerprint(parent.bundle),
             bundle.network,
             bundle.vocabulary,
+            parent.photos,
         )
 
 

@@ -24,6 +24,7 @@ from components.artifacts.files import (
     write_json,
 )
 from components.artifacts.fingerprint import fingerprint_file, fingerprint_value
+from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.model_files import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
@@ -106,7 +107,10 @@ def train_model(
             f"{NORMALIZER_FILE} differ. Run features again. Received: {captions} and {examples}"
         )
     encoder = read_json(Path(examples) / ENCODER_FILE)
+    photos = _training_photos(examples)
     parent = load_parent(settings, EncoderSpec.load(examples))
+    if parent:
+        photos = photos.with_parent(parent.photos)
     identity = {
         "settings": settings.decisive(),
         "encoder": encoder,
@@ -148,6 +152,7 @@ def train_model(
             kept = sample_photos(train.blocks(), settings.reranking_photos, settings.seed)
             save_model(trained, vocabulary, kept, aside)
             normalizer.save(aside)
+            photos.save(aside)
             for file in (ENCODER_FILE, encoder_weights_file(examples)):
                 shutil.copyfile(Path(examples) / file, aside / file)
             write_json(aside / TRAINING_FILE, training)
@@ -177,6 +182,15 @@ def _open(shards: ExampleShards, settings: TrainSettings) -> Split:
     if settings.training_data != "auto":
         in_memory = settings.training_data == "memory"
     return shards.read(shards.paths) if in_memory else shards
+
+
+def _training_photos(examples: str | Path) -> TrainingPhotos:
+    try:
+        return TrainingPhotos.load(examples)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{examples} must have {TRAINING_PHOTOS_FILE}. Run features again. Received: {error}"
+        ) from error
 
 
 def _sha256(values: np.ndarray) -> str:

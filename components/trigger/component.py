@@ -28,6 +28,7 @@ def trigger(
         from components.artifacts.dataset_summary import summarize_manifest
         from components.settings.run import RunSettings
         from components.trigger.decision import find_reason
+        from components.trigger.long_captions import warn_of_long_captions
         from components.trigger.training_config import make_training_config
 
         ready()
@@ -35,6 +36,8 @@ def trigger(
         data = summarize_manifest(manifest.path)
         config = make_training_config(data, checked)
         reason = find_reason(config, checked)
+        if reason.train:
+            warn_of_long_captions(manifest.path, checked.max_words)
         # A plain tuple: kfp.local can test a condition on an output only if it is named "Output".
         return (
             reason.train, reason.text, reason.drift,

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from components.artifacts.arrays import read_array
 from components.errors import DataError
 from components.registry.download import download_bundle_file
 from components.registry.events import record_event
@@ -111,11 +112,11 @@ def record_drift(drift: Drift, champion: ModelVersion, settings: RunSettings) ->
 
 
 def _training_features(champion: ModelVersion, model_name: str) -> "NDArray[Any]":
-    from components.captioning.decoding.reranker_data import FEATURES_FILE, read_features
+    from components.captioning.decoding.reranker_data import FEATURES_FILE
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
         file = download_bundle_file(model_name, champion.version, FEATURES_FILE, Path(folder))
-        features = read_features(file)
+        features = read_array(file)
     if features.ndim != 2 or features.dtype.kind != "f":
         raise ValueError(f"{FEATURES_FILE} must be a matrix of floats")
     return features

@@ -29,7 +29,7 @@ _Browser = Annotated[bool, typer.Option(help="Open the page in the browser.")]
 _Alternatives = Annotated[
     int | None,
     typer.Option(
-        help="Number of next best captions to show.", min=0,
+        help="Number of alternative captions to show.", min=0,
         show_default=f"{DEFAULT_ALTERNATIVES}, or as many as the beam has",
     ),
 ]  # fmt: skip

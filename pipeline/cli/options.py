@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.config import PRESETS
+from components.settings.presets import PRESETS
 
 Preset = Annotated[
     str | None,

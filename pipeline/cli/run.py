@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
+from components.settings.presets import DEFAULT_PRESET
 from components.settings.run import RunSettings
 from pipeline.cli.errors import one_line_errors
 from pipeline.cli.options import Config, Preset, Root
 from pipeline.cli.setting_options import with_options
 from pipeline.cli.waiting import announce
-from pipeline.config import DEFAULT_PRESET, make_settings, read_config
+from pipeline.config import make_settings, read_config
 
 
 @with_options(RunSettings)

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from components.settings.base import flag, titled_fields
+from components.settings.presets import PRESETS, preset_values
 from components.settings.renamed import RENAMED, refuse_renamed
 from pipeline.cli.errors import one_line_errors
-from pipeline.config import PRESETS, preset_values
 
 
 def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:

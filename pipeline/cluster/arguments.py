@@ -8,10 +8,11 @@ from components.errors import SettingError
 from components.registry.model_uri import is_model_uri
 from components.settings.base import external_settings
 from components.settings.data import SAMPLE
+from components.settings.presets import DEFAULT_PRESET
 from components.settings.run import RunSettings
 from components.storage.filesystem import is_absolute, is_remote
 from components.train.shared_checkpoints import require_shared_checkpoints
-from pipeline.config import DEFAULT_PRESET, make_settings
+from pipeline.config import make_settings
 from pipeline.kubernetes_settings import make_kubernetes_settings
 
 # Settings whose folders must outlive the step's pod, each with the folder of its volume: see

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.ingest.report.findings import MIN_PHOTOS
+from components.settings.data import SAMPLE
 from components.settings.run import RunSettings
 
 
@@ -17,7 +18,8 @@ def advice(
         training: The content of `training.json`.
         splits: Number of photos by split.
     """
-    real = settings.dataset != "sample"
+    real = settings.dataset != SAMPLE
+    more = "Add photos" if real else "Draw more scenes (--scenes)"
     if real and settings.encoder_weights == "random":
         yield (
             "The encoder's weights are random. Use trained ones: --encoder-weights imagenet, or a "
@@ -33,8 +35,13 @@ def advice(
             "" if settings.start_from else ", or continue from a trained model (--start-from)"
         )
         yield f"Add photos{continued}: {splits['train']:,} is a small training set."
+    if splits["dev"] < MIN_PHOTOS["dev"]:
+        yield (
+            f"{more} for dev: only {splits['dev']} decide the best epoch and the confidence. At "
+            f"least {MIN_PHOTOS['dev']} are needed."
+        )
     if splits["test"] < MIN_PHOTOS["test"]:
         yield (
-            f"Add test photos: with {splits['test']}, scores are uncertain. Compare models on at "
+            f"{more} for test: with {splits['test']}, scores are uncertain. Compare models on at "
             f"least {MIN_PHOTOS['test']}."
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from components.captioning.model.caption_lengths import explain_long_captions
 from components.storage.filesystem import require_writable
 from pipeline.config import Settings
 from pipeline.dag import captioning_pipeline
@@ -15,6 +16,7 @@ from pipeline.local.environment import (
     experiment_fingerprint,
     set_environment,
 )
+from pipeline.local.quiet import quiet
 from pipeline.local.run import run_pipeline
 from pipeline.local.summary import show_summary
 from pipeline.local.upload import upload_artifacts
@@ -90,5 +92,10 @@ def show_dataset(settings: Settings, root: Path, console: Console | None = None)
     from components.ingest.check import check_dataset
     from components.ingest.report.table import report_table
 
-    report = check_dataset(settings)
+    # What these warn of is in the table too.
+    with quiet(*(f"components.ingest.{package}" for package in ("images", "reading", "report"))):
+        report = check_dataset(settings)
+    words = report["words"]
+    if text := explain_long_captions(words["lengths"], words["unspaced_share"], settings.max_words):
+        report["summary"].append(["warning", text])
     (console or Console(markup=False)).print(report_table(report))

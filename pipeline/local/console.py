@@ -34,6 +34,20 @@ _PROGRESS = re.compile(
 )
 
 
+<<<<<<< HEAD
+=======
+# A row of a table: a title of a few words, two spaces or more, and a text; or a text alone.
+_ROW = re.compile(r"(?P<title>  +(?:\S{1,20}(?: \S{1,20}){0,3}  +)?)(?P<text>.*)")
+
+
+class Seconds(NamedTuple):
+    """Seconds that a step took to start, and then to work."""
+
+    start_up: float
+    work: float
+
+
+>>>>>>> people
 class _TimeColumn(ProgressColumn):
     """The time that a step took, or has taken so far."""
 
@@ -136,10 +150,10 @@ class RunView(io.TextIOBase):
         # Indented lines belong to a table at a step's end; they remain on the screen.
         if not self._console.is_terminal:
             self._console.print(f"[{step}] {text}", markup=False, highlight=False, soft_wrap=True)
-        elif text.startswith("  "):
-            # Lines that are too long break between words.
-            line = Table.grid()
-            line.add_row(Text(f"[{step}] "), Text(text))
+        elif match := _ROW.fullmatch(text):
+            # Lines that are too long break between words, and continue below the text.
+            line = Table.grid(Column(no_wrap=True), Column(overflow="fold"))
+            line.add_row(Text(f"[{step}] {match['title']}"), Text(match["text"]))
             self._console.print(line)
         elif self._bar is not None:
             self._progress.update(self._bar, description=text)

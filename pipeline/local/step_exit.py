@@ -15,7 +15,7 @@ _REASONS = {
 }
 _CRASHED = "A library crashed."
 _OUT_OF_MEMORY = "Memory ran out: the kernel killed it (out-of-memory killer). "
-_SIGKILL = "Most likely memory ran out; somebody may also have killed it. "
+_SIGKILL = "Most likely memory ran out, unless someone killed it. "
 _FREE_MEMORY = "Close other programs, or use a machine with more memory{}"
 # Settings that reduce the memory that a step needs.
 _SETTINGS = {"features": "--encoder-batch", "train": "--batch-size"}

@@ -19,7 +19,13 @@ from components.artifacts.manifest import read_manifest
 from components.artifacts.scores import degeneracy
 from components.settings.run import RunSettings
 from pipeline.local.advice import advice
-from pipeline.local.summary_tables import outcome_line, scores_table, short_path, steps_table
+from pipeline.local.summary_tables import (
+    outcome_line,
+    scores_explained,
+    scores_table,
+    short_path,
+    steps_table,
+)
 
 #: Folder in the work folder where kfp.local stores artifacts.
 ARTIFACTS = "artifacts"
@@ -102,7 +108,11 @@ def show_summary(summary: Summary, console: Console | None = None) -> None:
     )  # fmt: skip
     if summary.trained:
         data = summary.outputs["ingest"]["manifest"].metadata
-        console.print(scores_table(summary.scores, data["photos"], data["captions"]))
+        console.print(scores_table(summary.scores))
+        console.print(
+            scores_explained(summary.scores, data["photos"], data["captions"]),
+            markup=False, highlight=False, soft_wrap=not console.is_terminal,
+        )  # fmt: skip
     for title, text in _outcome(summary):
         console.print(outcome_line(title, text, terminal=console.is_terminal), soft_wrap=True)
     for title, text in _places(summary):

@@ -50,30 +50,38 @@ def steps_table(
     return table
 
 
-def scores_table(scores: Mapping[str, Any], photos: float, captions: float) -> Table:
-    """Returns the scores of beam search and greedy search, with what was scored below them.
+def scores_table(scores: Mapping[str, Any]) -> Table:
+    """Returns the scores of beam search and greedy search.
+
+    Args:
+        scores: The content of `scores.json`.
+    """
+    beam = search_scores(scores, "beam")
+    headings = [Column(TITLES[name], justify="right") for name in beam]
+    table = Table("search", *headings, box=SIMPLE_HEAD)
+    for name, values in (
+        (f"beam {scores['beam_width']}", beam),
+        ("greedy", search_scores(scores, "greedy")),
+    ):
+        table.add_row(name, *(f"{value:.2f}" for value in values.values()))
+    return table
+
+
+def scores_explained(scores: Mapping[str, Any], photos: float, captions: float) -> str:
+    """Returns what was scored, in two sentences.
 
     Args:
         scores: The content of `scores.json`.
         photos: Number of photos in the data set.
         captions: Number of captions in the data set.
     """
-    beam = search_scores(scores, "beam")
-    headings = [Column(TITLES[name], justify="right") for name in beam]
-    table = Table("search", *headings, box=SIMPLE_HEAD, caption_justify="left")
-    for name, values in (
-        (f"beam {scores['beam_width']}", beam),
-        ("greedy", search_scores(scores, "greedy")),
-    ):
-        table.add_row(name, *(f"{value:.2f}" for value in values.values()))
-    table.caption = (
-        f"{scores['images']} test photos; {photos:.0f} photos and {captions:.0f} captions in "
+    return (
+        f"{scores['images']:,} test photos; {photos:,.0f} photos and {captions:,.0f} captions in "
         "total.\n"
-        f"{scores['distinct_captions']} distinct captions, {scores['mean_words']:.1f} words on "
-        f"average; {scores['vocabulary_used']} of the {scores['vocabulary_known']} known words "
+        f"{scores['distinct_captions']:,} distinct captions, {scores['mean_words']:.1f} words on "
+        f"average; {scores['vocabulary_used']:,} of the {scores['vocabulary_known']:,} known words "
         "used."
     )
-    return table
 
 
 def outcome_line(title: str, text: str, *, terminal: bool) -> Text | Table:

@@ -38,7 +38,7 @@ _NO_PHOTO: dict[str, tuple[Callable[[], bytes], str]] = {
     "text": (lambda: b"hello", _UNKNOWN),
     "truncated": (
         lambda: _encoded(_GREY, "JPEG")[:1000],
-        "the file is broken or not whole (image file is truncated",
+        "the file is damaged or incomplete (image file is truncated",
     ),
     "100-megapixel": (
         lambda: _encoded(Image.new("1", (10_000, 10_000))),

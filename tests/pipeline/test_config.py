@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from components.errors import SettingError
-from pipeline.config import PRESETS, Settings, make_settings, preset_values
+from components.settings.presets import PRESETS, preset_values
+from pipeline.config import Settings, make_settings
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from components.artifacts.arrays import read_array
 from components.artifacts.files import write_json
 from components.captioning.decoding.reranking import METHOD, Reranker
 
@@ -58,7 +57,7 @@ class RerankerData:
             OSError: If a file is missing.
             LookupError, TypeError, ValueError: If a file is invalid, or the two do not match.
         """
-        features = read_features(directory / FEATURES_FILE)
+        features = read_array(directory / FEATURES_FILE)
         content = _CAPTIONS_FILE.validate_json((directory / CAPTIONS_FILE).read_bytes())
         captions = content.captions
         if len(features) != len(captions):
@@ -72,24 +71,3 @@ class RerankerData:
                 f"Received: {features.dtype} of shape {features.shape}"
             )
         return cls(features, captions, content.method)
-
-
-def read_features(path: Path) -> NDArray[Any]:
-    """Reads an untrusted NumPy file, without pickle.
-
-    Raises:
-        OSError: If the file is missing.
-        ValueError: If it is not a NumPy array, or is shorter than its header says.
-    """
-    try:
-        # Memory-mapped first, because the header may announce far more numbers than the file has.
-        mapped = np.lib.format.open_memmap(path, mode="r")
-        if not mapped.dtype.itemsize:
-            # An empty file can announce any number of zero-byte items; a copy would allocate a
-            # byte for each.
-            raise ValueError(
-                f"{path.name} must be a NumPy array of numbers. Received: {mapped.dtype.str}"
-            )
-        return np.array(mapped)
-    except (ArithmeticError, RecursionError, SyntaxError, TokenError) as error:
-        raise ValueError(f"{path.name} must be a NumPy array: {error}") from error

@@ -130,7 +130,7 @@ def decode_photo(
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"{refused} {error}") from error
         why = str(error) or type(error).__name__
-        raise DataError(f"{refused} the file is broken or not whole ({why})") from error
+        raise DataError(f"{refused} the file is damaged or incomplete ({why})") from error
 
 
 def size_fault(width: int, height: int) -> str:

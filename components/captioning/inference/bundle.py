@@ -5,7 +5,8 @@
 model was scored with; `evaluate` adds them), `confidence.json` (the fitted confidence;
 `evaluate` adds it),
 `reranker_features.npy` and `reranker_captions.json` (features and captions of the train photos),
-`language.txt` (the language of its captions; `evaluate` adds it),
+`training_photos.npy` (the SHA-256 of all photos that it was trained on, see
+`artifacts.training_photos`), `language.txt` (the language of its captions; `evaluate` adds it),
 `encoder.json` and `encoder.weights.h5` or `encoder.onnx` (the image encoder), and `SHA256SUMS`
 (checksums of all files). A bundle may come from an untrusted source: its files are validated before
 a network is built.
@@ -107,15 +108,15 @@ class Bundle:
             load_weights_strictly(network, root / NETWORK_WEIGHTS_FILE)
         except ValidationError as error:
             raise DataError(
-                f"{root} must be a whole model bundle. Received in {error.title}: "
+                f"{root} must be a complete model bundle. Received in {error.title}: "
                 f"{first_fault(error)}"
             ) from error
         except WeightsError as error:
             raise DataError(
-                f"{root} must be a whole model bundle, with all weights of its network. {error}"
+                f"{root} must be a complete model bundle, with all weights of its network. {error}"
             ) from error
         except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
-            raise DataError(f"{root} must be a whole model bundle: {error}") from error
+            raise DataError(f"{root} must be a complete model bundle: {error}") from error
         reranked = decoding.reranking_weight or decoding.guidance_weight
         if reranked and reranker_data.method != METHOD:
             raise DataError(

@@ -28,6 +28,9 @@ _WORD = regex.compile(
 )
 
 
+_UNSPACED = regex.compile(UNSPACED_CHARACTER)
+
+
 class Words(TypedDict):
     """Counts of the words in captions, in lower case and without punctuation.
 
@@ -36,12 +39,17 @@ class Words(TypedDict):
         distinct: Number of distinct words.
         per_caption: Mean number of words per caption.
         unknown_share: Share of the words in dev and test that do not occur in train, 0 to 1.
+        unspaced_share: Share of the words that are single characters of scripts without spaces
+            between words, such as Chinese, 0 to 1.
+        lengths: Number of captions with no word, with one word, with two words and so on.
     """
 
     total: int
     distinct: int
     per_caption: float
     unknown_share: float
+    unspaced_share: float
+    lengths: list[int]
 
 
 def count_words(photos: Collection[Photo]) -> Words:
@@ -52,18 +60,24 @@ def count_words(photos: Collection[Photo]) -> Words:
     """
     train: Counter[str] = Counter()
     held_out: Counter[str] = Counter()
+    lengths: Counter[int] = Counter()
     for photo in photos:
         counter = train if photo.split == "train" else held_out
         for caption in photo.captions:
-            counter.update(caption_words(caption))
-    captions = sum(len(photo.captions) for photo in photos)
-    total = train.total() + held_out.total()
+            words = caption_words(caption)
+            counter.update(words)
+            lengths[len(words)] += 1
+    captions, everything = lengths.total(), train + held_out
+    total = everything.total()
+    unspaced = sum(count for word, count in everything.items() if _UNSPACED.match(word))
     unknown = sum(count for word, count in held_out.items() if word not in train)
     return Words(
         total=total,
-        distinct=len(train | held_out),
+        distinct=len(everything),
         per_caption=total / captions if captions else 0.0,
         unknown_share=unknown / held_out.total() if held_out else 0.0,
+        unspaced_share=unspaced / total if total else 0.0,
+        lengths=[lengths[length] for length in range(max(lengths, default=-1) + 1)],
     )
 
 

@@ -55,7 +55,6 @@ def find_limits(
     words: Words,
     *,
     layout: str,
-    unknown_parent: str = "",
 ) -> list[Finding]:
     """Finds what limits a model trained on these data.
 
@@ -65,16 +64,8 @@ def find_limits(
         words: The result of `count_words`.
         layout: The data set's layout. The generated sample is exempt from the bounds on photos,
             words and references, because its scenes are so alike that few of them suffice.
-        unknown_parent: The model that the training continues from, if MLflow has no record of its
-            training photos; else empty.
     """
     limits = [] if layout == SAMPLE else list(_limits(photos, splits, words))
-    if unknown_parent:
-        text = (
-            f"MLflow has no record of the photos that {unknown_parent} was trained on: if dev or "
-            "test contain some of them, scores are too high"
-        )
-        limits.append(Finding(kind="unknown_parent_photos", value=0, bound=0, text=text))
     return [*limits, *_unusual_captions(photos, words)]
 
 

@@ -61,7 +61,6 @@ def build_report(
     *,
     splits_from: str,
     language: str = "",
-    unknown_parent: str = "",
 ) -> dict[str, Any]:
     """Builds the report of a finished ingest.
 
@@ -72,8 +71,6 @@ def build_report(
         left_out: The result of `list_left_out`.
         splits_from: Description of where the splits come from.
         language: The captions' language, a BCP 47 tag; empty to detect it.
-        unknown_parent: The model that the training continues from, if MLflow has no record of its
-            training photos; else empty.
 
     Returns:
         A JSON-serializable dict: facts about the photos; all lists in full; their lengths under
@@ -119,9 +116,7 @@ def build_report(
         "splits_from": splits_from,
         "words": words,
         **_language(source, captions, language),
-        "findings": find_limits(
-            photos, sizes, words, layout=source.layout, unknown_parent=unknown_parent
-        ),
+        "findings": find_limits(photos, sizes, words, layout=source.layout),
         "quarantined_by_reason": _by_reason(left_out["quarantined"]),
         "notes": list(source.notes),
         "dataset_fingerprint": photos_fingerprint(photos),

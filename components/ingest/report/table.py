@@ -1,16 +1,14 @@
 """A short summary of a data set, for the log, the terminal and the report page."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from components.artifacts.language import UNDETERMINED
+from components.captioning.model.caption_lengths import unit_of
 from components.errors import one_line
 
-_WIDTH = 96
 _KNOWN = "left out of dev and test, since the model to continue from was trained on them"
 
 
@@ -29,11 +27,10 @@ def report_table(report: Mapping[str, Any]) -> Table:
 
 
 def table_lines(report: Mapping[str, Any]) -> list[str]:
-    """Returns the table as plain lines."""
-    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, markup=False)
-    with console.capture() as capture:
-        console.print(report_table(report))
-    return [line.rstrip() for line in capture.get().splitlines() if line.strip()]
+    """Returns the table as plain lines, one for each row; a terminal breaks them at its width."""
+    rows = report["summary"]
+    width = max(len(title) for title, _ in rows)
+    return [f"{title:<{width}}  {text}" for title, text in rows]
 
 
 def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -46,11 +43,12 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         Rows, each a title and a text.
     """
     counts, words = report["counts"], report["words"]
+    unit = unit_of(words["unspaced_share"])
     rows = [
         ("photos", f"{report['photos']:,} ({report['source']})"),
         (
             "captions",
-            f"{report['captions']:,}, {words['per_caption']:.1f} words on average"
+            f"{report['captions']:,}, {words['per_caption']:.1f} {unit} on average"
             + _also(counts, empty_captions="empty", too_long_captions="too long"),
         ),
         (
@@ -65,9 +63,9 @@ def summarize(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         ("splits from", report["splits_from"]),
         (
-            "words",
-            f"{words['distinct']:,} distinct; {words['unknown_share']:.1%} of the words in dev and "
-            "test are not in train",
+            unit,
+            f"{words['distinct']:,} distinct; {words['unknown_share']:.1%} of the {unit} in dev "
+            "and test are not in train",
         ),
         ("language", _language(report)),
         ("missing", _missing(report["captions_without_image"])),

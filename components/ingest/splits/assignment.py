@@ -15,7 +15,7 @@ from components.ingest.splits.leakage import Leak, find_leakage, find_parent_lea
 from components.ingest.splits.own_splits import OwnSplits, take_dev_from_train
 
 if TYPE_CHECKING:
-    from components.registry.training_photos import TrainingPhotos
+    from components.artifacts.training_photos import TrainingPhotos
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def assign_splits(
             train, a share of train's photos.
         test_share: Expected share of photos in test if assigned by hash, 0 to 1.
         parent: The training photos of the model that the training continues from; None if there is
-            no such model, or if they are unknown.
+            no such model.
 
     Returns:
         The assignment, with at least one photo in each split.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from components.registry.training_photos import TrainingPhotos
+    from components.artifacts.training_photos import TrainingPhotos
 
 
 _HELD_OUT = ("dev", "test")

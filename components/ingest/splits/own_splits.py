@@ -108,7 +108,7 @@ def own_splits(sources: Sequence[SplitSource], photos: Collection[str]) -> OwnSp
             chosen = source
         elif kinds:
             [split] = kinds
-            notes.append(f"{source.origin}: not used, since it names no other split than {split}")
+            notes.append(f"{source.origin}: not used, since {split} is the only split in it")
     if chosen is None:
         return OwnSplits(notes=tuple(notes))
     lists = {split: frozenset(names) for split, names in chosen.lists.items() if names}

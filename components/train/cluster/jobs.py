@@ -170,7 +170,7 @@ class TrainJobs:
         try:
             created = self._created_by(creator, name)
         except CaptionflowError as error:
-            return f". It may exist all the same: {error}"
+            return f". It may have been created anyway: {error}"
         return self._delete(name, created) if created else ""
 
     def _remove(self, name: str) -> None:

@@ -16,7 +16,7 @@ Output = Annotated[
         help="File to append all captions to, as JSON Lines, instead of printing them.",
     ),
 ]
-Alternatives = Annotated[int, typer.Option(help="Number of next best captions to add.", min=0)]
+Alternatives = Annotated[int, typer.Option(help="Number of alternative captions to add.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Speak = Annotated[
     bool,

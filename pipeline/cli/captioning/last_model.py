@@ -33,6 +33,6 @@ def naming_last_model(root: Path, option: str = "--bundle") -> Iterator[None]:
             raise error from None
         bleu4 = search_scores(read_json(found.scores / SCORES_FILE), "beam")["bleu4"]
         raise DataError(
-            f"{error}. Your last run's model scored BLEU-4 {bleu4:.2f}. To use it anyway: "
+            f"{error}. To use your last run's model (BLEU-4 {bleu4:.2f}) anyway: "
             f"{option} {shlex.quote(str(found.model))}"
         ) from error

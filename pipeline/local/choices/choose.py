@@ -7,12 +7,17 @@ from typing import Any
 
 from components.settings.backbone_names import is_model_folder
 from components.settings.data import NO_GLOVE, SAMPLE
+from components.settings.presets import DEFAULT_PRESET, preset_values
+from components.settings.shared import LengthSettings
 from components.storage.filesystem import is_remote
-from pipeline.config import DEFAULT_PRESET, preset_for, preset_values
+from pipeline.config import preset_for
 from pipeline.local.choices.data import count_images, folders_beside, model_name_of, require_exists
 from pipeline.local.choices.glove import find_glove
+from pipeline.local.choices.lengths import long_captions
 from pipeline.local.choices.parent import parent_settings
 from pipeline.local.choices.weights import DEFAULT_ENCODER, find_weights
+
+_DEFAULT_MAX_WORDS: int = LengthSettings.model_fields["max_words"].default
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Choices:
 
 
 def choose_settings(preset: str | None, fixed: Mapping[str, Any], root: Path) -> Choices:
-    """Chooses preset, encoder weights, word vectors and the model's name.
+    """Chooses preset, encoder weights, word vectors, the model's name and the longest caption.
 
     A preset that the user names keeps its own values; one that is chosen by the size of the data
     only determines the model and its training. With `start_from`, that model determines the
@@ -76,6 +81,10 @@ def choose_settings(preset: str | None, fixed: Mapping[str, Any], root: Path) ->
         preset = preset_for(images)
         found = "an unknown number of" if images is None else f"{images:,}"
         rows.append(Choice("preset", preset, f"for {found} images", "--preset"))
+        if "max_words" not in fixed:
+            for row, chosen in _longest_caption(dataset, images, preset):
+                rows.append(row)
+                values |= chosen
         named: Mapping[str, Any] = {}
     else:
         preset = preset or DEFAULT_PRESET
@@ -86,7 +95,7 @@ def choose_settings(preset: str | None, fixed: Mapping[str, Any], root: Path) ->
         rows.append(Choice("parent", parent.source, "the model to continue from", "--start-from"))
         rows += [
             Choice(name.replace("_", " "), str(value), "as in the parent", "--start-from")
-            for name, value in values.items()
+            for name, value in parent.values.items()
         ]
     taken = {k: v for k, v in {**named, **values, **fixed}.items() if v is not None}
     for row, chosen in _chosen(dataset, taken) if own else ():
@@ -97,6 +106,17 @@ def choose_settings(preset: str | None, fixed: Mapping[str, Any], root: Path) ->
         rows.append(Choice("required scores", floors, f"preset {preset}", "--floors"))
     # An earlier run's file sets everything but the preset, which then has no effect.
     return Choices(preset, values, tuple(rows) if values else ())
+
+
+def _longest_caption(
+    dataset: str, images: int | None, preset: str
+) -> Iterator[tuple[Choice, dict[str, Any]]]:
+    limit = preset_values(preset).get("max_words", _DEFAULT_MAX_WORDS)
+    if long := long_captions(dataset, images, limit):
+        chosen = f"{long.enough} {long.unit}"
+        why = f"{long.share:.0%} of the captions have more than {limit}"
+        row = Choice("longest caption", chosen, why, "--max-words")
+        yield row, {"max_words": long.enough}
 
 
 def _chosen(dataset: str, taken: Mapping[str, Any]) -> Iterator[tuple[Choice, dict[str, Any]]]:

@@ -10,8 +10,9 @@ from components.errors import DataError, SettingError
 from components.settings.backbone_names import is_model_folder
 from components.settings.base import flag
 from components.settings.encoder import WEIGHTS
+from components.settings.presets import DEFAULT_PRESET
 from components.settings.train import PARENT_SHAPES
-from pipeline.config import DEFAULT_PRESET, make_settings
+from pipeline.config import make_settings
 from pipeline.local.choices.weights import onnx_model, weights_file
 from pipeline.local.environment import set_environment
 
@@ -62,7 +63,7 @@ def parent_settings(
             encoder = read_json(parent.bundle / ENCODER_FILE)
             values = {name: network[name] for name in PARENT_SHAPES} | _encoder_settings(encoder)
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise DataError(f"start_from must be a whole model bundle: {error!r}") from error
+            raise DataError(f"start_from must be a complete model bundle: {error!r}") from error
     for name, value in values.items():
         if name in fixed and not _agree(name, getattr(given, name), value):
             raise SettingError(

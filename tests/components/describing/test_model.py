@@ -33,7 +33,7 @@ def test_decode_options_with_too_many_alternatives_are_refused(model: Model) -> 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"beam_width": "wide"}'])
 def test_decode_options_of_an_incomplete_bundle_name_the_model(model: Model, content: str) -> None:
     (model.directory / "decoding.json").write_text(content)
-    with pytest.raises(DataError, match="captioner version 3 must be a whole model bundle"):
+    with pytest.raises(DataError, match="captioner version 3 must be a complete model bundle"):
         decode_options(model, None, 0)
 
 

@@ -19,6 +19,14 @@ def test_find_photos_of_a_folder_returns_all_files_but_hidden_ones(folder: Path)
     assert names(find_photos([str(folder)])) == expected
 
 
+def test_find_photos_of_a_folder_leaves_out_texts_that_are_not_named(folder: Path) -> None:
+    for name in ("README.md", "captions.jsonl", "more/notes.TXT"):
+        (folder / name).write_text("no photo")
+    expected = [f"{folder}/broken.jpg", f"{folder}/red.png", f"{folder}/more/grey.jpg"]
+    assert names(find_photos([str(folder)])) == expected
+    assert names(find_photos([f"{folder}/README.md"])) == [f"{folder}/README.md"]
+
+
 def test_find_photos_returns_each_file_once_and_missing_ones_too(folder: Path) -> None:
     red = str(folder / "red.png")
     assert names(find_photos([red, "gone.jpg", str(folder)])) == [
@@ -32,7 +40,7 @@ def test_find_photos_leaves_out_the_output(folder: Path) -> None:
 
 
 def test_find_photos_of_an_empty_folder_or_an_unknown_scheme_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"must have files in it. Received an empty one: /"):
+    with pytest.raises(DataError, match=r"must have photos in it\. There are none in /"):
         find_photos([str(tmp_path)])
     with pytest.raises(SettingError, match="A path must be local or begin with gs://"):
         find_photos(["https://x/y.jpg"])
@@ -58,7 +66,10 @@ def test_photo_checksum_of_a_local_file_is_its_sha256() -> None:
 
 
 def test_photos_of_a_bucket_are_listed_with_checksums_and_read(remote: Any) -> None:
-    for name in ("trip/1.jpg", "trip/day/2.jpg", "trip/.thumbnails/1.jpg", "trip/.3.jpg", "4.jpg"):
+    for name in (
+        "trip/1.jpg", "trip/day/2.jpg", "trip/.thumbnails/1.jpg", "trip/.3.jpg",
+        "trip/a.txt", "4.jpg",
+    ):  # fmt: skip
         remote.write(name, name.encode())
     sources = [f"{remote.uri}/trip", f"{remote.uri}/gone.jpg"]
     found = find_photos(sources)

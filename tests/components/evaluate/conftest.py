@@ -27,6 +27,7 @@ DATA = {
     "photos": 2,
     "captions": 3,
     "splits": {"train": 0, "dev": 0, "test": 2},
+    "words": {"lengths": [0, 3], "unspaced_share": 0.0},
     "counts": {"near_duplicates": 3},
     "summary": [["photos", "4 (csv)"]],
 }

@@ -33,6 +33,19 @@ def test_read_inputs_reads_all_artifacts(artifacts: Any) -> None:
     assert [epoch.dev_word_loss for epoch in inputs.training.history] == [2.5, 2.25]
 
 
+def test_read_inputs_reports_captions_that_training_truncated(artifacts: Any) -> None:
+    assert _read(artifacts).data.findings == []
+    # max_words is 3.
+    _rewrite(
+        artifacts.manifest / "report.json",
+        words={"lengths": [0, 0, 0, 0, 5], "unspaced_share": 0.9},
+    )
+    (finding,) = _read(artifacts).data.findings
+    assert finding.kind == "long_captions"
+    for fact in ("100% of the captions (5)", "3 characters", "--max-words 4"):
+        assert fact in finding.text
+
+
 def test_read_inputs_empty_test_split_is_refused(artifacts: Any) -> None:
     next(artifacts.examples.glob("test-*")).write_bytes(b"")
     with pytest.raises(DataError, match="Split 'test' has no examples"):

@@ -43,6 +43,7 @@ def report(tmp_path: Path) -> str:
         {
             "dataset_fingerprint": "d" * 64, "test_fingerprint": "f" * 64, "source": "csv",
             "photos": 8091, "captions": 40455, "splits": {"train": 6591, "test": 1500},
+            "words": {"lengths": [0, 40455], "unspaced_share": 0.0},
             "counts": {"near_duplicates": 0}, "summary": [("photos", _LONG)],
         }
     )  # fmt: skip

@@ -59,6 +59,7 @@ def test_extract_features_writes_shards_by_split_and_the_encoder(run: Any) -> No
         "normalizer.json",
         "test-00000-of-00001.tfrecord",
         "train-00000-of-00001.tfrecord",
+        "training_photos.npy",
     ]
     # The one of the captions artifact.
     assert Normalizer.load(examples) == Normalizer((("lower",),))

@@ -55,7 +55,8 @@ def test_decide_with_a_threshold_for_the_calibration(floor: int, passes: bool) -
         floors=f"calibration={floor}", margin=0.0,
     )  # fmt: skip
     assert decision.passed is passes
-    assert "Calibration is 92.00" in decision.reason
+    for fact in ("Calibration", "expected calibration error", "is 92.00", f"{floor}.00"):
+        assert fact in decision.reason
     assert f"{floor}.00" in decision.reason
 
 

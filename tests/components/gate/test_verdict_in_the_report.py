@@ -15,8 +15,12 @@ from components.artifacts.report import PLACES
 
 def _shown(artifacts: dict[str, str], name: str) -> str:
     """Returns what the report says in a place."""
+    return unescape(re.sub(r"<[^>]*>", "", _markup(artifacts, name)))
+
+
+def _markup(artifacts: dict[str, str], name: str) -> str:
     page = Path(artifacts["report"]).with_name("final_report").read_text(encoding="utf-8")
-    return unescape(page.partition(f"<!-- {name} -->")[2].partition("<!-- /")[0])
+    return page.partition(f"<!-- {name} -->")[2].partition("<!-- /")[0]
 
 
 def test_judge_completes_the_report_with_decision_and_run(artifacts: dict[str, str]) -> None:
@@ -28,6 +32,8 @@ def test_judge_completes_the_report_with_decision_and_run(artifacts: dict[str, s
     assert _shown(artifacts, "dataset") == "sample"
     assert "no champion" in _shown(artifacts, "champion")
     assert _shown(artifacts, "command") == "captionflow run --epochs 9 --force"
+    # A line never ends within a flag.
+    assert '<span class="word">--epochs</span>' in _markup(artifacts, "command")
     # This run recorded no commit.
     assert "Unknown" in _shown(artifacts, "commit")
     # The step register has not decided yet.
@@ -62,7 +68,9 @@ def test_judge_below_a_threshold_shows_that_nothing_was_compared(
     artifacts: dict[str, str],
 ) -> None:
     register_champion(artifacts, "a red dog runs on the grass")
-    judged(artifacts, floors="bleu4=70")
+    decision = judged(artifacts, floors="bleu4=70")
+    assert "`--floors`" in decision.reason
+    assert "(--floors)." in _shown(artifacts, "reason")
     assert (_shown(artifacts, "passed"), _shown(artifacts, "failed")) == ("", "Not released")
     assert _shown(artifacts, "champion") == "Champion v1: not compared"
     incomparable = ChampionPredictions("1", incomparable="has no record of its training photos")

@@ -1,7 +1,7 @@
 from components.artifacts.captions import CaptionedPhoto
 from components.artifacts.manifest import Photo
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
-from components.normalize.report import caption_report
+from components.normalize.report import caption_report, report_lines
 
 
 def _photo(image_id: str, split: str, *captions: str) -> Photo:
@@ -45,3 +45,18 @@ def test_caption_report_names_typed_tokens_and_few_words() -> None:
     assert report["typed_tokens"] == {"<start>": 1, "startseq": 1, "endseq": 1}
     assert "1.0 words on average" in report["few_words"]
     assert "'dog'" in report["few_words"]
+
+
+def test_report_lines_name_counts_and_unknown_words() -> None:
+    counts = {"photos": 2, "captions": 3, "words": 8, "unknown_share": 0.0}
+    report = {
+        "vocabulary_size": 9, "min_count": 1,
+        "splits": {"train": counts, "test": {**counts, "unknown_share": 0.25}},
+    }  # fmt: skip
+    vocabulary, train, test = report_lines(report)
+    for fact in ("5 words", "at least once", "4 special tokens"):
+        assert fact in vocabulary
+    assert train.startswith("train: 3 captions, 8 words")
+    assert "all of them are in the vocabulary" in train
+    assert "25.00 % of them are not in the vocabulary" in test
+    assert "at least 5 times" in next(report_lines({**report, "min_count": 5}))

@@ -17,11 +17,6 @@ from components.registry.history import read_history
 from components.registry.models import find_champion, read_model
 from components.registry.rejected_candidates import candidate_key
 from components.registry.runs import start_run
-from components.registry.training_photos import (
-    TrainingPhotos,
-    read_training_photos,
-    record_training_photos,
-)
 from components.settings.release import RegisterSettings
 
 
@@ -128,24 +123,15 @@ def test_register_model_not_compared_with_the_champion_is_not_registered(
 
 
 @pytest.mark.usefixtures("store")
-def test_register_model_records_the_training_photos(first: dict[str, Path]) -> None:
-    # One of the manifest's three photos is in train, two are in test.
-    assert read_training_photos(run_of(first)) == ({"0" * 64}, frozenset())
-
-
-@pytest.mark.usefixtures("store")
-def test_register_model_that_continued_from_another_records_its_photos_too(
+def test_register_model_that_continued_from_another_names_it(
     first: dict[str, Path], register: Any, of_run: Any, rescored: Any
 ) -> None:
-    parent, child = start_run("photos", "parent", {}), start_run("photos", "child", {})
-    record_training_photos(parent, TrainingPhotos(frozenset("xy"), frozenset("y")))
-    inputs = rescored(of_run(first, child), 44.5)
+    inputs = rescored(of_run(first, start_run("photos", "child", {})), 44.5)
     file = inputs["scores"] / "scores.json"
-    start = {"model": "models:/other/3", "mlflow_run_id": parent}
+    start = {"model": "models:/other/3", "mlflow_run_id": "the parent's run"}
     start |= {"words_from_parent": 4, "new_words": 1}
     file.write_text(json.dumps({**json.loads(file.read_text()), "start_from": start}))
     register(inputs, "Passed: better")
-    assert read_training_photos(child) == ({"0" * 64, "x", "y"}, {"y"})
     found = find_champion("captioner")
     assert found is not None
     assert found.tags["start_from"] == "models:/other/3"
@@ -160,7 +146,7 @@ def test_register_model_broken_bundle_leaves_the_champion(
     experiment = MlflowClient().get_run(run_of(first)).info.experiment_id
     logged = MlflowClient().search_logged_models([experiment])
     files = sorted(first["model"].parent.glob("mlartifacts/models/*"))
-    with pytest.raises(DataError, match=r"a whole model bundle\. .*vocabulary\.txt is missing"):
+    with pytest.raises(DataError, match=r"a complete model bundle\. .*vocabulary\.txt is missing"):
         register(inputs, "Passed: better")
     assert len(MlflowClient().search_model_versions("name = 'captioner'")) == 1
     found = find_champion("captioner")

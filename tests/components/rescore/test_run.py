@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.models import Model
 
 from components.artifacts.champion_predictions import ChampionPredictions, read_champion_predictions
 from components.artifacts.manifest import Photo, read_manifest, write_manifest
+from components.artifacts.training_photos import TrainingPhotos
 from components.captioning.model.normalizer import NORMALIZER, NORMALIZER_FILE, Normalizer
 from components.errors import DataError
 from components.registry.client import local_tracking_uri
 from components.registry.download import download_model
-from components.registry.models import find_champion
-from components.registry.training_photos import TrainingPhotos, read_training_photos
 from components.rescore.run import rescore_champion
 
 MODEL = "captionflow-sample"
@@ -172,14 +172,14 @@ def test_rescore_champion_without_a_champion_writes_none(
 
 
 @pytest.fixture
-def foreign(mlflow_root: Path) -> MlflowClient:
-    """A store whose champion of `captioner` was not registered by captionflow."""
+def foreign(mlflow_root: Path) -> Path:
+    """The folder of `captioner`'s champion, which captionflow did not register."""
     client = MlflowClient()
     run = client.create_run(client.create_experiment("photos", mlflow_root.as_uri()))
     client.create_registered_model("captioner")
     client.create_model_version("captioner", mlflow_root.as_uri(), run.info.run_id)
     client.set_registered_model_alias("captioner", "champion", "1")
-    return client
+    return mlflow_root
 
 
 @pytest.mark.usefixtures("foreign")
@@ -189,15 +189,17 @@ def test_rescore_champion_without_training_photos_is_incomparable(
     baseline = tmp_path / "baseline"
     found = rescore_champion(examples, manifest, model_name="captioner", baseline=baseline)
     assert found is not None and not found.captions
-    assert "no record of its training photos" in found.incomparable
+    assert "no valid record of its training photos" in found.incomparable
 
 
 def test_rescore_champion_with_missing_files_is_incomparable(
-    examples: Path, manifest: Path, foreign: MlflowClient, tmp_path: Path
+    examples: Path, manifest: Path, foreign: Path, tmp_path: Path
 ) -> None:
-    report = json.loads((manifest / "report.json").read_text())
-    name = "dataset_fingerprint"
-    foreign.set_model_version_tag("captioner", "1", name, report[name])
+    # Its files are lost, but for those that say what they were.
+    flavor = {"artifacts": {"bundle": {"path": "artifacts/bundle"}}}
+    Model(flavors={"python_function": flavor}).save(str(foreign / "MLmodel"))
+    (foreign / "artifacts" / "bundle").mkdir(parents=True)
+    TrainingPhotos(frozenset(), frozenset()).save(foreign / "artifacts" / "bundle")
     baseline = tmp_path / "baseline"
     found = rescore_champion(examples, manifest, model_name="captioner", baseline=baseline)
     assert found is not None
@@ -205,8 +207,6 @@ def test_rescore_champion_with_missing_files_is_incomparable(
     assert read_champion_predictions(baseline) == found
 
 
-def test_training_photos_of_a_champion_are_those_of_train_and_dev(manifest: Path) -> None:
-    champion = find_champion(MODEL)
-    assert champion is not None
-    photos = read_manifest(manifest)
-    assert read_training_photos(champion.run_id) == TrainingPhotos.of(photos)
+def test_champion_bundle_lists_the_photos_of_train_and_dev(manifest: Path, tmp_path: Path) -> None:
+    bundle = download_model(MODEL, None, tmp_path).bundle
+    assert TrainingPhotos.load(bundle) == TrainingPhotos.of(read_manifest(manifest))

@@ -14,8 +14,10 @@ def test_to_flags_of_the_defaults_is_empty() -> None:
     assert RunSettings().to_flags() == []
 
 
-def test_to_flags_with_defaults_gives_the_same_settings_again() -> None:
-    flags = RunSettings(epochs=3, force=True).to_flags(defaults=True)
-    assert "--no-train-embeddings" not in flags and "--train-embeddings" in flags
-    assert flags[flags.index("--epochs") + 1] == "3"
-    assert flags[flags.index("--units") + 1] == str(RunSettings().units)
+def test_to_flags_of_a_preset_has_what_differs_from_it_and_what_is_always_named() -> None:
+    settings = RunSettings(epochs=3)
+    assert settings.to_flags({"epochs": 3}) == []
+    preset = {"epochs": 4, "units": settings.units, "seed": settings.seed + 1}
+    flags = settings.to_flags(preset, always={"units"})
+    named = {"--seed": str(settings.seed), "--units": str(settings.units), "--epochs": "3"}
+    assert dict(zip(flags[::2], flags[1::2], strict=True)) == named

@@ -191,7 +191,7 @@ def test_upload_of_what_has_no_place_is_an_error(store: Any, folder: Path, tmp_p
     upload(folder / "a.txt", f"{store.uri}/a.txt")
     cases: list[tuple[type[Exception], str, Callable[[], Any]]] = [
         (SettingError, "must name it, not", lambda: upload(folder / "a.txt", f"{store.uri}/x/")),
-        (SettingError, "must not be a file's", lambda: upload(folder, f"{store.uri}/a.txt")),
+        (SettingError, "where a file is", lambda: upload(folder, f"{store.uri}/a.txt")),
         (DataError, "must hold files", lambda: upload(tmp_path / "bare", f"{store.uri}/run")),
         (DataError, "check the spelling", lambda: upload(tmp_path / "gone", f"{store.uri}/run")),
     ]

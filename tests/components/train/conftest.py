@@ -18,6 +18,7 @@ from components.artifacts.files import (
     ENCODER_WEIGHTS_FILE,
     MATRIX_FILE,
 )
+from components.artifacts.training_photos import TrainingPhotos
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -122,11 +123,18 @@ def make_settings() -> Callable[..., TrainSettings]:
 
 
 @pytest.fixture
+def own_photos() -> TrainingPhotos:
+    """The record in the examples: a photo in train, and one in dev."""
+    return TrainingPhotos(frozenset({"0" * 64, "1" * 64}), frozenset({"1" * 64}))
+
+
+@pytest.fixture
 def train(
     train_examples: Examples,
     dev_examples: Examples,
     matrix: np.ndarray,
     make_settings: Callable[..., TrainSettings],
+    own_photos: TrainingPhotos,
     mlflow_root: Path,
     tmp_path: Path,
 ) -> Train:
@@ -137,6 +145,7 @@ def train(
     Vocabulary(WORDS).save(tmp_path / "captions" / VOCABULARY_FILE)
     for name in ("captions", "examples"):
         Normalizer((("lower",),)).save(tmp_path / name)
+    own_photos.save(tmp_path / "examples")
     (tmp_path / "matrix").mkdir()
     np.save(tmp_path / "matrix" / MATRIX_FILE, matrix)
     coverage = {"source": "glove.txt", "width": 4, "found": 5}

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from components.artifacts.captions import VOCABULARY_FILE
 from components.artifacts.examples import Examples
 from components.artifacts.files import ENCODER_FILE, atomic_directory
+from components.artifacts.training_photos import TrainingPhotos
 from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.model_files import save_model
@@ -52,6 +53,7 @@ def bundle(
         data = RerankerData(train_examples.features, train_examples.references)
         save_model(trained[0], WORDS, data, aside)
         SPEC.save(aside)
+        TrainingPhotos(frozenset({"0" * 64}), frozenset()).save(aside)
         (aside / "training.json").write_text(json.dumps({"mlflow_run_id": "the parent's run"}))
     return tmp_path / "parent"
 

@@ -8,10 +8,12 @@ import pytest
 from mlflow import MlflowClient
 
 from components.artifacts.examples import Examples, ExampleShards
+from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
 from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.inference.bundle import Bundle
 from components.captioning.model.normalizer import Normalizer
 from components.errors import DataError, SettingError
+from components.registry.parents import parent_photos
 from components.train import run as run_module
 
 Train = Callable[..., dict[str, Any]]
@@ -62,6 +64,29 @@ def test_train_model_keeps_all_train_photos_or_a_sample(train: Train, tmp_path: 
     for name, photos in (("whole", 24), ("sample", 5)):
         kept = RerankerData.load(tmp_path / name)
         assert (len(kept.features), len(kept.captions)) == (photos, photos)
+
+
+def test_train_model_lists_its_training_photos_and_those_of_its_parent(
+    train: Train, tmp_path: Path
+) -> None:
+    train("parent", tmp_path / "own")
+    assert TrainingPhotos.load(tmp_path / "parent") == ({"0" * 64, "1" * 64}, {"1" * 64})
+    # The child's data are a new photo, and one that was in the parent's dev.
+    child = TrainingPhotos(frozenset({"1" * 64, "2" * 64}), frozenset())
+    child.save(tmp_path / "examples")
+    train("child", tmp_path / "own", start_from=str(tmp_path / "parent"))
+    everything = {"0" * 64, "1" * 64, "2" * 64}
+    assert TrainingPhotos.load(tmp_path / "child") == (everything, frozenset())
+    # What the next training would leave out of its test split, read as ingest does.
+    assert parent_photos(str(tmp_path / "child")).all == everything
+
+
+def test_train_model_from_examples_without_training_photos_is_refused(
+    train: Train, tmp_path: Path
+) -> None:
+    (tmp_path / "examples" / TRAINING_PHOTOS_FILE).unlink()
+    with pytest.raises(DataError, match=f"{TRAINING_PHOTOS_FILE}. Run features again"):
+        train("model", tmp_path / "own")
 
 
 def test_train_model_writes_a_model_that_is_not_scored_yet(train: Train, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from components.artifacts.files import (
     TRAINING_FILE,
     read_json,
 )
+from components.artifacts.training_photos import TrainingPhotos
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -45,6 +46,7 @@ def arguments(
     dev_shards: Any,
     matrix: np.ndarray,
     make_settings: Callable[..., TrainSettings],
+    own_photos: TrainingPhotos,
     mlflow_root: Path,
     tmp_path: Path,
 ) -> list[str]:
@@ -61,6 +63,7 @@ def arguments(
     Vocabulary(words).save(tmp_path / "captions" / VOCABULARY_FILE)
     for name in ("captions", "examples"):
         Normalizer((("lower",),)).save(tmp_path / name)
+    own_photos.save(examples)
     np.save(tmp_path / "matrix" / MATRIX_FILE, matrix)
     coverage = {"source": "glove.txt", "width": 4, "found": 5}
     (tmp_path / "matrix" / COVERAGE_FILE).write_text(json.dumps(coverage))

@@ -180,6 +180,7 @@ def test_trigger_component_returns_decision_reason_and_configs(tmp_path: Path) -
     directory.mkdir()
     splits = {"train": 5, "dev": 1, "test": 1}
     report = {"dataset_fingerprint": "d", "photos": 7, "captions": 35, "splits": splits}
+    report["words"] = {"lengths": [0, 35], "unspaced_share": 0.0}
     (directory / "report.json").write_text(json.dumps(report))
     write_checksums(directory)
     settings = RunSettings(experiment="photos", model_name="captioner")

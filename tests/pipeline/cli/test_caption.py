@@ -174,7 +174,7 @@ def test_caption_with_an_unreachable_registry_fails(dead_mlflow: str) -> None:
         (("-o", "/"), 2, "The output must be a file that can be written"),
         (("--alternatives", "2"), 2, "--alternatives must be less than the beam width 2"),
         (("--beam-flags", "'"), 2, "beam_flags must be command-line flags"),
-        (("--bundle", "nowhere"), 3, "nowhere must be a whole model bundle"),
+        (("--bundle", "nowhere"), 3, "nowhere must be a complete model bundle"),
     ],
 )
 def test_caption_with_a_wrong_option_names_it(

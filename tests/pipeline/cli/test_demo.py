@@ -130,7 +130,7 @@ def test_demo_with_an_unreachable_registry_fails(dead_mlflow: str) -> None:
     ("options", "code", "message"),
     [
         (("--alternatives", "2"), 2, "--alternatives must be less than the beam width 2"),
-        (("--bundle", "nowhere"), 3, "nowhere must be a whole model bundle"),
+        (("--bundle", "nowhere"), 3, "nowhere must be a complete model bundle"),
         (("--model-name", ""), 2, "model_name must be"),
     ],
 )
@@ -160,5 +160,5 @@ def test_demo_with_an_incomplete_model_fails(tmp_path: Path) -> None:
     (tmp_path / "decoding.json").write_text('{"beam_width": 2}')
     ended = _invoke("--bundle", tmp_path)
     assert ended.exit_code == 3
-    assert ended.stderr.startswith(f"captionflow: {tmp_path} must be a whole model bundle")
+    assert ended.stderr.startswith(f"captionflow: {tmp_path} must be a complete model bundle")
     assert len(ended.stderr.splitlines()) == 1

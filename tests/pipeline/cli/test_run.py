@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from components.artifacts.files import TRAINING_FILE, atomic_directory, write_json
+from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
 from pipeline.config import Settings
 from pipeline.local.__main__ import app
 
@@ -60,11 +61,13 @@ def test_command_with_no_bucket_to_upload_to_ends_before_any_work(tmp_path: Path
 
 
 def test_command_check_shows_what_the_data_set_holds_and_runs_nothing(tmp_path: Path) -> None:
-    given = ["--root", str(tmp_path / "runs"), "--check", "--scenes", "40"]
+    given = ["--root", str(tmp_path / "runs"), "--check", "--scenes", "40", "--max-words", "5"]
     ended = CliRunner().invoke(app, given)
     assert ended.exit_code == 0, ended.output
-    for fact in ("photos", "40 (sample)", "200, ", "splits from", "hash", "missing", "look-alikes"):
-        assert fact in ended.stdout
+    for fact in ("photos", "40 (sample)", "200, ", "splits from", "hash", "missing", "look-alikes",
+        "100% of the captions (200) have more than 5 words",
+    ):  # fmt: skip
+        assert fact in " ".join(ended.stdout.split())
     assert not (tmp_path / "runs").exists()
 
 
@@ -74,10 +77,14 @@ def test_command_check_with_a_model_to_continue_from(tmp_path: Path, mlflow_data
     shutil.copy(mlflow_database, root)
     with atomic_directory(tmp_path / "parent") as aside:
         write_json(aside / TRAINING_FILE, {"mlflow_run_id": "unknown"})
+        TrainingPhotos(frozenset(), frozenset()).save(aside)
     given = ["--root", str(root), "--check", "--scenes", "40"]
     ended = CliRunner().invoke(app, [*given, "--start-from", str(tmp_path / "parent")])
     assert ended.exit_code == 0, ended.output
-    assert "MLflow has no record" in " ".join(ended.stdout.split())
+    (tmp_path / "parent" / TRAINING_PHOTOS_FILE).unlink()
+    ended = CliRunner().invoke(app, [*given, "--start-from", str(tmp_path / "parent")])
+    assert ended.exit_code == 3
+    assert TRAINING_PHOTOS_FILE in ended.stderr
     ended = CliRunner().invoke(app, [*given, "--start-from", "models:/nothing@champion"])
     assert ended.exit_code in (2, 3)
     assert "nothing" in ended.stderr and "MLFLOW_TRACKING_URI" not in ended.stderr
@@ -93,6 +100,7 @@ def test_command_plan_with_a_model_to_continue_from_builds_no_encoder(
     shapes = {"decoder": "par_inject", "ensemble_size": 1, "units": 8, "embedding_width": 50}
     with atomic_directory(tmp_path / "parent") as aside:
         write_json(aside / TRAINING_FILE, {"mlflow_run_id": "unknown"})
+        TrainingPhotos(frozenset(), frozenset()).save(aside)
         write_json(aside / "network.json", shapes)
         # A whole run would refuse its weights.
         write_json(aside / "encoder.json", encoder)

@@ -36,7 +36,7 @@ def test_serve_a_malformed_uri_names_the_forms(model: str) -> None:
 def test_serve_an_incomplete_bundle_fails(tmp_path: Path) -> None:
     ended = _invoke("--model", tmp_path)
     assert ended.exit_code == 3
-    assert _one_line(ended).startswith(f"{tmp_path} must be a whole model bundle")
+    assert _one_line(ended).startswith(f"{tmp_path} must be a complete model bundle")
 
 
 @pytest.mark.usefixtures("mlflow_root")

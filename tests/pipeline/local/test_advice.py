@@ -26,7 +26,11 @@ def test_advice_names_random_weights_first() -> None:
 
 @pytest.mark.parametrize(
     ("splits", "number"),
-    [({**_ENOUGH, "train": 999}, "999 is a small training set"), ({**_ENOUGH, "test": 199}, "199")],
+    [
+        ({**_ENOUGH, "train": 999}, "999 is a small training set"),
+        ({**_ENOUGH, "dev": 99}, "only 99"),
+        ({**_ENOUGH, "test": 199}, "199"),
+    ],
 )
 def test_advice_names_a_split_that_is_small(splits: dict[str, int], number: str) -> None:
     (only,) = advice(_REAL, _training(3, 4), splits)
@@ -36,6 +40,9 @@ def test_advice_names_a_split_that_is_small(splits: dict[str, int], number: str)
 def test_advice_for_drawn_scenes_asks_for_no_photos() -> None:
     (only,) = advice(RunSettings(epochs=3), _training(3, 3), {**_ENOUGH, "train": 300})
     assert "--epochs 6" in only
+    for split in ("dev", "test"):
+        (only,) = advice(RunSettings(), _training(2, 3), {**_ENOUGH, split: 5})
+        assert "--scenes" in only and f" {split}" in only
 
 
 def test_advice_with_few_photos_names_start_from_unless_the_run_used_it() -> None:

@@ -60,8 +60,25 @@ def test_run_view_on_a_terminal_breaks_a_long_line_of_the_table_between_words() 
     lines = [line for line in screen.splitlines() if "word" in line]
     assert len(lines) == 2
     assert [word for line in lines for word in line.split() if "word" in word] == words
-    # The second line is indented below the first.
-    assert lines[1].startswith(" " * len("[train] "))
+    # The second line begins below the text of the first.
+    assert lines[1].startswith(" " * len("[train]   note  ") + "word")
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_run_view_on_a_terminal_keeps_the_columns_of_a_long_table(width: int) -> None:
+    text = " ".join(f"word{number}" for number in range(40))
+    rows = [f"  splits from  {text}", f"  missing      {text}", f"  {text}"]
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=width)
+    with RunView(console, io.StringIO()) as view:
+        view.write(_started("ingest") + "".join(f"    [ingest] {row}\n" for row in rows))
+    plain = Text.from_ansi(screen.getvalue()).plain.splitlines()
+    lines = [line.rstrip() for line in plain if "word" in line]
+    assert max(map(len, lines)) <= width
+    starts = [line.index("word") for line in lines]
+    assert set(starts) == {len("[ingest]   splits from  "), len("[ingest]   ")}
+    assert starts == sorted(starts, reverse=True)
+    assert " ".join(" ".join(lines).split()).count("word39") == 3
 
 
 @pytest.mark.parametrize(

@@ -138,15 +138,13 @@ def test_run_pipeline_below_the_floor_registers_nothing_and_gives_the_reason(
     assert "never not registered" in shown
     # What may help, and how to use the model all the same.
     assert re.search(r"\nNext +1\. .*--epochs 4", shown)
-    assert f"Add test photos: with {summary.scores['images']}" in shown
+    assert f"(--scenes) for test: with {summary.scores['images']}" in shown
     bundle = summary.outputs["evaluate"]["scored_model"].path
     assert re.search(
         rf"\nCaption .*captionflow caption \S.*\.jpg.* --bundle .*{bundle[-30:]}", shown
     )
     with (
-        pytest.raises(
-            DataError, match=r"BLEU-4 \d+\.\d\d\. To use it anyway: --bundle .*scored_model"
-        ),
+        pytest.raises(DataError, match=r"BLEU-4 \d+\.\d\d\) anyway: --bundle .*scored_model"),
         naming_last_model(root),
         open_model("never", version=None, bundle=None),
     ):

@@ -148,7 +148,7 @@ def test_load_photo_of_a_palette_image_without_a_palette_says_so() -> None:
     content = encoded(image)
     start = content.index(b"PLTE") - 4
     without = content[:start] + content[start + 12 + 3 :]
-    with pytest.raises(DataError, match="the file is broken or not whole"):
+    with pytest.raises(DataError, match="the file is damaged or incomplete"):
         load_photo(without, 8)
 
 
@@ -185,7 +185,7 @@ def test_load_photo_of_the_longest_side_is_read() -> None:
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "GIF", "BMP"])
 def test_load_photo_that_is_cut_says_so_whatever_the_format(kind: str) -> None:
     content = encoded(Image.radial_gradient("L").convert("RGB"), kind)
-    with pytest.raises(DataError, match=r"^my photo can't be .* broken or not whole \(.+\)$"):
+    with pytest.raises(DataError, match=r"^my photo can't be .* damaged or incomplete \(.+\)$"):
         load_photo(content[: len(content) // 2], 8, named="my photo")
 
 

@@ -105,7 +105,7 @@ def test_bundle_without_reranker_data_is_refused(bundle: Bundle, tmp_path: Path)
     bundle.save(tmp_path)
     (tmp_path / FEATURES_FILE).unlink()
     write_checksums(tmp_path)
-    with pytest.raises(DataError, match=r"must be a whole model bundle: .*reranker_features\.npy"):
+    with pytest.raises(DataError, match=r"complete model bundle: .*reranker_features\.npy"):
         Bundle.load(tmp_path)
 
 
@@ -136,7 +136,7 @@ def _damaged(bundle: Bundle, root: Path, name: str, content: object) -> str:
         (root / name).write_text(json.dumps({**original, **content}))
     # Whoever made the bundle can have written checksums as well.
     write_checksums(root)
-    with pytest.raises(DataError, match="must be a whole model bundle") as raised:
+    with pytest.raises(DataError, match="must be a complete model bundle") as raised:
         Bundle.load(root)
     return str(raised.value)
 
@@ -220,5 +220,5 @@ def test_bundle_with_invalid_or_missing_weights_is_refused(bundle: Bundle, tmp_p
     with h5py.File(tmp_path / "network.weights.h5", "r+") as weights:
         del weights["decoders/decoder/output_projection/vars/1"]
     write_checksums(tmp_path)
-    with pytest.raises(DataError, match=r"must be a whole model bundle, .* expected 2"):
+    with pytest.raises(DataError, match=r"must be a complete model bundle, .* expected 2"):
         Bundle.load(tmp_path)

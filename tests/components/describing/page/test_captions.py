@@ -129,12 +129,12 @@ def test_photos_wait_while_the_model_loads(
 
 def test_captions_of_an_incomplete_model_are_an_error(serving: Serving) -> None:
     def fail() -> Captioner:
-        raise DataError("captioner version 3 must be a whole model bundle")
+        raise DataError("captioner version 3 must be a complete model bundle")
 
     with serving(fail) as broken:
         answer = post(broken, encoded(RED))
         assert answer.status_code == 503
-        assert answer.json() == {"error": "captioner version 3 must be a whole model bundle"}
+        assert answer.json() == {"error": "captioner version 3 must be a complete model bundle"}
         assert httpx.get(f"{broken.url}/status").json() == {"ready": False}
 
 

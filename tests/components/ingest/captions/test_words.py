@@ -24,17 +24,23 @@ def test_count_words() -> None:
         "distinct": 8,
         "per_caption": pytest.approx(13 / 4),
         "unknown_share": pytest.approx(3 / 6),
+        "unspaced_share": 0.0,
+        "lengths": [0, 0, 1, 1, 2],
     }
 
 
 def test_count_words_of_scripts_without_spaces_and_with_marks() -> None:
     photos = [_photo("train", "一只狗。", "می\u200cرود"), _photo("test", "कुत्ता &amp; 狗")]
-    assert count_words(photos)["total"] == 3 + 1 + 2
+    words = count_words(photos)
+    assert words["total"] == 3 + 1 + 2
+    assert words["unspaced_share"] == pytest.approx(4 / 6)
+    assert words["lengths"] == [0, 1, 1, 1]
 
 
 def test_count_words_of_nothing() -> None:
     assert count_words([]) == {
-        "total": 0, "distinct": 0, "per_caption": 0.0, "unknown_share": 0.0
+        "total": 0, "distinct": 0, "per_caption": 0.0, "unknown_share": 0.0,
+        "unspaced_share": 0.0, "lengths": [],
     }  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def test_coco_of_one_split_alone_leaves_splitting_to_the_content(tmp_path: Path)
     _write(tmp_path / "captions_val2017.json", images, _captions(images))
     splits = read_folder(tmp_path, "coco").splits
     assert splits.lists == {}
-    assert "no other split than dev" in splits.notes[0]
+    assert "dev is the only split" in splits.notes[0]
 
 
 def test_coco_ids_as_numbers_and_as_text(tmp_path: Path) -> None:

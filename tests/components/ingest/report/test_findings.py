@@ -7,7 +7,10 @@ from components.ingest.captions.words import Words
 from components.ingest.report.findings import MIN_PHOTOS, find_limits
 
 _PHOTO = Photo("a", "a", "a", 9, 9, "test", ("a brown dog runs", "a dog on grass"))
-_WORDS = Words(total=80, distinct=9, per_caption=4.0, unknown_share=0.05)
+_WORDS = Words(
+    total=80, distinct=9, per_caption=4.0, unknown_share=0.05, unspaced_share=0.0,
+    lengths=[0, 0, 0, 0, 20],
+)  # fmt: skip
 
 
 def _found(photo: Photo = _PHOTO, words: Words = _WORDS, **sizes: int) -> dict[str, Any]:
@@ -33,7 +36,7 @@ def test_find_limits_counts_photos_of_each_split(split: str) -> None:
 def test_find_limits_names_unknown_words_and_single_references() -> None:
     found = _found(
         Photo("a", "a", "a", 9, 9, "test", ("a brown dog runs",)),
-        Words(total=80, distinct=9, per_caption=4.0, unknown_share=0.241),
+        Words(**{**_WORDS, "unknown_share": 0.241}),
     )
     assert set(found) == {"unknown_words", "few_references"}
     assert found["unknown_words"]["text"].startswith("24% of the words")
@@ -41,7 +44,8 @@ def test_find_limits_names_unknown_words_and_single_references() -> None:
 
 
 def test_find_limits_of_drawn_scenes_are_only_unusual_captions() -> None:
-    words = Words(total=2, distinct=2, per_caption=1.0, unknown_share=0.9)
+    words = Words(**{**_WORDS, "total": 2, "per_caption": 1.0, "unknown_share": 0.9})
     photo = Photo("a", "a", "a", 9, 9, "test", ("<start> dog", "cat"))
-    found = find_limits([photo], dict.fromkeys(MIN_PHOTOS, 1), words, layout="sample")
+    splits = dict.fromkeys(MIN_PHOTOS, 1)
+    found = find_limits([photo], splits, words, layout="sample")
     assert [finding["kind"] for finding in found] == ["typed_tokens", "few_words"]

@@ -84,7 +84,8 @@ def test_build_report_facts_lists_and_counts(caplog: pytest.LogCaptureFixture) -
     assert report["splits_from"] == "two lists"
     assert report["notes"] == ["read once"]
     assert report["words"] == {
-        "total": 6, "distinct": 3, "per_caption": 1.0, "unknown_share": 0.0
+        "total": 6, "distinct": 3, "per_caption": 1.0, "unknown_share": 0.0,
+        "unspaced_share": 0.0, "lengths": [0, 6],
     }  # fmt: skip
     findings = {finding["kind"]: finding for finding in report["findings"]}
     assert "1.0 words on average, such as 'one'" in findings["few_words"]["text"]

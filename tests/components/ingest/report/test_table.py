@@ -15,7 +15,13 @@ _REPORT: dict[str, Any] = {
     "captions": 34980,
     "splits": {"train": 5996, "dev": 500, "test": 500},
     "splits_from": "train.txt, val.txt, test.txt",
-    "words": {"total": 9, "distinct": 8290, "per_caption": 10.81, "unknown_share": 0.0133},
+    "words": {
+        "total": 9,
+        "distinct": 8290,
+        "per_caption": 10.81,
+        "unknown_share": 0.0133,
+        "unspaced_share": 0.01,
+    },
     "language": "und",
     "language_from": "detected",
     "findings": [],
@@ -44,6 +50,16 @@ def test_table_lines_of_a_sound_data_set() -> None:
     ]
 
 
+def test_table_lines_are_one_for_each_row() -> None:
+    notes = [" ".join(f"word{number}" for number in range(60))]
+    assert [
+        line for line in _lines({**_REPORT, "notes": notes}) if line[:5] in ("words", "note ")
+    ] == [
+        "words        8,290 distinct; 1.3% of the words in dev and test are not in train",
+        f"note         {notes[0]}",
+    ]
+
+
 def test_table_lines_tell_all_that_was_left_out() -> None:
     report = {
         **_REPORT,
@@ -65,3 +81,10 @@ def test_table_lines_tell_all_that_was_left_out() -> None:
         r"two\nlines\x1b[31m.csv: read twice",
     ):  # fmt: skip
         assert fact in text
+
+
+def test_table_lines_of_a_script_without_spaces_count_characters() -> None:
+    words = {**_REPORT["words"], "unspaced_share": 0.9}
+    rows = dict(summarize({**_REPORT, "words": words}))
+    assert rows["captions"].endswith("10.8 characters on average")
+    assert rows["characters"].startswith("8,290 distinct; 1.3% of the characters")

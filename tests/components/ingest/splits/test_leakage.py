@@ -1,11 +1,11 @@
 import numpy as np
 
+from components.artifacts.training_photos import TrainingPhotos
 from components.ingest.splits.leakage import (
     find_duplicates,
     find_leakage,
     find_parent_leakage,
 )
-from components.registry.training_photos import TrainingPhotos
 
 
 def test_find_leakage_drops_copies_of_dev_and_test_from_train() -> None:

@@ -119,7 +119,7 @@ def test_list_for_test_alone_is_kept_and_asks_for_the_others(dataset: Dataset) -
 def test_list_of_all_photos_divides_nothing_and_is_noted(dataset: Dataset) -> None:
     splits = _splits(dataset({"captions.txt": _table(), "train.txt": "\n".join(_NAMES)}))
     assert splits.lists == {}
-    assert splits.notes == ("train.txt: not used, since it names no other split than train",)
+    assert splits.notes == ("train.txt: not used, since train is the only split in it",)
 
 
 def test_copies_of_lists_are_fine_and_versions_are_refused(dataset: Dataset) -> None:
@@ -170,7 +170,7 @@ def test_split_column_of_one_word_divides_nothing(dataset: Dataset) -> None:
     rows = "".join(f"{name},A dog,train\n" for name in _NAMES)
     splits = _splits(dataset({"data.csv": "image,caption,split\n" + rows}))
     assert splits.lists == {}
-    assert "no other split than train" in splits.notes[0]
+    assert "train is the only split" in splits.notes[0]
 
 
 def test_folders_of_photos_called_after_splits(dataset: Dataset) -> None:

@@ -1,3 +1,4 @@
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,35 @@ def test_choose_settings_without_weights_and_network_says_what_to_do(
 def test_choose_settings_of_a_missing_data_set_says_so_first(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="dataset: There is nothing at this path"):
         _choose(tmp_path / "nowhere")
+
+
+_CHINESE = (
+    "\u6709\u4e00\u53ea\u68d5\u8272\u7684\u72d7\u5728\u516c\u56ed\u7684\u8349"
+    "\u5730\u4e0a\u5feb\u4e50\u5730\u5954\u8dd1\u73a9\u800d\u3002"
+)
+
+
+def _write_captions(folder: Path, *captions: str) -> None:
+    row = {"image": "photos/a.jpg", "captions": captions}
+    (folder / "captions.jsonl").write_text(json.dumps(row))
+
+
+@pytest.mark.usefixtures("cached")
+def test_choose_settings_of_long_captions_names_the_longest_and_its_flag(photos: Path) -> None:
+    _write_captions(photos, _CHINESE, "\u72d7")
+    choices = _choose(photos)
+    # Without the full stop.
+    assert choices.values["max_words"] == len(_CHINESE) - 1 == 21
+    (row,) = (row for row in choices.rows if row.flags == "--max-words")
+    assert (row.title, row.value) == ("longest caption", "21 characters")
+    assert "50% of the captions" in row.why
+    assert "20" in row.why
+    assert "max_words" not in _choose(photos, max_words=20).values
+
+
+@pytest.mark.usefixtures("cached")
+def test_choose_settings_of_short_or_unreadable_captions_keeps_the_longest(photos: Path) -> None:
+    _write_captions(photos, "a dog")
+    assert "max_words" not in _choose(photos).values
+    (photos / "captions.jsonl").write_text("{")
+    assert "max_words" not in _choose(photos).values

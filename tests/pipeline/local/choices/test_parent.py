@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from components.artifacts.files import TRAINING_FILE, atomic_directory, write_json
+from components.artifacts.training_photos import TrainingPhotos
 from components.errors import DataError, SettingError
 from pipeline.local.choices.choose import choose_settings
 
@@ -23,6 +24,7 @@ def _bundle(folder: Path, **encoder: Any) -> str:
         write_json(aside / "network.json", _NETWORK)
         write_json(aside / "encoder.json", {"network": "Xception", "seed": None, **encoder})
         write_json(aside / TRAINING_FILE, {"mlflow_run_id": "run"})
+        TrainingPhotos(frozenset(), frozenset()).save(aside)
     return str(folder)
 
 

@@ -6,6 +6,7 @@ import pytest
 from tiny_encoder import write_encoder
 
 from components.artifacts.files import TRAINING_FILE, atomic_directory, write_json
+from components.artifacts.training_photos import TrainingPhotos
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.errors import CaptionflowError, SettingError
 from components.settings.run import RunSettings
@@ -19,6 +20,7 @@ def parent(tmp_path: Path) -> str:
     with atomic_directory(folder) as aside:
         OnnxEncoder.build(write_encoder(tmp_path / "one-convolution")).spec.save(aside)
         write_json(aside / TRAINING_FILE, {"mlflow_run_id": "run"})
+        TrainingPhotos(frozenset(), frozenset()).save(aside)
     return str(folder)
 
 
