@@ -32,22 +32,10 @@ _PROGRESS = re.compile(
     r"^(?=\w+ \d+/|\d+ of \d+ photos, )(?:\w+ )?(?P<done>\d+)(?:/| of )(?P<total>\d+)"
     r"(?:, step (?P<step>\d+)/(?P<steps>\d+))?"
 )
-
-
-<<<<<<< HEAD
-=======
 # A row of a table: a title of a few words, two spaces or more, and a text; or a text alone.
 _ROW = re.compile(r"(?P<title>  +(?:\S{1,20}(?: \S{1,20}){0,3}  +)?)(?P<text>.*)")
 
 
-class Seconds(NamedTuple):
-    """Seconds that a step took to start, and then to work."""
-
-    start_up: float
-    work: float
-
-
->>>>>>> people
 class _TimeColumn(ProgressColumn):
     """The time that a step took, or has taken so far."""
 
