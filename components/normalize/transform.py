@@ -95,8 +95,9 @@ def transform_captions(
         SettingError: If Beam's workers can't read and write this machine's files.
     """
     results = temporary / "results"
-    # TFT writes with tf.io, which can't be redirected to another store. A temp location means that
-    # workers don't see this directory, so TFT then runs in this process.
+    # With a temp location, workers don't see this directory, so TFT runs in this process: it passes
+    # its graphs to workers with tf.io.gfile, which can't open s3:// and ignores the endpoints and
+    # credentials of `components.storage` for gs:// (infra/flink/README.md).
     flags = "" if temp_location(beam_flags) else beam_flags
     train_source = _batches(train, temporary / "train.parquet", flags)
     source = _batches(captions, temporary / "captions.parquet", flags)

@@ -4,6 +4,11 @@ Beside the folders of encoders (`components.features.store`), the store has one 
 the code that checks a photo. It holds Parquet files of some hundred checks each, named by the
 SHA-256 of their content and the number of checks. They appear whole or not at all, and never
 change. A corrupt file does not match its name; it is removed, and its photos are checked again.
+
+Each run reads all files, and they are never compacted, since that would save little. The checks of
+a million photos, in 2,000 files of 512, have 67 MB and take 8 seconds of processor time to read;
+6,000 files of one check, as from small additions each day, take 4 seconds. Checking a million
+photos takes 1.6 hours. Checks of photos that no longer exist stay until `prune` removes the folder.
 """
 
 import hashlib

@@ -6,7 +6,10 @@ the joined lines contain at most one record that is complete by itself.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
 
 from components.errors import DataError
 
@@ -16,13 +19,27 @@ _MOST_LINES = 50
 IsRecord = Callable[[list[str]], bool]
 
 
+class CsvRecord(NamedTuple):
+    """A record of a CSV file.
+
+    Attributes:
+        number: Number of its first line, from 1.
+        line: Its first line.
+        fields: Its fields.
+    """
+
+    number: int
+    line: str
+    fields: list[str]
+
+
 def csv_records(
-    lines: Sequence[str], delimiter: str, columns: int, is_record: IsRecord, name: str
-) -> Iterator[tuple[int, list[str]]]:
-    """Yields the records of a CSV file, each with the number of its first line, counted from 1.
+    lines: Iterable[str], delimiter: str, columns: int, is_record: IsRecord, name: str
+) -> Iterator[CsvRecord]:
+    """Yields the records of a CSV file.
 
     Args:
-        lines: The file's lines, without line ends.
+        lines: The file's lines, without line ends; `_MOST_LINES` of them are in memory at a time.
         delimiter: The field delimiter; with `|`, quotes are ordinary characters, as in Flickr30k.
         columns: Number of fields in a record.
         is_record: Returns whether fields make up a record, judged by the field for the photo.
@@ -31,16 +48,19 @@ def csv_records(
     Raises:
         DataError: If a field is too long for the csv module (131,072 characters).
     """
-    number = 0
-    while number < len(lines):
-        line = lines[number]
+    rest = iter(lines)
+    window, number = deque(islice(rest, _MOST_LINES)), 1
+    while window:
         used = 1
-        if line.strip():
+        if window[0].strip():
             try:
-                used, fields = _record(lines, number, delimiter, columns, is_record)
+                used, fields = _record(window, delimiter, columns, is_record)
             except csv.Error as error:
-                raise DataError(f"{name}, line {number + 1}: {error}") from error
-            yield number + 1, fields
+                raise DataError(f"{name}, line {number}: {error}") from error
+            yield CsvRecord(number, window[0], fields)
+        for _ in range(used):
+            window.popleft()
+        window.extend(islice(rest, used))
         number += used
 
 
@@ -52,9 +72,10 @@ def split_fields(line: str, delimiter: str) -> list[str]:
 
 
 def _record(
-    lines: Sequence[str], number: int, delimiter: str, columns: int, is_record: IsRecord
+    window: deque[str], delimiter: str, columns: int, is_record: IsRecord
 ) -> tuple[int, list[str]]:
-    line = lines[number]
+    """Returns the number of lines of the record at the start of the window, and its fields."""
+    line = window[0]
     if '"' not in line or delimiter == "|":
         return 1, split_fields(line, delimiter)
     if f'{delimiter} "' in line:
@@ -69,7 +90,7 @@ def _record(
     if not _closes(line, delimiter):
         # In a record over several lines, only the first or the last line has the photo's name.
         joined = line
-        for used, more in enumerate(lines[number + 1 : number + _MOST_LINES], start=2):
+        for used, more in enumerate(islice(window, 1, None), start=2):
             joined += "\n" + more
             if len(joined) > csv.field_size_limit():
                 break
@@ -79,7 +100,7 @@ def _record(
                 continue
             fields = _well_formed(joined, delimiter)
             if fields is not None and (is_record(fields) or len(fields) == columns):
-                inner = lines[number : number + used]
+                inner = islice(window, used)
                 records = sum(is_record(split_fields(one, delimiter)) for one in inner)
                 if records <= 1:
                     return used, fields

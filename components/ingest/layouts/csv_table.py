@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -16,7 +16,7 @@ from components.ingest.layouts.fields import Columns, find_columns
 from components.ingest.layouts.list_cells import split_list
 from components.ingest.layouts.split_fields import SplitFields, with_split_field
 from components.ingest.layouts.split_words import note_split
-from components.ingest.layouts.text import first_line, read_text
+from components.ingest.layouts.text import first_line, text_lines
 
 _SUFFIXES = (".csv", ".tsv", ".txt")
 # Excel declares the delimiter in a line before the header.
@@ -73,19 +73,22 @@ def read(name: str, files: DataFiles) -> CaptionFile:
         DataError: If a line is broken.
     """
     delimiter, columns = header_of(files, name)
-    lines = read_text(files.paths[name]).split("\n")
+    path = files.paths[name]
     rows = CaptionRows()
     splits: dict[str, str] = {}
     notes: Counter[str] = Counter()
     others = SplitFields()
-    row_names = int(_has_row_names(lines, delimiter, columns, files))
+    row_names = int(_has_row_names(text_lines(path), delimiter, columns, files))
     if row_names:
         columns = columns.after_row_names()
     reader = _Reader(files, columns, delimiter)
     header: list[str] | None = None
-    for number, fields in csv_records(lines, delimiter, columns.count, reader.is_record, name):
+    lines = text_lines(path)
+    for number, line, fields in csv_records(
+        lines, delimiter, columns.count, reader.is_record, name
+    ):
         if header is None:
-            if not _EXCEL_LINE.fullmatch(lines[number - 1]):
+            if not _EXCEL_LINE.fullmatch(line):
                 header = row_names * [""] + _stripped(fields)
             continue
         if _stripped(fields) == header[row_names:]:
@@ -95,7 +98,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
         if whole is None:
             raise DataError(
                 f"{name}, line {number}: must have the columns {delimiter.join(header)}. "
-                f"Found: {lines[number - 1][:80]!r}. Correct or remove the line"
+                f"Found: {line[:80]!r}. Correct or remove the line"
             )
         if mended:
             notes["lines without a delimiter after the caption's number, corrected: {}"] += 1
@@ -123,7 +126,7 @@ def read(name: str, files: DataFiles) -> CaptionFile:
 
 
 def _has_row_names(
-    lines: Sequence[str], delimiter: str, columns: Columns, files: DataFiles
+    lines: Iterable[str], delimiter: str, columns: Columns, files: DataFiles
 ) -> bool:
     """Returns whether rows begin with a number that has no header, as from R's `write.table`."""
     rows = (line for line in lines if line.strip() and not _EXCEL_LINE.fullmatch(line))

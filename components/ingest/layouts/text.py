@@ -92,7 +92,14 @@ def first_line(path: Path, most: int = 4096, skip: re.Pattern[str] | None = None
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yields the lines of a text that are not blank, each with its line number, from 1.
 
-    Only one line is in memory at a time.
+    Raises:
+        DataError: As `read_text`.
+    """
+    return ((number, line) for number, line in enumerate(text_lines(path), 1) if line.strip())
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Yields the lines of a text without their ends; only one line is in memory at a time.
 
     Raises:
         DataError: As `read_text`.
@@ -103,9 +110,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         # Reads any line ending as "\n", like `read_text`.
         with path.open(encoding=encoding, newline=None) as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line.removesuffix("\n")
+            for line in file:
+                yield line.removesuffix("\n")
     except UnicodeDecodeError:
         decode(path.read_bytes(), path.name)  # raises an error that shows the line
         raise

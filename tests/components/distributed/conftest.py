@@ -1,4 +1,4 @@
-"""Beam's portable engine: a job service, and a worker pool that sees little of this machine."""
+"""Beam's portable engines: job services, and a worker pool that sees little of this machine."""
 
 import json
 import os
@@ -129,6 +129,20 @@ def job_service(
         yield port
 
 
+@pytest.fixture(scope="session")
+def prism_service(
+    free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[int]:
+    """The port of Prism, Beam's runner in Go, if this machine has it."""
+    program = os.environ.get("PRISM") or shutil.which("prism")
+    if not program:
+        pytest.skip("no Prism: it is not on PATH, and the variable PRISM does not name its program")
+    root, port = tmp_path_factory.mktemp("prism"), free_port()
+    command = [program, f"--job_port={port}", "--serve_http=false", "--log_kind=text"]
+    with _server(command, port, root / "log") as _:
+        yield port
+
+
 def _flags(job_service: int, workers: int) -> str:
     return (
         # Beam's default ends the connection to a job after five minutes.
@@ -155,21 +169,37 @@ def google_login() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def engine(
+def _pool(
     _can_hide: str,
-    job_service: int,
     google_emulator: str,
     google_login: dict[str, str],
     free_port: Callable[[], int],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Engine]:
-    """An engine for all tests, whose workers see an empty folder in the place of the tests' own."""
+) -> Iterator[tuple[int, Path]]:
+    """The port and the log of a worker pool for all tests.
+
+    Its workers see an empty folder in the place of the tests' own.
+    """
     log, port = tmp_path_factory.mktemp("pool") / "log", free_port()
     command = [sys.executable, str(Path(__file__).with_name("warm_pool.py")), str(port)]
     if not _can_hide:
         command = _hiding(tmp_path_factory.getbasetemp(), command)
     with _server(command, port, log, STORAGE_EMULATOR_HOST=google_emulator, **google_login):
-        yield Engine(_flags(job_service, port), log)
+        yield port, log
+
+
+@pytest.fixture(scope="session")
+def engine(job_service: int, _pool: tuple[int, Path]) -> Engine:
+    """The portable job service with the worker pool."""
+    port, log = _pool
+    return Engine(_flags(job_service, port), log)
+
+
+@pytest.fixture(scope="session")
+def prism(prism_service: int, _pool: tuple[int, Path]) -> Engine:
+    """Prism with the same worker pool."""
+    port, log = _pool
+    return Engine(_flags(prism_service, port), log)
 
 
 @pytest.fixture
