@@ -23,7 +23,7 @@ def run_step(name: str, *inputs: Artifact) -> Iterator[Callable[[], None]]:
     """Runs a step's body: logs to standard output and reports errors in one line.
 
     The last line of a step that succeeds has the times of its start-up (Python, KFP's executor and
-    imports) and of its work.
+    imports; a local run has done all that before) and of its work.
 
     A `CaptionflowError` exits with its own code and without a traceback: its message is enough.
     Any other error is a defect: its traceback is printed, then a summary in one line. SIGTERM, with

@@ -26,7 +26,7 @@ from components.storage.durability import sync_tree
 from components.storage.filesystem import is_remote
 from components.storage.transfer import remove
 from pipeline.local.damage import cached_outputs, result_damage
-from pipeline.local.step_lock import StepLock
+from pipeline.local.steps.lock import StepLock
 from pipeline.plan import (
     DEPEND_ON_REGISTRY,
     FORCED,

@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from components.runtime.execution import FAILED_MARK, TOOK_MARK
-from pipeline.local.step_exit import count_oom_kills, explain_exit
+from pipeline.local.steps.exit import count_oom_kills, explain_exit
 
 # kfp.local writes `Executing task 'ingest'`, with colours, and indents the output of steps.
 _STARTED = re.compile(r"Executing task .*?'([\w-]+)'")

@@ -15,7 +15,7 @@ from pipeline.kfp_patches import patched_kfp
 from pipeline.local.cache import RunCache
 from pipeline.local.console import RunView
 from pipeline.local.run_folder import RunFolder
-from pipeline.local.step_server import StepServer, step_name
+from pipeline.local.steps.server import StepServer, step_name
 from pipeline.tasks import steps_of
 
 

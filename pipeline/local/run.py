@@ -30,8 +30,8 @@ from pipeline.local.environment import (
 )
 from pipeline.local.kfp_run import read_outputs, run_dag
 from pipeline.local.run_folder import clear_killed_runs, new_run_folder
-from pipeline.local.step_server import StepServer
-from pipeline.local.step_times import earlier_times, record_times
+from pipeline.local.steps.server import StepServer
+from pipeline.local.steps.times import earlier_times, record_times
 from pipeline.local.summary import ARTIFACTS, Summary
 from pipeline.plan import PlannedStep
 

@@ -80,7 +80,7 @@ class Attempt:
             size: In bytes. Writing beyond it is an error, as on a full disk.
         """
         while self.process.poll() is None and step not in ENDED.findall(self.log()):
-            running = step_process(self.process.pid)
+            running = find_step(self.process.pid)
             if running and running[0] == step:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     for process in (running[1], *running[1].children(recursive=True)):
@@ -107,14 +107,14 @@ def running_step(run: int) -> tuple[str, float] | None:
         run: The id of the run's process.
     """
     with contextlib.suppress(psutil.NoSuchProcess):
-        if running := step_process(run):
+        if running := find_step(run):
             step, process = running
             times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
             return step, sum(time.user + time.system for time in times)
     return None
 
 
-def step_process(run: int) -> tuple[str, psutil.Process] | None:
+def find_step(run: int) -> tuple[str, psutil.Process] | None:
     """Returns the step that a run is executing, and its process.
 
     Args:

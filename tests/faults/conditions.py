@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from attempts import PROJECT, Attempt, step_process
+from attempts import PROJECT, Attempt, find_step
 from confined import (
     ENCODER,
     read_only_system,
@@ -46,7 +46,7 @@ def killed_step(root: Path) -> list[str]:
     attempt = Attempt(root, (*settings_of(root), "--model-name", "killed", "--force"))
     if not attempt.wait_for("train"):
         return [attempt.finish()[1]]
-    while not (step := step_process(attempt.process.pid)):
+    while not (step := find_step(attempt.process.pid)):
         time.sleep(0.02)
     time.sleep(2)
     step[1].send_signal(signal.SIGKILL)

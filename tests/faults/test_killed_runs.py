@@ -34,7 +34,7 @@ def attempt(script: ModuleType, tmp_path: Path) -> Iterator[Any]:
 
 def _step(script: ModuleType, attempt: Any) -> psutil.Process:
     while attempt.process.poll() is None:
-        if running := script.step_process(attempt.process.pid):
+        if running := script.find_step(attempt.process.pid):
             process: psutil.Process = running[1]
             return process
         time.sleep(0.02)

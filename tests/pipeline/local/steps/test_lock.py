@@ -3,12 +3,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.local.step_lock import StepLock
+from pipeline.local.steps.lock import StepLock
 
 _HOLDER = """
 import sys, time
 from pathlib import Path
-from pipeline.local.step_lock import StepLock
+from pipeline.local.steps.lock import StepLock
 StepLock(Path(sys.argv[1])).acquire("key", lambda: None)
 print("held", flush=True)
 time.sleep(600)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local.step_exit import count_oom_kills, explain_exit
+from pipeline.local.steps.exit import count_oom_kills, explain_exit
 
 
 @pytest.mark.parametrize(

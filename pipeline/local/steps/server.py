@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
 from typing import Any
 
@@ -21,12 +22,19 @@ import psutil
 
 # The argument before the step's name.
 _FUNCTION = "--function_to_execute"
-# Seconds that the processes of a step have to exit after an interrupted run.
-_GRACE = 10
+# Seconds that the processes of a step have to exit after an interrupted run, and that the server
+# has to remove its temporary files at the end of a run.
+_GRACE, _END = 10, 1
+# Without this variable, KFP imports all that compiles pipelines, too.
+_KFP_RUNTIME = {"_KFP_RUNTIME": "true"}
 
 
 class StepServer:
     """Runs steps, one after the other; a context manager, at whose end its processes end.
+
+    A step differs from a new process in three ways: its random hash seed and NumPy's global
+    generator are those of all steps of this server, its working directory is that in which the
+    server was started, and libraries were imported with the environment variables of that time.
 
     Args:
         spec: The pipeline's `PipelineSpec`, with the source code of all steps.
@@ -38,14 +46,17 @@ class StepServer:
         modules = {module for source in sources for module in _imports(source)}
         # The frameworks of macOS do not survive a fork, so there each step imports its libraries.
         preloaded = sorted({"kfp.dsl.executor_main", *modules}) if sys.platform == "linux" else []
+        # Whether a step was started whose exit code has not been received.
+        self._unfinished = False
         self._connection, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 # our own program, without a shell
                 [
-                    *(sys.executable, "-m", f"{__package__}.step_process"),
-                    *(str(theirs.fileno()), *preloaded),
+                    *(sys.executable, "-m", f"{__package__}.process"),
+                    *(str(theirs.fileno()), str(os.getpid()), *preloaded),
                 ],
                 pass_fds=[theirs.fileno()],
+                env={**os.environ, **_KFP_RUNTIME},
                 stdin=subprocess.DEVNULL,
                 # Libraries print while they are imported; what a step prints is read from a pipe.
                 stdout=subprocess.DEVNULL,
@@ -56,37 +67,29 @@ class StepServer:
         """Runs a step and prints its output, including what it writes to standard error.
 
         Args:
-            command: The step's command, as KFP compiles it: `sh -c SCRIPT SOURCE ARGUMENTS…`.
+            command: The step's command, as KFP compiles it: `sh -ec SCRIPT SOURCE ARGUMENTS…`.
             variables: Environment variables of the step, in addition to those of this process.
 
         Returns:
-            The exit code of the step's process; negative: the signal that ended it.
+            The exit code of the step's process; negative: the signal that ended it. If the server
+            has crashed, as when a library crashes while it is imported, its exit code.
         """
-        _, _, _, source, *arguments = command
-        request = {
-            "name": step_name(command),
-            "source": source,
-            "arguments": arguments,
-            "environment": {**os.environ, **variables},
-        }
         reader, writer = Pipe(duplex=False)
-        try:
+        with reader:
             with writer:
-                self._connection.send_bytes(json.dumps(request).encode())
-                send_handle(self._connection, writer.fileno(), self._process.pid)
-            with reader, open(reader.fileno(), errors="replace", closefd=False) as lines:
+                if not self._request(command, variables, writer):
+                    return self._process.wait() or 1
+            with open(reader.fileno(), errors="replace", closefd=False) as lines:
                 for line in lines:
                     print(line, end="")  # noqa: T201 # kfp.local indents it
-            print()  # noqa: T201 # a blank line after each step
-            return int(self._connection.recv_bytes())
-        except (EOFError, OSError):
-            # The process that steps are forked from has ended, as when a library crashes in it.
-            return self._process.wait() or 1
+        print()  # noqa: T201 # a blank line after each step
+        code = self._receive_code()
+        return self._process.wait() or 1 if code is None else code
 
     def interrupt(self) -> None:
         """Interrupts the running step and its processes; kills those that do not exit."""
         # Ctrl-C in a terminal also reaches the steps; other signals reach only this process.
-        children = psutil.Process(self._process.pid).children(recursive=True)
+        children = self._children()
         for child in children:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.send_signal(signal.SIGINT)
@@ -100,9 +103,53 @@ class StepServer:
 
     def __exit__(self, *_: object) -> None:
         """Ends the processes."""
+        for child in self._children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         self._connection.close()
-        self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(_END)
+        except subprocess.TimeoutExpired:  # it is still importing
+            self._process.kill()
+            self._process.wait()
+
+    def _request(
+        self, command: Sequence[str], variables: Mapping[str, str], output: Connection
+    ) -> bool:
+        """Asks the server to run a step; returns False if it has crashed."""
+        _, _, _, source, *arguments = command
+        request = {
+            "name": step_name(command),
+            "source": source,
+            "arguments": arguments,
+            "environment": {**os.environ, **variables, **_KFP_RUNTIME},
+        }
+        # That of a step whose run was interrupted.
+        if self._unfinished and self._receive_code() is None:
+            return False
+        self._unfinished = True
+        try:
+            self._connection.send_bytes(json.dumps(request).encode())
+            send_handle(self._connection, output.fileno(), self._process.pid)
+        except (OSError, RuntimeError):
+            return False
+        return True
+
+    def _receive_code(self) -> int | None:
+        """Returns the exit code of the step, when it has ended; None if the server has crashed."""
+        try:
+            code = int(self._connection.recv_bytes())
+        except (EOFError, OSError):
+            return None
+        self._unfinished = False
+        return code
+
+    def _children(self) -> list[psutil.Process]:
+        """Returns the processes of the running step."""
+        try:
+            return psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
 
 def step_name(command: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from pipeline.local.step_times import earlier_times, record_times
+from pipeline.local.steps.times import earlier_times, record_times
 from pipeline.plan import PlannedStep
 
 
