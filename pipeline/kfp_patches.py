@@ -4,7 +4,7 @@ To run a step, kfp.local replaces `python3` by this interpreter's path everywher
 command, including its inputs, and without quotes. So it would look for a data set in
 `python3-course/` somewhere else, and could not run a project in a folder with a space in its name.
 Then it starts the command through a shell, and discards which signal ended it. Here the caller runs
-the step (`local/steps/processes.py`).
+the step (`local/steps/server.py`).
 
 kfp.local names the folder of a run after the local time, which goes back an hour when daylight
 saving time ends; here the caller chooses the name.
