@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import components.registry  # noqa: F401 # MLflow in the new process reports nothing, either
 from components.errors import DataError
 
 logger = logging.getLogger(__name__)

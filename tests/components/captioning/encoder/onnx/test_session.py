@@ -1,6 +1,10 @@
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,7 @@ from components.captioning.encoder.onnx.session import compute, open_session, tr
 from components.errors import DataError
 
 MakeModel = Callable[..., onnx.ModelProto]
+PROJECT = Path(__file__).parents[5]
 
 
 def _try(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
@@ -108,3 +113,13 @@ def test_compute_of_a_batch_that_the_model_does_not_take_is_an_error(
     session = open_session(make_model(batch=2).SerializeToString(), named="m.onnx")
     with pytest.raises(DataError, match=r"for 5 photos at once: .*dynamic batch size"):
         compute(session, ["pooler_output"], {"pixel_values": np.ones((5, 3, 8, 8), np.float32)})
+
+
+def test_onnxruntime_reports_nothing(tmp_path: Path) -> None:
+    without = {name: text for name, text in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run(
+        [sys.executable, "-c", "import components.captioning.encoder.onnx.session"],
+        check=True, cwd=PROJECT, env={**without, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    # It would identify this machine by a file.
+    assert not list(tmp_path.iterdir())
