@@ -23,6 +23,8 @@ METADATA_KEY = "sha256"
 
 # In bytes; more than the line of a file with the longest path that Linux allows.
 _LONGEST_LINE = 10_000
+# Largest number of files of an artifact of which only some are here; a bundle has some 15.
+_MOST_FILES = 1000
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64})  ([^\n]+)\n")
 # Names with these characters are escaped, and their lines begin with a backslash.
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
@@ -95,6 +97,25 @@ def check_bundle(directory: str | Path) -> None:
             "copy, choose another model (--model-version, --bundle), or train again with "
             "`captionflow run`"
         )
+
+
+def check_file(file: Path) -> None:
+    """Checks one file of a directory, whose other files need not be here.
+
+    Args:
+        file: The file; the directory's `SHA256SUMS` must be beside it.
+
+    Raises:
+        DataError: If the file or the checksums are damaged or missing.
+    """
+    try:
+        expected = _read(file.with_name(CHECKSUMS_FILE), _MOST_FILES)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{CHECKSUMS_FILE} is damaged: {error}") from error
+    if file.name not in expected:
+        raise DataError(f"{file.name} is unexpected: {CHECKSUMS_FILE} does not list it")
+    if damage := _file_damage(file, expected[file.name]):
+        raise DataError(damage)
 
 
 def artifact_damage(artifact: Artifact) -> str:

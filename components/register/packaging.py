@@ -147,10 +147,10 @@ def _signature(decoding: Mapping[str, int | float]) -> ModelSignature:
 def _code(folder: Path) -> Path:
     # Only what the model needs: uploading a file takes at least one request.
     source, target = Path(components.__file__).parent, folder / "components"
+    # Presets are settings of a run: the model has its own.
+    ignored = shutil.ignore_patterns("__pycache__", "presets")
     for package in _CODE:
-        shutil.copytree(
-            source / package, target / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(source / package, target / package, ignore=ignored)
     for file in ("__init__.py", "errors.py", "markers.py"):
         shutil.copy(source / file, target)
     return target

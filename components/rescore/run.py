@@ -13,10 +13,15 @@ from components.artifacts.champion_predictions import (
     ChampionPredictions,
     write_champion_predictions,
 )
+from components.artifacts.checksums import CHECKSUMS_FILE, check_file
 from components.artifacts.files import atomic_directory
 from components.artifacts.manifest import ManifestPhotos, Photo
-from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
-from components.errors import DataError
+from components.artifacts.training_photos import (
+    TRAINING_PHOTOS_FILE,
+    TrainingPhotos,
+    read_training_photos,
+)
+from components.errors import DataError, one_line
 from components.registry.download import download_bundle_file, download_model
 from components.registry.models import ModelVersion, find_champion
 from components.storage.transfer import path_or_content
@@ -89,24 +94,18 @@ def _predict(
 ) -> ChampionPredictions:
     version = champion.version
     photos = ManifestPhotos(manifest)
-    new_training = TrainingPhotos.of(photos).all
+    # Not from the manifest: it includes photos whose captions have no word, which train no model.
+    new_training = read_training_photos(examples).all
     try:
         champion_training = _training_photos(model_name, version)
     except (DataError, OSError, ValueError) as error:
-        logger.warning("Training photos of champion v%s: %s", version, error)
-        reason = (
-            f"has no valid record of its training photos ({TRAINING_PHOTOS_FILE}, which older "
-            "versions of captionflow did not write)"
-        )
+        reason = one_line(f"has no valid record of its training photos ({error})")
         return ChampionPredictions(version, incomparable=reason)
     test = {photo.image_id: photo for photo in photos if photo.split == "test"}
     # A test photo that is also a training photo of the new model (the same photo in dev and test)
     # gives the champion no advantage.
-    contaminated = [
-        image_id
-        for image_id, photo in test.items()
-        if photo.sha256 in champion_training - new_training
-    ]
+    only_champion = champion_training - new_training
+    contaminated = [image_id for image_id, photo in test.items() if photo.sha256 in only_champion]
     if contaminated:
         reason = (
             f"was trained on {len(contaminated)} of the {len(test)} test photos, "
@@ -130,7 +129,9 @@ def _predict(
 
 def _training_photos(model_name: str, version: str) -> frozenset[str]:
     with TemporaryDirectory(prefix="captionflow-") as folder:
-        file = download_bundle_file(model_name, version, TRAINING_PHOTOS_FILE, Path(folder))
+        for name in (CHECKSUMS_FILE, TRAINING_PHOTOS_FILE):
+            file = download_bundle_file(model_name, version, name, Path(folder))
+        check_file(file)
         return TrainingPhotos.load(file.parent).all
 
 

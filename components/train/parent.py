@@ -9,12 +9,12 @@ Pretrained Language Models").
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from components.artifacts.checksums import checksums_fingerprint
-from components.artifacts.training_photos import TrainingPhotos
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.bundle import Bundle
@@ -41,7 +41,6 @@ class LoadedParent:
         fingerprint: Identifies its content.
         network: Its network.
         vocabulary: Its words.
-        photos: The photos that it was trained on.
     """
 
     source: str
@@ -49,7 +48,6 @@ class LoadedParent:
     fingerprint: str
     network: CaptionNetwork
     vocabulary: Vocabulary
-    photos: TrainingPhotos
 
     def lineage(self, vocabulary: Vocabulary) -> dict[str, Any]:
         """Returns what `training.json` records about the parent."""
@@ -63,12 +61,16 @@ class LoadedParent:
         }
 
 
-def load_parent(settings: TrainSettings, encoder: EncoderSpec) -> LoadedParent | None:
+def load_parent(
+    settings: TrainSettings, encoder: EncoderSpec, scratch: Path
+) -> LoadedParent | None:
     """Loads the parent that the settings name; returns None if they name none.
 
     Args:
         settings: The training settings.
         encoder: The encoder of the examples.
+        scratch: A directory, where the file of the parent's training photos is written: the parent
+            may change during the training, and the photos would take much memory.
 
     Raises:
         SettingError: If the parent has another encoder, or its weights have other shapes.
@@ -81,13 +83,13 @@ def load_parent(settings: TrainSettings, encoder: EncoderSpec) -> LoadedParent |
         require_encoder(EncoderSpec.load(parent.bundle), encoder, parent.source)
         bundle = Bundle.load(parent.bundle, _DECODING)
         _require_shapes(settings, bundle.network.config, parent.source)
+        parent.photos.save(scratch)
         return LoadedParent(
             parent.source,
             parent.run_id,
             checksums_fingerprint(parent.bundle),
             bundle.network,
             bundle.vocabulary,
-            parent.photos,
         )
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from components.artifacts.files import (
     write_json,
 )
 from components.artifacts.fingerprint import fingerprint_file, fingerprint_value
-from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
+from components.artifacts.training_photos import TrainingPhotos, read_training_photos
 from components.captioning.encoder.spec import EncoderSpec
 from components.captioning.inference.model_files import save_model
 from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
@@ -107,59 +108,63 @@ def train_model(
             f"{NORMALIZER_FILE} differ. Run features again. Received: {captions} and {examples}"
         )
     encoder = read_json(Path(examples) / ENCODER_FILE)
-    photos = _training_photos(examples)
-    parent = load_parent(settings, EncoderSpec.load(examples))
-    if parent:
-        photos = photos.with_parent(parent.photos)
-    identity = {
-        "settings": settings.decisive(),
-        "encoder": encoder,
-        "vocabulary": vocabulary.words,
-        "data": [[fingerprint_file(path) for path in split.paths] for split in shards],
-        "matrix": _sha256(embeddings),
-        "experiment": experiment_identity(settings.experiment),
-        "parent": parent.fingerprint if parent else None,
-        "code": code_version("components.train"),
-    }
-    key = fingerprint_value(identity)[:32]
-    lineage = parent.lineage(vocabulary) if parent else {}
-    cluster_run = os.environ.get(RUN_ID_VARIABLE)
-    name = f"{key}-{cluster_run}" if cluster_run else key
-    checkpoint = _checkpoint(settings.checkpoints, name)
-    train, dev = (_open(split, settings) for split in shards)
-    trained, state = fit_network(
-        train,
-        dev,
-        embeddings,
-        settings,
-        checkpoint=checkpoint,
-        start_run=lambda: start_training_run(
-            settings, encoder, pipeline_run, training=name, start_from=lineage
-        ),
-        words=vocabulary.words,
-        parent=parent,
-        workers=workers,
-    )
-    training = {
-        **_training_record(state, settings),
-        "embeddings": _source(Path(matrix)),
-        **({"start_from": lineage} if lineage else {}),
-    }
-    if not workers.is_chief:
+    # Only to check them before training.
+    read_training_photos(examples)
+    # The photos of three million take half a gigabyte in memory: they wait on the disk.
+    with TemporaryDirectory(prefix="captionflow-") as scratch:
+        parent = load_parent(settings, EncoderSpec.load(examples), Path(scratch))
+        identity = {
+            "settings": settings.decisive(),
+            "encoder": encoder,
+            "vocabulary": vocabulary.words,
+            "data": [[fingerprint_file(path) for path in split.paths] for split in shards],
+            "matrix": _sha256(embeddings),
+            "experiment": experiment_identity(settings.experiment),
+            "parent": parent.fingerprint if parent else None,
+            "code": code_version("components.train"),
+        }
+        key = fingerprint_value(identity)[:32]
+        lineage = parent.lineage(vocabulary) if parent else {}
+        cluster_run = os.environ.get(RUN_ID_VARIABLE)
+        name = f"{key}-{cluster_run}" if cluster_run else key
+        checkpoint = _checkpoint(settings.checkpoints, name)
+        train, dev = (_open(split, settings) for split in shards)
+        trained, state = fit_network(
+            train,
+            dev,
+            embeddings,
+            settings,
+            checkpoint=checkpoint,
+            start_run=lambda: start_training_run(
+                settings, encoder, pipeline_run, training=name, start_from=lineage
+            ),
+            words=vocabulary.words,
+            parent=parent,
+            workers=workers,
+        )
+        training = {
+            **_training_record(state, settings),
+            "embeddings": _source(Path(matrix)),
+            **({"start_from": lineage} if lineage else {}),
+        }
+        if not workers.is_chief:
+            return {**training, "checkpoint": str(checkpoint)}
+        with ended_on_error(state.run_id):
+            with atomic_directory(directory) as aside:
+                kept = sample_photos(train.blocks(), settings.reranking_photos, settings.seed)
+                save_model(trained, vocabulary, kept, aside)
+                normalizer.save(aside)
+                photos = read_training_photos(examples)
+                if parent:
+                    photos = photos.with_parent(TrainingPhotos.load(scratch))
+                photos.save(aside)
+                for file in (ENCODER_FILE, encoder_weights_file(examples)):
+                    shutil.copyfile(Path(examples) / file, aside / file)
+                write_json(aside / TRAINING_FILE, training)
+            end_run(state.run_id)
+        best = state.history[state.best_epoch]
+        logger.info("best epoch: %d, dev loss %.3f", state.best_epoch + 1, best["dev_word_loss"])
         return {**training, "checkpoint": str(checkpoint)}
-    with ended_on_error(state.run_id):
-        with atomic_directory(directory) as aside:
-            kept = sample_photos(train.blocks(), settings.reranking_photos, settings.seed)
-            save_model(trained, vocabulary, kept, aside)
-            normalizer.save(aside)
-            photos.save(aside)
-            for file in (ENCODER_FILE, encoder_weights_file(examples)):
-                shutil.copyfile(Path(examples) / file, aside / file)
-            write_json(aside / TRAINING_FILE, training)
-        end_run(state.run_id)
-    best = state.history[state.best_epoch]
-    logger.info("best epoch: %d, dev loss %.3f", state.best_epoch + 1, best["dev_word_loss"])
-    return {**training, "checkpoint": str(checkpoint)}
 
 
 def _checkpoint(checkpoints: str, key: str) -> Path | str:
@@ -182,15 +187,6 @@ def _open(shards: ExampleShards, settings: TrainSettings) -> Split:
     if settings.training_data != "auto":
         in_memory = settings.training_data == "memory"
     return shards.read(shards.paths) if in_memory else shards
-
-
-def _training_photos(examples: str | Path) -> TrainingPhotos:
-    try:
-        return TrainingPhotos.load(examples)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{examples} must have {TRAINING_PHOTOS_FILE}. Run features again. Received: {error}"
-        ) from error
 
 
 def _sha256(values: np.ndarray) -> str:

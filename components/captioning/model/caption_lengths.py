@@ -64,11 +64,13 @@ def explain_long_captions(lengths: Sequence[int], unspaced_share: float, max_wor
         return ""
     text = (
         f"{long.share:.0%} of the captions ({long.captions:,}) have more than {max_words} "
-        f"{long.unit}: training truncates them, and the model generates none that are longer. "
-        f"With --max-words {long.enough}, {long.whole_share:.0%} of them fit"
+        f"{long.unit}: training truncates them, and the model generates none that are longer"
     )
+    # Not if the limit is the highest one allowed.
+    if long.enough > max_words:
+        text += f". With --max-words {long.enough}, {long.whole_share:.0%} of them fit"
     if long.unit == "characters":
-        text += ". It counts characters, since this script has no spaces between words"
+        text += ". --max-words counts characters, since this script has no spaces between words"
     return text
 
 

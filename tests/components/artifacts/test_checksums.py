@@ -14,6 +14,7 @@ from components.artifacts.checksums import (
     CHECKSUMS_FILE,
     artifact_damage,
     check_bundle,
+    check_file,
     check_input,
     checksums_fingerprint,
     directory_damage,
@@ -196,3 +197,17 @@ def test_check_input_and_check_bundle_say_what_to_do(artifact: Path) -> None:
         check_input(Stored(str(artifact)))
     with pytest.raises(DataError, match=rf"{artifact}/abc .*{ABC}.*--model-version"):
         check_bundle(artifact)
+
+
+def test_check_file_compares_one_file_without_the_others(artifact: Path) -> None:
+    (artifact / "empty").unlink()
+    check_file(artifact / "abc")
+    (artifact / "abc").write_bytes(b"abd")
+    with pytest.raises(DataError, match=rf"abc is damaged.*{ABC}"):
+        check_file(artifact / "abc")
+    (artifact / "new").touch()
+    with pytest.raises(DataError, match="new is unexpected"):
+        check_file(artifact / "new")
+    (artifact / CHECKSUMS_FILE).write_text("nothing")
+    with pytest.raises(DataError, match=rf"{CHECKSUMS_FILE} is damaged.*nothing"):
+        check_file(artifact / "abc")

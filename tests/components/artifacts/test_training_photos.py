@@ -12,6 +12,11 @@ _PHOTOS = TrainingPhotos.of(
 )
 
 
+def _rows(*digests: list[int]) -> np.ndarray:
+    """Rows of digests, which continue with zeros, of photos in train."""
+    return np.array([digest + [0] * (33 - len(digest)) for digest in digests], np.uint8)
+
+
 def test_training_photos_are_those_of_train_and_dev() -> None:
     assert ({"0" * 64, "1" * 64}, {"1" * 64}) == _PHOTOS
 
@@ -43,6 +48,25 @@ def test_load_of_no_photos_is_empty(tmp_path: Path) -> None:
     assert TrainingPhotos.load(tmp_path) == (frozenset(), frozenset())
 
 
+def test_load_of_digests_that_differ_in_few_bytes_is_what_was_saved(tmp_path: Path) -> None:
+    every = {"00" * 32, f"{'00' * 30}0002", f"{'00' * 30}0100", f"01{'00' * 31}", "ff" * 32}
+    photos = TrainingPhotos(frozenset(every), frozenset({f"{'00' * 30}0100"}))
+    photos.save(tmp_path)
+    assert TrainingPhotos.load(tmp_path) == photos
+
+
+def test_load_of_more_photos_than_allowed_is_refused_unread(tmp_path: Path) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (20_001_000, 33)}
+    with (tmp_path / TRAINING_PHOTOS_FILE).open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        # A sparse file, which takes no space on the disk.
+        file.truncate(file.tell() + 20_001_000 * 33)
+    with pytest.raises(
+        ValueError, match=r"at most 20,000,000 photos.* Received: 660,033,128 bytes"
+    ):
+        TrainingPhotos.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
@@ -50,7 +74,12 @@ def test_load_of_no_photos_is_empty(tmp_path: Path) -> None:
         (np.zeros(33, np.uint8), r"33 bytes per photo.*\(33,\)"),
         (np.zeros((2, 33), np.float32), "33 bytes per photo.*float32"),
         (np.full((1, 33), 2, np.uint8), "0 or 1. Received: 2"),
-        (np.zeros((3, 33), np.uint8), "once. Received: 2"),
+        (np.zeros((3, 33), np.uint8), f"once.* Received: {'0' * 64} before {'0' * 64}"),
+        (_rows([1], [0]), f"ascending order.* Received: 01{'0' * 62} before {'0' * 64}"),
+        # They differ in their last bytes only, in which the larger number has the smaller last one.
+        (_rows([0] * 30 + [1, 0], [0] * 30 + [0, 2]), "ascending order"),
+        # The first eight bytes decide, not the next.
+        (_rows([2] + [0] * 31, [1] + [9] * 31), "ascending order"),
         (np.array([[None] * 33]), "pickle|Python objects"),
     ],
 )

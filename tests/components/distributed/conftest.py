@@ -6,20 +6,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from socket import create_connection
 
 import numpy as np
 import psutil
 import pytest
 from beam_steps import Artifacts, Steps
 from PIL import Image
-
-PROJECT = Path(__file__).parents[3]
+from server_processes import hide_folder, run_server
 
 
 @dataclass
@@ -56,43 +53,10 @@ class Workers:
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
-@contextmanager
-def _server(
-    command: list[str], port: int, log: Path, **environment: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    # Worker pools start `python`.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PATH": path, **environment}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-    try:
-        for _ in range(3000):
-            if process.poll() is not None:
-                raise RuntimeError(f"{command} ended: {log.read_text()}")
-            try:
-                create_connection(("127.0.0.1", port), timeout=10).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield process
-    finally:
-        with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-        process.kill()
-        process.wait()
-
-
-def _hiding(folder: Path, command: list[str]) -> list[str]:
-    """Returns a command that runs another one with an empty folder in the place of this one."""
-    hide = f"set -e; mount -t tmpfs none '{folder}'; cd /; "
-    return ["unshare", "-m", "sh", "-c", f'{hide}exec "$@"', "sh", *command]
-
-
 @pytest.fixture(scope="session")
 def _can_hide(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Why this user can't give a process mounts of its own; empty if it can."""
-    command = _hiding(tmp_path_factory.mktemp("hidden"), ["true"])
+    command = hide_folder(tmp_path_factory.mktemp("hidden"), ["true"])
     try:
         subprocess.run(command, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -125,7 +89,7 @@ def job_service(
     root, port = tmp_path_factory.mktemp("jobs"), free_port()
     module = "apache_beam.runners.portability.local_job_service_main"
     command = [sys.executable, "-m", module, f"--job_port={port}", f"--staging_dir={root}/staging"]
-    with _server(command, port, root / "log") as _:
+    with run_server(command, port, root / "log") as _:
         yield port
 
 
@@ -139,7 +103,7 @@ def prism_service(
         pytest.skip("no Prism: it is not on PATH, and the variable PRISM does not name its program")
     root, port = tmp_path_factory.mktemp("prism"), free_port()
     command = [program, f"--job_port={port}", "--serve_http=false", "--log_kind=text"]
-    with _server(command, port, root / "log") as _:
+    with run_server(command, port, root / "log") as _:
         yield port
 
 
@@ -183,8 +147,8 @@ def _pool(
     log, port = tmp_path_factory.mktemp("pool") / "log", free_port()
     command = [sys.executable, str(Path(__file__).with_name("warm_pool.py")), str(port)]
     if not _can_hide:
-        command = _hiding(tmp_path_factory.getbasetemp(), command)
-    with _server(command, port, log, STORAGE_EMULATOR_HOST=google_emulator, **google_login):
+        command = hide_folder(tmp_path_factory.getbasetemp(), command)
+    with run_server(command, port, log, STORAGE_EMULATOR_HOST=google_emulator, **google_login):
         yield port, log
 
 
@@ -213,7 +177,7 @@ def start_workers(
             port = free_port()
             module = "apache_beam.runners.worker.worker_pool_main"
             command = [sys.executable, "-m", module, f"--service_port={port}"]
-            process = stack.enter_context(_server(command, port, tmp_path / f"pool-{port}.log"))
+            process = stack.enter_context(run_server(command, port, tmp_path / f"pool-{port}.log"))
             return Workers(_flags(job_service, port), process)
 
         yield start

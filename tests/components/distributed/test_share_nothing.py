@@ -1,9 +1,11 @@
 """Workers that see nothing of this machine but interpreter and code, and share only a bucket."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from beam_steps import Steps
 
 from components.artifacts.manifest import read_manifest
 from components.features import extraction
@@ -31,13 +33,20 @@ def test_remote_data_set_gives_the_same_bytes_as_in_this_process(
     assert _folders(bucket) == {"photos", "features"}
 
 
-def test_photos_of_this_machine_are_uploaded_for_the_workers(
+def test_photos_and_keras_encoder_of_this_machine_are_uploaded_for_the_workers(
     apart: Any, photos: Path, local: Any, bucket: Any, tmp_path: Path
 ) -> None:
-    manifest = apart.ingest(str(photos), tmp_path / "manifest")
-    examples = apart.features(manifest, local.captions, tmp_path / "examples")
+    # The kind of encoder that is the default.
+    network = "MobileNetV3Small"
+    (tmp_path / "here").mkdir()
+    here = Steps(encoder=network).features(
+        local.manifest, local.captions, tmp_path / "here" / "examples"
+    )
+    steps = replace(apart, encoder=network)
+    manifest = steps.ingest(str(photos), tmp_path / "manifest")
+    examples = steps.features(manifest, local.captions, tmp_path / "examples")
     done = local._replace(manifest=manifest, examples=examples)
-    assert done.content() == local.content()
+    assert done.content() == local._replace(examples=here).content()
     assert _folders(bucket) == {"features"}
 
 

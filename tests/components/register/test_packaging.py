@@ -81,6 +81,14 @@ def test_log_bundle_holds_no_pickle(logged: Path) -> None:
     assert not [file for file in files if file.suffix in {".pkl", ".pickle", ".pyc", ".joblib"}]
 
 
+def test_log_bundle_holds_the_code_that_it_needs_and_no_presets(logged: Path) -> None:
+    code = logged / "code" / "components"
+    folders = {folder.name for folder in code.iterdir() if folder.is_dir()}
+    assert folders - {"__pycache__"} == {"captioning", "artifacts", "settings"}
+    assert (code / "settings" / "bounds.py").exists()
+    assert not list(code.rglob("presets*"))
+
+
 def test_log_bundle_pins_its_requirements(
     logged: Path, logged_with_keras: tuple[str, Path]
 ) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,11 @@ from mlflow import MlflowClient
 from mlflow.models import Model
 
 from components.artifacts.champion_predictions import ChampionPredictions, read_champion_predictions
+from components.artifacts.checksums import CHECKSUMS_FILE
+from components.artifacts.files import atomic_directory
+from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.manifest import Photo, read_manifest, write_manifest
-from components.artifacts.training_photos import TrainingPhotos
+from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
 from components.captioning.model.normalizer import NORMALIZER, NORMALIZER_FILE, Normalizer
 from components.errors import DataError
 from components.registry.client import local_tracking_uri
@@ -54,6 +57,13 @@ def _write_changed(directory: Path, photos: list[Photo]) -> Path:
     return directory
 
 
+def _copy_examples(examples: Path, photos: list[Photo], directory: Path) -> Path:
+    """Copies examples, as if `features` had made them of other photos for train and dev."""
+    shutil.copytree(examples, directory)
+    TrainingPhotos.of(photos).save(directory)
+    return directory
+
+
 def test_rescore_champion_generates_the_scored_captions(
     examples: Path, manifest: Path, scored: dict[str, str], tmp_path: Path
 ) -> None:
@@ -81,7 +91,7 @@ def test_rescore_champion_trained_on_a_test_photo_is_incomparable(
     moved = [replace(each, split="test") if each == known else each for each in photos]
     test = sum(photo.split == "test" for photo in moved)
     found = rescore_champion(
-        examples,
+        _copy_examples(examples, moved, tmp_path / "examples"),
         _write_changed(tmp_path / "manifest", moved),
         model_name=MODEL,
         baseline=tmp_path / "baseline",
@@ -151,13 +161,42 @@ def test_rescore_champion_reports_whether_the_data_grew(
         replace(photos[0], image_id=f"{number}.png", sha256=f"{number:064}", split="train")
         for number in range(2 * len(photos))
     ]
+    changed = [photo for photo in photos if photo not in removed] + new
     found = rescore_champion(
-        examples,
-        _write_changed(tmp_path / "manifest", [p for p in photos if p not in removed] + new),
+        _copy_examples(examples, changed, tmp_path / "examples"),
+        _write_changed(tmp_path / "manifest", changed),
         model_name=MODEL,
         baseline=tmp_path / "baseline",
     )
     assert found == ChampionPredictions("1", captions=scored, data_grew=grew)
+
+
+def test_rescore_champion_does_not_count_a_photo_whose_caption_has_no_word(
+    examples: Path, manifest: Path, scored: dict[str, str], tmp_path: Path
+) -> None:
+    # It is in the manifest, but `normalize` drops its caption, and so `features` the photo: the
+    # champion was not trained on it either.
+    photos = read_manifest(manifest)
+    wordless = replace(
+        photos[0], image_id="wordless.png", sha256="0" * 64, split="train", captions=("!!!",)
+    )
+    found = rescore_champion(
+        examples,
+        _write_changed(tmp_path / "manifest", [*photos, wordless]),
+        model_name=MODEL,
+        baseline=tmp_path / "baseline",
+    )
+    assert found == ChampionPredictions("1", captions=scored, data_grew=False)
+
+
+def test_rescore_champion_from_examples_without_training_photos_is_an_error(
+    examples: Path, manifest: Path, tmp_path: Path
+) -> None:
+    others = shutil.copytree(examples, tmp_path / "examples")
+    (others / TRAINING_PHOTOS_FILE).unlink()
+    with pytest.raises(DataError, match=f"examples must have {TRAINING_PHOTOS_FILE}. Run features"):
+        rescore_champion(others, manifest, model_name=MODEL, baseline=tmp_path / "baseline")
+    assert not (tmp_path / "baseline").exists()
 
 
 def test_rescore_champion_without_a_champion_writes_none(
@@ -182,29 +221,70 @@ def foreign(mlflow_root: Path) -> Path:
     return mlflow_root
 
 
-@pytest.mark.usefixtures("foreign")
-def test_rescore_champion_without_training_photos_is_incomparable(
-    examples: Path, manifest: Path, tmp_path: Path
+@pytest.fixture
+def bundle(foreign: Path) -> Path:
+    """The bundle of `captioner`'s champion: its checksums, and a record without photos."""
+    flavor = {"artifacts": {"bundle": {"path": "artifacts/bundle"}}}
+    Model(flavors={"python_function": flavor}).save(str(foreign / "MLmodel"))
+    with atomic_directory(foreign / "artifacts" / "bundle") as aside:
+        TrainingPhotos(frozenset(), frozenset()).save(aside)
+    return foreign / "artifacts" / "bundle"
+
+
+@pytest.fixture
+def incomparable(examples: Path, manifest: Path, tmp_path: Path) -> Callable[[], str]:
+    """Returns a function that returns why `captioner`'s champion can't be compared with."""
+
+    def rescore() -> str:
+        baseline = tmp_path / "baseline"
+        found = rescore_champion(examples, manifest, model_name="captioner", baseline=baseline)
+        assert found is not None and not found.captions
+        assert read_champion_predictions(baseline) == found
+        return found.incomparable
+
+    return rescore
+
+
+_NO_RECORD = "has no valid record of its training photos"
+
+
+def test_rescore_champion_that_captionflow_did_not_register_is_incomparable(
+    foreign: Path, incomparable: Callable[[], str]
 ) -> None:
-    baseline = tmp_path / "baseline"
-    found = rescore_champion(examples, manifest, model_name="captioner", baseline=baseline)
-    assert found is not None and not found.captions
-    assert "no valid record of its training photos" in found.incomparable
+    Model(flavors={"python_function": {}}).save(str(foreign / "MLmodel"))
+    reason = incomparable()
+    for fact in (_NO_RECORD, "captioner version 1", "not registered by captionflow"):
+        assert fact in reason
+
+
+@pytest.mark.parametrize("name", [CHECKSUMS_FILE, TRAINING_PHOTOS_FILE])
+def test_rescore_champion_without_its_record_is_incomparable(
+    name: str, bundle: Path, incomparable: Callable[[], str]
+) -> None:
+    (bundle / name).unlink()
+    reason = incomparable()
+    for fact in (_NO_RECORD, "captioner version 1 are missing", name):
+        assert fact in reason
+
+
+def test_rescore_champion_with_a_flipped_bit_in_its_record_is_incomparable(
+    bundle: Path, incomparable: Callable[[], str]
+) -> None:
+    file = bundle / TRAINING_PHOTOS_FILE
+    # Still a valid record, but of another photo.
+    TrainingPhotos(frozenset({"0" * 64}), frozenset()).save(bundle)
+    found = fingerprint_file(file)
+    reason = incomparable()
+    for fact in (_NO_RECORD, f"{TRAINING_PHOTOS_FILE} is damaged", found):
+        assert fact in reason
 
 
 def test_rescore_champion_with_missing_files_is_incomparable(
-    examples: Path, manifest: Path, foreign: Path, tmp_path: Path
+    bundle: Path, incomparable: Callable[[], str]
 ) -> None:
-    # Its files are lost, but for those that say what they were.
-    flavor = {"artifacts": {"bundle": {"path": "artifacts/bundle"}}}
-    Model(flavors={"python_function": flavor}).save(str(foreign / "MLmodel"))
-    (foreign / "artifacts" / "bundle").mkdir(parents=True)
-    TrainingPhotos(frozenset(), frozenset()).save(foreign / "artifacts" / "bundle")
-    baseline = tmp_path / "baseline"
-    found = rescore_champion(examples, manifest, model_name="captioner", baseline=baseline)
-    assert found is not None
-    assert found.incomparable.startswith("can't caption the test photos: ")
-    assert read_champion_predictions(baseline) == found
+    # Its other files are lost, but for those that say what they were.
+    assert bundle.exists()
+    assert incomparable().startswith("can't caption the test photos: ")
 
 
 def test_champion_bundle_lists_the_photos_of_train_and_dev(manifest: Path, tmp_path: Path) -> None:

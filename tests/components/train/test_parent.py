@@ -77,7 +77,7 @@ def test_training_from_a_parent_begins_below_a_fresh_start_with_other_word_ids(
     # The same words with other ids, and one that the parent does not know.
     words = Vocabulary([*SPECIAL_TOKENS, "square", "dog", "circle", "blue", "red", "a"])
     settings = make_settings(start_from=str(bundle), epochs=1)
-    parent = load_parent(settings, SPEC)
+    parent = load_parent(settings, SPEC, tmp_path)
     assert parent is not None
     assert parent.lineage(words) == {
         "model": str(bundle),
@@ -102,7 +102,7 @@ def test_training_from_a_parent_begins_below_a_fresh_start_with_other_word_ids(
 
 
 def _load(bundle: Path, settings: TrainSettings, spec: EncoderSpec = SPEC) -> LoadedParent:
-    parent = load_parent(settings, spec)
+    parent = load_parent(settings, spec, bundle.parent)
     assert parent is not None
     return parent
 
@@ -149,13 +149,13 @@ def test_load_parent_of_other_shapes_is_refused_by_name(
     bundle: Path, make_settings: Settings, changed: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SettingError, match=message):
-        load_parent(make_settings(start_from=str(bundle), **changed), SPEC)
+        load_parent(make_settings(start_from=str(bundle), **changed), SPEC, bundle.parent)
 
 
 def test_load_parent_with_another_encoder_is_refused(bundle: Path, make_settings: Settings) -> None:
     other = replace(SPEC, weights="imagenet", seed=None, sha256="1" * 64)
     with pytest.raises(SettingError, match=r"random weights 0000.*Received: .*imagenet weights 11"):
-        load_parent(make_settings(start_from=str(bundle)), other)
+        load_parent(make_settings(start_from=str(bundle)), other, bundle.parent)
 
 
 @pytest.mark.parametrize(
@@ -174,10 +174,10 @@ def test_require_encoder_of_another_precision_names_the_setting(
 def test_load_parent_that_is_missing_or_damaged(
     bundle: Path, make_settings: Settings, tmp_path: Path
 ) -> None:
-    assert load_parent(make_settings(), SPEC) is None
+    assert load_parent(make_settings(), SPEC, tmp_path) is None
     with pytest.raises(DataError, match="There is nothing at this path"):
-        load_parent(make_settings(start_from=str(tmp_path / "nowhere")), SPEC)
+        load_parent(make_settings(start_from=str(tmp_path / "nowhere")), SPEC, tmp_path)
     (bundle / VOCABULARY_FILE).unlink()
     with pytest.raises(DataError, match=f"{VOCABULARY_FILE} is missing"):
-        load_parent(make_settings(start_from=str(bundle)), SPEC)
+        load_parent(make_settings(start_from=str(bundle)), SPEC, tmp_path)
     assert (bundle / ENCODER_FILE).exists()

@@ -1,5 +1,6 @@
 """What a training reads and writes, and what it refuses."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from components.registry.parents import parent_photos
 from components.train import run as run_module
 
 Train = Callable[..., dict[str, Any]]
+
+
+class StopTrainingError(Exception):
+    """Ends a training when it would begin."""
 
 
 def test_train_model_on_captions_normalized_by_other_rules_is_refused(
@@ -45,9 +50,6 @@ def test_train_model_reads_data_into_memory_by_size_and_setting(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class StopTrainingError(Exception):
-        pass
-
     def record(train: Any, dev: Any, *_: Any, **__: Any) -> None:
         assert (type(train), type(dev)) == (expected, expected)
         raise StopTrainingError
@@ -79,6 +81,26 @@ def test_train_model_lists_its_training_photos_and_those_of_its_parent(
     assert TrainingPhotos.load(tmp_path / "child") == (everything, frozenset())
     # What the next training would leave out of its test split, read as ingest does.
     assert parent_photos(str(tmp_path / "child")).all == everything
+
+
+def _records() -> list[TrainingPhotos]:
+    return [each for each in gc.get_objects() if isinstance(each, TrainingPhotos)]
+
+
+def test_train_model_does_not_hold_its_training_photos_while_it_trains(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train("parent", tmp_path / "own")
+    # Those of the tests' own.
+    others = _records()
+
+    def record(*_: Any, **__: Any) -> None:
+        assert not [each for each in _records() if not any(each is other for other in others)]
+        raise StopTrainingError
+
+    monkeypatch.setattr(run_module, "fit_network", record)
+    with pytest.raises(StopTrainingError):
+        train("child", tmp_path / "own", start_from=str(tmp_path / "parent"))
 
 
 def test_train_model_from_examples_without_training_photos_is_refused(

@@ -21,6 +21,7 @@ from small_runs import RunWhole
 
 from components.artifacts.champion_predictions import ChampionPredictions
 from components.artifacts.manifest import read_manifest, write_manifest
+from components.artifacts.training_photos import TrainingPhotos
 from components.embeddings.source import open_glove
 from components.errors import CaptionflowError
 from components.register.captioning_process import fresh_process
@@ -154,8 +155,11 @@ def test_champion_serves_captions_and_training_photos_over_http(
         moved = [replace(each, split=change.get(each.split, each.split)) for each in photos]
         write_manifest(tmp_path / name, moved)
         (tmp_path / name / "report.json").write_text('{"dataset_fingerprint": "changed"}')
+        examples = tmp_path / f"examples of {name}"
+        shutil.copytree(outputs["features"]["examples"].path, examples)
+        TrainingPhotos.of(moved).save(examples)
         return rescore_champion(
-            outputs["features"]["examples"].path,
+            examples,
             tmp_path / name,
             model_name=finished.model_name,
             baseline=tmp_path / f"baseline of {name}",

@@ -25,6 +25,14 @@ def test_explain_long_captions_names_numbers_unit_and_flag() -> None:
     assert explain_long_captions([0] * 20 + [9], 0.0, 20) == ""
 
 
+def test_explain_long_captions_at_the_highest_limit_suggests_no_other() -> None:
+    lengths = [0] * 250 + [10]
+    assert "--max-words 200" in explain_long_captions(lengths, 0.0, 199)
+    text = explain_long_captions(lengths, 0.0, 200)
+    assert "100% of the captions (10) have more than 200 words" in text
+    assert "--max-words" not in text
+
+
 def test_explain_long_captions_of_a_script_without_spaces_counts_characters() -> None:
     text = explain_long_captions([0] * 33 + [10], 0.98, 20)
     for fact in ("100% of the captions (10)", "20 characters", "--max-words 33", "no spaces"):

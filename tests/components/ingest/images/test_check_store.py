@@ -1,6 +1,5 @@
 """Checks of photos that are kept in the feature store: which of them are reused."""
 
-import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,47 +11,6 @@ import pytest
 from components.ingest.images import beam_checks, file_keys
 from components.ingest.images.beam_checks import check_images
 from components.ingest.images.photo_checks import PhotoChecks
-
-
-@pytest.fixture
-def images(
-    tmp_path: Path, encode: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
-    """Forty photos, the last of which is empty; their paths by id. They count as old enough."""
-    monkeypatch.setattr(file_keys, "_RACY_NANOSECONDS", 0)
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number in range(40):
-        content = encode(number) if number < 39 else b""
-        (folder / f"{number:02}.jpg").write_bytes(content)
-    return {path.name: str(path) for path in sorted(folder.iterdir())}
-
-
-@pytest.fixture
-def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ids of the photos that are checked, in order; the checks are the real ones."""
-    ids: list[str] = []
-    check = beam_checks.check_image
-
-    def noted(image_id: str, path: str) -> object:
-        ids.append(image_id)
-        return check(image_id, path)
-
-    monkeypatch.setattr(beam_checks, "check_image", noted)
-    return ids
-
-
-@pytest.fixture
-def check(tmp_path: Path) -> Callable[..., PhotoChecks]:
-    """Returns a function that checks images in a run of its own, with a store."""
-    runs = iter(range(100))
-
-    def run(images: dict[str, str], store: str = "store") -> PhotoChecks:
-        work = tmp_path / f"run-{next(runs)}"
-        work.mkdir()
-        return check_images(list(images), images, work, "", store=str(tmp_path / store))
-
-    return run
 
 
 def _change(file: Path, content: bytes) -> None:
@@ -209,45 +167,3 @@ def test_check_images_reads_a_file_again_that_could_not_be_read(
     assert "No such file" in check(images)["05.jpg"].reason
     gone.write_bytes(encode(5))
     assert check(images)["05.jpg"].reason == ""
-
-
-@pytest.mark.parametrize("damage", [b"", b"no parquet"])
-def test_check_images_removes_a_damaged_file_of_the_store_and_says_so(
-    damage: bytes,
-    images: dict[str, str],
-    check: Callable[..., PhotoChecks],
-    checked: list[str],
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    first = dict(check(images))
-    checked.clear()
-    file, *_ = sorted(tmp_path.glob("store/*/*-3.parquet"))
-    file.write_bytes(damage)
-    with caplog.at_level(logging.WARNING):
-        assert dict(check(images)) == first
-    # The three of that file, and the empty photo: a file that was not read may be read later.
-    assert len(checked) == 4
-    assert file.name in caplog.text
-    checked.clear()
-    check(images)
-    assert checked == ["39.jpg"]
-
-
-@pytest.mark.parametrize("photos", [2, 40])
-def test_check_images_replaces_damaged_files_by_files_of_the_same_content(
-    photos: int,
-    images: dict[str, str],
-    check: Callable[..., PhotoChecks],
-    checked: list[str],
-    tmp_path: Path,
-) -> None:
-    images = dict(list(images.items())[:photos])
-    first = dict(check(images))
-    files = {file: file.read_bytes() for file in tmp_path.glob("store/*/*.parquet")}
-    for file in files:
-        file.write_bytes(b"no parquet")
-    checked.clear()
-    assert dict(check(images)) == first
-    assert sorted(checked) == sorted(images)
-    assert {file: file.read_bytes() for file in tmp_path.glob("store/*/*.parquet")} == files
