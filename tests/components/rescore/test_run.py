@@ -2,52 +2,20 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from mlflow import MlflowClient
-from mlflow.models import Model
 
 from components.artifacts.champion_predictions import ChampionPredictions, read_champion_predictions
-from components.artifacts.checksums import CHECKSUMS_FILE
-from components.artifacts.files import atomic_directory
-from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.manifest import Photo, read_manifest, write_manifest
 from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
 from components.captioning.model.normalizer import NORMALIZER, NORMALIZER_FILE, Normalizer
 from components.errors import DataError
-from components.registry.client import local_tracking_uri
 from components.registry.download import download_model
 from components.rescore.run import rescore_champion
 
 MODEL = "captionflow-sample"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def files(finished_run: Any) -> Iterator[dict[str, dict[str, Path]]]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(finished_run.root))
-        yield finished_run.files
-
-
-@pytest.fixture
-def manifest(files: dict[str, dict[str, Path]]) -> Path:
-    return files["ingest"]["manifest"]
-
-
-@pytest.fixture
-def examples(files: dict[str, dict[str, Path]]) -> Path:
-    return files["features"]["examples"]
-
-
-@pytest.fixture
-def scored(files: dict[str, dict[str, Path]]) -> dict[str, str]:
-    """The champion's captions that `evaluate` scored."""
-    lines = (files["evaluate"]["scores"] / "captions.jsonl").read_text().splitlines()
-    return {line["image_id"]: line["hypothesis"] for line in map(json.loads, lines)}
 
 
 def _write_changed(directory: Path, photos: list[Photo]) -> Path:
@@ -208,83 +176,6 @@ def test_rescore_champion_without_a_champion_writes_none(
         is None
     )
     assert read_champion_predictions(baseline) is None
-
-
-@pytest.fixture
-def foreign(mlflow_root: Path) -> Path:
-    """The folder of `captioner`'s champion, which captionflow did not register."""
-    client = MlflowClient()
-    run = client.create_run(client.create_experiment("photos", mlflow_root.as_uri()))
-    client.create_registered_model("captioner")
-    client.create_model_version("captioner", mlflow_root.as_uri(), run.info.run_id)
-    client.set_registered_model_alias("captioner", "champion", "1")
-    return mlflow_root
-
-
-@pytest.fixture
-def bundle(foreign: Path) -> Path:
-    """The bundle of `captioner`'s champion: its checksums, and a record without photos."""
-    flavor = {"artifacts": {"bundle": {"path": "artifacts/bundle"}}}
-    Model(flavors={"python_function": flavor}).save(str(foreign / "MLmodel"))
-    with atomic_directory(foreign / "artifacts" / "bundle") as aside:
-        TrainingPhotos(frozenset(), frozenset()).save(aside)
-    return foreign / "artifacts" / "bundle"
-
-
-@pytest.fixture
-def incomparable(examples: Path, manifest: Path, tmp_path: Path) -> Callable[[], str]:
-    """Returns a function that returns why `captioner`'s champion can't be compared with."""
-
-    def rescore() -> str:
-        baseline = tmp_path / "baseline"
-        found = rescore_champion(examples, manifest, model_name="captioner", baseline=baseline)
-        assert found is not None and not found.captions
-        assert read_champion_predictions(baseline) == found
-        return found.incomparable
-
-    return rescore
-
-
-_NO_RECORD = "has no valid record of its training photos"
-
-
-def test_rescore_champion_that_captionflow_did_not_register_is_incomparable(
-    foreign: Path, incomparable: Callable[[], str]
-) -> None:
-    Model(flavors={"python_function": {}}).save(str(foreign / "MLmodel"))
-    reason = incomparable()
-    for fact in (_NO_RECORD, "captioner version 1", "not registered by captionflow"):
-        assert fact in reason
-
-
-@pytest.mark.parametrize("name", [CHECKSUMS_FILE, TRAINING_PHOTOS_FILE])
-def test_rescore_champion_without_its_record_is_incomparable(
-    name: str, bundle: Path, incomparable: Callable[[], str]
-) -> None:
-    (bundle / name).unlink()
-    reason = incomparable()
-    for fact in (_NO_RECORD, "captioner version 1 are missing", name):
-        assert fact in reason
-
-
-def test_rescore_champion_with_a_flipped_bit_in_its_record_is_incomparable(
-    bundle: Path, incomparable: Callable[[], str]
-) -> None:
-    file = bundle / TRAINING_PHOTOS_FILE
-    # Still a valid record, but of another photo.
-    TrainingPhotos(frozenset({"0" * 64}), frozenset()).save(bundle)
-    found = fingerprint_file(file)
-    reason = incomparable()
-    for fact in (_NO_RECORD, f"{TRAINING_PHOTOS_FILE} is damaged", found):
-        assert fact in reason
-
-
-def test_rescore_champion_with_missing_files_is_incomparable(
-    bundle: Path, incomparable: Callable[[], str]
-) -> None:
-    # Its other files are lost, but for those that say what they were.
-    assert bundle.exists()
-    assert incomparable().startswith("can't caption the test photos: ")
 
 
 def test_champion_bundle_lists_the_photos_of_train_and_dev(manifest: Path, tmp_path: Path) -> None:
