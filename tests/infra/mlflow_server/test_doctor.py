@@ -20,7 +20,11 @@ def test_check_mlflow_writes_reads_and_deletes_an_artifact(server: Any) -> None:
     assert not list((server.folder / "artifacts").rglob("doctor.txt"))
 
 
-def test_check_mlflow_of_a_server_with_a_wrong_artifact_destination_fails(server: Any) -> None:
+def test_check_mlflow_of_a_server_with_a_wrong_artifact_destination_fails(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The server tries several times, which takes more than a minute on a busy machine.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "600")
     artifacts = server.folder / "artifacts"
     backup = artifacts.with_name("backup")
     shutil.move(artifacts, backup)
