@@ -12,7 +12,7 @@ def pack(captions: Sequence[str]) -> bytes:
     return json.dumps(captions, ensure_ascii=False).encode(errors=_ERRORS)
 
 
-def unpack(packed: bytes) -> list[str]:
+def unpack(packed: bytes | bytearray) -> list[str]:
     """Returns the captions that `pack` was given."""
     captions: list[str] = json.loads(packed.decode(errors=_ERRORS))
     return captions
@@ -22,7 +22,8 @@ class PackedCaptions(MutableMapping[str, Sequence[str]]):
     """Captions by photo, each photo's as one piece of JSON."""
 
     def __init__(self) -> None:
-        self._packed: dict[str, bytes] = {}
+        # A bytearray grows in place: a photo may have any number of captions, each added alone.
+        self._packed: dict[str, bytes | bytearray] = {}
 
     def __getitem__(self, photo: str) -> list[str]:
         """Returns the captions of a photo."""
@@ -49,14 +50,19 @@ class PackedCaptions(MutableMapping[str, Sequence[str]]):
         return len(self._packed)
 
     def add(self, photo: str, packed: bytes) -> None:
-        """Adds captions of a photo, packed, to those that it has."""
-        if photo in self._packed:
-            packed = pack([*self[photo], *unpack(packed)])
-        self._packed[photo] = packed
+        """Adds captions of a photo, packed, to those that it has; neither may be empty."""
+        if photo not in self._packed:
+            self._packed[photo] = packed
+            return
+        held = self._packed[photo]
+        if not isinstance(held, bytearray):
+            held = self._packed[photo] = bytearray(held)
+        # Two JSON arrays become one.
+        held[-1:] = b", " + packed[1:]
 
     def take(self, photo: str, others: Mapping[str, Sequence[str]]) -> None:
         """Sets the captions of a photo to those that it has in others, without a second copy."""
         if isinstance(others, PackedCaptions):
-            self._packed[photo] = others._packed[photo]
+            self._packed[photo] = bytes(others._packed[photo])
         else:
             self[photo] = others[photo]
