@@ -8,7 +8,7 @@ SHA-256 is in its KFP metadata.
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,23 +99,30 @@ def check_bundle(directory: str | Path) -> None:
         )
 
 
-def check_file(file: Path) -> None:
-    """Checks one file of a directory, whose other files need not be here.
+def fetch_checked(name: str, fetch: Callable[[str], Path]) -> Path:
+    """Fetches one file of a directory and checks it against the directory's checksums.
 
     Args:
-        file: The file; the directory's `SHA256SUMS` must be beside it.
+        name: The file's name. `CHECKSUMS_FILE` itself is fetched unchecked.
+        fetch: Makes the file with a name available, all in one local directory, and returns its
+            path.
 
     Raises:
-        DataError: If the file or the checksums are damaged or missing.
+        DataError: If the file or the checksums are damaged, or as `fetch` raises it.
     """
+    checksums = fetch(CHECKSUMS_FILE)
+    if name == CHECKSUMS_FILE:
+        return checksums
     try:
-        expected = _read(file.with_name(CHECKSUMS_FILE), _MOST_FILES)
+        expected = _read(checksums, _MOST_FILES)
     except (OSError, ValueError) as error:
-        raise DataError(f"{CHECKSUMS_FILE} is damaged: {error}") from error
-    if file.name not in expected:
-        raise DataError(f"{file.name} is unexpected: {CHECKSUMS_FILE} does not list it")
-    if damage := _file_damage(file, expected[file.name]):
+        raise DataError(one_line(f"{checksums} is damaged: {error}")) from error
+    file = fetch(name)
+    if name not in expected:
+        raise DataError(one_line(f"{file} is unexpected: {CHECKSUMS_FILE} does not list it"))
+    if damage := _file_damage(file, expected[name]):
         raise DataError(damage)
+    return file
 
 
 def artifact_damage(artifact: Artifact) -> str:

@@ -12,6 +12,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
+from components.artifacts.checksums import fetch_checked
 from components.errors import DataError, NoChampionError
 from components.registry.candidacy import approval_notice, find_candidate
 from components.registry.client import (
@@ -69,7 +70,7 @@ def download_model(
 
 
 def download_bundle_file(model_name: str, version: str, name: str, directory: Path) -> Path:
-    """Makes one file of a registered model's bundle available; the others are not downloaded.
+    """Makes one file of a registered model's bundle available; only its checksum comes along.
 
     Args:
         model_name: The registered model's name.
@@ -78,12 +79,13 @@ def download_bundle_file(model_name: str, version: str, name: str, directory: Pa
         directory: See `download_model`.
 
     Raises:
-        DataError: If the version has no bundle, or the file is missing.
+        DataError: If the version has no bundle, or the file or its checksum is missing or damaged.
         CaptionflowError: If MLflow can't be used.
     """
     with mlflow_client() as client:
         uri = client.get_model_version_download_uri(model_name, version)
-        return _download(f"{model_name} version {version}", uri, directory, name)
+        model = f"{model_name} version {version}"
+        return fetch_checked(name, lambda file: _download(model, uri, directory, file))
 
 
 def find_version(model_name: str, alias: str | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from components.artifacts.checksums import CHECKSUMS_FILE, check_bundle
+from components.artifacts.checksums import CHECKSUMS_FILE, check_bundle, fetch_checked
 from components.artifacts.files import TRAINING_FILE, read_json
 from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
@@ -68,7 +68,7 @@ def parent_fingerprint(start_from: str) -> str:
 def parent_photos(start_from: str) -> TrainingPhotos:
     """Returns the photos that a parent was trained on, and those of its own parent.
 
-    Only their file is downloaded. `train` compares it with the checksums of the bundle.
+    Only their file and its checksum are downloaded.
 
     Raises:
         DataError, SettingError, CaptionflowError: As `open_parent`.
@@ -86,7 +86,8 @@ def _version(start_from: str) -> tuple[str, str]:
 def _file(start_from: str, name: str, folder: Path) -> Path:
     if is_model_uri(start_from):
         return download_bundle_file(*_version(start_from), name, folder)
-    return local_copy(f"{start_from.rstrip('/')}/{name}", folder)
+    bundle = start_from.rstrip("/")
+    return fetch_checked(name, lambda file: local_copy(f"{bundle}/{file}", folder))
 
 
 def _photos(bundle: Path, source: str) -> TrainingPhotos:

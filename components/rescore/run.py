@@ -13,7 +13,6 @@ from components.artifacts.champion_predictions import (
     ChampionPredictions,
     write_champion_predictions,
 )
-from components.artifacts.checksums import CHECKSUMS_FILE, check_file
 from components.artifacts.files import atomic_directory
 from components.artifacts.manifest import ManifestPhotos, Photo
 from components.artifacts.training_photos import (
@@ -129,9 +128,7 @@ def _predict(
 
 def _training_photos(model_name: str, version: str) -> frozenset[str]:
     with TemporaryDirectory(prefix="captionflow-") as folder:
-        for name in (CHECKSUMS_FILE, TRAINING_PHOTOS_FILE):
-            file = download_bundle_file(model_name, version, name, Path(folder))
-        check_file(file)
+        file = download_bundle_file(model_name, version, TRAINING_PHOTOS_FILE, Path(folder))
         return TrainingPhotos.load(file.parent).all
 
 

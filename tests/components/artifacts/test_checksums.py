@@ -14,10 +14,10 @@ from components.artifacts.checksums import (
     CHECKSUMS_FILE,
     artifact_damage,
     check_bundle,
-    check_file,
     check_input,
     checksums_fingerprint,
     directory_damage,
+    fetch_checked,
     write_checksums,
 )
 from components.artifacts.files import atomic_directory
@@ -199,15 +199,16 @@ def test_check_input_and_check_bundle_say_what_to_do(artifact: Path) -> None:
         check_bundle(artifact)
 
 
-def test_check_file_compares_one_file_without_the_others(artifact: Path) -> None:
+def test_fetch_checked_compares_one_file_without_the_others(artifact: Path) -> None:
     (artifact / "empty").unlink()
-    check_file(artifact / "abc")
+    assert fetch_checked("abc", artifact.joinpath) == artifact / "abc"
+    assert fetch_checked(CHECKSUMS_FILE, artifact.joinpath) == artifact / CHECKSUMS_FILE
     (artifact / "abc").write_bytes(b"abd")
     with pytest.raises(DataError, match=rf"abc is damaged.*{ABC}"):
-        check_file(artifact / "abc")
+        fetch_checked("abc", artifact.joinpath)
     (artifact / "new").touch()
     with pytest.raises(DataError, match="new is unexpected"):
-        check_file(artifact / "new")
+        fetch_checked("new", artifact.joinpath)
     (artifact / CHECKSUMS_FILE).write_text("nothing")
     with pytest.raises(DataError, match=rf"{CHECKSUMS_FILE} is damaged.*nothing"):
-        check_file(artifact / "abc")
+        fetch_checked("abc", artifact.joinpath)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.artifacts.checksums import write_checksums
 from components.artifacts.manifest import read_manifest
 from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
 from components.errors import DataError
@@ -36,6 +37,7 @@ def test_ingest_dataset_leaves_out_test_photos_that_the_parent_was_trained_on(
     trained_on = {_sha256(images / name) for name in ("a.jpg", "e.jpg", "f.jpg")}
     dev = {_sha256(images / "e.jpg")}
     TrainingPhotos(frozenset(trained_on), frozenset(dev)).save(parent)
+    write_checksums(parent)
     report = ingest(flickr8k, start_from=str(parent))
     assert report["parent_leakage"] == ["f.jpg"]
     assert report["splits"] == {"train": 3, "dev": 1, "test": 1}
@@ -48,6 +50,7 @@ def test_ingest_dataset_with_a_parent_that_learnt_all_test_photos_is_refused(
 ) -> None:
     photo = _sha256(flickr8k / "Flicker8k_Dataset" / "f.jpg")
     TrainingPhotos(frozenset({photo}), frozenset()).save(parent)
+    write_checksums(parent)
     with pytest.raises(DataError, match="test"):
         ingest(flickr8k, start_from=str(parent))
 
@@ -56,7 +59,12 @@ def test_ingest_dataset_with_a_parent_whose_record_is_damaged_is_refused(
     ingest: Ingest, flickr8k: Path, parent: Path, tmp_path: Path
 ) -> None:
     (parent / TRAINING_PHOTOS_FILE).write_bytes(b"not an array")
+    write_checksums(parent)
     with pytest.raises(DataError, match=f"{parent}.*{TRAINING_PHOTOS_FILE}"):
+        ingest(flickr8k, start_from=str(parent))
+    # A valid record, but of another photo than the parent was trained on.
+    TrainingPhotos(frozenset({"0" * 64}), frozenset()).save(parent)
+    with pytest.raises(DataError, match=f"{parent}/{TRAINING_PHOTOS_FILE} is damaged"):
         ingest(flickr8k, start_from=str(parent))
     assert not (tmp_path / "out").exists()
 

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from components.artifacts.checksums import write_checksums
 from components.errors import CaptionflowError, DataError
 from components.registry.client import local_tracking_uri, mlflow_client
-from components.registry.download import download_model
+from components.registry.download import download_bundle_file, download_model
 from components.registry.models import CHAMPION
 from components.registry.runs import log_tags, start_run
 
@@ -100,3 +101,16 @@ def test_download_model_of_a_dead_server_says_what_to_do(dead_mlflow: str, tmp_p
     with pytest.raises(CaptionflowError) as caught:
         download_model("captioner", None, tmp_path)
     assert str(caught.value) == dead_mlflow
+
+
+def test_download_bundle_file_is_compared_with_its_checksum(
+    bundles: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"captioner version 1 are missing.*SHA256SUMS"):
+        download_bundle_file("captioner", "1", "network.json", tmp_path)
+    write_checksums(bundles[0])
+    file = download_bundle_file("captioner", "1", "network.json", tmp_path)
+    assert file == bundles[0] / "network.json"
+    file.write_text("[]")
+    with pytest.raises(DataError, match=r"network\.json is damaged: its SHA-256 must be "):
+        download_bundle_file("captioner", "1", "network.json", tmp_path)

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from numpy.typing import NDArray
 
+from components.artifacts.checksums import write_checksums
 from components.captioning.decoding.reranker_data import RerankerData
 from components.drift.kept_features import FeatureKeeper
 from components.registry.client import local_tracking_uri
@@ -50,6 +51,7 @@ def store(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     (root / "bundle").mkdir()
     RerankerData(_photos(300, 1), [("a",)] * 300).save(root / "bundle")
     (root / "bundle" / "network.weights.h5").write_bytes(b"not needed here")
+    write_checksums(root / "bundle")
     (root / "code.py").write_text(_CODE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(root))

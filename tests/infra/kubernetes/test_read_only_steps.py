@@ -1,4 +1,4 @@
-"""The policy that makes the root file system of steps read-only; no API server evaluates it."""
+"""The policy that makes the root file system of steps read-only, without an API server."""
 
 import re
 from pathlib import Path
