@@ -12,6 +12,7 @@ TITLES = {
     "cider_d": "CIDEr-D",
     "rouge_l": "ROUGE-L",
     "meteor": "METEOR",
+    "spice": "SPICE",
 }
 #: Display names of the scores of a model's confidence.
 CONFIDENCE_TITLES = {
@@ -19,7 +20,7 @@ CONFIDENCE_TITLES = {
     "selective_accuracy": "Selective accuracy (100 - AURC in %)",
     "calibration": "Calibration (100 - expected calibration error in %)",
 }
-_BY_SEARCH = ("cider_d", "rouge_l", "meteor")
+_BY_SEARCH = ("cider_d", "rouge_l", "meteor", "spice")
 # A model that uses a smaller share of its words says the same about nearly every photo.
 # Good models use a tenth or more on 500 photos.
 _MIN_WORDS_USED = 0.02

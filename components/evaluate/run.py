@@ -3,8 +3,8 @@
 1. Read and validate the model, the test examples and the manifest.
 2. Fit the model's confidence on the dev split.
 3. Decode captions of the test split with beam search and greedily, block by block.
-4. Score both with BLEU, CIDEr-D, ROUGE-L and, where available, METEOR against all references, and
-   measure the confidence.
+4. Score both with BLEU, CIDEr-D, ROUGE-L and, where available, METEOR and SPICE against all
+   references, and measure the confidence.
 5. Rank the captions of the beam search, and count mistakes by kind, for the report.
 6. Write the scored model, the report and the scores.
 """
@@ -40,7 +40,7 @@ from components.evaluate.report import gallery_sections, render_report
 from components.evaluate.scoring import (
     CaptionedSplit,
     caption_split,
-    measure_meteor,
+    measure_java_metrics,
     score_captions,
 )
 from components.settings.decoding import DecodingSettings
@@ -102,7 +102,7 @@ def evaluate_model(
         )
 
     if not drawn_scenes:
-        measured |= measure_meteor(captions, test.references, inputs.data.language)
+        measured |= measure_java_metrics(captions, test.references, inputs.data.language)
     measured["confidence"] = measure_confidence(test.confidences, cider_d_by_photo, test.references)
     logger.info(
         "CIDEr-D of the surest half: %.1f, of all: %.1f",

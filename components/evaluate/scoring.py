@@ -19,7 +19,7 @@ from components.captioning.metrics.bootstrap import (
     resample_mean,
 )
 from components.captioning.metrics.coco import coco_scores
-from components.captioning.metrics.meteor import SIGNATURE, meteor_scores, why_no_meteor
+from components.captioning.metrics.java import JAVA_METRICS
 
 logger = logging.getLogger(__name__)
 
@@ -142,10 +142,10 @@ def score_captions(
     return figures, beam_coco.photo_cider_d
 
 
-def measure_meteor(
+def measure_java_metrics(
     captions: Captions, references: Sequence[Sequence[str]], language: str
 ) -> dict[str, Any]:
-    """Scores captions with METEOR, if that is possible; otherwise the log says why not.
+    """Scores captions with METEOR and SPICE, where possible; otherwise the log says why not.
 
     Args:
         captions: The captions of N photos.
@@ -153,17 +153,22 @@ def measure_meteor(
         language: The captions' language, a BCP 47 tag.
 
     Returns:
-        JSON-able: `meteor`, times 100, by search, with its `meteor_signature`; empty if it was not
-        measured.
+        JSON-able: `meteor` and `spice`, times 100, by search, with `meteor_signature` and
+        `spice_signature`; without those that were not measured.
     """
-    absent = why_no_meteor(language)
-    if not absent:
-        try:
-            scores = meteor_scores({"beam": captions.beam, "greedy": captions.greedy}, references)
-        except (OSError, ValueError) as error:
-            absent = f"Java failed ({error})"
-        else:
-            logger.info("METEOR: %.1f, greedy %.1f", scores["beam"], scores["greedy"])
-            return {"meteor": scores, "meteor_signature": SIGNATURE}
-    logger.info("METEOR was not measured: %s", absent)
-    return {}
+    measured: dict[str, Any] = {}
+    for key, metric in JAVA_METRICS.items():
+        absent = metric.why_not(language)
+        if not absent:
+            try:
+                scores = metric.scores(
+                    {"beam": captions.beam, "greedy": captions.greedy}, references
+                )
+            except (OSError, ValueError) as error:
+                absent = f"Java failed ({error})"
+            else:
+                logger.info("%s: %.1f, greedy %.1f", metric.name, scores["beam"], scores["greedy"])
+                measured |= {key: scores, f"{key}_signature": metric.signature}
+        if absent:
+            logger.info("%s was not measured: %s", metric.name, absent)
+    return measured

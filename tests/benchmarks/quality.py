@@ -34,7 +34,7 @@ from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.model_files import save_model
 from components.captioning.model.vocabulary import Vocabulary
-from components.evaluate.scoring import measure_meteor, score_captions, search_both
+from components.evaluate.scoring import measure_java_metrics, score_captions, search_both
 
 _SEARCHES: tuple[Literal["beam", "greedy"], ...] = ("beam", "greedy")
 
@@ -137,7 +137,7 @@ def score(
 def _score(bundle: Bundle, split: Examples) -> dict[str, Any]:
     captions = search_both(bundle, split.features)
     scores, _ = score_captions(captions, split.references)
-    return scores | measure_meteor(captions, split.references, "en")
+    return scores | measure_java_metrics(captions, split.references, "en")
 
 
 def _line(outcome: Outcome) -> str:

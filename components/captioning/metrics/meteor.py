@@ -1,6 +1,5 @@
 """METEOR, computed by the Java program in `pycocoevalcap`; for English only."""
 
-import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -11,17 +10,6 @@ from components.captioning.metrics.bleu import require_references
 
 #: The version of METEOR, its options and the library.
 SIGNATURE = f"meteor:1.5,en,norm|times:100|pycocoevalcap:{version('pycocoevalcap')}"
-
-
-def why_no_meteor(language: str) -> str:
-    """Returns why METEOR can't be computed here; empty if it can.
-
-    Args:
-        language: The captions' language, a BCP 47 tag.
-    """
-    if language.partition("-")[0].lower() != "en":
-        return f"its synonyms and paraphrases are English, the captions' language is {language}"
-    return "" if shutil.which("java") else "it needs Java, and there is no program java"
 
 
 def meteor_scores(

@@ -22,6 +22,7 @@ SCORES: dict[str, Any] = {
     "cider_d": {"beam": 55.0, "greedy": 44.0},
     "rouge_l": {"beam": 46.0, "greedy": 43.0},
     "meteor": {"beam": 16.0, "greedy": 15.0},
+    "spice": {"beam": 14.0, "greedy": 13.0},
     "distinct_captions": 812,
     "mean_words": 9.75,
     "vocabulary_used": 310,
@@ -30,10 +31,10 @@ SCORES: dict[str, Any] = {
 
 def test_search_scores_returns_the_scores_of_a_search() -> None:
     assert search_scores(SCORES, "beam") == SCORES["bleu"] | {
-        "cider_d": 55.0, "rouge_l": 46.0, "meteor": 16.0,
+        "cider_d": 55.0, "rouge_l": 46.0, "meteor": 16.0, "spice": 14.0,
     }  # fmt: skip
     assert search_scores(SCORES, "greedy") == SCORES["greedy"] | {
-        "cider_d": 44.0, "rouge_l": 43.0, "meteor": 15.0,
+        "cider_d": 44.0, "rouge_l": 43.0, "meteor": 15.0, "spice": 13.0,
     }  # fmt: skip
     assert list(search_scores(SCORES, "beam")) == list(TITLES)
 
@@ -62,10 +63,12 @@ def test_main_figures_returns_flat_metrics() -> None:
         "cider_d": 55.0,
         "rouge_l": 46.0,
         "meteor": 16.0,
+        "spice": 14.0,
         "greedy_bleu4": 17.0,
         "greedy_cider_d": 44.0,
         "greedy_rouge_l": 43.0,
         "greedy_meteor": 15.0,
+        "greedy_spice": 13.0,
         "distinct_captions": 812,
         "mean_words": 9.75,
         "vocabulary_used": 310,

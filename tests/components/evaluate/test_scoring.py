@@ -1,4 +1,4 @@
-import shutil
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import pytest
 from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
-from components.evaluate.scoring import Captions, measure_meteor, score_captions, search_both
+from components.captioning.metrics.java import JAVA_METRICS
+from components.evaluate.scoring import Captions, measure_java_metrics, score_captions, search_both
 
 
 def test_score_captions_of_both_searches() -> None:
@@ -80,28 +81,33 @@ def test_search_both_with_a_guided_beam_of_one_decodes_greedily_as_well(
     assert search_both(bundle, features) == Captions(guided, unguided)
 
 
-def test_measure_meteor_in_another_language_says_why_not(
+def test_measure_java_metrics_in_another_language_says_why_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    assert measure_meteor(Captions(["ein hund"], ["ein hund"]), [("ein hund",)], "de") == {}
-    assert "METEOR was not measured: " in caplog.text and "de" in caplog.text
+    captions = Captions(["ein hund"], ["ein hund"])
+    assert measure_java_metrics(captions, [("ein hund",)], "de") == {}
+    for name in ("METEOR", "SPICE"):
+        assert re.search(rf"{name} was not measured: .*\bde\b", caplog.text)
 
 
-@pytest.mark.skipif(shutil.which("java") is None, reason="METEOR needs Java")
-def test_measure_meteor_scores_both_searches() -> None:
-    measured = measure_meteor(Captions(["a dog runs"], ["a cat"]), [("a dog runs",)], "en")
-    assert measured["meteor"]["beam"] == pytest.approx(100)
-    assert measured["meteor"]["greedy"] < 50
-    assert "meteor:1.5" in measured["meteor_signature"]
+@pytest.mark.parametrize("name", ["meteor", "spice"])
+def test_measure_java_metrics_scores_both_searches(name: str) -> None:
+    if absent := JAVA_METRICS[name].why_not("en"):
+        pytest.skip(absent)
+    captions = Captions(["a dog runs"], ["a cat"])
+    measured = measure_java_metrics(captions, [("a dog runs",)], "en")
+    assert measured[name]["beam"] == pytest.approx(100)
+    assert measured[name]["greedy"] < 50
+    assert measured[f"{name}_signature"].startswith(f"{name}:1.")
 
 
-def test_measure_meteor_with_a_broken_java_goes_on(
+def test_measure_java_metrics_with_a_broken_java_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "java").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "java").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     caplog.set_level("INFO")
-    assert measure_meteor(Captions(["a dog"], ["a dog"]), [("a dog",)], "en") == {}
+    assert measure_java_metrics(Captions(["a dog"], ["a dog"]), [("a dog",)], "en") == {}
     assert "METEOR was not measured: Java failed" in caplog.text
