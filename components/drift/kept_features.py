@@ -51,10 +51,11 @@ def encoder_folder(encoder: Mapping[str, Any]) -> str:
     """Returns the name of the folder for an encoder's features.
 
     Args:
-        encoder: Its spec; features are comparable if `sha256` (of the weights) and `precision` are
-            equal.
+        encoder: Its spec; features are comparable if `sha256` (of the weights), `precision` and
+            `multi_crop` are equal.
     """
-    return f"{encoder['sha256'][:16]}-{encoder['precision']}"
+    name = f"{encoder['sha256'][:16]}-{encoder['precision']}"
+    return f"{name}-multi-crop" if encoder["multi_crop"] else name
 
 
 class FeatureKeeper:

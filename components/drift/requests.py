@@ -36,7 +36,7 @@ def read_requests(uri: str, encoder: Mapping[str, Any], width: int) -> Requests:
 
     Args:
         uri: The folder, local, `gs://` or `s3://`; one that does not exist has no features.
-        encoder: `sha256` and `precision` of the encoder whose features are wanted.
+        encoder: `sha256`, `precision` and `multi_crop` of the encoder whose features are wanted.
         width: Features per photo, D. Files of another shape are damaged and left out.
 
     Raises:

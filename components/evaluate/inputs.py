@@ -108,11 +108,7 @@ def _common_encoder(
 ) -> EncoderSpec:
     of_model, of_examples = EncoderSpec.load(model), EncoderSpec.load(examples)
     model_width, examples_width = bundle.network.config.feature_width, test.width
-    if (of_model.sha256, of_model.precision, model_width) != (
-        of_examples.sha256,
-        of_examples.precision,
-        examples_width,
-    ):
+    if (of_model.identity, model_width) != (of_examples.identity, examples_width):
         raise DataError(
             "Model and examples must have the same encoder. Received: a model for "
             f"{_summary(of_model, model_width)}, examples from "
@@ -125,7 +121,7 @@ def _common_encoder(
 def _summary(encoder: EncoderSpec, width: int) -> str:
     return (
         f"{encoder.network} (weights {encoder.sha256[:12]}, {encoder.precision}, "
-        f"{width} features per photo)"
+        f"{'multi-crop, ' if encoder.multi_crop else ''}{width} features per photo)"
     )
 
 

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from components.captioning.encoder.dead_leaves import draw_dead_leaves
 from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.image_encoder import ImageEncoder
+from components.captioning.encoder.multi_crop import MultiCropEncoder
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.encoder.precision import Precision
 from components.captioning.encoder.weights import IMAGENET, RANDOM
@@ -30,8 +31,12 @@ def build_encoder(settings: EncoderSettings, precision: Precision) -> ImageEncod
         DataError: If weights are missing or damaged, or belong to another network.
         CaptionflowError: If an object store does not answer.
     """
-    if is_model_folder(settings.encoder):
-        return _build_onnx_encoder(settings)
+    build = _build_onnx_encoder if is_model_folder(settings.encoder) else _build_backbone
+    encoder = build(settings, precision)
+    return MultiCropEncoder(encoder) if settings.multi_crop else encoder
+
+
+def _build_backbone(settings: EncoderSettings, precision: Precision) -> Encoder:
     weights, seed = settings.encoder_weights, settings.seed
     with TemporaryDirectory(prefix="captionflow-weights-") as directory:
         if weights not in (IMAGENET, RANDOM):
@@ -49,7 +54,7 @@ def build_encoder(settings: EncoderSettings, precision: Precision) -> ImageEncod
     return encoder
 
 
-def _build_onnx_encoder(settings: EncoderSettings) -> OnnxEncoder:
+def _build_onnx_encoder(settings: EncoderSettings, _: Precision) -> OnnxEncoder:
     with TemporaryDirectory(prefix="captionflow-encoder-") as directory:
         folder = local_copy(settings.encoder, Path(directory))
         return OnnxEncoder.build(folder, settings.encoder_output, batch_size=settings.encoder_batch)

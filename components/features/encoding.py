@@ -11,7 +11,8 @@ from apache_beam.utils.shared import Shared
 from numpy.typing import NDArray
 
 from components.captioning.encoder.casting import cast_to_float16
-from components.captioning.encoder.image_encoder import ImageEncoder, load_encoder
+from components.captioning.encoder.image_encoder import ImageEncoder
+from components.captioning.encoder.loading import load_encoder
 from components.captioning.encoder.precision import require_precision
 from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError

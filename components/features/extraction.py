@@ -123,6 +123,7 @@ def extract_features(
         "encoder_weights": spec.weights,
         "encoder_sha256": spec.sha256,
         "encoder_precision": spec.precision,
+        "encoder_multi_crop": spec.multi_crop,
         "width": spec.width,
     }
 
@@ -138,6 +139,7 @@ def _open_store(settings: EncoderSettings, directory: Path, precision: Precision
             settings.seed,
             precision,
             output=settings.encoder_output,
+            multi_crop=settings.multi_crop,
         )
         folder = f"{settings.store.rstrip('/')}/{key}"
     return FeatureStore(folder, scratch)

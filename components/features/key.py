@@ -10,7 +10,15 @@ from components.settings.backbone_names import canonical_backbone_name, is_model
 _CODE = "components.captioning.encoder"
 
 
-def encoder_key(network: str, weights: str, seed: int, precision: str, *, output: str = "") -> str:
+def encoder_key(
+    network: str,
+    weights: str,
+    seed: int,
+    precision: str,
+    *,
+    output: str = "",
+    multi_crop: bool = False,
+) -> str:
     """Returns the fingerprint of everything but the photo that determines a photo's feature.
 
     It includes the encoder's code and libraries, see `code_version`, but not rounding differences
@@ -25,6 +33,7 @@ def encoder_key(network: str, weights: str, seed: int, precision: str, *, output
         seed: Seed of random weights; ignored for all others.
         precision: "float32" or "bfloat16".
         output: The setting `encoder_output`.
+        multi_crop: The setting of this name.
 
     Returns:
         64 hex digits.
@@ -35,7 +44,12 @@ def encoder_key(network: str, weights: str, seed: int, precision: str, *, output
     """
     if is_model_folder(network):
         model = external_content_hash(network)
-        parts = {"model": model, "output": output, "precision": precision}
+        parts = {
+            "model": model,
+            "output": output,
+            "precision": precision,
+            "multi_crop": multi_crop,
+        }
         return fingerprint_value({"code": code_version(_CODE), **parts})
     return fingerprint_value(
         {
@@ -44,5 +58,6 @@ def encoder_key(network: str, weights: str, seed: int, precision: str, *, output
             "weights": external_content_hash(weights, IMAGENET, RANDOM),
             "seed": seed if weights == RANDOM else None,
             "precision": precision,
+            "multi_crop": multi_crop,
         }
     )

@@ -27,6 +27,7 @@ def score_tags(scores: Mapping[str, Any]) -> dict[str, str]:
         "encoder_weights": scores["encoder"]["weights"],
         "encoder_sha256": scores["encoder"]["sha256"],
         "encoder_precision": scores["encoder"]["precision"],
+        "encoder_multi_crop": str(scores["encoder"]["multi_crop"]),
         **({"start_from": start["model"]} if (start := scores.get("start_from")) else {}),
     }
 

@@ -165,7 +165,7 @@ def _caption(
                 "was trained on captions normalised by other rules than these references"
             )
         own, current = EncoderSpec.load(bundle), test_set.encoder
-        if (own.sha256, own.precision) == (current.sha256, current.precision):
+        if own.identity == current.identity:
             return _caption_features(bundle, test_set.examples)
         return _caption_photos(bundle, test)
 

@@ -39,6 +39,11 @@ class EncoderSettings(SeedSettings, PrecisionSettings, StoreSettings):
         "(sufficient for the generated scenes only); an ONNX model has its own",
         external=WEIGHTS,
     )
+    multi_crop: bool = setting(
+        False,
+        "Multi-crop encoding: the mean feature of seven views of a photo (the photo, its mirror "
+        "image, crops of its corners and its centre); better captions, seven times the computation",
+    )
     encoder_batch: int = setting(
         32, "Batch size of the encoder, in photos", decisive=False, ge=32, le=4096
     )

@@ -102,10 +102,16 @@ def require_encoder(parent: EncoderSpec, own: EncoderSpec, source: str) -> None:
         source: The parent, for the error message.
 
     Raises:
-        SettingError: If their weights, preprocessing, output or precision differ.
+        SettingError: If their weights, preprocessing, output, precision or crops differ.
     """
-    if (parent.sha256, parent.precision) == (own.sha256, own.precision):
+    if parent.identity == own.identity:
         return
+    if parent.multi_crop != own.multi_crop:
+        raise SettingError(
+            f"multi_crop must be that of {source}, from which the training continues: set "
+            f"{'--multi-crop' if parent.multi_crop else '--no-multi-crop'}. "
+            f"Received: multi_crop {own.multi_crop}"
+        )
     if parent.sha256 == own.sha256:
         precision = "float32" if parent.precision == "float32" else "mixed"
         raise SettingError(

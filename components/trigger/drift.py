@@ -62,7 +62,11 @@ def find_drift(champion: ModelVersion | None, settings: RunSettings) -> Drift | 
 
     name = f"champion v{champion.version}"
     try:
-        encoder = {key: champion.tags[f"encoder_{key}"] for key in ("sha256", "precision")}
+        encoder: dict[str, Any] = {
+            "sha256": champion.tags["encoder_sha256"],
+            "precision": champion.tags["encoder_precision"],
+            "multi_crop": champion.tags["encoder_multi_crop"] == str(True),
+        }
         training = _training_features(champion, settings.model_name)
     except (KeyError, OSError, ValueError, DataError) as error:
         return Drift(False, f"requests can't be compared with the photos of {name}: {error}")

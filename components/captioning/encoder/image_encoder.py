@@ -1,4 +1,4 @@
-"""The interface of image encoders, and a function that loads either kind."""
+"""The interface of image encoders."""
 
 from pathlib import Path
 from typing import Protocol
@@ -6,12 +6,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from components.captioning.encoder.encoder import Encoder
 from components.captioning.encoder.spec import EncoderSpec
 
 
 class ImageEncoder(Protocol):
     """An image encoder: `Encoder`, computed by TensorFlow, or `OnnxEncoder`, by onnxruntime.
+
+    `MultiCropEncoder` averages the features of either over several views of a photo.
 
     Attributes:
         spec: Identifies the encoder.
@@ -29,22 +30,7 @@ class ImageEncoder(Protocol):
         """Returns the features of photos, float32 [B, width]."""
 
     def feature_map(self, photos: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Returns the cells whose mean is the feature, float32 [B, H, W, width], or None."""
+        """Returns the last feature maps, float32 [B, H, W, width], or None if there are none.
 
-
-def load_encoder(directory: str | Path, *, batch_size: int = 32) -> ImageEncoder:
-    """Reads an encoder of either kind that its `save` wrote.
-
-    Args:
-        directory: Has `encoder.json` and the weights.
-        batch_size: Photos per batch.
-
-    Raises:
-        DataError: If files are missing or invalid, or the weights are not those of the spec.
-    """
-    if EncoderSpec.load(directory).onnx is None:
-        return Encoder.load(directory, batch_size=batch_size)
-    # A registered model has onnxruntime only if its encoder needs it.
-    from components.captioning.encoder.onnx.encoder import OnnxEncoder
-
-    return OnnxEncoder.load(directory, batch_size=batch_size)
+        Their mean over H and W is the feature, with multi-crop encoding that of the whole photo.
+        """

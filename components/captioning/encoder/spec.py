@@ -41,6 +41,7 @@ class EncoderSpec:
         width: Features per photo.
         size: Height and width of the input, in pixels.
         precision: Computation dtype.
+        multi_crop: Whether a feature is the mean of several views, see `multi_crop`.
         onnx: Output and preprocessing of an ONNX model, else None.
     """
 
@@ -51,12 +52,18 @@ class EncoderSpec:
     width: Annotated[int, Field(gt=0)]
     size: Annotated[int, Field(gt=0)]
     precision: Precision
+    multi_crop: bool = False
     onnx: OnnxSpec | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError if only one of `weights` and `onnx` says that it is an ONNX model."""
         if (self.weights == ONNX) != (self.onnx is not None):
             raise ValueError(f"weights must be {ONNX!r} if and only if onnx is given")
+
+    @property
+    def identity(self) -> tuple[str, Precision, bool]:
+        """Equal for encoders whose features are comparable."""
+        return self.sha256, self.precision, self.multi_crop
 
     @classmethod
     def load(cls, directory: str | Path) -> "EncoderSpec":

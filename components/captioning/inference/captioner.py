@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.captioning.encoder.casting import cast_to_float16
-from components.captioning.encoder.image_encoder import load_encoder
+from components.captioning.encoder.loading import load_encoder
 from components.captioning.inference.bundle import Bundle, Caption
 from components.captioning.inference.confidence import Confidence
 from components.captioning.inference.saliency import (

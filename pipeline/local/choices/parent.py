@@ -79,9 +79,10 @@ def parent_settings(
 def _encoder_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings that follow from the content of `encoder.json`."""
     weights = encoder["weights"]
+    values = {"multi_crop": encoder["multi_crop"]}
     if weights == "onnx":
-        return {"encoder_output": encoder["onnx"]["output"]}
-    values = {"encoder": encoder["network"]}
+        return {**values, "encoder_output": encoder["onnx"]["output"]}
+    values["encoder"] = encoder["network"]
     if weights in WEIGHTS:
         values["encoder_weights"] = weights
     if weights == "random":

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
-from components.captioning.encoder.image_encoder import load_encoder
+from components.captioning.encoder.loading import load_encoder
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError, SettingError
