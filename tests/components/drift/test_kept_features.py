@@ -14,7 +14,7 @@ from components.drift.kept_features import FeatureKeeper, list_kept, remove_old
 from components.drift.requests import read_requests
 from components.errors import SettingError
 
-_ENCODER = {"network": "X", "sha256": "a" * 64, "precision": "float32"}
+_ENCODER = {"network": "X", "sha256": "a" * 64, "precision": "float32", "multi_crop": False}
 _FOLDER = "a" * 16 + "-float32"
 
 
@@ -122,13 +122,15 @@ def test_several_processes_share_a_folder(tmp_path: Path) -> None:
 
 
 def test_read_requests_counts_a_photo_once_and_leaves_out_other_encoders(store: Any) -> None:
-    other = {**_ENCODER, "precision": "bfloat16"}
-    for encoder, values in ((_ENCODER, (1, 2)), (_ENCODER, (2, 3)), (other, (7,))):
+    others = ({**_ENCODER, "precision": "bfloat16"}, {**_ENCODER, "multi_crop": True})
+    kept = ((_ENCODER, (1, 2)), (_ENCODER, (2, 3)), (others[0], (7,)), (others[1], (8,)))
+    for encoder, values in kept:
         with FeatureKeeper(store.uri, encoder) as keeper:
             keeper.add(_rows(*values))
     found = read_requests(store.uri, _ENCODER, 2)
     assert [row[0] for row in found.features] == [1, 2, 3]
-    assert found.others == ["a" * 16 + "-bfloat16"]
+    name = "a" * 16
+    assert found.others == [f"{name}-bfloat16", f"{name}-float32-multi-crop"]
 
 
 def test_read_requests_of_nothing_is_empty(tmp_path: Path) -> None:

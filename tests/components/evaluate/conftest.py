@@ -19,6 +19,7 @@ ENCODER: dict[str, Any] = {
     "width": 5,
     "size": 299,
     "precision": "float32",
+    "multi_crop": False,
 }
 DATA = {
     "dataset_fingerprint": "d" * 64,

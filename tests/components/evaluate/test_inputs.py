@@ -80,10 +80,14 @@ def _rewrite(path: Path, **facts: Any) -> None:
             {"precision": "bfloat16"},
             r"InceptionV3 \(weights eeeeeeeeeeee, bfloat16, 5 features per photo\)",
         ),
+        (
+            {"multi_crop": True},
+            r"InceptionV3 \(weights eeeeeeeeeeee, float32, multi-crop, 5 features per photo\)",
+        ),
     ],
 )
 def test_read_inputs_features_of_another_encoder_are_refused(
-    change: dict[str, str], expected: str, artifacts: Any
+    change: dict[str, Any], expected: str, artifacts: Any
 ) -> None:
     _rewrite(artifacts.examples / "encoder.json", **change)
     message = (

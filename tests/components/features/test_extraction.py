@@ -74,6 +74,7 @@ def test_extract_features_writes_shards_by_split_and_the_encoder(run: Any) -> No
         "encoder_weights": "random",
         "encoder_sha256": identity["sha256"],
         "encoder_precision": "float32",
+        "encoder_multi_crop": False,
         "width": 1280,
     }
 

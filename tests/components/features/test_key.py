@@ -29,9 +29,10 @@ def test_encoder_key_differs_with_all_that_changes_features(
         encoder_key("Xception", "imagenet", 1, "float32"),
         encoder_key("Xception", "imagenet", 1, "bfloat16"),
     }
+    keys.add(encoder_key("Xception", "imagenet", 1, "bfloat16", multi_crop=True))
     monkeypatch.setattr(key, "code_version", lambda package: f"another {package}")
     keys.add(encoder_key("InceptionV3", "imagenet", 1, "float32"))
-    assert len(keys) == 6
+    assert len(keys) == 7
 
 
 def test_encoder_key_of_wrong_settings_names_them(tmp_path: Path) -> None:
@@ -50,6 +51,7 @@ def test_encoder_key_of_an_onnx_model_counts_its_files_and_output(tmp_path: Path
     # It has its own weights, and no seed.
     assert encoder_key(str(folder.rename(tmp_path / "moved")), "imagenet", 2, "float32") == first
     other_output = encoder_key(str(tmp_path / "moved"), "random", 1, "float32", output="map")
+    cropped = encoder_key(str(tmp_path / "moved"), "random", 1, "float32", multi_crop=True)
     (tmp_path / "moved" / "preprocessor_config.json").write_text('{"size": 8}')
     changed = encoder_key(str(tmp_path / "moved"), "random", 1, "float32")
-    assert len({first, other_output, changed}) == 3
+    assert len({first, other_output, cropped, changed}) == 4

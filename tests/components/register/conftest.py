@@ -34,6 +34,7 @@ _SCORES: dict[str, Any] = {
         "weights": "random",
         "sha256": "e" * 64,
         "precision": "bfloat16",
+        "multi_crop": True,
     },
 }
 

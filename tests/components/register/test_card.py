@@ -45,7 +45,7 @@ def test_model_card_has_data_scores_encoder_and_decision(
         "dev or test: 4 pairs",
         f"`{'f' * 64}`",
         f"SHA-256 `{'e' * 64}`",
-        "computed in bfloat16.\n",
+        "computed in bfloat16, each the mean over\n  seven views of a photo (multi-crop).\n",
         "Decision of the gate: Passed: better",
         "Reason for training: the data changed",
         "BLEU: `nrefs:5|tok:none`\nCIDEr-D and ROUGE-L, times 100: `cider-d:n=4|tok:none`",

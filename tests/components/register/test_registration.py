@@ -56,6 +56,7 @@ def test_register_model_first_version_is_champion(first: dict[str, Path]) -> Non
         "encoder_weights": "random",
         "encoder_sha256": "e" * 64,
         "encoder_precision": "bfloat16",
+        "encoder_multi_crop": "True",
         "training_config": '{"data": "d"}',
         "trained_because": "Training: there is no champion yet",
         "gate_reason": "Passed: first model",

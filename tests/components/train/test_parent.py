@@ -171,6 +171,14 @@ def test_require_encoder_of_another_precision_names_the_setting(
         require_encoder(*specs, "models:/a/1")
 
 
+@pytest.mark.parametrize(("parent", "flag"), [(True, "--multi-crop"), (False, "--no-multi-crop")])
+def test_require_encoder_with_other_crops_names_the_setting(parent: bool, flag: str) -> None:
+    specs = (replace(SPEC, multi_crop=each) for each in (parent, not parent))
+    message = rf"multi_crop must be .*models:/a/1.* set {flag}\. Received: multi_crop {not parent}"
+    with pytest.raises(SettingError, match=message):
+        require_encoder(*specs, "models:/a/1")
+
+
 def test_load_parent_that_is_missing_or_damaged(
     bundle: Path, make_settings: Settings, tmp_path: Path
 ) -> None:

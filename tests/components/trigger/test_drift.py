@@ -24,7 +24,7 @@ from components.trigger.training_config import TrainingConfig
 
 _WIDTH = 16
 _CONFIG = TrainingConfig({"data": "d", "epochs": 3})
-_ENCODER = {"network": "X", "sha256": "a" * 64, "precision": "float32"}
+_ENCODER = {"network": "X", "sha256": "a" * 64, "precision": "float32", "multi_crop": False}
 _CODE = """
 import mlflow
 
@@ -67,6 +67,7 @@ def store(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
             "training_config": _CONFIG.to_json(),
             "encoder_sha256": "a" * 64,
             "encoder_precision": "float32",
+            "encoder_multi_crop": "False",
         }
         client.create_model_version("captioner", logged.model_uri, run_id, tags=tags)
         client.set_registered_model_alias("captioner", "champion", "1")
@@ -167,6 +168,7 @@ def test_a_champion_without_features_can_not_be_compared(tmp_path: Path, encoder
         client.create_model_version(
             "captioner", "file:///nowhere", tags={
                 "encoder_sha256": "a" * 64, "encoder_precision": "float32",
+                "encoder_multi_crop": "False",
             },
         )  # fmt: skip
         client.set_registered_model_alias("captioner", "champion", "2")

@@ -22,7 +22,10 @@ def store_of_the_work_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 def _bundle(folder: Path, **encoder: Any) -> str:
     with atomic_directory(folder) as aside:
         write_json(aside / "network.json", _NETWORK)
-        write_json(aside / "encoder.json", {"network": "Xception", "seed": None, **encoder})
+        write_json(
+            aside / "encoder.json",
+            {"network": "Xception", "seed": None, "multi_crop": True, **encoder},
+        )
         write_json(aside / TRAINING_FILE, {"mlflow_run_id": "run"})
         TrainingPhotos(frozenset(), frozenset()).save(aside)
     return str(folder)
@@ -43,7 +46,7 @@ def test_choose_settings_takes_encoder_and_shapes_from_the_parent(
 ) -> None:
     start = {"start_from": _bundle(tmp_path / "parent", **encoder)}
     choices = choose_settings(None, start, tmp_path / "runs")
-    assert choices.values == {**_NETWORK, **values}
+    assert choices.values == {**_NETWORK, "multi_crop": True, **values}
     assert choices.preset == "sample"
     titles = {name.replace("_", " ") for name in choices.values}
     assert {row.title for row in choices.rows} == {"parent", *titles}
@@ -90,7 +93,7 @@ def test_choose_settings_leaves_the_files_of_the_parents_encoder_to_the_user(
 ) -> None:
     start = {"start_from": _bundle(tmp_path / "parent", **encoder), "dataset": str(tmp_path)}
     choices = choose_settings(None, start | given | {"glove": "none", "model_name": "a"}, tmp_path)
-    assert choices.values == {**_NETWORK, **values}
+    assert choices.values == {**_NETWORK, "multi_crop": True, **values}
 
 
 def test_choose_settings_takes_the_files_of_the_parents_encoder_beside_the_data_set(
