@@ -29,7 +29,7 @@ SIGNATURE = f"spice:1.0,en|corenlp:3.6.0|times:100|pycocoevalcap:{version('pycoc
 # `evaluate`, whose own process needs the rest.
 _MEMORY = 50
 # At most 0.12 were measured, on two cores of which other work took a part.
-_SECONDS_EACH = 0.3
+_SECONDS_EACH = 0.5
 
 
 class _Evaluation(BaseModel):

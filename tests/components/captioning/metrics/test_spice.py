@@ -122,9 +122,9 @@ def test_spice_scores_of_a_program_that_hangs_are_an_error(
     fake_java: FakeJava, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_java("import time\ntime.sleep(600)\n")
-    monkeypatch.setattr(java_program, "_START", 0.4)
-    # Of a caption and two references: 0.4 + 3 * 0.3.
-    with pytest.raises(JavaError, match="no answer after 1 s"):
+    monkeypatch.setattr(java_program, "_START", 0.5)
+    # Of a caption and two references: 0.5 + 3 * 0.5.
+    with pytest.raises(JavaError, match="no answer after 2 s"):
         spice_scores({"beam": ["a dog"]}, [["a dog", "a cat"]])
 
 
