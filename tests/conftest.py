@@ -13,8 +13,8 @@ import pytest
 
 # First that which the others import.
 pytest_plugins = (
-    "workers", "warm_processes", "disks", "mlflow_stores", "object_stores", "small_runs",
-    "tiny_bundles",
+    "workers", "warm_processes", "disks", "java_programs", "mlflow_stores", "object_stores",
+    "small_runs", "tiny_bundles",
 )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ _LONGEST_LINE = 10_000
 # Largest number of files of an artifact of which only some are here; a bundle has some 15.
 _MOST_FILES = 1000
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64})  ([^\n]+)\n")
+_RESTORE = "restore the model's files from a copy"
 # Names with these characters are escaped, and their lines begin with a backslash.
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 _UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
@@ -85,30 +86,36 @@ def check_input(artifact: Artifact) -> None:
         )
 
 
-def check_bundle(directory: str | Path) -> None:
+def check_bundle(directory: str | Path, source: str = "") -> None:
     """Checks a model bundle.
+
+    Args:
+        directory: The bundle.
+        source: Where it comes from, for messages, if the directory is temporary.
 
     Raises:
         DataError: If it is damaged: a file is missing, unexpected or changed.
     """
-    if damage := directory_damage(directory):
+    if damage := directory_damage(directory, source):
         raise DataError(
-            f"{directory} must be a complete model bundle. {damage}. Restore the bundle from a "
-            "copy, choose another model (--model-version, --bundle), or train again with "
-            "`captionflow run`"
+            f"{source or directory} must be a complete model bundle. {damage}. Restore the bundle "
+            "from a copy, choose another model (--model-version, --bundle, --start-from), or train "
+            "again with `captionflow run`"
         )
 
 
-def fetch_checked(name: str, fetch: Callable[[str], Path]) -> Path:
+def fetch_checked(name: str, fetch: Callable[[str], Path], source: str) -> Path:
     """Fetches one file of a directory and checks it against the directory's checksums.
 
     Args:
         name: The file's name. `CHECKSUMS_FILE` itself is fetched unchecked.
         fetch: Makes the file with a name available, all in one local directory, and returns its
             path.
+        source: Where the directory comes from, for messages: the local one may be temporary.
 
     Raises:
-        DataError: If the file or the checksums are damaged, or as `fetch` raises it.
+        DataError: If the file or the checksums are damaged, or the checksums do not list the file.
+            Errors of `fetch` are passed on.
     """
     checksums = fetch(CHECKSUMS_FILE)
     if name == CHECKSUMS_FILE:
@@ -116,12 +123,14 @@ def fetch_checked(name: str, fetch: Callable[[str], Path]) -> Path:
     try:
         expected = _read(checksums, _MOST_FILES)
     except (OSError, ValueError) as error:
-        raise DataError(one_line(f"{checksums} is damaged: {error}")) from error
+        raise DataError(f"{source}/{CHECKSUMS_FILE} is damaged: {error}; {_RESTORE}") from error
     file = fetch(name)
     if name not in expected:
-        raise DataError(one_line(f"{file} is unexpected: {CHECKSUMS_FILE} does not list it"))
-    if damage := _file_damage(file, expected[name]):
-        raise DataError(damage)
+        damage = f"{source}/{name} is unexpected: {CHECKSUMS_FILE} does not list it"
+    else:
+        damage = _file_damage(file, expected[name], f"{source}/{name}")
+    if damage:
+        raise DataError(f"{damage}; {_RESTORE}")
     return file
 
 
@@ -136,35 +145,40 @@ def artifact_damage(artifact: Artifact) -> str:
     return directory_damage(path)
 
 
-def directory_damage(directory: str | Path) -> str:
+def directory_damage(directory: str | Path, source: str = "") -> str:
     """Returns how a directory differs from its checksums; empty if it does not.
 
     The text names the first file that differs, with its expected and its actual SHA-256, and counts
     the others.
+
+    Args:
+        directory: The directory.
+        source: Where it comes from, for the text, if the directory is temporary.
     """
     root = Path(directory)
+    shown = source or str(root)
     present = _names(root)
     try:
         expected = _read(root / CHECKSUMS_FILE, len(present))
     except FileNotFoundError:
         return one_line(
-            f"{root / CHECKSUMS_FILE} is missing: the directory is incomplete, or was written by "
+            f"{shown}/{CHECKSUMS_FILE} is missing: the directory is incomplete, or was written by "
             "an older version of captionflow"
         )
     except (OSError, ValueError) as error:
-        return one_line(f"{root / CHECKSUMS_FILE} is damaged: {error}")
+        return one_line(f"{shown}/{CHECKSUMS_FILE} is damaged: {error}")
     known = sorted(expected.keys() & present)
     damage = [
-        f"{root / name} is damaged: its SHA-256 must be {expected[name]}. Received: {found}"
+        f"{shown}/{name} is damaged: its SHA-256 must be {expected[name]}. Received: {found}"
         for name, found in zip(known, _digests(root, known), strict=True)
         if found != expected[name]
     ]
     damage += [
-        f"{root / name} is missing: there must be a file with the SHA-256 {expected[name]}"
+        f"{shown}/{name} is missing: there must be a file with the SHA-256 {expected[name]}"
         for name in sorted(expected.keys() - present)
     ]
     damage += [
-        f"{root / name} is unexpected: {CHECKSUMS_FILE} does not list it"
+        f"{shown}/{name} is unexpected: {CHECKSUMS_FILE} does not list it"
         for name in sorted(present - expected.keys())
     ]
     if not damage:
@@ -173,12 +187,13 @@ def directory_damage(directory: str | Path) -> str:
     return one_line(damage[0] + others)
 
 
-def _file_damage(path: Path, expected: str) -> str:
+def _file_damage(path: Path, expected: str, shown: str = "") -> str:
     (found,) = _digests(path.parent, [path.name])
     if found == expected:
         return ""
     return one_line(
-        f"{path} is damaged: its SHA-256 must be {expected or 'in its metadata'}. Received: {found}"
+        f"{shown or path} is damaged: its SHA-256 must be {expected or 'in its metadata'}. "
+        f"Received: {found}"
     )
 
 

@@ -40,6 +40,16 @@ def search_scores(scores: Mapping[str, Any], search: Literal["beam", "greedy"]) 
     }
 
 
+def signatures(scores: Mapping[str, Any]) -> dict[str, str]:
+    """Returns how each metric was computed: `bleu_signature`, `coco_signature` and so on.
+
+    Args:
+        scores: The content of `scores.json`.
+    """
+    others = {name: text for name, text in scores.items() if name.endswith("_signature")}
+    return {"bleu_signature": scores["signature"], **others}
+
+
 def confidence_scores(scores: Mapping[str, Any]) -> dict[str, float]:
     """Returns the scores of the confidence by name, in the order of `CONFIDENCE_TITLES`.
 

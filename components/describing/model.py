@@ -89,11 +89,8 @@ def open_model(
 
 def _checked(model: Model) -> Model:
     # The captioner checks too, but only after TensorFlow has loaded, which takes seconds.
-    try:
-        check_bundle(model.directory)
-    except DataError as error:
-        # The temporary folder of a registered model means nothing to a user.
-        raise DataError(str(error).replace(str(model.directory), model.name)) from error
+    # Named: the temporary folder of a registered model means nothing to a user.
+    check_bundle(model.directory, model.name)
     return model
 
 

@@ -19,7 +19,7 @@ def evaluate(
     metrics: Output[Metrics],
     report: Output[HTML],
 ) -> None:
-    """Scores the model on the test split: BLEU, CIDEr-D, ROUGE-L, and a report.
+    """Scores the model on the test split, and writes a report.
 
     `scored_model` is the model with the decoding settings used for scoring. See
     `components.evaluate.run.evaluate_model`.
@@ -32,7 +32,7 @@ def evaluate(
     with run_step("evaluate", model, examples, manifest) as ready:
         from components.artifacts.checksums import METADATA_KEY
         from components.artifacts.fingerprint import fingerprint_file
-        from components.artifacts.scores import main_figures
+        from components.artifacts.scores import main_figures, signatures
         from components.evaluate.run import evaluate_model
         from components.settings.decoding import DecodingSettings
 
@@ -45,7 +45,6 @@ def evaluate(
             metrics.log_metric(name, round(value, 2))
         metrics.log_metric("images", measured["images"])
         report.metadata[METADATA_KEY] = fingerprint_file(report.path)
-        scores.metadata["bleu_signature"] = measured["signature"]
-        scores.metadata["coco_signature"] = measured["coco_signature"]
+        scores.metadata.update(signatures(measured))
         # kfp.local reuses a step only if each of its artifacts has a file.
         Path(metrics.path).write_text(json.dumps(metrics.metadata))

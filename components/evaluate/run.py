@@ -29,6 +29,7 @@ from components.artifacts.files import (
 )
 from components.artifacts.language import write_language
 from components.artifacts.scores import search_scores
+from components.captioning.metrics.java import JAVA_METRICS
 from components.captioning.model.normalizer import Normalizer
 from components.captioning.model.vocabulary import SPECIAL_TOKENS
 from components.evaluate.calibration import fit_calibration
@@ -101,7 +102,9 @@ def evaluate_model(
             "%s BLEU-1 to BLEU-4: %s, CIDEr-D: %.1f, ROUGE-L: %.1f", name, numbers, cider_d, rouge_l
         )
 
-    if not drawn_scenes:
+    if drawn_scenes:
+        measured["not_measured"] = dict.fromkeys(JAVA_METRICS, "the sample is scored without Java")
+    else:
         measured |= measure_java_metrics(captions, test.references, inputs.data.language)
     measured["confidence"] = measure_confidence(test.confidences, cider_d_by_photo, test.references)
     logger.info(

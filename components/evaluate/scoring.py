@@ -20,6 +20,7 @@ from components.captioning.metrics.bootstrap import (
 )
 from components.captioning.metrics.coco import coco_scores
 from components.captioning.metrics.java import JAVA_METRICS
+from components.captioning.metrics.java_program import JavaError
 
 logger = logging.getLogger(__name__)
 
@@ -154,21 +155,26 @@ def measure_java_metrics(
 
     Returns:
         JSON-able: `meteor` and `spice`, times 100, by search, with `meteor_signature` and
-        `spice_signature`; without those that were not measured.
+        `spice_signature`; without those that were not measured. `not_measured` has the reasons, by
+        name.
+
+    Raises:
+        ValueError: If the numbers of captions and photos differ, or a photo has no reference.
     """
+    by_search = {"beam": captions.beam, "greedy": captions.greedy}
     measured: dict[str, Any] = {}
+    not_measured: dict[str, str] = {}
     for key, metric in JAVA_METRICS.items():
-        absent = metric.why_not(language)
-        if not absent:
+        reason = metric.why_not(language)
+        if not reason:
             try:
-                scores = metric.scores(
-                    {"beam": captions.beam, "greedy": captions.greedy}, references
-                )
-            except (OSError, ValueError) as error:
-                absent = f"Java failed ({error})"
+                scores = metric.score(by_search, references)
+            except (OSError, JavaError) as error:
+                reason = f"Java failed ({error})"
             else:
                 logger.info("%s: %.1f, greedy %.1f", metric.name, scores["beam"], scores["greedy"])
                 measured |= {key: scores, f"{key}_signature": metric.signature}
-        if absent:
-            logger.info("%s was not measured: %s", metric.name, absent)
-    return measured
+        if reason:
+            logger.info("%s was not measured: %s", metric.name, reason)
+            not_measured[key] = reason
+    return {**measured, "not_measured": not_measured}

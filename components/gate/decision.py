@@ -82,7 +82,7 @@ def decide(
     if not 0 <= margin <= MAX_MARGIN:
         raise SettingError(f"margin must be 0 to {MAX_MARGIN:g} points. Received: {margin}")
     measured = {**search_scores(scores, "beam"), **confidence_scores(scores)}
-    if fault := _below_threshold(measured, thresholds):
+    if fault := _below_threshold(measured, thresholds, scores.get("not_measured", {})):
         return Decision(False, f"Not released: {fault}")
     reached = [
         f"{NAMES[name]} is {measured[name]:.2f} (at least {threshold:.2f} required)"
@@ -108,15 +108,19 @@ def decide(
     return Decision(passed, f"{outcome}: {summary}; {verdict}", comparison)
 
 
-def _below_threshold(measured: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
+def _below_threshold(
+    measured: Mapping[str, float], thresholds: Mapping[str, float], not_measured: Mapping[str, str]
+) -> str:
     """Returns why the scores alone are not enough; empty if they are."""
     for name, value in measured.items():
         if not math.isfinite(value):
             return f"{NAMES[name]} is {value}, which is not a valid score"
     for name, threshold in thresholds.items():
         if name not in measured:
+            reason = f" ({not_measured[name]})" if name in not_measured else ""
             return (
-                f"{NAMES[name]} was not measured; at least {threshold:.2f} is required (`--floors`)"
+                f"{NAMES[name]} was not measured{reason}; at least {threshold:.2f} is required "
+                "(`--floors`)"
             )
         if measured[name] < threshold:
             shown, required = _distinct_decimals(measured[name], threshold)

@@ -5,7 +5,7 @@ from typing import Any
 
 from mlflow import MlflowClient, entities
 
-from components.artifacts.scores import search_scores
+from components.artifacts.scores import search_scores, signatures
 
 # Prefix of the tags in which the gate recorded its decision; a version gets a copy of them.
 _GATE = "gate_"
@@ -18,8 +18,7 @@ def score_tags(scores: Mapping[str, Any]) -> dict[str, str]:
     # `str` of a float loses no digit.
     return {
         **{name: str(value) for name, value in search_scores(scores, "beam").items()},
-        "bleu_signature": scores["signature"],
-        "coco_signature": scores["coco_signature"],
+        **signatures(scores),
         **{name: str(scores[name]) for name in DECODING},
         "test_fingerprint": scores["test_fingerprint"],
         "dataset_fingerprint": scores["dataset_fingerprint"],

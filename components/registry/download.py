@@ -70,7 +70,9 @@ def download_model(
 
 
 def download_bundle_file(model_name: str, version: str, name: str, directory: Path) -> Path:
-    """Makes one file of a registered model's bundle available; only its checksum comes along.
+    """Makes one file of a registered model's bundle available.
+
+    Besides it, only the description of the model and the bundle's checksums are downloaded.
 
     Args:
         model_name: The registered model's name.
@@ -85,7 +87,7 @@ def download_bundle_file(model_name: str, version: str, name: str, directory: Pa
     with mlflow_client() as client:
         uri = client.get_model_version_download_uri(model_name, version)
         model = f"{model_name} version {version}"
-        return fetch_checked(name, lambda file: _download(model, uri, directory, file))
+        return fetch_checked(name, lambda file: _download(model, uri, directory, file), model)
 
 
 def find_version(model_name: str, alias: str | None) -> str:

@@ -51,7 +51,7 @@ def open_parent(start_from: str) -> Iterator[Parent]:
             bundle = download_model(name, version, Path(folder)).bundle
         else:
             source, bundle = start_from, local_copy(start_from, Path(folder))
-        check_bundle(bundle)
+        check_bundle(bundle, source)
         yield Parent(source, bundle, _run_id(bundle / TRAINING_FILE), _photos(bundle, source))
 
 
@@ -68,7 +68,7 @@ def parent_fingerprint(start_from: str) -> str:
 def parent_photos(start_from: str) -> TrainingPhotos:
     """Returns the photos that a parent was trained on, and those of its own parent.
 
-    Only their file and its checksum are downloaded.
+    Of the parent's bundle, only their file and the checksums are downloaded.
 
     Raises:
         DataError, SettingError, CaptionflowError: As `open_parent`.
@@ -87,7 +87,7 @@ def _file(start_from: str, name: str, folder: Path) -> Path:
     if is_model_uri(start_from):
         return download_bundle_file(*_version(start_from), name, folder)
     bundle = start_from.rstrip("/")
-    return fetch_checked(name, lambda file: local_copy(f"{bundle}/{file}", folder))
+    return fetch_checked(name, lambda file: local_copy(f"{bundle}/{file}", folder), bundle)
 
 
 def _photos(bundle: Path, source: str) -> TrainingPhotos:

@@ -13,6 +13,7 @@ from components.artifacts.champion_predictions import (
     ChampionPredictions,
     write_champion_predictions,
 )
+from components.artifacts.checksums import check_bundle
 from components.artifacts.files import atomic_directory
 from components.artifacts.manifest import ManifestPhotos, Photo
 from components.artifacts.training_photos import (
@@ -160,6 +161,7 @@ def _caption(
 
     with TemporaryDirectory(prefix="captionflow-") as folder:
         bundle = download_model(model_name, version, Path(folder)).bundle
+        check_bundle(bundle, f"{model_name} version {version}")
         if Normalizer.load(bundle) != test_set.normalizer:
             raise _IncomparableError(
                 "was trained on captions normalised by other rules than these references"

@@ -17,7 +17,8 @@ class GateSettings(ModelNameSettings, ExperimentSettings):
     floors: str = setting(
         "bleu4=40 cider_d=150",
         "Minimum test scores to register a model, such as 'bleu4=40 cider_d=50'; empty: none. "
-        "Scores of its confidence: surest_half_cider_d, selective_accuracy, calibration",
+        "Scores of its confidence: surest_half_cider_d, selective_accuracy, calibration. meteor "
+        "and spice are measured only on English captions, and where evaluate has Java",
         decisive=False,
     )
     margin: float = setting(

@@ -40,8 +40,9 @@ class Drift:
 def find_drift(champion: ModelVersion | None, settings: RunSettings) -> Drift | None:
     """Compares the features of requests with those of the champion's training photos.
 
-    The training photos' features are part of every registered model, for reranking. Only this file
-    is downloaded. Features of another encoder are not comparable and are left out.
+    The training photos' features are part of every registered model, for reranking: of its bundle,
+    only they and the checksums are downloaded. Features of another encoder are not comparable and
+    are left out.
 
     Args:
         champion: The champion; None if there is none.

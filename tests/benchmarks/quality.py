@@ -29,7 +29,7 @@ from rich.table import Table
 
 from components.artifacts.examples import Examples
 from components.artifacts.files import TRAINING_FILE, atomic_directory, read_json, write_json
-from components.artifacts.scores import TITLES, search_scores
+from components.artifacts.scores import TITLES, search_scores, signatures
 from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.model_files import save_model
@@ -172,7 +172,7 @@ def _summary(scores: list[dict[str, Any]]) -> str:
         f"Beam search: {means['distinct_captions']:.0f} distinct captions, "
         f"{means['mean_words']:.1f} words on average, "
         f"{means['vocabulary_used']:.0f} distinct words\n"
-        f"{scores[0]['signature']}\n{scores[0]['coco_signature']}"
+        + "\n".join(signatures(scores[0]).values())
     )
 
 

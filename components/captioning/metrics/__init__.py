@@ -1,1 +1,1 @@
-"""Metrics: BLEU, CIDEr-D and ROUGE-L."""
+"""Metrics of captions, and of the confidence in them."""

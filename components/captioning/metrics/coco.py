@@ -1,6 +1,6 @@
 """CIDEr-D and ROUGE-L, computed by the code of the COCO caption evaluation.
 
-Only those two metrics of `pycocoevalcap` are used, which are pure Python; its others start Java.
+These two metrics of `pycocoevalcap` are pure Python; METEOR and SPICE, in `java`, start Java.
 """
 
 from collections.abc import Sequence

@@ -199,16 +199,30 @@ def test_check_input_and_check_bundle_say_what_to_do(artifact: Path) -> None:
         check_bundle(artifact)
 
 
+def test_check_bundle_names_where_a_temporary_copy_comes_from(artifact: Path) -> None:
+    check_bundle(artifact, "gs://runs/model")
+    (artifact / "abc").write_bytes(b"abd")
+    with pytest.raises(
+        DataError, match=rf"^gs://runs/model must .* gs://runs/model/abc .*{ABC}"
+    ) as e:
+        check_bundle(artifact, "gs://runs/model")
+    assert str(artifact) not in str(e.value)
+
+
+def _fetch(artifact: Path, name: str) -> Path:
+    return fetch_checked(name, artifact.joinpath, "gs://runs/model")
+
+
 def test_fetch_checked_compares_one_file_without_the_others(artifact: Path) -> None:
     (artifact / "empty").unlink()
-    assert fetch_checked("abc", artifact.joinpath) == artifact / "abc"
-    assert fetch_checked(CHECKSUMS_FILE, artifact.joinpath) == artifact / CHECKSUMS_FILE
+    assert _fetch(artifact, "abc") == artifact / "abc"
+    assert _fetch(artifact, CHECKSUMS_FILE) == artifact / CHECKSUMS_FILE
     (artifact / "abc").write_bytes(b"abd")
-    with pytest.raises(DataError, match=rf"abc is damaged.*{ABC}"):
-        fetch_checked("abc", artifact.joinpath)
+    with pytest.raises(DataError, match=rf"^gs://runs/model/abc is damaged.*{ABC}.*; restore"):
+        _fetch(artifact, "abc")
     (artifact / "new").touch()
-    with pytest.raises(DataError, match="new is unexpected"):
-        fetch_checked("new", artifact.joinpath)
+    with pytest.raises(DataError, match=r"^gs://runs/model/new is unexpected.*; restore"):
+        _fetch(artifact, "new")
     (artifact / CHECKSUMS_FILE).write_text("nothing")
-    with pytest.raises(DataError, match=rf"{CHECKSUMS_FILE} is damaged.*nothing"):
-        fetch_checked("abc", artifact.joinpath)
+    with pytest.raises(DataError, match=rf"^gs://runs/model/{CHECKSUMS_FILE} is d.*nothing.*; res"):
+        _fetch(artifact, "abc")

@@ -9,6 +9,7 @@ from components.artifacts.scores import (
     degeneracy,
     main_figures,
     search_scores,
+    signatures,
 )
 
 BLEU_ONLY: dict[str, Any] = {
@@ -37,6 +38,11 @@ def test_search_scores_returns_the_scores_of_a_search() -> None:
         "cider_d": 44.0, "rouge_l": 43.0, "meteor": 15.0, "spice": 13.0,
     }  # fmt: skip
     assert list(search_scores(SCORES, "beam")) == list(TITLES)
+
+
+def test_signatures_are_those_of_all_metrics() -> None:
+    others = {"coco_signature": "cider-d:n=4", "spice_signature": "spice:1.0"}
+    assert signatures(SCORES | others) == {"bleu_signature": "nrefs:5|tok:none", **others}
 
 
 def test_search_scores_with_bleu_alone() -> None:

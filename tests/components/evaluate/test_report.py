@@ -72,8 +72,15 @@ def test_report_has_the_risk_coverage_curve_and_its_numbers() -> None:
 def test_render_report_shows_scores_with_model_data_and_decoding() -> None:
     words = page_of(CARD).words
     assert "Score Beam search, width 5 Greedy search BLEU-1 64.3 64.3 BLEU-2" in words
-    assert "BLEU-4 22.3 17.9 CIDEr-D 55.4 44.1 ROUGE-L 46.2 43.0" in words
+    assert (
+        "BLEU-4 22.3 17.9 CIDEr-D 55.4 44.1 ROUGE-L 46.2 43.0 METEOR 20.1 19.0 SPICE 14.8 12.3"
+        in words
+    )
     assert "cider-d:n=4| rouge-l:beta=1.2" in words
+    assert "METEOR (pycocoevalcap) meteor:1.5,en| times:100" in words
+    assert "SPICE (pycocoevalcap) spice:1.0,en| times:100" in words
+    assert "CIDEr-D, multiplied by 100, ranges from 0 to 1,000, the other scores from 0 t" in words
+    assert "METEOR matches words, stems" in words and "SPICE compares the objects" in words
     assert "1,500 photos of the test split" in words
     assert "against 7,500 reference captions" in words
     assert "nrefs:5| case:mixed| tok:none" in words
@@ -86,6 +93,13 @@ def test_render_report_shows_scores_with_model_data_and_decoding() -> None:
     assert "Model fingerprint aaaaaaaaaaaa MLflow run run-1" in words
     assert "1 3.000 2.500 2.0e-03 41.3" in words
     assert "units 512" in words
+
+
+def test_render_report_without_java_does_not_mention_its_metrics() -> None:
+    java = {"meteor", "meteor_signature", "spice", "spice_signature"}
+    scores = {name: value for name, value in SCORES.items() if name not in java}
+    words = Page(render_report(scores, TRAINING, DATA, MISTAKES, [])).words
+    assert "METEOR" not in words and "SPICE" not in words
 
 
 def test_render_report_shows_what_the_data_set_holds() -> None:

@@ -62,6 +62,7 @@ def test_evaluate_model_writes_scores_as_computed_by_hand(artifacts: Any, tmp_pa
     assert scores.pop("cider_d") == pytest.approx({"beam": CIDER_D, "greedy": CIDER_D})
     assert scores.pop("rouge_l") == pytest.approx({"beam": ROUGE_L, "greedy": ROUGE_L}, abs=1e-4)
     assert scores.pop("coco_signature").startswith("cider-d:n=4,sigma=6,df=these-references|")
+    assert scores.pop("not_measured").keys() == {"meteor", "spice"}  # captions of unknown language
     assert scores.pop("intervals") == {
         "bleu4": [0, 0], "cider_d": pytest.approx([0, 2 * CIDER_D]),
     }  # fmt: skip

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from java_programs import FakeJava
 
 from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.inference.bundle import Bundle
+from components.captioning.metrics import spice_jars
 from components.captioning.metrics.java import JAVA_METRICS
 from components.evaluate.scoring import Captions, measure_java_metrics, score_captions, search_both
 
@@ -86,9 +88,11 @@ def test_measure_java_metrics_in_another_language_says_why_not(
 ) -> None:
     caplog.set_level("INFO")
     captions = Captions(["ein hund"], ["ein hund"])
-    assert measure_java_metrics(captions, [("ein hund",)], "de") == {}
+    measured = measure_java_metrics(captions, [("ein hund",)], "de")
+    assert measured.keys() == {"not_measured"}
     for name in ("METEOR", "SPICE"):
-        assert re.search(rf"{name} was not measured: .*\bde\b", caplog.text)
+        assert re.search(r"\bde$", measured["not_measured"][name.lower()])
+        assert f"{name} was not measured: {measured['not_measured'][name.lower()]}" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["meteor", "spice"])
@@ -100,14 +104,33 @@ def test_measure_java_metrics_scores_both_searches(name: str) -> None:
     assert measured[name]["beam"] == pytest.approx(100)
     assert measured[name]["greedy"] < 50
     assert measured[f"{name}_signature"].startswith(f"{name}:1.")
+    assert name not in measured["not_measured"]
+
+
+@pytest.fixture
+def broken_java(
+    fake_java: FakeJava, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> dict[str, str]:
+    """A Java that fails, and the jars that SPICE needs; the reasons why nothing is measured."""
+    fake_java("import sys\nprint('Error: broken', file=sys.stderr)\nsys.exit(1)\n")
+    monkeypatch.setattr(spice_jars, "SPICE_FOLDER", tmp_path)
+    (tmp_path / "lib").mkdir()
+    for name in ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar"):
+        (tmp_path / "lib" / name).touch()
+    return dict.fromkeys(("meteor", "spice"), "Java failed (exit code 1, Error: broken)")
 
 
 def test_measure_java_metrics_with_a_broken_java_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    broken_java: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "java").write_text("#!/bin/sh\nexit 1\n")
-    (tmp_path / "java").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     caplog.set_level("INFO")
-    assert measure_java_metrics(Captions(["a dog"], ["a dog"]), [("a dog",)], "en") == {}
-    assert "METEOR was not measured: Java failed" in caplog.text
+    measured = measure_java_metrics(Captions(["a dog"], ["a dog"]), [("a dog",)], "en")
+    assert measured == {"not_measured": broken_java}
+    for name in ("METEOR", "SPICE"):
+        assert f"{name} was not measured: Java failed (exit code 1, Error: br" in caplog.text
+
+
+@pytest.mark.usefixtures("broken_java")
+def test_measure_java_metrics_without_references_is_not_an_error_of_java() -> None:
+    with pytest.raises(ValueError, match="at least one reference"):
+        measure_java_metrics(Captions(["a dog"], ["a dog"]), [()], "en")

@@ -86,6 +86,14 @@ def test_decide_every_score_can_have_a_threshold() -> None:
     assert "ROUGE-L was not measured; at least 1.00 is required" in decision.reason
 
 
+def test_decide_a_threshold_of_a_score_that_was_not_measured_says_why() -> None:
+    found = scores(66.0, not_measured={"spice": "it needs Java", "meteor": "broken"})
+    decision = decide(found, predictions(RIGHT), None, floors="spice=10", margin=0)
+    assert not decision.passed
+    assert "SPICE was not measured (it needs Java); at least 10.00 is" in decision.reason
+    assert decide(found, predictions(RIGHT), None, floors="bleu4=20", margin=0).passed
+
+
 def test_decide_better_than_the_champion_passes() -> None:
     passed, reason = judged(RIGHT, baseline())
     assert passed

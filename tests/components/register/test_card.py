@@ -32,11 +32,12 @@ def test_model_card_has_data_scores_encoder_and_decision(
     assert lines[0] == "# captioner"
     assert "| train | 1 | 1 | training and vocabulary |" in lines
     assert "| test | 2 | 2 | the scores below only |" in lines
-    table = lines.index("| search | BLEU-1 | BLEU-2 | BLEU-3 | BLEU-4 | CIDEr-D | ROUGE-L |")
+    names = ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "CIDEr-D", "ROUGE-L", "METEOR", "SPICE"]
+    table = lines.index(f"| search | {' | '.join(names)} |")
     assert lines[table + 1 : table + 5] == [
-        "|---|---|---|---|---|---|---|",
-        "| beam 2 | 80.50 | 75.25 | 70.00 | 33.33 | 180.50 | 77.50 |",
-        "| greedy | 79.00 | 74.00 | 68.00 | 30.50 | 170.25 | 75.50 |",
+        "|---|---|---|---|---|---|---|---|---|",
+        "| beam 2 | 80.50 | 75.25 | 70.00 | 33.33 | 180.50 | 77.50 | 30.25 | 20.75 |",
+        "| greedy | 79.00 | 74.00 | 68.00 | 30.50 | 170.25 | 75.50 | 29.50 | 19.25 |",
         "",
     ]
     whole = "\n".join(lines)
@@ -48,10 +49,22 @@ def test_model_card_has_data_scores_encoder_and_decision(
         "computed in bfloat16, each the mean over\n  seven views of a photo (multi-crop).\n",
         "Decision of the gate: Passed: better",
         "Reason for training: the data changed",
-        "BLEU: `nrefs:5|tok:none`\nCIDEr-D and ROUGE-L, times 100: `cider-d:n=4|tok:none`",
+        "BLEU: `nrefs:5|tok:none`\nCIDEr-D and ROUGE-L, times 100: `cider-d:n=4|tok:none`\n",
+        "METEOR, times 100, which also matches stems, synonyms and paraphrases: `meteor:1.5,en|tim",
+        "SPICE, times 100, which compares objects, attributes and relations: `spice:1.0,en|times:",
+        "CIDEr-D, multiplied by 100, ranges from 0 to 1,000, the other scores from 0 to 100",
         "beam width 2, length penalty 1.0, reranking weight 0.0, guidance weight 0.0, at most 5",
     ):
         assert part in whole
+
+
+def test_model_card_without_java_does_not_mention_its_metrics(
+    scores: dict[str, Any], artifacts: dict[str, Path]
+) -> None:
+    for name in ("meteor", "meteor_signature", "spice", "spice_signature"):
+        del scores[name]
+    card = _card(scores, artifacts)
+    assert "METEOR" not in card and "SPICE" not in card
 
 
 def test_model_card_of_a_model_that_always_says_the_same_calls_it_useless(

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,3 +115,22 @@ def test_download_bundle_file_is_compared_with_its_checksum(
     file.write_text("[]")
     with pytest.raises(DataError, match=r"network\.json is damaged: its SHA-256 must be "):
         download_bundle_file("captioner", "1", "network.json", tmp_path)
+
+
+def test_download_bundle_file_that_is_damaged_on_a_server_names_the_version(
+    s3_bucket: Any, mlflow_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = _logged(tmp_path / "logged")
+    write_checksums(bundle)
+    (bundle / "network.json").write_text("[]")
+    for file in filter(Path.is_file, (tmp_path / "logged").rglob("*")):
+        name = file.relative_to(tmp_path / "logged").as_posix()
+        s3_bucket.put_object(Key=f"first/{name}", Body=file.read_bytes())
+    with mlflow_client() as client:
+        client.create_registered_model("captioner")
+        client.create_model_version("captioner", "s3://runs/first")
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(DataError, match=r"^captioner version 1/network\.json is damaged") as caught:
+        download_bundle_file("captioner", "1", "network.json", tmp_path / "copy")
+    assert list((tmp_path / "copy").rglob("network.json"))
+    assert str(tmp_path / "copy") not in str(caught.value)

@@ -8,10 +8,11 @@ from mlflow import MlflowClient
 from mlflow.models import Model
 
 from components.artifacts.champion_predictions import read_champion_predictions
-from components.artifacts.checksums import CHECKSUMS_FILE
+from components.artifacts.checksums import CHECKSUMS_FILE, write_checksums
 from components.artifacts.files import atomic_directory
 from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.training_photos import TRAINING_PHOTOS_FILE, TrainingPhotos
+from components.captioning.model.normalizer import NORMALIZER_FILE, Normalizer
 from components.rescore.run import rescore_champion
 
 MODEL = "captionflow-sample"
@@ -82,7 +83,20 @@ def test_rescore_champion_with_a_flipped_bit_in_its_record_is_incomparable(
     TrainingPhotos(frozenset({"0" * 64}), frozenset()).save(bundle)
     found = fingerprint_file(file)
     reason = incomparable()
-    for fact in (_NO_RECORD, f"{TRAINING_PHOTOS_FILE} is damaged", found):
+    damage = f"captioner version 1/{TRAINING_PHOTOS_FILE} is damaged"
+    for fact in (_NO_RECORD, damage, found, "restore"):
+        assert fact in reason
+
+
+def test_rescore_champion_with_a_damaged_normalizer_is_not_read(
+    bundle: Path, incomparable: Callable[[], str]
+) -> None:
+    # Still valid, but with other rules than those that its captions were normalised by.
+    Normalizer((("lower",),)).save(bundle)
+    write_checksums(bundle)
+    Normalizer((("lower",), ("replace", "x", ""))).save(bundle)
+    reason = incomparable()
+    for fact in ("can't caption", f"captioner version 1/{NORMALIZER_FILE} is damaged", "Restore"):
         assert fact in reason
 
 

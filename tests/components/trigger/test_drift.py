@@ -12,7 +12,7 @@ from mlflow.entities import Run
 from numpy.typing import NDArray
 
 from components.artifacts.checksums import write_checksums
-from components.captioning.decoding.reranker_data import RerankerData
+from components.captioning.decoding.reranker_data import FEATURES_FILE, RerankerData
 from components.drift.kept_features import FeatureKeeper
 from components.registry.client import local_tracking_uri
 from components.registry.models import find_champion
@@ -177,3 +177,18 @@ def test_a_champion_without_features_can_not_be_compared(tmp_path: Path, encoder
     found = find_drift(find_champion("captioner"), _settings(str(tmp_path)))
     assert isinstance(found, Drift)
     assert not found.drifted and "can't be compared" in found.text
+
+
+def test_a_champion_with_damaged_features_can_not_be_compared(store: Path, tmp_path: Path) -> None:
+    [features] = store.rglob(f"artifacts/bundle/{FEATURES_FILE}")
+    sound = features.read_bytes()
+    # Still a valid array, but one bit of a feature is another.
+    features.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    try:
+        found = find_drift(find_champion("captioner"), _settings(str(tmp_path)))
+    finally:
+        features.write_bytes(sound)
+    assert isinstance(found, Drift) and not found.drifted and not found.metrics
+    start = "requests can't be compared with the photos of champion v1: captioner version 1/"
+    assert found.text.startswith(f"{start}{FEATURES_FILE} is damaged: its SHA-256 must be ")
+    assert "restore" in found.text
