@@ -17,6 +17,9 @@ from pipeline.local.choices.lengths import long_captions
 from pipeline.local.choices.parent import parent_settings
 from pipeline.local.choices.weights import DEFAULT_ENCODER, find_weights
 
+#: Maximum number of images that are encoded with multiple crops unless the user decides: an hour or
+#: two on two cores.
+MAX_MULTI_CROP_IMAGES = 20_000
 _DEFAULT_MAX_WORDS: int = LengthSettings.model_fields["max_words"].default
 
 
@@ -85,6 +88,11 @@ def choose_settings(preset: str | None, fixed: Mapping[str, Any], root: Path) ->
             for row, chosen in _longest_caption(dataset, images, preset):
                 rows.append(row)
                 values |= chosen
+        cropped = preset_values(preset).get("multi_crop") and not start_from
+        if cropped and "multi_crop" not in fixed:
+            row, chosen = _multi_crop(images)
+            rows.append(row)
+            values |= chosen
         named: Mapping[str, Any] = {}
     else:
         preset = preset or DEFAULT_PRESET
@@ -117,6 +125,14 @@ def _longest_caption(
         why = f"{long.share:.0%} of the captions have more than {limit}"
         row = Choice("longest caption", chosen, why, "--max-words")
         yield row, {"max_words": long.enough}
+
+
+def _multi_crop(images: int | None) -> tuple[Choice, dict[str, Any]]:
+    if images is not None and images <= MAX_MULTI_CROP_IMAGES:
+        why = "encodes seven views of each photo, for better captions"
+        return Choice("multi-crop", "on", why, "--no-multi-crop"), {"multi_crop": True}
+    why = "would take seven times as long to encode the photos"
+    return Choice("multi-crop", "off", why, "--multi-crop"), {"multi_crop": False}
 
 
 def _chosen(dataset: str, taken: Mapping[str, Any]) -> Iterator[tuple[Choice, dict[str, Any]]]:

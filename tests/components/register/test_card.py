@@ -119,11 +119,12 @@ def test_model_card_escapes_its_values(scores: dict[str, Any], artifacts: dict[s
     assert page.count(code) == len(texts) - 1 + 2  # all but `split`; weights and sha256
 
 
-def test_model_card_of_scores_without_a_precision_says_float32(
+def test_model_card_without_multi_crop_does_not_mention_views(
     scores: dict[str, Any], artifacts: dict[str, Path]
 ) -> None:
-    del scores["encoder"]["precision"]
-    assert "computed in float32." in _card(scores, artifacts)
+    scores["encoder"]["multi_crop"] = False
+    card = _card(scores, artifacts)
+    assert "computed in bfloat16.\n" in card and "views" not in card
 
 
 def test_model_card_of_scores_without_an_encoder_is_an_error(

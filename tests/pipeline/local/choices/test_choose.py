@@ -74,6 +74,24 @@ def test_choose_settings_by_the_number_of_images_in_a_zip(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize(
+    ("count", "value", "flag"),
+    [(20_000, True, "--no-multi-crop"), (20_001, False, "--multi-crop")],
+)
+def test_choose_settings_turns_multi_crop_off_for_many_images(
+    tmp_path: Path, count: int, value: bool, flag: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        for number in range(count):
+            archive.writestr(f"{number}.jpg", "")
+    choices = _choose(tmp_path / "data.zip")
+    assert choices.values["multi_crop"] is value
+    assert flag in [row.flags for row in choices.rows]
+    # What the user or the model to continue from says counts.
+    assert "multi_crop" not in _choose(tmp_path / "data.zip", multi_crop=not value).values
+
+
+@pytest.mark.usefixtures("cached")
 def test_choose_settings_never_changes_what_the_user_set(photos: Path) -> None:
     fixed = {"encoder_weights": "random", "glove": "sample", "model_name": "own", "floors": ""}
     assert _choose(photos, **fixed) == Choices("small", {})
