@@ -28,6 +28,7 @@ SETTINGS: dict[str, Any] = {
     "encoder_batch": 32,
     "seed": 1,
     "precision": "float32",
+    "multi_crop": False,
     "beam_flags": "",
     "store": "",
 }
