@@ -61,7 +61,7 @@ def code_version(name: str) -> str:
             elif file := _module_file(each):
                 pending.append(file)
         names |= imported
-    distributions = _distributions()
+    distributions = library_distributions()
     return fingerprint_value(
         {
             "files": sorted((p.relative_to(_PROJECT).as_posix(), c) for p, c in contents.items()),
@@ -78,8 +78,11 @@ def code_version(name: str) -> str:
 
 
 @cache
-def _distributions() -> Mapping[str, list[str]]:
-    # Takes a third of a second; the result is the same for all packages.
+def library_distributions() -> Mapping[str, list[str]]:
+    """Returns the distributions of each installed library, by the name that is imported.
+
+    Takes a third of a second, for lists of all files of all libraries are read; once per process.
+    """
     return packages_distributions()
 
 

@@ -34,7 +34,10 @@ def main(captions: str) -> None:
     request = json.loads(line)
     os.environ.update(request["environment"])
     table = pd.DataFrame({"photo": [Path(path).read_bytes() for path in request["photos"]]})
-    predicted = mlflow.pyfunc.load_model(request["model"]).predict(table)["caption"]
+    # Without warnings: to tell whether the installed libraries are those that were logged a moment
+    # ago, MLflow would read the lists of all files of all libraries, which takes a second.
+    model = mlflow.pyfunc.load_model(request["model"], suppress_warnings=True)
+    predicted = model.predict(table)["caption"]
     Path(captions).write_text(json.dumps(list(predicted)), encoding="utf-8")
 
 

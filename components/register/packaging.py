@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +16,7 @@ from mlflow.types.schema import AnyType, Array, Object, Property
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 import components
+from components.artifacts.code_version import library_distributions
 from components.artifacts.decoding import decoding_file
 from components.artifacts.files import ENCODER_ONNX_FILE, read_json
 from components.artifacts.manifest import Photo
@@ -116,7 +117,7 @@ def log_bundle(bundle: Path, photos: Sequence[Photo], run_id: str) -> str:
 def _requirements(bundle: Path) -> list[str]:
     onnx = _ONNX_REQUIREMENTS if (bundle / ENCODER_ONNX_FILE).exists() else ()
     # onnxruntime is also distributed under other names, such as onnxruntime-gpu.
-    names = [packages_distributions()[name][0] for name in onnx]
+    names = [library_distributions()[name][0] for name in onnx]
     return [f"{name}=={version(name)}" for name in sorted([*_REQUIREMENTS, *names])]
 
 

@@ -67,6 +67,9 @@ def _import(modules: Sequence[str]) -> dict[str, str]:
     for module in modules:
         with contextlib.suppress(Exception):
             importlib.import_module(module)
+    # Looked up once for all steps that need it.
+    if code_version := sys.modules.get("components.artifacts.code_version"):
+        code_version.library_distributions()
     gc.freeze()
     logging.getLogger().handlers.clear()
     # Otherwise each step would print it again.

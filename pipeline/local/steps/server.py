@@ -25,6 +25,11 @@ _FUNCTION = "--function_to_execute"
 # Seconds that the processes of a step have to exit after an interrupted run, and that the server
 # has to remove its temporary files at the end of a run.
 _GRACE, _END = 10, 1
+# MLflow imports its SQLite store when a step connects to it, which takes most of a second.
+_SQLITE_STORE = {
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store",
+}
 # Without this variable, KFP imports all that compiles pipelines, too.
 _KFP_RUNTIME = {"_KFP_RUNTIME": "true"}
 
@@ -44,6 +49,8 @@ class StepServer:
         executors = spec.deployment_spec["executors"].values()
         sources = [executor["container"]["command"][-1] for executor in executors]
         modules = {module for source in sources for module in _imports(source)}
+        if modules and not os.environ.get("MLFLOW_TRACKING_URI", "").startswith("http"):
+            modules |= _SQLITE_STORE
         # The frameworks of macOS do not survive a fork, so there each step imports its libraries.
         preloaded = sorted({"kfp.dsl.executor_main", *modules}) if sys.platform == "linux" else []
         # Whether a step was started whose exit code has not been received.

@@ -46,12 +46,12 @@ def _examples(photos: int) -> Examples:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def train_examples() -> Examples:
     return _examples(24)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dev_examples() -> Examples:
     return _examples(8)
 
@@ -90,12 +90,12 @@ def dev_shards(dev_examples: Examples, tmp_path: Path) -> ExampleShards:
     return _write_shards(tmp_path, "dev", dev_examples, 2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def matrix() -> np.ndarray:
     return np.random.default_rng(5).normal(size=(len(WORDS), 4)).astype(np.float32)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_settings() -> Callable[..., TrainSettings]:
     def make(**changed: Any) -> TrainSettings:
         values: dict[str, Any] = {

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from components.captioning.inference.model_files import save_model
 from components.captioning.model.ensemble import CaptionNetwork
 from components.captioning.model.vocabulary import SPECIAL_TOKENS, Vocabulary
 from components.errors import DataError, SettingError
+from components.registry.client import local_tracking_uri
 from components.registry.runs import start_run
 from components.settings.train import TrainSettings
 from components.train.parent import LoadedParent, continue_from, load_parent, require_encoder
@@ -29,19 +31,24 @@ SPEC = EncoderSpec("InceptionV3", "random", 0, "0" * 64, 6, 299, "float32")
 Settings = Callable[..., TrainSettings]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trained(
     train_examples: Examples,
     dev_examples: Examples,
     matrix: np.ndarray,
     make_settings: Settings,
-    mlflow_root: Path,
-    tmp_path: Path,
+    mlflow_database: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[CaptionNetwork, list[float]]:
-    network, state = fit_network(
-        train_examples, dev_examples, matrix, make_settings(),
-        checkpoint=tmp_path / "parent.npz", start_run=lambda: start_run("tests", "parent", {}),
-    )  # fmt: skip
+    """A trained network, which no test changes, and its losses."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copy(mlflow_database, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", local_tracking_uri(folder))
+        network, state = fit_network(
+            train_examples, dev_examples, matrix, make_settings(),
+            checkpoint=folder / "parent.npz", start_run=lambda: start_run("tests", "parent", {}),
+        )  # fmt: skip
     return network, [epoch["dev_word_loss"] for epoch in state.history]
 
 
@@ -66,6 +73,7 @@ def _reordered(examples: Examples, words: Vocabulary) -> Examples:
     return replace(examples, tokens=tokens)
 
 
+@pytest.mark.usefixtures("mlflow_root")
 def test_training_from_a_parent_begins_below_a_fresh_start_with_other_word_ids(
     bundle: Path,
     trained: tuple[CaptionNetwork, list[float]],

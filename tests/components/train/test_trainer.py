@@ -1,7 +1,5 @@
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +38,7 @@ def fit(
         checkpoint: str = "one.npz",
         train: Split = train_examples,
         dev: Split = dev_examples,
+        matrix: np.ndarray = matrix,
     ) -> Any:
         return fit_network(
             train,
@@ -177,45 +176,16 @@ def test_fit_network_trains_embeddings_only_if_set(
 def test_fit_network_with_a_non_finite_loss_names_the_setting(
     fit: Fit, make_settings: Settings, matrix: np.ndarray
 ) -> None:
-    matrix[4] = np.nan
+    broken = matrix.copy()
+    broken[4] = np.nan
     with pytest.raises(SettingError, match=r"epoch 1: train nan, dev nan\. Lower learning_rate"):
-        fit(make_settings())
-
-
-_ON_TWO_DEVICES = """
-import sys
-import numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from components.train import trainer
-from components.artifacts.examples import Examples, ExampleShards
-from components.settings.train import TrainSettings
-trainer.training_strategy = lambda *_: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-from pathlib import Path
-n = 16
-examples = Examples([str(i) for i in range(n)], np.eye(n, dtype=np.float16),
-                    [((4, 5), (5, 4)) for _ in range(n)], [("a b", "b a")] * n)
-settings = TrainSettings(decoder="par_inject", ensemble_size=1, embedding_width=0, epochs=2,
-                         batch_size=8, units=8, dropout=0.3, train_embeddings=True,
-                         learning_rate=0.02, schedule="cosine", weight_decay=0.0, clip_norm=5.0,
-                         label_smoothing=0.0, patience=2, max_words=6, precision="float32", seed=3)
-from components.train import callbacks
-callbacks.log_metrics = lambda *_, **__: None
-_, state = trainer.fit_network(examples, examples, np.ones((6, 4), np.float32), settings,
-                               checkpoint=Path(sys.argv[1]), start_run=lambda: "run")
-first, second = state.history
-assert second["loss"] < first["loss"]
-# Without label smoothing the loss is the mean over tokens, on any number of devices.
-assert abs(first["loss"] - first["word_loss"]) < 1e-4, first
-print("trained on", trainer.training_strategy().num_replicas_in_sync)
-"""
+        fit(make_settings(), matrix=broken)
 
 
 def test_fit_network_on_two_devices(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", _ON_TWO_DEVICES, str(tmp_path / "checkpoint.npz")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "trained on 2" in ended.stdout, ended.stderr[-2000:]
+    script = Path(__file__).with_name("two_devices_process.py")
+    ended = start_warm(script, tmp_path / "checkpoint.npz", log=tmp_path / "log")
+    ended.join()
+    log = (tmp_path / "log").read_text()
+    assert ended.exitcode == 0, log[-2000:]
+    assert "trained on 2" in log, log[-2000:]

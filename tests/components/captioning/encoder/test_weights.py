@@ -10,7 +10,8 @@ from components.captioning.encoder.backbones import find_backbone
 from components.captioning.encoder.weights import build_with_weights, weights_sha256
 from components.errors import DataError
 
-NETWORK = find_backbone("MobileNetV2")
+# The one with the fewest layers to build, of all whose weights are small.
+NETWORK = find_backbone("MobileNet")
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
@@ -40,9 +41,9 @@ def test_weights_sha256_changes_with_one_weight(file: Path, model: keras.Model) 
 
 
 def test_random_weights_have_the_spread_of_he(model: keras.Model) -> None:
-    kernel = model.get_layer("Conv_1").kernel.numpy()  # [1, 1, 320, 1280]
-    assert kernel.std() == pytest.approx((2 / 320) ** 0.5, rel=0.01)
-    depthwise = model.get_layer("block_1_depthwise").kernel.numpy()  # [3, 3, 96, 1]
+    kernel = model.get_layer("conv_pw_13").kernel.numpy()  # [1, 1, 1024, 1024]
+    assert kernel.std() == pytest.approx((2 / 1024) ** 0.5, rel=0.01)
+    depthwise = model.get_layer("conv_dw_2").kernel.numpy()  # [3, 3, 64, 1]
     assert depthwise.std() == pytest.approx((2 / 9) ** 0.5, rel=0.1)
 
 
@@ -104,13 +105,13 @@ def test_weights_from_a_broken_file_name_it(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["empty.weights.h5", "empty.h5"])
 def test_weights_from_an_empty_file_name_file_and_network(tmp_path: Path, name: str) -> None:
     h5py.File(tmp_path / name, "w").close()
-    with pytest.raises(DataError, match=rf"weights of MobileNetV2\. {name} does not hold them: "):
+    with pytest.raises(DataError, match=rf"weights of MobileNet\. {name} does not hold them: "):
         build_with_weights(NETWORK, str(tmp_path / name))
 
 
 def test_weights_of_another_network_name_file_and_network(file: Path) -> None:
-    with pytest.raises(DataError, match=r"weights of MobileNet\. mobilenet.weights.h5 does not"):
-        build_with_weights(find_backbone("MobileNet"), str(file))
+    with pytest.raises(DataError, match=r"weights of MobileNetV2\. mobilenet.weights.h5 does not"):
+        build_with_weights(find_backbone("MobileNetV2"), str(file))
 
 
 def test_weights_that_are_no_numbers_are_counted(file: Path, tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_weights_that_are_no_numbers_are_counted(file: Path, tmp_path: Path) -> 
     path.write_bytes(file.read_bytes())
     with h5py.File(path, "r+") as content:
         content["layers/conv2d/vars/0"][0, 0, 0, 0] = np.nan
-    with pytest.raises(DataError, match=r"nan.weights.h5 lacks 1 of 260 weights .*Conv1/kernel"):
+    with pytest.raises(DataError, match=r"nan.weights.h5 lacks 1 of 135 weights .*conv1/kernel"):
         build_with_weights(NETWORK, str(path))
 
 
@@ -136,7 +137,7 @@ def test_weights_of_imagenet_out_of_reach_say_how_to_supply_a_file(
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
     with pytest.raises(
         DataError,
-        match=r"encoder_weights is 'imagenet'.* MobileNetV2 here: .*refused.*set encoder_weights "
+        match=r"encoder_weights is 'imagenet'.* MobileNet here: .*refused.*set encoder_weights "
         r"to the path of the .weights.h5",
     ):
         build_with_weights(NETWORK, "imagenet")

@@ -1,5 +1,5 @@
-import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,11 +24,6 @@ def parent(tmp_path: Path) -> str:
     return str(folder)
 
 
-def _die() -> None:
-    """Ends this process as the kernel does when memory runs out."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def _settings(parent: str, encoder: str = "one-convolution") -> RunSettings:
     return RunSettings.check(
         {"encoder": str(Path(parent).with_name(encoder)), "start_from": parent}
@@ -44,7 +39,10 @@ def test_require_parent_encoder_refuses_other_weights(parent: str, tmp_path: Pat
 def test_require_parent_encoder_names_the_likely_reason_of_a_killed_process(
     parent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parent_encoder, "_silence", _die)
+    # As the kernel does when memory runs out. A function of this file would make the new process
+    # import the file and all its libraries.
+    killed = partial(signal.raise_signal, signal.SIGKILL)
+    monkeypatch.setattr(parent_encoder, "_silence", killed)
     with pytest.raises(CaptionflowError, match=r"one-convolution.*memory") as raised:
         require_parent_encoder(_settings(parent))
     assert parent in str(raised.value)
