@@ -125,5 +125,6 @@ def _name(store: str, key: str, files: list[StoredFile]) -> str:
         for name in fetch_files(store, specs[:1], Path(directory)):
             spec = read_json(Path(directory, Path(name).name))
             # Specs of older versions have no precision.
-            return f"{spec['network']}, {spec['weights']}, {spec.get('precision', 'float32')}"
+            facts = [spec["network"], spec["weights"], spec.get("precision", "float32")]
+            return ", ".join([*facts, "multi-crop"] if spec.get("multi_crop") else facts)
     return ""

@@ -16,8 +16,8 @@ def encoder_key(
     seed: int,
     precision: str,
     *,
+    multi_crop: bool,
     output: str = "",
-    multi_crop: bool = False,
 ) -> str:
     """Returns the fingerprint of everything but the photo that determines a photo's feature.
 

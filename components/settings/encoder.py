@@ -42,7 +42,8 @@ class EncoderSettings(SeedSettings, PrecisionSettings, StoreSettings):
     multi_crop: bool = setting(
         False,
         "Multi-crop encoding: the mean feature of seven views of a photo (the photo, its mirror "
-        "image, crops of its corners and its centre); better captions, seven times the computation",
+        "image, crops of its corners and its centre). Encoding, also of photos to caption, takes "
+        "seven times as long",
     )
     encoder_batch: int = setting(
         32, "Batch size of the encoder, in photos", decisive=False, ge=32, le=4096

@@ -125,8 +125,8 @@ def require_encoder(parent: EncoderSpec, own: EncoderSpec, source: str) -> None:
     )
     raise SettingError(
         f"encoder must be that of {source}, from which the training continues: {wanted}. Set "
-        f"--encoder, --encoder-weights, --seed (for random weights) and --precision as for that "
-        f"model. Received: {found}"
+        "--encoder, --encoder-weights, --seed (for random weights), --precision and --multi-crop "
+        f"as for that model. Received: {found}"
     )
 
 

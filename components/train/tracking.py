@@ -120,7 +120,7 @@ def _description(
 ) -> str:
     """Returns the description of the run for its page in MLflow."""
     sentences = [
-        f"Image encoder: {encoder['network']}.",
+        f"Image encoder: {encoder['network']}{', multi-crop' if encoder['multi_crop'] else ''}.",
         f"All settings are in {RUN_CONFIG_FILE}, under Artifacts.",
     ]
     model, dataset = settings.get("model_name"), settings.get("dataset")

@@ -66,7 +66,7 @@ def find_drift(champion: ModelVersion | None, settings: RunSettings) -> Drift | 
         encoder: dict[str, Any] = {
             "sha256": champion.tags["encoder_sha256"],
             "precision": champion.tags["encoder_precision"],
-            "multi_crop": champion.tags["encoder_multi_crop"] == str(True),
+            "multi_crop": champion.tags.get("encoder_multi_crop") == str(True),
         }
         training = _training_features(champion, settings.model_name)
     except (KeyError, OSError, ValueError, DataError) as error:

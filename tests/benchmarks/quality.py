@@ -1,5 +1,8 @@
 """Quality benchmark: trains the preset on the official train split, and scores it on dev or test.
 
+The features are those of `--features`. Those of the default file are of whole photos, not
+multi-crop as the preset's.
+
 For each seed, the trainer of `components/train` trains on precomputed features; then captions are
 decoded with the preset's settings and scored as in the step `evaluate`. Settings were tuned on dev
 only: test is for final models.

@@ -1,10 +1,11 @@
 """Multi-crop encoding: the feature of a photo is the mean of the features of seven views of it.
 
-An average over crops and mirror images classifies photos better than a single view of each
-(Krizhevsky et al., 2012, section 4.1); as input of a decoder, it captions them better
-(tests/benchmarks/README.md).
+Averaging over crops and mirror images improves classification (after Krizhevsky et al., 2012,
+section 4.1, who average predictions over ten crops). What it does for captions is measured in
+tests/benchmarks/README.md.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +63,10 @@ class MultiCropEncoder:
         """
         features = np.empty((len(photos), self.spec.width), np.float32)
         for start in range(0, len(photos), _BATCH_SIZE):
-            views = np.concatenate([crop(photo) for photo in photos[start : start + _BATCH_SIZE]])
+            batch = photos[start : start + _BATCH_SIZE]
+            # Pillow resizes without Python's lock.
+            with ThreadPoolExecutor() as threads:
+                views = np.concatenate(list(threads.map(views_of, batch)))
             encoded = self._encoder.encode(views)  # [B * 7, width]
             # [B * 7, width] -> [B, 7, width] -> [B, width]
             features[start : start + _BATCH_SIZE] = encoded.reshape(
@@ -82,11 +86,12 @@ class MultiCropEncoder:
         return self._encoder.feature_map(photos)
 
 
-def crop(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def views_of(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Returns the seven views of a photo.
 
     Args:
-        photo: uint8 [S, S, 3].
+        photo: uint8 [S, S, 3], the input of the encoder: what its preprocessing cuts off is in no
+            view.
 
     Returns:
         uint8 [7, S, S, 3]: the photo, its mirror image, and crops of its four corners and its

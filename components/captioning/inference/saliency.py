@@ -6,6 +6,8 @@ the word's log-probability when the cell is left out of the mean: occlusion (Zei
 2014, arXiv:1311.2901) of features instead of pixels. To first order this is gradient times input,
 as in Grad-CAM (Selvaraju et al., 2017, arXiv:1610.02391). It works with any decoder.
 
+With multi-crop encoding, the mean is that of the whole photo's cells, one of the seven views.
+
 Where an encoder's feature is no such mean, as in most vision transformers, parts of the photo
 itself are occluded instead, which takes a forward pass for each of them.
 """

@@ -7,6 +7,9 @@ import subprocess
 # In seconds, for the start of a program: METEOR took 20 on two busy cores, and 300 with low
 # priority beside nine other processes.
 _START = 1800.0
+# ... for the answer to `java -version`, and at most, so that two programs fit into the time limit
+# of the step on a cluster (`pipeline/kubernetes.py`).
+_VERSION, _LONGEST = 60.0, 6000.0
 
 
 class JavaError(ValueError):
@@ -20,7 +23,7 @@ def time_limit(captions: int, seconds_each: float) -> float:
         captions: How many captions it reads, references included.
         seconds_each: Seconds for each of them.
     """
-    return _START + captions * seconds_each
+    return min(_LONGEST, _START + captions * seconds_each)
 
 
 def too_slow(limit: float) -> JavaError:
@@ -49,7 +52,7 @@ def java_version() -> int | None:
         return None
     try:
         done = subprocess.run(  # noqa: S603 # no user input
-            [program, "-version"], capture_output=True, timeout=_START, check=False,
+            [program, "-version"], capture_output=True, timeout=_VERSION, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -40,7 +40,11 @@ def missing_jars() -> str:
     version = java_version()
     engine = _ENGINE if version is not None and version > _LAST_WITH_ENGINE else ()
     missing = [jar for jar in (*_PARSER, *engine) if not (folder / _file_name(jar)).is_file()]
-    return f"it needs {', '.join(missing)} of Maven Central in {folder}" if missing else ""
+    return (
+        f"these jars from Maven Central must be in {folder}: {', '.join(missing)}"
+        if missing
+        else ""
+    )
 
 
 def _file_name(coordinates: str) -> str:

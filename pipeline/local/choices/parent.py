@@ -79,7 +79,7 @@ def parent_settings(
 def _encoder_settings(encoder: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings that follow from the content of `encoder.json`."""
     weights = encoder["weights"]
-    values = {"multi_crop": encoder["multi_crop"]}
+    values = {"multi_crop": encoder.get("multi_crop", False)}
     if weights == "onnx":
         return {**values, "encoder_output": encoder["onnx"]["output"]}
     values["encoder"] = encoder["network"]

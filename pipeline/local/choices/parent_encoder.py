@@ -22,7 +22,7 @@ def require_parent_encoder(settings: RunSettings) -> None:
         settings: Settings of the run; `MLFLOW_TRACKING_URI` must be set.
 
     Raises:
-        SettingError: If the encoder has other weights, preprocessing, output or precision.
+        SettingError: If the encoder has other weights, preprocessing, output, precision or crops.
         DataError: If the encoder can't be built, or there is no such parent.
         CaptionflowError: If MLflow or an object store can't be used, or the process is killed.
     """

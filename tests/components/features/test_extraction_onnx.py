@@ -10,6 +10,9 @@ from PIL import Image
 
 from components.artifacts.examples import read_examples
 from components.captioning.encoder.encoder import ENCODER_WEIGHTS_FILE
+from components.captioning.encoder.loading import load_encoder
+from components.captioning.encoder.multi_crop import MultiCropEncoder
+from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.errors import DataError
 from components.features.extraction import extract_features
 from components.settings.encoder import EncoderSettings
@@ -44,6 +47,33 @@ def test_extract_features_with_an_onnx_model_writes_its_output(
     for name in ("examples", "again"):
         assert (tmp_path / name / "encoder.onnx").read_bytes() == model
         assert not (tmp_path / name / ENCODER_WEIGHTS_FILE).exists()
+
+
+def test_extract_features_with_multi_crop_does_not_reuse_features_of_whole_photos(
+    data_set: Any, onnx_folder: Path, tmp_path: Path
+) -> None:
+    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
+    facts = [
+        extract_features(
+            data_set.manifest,
+            data_set.captions,
+            tmp_path / f"examples-{index}",
+            EncoderSettings.check({**settings, "multi_crop": multi_crop}),
+        )
+        for index, multi_crop in enumerate((False, True, True))
+    ]
+    assert [each["encoded_photos"] for each in facts] == [5, 5, 0]
+    assert [each["encoder_multi_crop"] for each in facts] == [False, True, True]
+    whole, *cropped = (
+        read_examples(tmp_path / f"examples-{index}", "train").features for index in range(3)
+    )
+    np.testing.assert_array_equal(*cropped)
+    encoder = MultiCropEncoder(OnnxEncoder.build(onnx_folder))
+    assert load_encoder(tmp_path / "examples-2").spec == encoder.spec
+    dev = read_examples(tmp_path / "examples-1", "dev").features
+    expected = encoder.encode(encoder.load_photo(tmp_path / "3.png")[np.newaxis])
+    np.testing.assert_allclose(dev, expected, rtol=2e-3)
+    assert whole.shape == cropped[0].shape
 
 
 def test_extract_features_with_an_onnx_model_in_a_bucket_equals_the_local_one(

@@ -1,10 +1,12 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from components.errors import DataError, SettingError
 from components.features import key
-from components.features.key import encoder_key
+
+encoder_key = partial(key.encoder_key, multi_crop=False)
 
 
 def test_encoder_key_counts_a_weights_file_by_its_content(tmp_path: Path) -> None:

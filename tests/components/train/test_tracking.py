@@ -14,7 +14,7 @@ from components.settings.run import RunSettings
 from components.settings.train import TrainSettings
 from components.train.tracking import RUN_CONFIG_FILE, PipelineRun, start_training_run
 
-_ENCODER = {"network": "InceptionV3", "sha256": "ab"}
+_ENCODER = {"network": "InceptionV3", "sha256": "ab", "multi_crop": False}
 
 
 def test_start_training_run_is_named_after_data_encoder_and_date(mlflow_root: Path) -> None:
@@ -32,6 +32,7 @@ def test_start_training_run_is_named_after_data_encoder_and_date(mlflow_root: Pa
     every = {name: str(value) for name, value in config.model_dump().items() if value != ""}
     assert run.data.params == {
         **every, "encoder_spec_network": "InceptionV3", "encoder_spec_sha256": "ab",
+            "encoder_spec_multi_crop": "False",
     }  # fmt: skip
     assert "floors" not in run.data.params
     description = run.data.tags["mlflow.note.content"]

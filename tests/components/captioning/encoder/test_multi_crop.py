@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from components.captioning.encoder.loading import load_encoder
-from components.captioning.encoder.multi_crop import VIEWS, MultiCropEncoder, crop
+from components.captioning.encoder.multi_crop import VIEWS, MultiCropEncoder, views_of
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.encoder.spec import EncoderSpec
 
@@ -31,9 +31,9 @@ def quarters() -> np.ndarray:
     return photo
 
 
-def test_crop_is_the_photo_its_mirror_image_and_five_crops() -> None:
+def test_views_are_the_photo_its_mirror_image_and_five_crops() -> None:
     photo = quarters()
-    views = crop(photo)
+    views = views_of(photo)
     assert views.shape == (VIEWS, 8, 8, 3) and views.dtype == np.uint8
     np.testing.assert_array_equal(views[0], photo)
     np.testing.assert_array_equal(views[1], photo[:, ::-1])
@@ -54,7 +54,7 @@ def test_encode_is_the_mean_over_the_views(encoder: OnnxEncoder) -> None:
     multi_crop = MultiCropEncoder(encoder)
     photos = np.stack([quarters(), np.full((8, 8, 3), 10, np.uint8)])
     features = multi_crop.encode(photos)
-    expected = encoder.encode(crop(photos[0])).mean(axis=0)
+    expected = encoder.encode(views_of(photos[0])).mean(axis=0)
     np.testing.assert_allclose(features[0], expected, rtol=1e-6)
     assert abs(features[0] - encoder.encode(photos[:1])[0]).max() > 1
     # All views of a plain photo are the same.

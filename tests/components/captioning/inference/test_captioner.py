@@ -11,6 +11,8 @@ from components.captioning.decoding.beam_state import _STEPS
 from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
 from components.captioning.encoder.encoder import Encoder
+from components.captioning.encoder.image_encoder import ImageEncoder
+from components.captioning.encoder.multi_crop import MultiCropEncoder
 from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.captioner import Captioner
@@ -98,11 +100,13 @@ def make_captioner(
 ) -> Callable[..., Captioner]:
     """Returns a function that makes an untrained captioner with a tiny encoder from ONNX."""
 
-    def make(output: str) -> Captioner:
+    def make(output: str, *, multi_crop: bool = False) -> Captioner:
         config = {"size": 8, "do_normalize": False}
-        encoder = OnnxEncoder.build(
+        encoder: ImageEncoder = OnnxEncoder.build(
             write_onnx_folder(tmp_path / "net", make_model((output,)), config)
         )
+        if multi_crop:
+            encoder = MultiCropEncoder(encoder)
         vocabulary = Vocabulary([*SPECIAL_TOKENS, "a", "red", "blue"])
         network = build_network(ModelConfig(len(vocabulary), 3, 4, 8, 0.0, True), seed=1)
         decoding = DecodingConfig(beam_width=2, length_penalty=1.0, max_words=5)
@@ -127,6 +131,24 @@ def test_captioner_with_an_encoder_from_onnx_captions_and_has_saliency(
     ((best, _),) = captioner.alternatives([photo])
     assert best.text
     assert {word.cells.shape for word in captioner.saliency(photo, "a red")} == {(2, 2)}
+
+
+@pytest.mark.parametrize(("output", "side"), [("last_hidden_state", 2), ("classified", 6)])
+def test_captioner_with_multi_crop_captions_the_mean_of_the_views(
+    make_captioner: Callable[..., Captioner], output: str, side: int
+) -> None:
+    captioner = make_captioner(output, multi_crop=True)
+    captioner.warm_up(beam_width=2)
+    seen: list[np.ndarray] = []
+    captioner.on_features.append(seen.append)
+    photo = np.zeros((8, 8, 3), np.uint8)
+    photo[3:5, 3:5] = (255, 0, 0)
+    ((best, _),) = captioner.alternatives([photo])
+    assert best.text
+    # 4 of 64 pixels are red, and 4 of the 36 that each of the five crops has before it is enlarged.
+    ((red, *_),) = seen[0]
+    assert red == pytest.approx((2 * 4 / 64 + 5 * 4 / 36) / 7, abs=0.01)
+    assert {word.cells.shape for word in captioner.saliency(photo, "a red")} == {(side, side)}
 
 
 def test_saliency_without_a_feature_map_occludes_the_photo(

@@ -26,7 +26,7 @@ def test_missing_jars_are_named_by_maven_coordinates(library: Path, fake_java: F
     _install(fake_java, "11.0.2")
     (library / PARSER[0]).touch()
     models = "edu.stanford.nlp:stanford-corenlp:3.6.0:jar:models"
-    assert missing_jars() == f"it needs {models} of Maven Central in {library}"
+    assert missing_jars() == f"these jars from Maven Central must be in {library}: {models}"
     (library / PARSER[1]).touch()
     assert missing_jars() == ""
 
@@ -43,6 +43,8 @@ def test_missing_jars_since_java_15_include_a_javascript_engine(
     (library / "nashorn-core-15.4.jar").touch()
     for name in ASM[:-1]:
         (library / name).touch()
-    assert missing_jars() == f"it needs org.ow2.asm:asm-util:7.3.1 of Maven Central in {library}"
+    assert missing_jars() == (
+        f"these jars from Maven Central must be in {library}: org.ow2.asm:asm-util:7.3.1"
+    )
     (library / ASM[-1]).touch()
     assert missing_jars() == ""

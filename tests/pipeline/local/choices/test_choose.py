@@ -87,7 +87,7 @@ def test_choose_settings_turns_multi_crop_off_for_many_images(
     choices = _choose(tmp_path / "data.zip")
     assert choices.values["multi_crop"] is value
     assert flag in [row.flags for row in choices.rows]
-    # What the user or the model to continue from says counts.
+    # What the user says counts.
     assert "multi_crop" not in _choose(tmp_path / "data.zip", multi_crop=not value).values
 
 
