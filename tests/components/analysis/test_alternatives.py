@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_encoder import write_encoder
 
 from components.analysis.alternatives import describe_with_alternatives
 from components.artifacts.captions import VOCABULARY_FILE
@@ -13,7 +14,7 @@ from components.artifacts.decoding import write_decoding
 from components.artifacts.manifest import Photo
 from components.captioning.decoding.reranker_data import RerankerData
 from components.captioning.decoding.search import DecodingConfig
-from components.captioning.encoder.encoder import Encoder
+from components.captioning.encoder.onnx.encoder import OnnxEncoder
 from components.captioning.inference.bundle import Bundle
 from components.captioning.inference.captioner import Captioner
 from components.captioning.inference.confidence import Calibration
@@ -29,7 +30,7 @@ WORDS = ("a", "dog", "runs")
 def model(tmp_path_factory: pytest.TempPathFactory, calibration: Calibration) -> Path:
     """A bundle with random weights and a small encoder."""
     directory = tmp_path_factory.mktemp("model")
-    encoder = Encoder.build("MobileNetV2", "random")
+    encoder = OnnxEncoder.build(write_encoder(tmp_path_factory.mktemp("encoder")))
     encoder.save(directory)
     vocabulary = Vocabulary([*SPECIAL_TOKENS, *WORDS])
     network = build_network(

@@ -7,12 +7,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from beam_steps import Artifacts, Steps
 from PIL import Image
@@ -31,26 +29,10 @@ class Engine:
     flags: str
     log: Path
 
-    def workers(self) -> int:
-        """Returns how many workers the pool has started."""
-        return sum(line.startswith("worker ") for line in self.log.read_text().splitlines())
-
-
-@dataclass
-class Workers:
-    """Beam's own worker pool, which starts Python for each job.
-
-    Attributes:
-        flags: As of an engine.
-        process: The pool itself.
-    """
-
-    flags: str
-    process: subprocess.Popen[bytes]
-
-    def workers(self) -> list[psutil.Process]:
-        """Returns the processes that the pool started."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+    def workers(self) -> list[int]:
+        """Returns the process ids of all workers that the pool has started."""
+        lines = self.log.read_text().splitlines()
+        return [int(line.split()[1]) for line in lines if line.startswith("worker ")]
 
 
 @pytest.fixture(scope="session")
@@ -167,20 +149,16 @@ def prism(prism_service: int, _pool: tuple[int, Path]) -> Engine:
 
 
 @pytest.fixture
-def start_workers(
-    job_service: int, free_port: Callable[[], int], tmp_path: Path
-) -> Iterator[Callable[[], Workers]]:
-    """Returns a function that starts Beam's own worker pool, which shares this machine's files."""
-    with ExitStack() as stack:
+def own_pool(job_service: int, free_port: Callable[[], int], tmp_path: Path) -> Iterator[str]:
+    """The flags of Beam's own worker pool, whose workers share this machine's files.
 
-        def start() -> Workers:
-            port = free_port()
-            module = "apache_beam.runners.worker.worker_pool_main"
-            command = [sys.executable, "-m", module, f"--service_port={port}"]
-            process = stack.enter_context(run_server(command, port, tmp_path / f"pool-{port}.log"))
-            return Workers(_flags(job_service, port), process)
-
-        yield start
+    It starts Python for each job.
+    """
+    port = free_port()
+    module = "apache_beam.runners.worker.worker_pool_main"
+    command = [sys.executable, "-m", module, f"--service_port={port}"]
+    with run_server(command, port, tmp_path / "pool.log"):
+        yield _flags(job_service, port)
 
 
 @pytest.fixture

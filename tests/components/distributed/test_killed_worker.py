@@ -4,8 +4,8 @@ Beam's job service does not notice that a worker was killed: the step waits fore
 killed, too, and started again with the same store.
 """
 
-import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,17 +19,17 @@ from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.fingerprint import fingerprint_file
 from components.artifacts.manifest import Photo, write_manifest
 from components.captioning.model.normalizer import Normalizer
+from components.features.extraction import extract_features
 from components.settings.encoder import EncoderSettings
 
 SETTINGS = {"encoder": "MobileNetV3Small", "precision": "float32", "seed": 3}
-# Each run in a process of its own, like a step.
+# The run that is killed, in a process of its own.
 STEP = """
-import json, sys
+import sys
 from components.features.extraction import extract_features
 from components.settings.encoder import EncoderSettings
 manifest, captions, examples, settings = sys.argv[1:]
-settings = EncoderSettings.model_validate_json(settings)
-print(json.dumps(extract_features(manifest, captions, examples, settings)))
+extract_features(manifest, captions, examples, EncoderSettings.model_validate_json(settings))
 """
 # How long a busy machine may take for the first list.
 DEADLINE_SECONDS = 600
@@ -54,58 +54,48 @@ def _write_data_set(root: Path) -> None:
     Normalizer((("lower",),)).save(root / "captions")
 
 
-def _extract(manifest: str, captions: str, examples: str, *, store: str) -> dict[str, Any]:
-    """Runs `features` in this machine's processes, and returns its counts."""
-    settings = EncoderSettings.check({**SETTINGS, "store": store}).model_dump_json()
-    command = [sys.executable, "-c", STEP, manifest, captions, examples, settings]
-    output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    counts: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return counts
+def _settings(store: Path | str, beam_flags: str = "") -> EncoderSettings:
+    return EncoderSettings.check({**SETTINGS, "store": str(store), "beam_flags": beam_flags})
 
 
-def _logs(folder: Path) -> str:
-    """What the step and the worker pool printed."""
-    logs = sorted(folder.glob("*.log"))
-    return "\n".join(f"{log.name}: {log.read_text(errors='replace')}" for log in logs)
-
-
-def test_run_after_a_killed_worker_encodes_only_the_rest(
-    start_workers: Any, tmp_path: Path
-) -> None:
-    _write_data_set(tmp_path)
-    last, store = tmp_path / f"{PHOTOS - 1}.bmp", tmp_path / "store"
+def test_run_after_a_killed_worker_encodes_only_the_rest(engine: Any, shared_disk: Path) -> None:
+    _write_data_set(shared_disk)
+    last, store = shared_disk / f"{PHOTOS - 1}.bmp", shared_disk / "store"
     content = last.read_bytes()
     last.unlink()
     # Whoever reads it waits, so the worker is killed in the second list.
     os.mkfifo(last)
-    pool = start_workers()
-    settings = EncoderSettings.check({**SETTINGS, "store": str(store), "beam_flags": pool.flags})
-    arguments = [str(tmp_path / each) for each in ("manifest", "captions", "examples")]
-    command = [sys.executable, "-c", STEP, *arguments, settings.model_dump_json()]
-    with (tmp_path / "step.log").open("wb") as output:
-        step = subprocess.Popen(command, stdout=output, stderr=output)
+    manifest, captions, examples, whole = (
+        shared_disk / name for name in ("manifest", "captions", "examples", "whole")
+    )
+    before, log = len(engine.workers()), shared_disk / "step.log"
+    settings = _settings(store, engine.flags).model_dump_json()
+    command = [sys.executable, "-c", STEP, manifest, captions, examples, settings]
+    with log.open("wb") as output:
+        step = subprocess.Popen(
+            command, stdout=output, stderr=output, env={**os.environ, "TMPDIR": str(shared_disk)}
+        )
     try:
         deadline = time.monotonic() + DEADLINE_SECONDS
         # Not the hidden file that becomes it: the worker must not be killed while it writes.
         while not list(store.glob("*/[!.]*-32.npy")):
-            assert step.poll() is None, f"the step ended\n{_logs(tmp_path)}"
-            assert time.monotonic() < deadline, f"no list was stored\n{_logs(tmp_path)}"
+            assert step.poll() is None, f"the step ended\n{log.read_text(errors='replace')}"
+            assert time.monotonic() < deadline, f"no list was stored\n{engine.log.read_text()}"
             time.sleep(0.05)
-        workers = pool.workers()
-        assert workers, "no worker of the pool runs"
+        workers = engine.workers()[before:]
+        assert workers, "the pool started no worker"
         for worker in workers:
-            worker.kill()
+            os.kill(worker, signal.SIGKILL)
     finally:
         step.kill()
         step.wait()
-    assert not (tmp_path / "examples").exists()
+    assert not examples.exists()
 
     last.unlink()
     last.write_bytes(content)
-    manifest, captions, examples = arguments
-    assert _extract(manifest, captions, examples, store=str(store))["encoded_photos"] == PHOTOS - 32
+    resumed = extract_features(manifest, captions, examples, _settings(store))
+    assert resumed["encoded_photos"] == PHOTOS - 32
     # The same bytes as without a store.
-    whole = str(tmp_path / "whole")
-    assert _extract(manifest, captions, whole, store="")["photos"] == PHOTOS
-    (shard,) = Path(examples).glob("*.tfrecord")
-    assert shard.read_bytes() == (tmp_path / "whole" / shard.name).read_bytes()
+    assert extract_features(manifest, captions, whole, _settings(""))["photos"] == PHOTOS
+    (shard,) = examples.glob("*.tfrecord")
+    assert shard.read_bytes() == (whole / shard.name).read_bytes()

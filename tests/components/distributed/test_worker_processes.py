@@ -41,9 +41,9 @@ class Note(BatchDoFn[int, int, Model]):
 
 
 def test_worker_process_loads_one_model_for_all_its_lists(
-    start_workers: Any, tmp_path: Path
+    own_pool: str, tmp_path: Path
 ) -> None:
-    run_in_batches(Note(tmp_path, 200), list(range(200)), start_workers().flags)
+    run_in_batches(Note(tmp_path, 200), list(range(200)), own_pool)
     names = [
         path.name.split("-")
         for path in tmp_path.iterdir()
