@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -153,31 +154,6 @@ def _colours(count: int, red: int) -> list[bytes]:
     return [_encoded(Image.new("RGB", (9, 9), (red, shade, 90))) for shade in range(count)]
 
 
-def test_metrics_show_drift_of_enough_photos(
-    start_server: Any, tiny_bundle: Path, captioner: Captioner, tmp_path: Path
-) -> None:
-    bundle = tmp_path / "bundle"
-    shutil.copytree(tiny_bundle, bundle)
-    pixels = np.stack([captioner.load(photo) for photo in _colours(60, 0)])
-    training = captioner.encoder.encode(pixels).astype(np.float16)
-    RerankerData(training, [("a",)] * len(training)).save(bundle)
-    write_checksums(bundle)
-    with start_server("--model", str(bundle), "--port", "0") as server:
-        server.wait()
-        asked = _colours(120, 250)
-        _predictions(server.post(_body(*asked[:60])))
-        assert ("captionflow_drift_p_value",) not in _samples(server)
-        _predictions(server.post(_body(*asked[60:])))
-        end = time.monotonic() + 60
-        while ("captionflow_drift_p_value",) not in _samples(server):
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        assert _samples(server)["captionflow_drift_p_value",] < 0.01
-        # Photos come in batches; the test begins with the one that has the hundredth.
-        assert 100 <= _samples(server)["captionflow_drift_photos",] <= 120
-        assert server.stop() == ""
-
-
 def test_metrics_of_a_model_without_training_photos_to_compare_show_no_drift(
     server: Any, captioner: Captioner
 ) -> None:
@@ -209,28 +185,70 @@ def test_server_of_a_folder_tells_its_version(server: Any, tiny_bundle: Path) ->
     assert missing.status_code == 404 and "message" in missing.json()
 
 
-def test_server_is_ready_after_the_warm_up_and_finishes_its_requests_on_sigterm(
-    start_server: Any, tiny_bundle: Path, tmp_path: Path
-) -> None:
-    kept = tmp_path / "kept"
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the features of requested photos are kept."""
+    return tmp_path_factory.mktemp("kept") / "features"
+
+
+@pytest.fixture(scope="module")
+def starting(
+    start_server: Any,
+    tiny_bundle: Path,
+    captioner: Captioner,
+    kept: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Any]:
+    """A server that is not ready yet, of a model with 60 training photos."""
+    bundle = tmp_path_factory.mktemp("of 60 photos") / "bundle"
+    shutil.copytree(tiny_bundle, bundle)
+    pixels = np.stack([captioner.load(photo) for photo in _colours(60, 0)])
+    training = captioner.encoder.encode(pixels).astype(np.float16)
+    RerankerData(training, [("a",)] * len(training)).save(bundle)
+    write_checksums(bundle)
     options = ["--port", "0", "--keep-features", str(kept)]
-    with (
-        start_server("--model", str(tiny_bundle), *options) as server,
-        ThreadPoolExecutor() as threads,
-    ):
-        assert httpx.get(f"{server.url}/ping", timeout=60).status_code == 503
-        assert server.post(_body(RED)).status_code == 503
-        assert _samples(server)["captionflow_ready",] == 0
-        server.wait()
-        before = time.monotonic()
-        assert _predictions(server.post(_body(RED)))
-        assert time.monotonic() - before < 10
-        answer = threads.submit(server.post, _body(*[GREY] * 200, beam_width=20))
-        while not _samples(server).get(("captionflow_requests_in_progress",)):
+    with start_server("--model", str(bundle), *options) as server:
+        yield server
+
+
+def test_server_is_ready_after_the_warm_up(starting: Any) -> None:
+    assert httpx.get(f"{starting.url}/ping", timeout=60).status_code == 503
+    assert starting.post(_body(RED)).status_code == 503
+    assert _samples(starting)["captionflow_ready",] == 0
+    starting.wait()
+    # The warm-up is no request.
+    assert _samples(starting)["captionflow_photos_total",] == 0
+    before = time.monotonic()
+    assert _predictions(starting.post(_body(RED)))
+    assert time.monotonic() - before < 10
+
+
+def test_metrics_show_drift_of_enough_photos(starting: Any) -> None:
+    starting.wait()
+    asked = _colours(120, 250)
+    _predictions(starting.post(_body(*asked[:60])))
+    assert ("captionflow_drift_p_value",) not in _samples(starting)
+    _predictions(starting.post(_body(*asked[60:])))
+    end = time.monotonic() + 60
+    while ("captionflow_drift_p_value",) not in _samples(starting):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert _samples(starting)["captionflow_drift_p_value",] < 0.01
+    # Photos come in batches; the test begins with the one that has the hundredth. One photo may
+    # have been described before.
+    assert 100 <= _samples(starting)["captionflow_drift_photos",] <= 121
+
+
+def test_server_finishes_its_requests_on_sigterm(starting: Any, kept: Path) -> None:
+    starting.wait()
+    before = _samples(starting)["captionflow_photos_total",]
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(starting.post, _body(*[GREY] * 200, beam_width=20))
+        while not _samples(starting).get(("captionflow_requests_in_progress",)):
             assert not answer.done()
-        errors = server.stop()
+        errors = starting.stop()
         assert len(_predictions(answer.result())) == 200
-        assert errors == ""
+    assert errors == ""
     # Of what was asked, not of the warm-up.
     files = [np.load(file, allow_pickle=False) for file in kept.rglob("*.npy")]
-    assert sum(map(len, files)) == 201
+    assert sum(map(len, files)) == before + 200
