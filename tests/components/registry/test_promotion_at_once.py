@@ -1,7 +1,6 @@
 """Promotions by several processes or threads at the same time."""
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
@@ -18,6 +17,7 @@ from promotions import (
     promotion,
     record_only,
 )
+from warm_processes import warm_executor
 
 from components.errors import DataError
 from components.registry import promotion as promotion_module
@@ -122,7 +122,7 @@ def test_33_promotions_three_at_a_time_leave_one_champion_and_a_whole_history(
 ) -> None:
     for _ in range(29):
         client.create_model_version(MODEL, "file:///nowhere")
-    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+    with warm_executor(3) as pool:
         running = [
             pool.submit(promote, MODEL, str(number), reason=f"reason {number}")
             for number in range(1, 34)

@@ -1,9 +1,7 @@
 """Promotions by several processes through the MLflow server of the manifests, over PostgreSQL."""
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-
 from mlflow import MlflowClient
+from warm_processes import warm_executor
 
 from components.registry.history import read_history
 from components.registry.models import find_champion, read_model
@@ -17,7 +15,7 @@ def test_33_promotions_three_at_a_time_leave_one_champion_and_a_whole_history() 
     run_id = start_run("photos", "train", {})
     for _ in range(33):
         client.create_model_version("promoted", f"runs:/{run_id}/model", run_id)
-    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+    with warm_executor(3) as pool:
         running = [
             pool.submit(promote, "promoted", str(number), reason=f"reason {number}")
             for number in range(1, 34)
