@@ -1,17 +1,15 @@
 """Permissions on the MLflow server of the manifests, and the errors without them."""
 
-import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from rich.console import Console
+from small_runs import RunWhole
 
 from components.errors import CaptionflowError
 from components.registry.experiments import experiment_identity
 from pipeline.config import make_settings
-from pipeline.local.run import run_pipeline
 
 
 def test_server_asks_everyone_for_a_password(server: Any) -> None:
@@ -37,6 +35,7 @@ def test_experiment_identity_is_the_same_however_credentials_are_given(
 @pytest.mark.parametrize("password", ["wr0ng", ""])
 def test_run_with_wrong_or_no_credentials_ends_in_one_line_before_any_step(
     password: str,
+    run_whole: RunWhole,
     small_settings: dict[str, Any],
     server: Any,
     tmp_path: Path,
@@ -49,6 +48,6 @@ def test_run_with_wrong_or_no_credentials_ends_in_one_line_before_any_step(
     monkeypatch.setenv("HOME", str(tmp_path))
     settings = make_settings("sample", small_settings)
     with pytest.raises(CaptionflowError) as raised:
-        run_pipeline(settings, tmp_path / "runs", console=Console(file=io.StringIO()))
+        run_whole(settings, tmp_path / "runs")
     assert str(raised.value).startswith(f"MLflow at {server.uri} rejects these credentials")
     assert not [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
