@@ -5,7 +5,6 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from apache_beam.internal.cloudpickle import cloudpickle
 from apache_beam.utils.shared import Shared
