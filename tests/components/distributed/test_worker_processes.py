@@ -39,9 +39,7 @@ class Note(BatchDoFn[int, int, Model]):
         yield str(element[0])
 
 
-def test_worker_process_loads_one_model_for_all_its_lists(
-    own_pool: str, tmp_path: Path
-) -> None:
+def test_worker_process_loads_one_model_for_all_its_lists(own_pool: str, tmp_path: Path) -> None:
     run_in_batches(Note(tmp_path, 200), list(range(200)), own_pool)
     names = [
         path.name.split("-")
