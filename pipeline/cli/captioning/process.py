@@ -1,5 +1,6 @@
 """Set-up and end of the processes of `captionflow caption`, `demo` and `serve`."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -42,6 +43,8 @@ def load_tensorflow() -> None:
     """
     sys.stderr.flush()
     stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    # Without collections, importing takes a third less time.
+    gc.disable()
     try:
         os.dup2(null, 2)
         import tensorflow as tf
@@ -49,6 +52,7 @@ def load_tensorflow() -> None:
         # The search for devices is the last step that causes messages.
         tf.config.list_physical_devices()
     finally:
+        gc.enable()
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(null)
