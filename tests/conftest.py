@@ -1,6 +1,5 @@
 """Fixtures for all tests; more are in `fixtures/`, by what they provide."""
 
-import gc
 import logging
 import os
 import shutil
@@ -19,9 +18,8 @@ pytest_plugins = (
 
 
 def pytest_configure() -> None:
-    # The libraries consist of two million objects. By default, Python looks through all of them so
-    # often that this takes a twelfth of the time of the tests.
-    gc.set_threshold(50_000, 20, 50)
+    import few_collections  # noqa: F401 # for its effect
+
     # As in the image, whatever the shell has set: tests of commands require that they print nothing
     # but their own messages.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -155,13 +155,19 @@ def test_what_needs_no_tensorflow_loads_none(mlflow_root: Path, tmp_path: Path) 
 
 def test_importing_everything_has_no_side_effect(tmp_path: Path) -> None:
     # All modules except the one that MLflow runs as a script, in an empty folder and without
-    # settings: nothing may be written or printed.
+    # settings: nothing may be written or printed. Without collections, it takes a third less time.
     modules = [name for name in MODULES if not name.endswith("model_code")]
     home, empty = tmp_path / "home", tmp_path / "empty"
     home.mkdir()
     empty.mkdir()
     ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", f"import {', '.join(modules)}"],
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-c",
+            f"import gc; gc.disable(); import {', '.join(modules)}",
+        ],
         capture_output=True,
         text=True,
         check=False,
