@@ -1,7 +1,7 @@
 """A small data set on disk: a manifest of drawn photos, and their captions."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.checksums import write_checksums
 from components.artifacts.manifest import Photo, write_manifest
 from components.captioning.model.normalizer import Normalizer
+from components.features import building
 
 SPLITS = ("train", "train", "train", "dev", "test", "train")
 
@@ -48,6 +49,14 @@ def make_data_set(root: Path) -> DataSet:
     write_checksums(root / "manifest")
     write_checksums(root / "captions")
     return DataSet(root / "manifest", root / "captions")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def quick_calibration() -> Iterator[None]:
+    """Calibrates random encoders with eight images: more take seconds for each encoder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(building, "_CALIBRATION_IMAGES", 8)
+        yield
 
 
 @pytest.fixture(name="make_data_set", scope="session")

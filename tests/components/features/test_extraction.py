@@ -22,7 +22,7 @@ from components.features.extraction import extract_features
 from components.settings.encoder import EncoderSettings
 
 SETTINGS: dict[str, Any] = {
-    "encoder": "MobileNetV2",
+    "encoder": "MobileNet",
     "encoder_output": "",
     "encoder_weights": "random",
     "encoder_batch": 32,
@@ -71,12 +71,12 @@ def test_extract_features_writes_shards_by_split_and_the_encoder(run: Any) -> No
         "dev_photos": 1,
         "test_photos": 1,
         "encoded_photos": 5,
-        "encoder_network": "MobileNetV2",
+        "encoder_network": "MobileNet",
         "encoder_weights": "random",
         "encoder_sha256": identity["sha256"],
         "encoder_precision": "float32",
         "encoder_multi_crop": False,
-        "width": 1280,
+        "width": 1024,
     }
 
 
@@ -90,9 +90,9 @@ def test_extract_features_equals_a_forward_pass_of_keras(run: Any) -> None:
     ]
     features = np.concatenate([photos.features for photos in read.values()])
     photos = [load_photo(photo.uri, 224) for photo in read_manifest(data_set.manifest)[:5]]
-    model = keras.applications.MobileNetV2(include_top=False, weights=None, pooling="avg")
+    model = keras.applications.MobileNet(include_top=False, weights=None, pooling="avg")
     model.load_weights(examples / ENCODER_WEIGHTS_FILE)
-    prepared = keras.applications.mobilenet_v2.preprocess_input(np.stack(photos).astype(np.float32))
+    prepared = keras.applications.mobilenet.preprocess_input(np.stack(photos).astype(np.float32))
     direct = model.predict(prepared, verbose=0)
     # Features are between 0 and 6; float16 has steps of 1/256 from 4 on.
     np.testing.assert_allclose(features, direct, atol=4e-3)
