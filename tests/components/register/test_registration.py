@@ -165,8 +165,9 @@ def test_register_model_broken_bundle_leaves_the_champion(
 def test_register_model_keeps_status_and_end_of_the_training_run(first: dict[str, Path]) -> None:
     run = MlflowClient().get_run(run_of(first))
     assert run.info.status == "FINISHED"
-    # This training took no time; registration takes seconds.
-    assert run.info.end_time - run.info.start_time < 500
+    # It ended before anything was registered.
+    (logged,) = MlflowClient().search_logged_models([run.info.experiment_id])
+    assert run.info.end_time <= logged.creation_timestamp
     assert mlflow.active_run() is None
 
 
