@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from tiny_encoder import write_encoder
 
 from components.artifacts.captions import CaptionedPhoto, write_captions
 from components.artifacts.fingerprint import fingerprint_file
@@ -22,10 +23,10 @@ from components.captioning.model.normalizer import Normalizer
 from components.features.extraction import extract_features
 from components.settings.encoder import EncoderSettings
 
-SETTINGS = {"encoder": "MobileNetV3Small", "precision": "float32", "seed": 3}
-# The run that is killed, in a process of its own.
+# The run that is killed, in a process of its own; without collections, it imports faster.
 STEP = """
-import sys
+import gc, sys
+gc.disable()
 from components.features.extraction import extract_features
 from components.settings.encoder import EncoderSettings
 manifest, captions, examples, settings = sys.argv[1:]
@@ -54,12 +55,14 @@ def _write_data_set(root: Path) -> None:
     Normalizer((("lower",),)).save(root / "captions")
 
 
-def _settings(store: Path | str, beam_flags: str = "") -> EncoderSettings:
-    return EncoderSettings.check({**SETTINGS, "store": str(store), "beam_flags": beam_flags})
+def _settings(encoder: Path, store: Path | str = "", beam_flags: str = "") -> EncoderSettings:
+    settings = {"encoder": str(encoder), "store": str(store), "beam_flags": beam_flags}
+    return EncoderSettings.check(settings)
 
 
 def test_run_after_a_killed_worker_encodes_only_the_rest(engine: Any, shared_disk: Path) -> None:
     _write_data_set(shared_disk)
+    encoder = write_encoder(shared_disk / "encoder")
     last, store = shared_disk / f"{PHOTOS - 1}.bmp", shared_disk / "store"
     content = last.read_bytes()
     last.unlink()
@@ -69,7 +72,7 @@ def test_run_after_a_killed_worker_encodes_only_the_rest(engine: Any, shared_dis
         shared_disk / name for name in ("manifest", "captions", "examples", "whole")
     )
     before, log = len(engine.workers()), shared_disk / "step.log"
-    settings = _settings(store, engine.flags).model_dump_json()
+    settings = _settings(encoder, store, engine.flags).model_dump_json()
     command = [sys.executable, "-c", STEP, manifest, captions, examples, settings]
     with log.open("wb") as output:
         step = subprocess.Popen(
@@ -93,9 +96,9 @@ def test_run_after_a_killed_worker_encodes_only_the_rest(engine: Any, shared_dis
 
     last.unlink()
     last.write_bytes(content)
-    resumed = extract_features(manifest, captions, examples, _settings(store))
+    resumed = extract_features(manifest, captions, examples, _settings(encoder, store))
     assert resumed["encoded_photos"] == PHOTOS - 32
     # The same bytes as without a store.
-    assert extract_features(manifest, captions, whole, _settings(""))["photos"] == PHOTOS
+    assert extract_features(manifest, captions, whole, _settings(encoder))["photos"] == PHOTOS
     (shard,) = examples.glob("*.tfrecord")
     assert shard.read_bytes() == (whole / shard.name).read_bytes()

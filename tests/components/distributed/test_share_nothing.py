@@ -8,7 +8,7 @@ import pytest
 from beam_steps import Steps
 
 from components.artifacts.manifest import read_manifest
-from components.features import extraction
+from components.features import building, extraction
 from components.features.store import FeatureStore
 
 
@@ -34,10 +34,16 @@ def test_remote_data_set_gives_the_same_bytes_as_in_this_process(
 
 
 def test_photos_and_keras_encoder_of_this_machine_are_uploaded_for_the_workers(
-    apart: Any, photos: Path, local: Any, bucket: Any, tmp_path: Path
+    apart: Any,
+    photos: Path,
+    local: Any,
+    bucket: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # The kind of encoder that is the default.
+    # The kind of encoder that is the default; to calibrate it with more images takes seconds.
     network = "MobileNetV3Small"
+    monkeypatch.setattr(building, "_CALIBRATION_IMAGES", 8)
     (tmp_path / "here").mkdir()
     here = Steps(encoder=network).features(
         local.manifest, local.captions, tmp_path / "here" / "examples"

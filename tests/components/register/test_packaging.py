@@ -19,9 +19,11 @@ from components.register.packaging import log_bundle
 from components.registry.client import local_tracking_uri
 from components.registry.runs import start_run
 
-# Run in a process that can import this package from the registered model only.
+# Run in a process that can import this package from the registered model only; without collections,
+# since importing is most of its work.
 _LOAD_ELSEWHERE = """
-import ast, base64, importlib.metadata, json, sys
+import ast, base64, gc, importlib.metadata, json, sys
+gc.disable()
 import mlflow, pandas
 
 uri, photos = sys.argv[1], [base64.b64decode(photo) for photo in sys.argv[2:]]

@@ -16,7 +16,7 @@ from components.captioning.encoder.precision import has_bfloat16
 from components.captioning.encoder.spec import EncoderSpec
 from components.errors import DataError, SettingError
 
-SPEC = EncoderSpec("MobileNetV2", "random", 1, "0" * 64, 1280, 224, "float32")
+SPEC = EncoderSpec("MobileNet", "random", 1, "0" * 64, 1024, 224, "float32")
 
 
 def photos(count: int, size: int = 224) -> np.ndarray:
@@ -33,7 +33,7 @@ def cosine_similarities(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def uncalibrated() -> Encoder:
-    return Encoder.build("mobilenetv2", "random", seed=1, batch_size=4)
+    return Encoder.build("mobilenet", "random", seed=1, batch_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def bfloat16_encoder(saved: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def reference(saved: Path) -> keras.Model:
-    model = keras.applications.MobileNetV2(include_top=False, weights=None, pooling="avg")
+    model = keras.applications.MobileNet(include_top=False, weights=None, pooling="avg")
     model.load_weights(saved / ENCODER_WEIGHTS_FILE)
     return model
 
@@ -74,7 +74,7 @@ def reference(saved: Path) -> keras.Model:
 def test_build_records_the_spec(encoder: Encoder, saved: Path) -> None:
     spec = encoder.spec
     assert spec == replace(SPEC, sha256=spec.sha256)
-    from_file = Encoder.build("MobileNetV2", str(saved / ENCODER_WEIGHTS_FILE)).spec
+    from_file = Encoder.build("MobileNet", str(saved / ENCODER_WEIGHTS_FILE)).spec
     assert from_file == replace(spec, weights="file", seed=None)
 
 
@@ -85,9 +85,9 @@ def test_build_of_an_unknown_network_suggests_similar_names() -> None:
 
 def test_encode_agrees_with_keras(encoder: Encoder, reference: keras.Model) -> None:
     batch = photos(6)
-    prepared = keras.applications.mobilenet_v2.preprocess_input(batch.astype(np.float32))
+    prepared = keras.applications.mobilenet.preprocess_input(batch.astype(np.float32))
     features = encoder.encode(batch)
-    assert features.shape == (6, 1280)
+    assert features.shape == (6, 1024)
     assert features.dtype == np.float32
     # Folded constants are rounded differently.
     np.testing.assert_allclose(features, reference.predict(prepared, verbose=0), atol=1e-4)
@@ -99,11 +99,11 @@ def test_encode_does_not_depend_on_the_batch(encoder: Encoder) -> None:
 
 
 def test_encode_of_no_photos_is_empty(encoder: Encoder) -> None:
-    assert encoder.encode(photos(0)).shape == (0, 1280)
+    assert encoder.encode(photos(0)).shape == (0, 1024)
 
 
 def test_random_encoder_depends_on_seed_and_calibration_photos_alone(encoder: Encoder) -> None:
-    again = Encoder.build("MobileNetV2", "random", seed=1)
+    again = Encoder.build("MobileNet", "random", seed=1)
     before = again.spec.sha256
     again.calibrate(photos(8))
     assert again.spec == encoder.spec
@@ -126,7 +126,7 @@ def test_calibrate_makes_random_features_distinguish_photos(
 def test_calibrate_sets_statistics_layer_by_layer(encoder: Encoder, reference: keras.Model) -> None:
     # For the calibration photos, training and inference mode give the same result.
     batch = photos(8)
-    prepared = keras.applications.mobilenet_v2.preprocess_input(batch.astype(np.float32))
+    prepared = keras.applications.mobilenet.preprocess_input(batch.astype(np.float32))
     np.testing.assert_allclose(
         encoder.encode(batch), reference(prepared, training=True).numpy(), atol=1e-3
     )
@@ -173,7 +173,7 @@ def test_build_in_bfloat16_on_a_machine_without_it_is_refused(
 ) -> None:
     monkeypatch.setattr(precision_module, "has_bfloat16", lambda: False)
     with pytest.raises(SettingError, match=r"must be float32 .* Received: bfloat16.* --precision"):
-        Encoder.build("MobileNetV2", "random", precision="bfloat16")
+        Encoder.build("MobileNet", "random", precision="bfloat16")
 
 
 def test_load_of_bfloat16_on_a_machine_without_it_computes_in_float32_and_warns(
@@ -205,7 +205,7 @@ def test_load_of_other_weights_names_both_checksums(
 def test_feature_map_has_the_features_as_its_mean(encoder: Encoder) -> None:
     cells = encoder.feature_map(photos(5))
     assert cells is not None
-    assert (cells.dtype, cells.shape) == (np.float32, (5, 7, 7, 1280))
+    assert (cells.dtype, cells.shape) == (np.float32, (5, 7, 7, 1024))
     np.testing.assert_allclose(cells.mean(axis=(1, 2)), encoder.encode(photos(5)), atol=1e-5)
 
 

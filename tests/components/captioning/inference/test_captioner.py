@@ -31,6 +31,11 @@ def dim(dim_bundle: Path) -> Captioner:
     return Captioner(dim_bundle)
 
 
+@pytest.fixture(scope="module")
+def with_keras(keras_bundle: Path) -> Captioner:
+    return Captioner(keras_bundle)
+
+
 def test_alternatives_of_a_photo_with_features_beyond_float16_are_refused(dim: Captioner) -> None:
     assert len(dim.alternatives([DARK])[0]) == 2
     with pytest.raises(DataError, match=r"^this model can't describe the photo: .* up to 65504"):
@@ -45,10 +50,10 @@ def test_alternatives_or_errors_returns_captions_of_the_other_photos(dim: Captio
 
 
 def test_warm_up_compiles_encoder_and_decoder_and_leaves_captions_and_watchers_alone(
-    keras_bundle: Path,
+    with_keras: Captioner, keras_bundle: Path
 ) -> None:
     grey = np.full((224, 224, 3), 120, np.uint8)
-    (expected,) = Captioner(keras_bundle).descriptions_or_errors([grey])
+    (expected,) = with_keras.descriptions_or_errors([grey])
     captioner, seen = Captioner(keras_bundle), []
     captioner.on_features.append(seen.append)
     black = captioner.warm_up(beam_width=2)
@@ -59,20 +64,21 @@ def test_warm_up_compiles_encoder_and_decoder_and_leaves_captions_and_watchers_a
     assert captioner.descriptions_or_errors([grey]) == [expected]
 
 
-def test_saliency_is_of_the_captions_words_and_the_encoders_feature_map(keras_bundle: Path) -> None:
-    captioner = Captioner(keras_bundle)
+def test_saliency_is_of_the_captions_words_and_the_encoders_feature_map(
+    with_keras: Captioner,
+) -> None:
     photo = np.zeros((224, 224, 3), np.uint8)
     photo[:, :112] = 255
-    saliency = captioner.saliency(photo, "a red unknown")
+    saliency = with_keras.saliency(photo, "a red unknown")
     assert [word.word for word in saliency] == ["a", "red", "unknown"]
     assert {word.cells.shape for word in saliency} == {(7, 7)}
-    cells = captioner.encoder.feature_map(photo[np.newaxis])
-    ids = captioner.bundle.vocabulary.encode("a red unknown")
-    expected = word_saliency(captioner.bundle.network, cells[0], "a red unknown", ids)
+    cells = with_keras.encoder.feature_map(photo[np.newaxis])
+    ids = with_keras.bundle.vocabulary.encode("a red unknown")
+    expected = word_saliency(with_keras.bundle.network, cells[0], "a red unknown", ids)
     for word, expected_word in zip(saliency, expected, strict=True):
         np.testing.assert_array_equal(word.cells, expected_word.cells)
     assert np.ptp([word.cells for word in saliency]) > 0
-    assert captioner.saliency(photo, "") == []
+    assert with_keras.saliency(photo, "") == []
 
 
 def test_captions_of_split_characters_are_shown_joined(tiny_bundle: Path, tmp_path: Path) -> None:
