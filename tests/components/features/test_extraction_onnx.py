@@ -1,5 +1,6 @@
 """Extraction with an encoder in ONNX."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from components.errors import DataError
 from components.features.extraction import extract_features
 from components.settings.encoder import EncoderSettings
 
-SETTINGS: dict[str, Any] = {"encoder_weights": "random", "precision": "float32", "store": ""}
+Extract = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
@@ -26,16 +27,27 @@ def onnx_folder(tmp_path: Path, make_model: Any, write_onnx_folder: Any) -> Path
     return write_onnx_folder(tmp_path / "tiny", make_model(), config)
 
 
-def test_extract_features_with_an_onnx_model_writes_its_output(
-    data_set: Any, onnx_folder: Path, tmp_path: Path
-) -> None:
-    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
-    facts, again = (
-        extract_features(
-            data_set.manifest, data_set.captions, tmp_path / name, EncoderSettings.check(settings)
+@pytest.fixture
+def extract(data_set: Any, onnx_folder: Path, tmp_path: Path) -> Extract:
+    """A function that writes the examples of the data set into a folder, and returns its counts."""
+    settings = {"encoder": str(onnx_folder), "precision": "float32"}
+    settings["store"] = str(tmp_path / "store")
+
+    def run(folder: str, **changed: Any) -> dict[str, Any]:
+        return extract_features(
+            data_set.manifest,
+            data_set.captions,
+            tmp_path / folder,
+            EncoderSettings.check({**settings, **changed}),
         )
-        for name in ("examples", "again")
-    )
+
+    return run
+
+
+def test_extract_features_with_an_onnx_model_writes_its_output(
+    extract: Extract, onnx_folder: Path, tmp_path: Path
+) -> None:
+    facts, again = extract("examples"), extract("again")
     assert (facts["encoder_network"], facts["encoder_weights"]) == ("tiny", "onnx")
     assert (facts["width"], facts["encoded_photos"], again["encoded_photos"]) == (3, 5, 0)
     dev = read_examples(tmp_path / "examples", "dev")
@@ -50,16 +62,10 @@ def test_extract_features_with_an_onnx_model_writes_its_output(
 
 
 def test_extract_features_with_multi_crop_does_not_reuse_features_of_whole_photos(
-    data_set: Any, onnx_folder: Path, tmp_path: Path
+    extract: Extract, onnx_folder: Path, tmp_path: Path
 ) -> None:
-    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
     facts = [
-        extract_features(
-            data_set.manifest,
-            data_set.captions,
-            tmp_path / f"examples-{index}",
-            EncoderSettings.check({**settings, "multi_crop": multi_crop}),
-        )
+        extract(f"examples-{index}", multi_crop=multi_crop)
         for index, multi_crop in enumerate((False, True, True))
     ]
     assert [each["encoded_photos"] for each in facts] == [5, 5, 0]
@@ -77,47 +83,24 @@ def test_extract_features_with_multi_crop_does_not_reuse_features_of_whole_photo
 
 
 def test_extract_features_with_an_onnx_model_in_a_bucket_equals_the_local_one(
-    data_set: Any, onnx_folder: Path, bucket: storage.Bucket, tmp_path: Path
+    extract: Extract, onnx_folder: Path, bucket: storage.Bucket
 ) -> None:
     for file in onnx_folder.iterdir():
         bucket.blob(f"models/tiny/{file.name}").upload_from_filename(str(file))
-    facts = [
-        extract_features(
-            data_set.manifest,
-            data_set.captions,
-            tmp_path / f"examples-{index}",
-            EncoderSettings.check({**SETTINGS, "encoder": encoder}),
-        )
-        for index, encoder in enumerate([str(onnx_folder), "gs://runs/models/tiny"])
-    ]
-    assert facts[0] == facts[1]
+    remote = extract("remote", encoder="gs://runs/models/tiny", store="")
+    assert remote == extract("local", store="")
 
 
-def test_extract_features_with_another_output_does_not_reuse_features(
-    data_set: Any, onnx_folder: Path, tmp_path: Path
-) -> None:
-    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
+def test_extract_features_with_another_output_does_not_reuse_features(extract: Extract) -> None:
     for output in ("", "last_hidden_state"):
-        facts = extract_features(
-            data_set.manifest,
-            data_set.captions,
-            tmp_path / "examples",
-            EncoderSettings.check({**settings, "encoder_output": output}),
-        )
-        assert facts["encoded_photos"] == 5
+        assert extract("examples", encoder_output=output)["encoded_photos"] == 5
 
 
 def test_extract_features_with_a_broken_onnx_model_writes_nothing(
-    data_set: Any, onnx_folder: Path, tmp_path: Path
+    extract: Extract, onnx_folder: Path, tmp_path: Path
 ) -> None:
     (onnx_folder / "model.onnx").write_bytes(b"broken")
-    settings = {**SETTINGS, "encoder": str(onnx_folder), "store": str(tmp_path / "store")}
     with pytest.raises(DataError, match=r"model.onnx must be an ONNX model"):
-        extract_features(
-            data_set.manifest,
-            data_set.captions,
-            tmp_path / "examples",
-            EncoderSettings.check(settings),
-        )
+        extract("examples")
     assert not (tmp_path / "examples").exists()
     assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
